@@ -1,0 +1,62 @@
+# Two commands matter: `make run` serves edits on this machine, `make test` proves they work.
+PYTHON ?= python3
+PORT ?= 8787
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+# Code lives in the layer and in the tools beside it, exactly as the Lambda sees it.
+export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt bench docs lock clean
+
+help: ## This list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no key and no account
+	@PORT=$(PORT) exec $(BIN)/python -m local
+
+test: $(VENV)/.dev ## The whole offline suite
+	$(BIN)/python -m pytest -q -n auto tests
+
+check: $(VENV)/.dev ## Style, types, template, generated docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
+	$(BIN)/python -m tools.docs --check
+
+fmt: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
+	$(BIN)/python -m tools.docs
+
+bench: $(VENV)/.dev ## Retouch beside Portkey and a direct call; needs Node for Portkey
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.uv ## Pin every dependency again, with hashes
+	for set in layers/retouch/requirements requirements/run requirements/dev; do \
+	  $(VENV)/.uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate $$set.in -o $$set.txt || exit 1; done
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) .work .aws-sam
+
+# uv where it is present, else installed into the environment; the lock is the same for both.
+$(VENV)/.uv:
+	@echo "creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || $(BIN)/pip install -q uv==$(UV_VERSION)
+	@ln -sf "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" $(VENV)/.uv
+
+$(VENV)/.run: requirements/run.txt | $(VENV)/.uv
+	@echo "installing what run needs"
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
+	@echo "installing what test and check need"
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --require-hashes -r requirements/dev.txt
+	@touch $@ $(VENV)/.run

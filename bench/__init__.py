@@ -1,0 +1,1 @@
+"""Retouch beside Portkey and a direct call, on one machine, in one interleaved run."""

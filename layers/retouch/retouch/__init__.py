@@ -1,0 +1,1 @@
+"""Retouch: image edits behind one OpenAI-compatible endpoint, in your own AWS account."""

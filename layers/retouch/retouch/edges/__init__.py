@@ -1,0 +1,1 @@
+"""The only rooms that touch the world: sockets, S3, logs, clocks."""

@@ -1,0 +1,34 @@
+"""Logs and metrics: one structured line and one metric blob a request. No pixels, prompts, keys or headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+_DIMENSIONS = ("provider", "model", "blame")
+
+
+class Telemetry:
+    """Powertools' logger and metrics, told about each request once."""
+
+    def __init__(self) -> None:
+        self.logger = Logger(service="retouch")
+        self._metrics = Metrics(namespace="Retouch", service="edits")
+
+    def record(self, status: int, milliseconds: float, facts: Mapping[str, Any]) -> None:
+        """One finished request; `facts` are what the rooms say of it."""
+        self.logger.info("request", extra={"status": status, "ms": round(milliseconds, 1), **facts})
+        for name in _DIMENSIONS:
+            if facts.get(name):
+                self._metrics.add_dimension(name, str(facts[name]))
+        name = "EditErrors" if status >= 400 else "EditRequests"
+        self._metrics.add_metric(name, MetricUnit.Count, 1)
+        self._metrics.add_metric("EditLatency", MetricUnit.Milliseconds, milliseconds)
+        self._metrics.flush_metrics()
+
+    def crash(self, request_id: str) -> None:
+        """An exception nobody expected: the traceback goes here and nowhere else."""
+        self.logger.exception("unexpected error", extra={"request_id": request_id})

@@ -1,0 +1,86 @@
+"""What a file is, from its first bytes alone. Names and declared types are never asked."""
+
+from __future__ import annotations
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"GIF8", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+    (b"\0\0\1\0", "ICO"),
+    (b"\0\0\2\0", "CUR"),
+    (b"icns", "ICNS"),
+    (b"8BPS", "PSD"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"DDS ", "DDS"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\x1aE\xdf\xa3", "Matroska or WebM video"),
+    (b"PK\3\4", "ZIP"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x7fELF", "ELF"),
+    (b"data:image/", "data URL text"),
+    (b"iVBORw0KGgo", "base64 text"),
+    (b"/9j/", "base64 text"),
+    (b"UklGR", "base64 text"),
+)
+_AVIF = (b"avif", b"avis")
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def sniff(data: bytes) -> str | None:
+    """One of the accepted formats, "png", "jpeg" or "webp", or None."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def guess(data: bytes) -> str:
+    """A name people know for what the bytes really are; "empty" and "unknown" are answers too."""
+    if not data:
+        return "empty"
+    head = bytes(data[:1024])
+    if head[4:8] == b"ftyp":
+        return _boxed(head)
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    return _binary(head) if b"\0" in head else _text(head)
+
+
+def _boxed(head: bytes) -> str:
+    """ISO base media files differ by their brands; AVIF files list the HEIF brands as well."""
+    brands = head[8 : max(12, min(int.from_bytes(head[:4]), 128))]
+    if any(brand in brands for brand in _AVIF):
+        return "AVIF"
+    if any(brand in brands for brand in _HEIC):
+        return "HEIC"
+    return "MP4 or QuickTime video"
+
+
+def _binary(head: bytes) -> str:
+    if head.startswith(b"RIFF"):
+        return "RIFF (WAV or AVI)"
+    return "unknown"
+
+
+def _text(head: bytes) -> str:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if b"<svg" in text:
+        return "SVG"
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "HTML"
+    if text.startswith(b"<?xml"):
+        return "XML"
+    if text.startswith((b"{", b"[")):
+        return "JSON text"
+    return "unknown"

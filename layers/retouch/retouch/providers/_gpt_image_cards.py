@@ -1,0 +1,63 @@
+"""The cards of the GPT image family and of the contract before it, as openai-python 3.54.0 documents them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retouch.cards import Model
+from retouch.specs import Choice, FixedSizes, FreeSize, Spec, Unsent, Whole, Words
+
+SIZES_1 = FixedSizes(("1024x1024", "1536x1024", "1024x1536", "auto"))
+SIZES_2 = FreeSize(
+    step=16, longest_edge=3840, least_pixels=655_360, most_pixels=8_294_400, widest=3
+)
+LEGACY_QUALITY = {"standard": "medium", "hd": "high"}
+QUALITY = Choice(("auto", "low", "medium", "high"), LEGACY_QUALITY)
+QUALITY_25 = Choice(("auto", "low", "medium", "high", "xhigh", "max"), LEGACY_QUALITY)
+GPT_PARAMS: Mapping[str, Spec] = {
+    "size": SIZES_1,
+    "quality": QUALITY,
+    "background": Choice(("auto", "opaque", "transparent")),
+    "input_fidelity": Choice(("low", "high")),
+    "output_format": Choice(("png", "jpeg", "webp")),
+    "output_compression": Whole(0, 100),
+    "partial_images": Whole(0, 3),
+    "moderation": Choice(("auto", "low")),
+    "safety_identifier": Words(512),
+    "user": Words(512),
+}
+# Sending input_fidelity to these is an error upstream; what it would ask for is what they always do.
+GPT2_PARAMS: Mapping[str, Spec] = {
+    **GPT_PARAMS,
+    "size": SIZES_2,
+    "input_fidelity": Unsent(Choice(("high",)), "always high on this model, not sent"),
+}
+GPT25_PARAMS: Mapping[str, Spec] = {**GPT2_PARAMS, "quality": QUALITY_25}
+GPT26_PARAMS: Mapping[str, Spec] = {**GPT25_PARAMS, "complexity": Choice(("low", "medium", "high"))}
+
+
+def gpt_image(model_id: str, params: Mapping[str, Spec]) -> Model:
+    """A card with the family's limits."""
+    return Model(
+        id=model_id, images=16, mask="alpha", mask_bytes=4_000_000, params=params, streams=True
+    )
+
+
+# The contract that clients still speak; the model itself was shut down.
+DALL_E_2 = Model(
+    id="dall-e-2",
+    accepts=("png",),
+    image_bytes=4_000_000,
+    square=True,
+    prompt_chars=1000,
+    mask="alpha",
+    mask_bytes=4_000_000,
+    needs_mask=True,
+    params={
+        "size": FixedSizes(("256x256", "512x512", "1024x1024")),
+        "quality": Choice(("standard",)),
+        "user": Words(512),
+    },
+    defaults={"size": "1024x1024"},
+    response_format="url",
+)

@@ -1,0 +1,56 @@
+"""Everything the operator can set, read once.
+
+`Settings.from_env` is the only reader of the environment. Keys live here and in the wall that sends
+them, nowhere else; they are left out of the repr so that no log line can show them by accident.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_TRUE = ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's choices. Times are in seconds."""
+
+    default_model: str = ""  # empty: that of the provider that needs no key
+    bucket: str = ""  # where `response_format=url` results go
+    url_lifetime: int = 3600  # the seed contract: links are valid for 60 minutes
+    successors: Mapping[str, str] = field(default_factory=dict)  # retired id -> id that serves it
+    strict_retired: bool = False  # answer 410 for retired ids instead of serving a successor
+    deadline_margin: float = 1.5  # kept back of the function's time for the answer itself
+    least_call: float = 3.0  # a paid call is not started with less than this left
+    connect_timeout: float = 5.0
+    retry_wait: float = 5.0  # longest Retry-After that is worth waiting for
+    reply_bytes: int = 200_000_000  # most that is read of one provider answer
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read RETOUCH_* and keep the rest for the providers' own settings."""
+        return cls(
+            default_model=env.get("RETOUCH_DEFAULT_MODEL", ""),
+            bucket=env.get("RETOUCH_BUCKET", ""),
+            url_lifetime=int(env.get("RETOUCH_URL_SECONDS") or 3600),
+            successors=_pairs(env.get("RETOUCH_SUCCESSORS", "")),
+            strict_retired=env.get("RETOUCH_STRICT_RETIRED", "").lower() in _TRUE,
+            deadline_margin=float(env.get("RETOUCH_DEADLINE_MARGIN") or 1.5),
+            least_call=float(env.get("RETOUCH_LEAST_CALL_SECONDS") or 3.0),
+            retry_wait=float(env.get("RETOUCH_RETRY_WAIT_SECONDS") or 5.0),
+            environment=dict(env),
+        )
+
+    def of_provider(self, prefix: str, names: tuple[str, ...]) -> dict[str, str]:
+        """A provider's settings that are set: {"api_key": ..., "base_url": ..., ...}."""
+        wanted = ("api_key", "base_url", *names) if prefix else ()
+        found = {name: self.environment.get(f"{prefix}_{name.upper()}", "") for name in wanted}
+        return {name: value.strip() for name, value in found.items() if value.strip()}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """ "a=b, c=d" -> {"a": "b", "c": "d"}."""
+    pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+    return {left.strip(): right.strip() for left, _, right in pairs}

@@ -1,0 +1,82 @@
+"""Drives one conversation between an adapter and its provider. Knows neither sockets nor policy."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from retouch.cards import Failed
+from retouch.clock import Clock
+from retouch.errors import BadUpstream, OutOfTime
+from retouch.faults import fault, told_fault
+from retouch.messages import (
+    Artifact,
+    Call,
+    Conversation,
+    Finished,
+    Job,
+    Partial,
+    Reply,
+    Step,
+)
+from retouch.patience import Send
+from retouch.plan.resolve import Target
+
+Progress = Generator[Partial | Finished, None, None]
+_DRIFT = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+
+
+def talk(target: Target, job: Job, send: Send, clock: Clock, deadline: float) -> Progress:
+    """Run the adapter's script and yield pictures as they come; at least one is Finished.
+
+    Promises to the adapter: it only ever sees successful replies, never one after the deadline; a reply of
+    an unknown shape needs no handling there, it becomes BadUpstream here.
+    """
+    conversation = target.provider.edit(job)
+    answer: Reply | None = None
+    finished = 0
+    try:
+        while True:
+            step = _advance(target, conversation, answer)
+            if isinstance(step, list):
+                yield from map(Finished, _some(target, step, finished))
+                return
+            answer = _reply(target, step, send, clock, deadline) if isinstance(step, Call) else None
+            if not isinstance(step, Call):
+                finished += isinstance(step, Finished)
+                yield step
+    finally:
+        conversation.close()
+
+
+def _advance(
+    target: Target, conversation: Conversation, answer: Reply | None
+) -> Step | list[Artifact]:
+    try:
+        # A generator takes None where it was not asked for anything.
+        return conversation.send(answer)  # type: ignore[arg-type]
+    except StopIteration as end:
+        return list(end.value or ())
+    except Failed as failed:
+        raise told_fault(target, answer or Reply(200, {}), failed.told) from None
+    except _DRIFT as drift:
+        raise BadUpstream(f"{target.provider.title} answered in an unknown shape.") from drift
+
+
+def _reply(target: Target, call: Call, send: Send, clock: Clock, deadline: float) -> Reply:
+    if clock.now() + call.after >= deadline:
+        raise OutOfTime(f"{target.provider.title} did not finish in time.")
+    if call.after:
+        clock.sleep(call.after)
+    reply = send(call)
+    if not 200 <= reply.status < 300:
+        raise fault(target, reply)
+    return reply
+
+
+def _some(target: Target, artifacts: list[Artifact], before: int) -> list[Artifact]:
+    """Success without a picture is failure: never an empty `data`."""
+    if not artifacts and not before:
+        raise BadUpstream(
+            f"{target.provider.title} answered without a picture.", code="no_image_returned"
+        )
+    return artifacts

@@ -1,0 +1,1 @@
+"""Bytes and events in, JSON out. Nothing here knows a provider."""

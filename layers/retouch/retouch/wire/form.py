@@ -1,0 +1,125 @@
+"""Content type + bytes -> Form, whichever of the two encodings the caller chose. No opinions on values.
+
+Both encodings end in the same Form, so nothing behind this file knows which one was used, but for one thing:
+form text arrives as `Text`, which has no type yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retouch.errors import InvalidRequest, UnsupportedMedia
+from retouch.messages import Form, Inbound, Part, Text
+from retouch.specs import shown
+from retouch.wire import json_form, multipart
+from retouch.wire.limits import DEFAULT, Limits
+
+# image, image[], image[0], image.0, images[], images and, from one documentation generator, image.0.items
+_IMAGE = re.compile(r"images?(\[[0-9]{0,3}\]|(\.[0-9]{1,3})(\.items)?)?", re.ASCII)
+_MASK = ("mask", "mask[]")
+
+
+def parse(request: Inbound, limits: Limits = DEFAULT) -> Form:
+    """The request's fields. InvalidRequest and its children for everything that cannot be read."""
+    _refuse_encoded(request)
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in ("multipart/form-data", "application/json"):
+        raise UnsupportedMedia(
+            f"Content-Type {shown(media_type)} is not accepted; send multipart/form-data or application/json."
+        )
+    if not request.body:
+        raise InvalidRequest("The request has no body.", code="empty_body")
+    if media_type == "application/json":
+        return json_form.parse(request.body, limits)
+    boundary = multipart.boundary_of(content_type, limits)
+    return from_parts(multipart.parse(request.body, boundary, limits), limits)
+
+
+def _refuse_encoded(request: Inbound) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia(
+            f"Content-Encoding {shown(encoding)} is not accepted; send the body uncompressed.",
+            code="unsupported_content_encoding",
+        )
+
+
+def from_parts(parts: Iterable[Part], limits: Limits = DEFAULT) -> Form:
+    """Sort parts into pictures (order kept), mask and scalars. A scalar or mask may occur once."""
+    images: list[bytes] = []
+    values: dict[str, Any] = {}
+    for part in parts:
+        if _IMAGE.fullmatch(part.name):
+            images += _picture(part)
+        elif part.name in values or (part.name in _MASK and "mask" in values):
+            raise _twice(part.name)
+        elif part.name in _MASK:
+            values["mask"] = next(iter(_picture(part)), None)
+        else:
+            values[part.name] = _text(part)
+    mask = values.pop("mask", None)
+    return _form(values, images, mask, limits)
+
+
+def _form(
+    values: Mapping[str, Any], images: list[bytes], mask: bytes | None, limits: Limits
+) -> Form:
+    check_count(len(images), limits)
+    present = {name: value for name, value in values.items() if value not in (None, "")}
+    return Form(present, tuple(images), mask)
+
+
+def check_count(count: int, limits: Limits) -> None:
+    """InvalidRequest when there are more pictures than any model takes."""
+    if count > limits.images:
+        raise InvalidRequest(
+            f"The request has {count} images; at most {limits.images} are accepted.",
+            param="image",
+            code="too_many_images",
+        )
+
+
+def _picture(part: Part) -> list[bytes]:
+    """The part's bytes; nothing for the empty file input that browsers send for "no file chosen"."""
+    if part.filename is not None:
+        _refuse_mangled(part)
+        return [part.data] if part.data or part.filename else []
+    if part.data.startswith(b"data:"):
+        return [json_form.from_data_url(part.data.decode("ascii", "replace"), part.name)]
+    if part.data[:8].lower().startswith((b"http://", b"https://")):
+        raise json_form.remote_refused(part.name)
+    # A few HTTP libraries forget the file name: real picture bytes still are a picture.
+    return [part.data] if part.data else []
+
+
+def _refuse_mangled(part: Part) -> None:
+    # U+FFFD where a magic number has a byte above 0x7f: the front decoded the upload as text.
+    if b"\xef\xbf\xbd" in part.data[:4]:
+        raise InvalidRequest(
+            f"File {shown(part.name)} was decoded as text on its way here, which destroys it. "
+            "Set the API's binaryMediaTypes so that multipart/form-data passes as bytes.",
+            param=part.name,
+            code="body_corrupted_by_gateway",
+        )
+
+
+def _text(part: Part) -> Text:
+    try:
+        return Text(part.data.decode())
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            f"Field {shown(part.name)} is not valid UTF-8 text.",
+            param=part.name,
+            code="invalid_text",
+        ) from None
+
+
+def _twice(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Field {shown(name)} was sent more than once; it may occur once.",
+        param=name,
+        code="duplicate_parameter",
+    )

@@ -1,0 +1,52 @@
+"""OpenAI's event stream: one frame per picture on the way, one per finished picture, one for a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from retouch.errors import Fault
+from retouch.messages import Artifact
+from retouch.wire.answer import envelope
+
+HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+_ECHOED = ("size", "quality", "background", "output_format")
+
+
+def partial(artifact: Artifact, index: int, created: int) -> bytes:
+    """A preview. `index` counts from 0."""
+    return _frame(
+        "image_edit.partial_image",
+        {**_picture(artifact, created), "partial_image_index": index},
+    )
+
+
+def completed(artifact: Artifact, created: int) -> bytes:
+    """A finished picture, with usage where the provider gives it."""
+    usage = {"usage": artifact.facts["usage"]} if "usage" in artifact.facts else {}
+    return _frame("image_edit.completed", {**_picture(artifact, created), **usage})
+
+
+def failed(fault: Fault) -> bytes:
+    """A failure after the first byte, when the status can no longer say it."""
+    return _frame("error", {"error": envelope(fault)})
+
+
+def joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    """The frames, ended by an error frame when they fail midway."""
+    yield first
+    try:
+        yield from rest
+    except Fault as fault:
+        yield failed(fault)
+
+
+def _picture(artifact: Artifact, created: int) -> dict[str, Any]:
+    echoed = {name: artifact.facts.get(name, "auto") for name in _ECHOED}
+    return {"b64_json": artifact.base64(), "created_at": created, **echoed}
+
+
+def _frame(name: str, payload: dict[str, Any]) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps({"type": name, **payload}))

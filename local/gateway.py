@@ -1,0 +1,83 @@
+"""The gateway as a context manager, for tests and benchmarks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+
+import uvloop
+
+from local.serving import Serving, serving
+from local.settings import REPOSITORY, Function, Limits, Settings, Workers
+
+
+class Gateway:
+    """Serves on a free port, from a thread of this process, between `__enter__` and `__exit__`.
+
+    Functions see this process's environment and `env` on top of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str] | None = None,
+        workers: int | Workers = 1,
+        s3: bool = False,
+        handler: str = "app.handler",
+        task_root: Path = REPOSITORY / "functions" / "edits",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self._settings = Settings(
+            functions=(Function("edits", task_root, handler),),
+            environment={**os.environ, **(env or {})},
+            s3=s3,
+            workers=workers if isinstance(workers, Workers) else Workers(workers, workers),
+            limits=limits,
+        )
+        self._ready: Future[Serving] = Future()
+        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a slash at the end."""
+        return self._ready.result().url
+
+    @property
+    def pids(self) -> list[int]:
+        """Its child processes, as they are now."""
+        return self._ready.result().pids
+
+    def __enter__(self) -> Gateway:
+        self._thread.start()
+        self._ready.result()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        try:
+            async with serving(self._settings) as running:
+                self._ready.set_result(running)
+                await self._stop.wait()
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)

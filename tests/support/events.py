@@ -1,0 +1,48 @@
+"""Requests as API Gateway hands them over: REST proxy events with base64 bodies."""
+
+import base64
+import json
+from types import SimpleNamespace
+
+from requests_toolbelt import MultipartEncoder
+
+
+def multipart(fields):
+    """(content type, body) of a form; values are text or (filename, bytes, type). A list keeps repetitions."""
+    pairs = list(fields.items()) if isinstance(fields, dict) else fields
+    encoder = MultipartEncoder([(n, v if isinstance(v, tuple) else str(v)) for n, v in pairs])
+    return encoder.content_type, encoder.to_string()
+
+
+def event(content_type="", body=b"", headers=None, method="POST", path="/v1/images/edits"):
+    all_headers = {"Content-Type": content_type, **(headers or {})}
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": all_headers,
+        "multiValueHeaders": {name: [value] for name, value in all_headers.items()},
+        "requestContext": {"requestId": "req-test", "stage": "test"},
+        "body": base64.b64encode(body).decode() if body else None,
+        "isBase64Encoded": bool(body),
+    }
+
+
+def form_event(fields, headers=None):
+    content_type, body = multipart(fields)
+    return event(content_type, body, headers)
+
+
+def json_event(values, headers=None):
+    return event("application/json", json.dumps(values).encode(), headers)
+
+
+def context(seconds=60.0):
+    """A Lambda context with a fixed time left."""
+    return SimpleNamespace(
+        aws_request_id="invocation",
+        function_name="edits",
+        memory_limit_in_mb=1024,
+        invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:edits",
+        get_remaining_time_in_millis=lambda: int(seconds * 1000),
+    )
