@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from local.front import Front
 from local.listening import bind, listening
+from local.memory import keep_freed_blocks
 from local.pool import Pool
 from local.runtime_api import RuntimeApi
 from local.s3 import S3
@@ -38,6 +39,7 @@ class Serving:
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """A gateway for as long as the context lasts."""
+    keep_freed_blocks()
     async with AsyncExitStack() as stack:
         door = stack.enter_context(bind(settings.port))
         s3 = _start_s3(stack) if settings.s3 else None

@@ -94,6 +94,8 @@ def _lambda_environment(
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "MALLOC_MMAP_THRESHOLD_": "33554432",  # as the layer's exec wrapper does
+        "MALLOC_TRIM_THRESHOLD_": "134217728",
         "TZ": ":UTC",
         **environment,
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",

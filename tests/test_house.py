@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from retouch.lifecycle import endings
 from retouch.providers import PROVIDERS
 
@@ -30,7 +31,9 @@ def imports(file):
 
 def strings(file):
     tree = ast.parse(file.read_text())
-    return [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+    return [
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    ]
 
 
 @pytest.mark.parametrize("file", CORE, ids=relative)

@@ -6,17 +6,32 @@ whose surroundings match best. That keeps a horizon straight and the grain of sa
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PIL import Image, ImageChops, ImageFilter
 
 from retouch.errors import InvalidRequest
 from retouch.pixels.convert import plain
-from retouch.pixels.donor import Scene, find_donor
+from retouch.pixels.donor import Donor, find_donor, refine
 from retouch.pixels.membrane import membrane
 from retouch.pixels.regions import Box, grown, halves, moved, regions
 
 _HALO = 3  # pixels around the mark that show the object's blurred edge and are not to be trusted
 _MARGIN = 24  # pixels of surroundings that shape the smooth surface
-_SPLITS = 4  # a hole with no match as a whole is halved that often
+_REACH = 3  # how far to look for a match, in sizes of the hole
+_NEAR = 160  # and at least so many pixels
+_SPLITS = 3  # a hole without a good match as a whole is halved that often
+_SEAM = 8  # pixels inside the mark over which a small step at its edge is evened out
+_STEP = 16  # a larger step is not evened out: there the object still shows
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A part of the picture that is being filled in place. Masks are "L", 255 = yes."""
+
+    image: Image.Image  # "RGB"
+    hole: Image.Image  # still to be filled
+    barred: Image.Image  # never to be copied from
 
 
 def erase(image: Image.Image, edit: Image.Image, *, passes: int = 1) -> Image.Image:
@@ -32,11 +47,10 @@ def erase(image: Image.Image, edit: Image.Image, *, passes: int = 1) -> Image.Im
         raise ValueError(f"the mask is {edit.size} and the image {picture.size}")
     if edit.getextrema()[0]:
         raise _full()
-    colour = picture.convert("RGB")
-    scene = Scene(colour, _barred(picture, edit))
-    filled = colour.copy()
+    filled = picture.convert("RGB")
+    barred = _barred(picture, edit)
     for box in regions(edit):
-        _fill(filled, scene, box, passes)
+        _erase_box(filled, edit, barred, box, passes)
     return _merged(picture, filled, edit)
 
 
@@ -50,51 +64,79 @@ def _full() -> InvalidRequest:
 
 def _barred(picture: Image.Image, edit: Image.Image) -> Image.Image:
     """255 where colours cannot be trusted: marked, next to a mark, or transparent."""
-    marked = edit.point(lambda value: 255 if value else 0)
-    near = marked.filter(ImageFilter.BoxBlur(_HALO)).point(lambda value: 255 if value else 0)
+    marked = edit.point(_ANY)
+    near = marked.filter(ImageFilter.BoxBlur(_HALO)).point(_ANY)
     if picture.mode == "RGBA":
         clear = picture.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
         near = ImageChops.lighter(near, clear)
     return near if near.getextrema()[0] == 0 else marked
 
 
-def _fill(filled: Image.Image, scene: Scene, box: Box, passes: int) -> None:
-    """Paint over one marked area."""
-    size = scene.image.size
-    frame = grown(box, _MARGIN, size)
-    known = ImageChops.invert(scene.barred.crop(frame))
-    smooth = membrane(scene.image.crop(frame), known, passes)
-    base = scene.image.copy()
-    base.paste(smooth, frame[:2])
-    filled.paste(smooth, frame[:2])
-    _texture(filled, base, scene, grown(box, _HALO, size), _SPLITS)
+_ANY = [0] + [255] * 255
 
 
-def _texture(filled: Image.Image, base: Image.Image, scene: Scene, box: Box, splits: int) -> None:
-    """Add the donor's detail to the smooth filling in `box`, or in its halves where none fits all."""
-    if not scene.barred.crop(box).getbbox():
-        return
-    offset = find_donor(scene, box, base)
-    if offset:
-        _copy(filled, base, scene, box, offset)
-    elif splits and max(box[2] - box[0], box[3] - box[1]) > 2 * _HALO:
-        for half in halves(box):
-            _texture(filled, base, scene, half, splits - 1)
-
-
-def _copy(
-    filled: Image.Image, base: Image.Image, scene: Scene, box: Box, offset: tuple[int, int]
+def _erase_box(
+    filled: Image.Image, edit: Image.Image, barred: Image.Image, box: Box, passes: int
 ) -> None:
-    """filled = smooth here + (donor - smooth there)."""
-    frame = grown(box, _MARGIN, scene.image.size)
-    donor = scene.image.crop(moved(frame, *offset))
-    hole = Image.new("L", donor.size)
-    inner = moved(box, -frame[0], -frame[1])
-    hole.paste(scene.barred.crop(box), inner)
-    there = membrane(donor, ImageChops.invert(hole))
-    detail = ImageChops.subtract(donor, there, 1, 128)
-    rich = ImageChops.add(base.crop(frame), detail, 1, -128)
-    filled.paste(rich, frame[:2], hole)
+    """Fill one marked area, looking no further than its neighbourhood."""
+    side = max(box[2] - box[0], box[3] - box[1])
+    window = grown(box, max(_NEAR, _REACH * side), filled.size)
+    before = filled.crop(window)
+    bars = barred.crop(window)
+    canvas = Canvas(before.copy(), bars.copy(), bars)
+    inner = moved(grown(box, _HALO, filled.size), -window[0], -window[1])
+    _fill(canvas, inner, passes, _SPLITS)
+    marked = edit.crop(window).point(_ANY)
+    frame = grown(inner, _HALO, canvas.image.size)
+    even = _evened(before.crop(frame), canvas.image.crop(frame), marked.crop(frame))
+    filled.paste(even, moved(frame, window[0], window[1])[:2], marked.crop(frame))
+
+
+def _fill(canvas: Canvas, box: Box, passes: int, splits: int) -> None:
+    """Fill the hole's part in `box`: as a whole where a donor matches, else half after half."""
+    if not canvas.hole.crop(box).getbbox():
+        return
+    donor = find_donor(canvas.image, canvas.hole, canvas.barred, box)
+    splittable = splits and max(box[2] - box[0], box[3] - box[1]) > 4 * _HALO
+    if splittable and not (donor and donor.good):
+        for half in halves(box):
+            _fill(canvas, half, passes, splits - 1)
+        return
+    _patch(canvas, box, donor, passes)
+
+
+def _patch(canvas: Canvas, box: Box, donor: Donor | None, passes: int) -> None:
+    """Fill the hole's part in `box` with a smooth surface, and the donor's texture if there is one."""
+    frame = grown(box, _MARGIN, canvas.image.size)
+    known = ImageChops.invert(canvas.hole.crop(frame))
+    patch = membrane(canvas.image.crop(frame), known, passes)
+    part = Image.new("L", known.size)
+    part.paste(canvas.hole.crop(box), moved(box, -frame[0], -frame[1]))
+    offset = donor and refine(donor, canvas.image, canvas.hole, canvas.barred, box)
+    if offset:
+        patch = _textured(patch, canvas.image.crop(moved(frame, *offset)), part)
+    canvas.image.paste(patch, frame[:2], part)
+    canvas.hole.paste(0, box)
+
+
+def _textured(smooth: Image.Image, donor: Image.Image, part: Image.Image) -> Image.Image:
+    """The smooth surface here plus what rises above the smooth surface there."""
+    detail = ImageChops.subtract(donor, membrane(donor, ImageChops.invert(part)), 1, 128)
+    return ImageChops.add(smooth, detail, 1, -128)
+
+
+def _evened(before: Image.Image, after: Image.Image, marked: Image.Image) -> Image.Image:
+    """Let the filling meet its surroundings without a step, where the step is small."""
+    step = ImageChops.subtract(before, after, 1, 128).point(_small)
+    step.paste((128, 128, 128), mask=marked)
+    core = marked.filter(ImageFilter.BoxBlur(_SEAM)).point(lambda value: 255 if value == 255 else 0)
+    known = ImageChops.lighter(ImageChops.invert(marked), core)
+    return ImageChops.add(after, membrane(step, known), 1, -128)
+
+
+def _small(value: int) -> int:
+    step = value - 128
+    return 128 + round(step * min(1.0, max(0.0, 2 - abs(step) / _STEP)))
 
 
 def _merged(picture: Image.Image, filled: Image.Image, edit: Image.Image) -> Image.Image:

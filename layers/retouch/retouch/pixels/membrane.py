@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageFilter
 
-_ROUNDS = 3  # smoothing rounds per level; coarse levels cost next to nothing
+_ROUNDS = 2  # smoothing rounds per level; coarse levels cost next to nothing
 _BLUR = ImageFilter.BoxBlur(1)
 
 
@@ -20,7 +20,7 @@ def membrane(image: Image.Image, known: Image.Image, passes: int = 0) -> Image.I
     filled = membrane(small, small_known, passes)
     guess = filled.resize(image.size, Image.Resampling.BILINEAR)
     guess.paste(image, mask=known)
-    return _smooth(guess, image, known, _ROUNDS + 2 * passes)
+    return _smooth(guess, image, known, _ROUNDS + passes)
 
 
 def _halved(image: Image.Image, known: Image.Image) -> tuple[Image.Image, Image.Image]:

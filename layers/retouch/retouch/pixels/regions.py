@@ -37,6 +37,11 @@ def inside(box: Box, size: tuple[int, int]) -> bool:
     return box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
 
 
+def apart(one: Box, other: Box) -> bool:
+    """Whether two boxes have no pixel in common."""
+    return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
 def halves(box: Box) -> tuple[Box, Box]:
     """The box, cut across its longer side."""
     left, top, right, bottom = box

@@ -26,16 +26,16 @@ def prelude(answer: Mapping[str, object]) -> bytes:
     return orjson.dumps(known) + _DELIMITER
 
 
-def pieces(answer: Mapping[str, object]) -> Iterator[bytes]:
-    """The body as bytes: in one piece where it is known, else as the handler produces it."""
-    body = answer.get("body") or b""
-    if isinstance(body, str):
-        body = _decoded(body, base64=bool(answer.get("isBase64Encoded")))
-    if isinstance(body, bytes):
-        return iter((body,))
-    if isinstance(body, Iterator):
-        return body
-    raise TypeError(f"a body is text, bytes or an iterator of bytes, not {type(body).__name__}")
+def body(answer: Mapping[str, object]) -> tuple[bytes, Iterator[bytes]]:
+    """The body: what is known of it now, and what the handler is yet to produce."""
+    given = answer.get("body") or b""
+    if isinstance(given, Iterator):
+        return b"", given
+    if isinstance(given, str):
+        given = _decoded(given, base64=bool(answer.get("isBase64Encoded")))
+    if isinstance(given, bytes):
+        return given, iter(())
+    raise TypeError(f"a body is text, bytes or an iterator of bytes, not {type(given).__name__}")
 
 
 def document(answer: object) -> bytes:

@@ -55,14 +55,14 @@ class Connection:
         self._send(self._head("POST", path, (*headers, length)), body)
         return self._receive()
 
-    def begin(self, path: str, headers: Headers) -> None:
+    def begin(self, path: str, headers: Headers, *pieces: bytes) -> None:
         """Start a body of unknown length: `chunk` follows any number of times, then `end`."""
-        self._send(self._head("POST", path, (*headers, ("Transfer-Encoding", "chunked"))))
+        head = self._head("POST", path, (*headers, ("Transfer-Encoding", "chunked")))
+        self._send(head, *(part for piece in pieces for part in _chunk(piece)))
 
-    def chunk(self, data: bytes) -> None:
-        """Send one piece now. An empty piece would end the body, so it is skipped."""
-        if data:
-            self._send(b"%x\r\n" % len(data), data, b"\r\n")
+    def chunk(self, piece: bytes) -> None:
+        """Send one piece now."""
+        self._send(*_chunk(piece))
 
     def end(self, trailers: Headers = ()) -> Reply:
         """Finish the body that `begin` started."""
@@ -150,6 +150,11 @@ class Connection:
                 raise ConnectionResetError("closed by the other end")
             filled += received
         return body
+
+
+def _chunk(piece: bytes) -> tuple[bytes, ...]:
+    """An empty piece would end the body, so it is nothing at all."""
+    return (b"%x\r\n" % len(piece), piece, b"\r\n") if piece else ()
 
 
 def _lines(headers: Headers) -> bytes:

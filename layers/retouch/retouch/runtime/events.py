@@ -20,12 +20,12 @@ def parse(payload: bytes | bytearray) -> object:
     event = orjson.loads(payload[:start] + token.encode() + payload[end:])
     if not isinstance(event, dict) or event.get("body") != token:  # some inner object's "body"
         return orjson.loads(payload)
-    event["body"] = str(memoryview(payload)[start:end], "ascii")
+    event["body"] = str(memoryview(payload)[start:end], "utf-8")
     return event
 
 
 def _body(payload: bytes | bytearray) -> tuple[int, int] | None:
-    """Where the first string called body starts and ends, if it is plain ASCII without escapes.
+    """Where the first string called body starts and ends, if it has no escapes.
 
     Inside a JSON string the quotes of the key would be escaped, so the key cannot be found there.
     """
@@ -33,4 +33,4 @@ def _body(payload: bytes | bytearray) -> tuple[int, int] | None:
     end = payload.find(b'"', start)
     if start < len(_KEY) or end < 0 or payload.find(b"\\", start, end) >= 0:
         return None
-    return (start, end) if payload[start:end].isascii() else None
+    return start, end

@@ -73,16 +73,17 @@ def _answer(connection: Connection, handler: Handler, request: Reply, path: str)
     event = events.parse(request.body)
     answer = handler(event, Context(request.headers))
     if isinstance(answer, dict) and "statusCode" in answer and answers.streams(event):
-        _stream(connection, path, answers.prelude(answer), answers.pieces(answer))
+        _stream(connection, path, answers.prelude(answer), *answers.body(answer))
     else:
         connection.post(path, [_JSON], answers.document(answer))
 
 
-def _stream(connection: Connection, path: str, prelude: bytes, pieces: Iterator[bytes]) -> None:
+def _stream(
+    connection: Connection, path: str, prelude: bytes, known: bytes, pieces: Iterator[bytes]
+) -> None:
     """From the first byte on only trailers can tell of an error."""
     try:
-        connection.begin(path, _STREAM)
-        connection.chunk(prelude)
+        connection.begin(path, _STREAM, prelude, known)
         for piece in pieces:
             connection.chunk(piece)
         connection.end()

@@ -1,0 +1,54 @@
+"""The official Node SDK. Not run where there is no Node; npm installs it once, outside the tree."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.support.pictures import hole, photo
+
+HERE = Path(__file__).parent / "node"
+WORK = Path(__file__).parents[2] / ".work" / "node"
+
+
+@pytest.fixture(scope="session")
+def node():
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("not run: no Node on this machine")
+    if not (WORK / "node_modules" / "openai").exists():
+        shutil.copytree(HERE, WORK, dirs_exist_ok=True)
+        installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
+        if installed.returncode:
+            pytest.skip("not run: npm could not install the SDK")
+    return WORK
+
+
+def test_edit_mask_n_stream_and_typed_errors(node, gateway, upstream, tmp_path):
+    (tmp_path / "image.png").write_bytes(photo(96, 96))
+    (tmp_path / "mask.png").write_bytes(hole(96, 96))
+    shutil.copy(HERE / "check.mjs", node / "check.mjs")
+    done = subprocess.run(
+        [
+            "node",
+            "check.mjs",
+            f"{gateway.url}/v1",
+            str(tmp_path / "image.png"),
+            str(tmp_path / "mask.png"),
+        ],
+        cwd=node,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report == {
+        "plain": 1,
+        "list": 1,
+        "masked": ["PNG", "PNG"],
+        "events": ["image_edit.completed"],
+        "refused": {"bad": True, "status": 400, "param": "size", "code": "invalid_value"},
+    }
+    assert len(upstream.calls) == 2
+    assert [part[2] for part in upstream.calls[1].files] == ["image/png", "image/png"]

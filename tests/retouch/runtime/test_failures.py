@@ -1,0 +1,95 @@
+"""What is reported when the handler, its module or its answer is at fault."""
+
+import orjson
+
+RAISES = """
+def handler(event, context):
+    if event.get("ok"):
+        return "fine"
+    raise ValueError(event.get("message", "boom"))
+"""
+
+
+def test_handler_error_is_posted_and_the_loop_goes_on(api):
+    post = api.start(RAISES).send({})
+    assert post.path.endswith("/invocation/1/error")
+    assert post.headers["lambda-runtime-function-error-type"] == "Runtime.ValueError"
+    assert post.json["errorType"] == "ValueError"
+    assert post.json["errorMessage"] == "boom"
+    assert "handler" in "".join(post.json["stackTrace"])
+    assert api.send({"ok": True}).json == "fine"
+
+
+def test_the_report_does_not_carry_the_event(api):
+    secret = "sk-secret" * 40
+    api.start("def handler(event, context): raise ValueError(event)")
+    post = api.send({"headers": {"Authorization": secret}})
+    assert "sk-secret" not in post.body.decode()
+    _, err = api.stop()
+    assert "sk-secret" not in err
+    assert "ValueError" in err
+
+
+def test_an_event_that_is_not_json_is_an_error(api):
+    post = api.start(RAISES).send(b"{")
+    assert post.json["errorType"] == "JSONDecodeError"
+    assert api.send({"ok": True}).json == "fine"
+
+
+def test_an_answer_that_is_not_json_is_an_error(api):
+    post = api.start("def handler(e, c): return {'a': object()}").send({})
+    assert post.path.endswith("/error")
+    assert post.json["errorType"] == "TypeError"
+
+
+def test_a_body_of_the_wrong_kind_is_an_error_before_anything_is_sent(api, http_event):
+    post = api.start("def handler(e, c): return {'statusCode': 200, 'body': {'a': 1}}").send(
+        http_event
+    )
+    assert post.path.endswith("/error")
+    post = api.start(
+        "def handler(e, c): return {'statusCode': 200, 'body': '?', 'isBase64Encoded': True}"
+    ).send(http_event)
+    assert post.path.endswith("/error")
+
+
+def test_plain_log(api):
+    api.start(RAISES).send({}, "id-7")
+    _, err = api.stop()
+    assert err.startswith("[ERROR] ValueError: boom RequestId: id-7\nTraceback (most recent")
+
+
+def test_json_log_is_one_line(api):
+    api.start(RAISES, AWS_LAMBDA_LOG_FORMAT="JSON").send({}, "id-7")
+    _, err = api.stop()
+    line = orjson.loads(err)
+    assert list(line) == [
+        "timestamp",
+        "level",
+        "message",
+        "requestId",
+        "errorType",
+        "stackTrace",
+    ]
+    assert (line["level"], line["message"], line["requestId"]) == ("ERROR", "boom", "id-7")
+    assert line["errorType"] == "ValueError"
+
+
+def test_standard_output_is_not_held_back(api):
+    api.start("def handler(e, c): print('{\"metric\":1}')").send({})
+    assert api.process.stdout.readline() == b'{"metric":1}\n'
+
+
+def test_init_error(api):
+    post = api.start("import nonsense_that_is_not_there").posted()
+    assert post.path == "/2018-06-01/runtime/init/error"
+    assert post.headers["lambda-runtime-function-error-type"] == "Runtime.ModuleNotFoundError"
+    assert "nonsense_that_is_not_there" in post.json["errorMessage"]
+    assert api.process.wait(20) == 1
+    assert api.asked == []
+
+
+def test_missing_handler_is_an_init_error(api):
+    post = api.start("x = 1").posted()
+    assert post.headers["lambda-runtime-function-error-type"] == "Runtime.AttributeError"
+    assert api.process.wait(20) == 1
