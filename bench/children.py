@@ -49,7 +49,7 @@ def spawn(
 
 def stop(process: subprocess.Popen[bytes], patience_s: float = 5) -> None:
     """End a process and what it started, by pid."""
-    family = usage.tree([process.pid])
+    family = [psutil.Process(pid) for pid in usage.tree(process.pid) if psutil.pid_exists(pid)]
     for member in family:
         _signal(member, "terminate")
     _, alive = psutil.wait_procs(family, patience_s)

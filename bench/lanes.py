@@ -17,7 +17,8 @@ class Series:
     seconds: list[list[float]] = field(default_factory=list)
     cpu: list[dict[str, float]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    picture: str = ""
+    picture: str = "nobody looked"
+    sound: bool = False
     upstream_calls: int = 0
 
 
@@ -48,9 +49,10 @@ class Lane:
         before = upstream.edits()
         try:
             answer = self._send()
-            self.series.picture = inspect(answer.body) if answer.status == 200 else say(answer)
+            self.series.sound = answer.status == 200
+            self.series.picture = inspect(answer.body) if self.series.sound else say(answer)
         except (OSError, ValueError, LookupError) as error:
-            self.series.picture = f"no picture: {error}"
+            self.series.sound, self.series.picture = False, f"none: {error}"
         self.series.upstream_calls = upstream.edits() - before
 
     def close(self) -> None:

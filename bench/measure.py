@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bench.cells import CELLS, Cell
+from bench.cells import Cell
 from bench.lanes import Lane, Series
 from bench.paths import IMAGES
 from bench.progress import Progress
@@ -16,12 +16,14 @@ WARM_UP = 3
 MASKED_SHARE = 4
 
 
-def run(targets: Sequence[Target], upstream: Upstream, n: int, rounds: int) -> Results:
-    """Measure all cells for all targets, n requests per cell, target and round."""
-    results: Results = {cell: {t.name: Series() for t in targets} for cell in CELLS}
-    progress = Progress(sum(share(cell, n) for cell in CELLS) * rounds * len(targets))
+def run(
+    cells: Sequence[Cell], targets: Sequence[Target], upstream: Upstream, n: int, rounds: int
+) -> Results:
+    """Measure the cells for all targets, n requests per cell, target and round."""
+    results: Results = {cell: {t.name: Series() for t in targets} for cell in cells}
+    progress = Progress(sum(share(cell, n) for cell in cells) * rounds * len(targets))
     for turn in range(rounds):
-        for cell in CELLS:
+        for cell in cells:
             upstream.use(cell.answer)
             with _lanes(cell, targets, results[cell]) as lanes:
                 if turn == 0:

@@ -8,6 +8,7 @@ IMAGES = WORK / "images"
 LOGS = WORK / "logs"
 PORTKEY = WORK / "portkey"
 RESULT = WORK / "result.json"
+PROFILE = WORK / "worker.prof"
 README = ROOT / "README.md"
 PRELOAD = Path(__file__).with_name("force_loopback.cjs")
 

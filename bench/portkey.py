@@ -2,15 +2,18 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bench import children
 from bench.children import free_port, spawn
+from bench.coldstart import Start, Starter
 from bench.paths import LOGS, PORTKEY, PRELOAD
 from bench.targets import PORTKEY as NAME
 from bench.targets import Target
+from bench.usage import tree
 
 # A fresh resolve of the ranges answers every successful edit with 500.
 MANIFEST: dict[str, Any] = {
@@ -58,12 +61,19 @@ def running(mock: str) -> Iterator[Target]:
 
 
 @contextmanager
-def cold(mock: str) -> Iterator[Callable[[], AbstractContextManager[Target]]]:
+def cold(mock: str) -> Iterator[Starter]:
     """A starter for cold starts; nothing has to wait beforehand."""
-    yield lambda: starting(mock)
+
+    @contextmanager
+    def start() -> Iterator[Start]:
+        begin = time.perf_counter()
+        with starting(mock) as target:
+            yield Start(target, begin)
+
+    yield start
 
 
 def _target(mock: str, port: int, pid: int) -> Target:
     # The custom host points it at the mock; it trusts loopback hosts.
     headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{mock}/auto/v1"}
-    return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, {"gateway": lambda: [pid]})
+    return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, {"gateway": lambda: tree(pid)})

@@ -56,6 +56,17 @@ def median_table(cells: Sequence[Record]) -> str:
     return table(head, rows)
 
 
+def doubts(cells: Sequence[Record]) -> list[str]:
+    """Whatever makes a number untrustworthy: failures, no picture, not one provider call per edit."""
+    return [
+        f"{cell['label']}, {name}: {one['failures']} failed, picture: {one['picture']}, "
+        f"provider calls: {one['upstream_calls']}, first failure: {one['first_failure']}"
+        for cell in cells
+        for name, one in cell["targets"].items()
+        if one["failures"] or one["upstream_calls"] != 1 or not one["sound"]
+    ]
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A markdown table; all columns but the first are numbers."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]

@@ -1,61 +1,84 @@
-"""Retouch as `make run` serves it: a front in API Gateway's place, and Lambda workers behind it."""
+"""Retouch as `make run` serves it: a front in API Gateway's place, and one Lambda worker behind it.
 
-import compileall
-import importlib.util
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+The front is a process of its own, so that its CPU is neither the worker's nor the load driver's.
+"""
 
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from bench import children
+from bench.children import free_port, spawn
+from bench.coldstart import Start, Starter
 from bench.paths import ROOT
-from bench.targets import KEY, RETOUCH, Target
+from bench.targets import BILLED, KEY, RETOUCH, Target
+from bench.usage import below
 
-CODE = ("layers", "functions", "local")
+LAYER = ROOT / "layers" / "retouch"
+CODE = (LAYER, ROOT / "functions", ROOT / "local")
 
 
 def missing() -> str | None:
     """The reason when it cannot be run."""
-    if importlib.util.find_spec("local.gateway") is None:
-        return "local.gateway is not there"
-    return None
-
-
-def compile_code() -> None:
-    """What a deployed layer has: bytecode beside the source, so no start pays for it."""
-    for folder in CODE:
-        compileall.compile_dir(ROOT / folder, quiet=1)
+    absent = [str(folder.relative_to(ROOT)) for folder in CODE if not any(folder.glob("*"))]
+    return f"{', '.join(absent)} is empty" if absent else None
 
 
 @contextmanager
-def running(mock: str) -> Iterator[Target]:
-    """A gateway with one worker."""
-    compile_code()
-    with _gateway(mock, workers=1) as gateway:
-        target = _target(gateway)
+def running(mock: str, also: Mapping[str, str] | None = None) -> Iterator[Target]:
+    """A front and its worker, both ready; `also` is added to their environment."""
+    port = free_port()
+    env = environment(mock, port, also or {})
+    front = spawn([sys.executable, "-m", "local"], "retouch", env)
+    parts = {BILLED: lambda: below(front.pid), "front": lambda: [front.pid]}
+    target = Target(RETOUCH, f"http://127.0.0.1:{port}/v1", parts=parts)
+    try:
         target.wait()
         yield target
+    finally:
+        children.stop(front)
 
 
 @contextmanager
-def cold(mock: str) -> Iterator[Callable[[], AbstractContextManager[Target]]]:
-    """A starter of workers behind a front that waits for them."""
-    compile_code()
-    with _gateway(mock, workers=0) as gateway:
-        yield lambda: _one_worker(gateway)
+def cold(mock: str) -> Iterator[Starter]:
+    """A starter of workers: the front, which waits, replaces one that ends at once."""
+    with running(mock) as target:
+
+        @contextmanager
+        def start() -> Iterator[Start]:
+            for pid in target.parts[BILLED]():
+                _end(pid)
+            yield Start(target, time.perf_counter())
+
+        yield start
 
 
-@contextmanager
-def _one_worker(gateway: Any) -> Iterator[Target]:
-    raise NotImplementedError
+def environment(mock: str, port: int, also: Mapping[str, str]) -> dict[str, str]:
+    """One worker, the mock for a provider, and no store: nothing here answers with own links."""
+    path = [str(LAYER), str(ROOT), also.get("PYTHONPATH", "")]
+    return {
+        **also,
+        "PORT": str(port),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        # Bytecode is kept from the first start on, as it lies in a deployed layer.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "OPENAI_BASE_URL": f"{mock}/auto/v1",
+        "OPENAI_API_KEY": KEY,
+        "RETOUCH_BUCKET": "",
+        "RETOUCH_LOCAL_WORKERS": "1",
+        "RETOUCH_LOCAL_WORKERS_MIN": "1",
+    }
 
 
-def _gateway(mock: str, workers: int) -> Any:
-    from local.gateway import Gateway
-
-    return Gateway(
-        env={"OPENAI_BASE_URL": f"{mock}/auto/v1", "OPENAI_API_KEY": KEY}, workers=workers
-    )
-
-
-def _target(gateway: Any) -> Target:
-    parts = {part: lambda part=part: gateway.pids[part] for part in ("worker", "front")}
-    return Target(RETOUCH, f"{gateway.url}/v1", parts=parts)
+def _end(pid: int) -> None:
+    # The front starts the next worker at the very moment the old one is gone.
+    watch = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        select.select([watch], [], [])
+    finally:
+        os.close(watch)

@@ -1,10 +1,11 @@
 """One whole run: prepare, start, measure, sum up."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from bench import coldstart, images, measure, paths, portkey, retouch, summary
+from bench.cells import Cell
 from bench.children import mock_upstream
 from bench.progress import note
 from bench.targets import PORTKEY, RETOUCH, Target, direct
@@ -17,14 +18,14 @@ RUNNING: dict[str, Peer] = {PORTKEY: portkey.running, RETOUCH: retouch.running}
 COLD = {PORTKEY: portkey.cold, RETOUCH: retouch.cold}
 
 
-def run(n: int, rounds: int, reps: int) -> Record:
+def run(cells: Sequence[Cell], n: int, rounds: int, reps: int) -> Record:
     """Everything, as one record."""
     not_run = prepare()
     peers = [name for name in RUNNING if not_run[name] is None]
     with mock_upstream(paths.IMAGES) as mock:
         cold = _cold_starts(mock, peers, reps)
         with _targets(mock, peers) as targets:
-            results = measure.run(targets, Upstream(mock), n, rounds)
+            results = measure.run(cells, targets, Upstream(mock), n, rounds)
             peaks = summary.peaks(targets)
     return {
         "machine": summary.machine(),

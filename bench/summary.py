@@ -38,6 +38,7 @@ def cell_record(series: Series, direct: Series) -> Record:
         "failures": len(series.failures),
         "first_failure": next(iter(series.failures), None),
         "picture": series.picture,
+        "sound": series.sound,
         "upstream_calls": series.upstream_calls,
         "cpu_ms": _ms_by_part(series.cpu),
     }

@@ -16,7 +16,7 @@ BILLED = "worker"
 
 @dataclass(frozen=True)
 class Target:
-    """An endpoint, how to talk to it, and the processes behind it by part."""
+    """An endpoint, how to talk to it, and the pids behind it by part."""
 
     name: str
     base_url: str

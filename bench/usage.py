@@ -1,4 +1,4 @@
-"""What processes used: CPU time and memory of whole trees."""
+"""What processes used: CPU time and memory."""
 
 import time
 from collections.abc import Iterable
@@ -9,40 +9,41 @@ import psutil
 MIB = 1 << 20
 
 
-def tree(roots: Iterable[int]) -> list[psutil.Process]:
-    """The processes and all that they started; those that are gone are left out."""
-    found = {}
-    for pid in roots:
-        try:
-            root = psutil.Process(pid)
-            found.update({p.pid: p for p in (root, *root.children(recursive=True))})
-        except psutil.NoSuchProcess:
-            continue
-    return list(found.values())
-
-
-def cpu_seconds(roots: Iterable[int]) -> float:
-    """User and system time of the trees, children that ended included."""
-    return sum(map(_cpu, tree(roots)))
-
-
-def rss_mb(roots: Iterable[int]) -> float:
-    """Resident memory of the trees now."""
-    return sum(map(_rss, tree(roots))) / MIB
-
-
-def peak_rss_mb(roots: Iterable[int]) -> float:
-    """The largest resident memory each process ever had, summed."""
-    return sum(map(_peak, tree(roots))) / MIB
-
-
-def _cpu(process: psutil.Process) -> float:
+def below(pid: int) -> list[int]:
+    """All that a process has started, over every generation."""
     try:
-        times = process.cpu_times()
-        ended: float = times.children_user + times.children_system
-        return ended + _clock(process.pid, times.user + times.system)
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    return [pid, *below(pid)]
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time, that of children which ended included; a process that is gone has none."""
+    return sum(map(_cpu, pids))
+
+
+def rss_mb(pids: Iterable[int]) -> float:
+    """Resident memory now."""
+    return sum(map(_rss, pids)) / MIB
+
+
+def peak_rss_mb(pids: Iterable[int]) -> float:
+    """The largest resident memory each process ever had, summed."""
+    return sum(map(_peak, pids)) / MIB
+
+
+def _cpu(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
         return 0.0
+    ended: float = times.children_user + times.children_system
+    return ended + _clock(pid, times.user + times.system)
 
 
 def _clock(pid: int, coarse: float) -> float:
@@ -53,16 +54,17 @@ def _clock(pid: int, coarse: float) -> float:
         return coarse
 
 
-def _rss(process: psutil.Process) -> int:
+def _rss(pid: int) -> int:
     try:
-        return int(process.memory_info().rss)
+        return int(psutil.Process(pid).memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
 
 
-def _peak(process: psutil.Process) -> int:
+def _peak(pid: int) -> int:
     try:
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
-        return _rss(process)
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+        return _rss(pid)
+    peaks = [int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM")]
+    return sum(peaks)

@@ -21,8 +21,6 @@ from local.settings import MAX_BODY, MAX_PAYLOAD, Limits
 Scope = Mapping[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-_DISCARDED = 8 * MAX_BODY  # read of a body that is too large, so that its sender gets to the answer
-
 
 class Front:
     """The ASGI application that clients talk to."""
@@ -124,21 +122,21 @@ async def _stream(answer: Answer, client: Client) -> None:
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
-    """The request's body, or None when the client hung up before its end."""
-    headers = dict(scope["headers"])
-    announced = int(headers.get(b"content-length", 0))
-    if announced > MAX_BODY and b"expect" in headers:
-        raise Failed(problems.BODY_TOO_LARGE)  # nothing has been sent yet, nothing will be
+    """The request's body, or None when the client hung up before its end.
+
+    uvicorn reads on where we stop, so whoever is still sending gets to see the answer.
+    """
+    if int(dict(scope["headers"]).get(b"content-length", 0)) > MAX_BODY:
+        raise Failed(problems.BODY_TOO_LARGE)
     pieces: list[bytes] = []
     size, more = 0, True
     while more:
         message = await receive()
         if message["type"] != "http.request":
             return None
+        pieces.append(message["body"])
         size += len(message["body"])
-        if size <= MAX_BODY:
-            pieces.append(message["body"])
-        more = message["more_body"] and size < _DISCARDED
-    if size > MAX_BODY:
-        raise Failed(problems.BODY_TOO_LARGE)
+        if size > MAX_BODY:
+            raise Failed(problems.BODY_TOO_LARGE)
+        more = message["more_body"]
     return b"".join(pieces)

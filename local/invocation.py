@@ -53,10 +53,9 @@ class Answer:
         """The consumer wants no more."""
         self._released.set()
 
-    async def finish(self) -> None:
-        """Wait for the consumer, then let the worker write on until it is done."""
+    async def wait_for_release(self) -> None:
+        """Return when the consumer wants no more."""
         await self._released.wait()
-        await self.discard()
 
     async def discard(self) -> None:
         """Read to the end for nobody, as Lambda does when the caller is gone."""
@@ -87,7 +86,8 @@ class Invocation:
 
     def close(self) -> None:
         """Nobody waits any more, so nothing may be held up by whatever has come or will come."""
-        if not self.answer.cancel() and not self.answer.exception():
+        self.answer.cancel()
+        if not self.answer.cancelled() and not self.answer.exception():
             self.answer.result().release()
 
     def fail(self, problem: Problem) -> None:

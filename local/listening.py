@@ -76,9 +76,10 @@ def _loud(app: Any) -> Any:
 
 
 async def _disconnect(state: ServerState) -> None:
+    """Break off: an answer made up now would claim to know how the work ended."""
+    for connection in list(state.connections):
+        connection.transport.abort()
     tasks = list(state.tasks)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for connection in list(state.connections):
-        connection.transport.abort()

@@ -101,15 +101,15 @@ class Pool:
         worker.assign(invocation, self._seconds)
 
     def _is_ready(self, worker: Worker) -> None:
-        worker.done()
         if not worker.ready:
             worker.ready = True
             self._failures = 0
             self._settled.set()
 
     def _grow(self) -> None:
-        starting = sum(not worker.ready for worker in self._workers.values())
-        if len(self._waiting) > starting and time.monotonic() >= self._not_before:
+        """Start one more worker, unless one that starts or has just answered is about to be idle."""
+        soon = sum(worker.current is None for worker in self._workers.values())
+        if len(self._waiting) > soon and time.monotonic() >= self._not_before:
             self._add()
 
     def _add(self) -> None:

@@ -64,18 +64,19 @@ async def _response(worker: Worker, request_id: str, answer: Answer, send: Send)
     if invocation is None or invocation.id != request_id:
         await answer.discard()
         await _reply(send, 400)
-    elif invocation.deliver(answer):
-        await answer.finish()
-        await _reply(send, 413 if answer.too_large else 202, _ACCEPTED)
-    else:
-        await answer.discard()
-        await _reply(send, 202, _ACCEPTED)
+        return
+    if invocation.deliver(answer):
+        await answer.wait_for_release()
+    await answer.discard()
+    worker.done()
+    await _reply(send, 413 if answer.too_large else 202, _ACCEPTED)
 
 
 async def _error(worker: Worker, request_id: str, answer: Answer, send: Send) -> None:
     await answer.discard()
     if worker.current and worker.current.id == request_id:
         worker.current.fail(FUNCTION_FAILED)
+        worker.done()
     await _reply(send, 202, _ACCEPTED)
 
 

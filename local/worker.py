@@ -57,7 +57,7 @@ class Worker:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._time_out, seconds)
 
     def done(self) -> None:
-        """Its answer is in."""
+        """Its answer is in; it will ask for more."""
         self.current = None
         self._stop_timer()
 

@@ -8,7 +8,13 @@ from bench.targets import DIRECT, PORTKEY, RETOUCH
 
 
 def series(seconds: float, **cpu: float) -> Series:
-    return Series(seconds=[[seconds] * 3] * 3, cpu=[cpu] * 3, picture="PNG 256x256")
+    return Series(
+        seconds=[[seconds] * 3] * 3,
+        cpu=[cpu] * 3,
+        picture="PNG 256x256",
+        sound=True,
+        upstream_calls=1,
+    )
 
 
 @pytest.fixture
@@ -78,6 +84,12 @@ def test_a_target_that_only_failed_has_no_times(result) -> None:
     assert record["failures"] == 6
     assert record["first_failure"] == "500 no"
     assert "p50_ms" not in record
+    (doubt,) = report.doubts([{"label": "row", "targets": {RETOUCH: record}}])
+    assert "row, Retouch: 6 failed, picture: 500 no, provider calls: 0" in doubt
+
+
+def test_sound_numbers_raise_no_doubts(result) -> None:
+    assert report.doubts(result["cells"]) == []
 
 
 def test_every_upload_has_a_goal_and_a_masked_cell() -> None:

@@ -41,11 +41,15 @@ def test_a_busy_child_is_charged_what_it_used(start) -> None:
     assert usage.cpu_seconds([child.pid]) - used < 0.05
 
 
-def test_the_childs_own_children_count_alive_and_ended(start) -> None:
+def test_a_childs_own_children_count_when_they_ended(start) -> None:
     ended = f"{SUB}subprocess.run([sys.executable, '-c', {BUSY.format(0.2)!r}])\n"
     assert usage.cpu_seconds([start(ended + THEN_WAIT).pid]) >= 0.2
+
+
+def test_the_tree_has_every_generation(start) -> None:
     parent = start(WAITING_CHILD + THEN_WAIT)
-    assert len(usage.tree([parent.pid])) == 2
+    assert usage.tree(parent.pid) == [parent.pid, *usage.below(parent.pid)]
+    assert len(usage.below(parent.pid)) == 1
 
 
 def test_memory_is_seen_and_a_peak_stays(start) -> None:
@@ -61,8 +65,8 @@ def test_a_process_that_is_gone_counts_nothing() -> None:
 
 def test_stop_ends_the_family_and_nobody_else(start) -> None:
     parent = start(WAITING_CHILD + THEN_WAIT)
-    family = usage.tree([parent.pid])
+    family = usage.tree(parent.pid)
     children.stop(parent)
     assert len(family) == 2
-    assert not any(member.is_running() for member in family)
+    assert not any(psutil.pid_exists(pid) for pid in family)
     assert psutil.pid_exists(os.getpid())

@@ -18,7 +18,8 @@ def knock(event, env=None, house=None, seconds=60.0):
     headers.update(answer.get("headers", {}))
     headers = {name.lower(): value for name, value in headers.items()}
     body = answer["body"]
-    if isinstance(body, str):
+    if isinstance(body, memoryview):
+        body = bytes(body)
         return SimpleNamespace(
             status=answer["statusCode"], headers=headers, json=json.loads(body), frames=None
         )

@@ -1,5 +1,6 @@
 """The Runtime API on a real socket, and the real loop as a process that talks to it."""
 
+import contextlib
 import os
 import queue
 import socketserver
@@ -47,6 +48,10 @@ class Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self):
+        with contextlib.suppress(ConnectionError):  # the loop was ended
+            self.exchanges()
+
+    def exchanges(self):
         while line := self.rfile.readline():
             method, path, _ = line.decode().split(" ")
             self.server.api.connections.add(self.client_address)
@@ -131,7 +136,7 @@ class Api:
         self.process = None
         self.server = Server(("127.0.0.1", 0), Connection)
         self.server.api = self
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
 
     def start(self, source, command=(), **env):
         (self.folder / "app.py").write_text(source)

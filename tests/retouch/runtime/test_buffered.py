@@ -74,7 +74,7 @@ def test_a_body_of_megabytes_is_read_like_any_other(api):
         {"a": {"body": text}, "body": ""},
         {"a": {"body": text}},
         {"a": '"body":"' + text},
-        {"body": text + "\\\"\nß"},
+        {"body": text + '\\"\nß'},
         {"body": text + "ß"},
         {"body": None, "text": text},
         [{"body": text}],

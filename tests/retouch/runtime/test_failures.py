@@ -1,6 +1,7 @@
 """What is reported when the handler, its module or its answer is at fault."""
 
 import orjson
+import pytest
 
 RAISES = """
 def handler(event, context):
@@ -42,15 +43,10 @@ def test_an_answer_that_is_not_json_is_an_error(api):
     assert post.json["errorType"] == "TypeError"
 
 
-def test_a_body_of_the_wrong_kind_is_an_error_before_anything_is_sent(api, http_event):
-    post = api.start("def handler(e, c): return {'statusCode': 200, 'body': {'a': 1}}").send(
-        http_event
-    )
-    assert post.path.endswith("/error")
-    post = api.start(
-        "def handler(e, c): return {'statusCode': 200, 'body': '?', 'isBase64Encoded': True}"
-    ).send(http_event)
-    assert post.path.endswith("/error")
+@pytest.mark.parametrize("rest", ["'body': {'a': 1}", "'body': '?', 'isBase64Encoded': True"])
+def test_an_unusable_body_is_an_error_before_anything_is_sent(api, http_event, rest):
+    api.start(f"def handler(e, c): return {{'statusCode': 200, {rest}}}")
+    assert api.send(http_event).path.endswith("/error")
 
 
 def test_plain_log(api):

@@ -51,6 +51,17 @@ def handler(event, context):
 """
 
 
+CLOSABLE = """
+class Pieces:
+    def __iter__(self): return self
+    def __next__(self): return b"x" * 100
+    def close(self): print("closed", flush=True)
+kept = Pieces()
+def handler(event, context):
+    return {"statusCode": 200, "body": kept if event["path"] == "/" else "ok"}
+"""
+
+
 def with_body(event, data):
     return {**event, "body": base64.b64encode(data).decode(), "isBase64Encoded": True}
 
@@ -132,9 +143,19 @@ def test_hanging_up_closes_the_generator_and_nothing_else(api, http_event):
     assert "closed" in api.stop()[0]
 
 
+def test_hanging_up_closes_an_iterator_that_somebody_else_holds(api, http_event):
+    api.start(CLOSABLE)
+    api.hang_up_after = 5
+    api.send(http_event)
+    assert api.send({**http_event, "path": "/next"}, "2").payload == b"ok"
+    assert api.stop()[0] == "closed\n"
+
+
 def test_a_connection_dropped_while_the_handler_worked_is_opened_again(api, http_event):
     api.drop_after_next = True
-    api.start("import time\ndef handler(e, c): time.sleep(.1); return {'statusCode': 200, 'body': 'x'}")
+    api.start(
+        "import time\ndef handler(e, c): time.sleep(.1); return {'statusCode': 200, 'body': 'x'}"
+    )
     assert api.send(http_event).payload == b"x"
     assert api.send(http_event, "2").payload == b"x"
     assert len(api.connections) > 1
@@ -161,7 +182,6 @@ def test_a_dead_kept_alive_connection_is_left_behind(api):
 def test_the_loop_ends_with_the_runtime_api(api, http_event):
     api.start("def handler(e, c): return {'statusCode': 200, 'body': 'x'}")
     api.send(http_event)
-    api.close_all = True
     api.server.shutdown()
     api.server.server_close()
     api.events.put((None, b"", {}))

@@ -21,7 +21,8 @@ Handler = Callable[[Any, Any], Any]
 
 def build(house: House, telemetry: Telemetry) -> Handler:
     """The Lambda handler of the edits function."""
-    app = APIGatewayRestResolver()
+    # Bodies come encoded; the resolver must not touch them again.
+    app = APIGatewayRestResolver(serializer=lambda body: body)
 
     @app.post("/v1/images/edits")
     def edit() -> Response[Any]:
@@ -96,9 +97,13 @@ def as_v1(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def response(answer: Answer) -> Response[Any]:
-    """An Answer as the resolver's Response. An iterator body passes through to the runtime loop."""
+    """An Answer as the resolver's Response, its body passed through to the runtime loop as it is.
+
+    The resolver would turn bytes into base64; a memoryview of them it leaves alone, as it does an iterator.
+    """
     headers = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
-    return Response(answer.status, answer.headers["Content-Type"], answer.body, headers)
+    body = memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body
+    return Response(answer.status, answer.headers["Content-Type"], body, headers)
 
 
 def proxy(answer: Answer) -> dict[str, Any]:
@@ -106,6 +111,6 @@ def proxy(answer: Answer) -> dict[str, Any]:
     return {
         "statusCode": answer.status,
         "headers": {**json_headers(""), **answer.headers},
-        "body": answer.body,
+        "body": memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body,
         "isBase64Encoded": False,
     }

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
-import requests
+import urllib3
 from requests_toolbelt import MultipartEncoder
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -21,9 +21,8 @@ from retouch.messages import Call, Reply
 from retouch.plan.resolve import Target
 from retouch.settings import Settings
 
-_CHUNK = 65_536
 _PIECE = 262_144
-TimeoutErrors = (TimeoutError, ReadTimeoutError)
+_HEADERS = {"User-Agent": "retouch", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 class Wall:
@@ -32,62 +31,56 @@ class Wall:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers = requests.structures.CaseInsensitiveDict(
-            {"User-Agent": "retouch", "Accept": "*/*", "Accept-Encoding": "identity"}
-        )
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
     def __call__(self, call: Call, target: Target, deadline: float) -> Reply:
         """The provider's answer, whatever its status. Unreachable, OutOfTime or BadUpstream otherwise."""
         upload = _Upload(call, deadline, self._clock)
         try:
             response = self._send(call, target, upload, deadline)
-        except (requests.RequestException, HTTPError, OSError) as broken:
-            raise self._judged(broken, call, target, upload, deadline) from None
-        reply = Reply(response.status_code, _lowered(response.headers))
+        except (HTTPError, OSError) as broken:
+            raise self._judged(broken, target, upload, deadline) from None
+        headers = {name.lower(): value for name, value in response.headers.items()}
         pieces = self._pieces(response, target, deadline)
-        if call.stream and response.ok and _is_event_stream(reply.headers):
-            return Reply(reply.status, reply.headers, chunks=pieces)
-        return Reply(reply.status, reply.headers, b"".join(pieces))
+        if call.stream and response.status < 300 and _is_event_stream(headers):
+            return Reply(response.status, headers, chunks=pieces)
+        return Reply(response.status, headers, b"".join(pieces))
 
     def _send(
         self, call: Call, target: Target, upload: _Upload, deadline: float
-    ) -> requests.Response:
+    ) -> urllib3.BaseHTTPResponse:
         left = deadline - self._clock.now()
         if left <= 0:
             raise OutOfTime(f"No time is left to ask {target.provider.title}.", billed="no")
-        url = address(call, target)
-        return self._session.request(
+        return self._pool.urlopen(
             call.method,
-            url,
-            params=dict(call.query) or None,
-            data=upload.body,
-            headers={**upload.headers, **key_header(target)},
-            timeout=(min(self._settings.connect_timeout, left), left),
-            allow_redirects=False,
-            stream=True,
+            address(call, target),
+            body=upload if upload.headers else None,
+            headers={**_HEADERS, **upload.headers, **key_header(target)},
+            timeout=urllib3.Timeout(connect=min(self._settings.connect_timeout, left), read=left),
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
         )
 
-    def _judged(
-        self, broken: Exception, call: Call, target: Target, upload: _Upload, deadline: float
-    ) -> Fault:
+    def _judged(self, broken: Exception, target: Target, upload: _Upload, deadline: float) -> Fault:
         """What a broken exchange means for the money."""
         title = target.provider.title
-        if isinstance(broken, requests.ConnectionError) and not upload.started:
+        late = self._clock.now() >= deadline or isinstance(broken, ReadTimeoutError)
+        if not upload.started and not late:
             return Unreachable(f"{title} cannot be reached.")
-        billed: Billed = "no" if call.repeatable else "unknown"
-        if self._clock.now() >= deadline or isinstance(broken, requests.Timeout):
+        billed: Billed = "unknown" if upload.started else "no"
+        if late:
             return OutOfTime(f"{title} did not answer in time.", billed=billed)
         return BadUpstream(f"The connection to {title} broke before an answer came.", billed=billed)
 
     def _pieces(
-        self, response: requests.Response, target: Target, deadline: float
+        self, response: urllib3.BaseHTTPResponse, target: Target, deadline: float
     ) -> Iterator[bytes]:
         """The body as it arrives. The deadline holds for a dripping body too, the cap for an endless one."""
         title, seen = target.provider.title, 0
         try:
-            while piece := response.raw.read1(_CHUNK, decode_content=False):
+            while piece := response.read1(_PIECE):
                 seen += len(piece)
                 if seen > self._settings.reply_bytes:
                     raise BadUpstream(f"{title}'s answer is too large.")
@@ -95,13 +88,12 @@ class Wall:
                 if self._clock.now() >= deadline:
                     raise OutOfTime(f"{title} did not finish its answer in time.")
             _check_whole(response, title, seen)
-        except TimeoutErrors:
+        except ReadTimeoutError:
             raise OutOfTime(f"{title} did not finish its answer in time.") from None
         except (HTTPError, OSError):
             raise BadUpstream(f"{title}'s answer broke off.") from None
         finally:
-            # A body read to its end has already gone back to the pool; anything else must not.
-            response.close()
+            _give_back(response)
 
 
 class _Upload:
@@ -111,53 +103,42 @@ class _Upload:
         self.started = False
         self._deadline, self._clock = deadline, clock
         self._source, self.headers = _encoded(call)
-        self.body = self if self._source is not None else None
-
-    @property
-    def len(self) -> int:
-        """Bytes in all, which is how the HTTP library learns the Content-Length."""
-        return self._source.len if self._source else 0
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes in large pieces; TimeoutError once the deadline has passed."""
-        assert self._source is not None
-        while piece := self._source.read(_PIECE):
+        while self._source and (piece := self._source.read(_PIECE)):
             if self._clock.now() >= self._deadline:
                 raise TimeoutError("deadline passed during the upload")
             self.started = True
             yield piece
 
 
-class _Json(io.BytesIO):
-    """A JSON body with the one attribute that a multipart encoder has too."""
-
-    @property
-    def len(self) -> int:
-        """Bytes in all."""
-        return self.getbuffer().nbytes
-
-
-def _encoded(call: Call) -> tuple[MultipartEncoder | _Json | None, dict[str, str]]:
+def _encoded(call: Call) -> tuple[MultipartEncoder | io.BytesIO | None, dict[str, str]]:
+    """The body to read from, and its headers."""
     if call.json is not None:
-        return _Json(orjson.dumps(call.json)), {"Content-Type": "application/json"}
+        body = orjson.dumps(call.json)
+        return io.BytesIO(body), _content("application/json", len(body))
     if not call.fields and not call.files:
         return None, {}
     files = [(name, (filename, p.data, p.mime)) for name, filename, p in call.files]
     encoder = MultipartEncoder([*call.fields, *files])
-    return encoder, {"Content-Type": encoder.content_type}
+    return encoder, _content(encoder.content_type, encoder.len)
+
+
+def _content(media_type: str, length: int) -> dict[str, str]:
+    return {"Content-Type": media_type, "Content-Length": str(length)}
 
 
 def address(call: Call, target: Target) -> str:
     """The URL to ask. BadUpstream for a host that is not the provider's own: results there are not fetched."""
     base = target.options["base_url"]
-    if "://" not in call.path:
-        return base.rstrip("/") + call.path
-    if origin(call.path) != origin(base):
+    url = call.path if "://" in call.path else base.rstrip("/") + call.path
+    if origin(url) != origin(base):
         raise BadUpstream(
             f"{target.provider.title} answered with a link to another host, which is not followed.",
             code="foreign_result_host",
         )
-    return call.path
+    return f"{url}?{urlencode(call.query)}" if call.query else url
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
@@ -172,17 +153,21 @@ def key_header(target: Target) -> dict[str, str]:
     return {auth.header: f"{auth.prefix}{target.key}"} if auth and target.key else {}
 
 
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
 def _is_event_stream(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").startswith("text/event-stream")
 
 
-def _check_whole(response: requests.Response, title: str, seen: int) -> None:
+def _check_whole(response: urllib3.BaseHTTPResponse, title: str, seen: int) -> None:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise BadUpstream(f"{title} compressed its answer against the request.")
     promised = response.headers.get("Content-Length", "")
     if promised.isdigit() and int(promised) != seen:
         raise BadUpstream(f"{title}'s answer broke off.")
+
+
+def _give_back(response: urllib3.BaseHTTPResponse) -> None:
+    """A body read to its end frees its connection for the next call; any other ends with it."""
+    if response.closed or getattr(response, "length_remaining", None) == 0:
+        response.release_conn()
+    else:
+        response.close()

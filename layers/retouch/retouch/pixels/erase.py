@@ -6,41 +6,30 @@ whose surroundings match best. That keeps a horizon straight and the grain of sa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PIL import Image, ImageChops, ImageFilter
 
 from retouch.errors import InvalidRequest
+from retouch.pixels.canvas import Canvas
 from retouch.pixels.convert import plain
-from retouch.pixels.donor import Donor, find_donor, refine
+from retouch.pixels.fill import fill
 from retouch.pixels.membrane import membrane
-from retouch.pixels.regions import Box, grown, halves, moved, regions
+from retouch.pixels.regions import Box, grown, moved, regions
 
 _HALO = 3  # pixels around the mark that show the object's blurred edge and are not to be trusted
-_MARGIN = 24  # pixels of surroundings that shape the smooth surface
 _REACH = 3  # how far to look for a match, in sizes of the hole
-_NEAR = 160  # and at least so many pixels
-_SPLITS = 3  # a hole without a good match as a whole is halved that often
+_NEAR = 96  # and at least so many pixels
 _SEAM = 8  # pixels inside the mark over which a small step at its edge is evened out
-_STEP = 16  # a larger step is not evened out: there the object still shows
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """A part of the picture that is being filled in place. Masks are "L", 255 = yes."""
-
-    image: Image.Image  # "RGB"
-    hole: Image.Image  # still to be filled
-    barred: Image.Image  # never to be copied from
+_STEP = 16  # a much larger step is not evened out: there the object still shows
+_ANY = [0] + [255] * 255
 
 
 def erase(image: Image.Image, edit: Image.Image, *, passes: int = 1) -> Image.Image:
     """The image as "L", "RGB" or "RGBA" with the marked area filled.
 
     `edit` is "L" and as large as the image: 255 is filled, 0 stays exactly as it is, anything
-    between is blended. `passes` >= 0 adds smoothing rounds. What was transparent becomes opaque where
-    it is marked. Raises InvalidRequest (mask_full) where no pixel is left to fill from, ValueError
-    where the sizes differ.
+    between is blended. `passes` >= 0 buys quality with time: more smoothing, more places compared.
+    What was transparent becomes opaque where it is marked. Raises InvalidRequest (mask_full) where
+    no pixel is left to fill from, ValueError where the sizes differ.
     """
     picture = plain(image)
     if edit.size != picture.size:
@@ -72,9 +61,6 @@ def _barred(picture: Image.Image, edit: Image.Image) -> Image.Image:
     return near if near.getextrema()[0] == 0 else marked
 
 
-_ANY = [0] + [255] * 255
-
-
 def _erase_box(
     filled: Image.Image, edit: Image.Image, barred: Image.Image, box: Box, passes: int
 ) -> None:
@@ -85,44 +71,11 @@ def _erase_box(
     bars = barred.crop(window)
     canvas = Canvas(before.copy(), bars.copy(), bars)
     inner = moved(grown(box, _HALO, filled.size), -window[0], -window[1])
-    _fill(canvas, inner, passes, _SPLITS)
+    fill(canvas, inner, passes)
     marked = edit.crop(window).point(_ANY)
     frame = grown(inner, _HALO, canvas.image.size)
     even = _evened(before.crop(frame), canvas.image.crop(frame), marked.crop(frame))
     filled.paste(even, moved(frame, window[0], window[1])[:2], marked.crop(frame))
-
-
-def _fill(canvas: Canvas, box: Box, passes: int, splits: int) -> None:
-    """Fill the hole's part in `box`: as a whole where a donor matches, else half after half."""
-    if not canvas.hole.crop(box).getbbox():
-        return
-    donor = find_donor(canvas.image, canvas.hole, canvas.barred, box)
-    splittable = splits and max(box[2] - box[0], box[3] - box[1]) > 4 * _HALO
-    if splittable and not (donor and donor.good):
-        for half in halves(box):
-            _fill(canvas, half, passes, splits - 1)
-        return
-    _patch(canvas, box, donor, passes)
-
-
-def _patch(canvas: Canvas, box: Box, donor: Donor | None, passes: int) -> None:
-    """Fill the hole's part in `box` with a smooth surface, and the donor's texture if there is one."""
-    frame = grown(box, _MARGIN, canvas.image.size)
-    known = ImageChops.invert(canvas.hole.crop(frame))
-    patch = membrane(canvas.image.crop(frame), known, passes)
-    part = Image.new("L", known.size)
-    part.paste(canvas.hole.crop(box), moved(box, -frame[0], -frame[1]))
-    offset = donor and refine(donor, canvas.image, canvas.hole, canvas.barred, box)
-    if offset:
-        patch = _textured(patch, canvas.image.crop(moved(frame, *offset)), part)
-    canvas.image.paste(patch, frame[:2], part)
-    canvas.hole.paste(0, box)
-
-
-def _textured(smooth: Image.Image, donor: Image.Image, part: Image.Image) -> Image.Image:
-    """The smooth surface here plus what rises above the smooth surface there."""
-    detail = ImageChops.subtract(donor, membrane(donor, ImageChops.invert(part)), 1, 128)
-    return ImageChops.add(smooth, detail, 1, -128)
 
 
 def _evened(before: Image.Image, after: Image.Image, marked: Image.Image) -> Image.Image:

@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 from retouch.pixels import exif
 from retouch.pixels.header import Header
-from retouch.pixels.limits import Limits
+from retouch.pixels.limits import DEFAULT, Limits
 from retouch.pixels.refusal import UnfitError, check_pieces, check_size, damaged, truncated
 
 # Fill bytes, stuffed bytes and stray bytes before a marker are skipped, as decoders do.
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
+# Within a scan a stuffed 00 and restart markers are data.
+_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _SCAN, _END = 0xDA, 0xD9
 _FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
 _OTHER_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
@@ -105,5 +107,17 @@ def _is_picture(data: bytes, part: Segment) -> bool:
 
 
 def _picture_end(data: bytes, scan: int) -> int:
-    """Just after the first end-of-image marker."""
-    return data.find(bytes((0xFF, _END)), scan) + 2
+    """Just after the end-of-image marker of the picture whose first scan starts at `scan`.
+
+    Tables between scans may contain the marker's bytes, and a second picture may follow the first.
+    """
+    at = scan
+    for _ in range(DEFAULT.pieces):
+        found = _IN_SCAN.search(data, at)
+        if found is None:
+            break
+        at = found.end()
+        if data[at - 1] == _END:
+            return at
+        at += int.from_bytes(data[at : at + 2])
+    return data.rfind(bytes((0xFF, _END))) + 2

@@ -37,7 +37,7 @@ def load(data: bytes, format: str, size: tuple[int, int]) -> Image.Image:
     raise damaged(f"its {format.upper()} data is of another size than its header says")
 
 
-def save(image: Image.Image, format: str, **options: int | bool | bytes | None) -> bytes:
+def save(image: Image.Image, format: str, **options: int | bytes | None) -> bytes:
     """Encode with the plugin's own options, and with nothing of what `image.info` holds."""
     buffer = BytesIO()
     bare = image.copy()

@@ -33,14 +33,14 @@ def body(answer: Mapping[str, object]) -> tuple[bytes, Iterator[bytes]]:
         return b"", given
     if isinstance(given, str):
         given = _decoded(given, base64=bool(answer.get("isBase64Encoded")))
-    if isinstance(given, bytes):
-        return given, iter(())
+    if isinstance(given, bytes | memoryview):
+        return bytes(given), iter(())
     raise TypeError(f"a body is text, bytes or an iterator of bytes, not {type(given).__name__}")
 
 
 def document(answer: object) -> bytes:
     """One JSON document; a body that comes in pieces is put together first."""
-    if isinstance(answer, dict) and isinstance(answer.get("body"), (bytes, Iterator)):
+    if isinstance(answer, dict) and isinstance(answer.get("body"), bytes | memoryview | Iterator):
         answer = {**answer, **_joined(answer["body"])}
     return orjson.dumps(answer)
 
@@ -53,8 +53,8 @@ def _is_http(event: object) -> bool:
     return "httpMethod" in event or (isinstance(context, dict) and "http" in context)
 
 
-def _joined(body: bytes | Iterator[bytes]) -> dict[str, object]:
-    whole = body if isinstance(body, bytes) else b"".join(body)
+def _joined(body: bytes | memoryview | Iterator[bytes]) -> dict[str, object]:
+    whole = b"".join(body) if isinstance(body, Iterator) else bytes(body)
     try:
         return {"body": whole.decode(), "isBase64Encoded": False}
     except UnicodeDecodeError:

@@ -17,11 +17,11 @@ _LONGEST_NOTES = 1500  # bytes of one header; the log has them whole
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer. The body is text, or an iterator of bytes for an event stream."""
+    """An HTTP answer. The body is JSON, or an iterator of frames for an event stream."""
 
     status: int
     headers: Mapping[str, str]
-    body: str | Iterator[bytes]
+    body: bytes | Iterator[bytes]
     facts: Mapping[str, Any] = field(default_factory=dict)  # for the log and the metrics
 
 
@@ -34,7 +34,7 @@ def success(result: Result, plan: Plan, request_id: str) -> Answer:
     """OpenAI's image object."""
     body = {"created": result.created, "data": result.data, **result.facts}
     headers = {**json_headers(request_id), **plan_headers(plan)}
-    return Answer(200, headers, orjson.dumps(body).decode(), facts(plan))
+    return Answer(200, headers, orjson.dumps(body), facts(plan))
 
 
 def plan_headers(plan: Plan) -> dict[str, str]:
@@ -74,7 +74,7 @@ def failure(fault: Fault, request_id: str) -> Answer:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
     if fault.retry_after is not None and fault.should_retry is not False:
         headers["retry-after"] = f"{fault.retry_after:g}"
-    body = orjson.dumps({"error": envelope(fault)}).decode()
+    body = orjson.dumps({"error": envelope(fault)})
     return Answer(fault.status, headers, body, fault_facts(fault))
 
 

@@ -1,0 +1,68 @@
+"""Fill one hole in a picture from its neighbourhood, in place."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops
+
+from retouch.pixels.canvas import Canvas
+from retouch.pixels.donor import Donor, find_donor, refine
+from retouch.pixels.membrane import membrane
+from retouch.pixels.regions import Box, grown, halves, moved
+
+_MARGIN = 24  # pixels of surroundings that shape the smooth surface
+_SPLITS = 3  # a hole without a good match as a whole is halved that often
+_LEAST = 16  # pixels; a shorter hole is not halved
+_LEAST_UNMATCHED = 128  # one that fits nowhere is halved more often, but not below this
+
+
+def fill(canvas: Canvas, box: Box, passes: int) -> None:
+    """Fill the hole's part in `box`: smoothly at first, then with texture, largest pieces first."""
+    frame = grown(box, _MARGIN, canvas.image.size)
+    known = ImageChops.invert(canvas.hole.crop(frame))
+    smooth = membrane(canvas.image.crop(frame), known, passes)
+    canvas.image.paste(smooth, frame[:2], canvas.part(box, frame))
+    _fill(canvas, box, 1 + passes, _SPLITS)
+
+
+def _fill(canvas: Canvas, box: Box, starts: int, splits: int) -> None:
+    """As a whole where a donor matches, else half after half, the second one matching the first."""
+    tight = canvas.hole.crop(box).getbbox()
+    if tight is None:
+        return
+    box = moved(tight, box[0], box[1])
+    donor = find_donor(canvas, box, starts)
+    if donor.needed and not donor.good and _splittable(box, donor, splits):
+        for half in sorted(halves(box), key=lambda half: -_surroundings(canvas, half)):
+            _fill(canvas, half, starts, splits - 1)
+        return
+    offset = refine(donor, canvas, box) if donor.usable else None
+    frame = grown(box, _MARGIN, canvas.image.size)
+    part = canvas.part(box, frame)
+    patch = _cloned(canvas, frame, offset) if offset else _smoothed(canvas, frame, part)
+    canvas.image.paste(patch, frame[:2], part)
+    canvas.hole.paste(0, box)
+
+
+def _splittable(box: Box, donor: Donor, splits: int) -> bool:
+    side = max(box[2] - box[0], box[3] - box[1])
+    return side > _LEAST_UNMATCHED if donor.offset is None else splits > 0 and side > _LEAST
+
+
+def _surroundings(canvas: Canvas, box: Box) -> int:
+    """How many known pixels there are in and around a box."""
+    return canvas.hole.crop(grown(box, _MARGIN, canvas.image.size)).histogram()[0]
+
+
+def _smoothed(canvas: Canvas, frame: Box, part: Image.Image) -> Image.Image:
+    """The smooth filling, fitted to what has been filled around it since."""
+    return membrane(canvas.image.crop(frame), ImageChops.invert(part))
+
+
+def _cloned(canvas: Canvas, frame: Box, offset: tuple[int, int]) -> Image.Image:
+    """The donor in this place's colours: the difference where both are known, spread smoothly."""
+    place = moved(frame, *offset)
+    free = ImageChops.invert(canvas.barred).crop(place)
+    known = ImageChops.darker(free, ImageChops.invert(canvas.hole.crop(frame)))
+    donor = canvas.image.crop(place)
+    difference = ImageChops.subtract(canvas.image.crop(frame), donor, 1, 128)
+    return ImageChops.add(donor, membrane(difference, known), 1, -128)
