@@ -53,10 +53,10 @@ $(VENV)/.uv:
 
 $(VENV)/.run: requirements/run.txt | $(VENV)/.uv
 	@echo "installing what run needs"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --require-hashes -r requirements/run.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
 	@echo "installing what test and check need"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.run

@@ -31,18 +31,7 @@ def bind(port: int = 0) -> socket.socket:
 @asynccontextmanager
 async def listening(app: Any, sockets: Iterable[socket.socket], idle: int) -> AsyncIterator[None]:
     """Serve an ASGI application; connections without a request are kept for `idle` seconds."""
-    config = uvicorn.Config(
-        _loud(app),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        log_level="critical",  # to break off a stream is meant, not an accident
-        access_log=False,
-        proxy_headers=False,
-        timeout_keep_alive=idle,
-    )
+    config = _config(app, idle)
     config.load()
     state = ServerState()
 
@@ -60,6 +49,21 @@ async def listening(app: Any, sockets: Iterable[socket.socket], idle: int) -> As
         for server in servers:
             server.close()
         await _disconnect(state)
+
+
+def _config(app: Any, idle: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        _loud(app),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",  # to break off a stream is meant, not an accident
+        access_log=False,
+        proxy_headers=False,
+        timeout_keep_alive=idle,
+    )
 
 
 def _loud(app: Any) -> Any:

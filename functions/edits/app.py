@@ -5,13 +5,23 @@ import os
 from retouch.clock import SystemClock
 from retouch.edges.door import build
 from retouch.edges.http import Wall
-from retouch.edges.store import Bucket
+from retouch.edges.store import S3Bucket
 from retouch.edges.telemetry import Telemetry
+from retouch.edges.vault import KeyTable, Vault
 from retouch.gateway import House
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings
 
 settings = Settings.from_env(os.environ)
 clock = SystemClock()
-house = House(settings, PROVIDERS, Wall(settings, clock), Bucket(settings), clock)
-handler = build(house, Telemetry())
+vault = Vault(settings, clock)
+house = House(
+    settings=settings,
+    providers=PROVIDERS,
+    send=Wall(settings, clock),
+    bucket=S3Bucket(settings),
+    clock=clock,
+    secrets=vault.read,
+    keys=KeyTable(settings, clock),
+)
+handler = build(house, vault.warm, Telemetry())

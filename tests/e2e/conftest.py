@@ -19,6 +19,7 @@ def provider():
 @pytest.fixture(scope="session")
 def gateway(provider):
     env = {
+        "RETOUCH_AUTH_MODE": "open",
         "OPENAI_API_KEY": "sk-configured",
         "OPENAI_BASE_URL": f"{provider.url}/v1",
         "AZURE_OPENAI_API_KEY": "az-configured",

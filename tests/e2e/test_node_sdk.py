@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.support.pictures import hole, photo
 
 HERE = Path(__file__).parent / "node"

@@ -139,7 +139,7 @@ def test_url_results_are_stored_and_never_the_providers_own(env):
         upstream.files["/file/x.png"] = result
         shelf = Shelf()
         house = build_house(
-            {**env, "OPENAI_BASE_URL": f"{upstream.url}/v1", "RETOUCH_BUCKET": "b"}, store=shelf
+            {**env, "OPENAI_BASE_URL": f"{upstream.url}/v1", "RETOUCH_BUCKET": "b"}, bucket=shelf
         )
         fields = {"model": "gpt-image-2", "prompt": "p", "image": png(photo())}
         kept = edit({**fields, "response_format": "url"}, house=house)

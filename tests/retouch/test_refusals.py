@@ -96,7 +96,7 @@ def test_refused_before_paying(env, upstream, fields, status, code, param):
         ),
         ({"images": [{"image_url": "data:image/png;base64,!!"}]}, "invalid_base64", "images[0]"),
         ({"images": [{"image_url": "ftp://x"}]}, "invalid_image_url", "images[0]"),
-        ({"images": [{"file_id": "file-1"}]}, "unsupported_parameter", "images[0]"),
+        ({"images": [{"file_id": "file-1"}]}, "invalid_upload_id", "images[0]"),
         ({"images": [7]}, "invalid_type", "images[0]"),
         ({"n": "2"}, "invalid_type", "n"),
         ({"n": True}, "invalid_type", "n"),

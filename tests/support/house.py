@@ -34,7 +34,7 @@ class TestClock(SystemClock):
 
 
 class Shelf:
-    """A store that keeps what it was given."""
+    """A bucket that keeps what it was given."""
 
     def __init__(self):
         self.kept = {}
@@ -44,8 +44,28 @@ class Shelf:
         self.kept[url] = data
         return url
 
+    def upload(self, upload_id):
+        return self.kept.get(upload_id)
 
-def build_house(env=None, clock=None, store=None):
-    settings = Settings.from_env(env or {})
+    def object(self, name):
+        return self.kept.get(name)
+
+    def invite(self, content_type):
+        return f"upload_{'0' * 32}", {"url": "https://bucket.example/", "fields": {}}
+
+    def reachable(self):
+        pass
+
+
+def build_house(env=None, clock=None, bucket=None, secrets=None, keys=None):
+    settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or TestClock()
-    return House(settings, PROVIDERS, Wall(settings, clock), store or Shelf(), clock)
+    return House(
+        settings=settings,
+        providers=PROVIDERS,
+        send=Wall(settings, clock),
+        bucket=bucket or Shelf(),
+        clock=clock,
+        secrets=lambda: secrets or {},
+        keys=lambda digest: (keys or {}).get(digest),
+    )

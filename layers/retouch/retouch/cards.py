@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from retouch.messages import Conversation, Job, Reply, ResponseFormat
+from retouch.messages import Call, Conversation, Job, Reply, ResponseFormat
 from retouch.specs import Spec
 
 # "alpha": a PNG whose transparent pixels mark what to edit. "direct": the decoded mask as it is.
@@ -91,6 +91,7 @@ class Provider:
     auth: Auth | None = None  # None: needs no key
     base_setting: str = "base_url"  # the setting an operator must give where there is no base_url
     settings: tuple[str, ...] = ()  # further settings, read from <env>_<NAME>
+    check: Call | None = None  # a call that costs nothing and fails where the key is wrong
     deployments: Model | None = None  # card for names that the operator chose and no card lists
     paid: bool = True  # a successful edit costs money
 

@@ -10,7 +10,9 @@ from retouch.errors import BadUpstream, InvalidRequest
 from retouch.messages import Artifact
 from retouch.pixels.convert import decode, encode, resize
 from retouch.pixels.inspect import inspect
+from retouch.plan import Plan
 from retouch.plan.delivery import Delivery
+from retouch.settings import Settings
 
 
 class Store(Protocol):
@@ -83,6 +85,27 @@ def collect(
     if usages:
         facts["usage"] = total(list(usages.values()))
     return Result(created, tuple(item(a, delivery, store) for a in done), facts)
+
+
+def fit_reply(
+    plan: Plan, artifacts: list[Artifact], most_bytes: int | None, settings: Settings
+) -> dict[str, Any]:
+    """What changes in the plan where the answer is too long for its way back: links instead of base64."""
+    size = sum(len(a.b64) or len(a.data) * 4 // 3 for a in artifacts)
+    if most_bytes is None or size <= most_bytes or plan.delivery.response_format == "url":
+        return {}
+    if not settings.bucket:
+        raise BadUpstream(
+            f"The result has {size} bytes of base64, more than the {most_bytes} that can be answered here, "
+            "and no bucket is configured to hand out a link.",
+            code="result_too_large",
+            billed="yes" if plan.target.provider.paid else "no",
+        )
+    note = f"response_format: {size} bytes are too many for this answer, so links"
+    return {
+        "delivery": replace(plan.delivery, response_format="url"),
+        "notes": (*plan.notes, note),
+    }
 
 
 def total(usages: list[Any]) -> Any:

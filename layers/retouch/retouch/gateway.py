@@ -1,19 +1,22 @@
-"""The corridor: parse, validate, plan, prepare, call, normalise, respond. Nothing flows back.
+"""The corridor: parse, admit, gather, validate, plan, prepare, call, normalise, respond. Nothing flows back.
 
 A Fault raised in any room is caught once, by the door.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
+from retouch.admission import KeyBook, admit
 from retouch.cards import Provider
 from retouch.clock import Clock
 from retouch.errors import OutOfTime
-from retouch.finish import Store, collect, polish
-from retouch.messages import Artifact, Call, Finished, Inbound, Job, Partial, Reply
+from retouch.finish import Store, collect, fit_reply, polish
+from retouch.gather import Shelf, gather
+from retouch.messages import Artifact, Call, Finished, Form, Job, Partial, Reply
 from retouch.patience import Send, patient
 from retouch.plan import Plan, fit
 from retouch.plan.resolve import Target, resolve
@@ -22,11 +25,20 @@ from retouch.settings import Settings
 from retouch.talk import talk
 from retouch.wire import sse
 from retouch.wire.answer import Answer, facts, plan_headers, success
-from retouch.wire.caller import caller
-from retouch.wire.form import parse
+from retouch.wire.caller import Caller
 from retouch.wire.wish import validate
 
 Wall = Callable[[Call, Target, float], Reply]
+
+
+class Bucket(Store, Shelf, Protocol):
+    """The stack's bucket, as the core sees it."""
+
+    def invite(self, content_type: str) -> tuple[str, dict[str, Any]]:
+        """A new upload: its id, and the form ({"url", "fields"}) that S3 takes for it."""
+
+    def reachable(self) -> None:
+        """Raises when the bucket cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +48,47 @@ class House:
     settings: Settings
     providers: tuple[Provider, ...]
     send: Wall
-    store: Store
+    bucket: Bucket
     clock: Clock
+    secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
+    keys: KeyBook
 
 
-def edit(request: Inbound, house: House, deadline: float, request_id: str) -> Answer:
-    """One edit, from request to answer. `deadline` is on the clock's scale. Raises Fault, nothing else."""
-    wish = validate(parse(request))
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An edit that was asked for, whichever way it came in."""
+
+    form: Form
+    caller: Caller
+    request_id: str
+    deadline: float  # on the clock's scale
+    trusted: bool = False  # a direct invoke: its caller was let in by IAM
+    most_bytes: int | None = None  # of the answer, where the way back is narrow
+
+
+def edit(order: Order, house: House) -> Answer:
+    """One edit, from order to answer. Raises Fault, nothing else."""
+    settings = house.settings.with_secrets(house.secrets())
+    enter(order, house, settings)
+    wish = validate(gather(order.form, house.bucket))
     today = house.clock.today()
-    target = resolve(wish.model, caller(request.headers), house.providers, house.settings, today)
-    plan = fit(target, wish, house.settings)
+    target = resolve(wish.model, order.caller, house.providers, settings, today)
+    plan = fit(target, wish, settings)
     jobs = [prepare(job, target.serving) for job in plan.jobs]
-    check_time(plan, house, deadline)
+    check_time(plan, house, order.deadline)
     if wish.stream:
-        return watch(plan, jobs, house, deadline, request_id)
-    artifacts = call(plan, jobs, house, deadline)
-    result = collect(artifacts, plan.delivery, house.store, house.clock.unix())
-    return success(result, plan, request_id)
+        return watch(plan, jobs, house, order)
+    artifacts = call(plan, jobs, house, order.deadline)
+    plan = replace(plan, **fit_reply(plan, artifacts, order.most_bytes, settings))
+    result = collect(artifacts, plan.delivery, house.bucket, house.clock.unix())
+    return success(result, plan, order.request_id)
+
+
+def enter(order: Order, house: House, settings: Settings) -> None:
+    """Nobody unknown gets further. Unauthorized otherwise."""
+    if not order.trusted:
+        pepper = settings.environment.get("RETOUCH_PEPPER", "")
+        admit(order.caller, settings.auth_mode, pepper, house.keys)
 
 
 def check_time(plan: Plan, house: House, deadline: float) -> None:
@@ -90,11 +126,11 @@ def converse(
     return talk(target, job, patiently, house.clock, deadline)
 
 
-def watch(plan: Plan, jobs: list[Job], house: House, deadline: float, request_id: str) -> Answer:
+def watch(plan: Plan, jobs: list[Job], house: House, order: Order) -> Answer:
     """The same edit as an event stream. Failures before the first event still get their own status."""
-    events = frames(plan, jobs, house, deadline)
+    events = frames(plan, jobs, house, order.deadline)
     body = sse.joined(next(events), events)
-    headers = {**sse.HEADERS, "x-request-id": request_id, **plan_headers(plan)}
+    headers = {**sse.HEADERS, "x-request-id": order.request_id, **plan_headers(plan)}
     return Answer(200, headers, body, facts(plan))
 
 

@@ -1,6 +1,6 @@
 """The nouns that travel. Every room takes one of these and returns the next; none is ever changed.
 
-Inbound -> Form -> Wish -> Plan(Job ...) -> Call / Reply ... -> Artifact -> Result
+Inbound -> Form -> Material -> Wish -> Plan(Job ...) -> Call / Reply ... -> Artifact -> Result
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL.Image import Image as Pixels
 
 Size = tuple[int, int]
 ResponseFormat = Literal["b64_json", "url"]
@@ -44,8 +44,29 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture that is named instead of sent. `field` is where, for errors."""
+
+    kind: Literal["upload", "object"]
+    name: str  # an upload's id, or bucket/key
+    field: str
+
+
+Image = bytes | Reference
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """The request's fields, still without opinion: scalars by name, pictures as bytes in order."""
+    """The request's fields, still without opinion: scalars by name, pictures in order."""
+
+    values: Mapping[str, Any]
+    images: tuple[Image, ...] = ()
+    mask: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A Form whose pictures are all at hand."""
 
     values: Mapping[str, Any]
     images: tuple[bytes, ...] = ()
@@ -83,7 +104,7 @@ class Picture:
 class Mask:
     """What to edit. `edit` is 8-bit, 255 = edit, 0 = keep, as large as the first picture displayed."""
 
-    edit: Image.Image = field(repr=False)
+    edit: Pixels = field(repr=False)
     coverage: float  # share of pixels marked, 0..1
     soft: bool  # has values between 0 and 255
     source: Picture | None = None  # the caller's file, where it may be sent on as it is

@@ -7,7 +7,7 @@ them, nowhere else; they are left out of the repr so that no log line can show t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _TRUE = ("1", "true", "yes", "on")
 
@@ -17,7 +17,15 @@ class Settings:
     """The operator's choices. Times are in seconds."""
 
     default_model: str = ""  # empty: that of the provider that needs no key
-    bucket: str = ""  # where `response_format=url` results go
+    auth_mode: str = "keys"  # "keys" or "open"; closed unless the operator opens it
+    keys_table: str = ""  # the table of gateway keys
+    secret_id: str = (
+        ""  # one JSON secret: the pepper, and provider keys under their variables' names
+    )
+    cors_origins: tuple[str, ...] = ()
+    bucket: str = ""  # uploads, and where `response_format=url` results go
+    upload_lifetime: int = 900
+    upload_bytes: int = 50_000_000
     url_lifetime: int = 3600  # the seed contract: links are valid for 60 minutes
     successors: Mapping[str, str] = field(default_factory=dict)  # retired id -> id that serves it
     strict_retired: bool = False  # answer 410 for retired ids instead of serving a successor
@@ -33,6 +41,10 @@ class Settings:
         """Read RETOUCH_* and keep the rest for the providers' own settings."""
         return cls(
             default_model=env.get("RETOUCH_DEFAULT_MODEL", ""),
+            auth_mode=env.get("RETOUCH_AUTH_MODE") or "keys",
+            keys_table=env.get("RETOUCH_KEYS_TABLE", ""),
+            secret_id=env.get("RETOUCH_SECRET_ID", ""),
+            cors_origins=tuple(env.get("RETOUCH_CORS_ORIGINS", "").replace(",", " ").split()),
             bucket=env.get("RETOUCH_BUCKET", ""),
             url_lifetime=int(env.get("RETOUCH_URL_SECONDS") or 3600),
             successors=_pairs(env.get("RETOUCH_SUCCESSORS", "")),
@@ -42,6 +54,10 @@ class Settings:
             retry_wait=float(env.get("RETOUCH_RETRY_WAIT_SECONDS") or 5.0),
             environment=dict(env),
         )
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> Settings:
+        """The same with the secret's variables on top of the environment's."""
+        return replace(self, environment={**self.environment, **secrets}) if secrets else self
 
     def of_provider(self, prefix: str, names: tuple[str, ...]) -> dict[str, str]:
         """A provider's settings that are set: {"api_key": ..., "base_url": ..., ...}."""

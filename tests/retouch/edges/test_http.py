@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from retouch.edges.http import Wall, origin
 from retouch.errors import BadUpstream
 from retouch.messages import Call

@@ -1,99 +1,154 @@
-"""The front door: Lambda event -> resolver -> gateway -> Lambda response. Faults are caught here, once."""
+"""The front door: Lambda event -> resolver or direct invoke -> gateway -> what Lambda returns.
+
+Faults are caught here, once. The resolver only routes; what a route does stands in `edges/routes.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from retouch import gateway
+from retouch.edges.routes import Request, Route, routes
 from retouch.edges.telemetry import Telemetry
 from retouch.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
-from retouch.gateway import House
+from retouch.gateway import House, Order, edit
+from retouch.settings import Settings
+from retouch.wire import direct
 from retouch.wire import event as wire_event
-from retouch.wire.answer import Answer, failure, json_headers
+from retouch.wire.answer import Answer, failure
+from retouch.wire.caller import Caller
 
-ROUTES = {"/v1/images/edits": "POST", "/health": "GET"}
 Handler = Callable[[Any, Any], Any]
+_EXPOSED = [
+    "x-request-id",
+    "x-retouch-billed",
+    "x-retouch-model",
+    "x-retouch-notes",
+    "x-should-retry",
+    "retry-after",
+]
+_ALLOWED = ["Authorization", "Content-Type", "x-portkey-api-key", "x-portkey-provider"]
 
 
-def build(house: House, telemetry: Telemetry) -> Handler:
-    """The Lambda handler of the edits function."""
-    # Bodies come encoded; the resolver must not touch them again.
-    app = APIGatewayRestResolver(serializer=lambda body: body)
-
-    @app.post("/v1/images/edits")
-    def edit() -> Response[Any]:
-        started = house.clock.now()
-        answer = guarded(app, house, telemetry)
-        telemetry.record(answer.status, (house.clock.now() - started) * 1000, answer.facts)
-        return response(answer)
-
-    @app.get("/health")
-    def health() -> Response[Any]:
-        return Response(200, "application/json", '{"status":"ok"}', {"x-retouch-billed": "no"})
+def build(house: House, warm: Callable[[], None], telemetry: Telemetry) -> Handler:
+    """The Lambda handler of the edits function. `warm` starts whatever can be fetched in the background."""
+    if house.settings.auth_mode == "open":
+        telemetry.logger.warning(
+            "RETOUCH_AUTH_MODE=open: anybody who reaches this gateway may use it"
+        )
+    table = routes(house)
+    app = APIGatewayRestResolver(serializer=as_it_is, cors=cors(house.settings))
+    for (method, path), route in table.items():
+        app.route(path, method=method)(at_door(app, house, telemetry, route))
 
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
         event = app.current_event
-        return response(failure(lost(event.http_method, event.path), app_request_id(app)))
+        return response(failure(lost(table, event.http_method, event.path), request_id(event)))
 
     def handler(event: Any, context: Any) -> Any:
-        if not wire_event.is_http(event):
-            return proxy(failure(InvalidRequest("The event is not an HTTP request."), ""))
-        return app.resolve(as_v1(event), context)
+        warm()
+        if wire_event.is_http(event):
+            return app.resolve(wire_event.as_v1(event), context)
+        return invoked(event, context, house, telemetry)
 
     return handler
 
 
-def guarded(app: APIGatewayRestResolver, house: House, telemetry: Telemetry) -> Answer:
-    """The edit's answer; an unexpected exception becomes one bland sentence."""
-    request_id = app_request_id(app)
-    try:
-        deadline = house.clock.now() + seconds_left(app.lambda_context, house)
-        request = wire_event.inbound(app.current_event.raw_event)
-        return gateway.edit(request, house, deadline, request_id)
-    except Fault as fault:
-        return failure(fault, request_id)
-    except Exception:
-        telemetry.crash(request_id)
-        broken = Fault(
-            "The gateway failed. The operator finds the reason in its log.", billed="unknown"
+def at_door(
+    app: APIGatewayRestResolver, house: House, telemetry: Telemetry, route: Route
+) -> Callable[[], Response[Any]]:
+    """A resolver's route around one of ours."""
+
+    def knock() -> Response[Any]:
+        event = app.current_event
+
+        def answer() -> Answer:
+            inbound = wire_event.inbound(event.raw_event)
+            query = event.query_string_parameters or {}
+            deadline = deadline_of(app.lambda_context, house)
+            return route(Request(inbound, query, request_id(event), deadline))
+
+        return response(guarded(answer, house, telemetry, request_id(event)))
+
+    return knock
+
+
+def invoked(event: Any, context: Any, house: House, telemetry: Telemetry) -> dict[str, Any]:
+    """A direct invoke: the edit is the event, the answer the return value."""
+
+    def answer() -> Answer:
+        if not direct.is_edit(event):
+            raise InvalidRequest(
+                "The event is neither an HTTP request nor an edit with a 'prompt'."
+            )
+        deadline = deadline_of(context, house)
+        form = direct.form(event)
+        order = Order(
+            form, Caller(), identity, deadline, trusted=True, most_bytes=direct.MOST_BYTES
         )
-        return failure(broken, request_id)
+        return edit(order, house)
+
+    identity = str(getattr(context, "aws_request_id", ""))
+    return direct.result(guarded(answer, house, telemetry, identity))
 
 
-def seconds_left(context: Any, house: House) -> float:
-    """The function's remaining time less a margin for the answer."""
-    return float(context.get_remaining_time_in_millis()) / 1000 - house.settings.deadline_margin
+def guarded(
+    answer: Callable[[], Answer], house: House, telemetry: Telemetry, identity: str
+) -> Answer:
+    """The answer, or the Fault as one; an unexpected exception becomes one bland sentence."""
+    started = house.clock.now()
+    try:
+        given = answer()
+    except Fault as fault:
+        given = failure(fault, identity)
+    except Exception:
+        telemetry.crash(identity)
+        sentence = "The gateway failed. The operator finds the reason in its log."
+        given = failure(Fault(sentence, billed="unknown"), identity)
+    telemetry.record(given.status, (house.clock.now() - started) * 1000, given.facts)
+    return given
 
 
-def app_request_id(app: APIGatewayRestResolver) -> str:
+def deadline_of(context: Any, house: House) -> float:
+    """The point on the clock's scale at which the function's time, less a margin for the answer, is over."""
+    left = float(context.get_remaining_time_in_millis()) / 1000
+    return house.clock.now() + left - house.settings.deadline_margin
+
+
+def request_id(event: Any) -> str:
     """The request's id: the front's own, never the caller's."""
-    return str(app.current_event.raw_event["requestContext"].get("requestId") or "")
+    return str(event.raw_event["requestContext"].get("requestId") or "")
 
 
-def lost(method: str, path: str) -> Fault:
+def lost(table: Mapping[tuple[str, str], Route], method: str, path: str) -> Fault:
     """Why no route was found."""
-    allowed = ROUTES.get(path.rstrip("/"))
+    allowed = [taken for taken, known in table if known == path]
     if allowed:
-        return MethodNotAllowed(f"{path} takes {allowed}, not {method}.")
+        return MethodNotAllowed(f"{path} takes {' or '.join(allowed)}, not {method}.")
     return NotFound(f"There is no {method} {path}. Image edits are at POST /v1/images/edits.")
 
 
-def as_v1(event: Mapping[str, Any]) -> dict[str, Any]:
-    """An event with what the resolver routes by, also where it came in the HTTP (v2) shape."""
-    http = event["requestContext"].get("http") or {}
-    path = str(event.get("path") or event.get("rawPath") or "/")
-    return {
-        **event,
-        "path": path.rstrip("/") or "/",
-        "httpMethod": event.get("httpMethod") or http.get("method") or "GET",
-        "headers": wire_event.headers(event),
-        "multiValueHeaders": {},
-    }
+def as_it_is(body: Any) -> Any:
+    """Bodies come encoded; the resolver must not touch them again."""
+    return body
+
+
+def cors(settings: Settings) -> CORSConfig | None:
+    """What browsers of the configured origins may do; nothing where none is configured."""
+    if not settings.cors_origins:
+        return None
+    first, *rest = settings.cors_origins
+    return CORSConfig(
+        first,
+        extra_origins=rest,
+        allow_headers=_ALLOWED,
+        expose_headers=_EXPOSED,
+        max_age=3600,
+    )
 
 
 def response(answer: Answer) -> Response[Any]:
@@ -104,13 +159,3 @@ def response(answer: Answer) -> Response[Any]:
     headers = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
     body = memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body
     return Response(answer.status, answer.headers["Content-Type"], body, headers)
-
-
-def proxy(answer: Answer) -> dict[str, Any]:
-    """An Answer as a proxy response, for events that never reach the resolver."""
-    return {
-        "statusCode": answer.status,
-        "headers": {**json_headers(""), **answer.headers},
-        "body": memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body,
-        "isBase64Encoded": False,
-    }

@@ -1,23 +1,27 @@
-"""The bucket: where results live, and the links to them. boto3 is loaded when the first link is asked for."""
+"""The bucket: results with links to them, and uploads. boto3 is loaded when it is first needed."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+# What a picture of ours may be read from: never another bucket, never anything but pictures.
+_READABLE = ("results/", "uploads/")
 
-class Bucket:
-    """Results in S3, content-addressed, handed out as presigned links."""
+
+class S3Bucket:
+    """Results in S3, content-addressed, handed out as presigned links; uploads under ids nobody can guess."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._bucket = settings.bucket
-        self._lifetime = settings.url_lifetime
 
     @cached_property
     def _client(self) -> S3Client:
@@ -25,24 +29,63 @@ class Bucket:
         import boto3
         from botocore.config import Config
 
-        retries = Config(
+        config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
             retries={"mode": "standard", "max_attempts": 3},
         )
-        return boto3.client("s3", config=retries)
+        return boto3.client("s3", config=config)
 
     def put(self, data: bytes, format: str) -> str:
         """Store an encoded picture once; a link that works for `url_lifetime` seconds."""
         key = f"results/{hashlib.sha256(data).hexdigest()}.{format}"
+        lifetime = self._settings.url_lifetime
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=data,
             ContentType=f"image/{format}",
             ContentDisposition="inline",
-            CacheControl=f"private, max-age={self._lifetime}",
+            CacheControl=f"private, max-age={lifetime}",
         )
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=self._lifetime
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=lifetime
         )
+
+    def invite(self, content_type: str) -> tuple[str, dict[str, Any]]:
+        """A new upload: its id, and the form ({"url", "fields"}) that S3 takes until `upload_lifetime` is over."""
+        upload_id = f"upload_{secrets.token_hex(16)}"
+        form = self._client.generate_presigned_post(
+            self._bucket,
+            f"uploads/{upload_id}",
+            Fields={"Content-Type": content_type},
+            Conditions=[
+                {"Content-Type": content_type},
+                ["content-length-range", 1, self._settings.upload_bytes],
+            ],
+            ExpiresIn=self._settings.upload_lifetime,
+        )
+        return upload_id, form
+
+    def upload(self, upload_id: str) -> bytes | None:
+        """A finished upload's bytes; None when there is none."""
+        return self._read(f"uploads/{upload_id}") if self._bucket else None
+
+    def object(self, name: str) -> bytes | None:
+        """The object at "bucket/key"; None when it is absent or not ours to read."""
+        bucket, _, key = name.partition("/")
+        ours = self._bucket and bucket == self._bucket and key.startswith(_READABLE)
+        return self._read(key) if ours else None
+
+    def reachable(self) -> None:
+        """Raises what S3 says when the bucket cannot be used."""
+        self._client.list_objects_v2(Bucket=self._bucket, Prefix="results/", MaxKeys=1)
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        if answer["ContentLength"] > self._settings.upload_bytes:
+            return None
+        return answer["Body"].read()

@@ -65,7 +65,7 @@ def plain(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
     elif image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    kept = {"icc_profile": profile} if profile else {}
+    kept: dict[str | tuple[int, int], Any] = {"icc_profile": profile} if profile else {}
     if image.info != kept:
         image = image.copy()
         image.info = kept

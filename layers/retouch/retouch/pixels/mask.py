@@ -8,7 +8,7 @@ from __future__ import annotations
 from PIL import Image, ImageChops
 
 from retouch.messages import Mask, Picture
-from retouch.pixels.convert import decode_stored, turn
+from retouch.pixels.convert import decode_stored, plain, turn
 from retouch.pixels.inspect import inspect
 from retouch.pixels.limits import DEFAULT
 from retouch.pixels.png_writer import write_alpha
@@ -18,6 +18,7 @@ _CONVERT = (
     "Save it as a PNG with an alpha channel in which the area to edit is transparent (alpha 0) and "
     "the rest is opaque (alpha 255)."
 )
+_KEPT = [0 if value >= DEFAULT.mask_threshold else 255 for value in range(256)]
 
 
 def read_mask(data: bytes, against: Picture, *, param: str = "mask") -> Mask:
@@ -52,9 +53,6 @@ def alpha_png(mask: Mask) -> Picture:
     return inspect(write_alpha(mask.edit.point(_KEPT)))
 
 
-_KEPT = [0 if value >= DEFAULT.mask_threshold else 255 for value in range(256)]
-
-
 def _check(picture: Picture, against: Picture) -> None:
     if picture.size != against.size:
         ours, theirs = (f"{p.width}x{p.height}" for p in (picture, against))
@@ -70,7 +68,7 @@ def _transparency(picture: Picture, param: str) -> Image.Image:
     """255 - alpha, upright, as "L"."""
     image, header = decode_stored(picture, param=param)
     if "A" not in image.getbands():
-        image = image.convert("RGBA")
+        image = plain(image).convert("RGBA")
     return turn(ImageChops.invert(image.getchannel("A")), header)
 
 

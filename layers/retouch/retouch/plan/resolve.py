@@ -163,6 +163,13 @@ def _retired(ending: Ending, successor: str) -> ModelRetired:
     )
 
 
+def lone_target(provider: Provider) -> Target:
+    """A target for calls that are about the provider itself."""
+    card = provider.model(provider.default_model)
+    assert card is not None, "a provider's default model has a card"
+    return Target(provider, card, card)
+
+
 def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     """Add the provider's settings and key: the caller's own key, else the configured one."""
     provider = target.provider

@@ -106,6 +106,7 @@ PROVIDER = Provider(
     auth=Auth("api-key"),
     edit=edit,
     explain=explain,
+    check=Call("GET", "/openai/models", {"api-version": "2024-10-21"}, repeatable=True),
     default_model="gpt-image-2",
     models=(
         _azure("gpt-image-2", GPT2_PARAMS),

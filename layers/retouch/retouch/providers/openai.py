@@ -42,6 +42,7 @@ PROVIDER = Provider(
     auth=Auth("Authorization", "Bearer "),
     edit=edit,
     explain=explain,
+    check=Call("GET", "/models", repeatable=True),
     default_model="dall-e-2",
     models=(
         gpt_image("gpt-image-2.6-sunburst", GPT26_PARAMS),

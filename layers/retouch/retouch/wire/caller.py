@@ -1,4 +1,4 @@
-"""Who calls and with what key: the headers that name a provider and carry its key.
+"""Who calls and with what keys: the headers that name a provider, carry its key, or the gateway's own.
 
 SDKs insist on sending a key even where the caller has none, so their placeholders count as absent
 (openai-node "DUMMY-KEY", portkey-ai "OPENAI_API_KEY", a missing variable in JavaScript "undefined").
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from retouch.errors import InvalidRequest
 
+GATEWAY_PREFIX = "rt_"
 _PLACEHOLDERS = frozenset(
     (
         "",
@@ -28,23 +29,24 @@ _PLACEHOLDERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the headers say. The key is in no repr and no log."""
+    """What the headers say. Keys are in no repr and no log."""
 
     provider: str | None = None
-    key: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)  # the provider's
+    gateway_key: str | None = field(default=None, repr=False)  # ours, and never a provider's
 
 
 def caller(headers: Mapping[str, str]) -> Caller:
-    """Read the headers; `Authorization` wins over `x-portkey-api-key`. InvalidRequest for a key no header may carry."""
-    key = _usable(_bearer(headers.get("authorization", ""))) or _usable(
-        headers.get("x-portkey-api-key", "")
-    )
-    if key and not (key.isascii() and key.isprintable()):
-        raise InvalidRequest(
-            "The API key contains characters that no key has.", code="invalid_api_key"
-        )
+    """Read the headers. InvalidRequest for a key that no header may carry.
+
+    A gateway key may stand in either header; of provider keys `Authorization` wins.
+    """
+    found = (_bearer(headers.get("authorization", "")), headers.get("x-portkey-api-key", ""))
+    keys = [key for key in map(_usable, found) if key]
+    gateway = next((key for key in keys if key.startswith(GATEWAY_PREFIX)), None)
+    provider_key = next((key for key in keys if not key.startswith(GATEWAY_PREFIX)), None)
     provider = headers.get("x-portkey-provider", "").strip().lstrip("@").lower()
-    return Caller(provider or None, key)
+    return Caller(provider or None, provider_key, gateway)
 
 
 def _bearer(value: str) -> str:
@@ -54,4 +56,8 @@ def _bearer(value: str) -> str:
 
 def _usable(key: str) -> str | None:
     key = key.strip()
+    if not (key.isascii() and (key.isprintable() or not key)):
+        raise InvalidRequest(
+            "The API key contains characters that no key has.", code="invalid_api_key"
+        )
     return None if key.lower() in _PLACEHOLDERS else key

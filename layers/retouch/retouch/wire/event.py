@@ -20,6 +20,19 @@ def is_http(event: object) -> bool:
     return isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)
 
 
+def as_v1(event: Mapping[str, Any]) -> dict[str, Any]:
+    """An event with what the resolver routes by, also where it came in the HTTP (v2) shape."""
+    http = event["requestContext"].get("http") or {}
+    path = str(event.get("path") or event.get("rawPath") or "/")
+    return {
+        **event,
+        "path": path.rstrip("/") or "/",
+        "httpMethod": event.get("httpMethod") or http.get("method") or "GET",
+        "headers": headers(event),
+        "multiValueHeaders": {},
+    }
+
+
 def inbound(event: Mapping[str, Any], limits: Limits = DEFAULT) -> Inbound:
     """The request in the event. InvalidRequest when its body cannot be decoded, TooLarge when it is too long."""
     http = event["requestContext"].get("http") or {}

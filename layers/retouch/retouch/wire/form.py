@@ -7,18 +7,20 @@ form text arrives as `Text`, which has no type yet.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from retouch.errors import InvalidRequest, UnsupportedMedia
-from retouch.messages import Form, Inbound, Part, Text
+from retouch.messages import Form, Image, Inbound, Part, Text
 from retouch.specs import shown
 from retouch.wire import json_form, multipart
 from retouch.wire.limits import DEFAULT, Limits
+from retouch.wire.references import counted, from_url
 
 # image, image[], image[0], image.0, images[], images and, from one documentation generator, image.0.items
 _IMAGE = re.compile(r"images?(\[[0-9]{0,3}\]|(\.[0-9]{1,3})(\.items)?)?", re.ASCII)
 _MASK = ("mask", "mask[]")
+_URL = re.compile(rb"(data|upload|s3|https?):", re.I)
 
 
 def parse(request: Inbound, limits: Limits = DEFAULT) -> Form:
@@ -49,7 +51,7 @@ def _refuse_encoded(request: Inbound) -> None:
 
 def from_parts(parts: Iterable[Part], limits: Limits = DEFAULT) -> Form:
     """Sort parts into pictures (order kept), mask and scalars. A scalar or mask may occur once."""
-    images: list[bytes] = []
+    images: list[Image] = []
     values: dict[str, Any] = {}
     for part in parts:
         if _IMAGE.fullmatch(part.name):
@@ -60,37 +62,19 @@ def from_parts(parts: Iterable[Part], limits: Limits = DEFAULT) -> Form:
             values["mask"] = next(iter(_picture(part)), None)
         else:
             values[part.name] = _text(part)
+    counted(images, limits)
     mask = values.pop("mask", None)
-    return _form(values, images, mask, limits)
-
-
-def _form(
-    values: Mapping[str, Any], images: list[bytes], mask: bytes | None, limits: Limits
-) -> Form:
-    check_count(len(images), limits)
-    present = {name: value for name, value in values.items() if value not in (None, "")}
+    present = {name: value for name, value in values.items() if value != ""}
     return Form(present, tuple(images), mask)
 
 
-def check_count(count: int, limits: Limits) -> None:
-    """InvalidRequest when there are more pictures than any model takes."""
-    if count > limits.images:
-        raise InvalidRequest(
-            f"The request has {count} images; at most {limits.images} are accepted.",
-            param="image",
-            code="too_many_images",
-        )
-
-
-def _picture(part: Part) -> list[bytes]:
-    """The part's bytes; nothing for the empty file input that browsers send for "no file chosen"."""
+def _picture(part: Part) -> list[Image]:
+    """The part's picture; none for the empty file input that browsers send for "no file chosen"."""
     if part.filename is not None:
         _refuse_mangled(part)
         return [part.data] if part.data or part.filename else []
-    if part.data.startswith(b"data:"):
-        return [json_form.from_data_url(part.data.decode("ascii", "replace"), part.name)]
-    if part.data[:8].lower().startswith((b"http://", b"https://")):
-        raise json_form.remote_refused(part.name)
+    if _URL.match(part.data):
+        return [from_url(part.data.decode("ascii", "replace"), part.name)]
     # A few HTTP libraries forget the file name: real picture bytes still are a picture.
     return [part.data] if part.data else []
 

@@ -1,11 +1,11 @@
-"""Form -> Wish: what can be judged without knowing the model. What the pictures really are, is decided here."""
+"""Material -> Wish: what can be judged without knowing the model. What the pictures really are, is decided here."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from retouch.errors import InvalidRequest
-from retouch.messages import Form, Mask, Picture, ResponseFormat, Wish
+from retouch.messages import Mask, Material, Picture, ResponseFormat, Wish
 from retouch.pixels.inspect import inspect
 from retouch.pixels.mask import read_mask
 from retouch.specs import Choice, Flag, Whole, Words
@@ -18,14 +18,14 @@ _RESPONSE_FORMAT = Choice(("b64_json", "url"))
 _OWN = ("prompt", "model", "n", "stream", "response_format")
 
 
-def validate(form: Form) -> Wish:
+def validate(material: Material) -> Wish:
     """The typed wish. InvalidRequest naming the field, the value, the rule and the remedy."""
-    values = form.values
-    images = _images(form)
+    values = material.values
+    images = _images(material)
     return Wish(
         prompt=_prompt(values.get("prompt")),
         images=images,
-        mask=_mask(form, images),
+        mask=_mask(material, images),
         model=_MODEL.read("model", values["model"]) if "model" in values else None,
         n=_N.read("n", values.get("n", 1)),
         response_format=_response_format(values.get("response_format")),
@@ -34,18 +34,18 @@ def validate(form: Form) -> Wish:
     )
 
 
-def _images(form: Form) -> tuple[Picture, ...]:
-    if not form.images:
+def _images(material: Material) -> tuple[Picture, ...]:
+    if not material.images:
         raise _missing("image", "Send the picture to edit as a file part named 'image'.")
-    many = len(form.images) > 1
+    many = len(material.images) > 1
     return tuple(
         inspect(data, param=f"image[{i}]" if many else "image")
-        for i, data in enumerate(form.images)
+        for i, data in enumerate(material.images)
     )
 
 
-def _mask(form: Form, images: tuple[Picture, ...]) -> Mask | None:
-    return read_mask(form.mask, images[0]) if form.mask is not None else None
+def _mask(material: Material, images: tuple[Picture, ...]) -> Mask | None:
+    return read_mask(material.mask, images[0]) if material.mask is not None else None
 
 
 def _prompt(value: Any) -> str:

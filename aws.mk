@@ -1,0 +1,62 @@
+# What needs the SAM command line: build, deploy and the rest of a stack's life. Included by Makefile.
+STACK ?= $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | head -n 1)
+# Deployed before: for the architecture that was chosen then.
+ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
+EVENT ?= events/edit_multipart_one_image_with_mask.json
+SAM := .work/sam/bin/sam
+# An account is asked for by deploy, logs and delete only; a region is needed even offline.
+SAM_OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
+BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: build deploy invoke local logs delete check-aws scan events coldstart cost lock-aws
+
+build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
+	$(call BUILD_FOR,$(ARCH))
+
+deploy: build ## Put the stack into your AWS account; asks the first time
+	@if [ -n "$(STACK)" ]; then $(SAM) deploy; \
+	else $(SAM) deploy --guided --parameter-overrides Architecture=$(ARCH); fi
+
+logs: .work/sam/.ready | need-stack ## Follow the deployed function's log
+	$(SAM) logs --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" --tail
+
+delete: .work/sam/.ready | need-stack ## Delete the stack; bucket, secret and keys table stay
+	$(SAM) delete --stack-name "$(STACK)"
+	@echo "Kept, because they hold what is yours: the results bucket, the provider secret, the keys table."
+
+need-stack:
+	@[ -n "$(STACK)" ] || { echo "Nothing is deployed yet: make deploy, or name it: STACK=..." >&2; exit 1; }
+
+invoke: .work/local/.ready ## sam local invoke with $EVENT (a file in events/); needs a container runtime
+	@tools/aws/sam-local.sh invoke EditsFunction -e "$(EVENT)"
+
+local: .work/local/.ready ## sam local start-api on 127.0.0.1:3000; needs a container runtime
+	@tools/aws/sam-local.sh start-api
+
+check-aws: .work/sam/.ready .work/scan/.ready
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	@tools/aws/scan.sh
+	$(BIN)/python -m tools.aws.cost --check
+	$(BIN)/python -m tools.events --check
+
+events: $(VENV)/.dev ## Write events/*.json again
+	$(BIN)/python -m tools.events
+
+cost: $(VENV)/.dev ## Write the cost tables in docs/cost.md again
+	$(BIN)/python -m tools.aws.cost
+
+coldstart: $(VENV)/.dev .work/sam/.ready ## Cold starts in Lambda's emulator, written to docs/deploy.md
+	$(BIN)/python -m tools.aws.coldstart
+
+lock-aws: $(VENV)/.uv
+	for set in sam:3.11 scan:3.11 stack:3.13; do \
+	  $(VENV)/.uv pip compile -q --universal --python-version $${set#*:} --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; done
+
+# Each tool that pins libraries of ours differently lives in an environment of its own.
+.work/%/.ready: requirements/%.txt | $(VENV)/.uv
+	@echo "installing what $* needs"
+	@$(VENV)/.uv venv -q --allow-existing --python "$$(readlink -f $(BIN)/python)" .work/$*
+	@VIRTUAL_ENV=.work/$* $(VENV)/.uv pip install -q --require-hashes -r requirements/$*.txt
+	@touch $@

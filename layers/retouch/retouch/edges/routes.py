@@ -1,0 +1,104 @@
+"""What each route of the HTTP API does, as a table of functions from request to answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from retouch import catalogue, health
+from retouch.gateway import House, Order, edit, enter
+from retouch.messages import Form, Inbound
+from retouch.wire import uploads
+from retouch.wire.answer import Answer, json_headers
+from retouch.wire.caller import caller
+from retouch.wire.form import parse
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request at a route."""
+
+    inbound: Inbound
+    query: Mapping[str, str]
+    request_id: str
+    deadline: float
+
+    def order(self, form: Form) -> Order:
+        """The same as an order, from whoever its headers say."""
+        return Order(form, caller(self.inbound.headers), self.request_id, self.deadline)
+
+
+Route = Callable[[Request], Answer]
+
+
+def routes(house: House) -> dict[tuple[str, str], Route]:
+    """The table: (method, path) -> function."""
+    return {
+        ("POST", "/v1/images/edits"): lambda request: edits(request, house),
+        ("POST", "/v1/uploads"): lambda request: upload(request, house),
+        ("POST", "/v1/doctor"): lambda request: doctor(request, house),
+        ("GET", "/v1/models"): lambda request: models(request, house),
+        ("GET", "/health"): lambda request: healthy(request, house),
+        ("GET", "/openapi.json"): openapi,
+    }
+
+
+def edits(request: Request, house: House) -> Answer:
+    """An image edit."""
+    return edit(request.order(parse(request.inbound)), house)
+
+
+def upload(request: Request, house: House) -> Answer:
+    """An invitation to upload a large picture."""
+    _known(request, house)
+    return _answer(uploads.invite(request.inbound, house), request)
+
+
+def models(request: Request, house: House) -> Answer:
+    """The list of models."""
+    _known(request, house)
+    return _answer(catalogue.listing(house.providers), request)
+
+
+def healthy(request: Request, house: House) -> Answer:
+    """Alive; with ?deep=1, and then only for callers who are known, whether everything configured works."""
+    if request.query.get("deep") not in ("1", "true"):
+        return _answer({"status": "ok"}, request)
+    _known(request, house)
+    report = health.deep(house)
+    return _answer(report, request, 200 if report["status"] == "ok" else 503)
+
+
+def doctor(request: Request, house: House) -> Answer:
+    """What arrived: length and SHA-256 of the body and of each picture in it, for the post-deploy self-test."""
+    _known(request, house)
+    images = [image for image in parse(request.inbound).images if isinstance(image, bytes)]
+    body = request.inbound.body
+    return _answer({"body": _fingerprint(body), "images": list(map(_fingerprint, images))}, request)
+
+
+def openapi(request: Request) -> Answer:
+    """The published contract."""
+    text = (Path(__file__).parent.parent / "openapi.json").read_bytes()
+    return Answer(200, _headers(request), text)
+
+
+def _known(request: Request, house: House) -> None:
+    enter(request.order(Form({})), house, house.settings.with_secrets(house.secrets()))
+
+
+def _fingerprint(data: bytes) -> dict[str, Any]:
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _answer(body: Mapping[str, Any], request: Request, status: int = 200) -> Answer:
+    return Answer(status, _headers(request), orjson.dumps(body))
+
+
+def _headers(request: Request) -> dict[str, str]:
+    return {**json_headers(request.request_id), "x-retouch-billed": "no"}
