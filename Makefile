@@ -8,22 +8,25 @@ UV_VERSION := 0.13.9
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt bench docs lock clean
+.PHONY: help run test test-slow check fmt bench docs lock clean
 
 help: ## This list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no key and no account
 	@PORT=$(PORT) exec $(BIN)/python -m local
 
 test: $(VENV)/.dev ## The whole offline suite
-	$(BIN)/python -m pytest -q -n auto tests
+	$(BIN)/python -m pytest -q -n auto -m "not slow" tests
+
+test-slow: $(VENV)/.dev ## What takes minutes: providers slower than three of them
+	$(BIN)/python -m pytest -q -m slow tests
 
 check: $(VENV)/.dev ## Style, types, template, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	AWS_DEFAULT_REGION=us-east-1 $(BIN)/cfn-lint template.yaml
+	@$(MAKE) --no-print-directory check-aws
 	$(BIN)/python -m tools.docs --check
 
 fmt: $(VENV)/.dev ## Format the code
@@ -60,3 +63,5 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
 	@echo "installing what test and check need"
 	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/dev.txt
 	@touch $@ $(VENV)/.run
+
+include aws.mk

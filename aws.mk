@@ -9,7 +9,7 @@ SAM_OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy invoke local logs delete check-aws scan events coldstart cost lock-aws
+.PHONY: build deploy invoke local build-local logs delete need-stack check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
@@ -28,17 +28,26 @@ delete: .work/sam/.ready | need-stack ## Delete the stack; bucket, secret and ke
 need-stack:
 	@[ -n "$(STACK)" ] || { echo "Nothing is deployed yet: make deploy, or name it: STACK=..." >&2; exit 1; }
 
-invoke: .work/local/.ready ## sam local invoke with $EVENT (a file in events/); needs a container runtime
-	@tools/aws/sam-local.sh invoke EditsFunction -e "$(EVENT)"
+invoke: build-local ## sam local invoke with $EVENT (a file in events/); needs Docker or podman
+	@. .work/local/env.sh && $(SAM_OFFLINE) local invoke EditsFunction -t .work/local/build/template.yaml -e "$(EVENT)"
 
-local: .work/local/.ready ## sam local start-api on 127.0.0.1:3000; needs a container runtime
-	@tools/aws/sam-local.sh start-api
+local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
+	@. .work/local/env.sh && $(SAM_OFFLINE) local start-api -t .work/local/build/template.yaml
 
-check-aws: .work/sam/.ready .work/scan/.ready
-	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
-	@tools/aws/scan.sh
+# For this machine's own processor, and beside the build that is deployed.
+build-local: .work/sam/.ready
+	@tools/aws/sam-local-setup.sh .work/local
+	@$(call BUILD_FOR,$(subst aarch64,arm64,$(shell uname -m))) --build-dir .work/local/build >.work/local/build.log 2>&1 \
+	  || { cat .work/local/build.log; exit 1; }
+
+check-aws: .work/sam/.ready .work/scan/.clean
+	$(SAM_OFFLINE) validate --lint
 	$(BIN)/python -m tools.aws.cost --check
-	$(BIN)/python -m tools.events --check
+
+# A scan takes longer than everything else in check together, so only a changed template is scanned again.
+.work/scan/.clean: template.yaml .work/scan/.ready
+	.work/scan/bin/checkov -f template.yaml --framework cloudformation --compact --quiet --skip-download
+	@touch $@
 
 events: $(VENV)/.dev ## Write events/*.json again
 	$(BIN)/python -m tools.events
@@ -50,7 +59,7 @@ coldstart: $(VENV)/.dev .work/sam/.ready ## Cold starts in Lambda's emulator, wr
 	$(BIN)/python -m tools.aws.coldstart
 
 lock-aws: $(VENV)/.uv
-	for set in sam:3.11 scan:3.11 stack:3.13; do \
+	for set in sam:3.11 scan:3.11 stack:3.13 managed:3.13; do \
 	  $(VENV)/.uv pip compile -q --universal --python-version $${set#*:} --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; done
 

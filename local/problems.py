@@ -40,7 +40,7 @@ BODY_TOO_LARGE = _problem(
     "body_too_large",
     "The request is too large: its body may have 10,485,760 bytes, and 6,291,556 bytes as the "
     "base64 event the function gets, which leaves about 4.7 MB for all pictures together. "
-    "Send smaller pictures, or encode them as JPEG or WebP.",
+    "Upload larger pictures with POST /v1/uploads and name them in the request.",
     _NOT_BILLED,
 )
 GATEWAY_TIMEOUT = _problem(

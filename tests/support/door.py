@@ -28,9 +28,8 @@ def knock(event, env=None, house=None, seconds=60.0):
         return SimpleNamespace(
             status=answer["statusCode"], headers=headers, json=json.loads(body), frames=None
         )
-    return SimpleNamespace(
-        status=answer["statusCode"], headers=headers, json=None, frames=frames(b"".join(body))
-    )
+    streamed = frames(b"".join(body)) if body else None
+    return SimpleNamespace(status=answer["statusCode"], headers=headers, json=None, frames=streamed)
 
 
 def telemetry():

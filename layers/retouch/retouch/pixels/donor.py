@@ -23,7 +23,7 @@ _TRIES = 12  # offsets per axis in that search
 _RIM = 6  # pixels of surroundings that are compared
 _PLAIN = 140  # weight of a place's own content, where its rim has 255
 _GOOD = 150.0  # mean squared difference that nobody sees on a smooth surface
-_HIDES, _MISSED = 5.0, 20.0  # by how much of the texture it may be more
+_HIDES, _MISSED = 3.0, 20.0  # by how much of the texture it may be more
 _SMOOTH = 2.0  # texture that nobody misses
 _BLUR = ImageFilter.BoxBlur(2)
 

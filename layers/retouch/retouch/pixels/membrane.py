@@ -14,7 +14,7 @@ def membrane(image: Image.Image, known: Image.Image, passes: int = 0) -> Image.I
     Push-pull: average what is known into ever smaller pictures until there is no hole, then enlarge
     back, level by level, keeping what is known at each. `passes` adds smoothing rounds.
     """
-    if known.getextrema()[0] == 255 or min(image.size) < 2:
+    if known.getextrema()[0] == 255 or image.size == (1, 1):
         return image
     small, small_known = _halved(image, known)
     filled = membrane(small, small_known, passes)

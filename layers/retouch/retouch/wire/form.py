@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from retouch.errors import InvalidRequest, UnsupportedMedia
-from retouch.messages import Form, Image, Inbound, Part, Text
+from retouch.messages import Form, Image, Inbound, Part, Reference, Text
 from retouch.specs import shown
 from retouch.wire import json_form, multipart
 from retouch.wire.limits import DEFAULT, Limits
@@ -35,9 +35,23 @@ def parse(request: Inbound, limits: Limits = DEFAULT) -> Form:
     if not request.body:
         raise InvalidRequest("The request has no body.", code="empty_body")
     if media_type == "application/json":
-        return json_form.parse(request.body, limits)
+        return _without_objects(json_form.parse(request.body, limits))
     boundary = multipart.boundary_of(content_type, limits)
-    return from_parts(multipart.parse(request.body, boundary, limits), limits)
+    parts = multipart.parse(request.body, boundary, limits)
+    return _without_objects(from_parts(parts, limits))
+
+
+def _without_objects(form: Form) -> Form:
+    """Over HTTP nobody may read the bucket by name: it holds other callers' pictures."""
+    for image in (*form.images, form.mask):
+        if isinstance(image, Reference) and image.kind == "object":
+            raise InvalidRequest(
+                f"'{image.field}' names an S3 object, which only a direct invoke may do. "
+                "Upload the picture with POST /v1/uploads.",
+                param=image.field,
+                code="unsupported_image_url",
+            )
+    return form
 
 
 def _refuse_encoded(request: Inbound) -> None:
