@@ -5,6 +5,7 @@ ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' sa
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
 # An account is asked for by deploy, logs and delete only; a region is needed even offline.
+NATIVE := $(subst aarch64,arm64,$(shell uname -m))
 SAM_OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
@@ -28,17 +29,20 @@ delete: .work/sam/.ready | need-stack ## Delete the stack; bucket, secret and ke
 need-stack:
 	@[ -n "$(STACK)" ] || { echo "Nothing is deployed yet: make deploy, or name it: STACK=..." >&2; exit 1; }
 
+LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
+LOCAL_OPTIONS := --config-file $(CURDIR)/samconfig.toml -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
+
 invoke: build-local ## sam local invoke with $EVENT (a file in events/); needs Docker or podman
-	@. .work/local/env.sh && $(SAM_OFFLINE) local invoke EditsFunction -t .work/local/build/template.yaml -e "$(EVENT)"
+	@$(LOCAL) invoke EditsFunction $(LOCAL_OPTIONS) -e "$(EVENT)"
 
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
-	@. .work/local/env.sh && $(SAM_OFFLINE) local start-api -t .work/local/build/template.yaml
+	@$(LOCAL) start-api $(LOCAL_OPTIONS)
 
 # For this machine's own processor, and beside the build that is deployed.
 build-local: .work/sam/.ready
 	@tools/aws/sam-local-setup.sh .work/local
-	@$(call BUILD_FOR,$(subst aarch64,arm64,$(shell uname -m))) --build-dir .work/local/build >.work/local/build.log 2>&1 \
-	  || { cat .work/local/build.log; exit 1; }
+	@$(call BUILD_FOR,$(NATIVE)) --build-dir .work/local/build --cached --cache-dir .work/local/cache \
+	  >.work/local/build.log 2>&1 || { cat .work/local/build.log; exit 1; }
 
 check-aws: .work/sam/.ready .work/scan/.clean
 	$(SAM_OFFLINE) validate --lint

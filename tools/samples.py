@@ -163,7 +163,7 @@ def with_ball(image: Image.Image) -> Image.Image:
     ImageDraw.Draw(contact).ellipse((x - 50, y + 66, x + 70, y + 98), fill=150)
     shadow = ImageChops.lighter(shadow, contact.filter(ImageFilter.GaussianBlur(6)))
     image = Image.composite(Image.new("RGB", image.size, (92, 76, 66)), image, shadow)
-    painted = ball(2 * r * 3).resize((2 * r, 2 * r), Image.Resampling.LANCZOS)
+    painted = ball(2 * r * 2).resize((2 * r, 2 * r), Image.Resampling.LANCZOS)
     image.paste(painted, (x - r, y - r), painted)
     return image
 
@@ -173,6 +173,7 @@ def ball(side: int) -> Image.Image:
     image = Image.new("RGBA", (side, side))
     half = side / 2
     pixels = image.load()
+    assert pixels is not None
     for row in range(side):
         for column in range(side):
             x, y = (column + 0.5 - half) / half, (row + 0.5 - half) / half

@@ -8,6 +8,7 @@ import openai
 import pytest
 import requests
 from PIL import Image
+
 from tests.support.pictures import b64, encoded, photo
 from tests.support.upstream import as_json
 

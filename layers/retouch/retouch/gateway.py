@@ -21,6 +21,7 @@ from retouch.patience import Send, patient
 from retouch.plan import Plan, fit
 from retouch.plan.resolve import Target, resolve
 from retouch.prepare import prepare
+from retouch.pulse import pulse
 from retouch.settings import Settings
 from retouch.talk import talk
 from retouch.wire import sse
@@ -127,8 +128,8 @@ def converse(
 
 
 def watch(plan: Plan, jobs: list[Job], house: House, order: Order) -> Answer:
-    """The same edit as an event stream. Failures before the first event still get their own status."""
-    events = frames(plan, jobs, house, order.deadline)
+    """The same edit as an event stream. Failures before its first sign of life get their own status."""
+    events = pulse(frames(plan, jobs, house, order.deadline), house.settings.heartbeat)
     body = sse.joined(next(events), events)
     headers = {**sse.HEADERS, "x-request-id": order.request_id, **plan_headers(plan)}
     return Answer(200, headers, body, facts(plan))

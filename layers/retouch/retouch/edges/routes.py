@@ -17,6 +17,7 @@ from retouch.wire import uploads
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.caller import caller
 from retouch.wire.form import parse
+from retouch.wire.late import steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,12 @@ def routes(house: House) -> dict[tuple[str, str], Route]:
 
 
 def edits(request: Request, house: House) -> Answer:
-    """An image edit."""
-    return edit(request.order(parse(request.inbound)), house)
+    """An image edit. Only one that may outlast the front's patience is run beside the line."""
+    order = request.order(parse(request.inbound))
+    silence = house.settings.silence
+    if request.deadline - house.clock.now() <= silence:
+        return edit(order, house)
+    return steady(lambda: edit(order, house), silence, request.request_id)
 
 
 def upload(request: Request, house: House) -> Answer:

@@ -12,7 +12,8 @@ from retouch.pixels.regions import Box, grown, halves, moved
 _MARGIN = 24  # pixels of surroundings that shape the smooth surface
 _SPLITS = 3  # a hole without a good match as a whole is halved that often
 _LEAST = 16  # pixels; a shorter hole is not halved
-_LEAST_UNMATCHED = 128  # one that fits nowhere is halved more often, but not below this
+_SPLITS_UNMATCHED = 1  # one that fits nowhere is halved once more than that,
+_LEAST_UNMATCHED = 128  # but not below this
 
 
 def fill(canvas: Canvas, box: Box, passes: int) -> None:
@@ -35,17 +36,25 @@ def _fill(canvas: Canvas, box: Box, starts: int, splits: int) -> None:
         for half in sorted(halves(box), key=lambda half: -_surroundings(canvas, half)):
             _fill(canvas, half, starts, splits - 1)
         return
-    offset = refine(donor, canvas, box) if donor.usable else None
+    _patch(canvas, box, refine(donor, canvas, box) if donor.usable else None)
+
+
+def _patch(canvas: Canvas, box: Box, offset: tuple[int, int] | None) -> None:
+    """Clone what lies at `offset`, or fit the smooth filling to what has been filled around it."""
     frame = grown(box, _MARGIN, canvas.image.size)
     part = canvas.part(box, frame)
-    patch = _cloned(canvas, frame, offset) if offset else _smoothed(canvas, frame, part)
+    patch = _cloned(canvas, frame, offset) if offset else None
+    if patch is None:
+        patch = membrane(canvas.image.crop(frame), ImageChops.invert(part))
     canvas.image.paste(patch, frame[:2], part)
     canvas.hole.paste(0, box)
 
 
 def _splittable(box: Box, donor: Donor, splits: int) -> bool:
     side = max(box[2] - box[0], box[3] - box[1])
-    return side > _LEAST_UNMATCHED if donor.offset is None else splits > 0 and side > _LEAST
+    if donor.offset is None:
+        return splits > -_SPLITS_UNMATCHED and side > _LEAST_UNMATCHED
+    return splits > 0 and side > _LEAST
 
 
 def _surroundings(canvas: Canvas, box: Box) -> int:
@@ -53,16 +62,16 @@ def _surroundings(canvas: Canvas, box: Box) -> int:
     return canvas.hole.crop(grown(box, _MARGIN, canvas.image.size)).histogram()[0]
 
 
-def _smoothed(canvas: Canvas, frame: Box, part: Image.Image) -> Image.Image:
-    """The smooth filling, fitted to what has been filled around it since."""
-    return membrane(canvas.image.crop(frame), ImageChops.invert(part))
+def _cloned(canvas: Canvas, frame: Box, offset: tuple[int, int]) -> Image.Image | None:
+    """The donor in this place's colours: the difference where both are known, spread smoothly.
 
-
-def _cloned(canvas: Canvas, frame: Box, offset: tuple[int, int]) -> Image.Image:
-    """The donor in this place's colours: the difference where both are known, spread smoothly."""
+    None where they are known together nowhere in `frame`.
+    """
     place = moved(frame, *offset)
     free = ImageChops.invert(canvas.barred).crop(place)
     known = ImageChops.darker(free, ImageChops.invert(canvas.hole.crop(frame)))
+    if not known.getbbox():
+        return None
     donor = canvas.image.crop(place)
     difference = ImageChops.subtract(canvas.image.crop(frame), donor, 1, 128)
     return ImageChops.add(donor, membrane(difference, known), 1, -128)

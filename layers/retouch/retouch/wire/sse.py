@@ -12,6 +12,7 @@ from retouch.messages import Artifact
 from retouch.wire.answer import envelope
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
+KEEP_ALIVE = b": keep-alive\n\n"
 _ECHOED = ("size", "quality", "background", "output_format")
 
 
@@ -34,11 +35,12 @@ def failed(fault: Fault) -> bytes:
     return _frame("error", {"error": envelope(fault)})
 
 
-def joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    """The frames, ended by an error frame when they fail midway."""
-    yield first
+def joined(first: bytes | None, rest: Iterable[bytes | None]) -> Iterator[bytes]:
+    """The frames, with a comment where there is nothing to say, ended by an error frame when they fail midway."""
+    yield first or KEEP_ALIVE
     try:
-        yield from rest
+        for frame in rest:
+            yield frame or KEEP_ALIVE
     except Fault as fault:
         yield failed(fault)
 

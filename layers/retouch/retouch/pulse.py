@@ -1,0 +1,61 @@
+"""A sign of life while something slow is running.
+
+API Gateway hangs up on a connection that is silent for five minutes (30 seconds at the edge), and an edit may take
+fifteen. Whoever reads from `pulse` gets to say something in between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+T = TypeVar("T")
+_END = object()
+
+
+def pulse(items: Iterator[T], every: float) -> Iterator[T | None]:
+    """The items as they come, and None whenever `every` seconds pass without one. Errors pass through.
+
+    When the reader loses interest, the work ends at its next item.
+    """
+    queue: SimpleQueue[object] = SimpleQueue()
+    dropped = threading.Event()
+    threading.Thread(target=_produce, args=(items, queue, dropped), daemon=True).start()
+    try:
+        while True:
+            try:
+                found = queue.get(timeout=every)
+            except Empty:
+                yield None
+                continue
+            if found is _END:
+                return
+            if isinstance(found, _Failed):
+                raise found.error
+            yield found  # type: ignore[misc]
+    finally:
+        dropped.set()
+
+
+def once(run: Callable[[], T]) -> Iterator[T]:
+    """A function's result as the only item."""
+    yield run()
+
+
+class _Failed:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def _produce(items: Iterator[T], queue: SimpleQueue[object], dropped: threading.Event) -> None:
+    try:
+        for item in items:
+            queue.put(item)
+            if dropped.is_set():
+                return
+    except Exception as error:
+        queue.put(_Failed(error))
+    finally:
+        queue.put(_END)

@@ -1,0 +1,82 @@
+"""Slow is not failed: the line is kept open, the status stays honest as long as it can."""
+
+import base64
+import json
+
+import pytest
+
+from retouch.edges.door import build
+from retouch.pulse import pulse
+from tests.support.door import frames, png, telemetry
+from tests.support.events import context, form_event
+from tests.support.house import build_house
+from tests.support.pictures import b64, photo
+from tests.support.upstream import Upstream, as_events, as_json
+
+PICTURE = photo()
+FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": png(PICTURE)}
+
+
+def slowly(answer, fields=FIELDS, **env):
+    """The handler's raw answer while the provider takes its time, its body in pieces."""
+    answer.delay = 0.5
+    with Upstream(answer) as upstream:
+        settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
+        handler = build(build_house(settings), lambda: None, telemetry())
+        given = handler(form_event(fields), context())
+        body = given["body"]
+        pieces = [bytes(body)] if isinstance(body, memoryview) else list(body)
+        assert len(upstream.calls) == 1
+    return given["statusCode"], pieces
+
+
+GOOD = {"created": 1, "data": [{"b64_json": b64(PICTURE)}]}
+REFUSED = {"error": {"code": "moderation_blocked", "message": "no"}}
+
+
+def test_an_answer_in_time_has_its_own_status():
+    status, pieces = slowly(as_json(REFUSED, 400), RETOUCH_SILENCE_SECONDS="5")
+    assert status == 400
+    assert json.loads(pieces[0])["error"]["code"] == "moderation_blocked"
+
+
+def test_a_late_answer_begins_with_spaces_and_is_still_json():
+    status, pieces = slowly(as_json(GOOD), RETOUCH_SILENCE_SECONDS="0.1")
+    assert status == 200
+    assert pieces[:2] == [b" ", b" "]
+    answer = json.loads(b"".join(pieces))
+    assert base64.b64decode(answer["data"][0]["b64_json"]) == PICTURE
+
+
+def test_a_late_failure_is_still_the_envelope():
+    status, pieces = slowly(as_json(REFUSED, 400), RETOUCH_SILENCE_SECONDS="0.1")
+    assert status == 200
+    assert json.loads(b"".join(pieces))["error"]["code"] == "moderation_blocked"
+
+
+def test_a_stream_is_never_silent():
+    done = {"type": "image_edit.completed", "b64_json": b64(PICTURE)}
+    status, pieces = slowly(
+        as_events(done), {**FIELDS, "stream": "true"}, RETOUCH_HEARTBEAT_SECONDS="0.1"
+    )
+    assert status == 200
+    assert pieces[0] == b": keep-alive\n\n"
+    assert [name for name, _ in frames(pieces[-1])] == ["image_edit.completed"]
+
+
+def test_a_late_failure_of_a_stream_is_an_error_event():
+    fields = {**FIELDS, "stream": "true"}
+    status, pieces = slowly(as_json(REFUSED, 400), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")
+    assert status == 200
+    assert frames(pieces[-1])[0][0] == "error"
+
+
+def test_pulse_passes_errors_on():
+    def failing():
+        yield 1
+        raise ValueError("broken")
+
+    waiting = pulse(failing(), 1.0)
+    assert next(waiting) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(waiting)
