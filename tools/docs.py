@@ -18,7 +18,10 @@ ROOT = Path(__file__).parent.parent
 
 def providers_table() -> str:
     """One row a model: what it takes and makes."""
-    rows = ["| model | images | mask | sizes | formats out | streams |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| model | images | mask | sizes | formats out | streams |",
+        "|---|---|---|---|---|---|",
+    ]
     for provider in PROVIDERS:
         rows += [_row(provider, model) for model in provider.models]
     return "\n".join(rows)
@@ -40,7 +43,9 @@ def _row(provider: Provider, model: Model) -> str:
 def _sizes(model: Model) -> str:
     spec = model.params.get("size")
     if isinstance(spec, FreeSize):
-        return f"auto, up to {spec.longest_edge} px" + (f" in {spec.step}s" if spec.step > 1 else "")
+        return f"auto, up to {spec.longest_edge} px" + (
+            f" in {spec.step}s" if spec.step > 1 else ""
+        )
     return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "as given"
 
 

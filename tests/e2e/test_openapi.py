@@ -1,0 +1,194 @@
+"""The published contract: generated requests get answers that it allows, and it has every route and code there is."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from local.gateway import Gateway
+from retouch.edges.routes import routes
+from retouch.plan.params import DOCUMENTED
+from retouch.providers import PROVIDERS
+from tests.support.events import multipart
+from tests.support.house import build_house
+from tests.support.pictures import data_url, hole, photo
+from tests.support.upstream import closed_port
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "layers" / "retouch" / "retouch"
+DOCUMENT = json.loads((PACKAGE / "openapi.json").read_bytes())
+CODES = set(DOCUMENT["components"]["schemas"]["Code"]["enum"])
+EDITS = "/v1/images/edits"
+PHOTO, HOLE = photo(16, 16), hole(16, 16)
+CONFORMS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@schema.hook("flatmap_body")
+def sometimes_real(context, body):
+    """Random bytes are never a picture: some requests get real ones, so that edits succeed too."""
+    if context.operation.path != EDITS or not isinstance(body, dict):
+        return st.just(body)
+    real = {**body, **pictures(context, body)}
+    return st.sampled_from([body, real, {**real, "model": "local/erase"}])
+
+
+def pictures(context, body):
+    if "image" in body and isinstance(body["image"], str | dict):
+        return {"image": {"image_url": data_url(PHOTO)}, "mask": data_url(HOLE)}
+    if "images" in body:
+        return {"images": [data_url(PHOTO)], "mask": data_url(HOLE)}
+    return {"image": PHOTO, "mask": HOLE}
+
+
+def own_code(ctx, response, case):
+    """Nothing but the gateway itself answers here, so every code has to be on its list."""
+    if response.status_code >= 400:
+        assert response.json()["error"]["code"] in CODES
+
+
+@pytest.fixture(scope="module")
+def running():
+    with Gateway(env={"RETOUCH_AUTH_MODE": "open"}, workers=2, s3=True) as gateway:
+        yield gateway.url
+
+
+@schema.parametrize()
+@settings(
+    max_examples=40,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_in_the_contract(case, running):
+    checks = [not_a_server_error, *CONFORMS, own_code]
+    case.call_and_validate(base_url=running, checks=checks, timeout=30)
+
+
+def conforms(path, method, answer):
+    case = schema[path][method].Case()
+    case.validate_response(answer, checks=CONFORMS)
+    return answer
+
+
+FIELDS = {
+    "image": ("a.png", PHOTO, "image/png"),
+    "mask": ("m.png", HOLE, "image/png"),
+    "prompt": "x",
+}
+
+
+def edit(url, **fields):
+    kind, body = multipart({**FIELDS, **fields})
+    return requests.post(url + EDITS, data=body, headers={"Content-Type": kind}, timeout=30)
+
+
+@pytest.mark.parametrize("response_format", ["b64_json", "url"])
+def test_an_edit_is_in_the_contract(running, response_format):
+    answer = conforms(EDITS, "POST", edit(running, response_format=response_format))
+    assert answer.status_code == 200
+    assert response_format in answer.json()["data"][0]
+
+
+def test_a_stream_is_in_the_contract(running):
+    answer = conforms(EDITS, "POST", edit(running, stream="true"))
+    [frame] = answer.text.strip().split("\n\n")
+    assert as_schema("Event").is_valid(json.loads(frame.partition("data: ")[2]))
+
+
+def as_schema(name):
+    import jsonschema
+
+    return jsonschema.Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    )
+
+
+def test_what_fails_is_in_the_contract():
+    env = {
+        "RETOUCH_AUTH_MODE": "open",
+        "OPENAI_API_KEY": "sk-x",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{closed_port()}",
+    }
+    with Gateway(env=env) as gateway:
+        health = requests.get(gateway.url + "/health?deep=1", timeout=30)
+        upload = requests.post(gateway.url + "/v1/uploads", timeout=30)
+        refused = edit(gateway.url, model="openai/gpt-image-2")
+    assert conforms("/health", "GET", health).status_code == 503
+    assert conforms("/v1/uploads", "POST", upload).status_code == 500
+    assert conforms(EDITS, "POST", refused).status_code == 502
+
+
+def test_a_closed_door_is_in_the_contract():
+    with Gateway(env={"RETOUCH_AUTH_MODE": "keys"}) as gateway:
+        for (path, method), protected in operations().items():
+            query = "?deep=1" if path == "/health" else ""
+            answer = requests.request(method, gateway.url + path + query, timeout=30)
+            if path == EDITS:
+                answer = edit(gateway.url)
+            conforms(path, method, answer)
+            assert answer.status_code == (401 if protected else 200)
+
+
+def operations():
+    """(path, method) -> whether a key is needed."""
+    return {
+        (path, method.upper()): operation.get("security") != []
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_it_has_every_route_and_no_other():
+    assert {(path, method) for method, path in routes(build_house())} == set(operations())
+
+
+def test_it_is_what_the_gateway_publishes(running):
+    assert requests.get(running + "/openapi.json", timeout=30).json() == DOCUMENT
+
+
+@pytest.mark.parametrize("form", ["EditForm", "EditJson"])
+def test_it_has_every_parameter_and_no_other(form):
+    on_cards = {name for p in PROVIDERS for m in p.models for name in m.params}
+    pictures_only = {"image", "images", "image[]"}
+    documented = set(DOCUMENT["components"]["schemas"][form]["properties"]) - pictures_only
+    assert documented == on_cards | DOCUMENTED
+
+
+def test_it_has_every_code_that_the_code_has():
+    assert set(codes_in_the_source()) <= CODES
+    written = " ".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    templates = (ROOT / "template.yaml").read_text()
+    unused = {code for code in CODES if not re.search(rf'"{code}"', written + templates)}
+    assert unused == set()
+
+
+def codes_in_the_source():
+    """Every `code="..."` of a call and `code = "..."` of a class of faults."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = getattr(node, "arg", None) or getattr(
+                (getattr(node, "targets", None) or [getattr(node, "target", None)])[0], "id", None
+            )
+            value = getattr(node, "value", None)
+            if name == "code" and isinstance(getattr(value, "value", None), str):
+                yield value.value
