@@ -22,10 +22,11 @@ from retouch.plan import Plan, fit
 from retouch.plan.resolve import Target, resolve
 from retouch.prepare import prepare
 from retouch.pulse import pulse
+from retouch.respond import facts, plan_headers, success
 from retouch.settings import Settings
 from retouch.talk import talk
 from retouch.wire import sse
-from retouch.wire.answer import Answer, facts, plan_headers, success
+from retouch.wire.answer import Answer
 from retouch.wire.caller import Caller
 from retouch.wire.wish import validate
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import orjson
 
-from retouch import catalogue, health
+from retouch import catalogue, health, uploads
 from retouch.gateway import House, Order, edit, enter
 from retouch.messages import Form, Inbound
-from retouch.wire import uploads
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.caller import caller
 from retouch.wire.form import parse

@@ -1,4 +1,4 @@
-"""Result or Fault -> status, headers, body, in OpenAI's shapes."""
+"""An HTTP answer, and a Fault as one: OpenAI's error envelope."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from typing import Any
 import orjson
 
 from retouch.errors import Fault
-from retouch.finish import Result
-from retouch.plan import Plan
-
-_LONGEST_NOTES = 1500  # bytes of one header; the log has them whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,43 +24,6 @@ class Answer:
 def json_headers(request_id: str) -> dict[str, str]:
     """What every JSON answer carries."""
     return {"Content-Type": "application/json", "x-request-id": request_id}
-
-
-def success(result: Result, plan: Plan, request_id: str) -> Answer:
-    """OpenAI's image object."""
-    body = {"created": result.created, "data": result.data, **result.facts}
-    headers = {**json_headers(request_id), **plan_headers(plan)}
-    return Answer(200, headers, orjson.dumps(body), facts(plan))
-
-
-def plan_headers(plan: Plan) -> dict[str, str]:
-    """What was done that the body has no place for."""
-    headers = {
-        "x-retouch-model": plan.target.model_id,
-        "x-retouch-billed": "yes" if plan.target.provider.paid else "no",
-        **plan.headers,
-    }
-    if plan.notes:
-        headers["x-retouch-notes"] = header_text("; ".join(plan.notes))
-    return headers
-
-
-def facts(plan: Plan) -> dict[str, Any]:
-    """What the log and the metrics say of a planned edit."""
-    return {
-        "provider": plan.target.provider.name,
-        "model": plan.target.serving.id,
-        "calls": len(plan.jobs),
-        "pictures": sum(job.n for job in plan.jobs),
-        "notes": list(plan.notes),
-        "masked": plan.jobs[0].mask is not None,
-    }
-
-
-def header_text(text: str) -> str:
-    """Text as a header may carry it: printable ASCII on one line."""
-    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    return safe[:_LONGEST_NOTES]
 
 
 def failure(fault: Fault, request_id: str) -> Answer:

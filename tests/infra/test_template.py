@@ -1,0 +1,180 @@
+"""What the template promises about the function, its rights and what is kept."""
+
+import json
+import re
+
+import pytest
+
+from retouch.edges.telemetry import Telemetry
+from retouch.settings import Settings
+from tests.infra.conftest import ROOT
+
+STATEFUL = ("ResultsBucket", "ProviderSecret", "KeysTable")
+
+
+def statements(resources, role):
+    for policy in resources[role]["Properties"].get("Policies", []):
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_parameter_has_a_default_that_works(template):
+    for name, parameter in template["Parameters"].items():
+        assert "Default" in parameter, name
+
+
+def test_the_functions_time_is_over_our_deadline_and_under_the_gateways_patience(template):
+    seconds = template["Parameters"]["TimeoutSeconds"]["Default"]
+    settings = Settings()
+    assert seconds > settings.deadline_margin + settings.least_call
+    assert seconds < 300, "a regional API hangs up on 300 silent seconds, and SDKs then buy again"
+
+
+def test_the_runtime_that_streams_is_in_the_layer(function):
+    wrapper = function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
+    file = ROOT / "layers/retouch" / wrapper.removeprefix("/opt/")
+    assert file.stat().st_mode & 0o111
+
+
+def test_variables_are_ones_that_somebody_reads(function):
+    known = (ROOT / "layers/retouch/retouch/settings.py").read_text()
+    for name in function["Environment"]["Variables"]:
+        assert not name.startswith("RETOUCH_") or f'"{name}"' in known, name
+
+
+def test_no_secret_is_a_variable(function):
+    for name, value in function["Environment"]["Variables"].items():
+        assert not re.search("KEY$|TOKEN|PASSWORD", name)
+        assert "resolve:" not in json.dumps(value)
+
+
+@pytest.mark.parametrize("role", ["EditsRole"])
+def test_rights_are_named_one_by_one(resources, role):
+    assert "ManagedPolicyArns" not in resources[role]["Properties"]
+    for statement in statements(resources, role):
+        assert all("*" not in action for action in as_list(statement["Action"])), statement
+        assert all(resource != "*" for resource in as_list(statement["Resource"])), statement
+
+
+def test_rights_end_at_what_is_ours(resources):
+    rights = {}
+    for statement in statements(resources, "EditsRole"):
+        for action in as_list(statement["Action"]):
+            rights[action] = json.dumps(statement["Resource"])
+    assert set(rights) == {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+        "secretsmanager:GetSecretValue",
+        "dynamodb:GetItem",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    assert "results/*" in rights["s3:PutObject"]
+    assert "uploads/*" in rights["s3:PutObject"]
+    assert "ResultsBucket.Arn}/*" not in rights["s3:PutObject"]
+
+
+def test_the_bucket_is_private_and_forgets(resources):
+    bucket = resources["ResultsBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["BucketEncryption"]
+    assert "VersioningConfiguration" not in bucket
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    ends = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert ends == {"results/": {"Ref": "ResultDays"}, "uploads/": 1}
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def test_results_outlive_their_links(template):
+    days = template["Parameters"]["ResultDays"]
+    assert days["MinValue"] * 86_400 > Settings().url_lifetime
+
+
+def test_the_bucket_speaks_tls_only(resources):
+    (statement,) = resources["ResultsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
+        "Deny",
+        "*",
+        "s3:*",
+    )
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(statement["Resource"]) == 2
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+def test_what_cannot_be_made_again_survives_the_stack(resources, name):
+    assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_secret_begins_with_a_pepper(resources):
+    generated = resources["ProviderSecret"]["Properties"]["GenerateSecretString"]
+    assert generated["GenerateStringKey"] == "RETOUCH_PEPPER"
+    assert json.loads(generated["SecretStringTemplate"]) == {}
+    assert generated["PasswordLength"] >= 43, "256 bits of letters and digits"
+
+
+def test_keys_are_looked_up_by_digest_and_cost_nothing_unasked(resources):
+    table = resources["KeysTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["SSESpecification"]["SSEEnabled"]
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+
+
+def test_logs_end(resources):
+    for group in ("EditsLogs", "ApiLogs"):
+        assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_alarms_ring_for_our_own_faults_only(resources):
+    alarms = {
+        (p["Properties"]["Namespace"], p["Properties"]["MetricName"])
+        for p in resources.values()
+        if p["Type"] == "AWS::CloudWatch::Alarm"
+    }
+    own = {("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Retouch", "EditErrors")}
+    assert alarms == own
+    assert own_dimensions(resources)["blame"] == "gateway"
+
+
+def test_the_alarm_listens_to_what_the_function_says(resources, capsys):
+    Telemetry().record(500, 1.0, {"error": "internal_error", "blame": "gateway", "param": None})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (said,) = [line for line in lines if "_aws" in line]
+    (metrics,) = said["_aws"]["CloudWatchMetrics"]
+    (dimensions,) = metrics["Dimensions"]
+    alarm = own_dimensions(resources)
+    assert metrics["Namespace"] == "Retouch"
+    assert "EditErrors" in said
+    assert {name: said[name] for name in dimensions} == alarm
+
+
+def own_dimensions(resources):
+    alarm = resources["GatewayFaultsAlarm"]["Properties"]
+    return {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
+
+
+def test_the_dashboard_is_valid_json(resources):
+    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(body)["widgets"]
+    assert len(widgets) == 6
+
+
+def test_outputs_say_all_that_a_caller_and_an_operator_need(template):
+    assert {"Endpoint", "Curl", "Dashboard", "Bucket", "SecretArn", "KeysTable"} <= set(
+        template["Outputs"]
+    )
+    assert template["Outputs"]["Endpoint"]["Value"]["Fn::Sub"].endswith("/prod/v1")
+    curl = template["Outputs"]["Curl"]["Value"]["Fn::Sub"]
+    for path in re.findall(r"@(\S+)", curl):
+        assert (ROOT / path).exists()
+
+
+def test_every_skip_of_the_policy_scan_has_its_reason(resources):
+    for name, resource in resources.items():
+        for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
+            assert len(skip["comment"]) > 20, name
