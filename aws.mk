@@ -67,6 +67,13 @@ lock-aws: $(VENV)/.uv
 	  $(VENV)/.uv pip compile -q --universal --python-version $${set#*:} --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; done
 
+# The stand-in runs the function with its own interpreter, so that has to be the one the layer is built for.
+.work/stack/.ready: requirements/stack.txt | $(VENV)/.uv
+	@echo "installing what the stack's test needs"
+	@$(VENV)/.uv venv -q --allow-existing --python "$$(UV=$(VENV)/.uv tools/aws/find-python.sh 3.13)" .work/stack
+	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --require-hashes -r requirements/stack.txt
+	@touch $@
+
 # Each tool that pins libraries of ours differently lives in an environment of its own.
 .work/%/.ready: requirements/%.txt | $(VENV)/.uv
 	@echo "installing what $* needs"

@@ -45,8 +45,9 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
 }
+VARIED = [key for key in OPERATIONS if key[0] != "/openapi.json"]  # which takes nothing at all
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=15,
     derandomize=True,
     database=None,
     deadline=None,
@@ -86,7 +87,7 @@ def running():
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
-@pytest.mark.parametrize(("path", "method"), list(OPERATIONS))
+@pytest.mark.parametrize(("path", "method"), VARIED)
 def test_every_answer_is_in_the_contract(path, method, mode, running):
     @BOUNDED
     @given(schema[path][method].as_strategy(generation_mode=mode))

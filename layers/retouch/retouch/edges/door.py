@@ -5,14 +5,15 @@ Faults are caught here, once. The resolver only routes; what a route does stands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from retouch.edges.routes import Request, Route, routes
-from retouch.edges.telemetry import Telemetry
+from retouch.edges.routes import ROUTES, Request, Route, edits
+from retouch.edges.telemetry import EDIT, Telemetry
 from retouch.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
 from retouch.gateway import House, Order, edit
 from retouch.settings import Settings
@@ -39,15 +40,15 @@ def build(house: House, warm: Callable[[], None], telemetry: Telemetry) -> Handl
         telemetry.logger.warning(
             "RETOUCH_AUTH_MODE=open: anybody who reaches this gateway may use it"
         )
-    table = routes(house)
     app = APIGatewayRestResolver(serializer=as_it_is, cors=cors(house.settings))
-    for (method, path), route in table.items():
-        app.route(path, method=method)(at_door(app, house, telemetry, route))
+    for (method, path), route in ROUTES.items():
+        operation = EDIT if route is edits else f"{method} {path}"
+        app.route(path, method=method)(at_door(app, house, telemetry, operation, route))
 
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
         event = app.current_event
-        return response(failure(lost(table, event.http_method, event.path), request_id(event)))
+        return response(failure(lost(event.http_method, event.path), request_id(event)))
 
     def handler(event: Any, context: Any) -> Any:
         warm()
@@ -59,7 +60,7 @@ def build(house: House, warm: Callable[[], None], telemetry: Telemetry) -> Handl
 
 
 def at_door(
-    app: APIGatewayRestResolver, house: House, telemetry: Telemetry, route: Route
+    app: APIGatewayRestResolver, house: House, telemetry: Telemetry, operation: str, route: Route
 ) -> Callable[[], Response[Any]]:
     """A resolver's route around one of ours."""
 
@@ -70,9 +71,10 @@ def at_door(
             inbound = wire_event.inbound(event.raw_event)
             query = event.query_string_parameters or {}
             deadline = deadline_of(app.lambda_context, house)
-            return route(Request(inbound, query, request_id(event), deadline))
+            return route(Request(inbound, query, request_id(event), deadline), house)
 
-        return response(guarded(answer, house, telemetry, request_id(event)))
+        work = Work(operation, request_id(event), answer)
+        return response(guarded(work, house, telemetry))
 
     return knock
 
@@ -93,23 +95,31 @@ def invoked(event: Any, context: Any, house: House, telemetry: Telemetry) -> dic
         return edit(order, house)
 
     identity = str(getattr(context, "aws_request_id", ""))
-    return direct.result(guarded(answer, house, telemetry, identity))
+    return direct.result(guarded(Work(EDIT, identity, answer), house, telemetry))
 
 
-def guarded(
-    answer: Callable[[], Answer], house: House, telemetry: Telemetry, identity: str
-) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something to be answered, and what to call it in the log."""
+
+    operation: str
+    request_id: str
+    answer: Callable[[], Answer]
+
+
+def guarded(work: Work, house: House, telemetry: Telemetry) -> Answer:
     """The answer, or the Fault as one; an unexpected exception becomes one bland sentence."""
     started = house.clock.now()
     try:
-        given = answer()
+        given = work.answer()
     except Fault as fault:
-        given = failure(fault, identity)
+        given = failure(fault, work.request_id)
     except Exception:
-        telemetry.crash(identity)
+        telemetry.crash(work.request_id)
         sentence = "The gateway failed. The operator finds the reason in its log."
-        given = failure(Fault(sentence, billed="unknown"), identity)
-    telemetry.record(given.status, (house.clock.now() - started) * 1000, given.facts)
+        given = failure(Fault(sentence, billed="unknown"), work.request_id)
+    elapsed = (house.clock.now() - started) * 1000
+    telemetry.record(work.operation, given.status, elapsed, given.facts)
     return given
 
 
@@ -124,9 +134,9 @@ def request_id(event: Any) -> str:
     return str(event.raw_event["requestContext"].get("requestId") or "")
 
 
-def lost(table: Mapping[tuple[str, str], Route], method: str, path: str) -> Fault:
+def lost(method: str, path: str) -> Fault:
     """Why no route was found."""
-    allowed = [taken for taken, known in table if known == path]
+    allowed = [taken for taken, known in ROUTES if known == path]
     if allowed:
         return MethodNotAllowed(f"{path} takes {' or '.join(allowed)}, not {method}.")
     return NotFound(f"There is no {method} {path}. Image edits are at POST /v1/images/edits.")

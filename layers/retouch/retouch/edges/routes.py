@@ -33,21 +33,6 @@ class Request:
         return Order(form, caller(self.inbound.headers), self.request_id, self.deadline)
 
 
-Route = Callable[[Request], Answer]
-
-
-def routes(house: House) -> dict[tuple[str, str], Route]:
-    """The table: (method, path) -> function."""
-    return {
-        ("POST", "/v1/images/edits"): lambda request: edits(request, house),
-        ("POST", "/v1/uploads"): lambda request: upload(request, house),
-        ("POST", "/v1/doctor"): lambda request: doctor(request, house),
-        ("GET", "/v1/models"): lambda request: models(request, house),
-        ("GET", "/health"): lambda request: healthy(request, house),
-        ("GET", "/openapi.json"): openapi,
-    }
-
-
 def edits(request: Request, house: House) -> Answer:
     """An image edit. Only one that may outlast the front's patience is run beside the line."""
     order = request.order(parse(request.inbound))
@@ -86,10 +71,21 @@ def doctor(request: Request, house: House) -> Answer:
     return _answer({"body": _fingerprint(body), "images": list(map(_fingerprint, images))}, request)
 
 
-def openapi(request: Request) -> Answer:
+def openapi(request: Request, _: House) -> Answer:
     """The published contract."""
     text = (Path(__file__).parent.parent / "openapi.json").read_bytes()
     return Answer(200, _headers(request), text)
+
+
+Route = Callable[[Request, House], Answer]
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("POST", "/v1/images/edits"): edits,
+    ("POST", "/v1/uploads"): upload,
+    ("POST", "/v1/doctor"): doctor,
+    ("GET", "/v1/models"): models,
+    ("GET", "/health"): healthy,
+    ("GET", "/openapi.json"): openapi,
+}
 
 
 def _known(request: Request, house: House) -> None:

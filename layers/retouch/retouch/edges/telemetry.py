@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+EDIT = "edit"
 _DIMENSIONS = ("provider", "model", "blame")
 
 
@@ -18,9 +19,16 @@ class Telemetry:
         self.logger = Logger(service="retouch")
         self._metrics = Metrics(namespace="Retouch", service="edits")
 
-    def record(self, status: int, milliseconds: float, facts: Mapping[str, Any]) -> None:
-        """One finished request; `facts` are what the rooms say of it."""
-        self.logger.info("request", extra={"status": status, "ms": round(milliseconds, 1), **facts})
+    def record(
+        self, operation: str, status: int, milliseconds: float, facts: Mapping[str, Any]
+    ) -> None:
+        """One finished request; `facts` are what the rooms say of it. Metrics are about edits only."""
+        said = {"operation": operation, "status": status, "ms": round(milliseconds, 1), **facts}
+        self.logger.info("request", extra=said)
+        if operation == EDIT:
+            self._count(status, milliseconds, facts)
+
+    def _count(self, status: int, milliseconds: float, facts: Mapping[str, Any]) -> None:
         for name in _DIMENSIONS:
             if facts.get(name):
                 self._metrics.add_dimension(name, str(facts[name]))

@@ -1,0 +1,1 @@
+"""What stands between the template and an AWS account."""
