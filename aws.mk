@@ -10,7 +10,7 @@ SAM_OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy invoke local build-local logs delete need-stack check-aws events coldstart cost lock-aws
+.PHONY: build deploy invoke local build-local build-native logs delete need-stack check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
@@ -39,8 +39,11 @@ local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or pod
 	@$(LOCAL) start-api $(LOCAL_OPTIONS)
 
 # For this machine's own processor, and beside the build that is deployed.
-build-local: .work/sam/.ready
+build-local: build-native
 	@tools/aws/sam-local-setup.sh .work/local
+
+build-native: .work/sam/.ready
+	@mkdir -p .work/local
 	@$(call BUILD_FOR,$(NATIVE)) --build-dir .work/local/build --cached --cache-dir .work/local/cache \
 	  >.work/local/build.log 2>&1 || { cat .work/local/build.log; exit 1; }
 
@@ -59,7 +62,7 @@ events: $(VENV)/.dev ## Write events/*.json again
 cost: $(VENV)/.dev ## Write the cost tables in docs/cost.md again
 	$(BIN)/python -m tools.aws.cost
 
-coldstart: $(VENV)/.dev .work/sam/.ready ## Cold starts in Lambda's emulator, written to docs/deploy.md
+coldstart: $(VENV)/.dev build-native .work/stack/.ready ## Cold starts in Lambda's emulator, written to docs/deploy.md
 	$(BIN)/python -m tools.aws.coldstart
 
 lock-aws: $(VENV)/.uv

@@ -46,11 +46,11 @@ class Keys:
         key = GATEWAY_PREFIX + secrets.token_urlsafe(32)
         identity = digest(key, self._pepper())
         item = {"id": identity, "name": checked(name), "created": now()}
-        taken = self._write(
-            self._put(item), self._put({"id": _RESERVED + name, "key": identity})
-        )
+        taken = self._write(self._put(item), self._put({"id": _RESERVED + name, "key": identity}))
         if taken:
-            raise Trouble(f"There is a key '{name}' already. Revoke it first or choose another name.")
+            raise Trouble(
+                f"There is a key '{name}' already. Revoke it first or choose another name."
+            )
         return key
 
     def revoke(self, name: str) -> None:

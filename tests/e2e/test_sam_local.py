@@ -12,20 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.built import ENV, ROOT, WORK, built, make
 from tests.infra.test_events import outcome
 from tools.events import EVENTS, FOLDER
 
-ROOT = Path(__file__).parents[2]
-WORK = ROOT / ".work" / "local"
 SETUP = ROOT / "tools" / "aws" / "sam-local-setup.sh"
 
 pytestmark = [pytest.mark.timeout(400)]
-
-
-def make(*arguments):
-    return subprocess.run(
-        ["make", "-s", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=390
-    )
 
 
 def runtime():
@@ -40,17 +33,12 @@ def runtime():
 
 @pytest.fixture(scope="module")
 def local():
-    """The build for this machine, and a service of podman's that ends with the test if it began with it."""
+    """The build for this machine; podman's service ends with the tests, and the next command starts another."""
     if not runtime():
         pytest.skip("not run: no container runtime")
-    running = (WORK / "service.pid").exists()
-    try:
-        built = make("build-local")
-        assert built.returncode == 0, built.stdout + built.stderr
+    with built("build-local"):
         yield
-    finally:
-        if not running:
-            subprocess.run([SETUP, WORK, "stop"], check=False)
+        subprocess.run([SETUP, WORK, "stop"], check=False)
 
 
 @pytest.fixture
@@ -64,9 +52,8 @@ def endpoint(local):
         f"-t {WORK}/build/template.yaml --env-vars events/env/local.json --skip-pull-image "
         f"--warm-containers EAGER --parameter-overrides Architecture={os.uname().machine.replace('aarch64', 'arm64')}"
     )
-    env = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
     server = subprocess.Popen(
-        ["bash", "-c", command], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True
+        ["bash", "-c", command], cwd=ROOT, env=ENV, stderr=subprocess.PIPE, text=True
     )
     try:
         for line in server.stderr:

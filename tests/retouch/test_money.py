@@ -55,7 +55,7 @@ def error(code=None, status=500, message="no", **headers):
             "no",
             "false",
         ),
-        (error("moderation_blocked", 400), 400, "moderation_blocked", "no", "false"),
+        (error("moderation_blocked", 400), 400, "moderation_blocked", "unknown", "false"),
         (error("invalid_api_key", 401), 500, "provider_credentials", "no", "false"),
         (error("invalid_value", 400), 400, "invalid_value", "no", "false"),
     ],
@@ -137,13 +137,16 @@ def test_too_little_time_starts_nothing():
     assert got.headers["x-retouch-billed"] == "no"
 
 
-def test_moderated_output_may_have_been_billed():
-    details = {"moderation_stage": "output", "categories": ["violence"]}
+@pytest.mark.parametrize(
+    ("stage", "billed"), [("input", "no"), ("output", "unknown"), ("unknown", "unknown")]
+)
+def test_only_a_moderated_input_is_known_to_be_free(stage, billed):
+    details = {"moderation_stage": stage, "categories": ["violence"]}
     body = {"error": {"code": "moderation_blocked", "message": "no", "moderation_details": details}}
     with Upstream(as_json(body, 400)) as upstream:
         got, _ = buy(upstream)
     assert got.json["error"]["moderation_details"] == details
-    assert got.headers["x-retouch-billed"] == "unknown"
+    assert got.headers["x-retouch-billed"] == billed
 
 
 def test_upstream_text_is_never_nested_json():

@@ -14,9 +14,7 @@ from retouch.specs import Spec
 
 # "alpha": a PNG whose transparent pixels mark what to edit. "direct": the decoded mask as it is.
 MaskDialect = Literal["alpha", "direct"]
-Kind = Literal[
-    "", "moderated", "auth", "rate_limited", "out_of_quota", "not_started", "suspended", "model"
-]
+Kind = Literal["", "moderated", "auth", "out_of_quota", "not_started", "suspended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,13 +126,14 @@ class UnsupportedMedia(InvalidRequest):
 
 
 class Moderated(Fault):
-    """The provider's safety system refused. Whether an output-stage block is billed is not documented."""
+    """The provider's safety system refused, perhaps only after a picture was made and charged for."""
 
     status = 400
     type = "image_generation_user_error"
     code = "moderation_blocked"
     blame = "client"
     retryable = False
+    billed: Billed = "unknown"
 
 
 class Refused(InvalidRequest):

@@ -28,10 +28,8 @@ from retouch.plan.resolve import Target
 
 BY_KIND: dict[Kind, type[Fault]] = {
     "moderated": Moderated,
-    "rate_limited": RateLimited,
     "out_of_quota": OutOfQuota,
     "suspended": Misconfigured,
-    "model": Refused,
 }
 BY_STATUS: dict[int, type[Fault]] = {
     402: OutOfQuota,
@@ -85,9 +83,9 @@ def _by_hundred(status: int) -> type[Fault]:
 
 
 def _billed(kind: type[Fault], said: Told) -> Billed | None:
-    # A block of the finished picture may follow a paid generation; a block of the input cannot.
+    # Only a block of the input is known to come before the paid generation.
     stage = said.details.get("moderation_details", {}).get("moderation_stage")
-    return "unknown" if kind is Moderated and stage == "output" else None
+    return "no" if kind is Moderated and stage == "input" else None
 
 
 def _auth(target: Target) -> Fault:

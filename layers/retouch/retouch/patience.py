@@ -51,4 +51,4 @@ def _not_now(target: Target, reply: Reply) -> float | None:
     kind = told(target.provider, reply).kind
     if kind == "not_started":
         return wait or 0.0
-    return wait if kind in ("", "rate_limited") else None
+    return None if kind else wait

@@ -97,6 +97,13 @@ def test_bytes_and_pixels_are_counted():
     assert "1349" in str(error)
 
 
+def test_neither_side_may_be_too_long():
+    for size in ((45, 30), (30, 45)):
+        data = sample("png", size)
+        inspect(data, limits=replace(DEFAULT, side=45))
+        assert refused(data, limits=replace(DEFAULT, side=44)).code == "image_too_large"
+
+
 def test_size_is_asked_before_format():
     assert (
         refused(b"x" * 100, limits=replace(DEFAULT, image_bytes=99)).code == "image_file_too_large"

@@ -18,8 +18,6 @@ _NAMES = {
 
 # As if every plugin had been looked for already: Pillow then loads none but the three above.
 Image._initialized = 2
-# Without Pillow's own factory no JPEG is taken for a multi-picture file: its first frame is wanted.
-Image.register_open("JPEG", JpegImagePlugin.JpegImageFile, JpegImagePlugin._accept)
 Image.MAX_IMAGE_PIXELS = DEFAULT.pixels
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -38,9 +36,7 @@ def load(data: bytes, format: str, size: tuple[int, int]) -> Image.Image:
 
 
 def save(image: Image.Image, format: str, **options: int | bytes | None) -> bytes:
-    """Encode with the plugin's own options, and with nothing of what `image.info` holds."""
+    """Encode with the plugin's own options. Plugins write what `image.info` holds: empty it first."""
     buffer = BytesIO()
-    bare = image.copy()
-    bare.info = {}
-    bare.save(buffer, _NAMES[format], **options)
+    image.save(buffer, _NAMES[format], **options)
     return buffer.getvalue()

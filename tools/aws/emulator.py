@@ -1,0 +1,121 @@
+"""Lambda's own emulator around a built layer, and loopback servers in place of AWS and a provider."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from local.listening import bind
+
+ROOT = Path(__file__).resolve().parents[2]
+_INVOKE = "/2015-03-31/functions/function/invocations"
+Answers = Mapping[str, bytes]
+
+
+@contextmanager
+def loopback(answers: Answers) -> Iterator[str]:
+    """A server that answers at once, by AWS's X-Amz-Target or else by path; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+        def do_POST(self) -> None:
+            """Answer by what is asked for."""
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = answers[self.headers.get("X-Amz-Target") or self.path]
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def first_invoke(
+    layer: Path, python: Path, event: bytes, env: Mapping[str, str]
+) -> tuple[float, dict[str, object]]:
+    """Milliseconds from an invocation that finds nothing running to its answer, and the answer."""
+    ports = [_free_port(), _free_port()]
+    (emulator,) = ROOT.glob(".work/sam/lib/python3*/site-packages/samcli/local/rapid/*-x86_64")
+    command = [
+        *("taskset", "-c", "0", emulator, "--log-level", "error"),
+        *("--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}"),
+        *("--runtime-api-address", f"127.0.0.1:{ports[1]}"),
+        *(layer / "retouch-runtime", python),
+    ]
+    process = subprocess.Popen(
+        command,
+        env=_environment(layer, env),
+        cwd=ROOT / "functions" / "edits",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(ports[0])
+        return _timed(f"http://127.0.0.1:{ports[0]}{_INVOKE}", event)
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def _environment(layer: Path, env: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_SAM_LOCAL": "true",  # the emulator takes answers in one piece
+        "LAMBDA_TASK_ROOT": str(ROOT / "functions" / "edits"),
+        "_HANDLER": "app.handler",
+        "PYTHONDONTWRITEBYTECODE": "1",  # /opt and /var/task are read-only
+        "PYTHONPATH": str(layer / "python"),
+        **env,
+    }
+
+
+def _timed(url: str, event: bytes) -> tuple[float, dict[str, object]]:
+    began = time.perf_counter()
+    with urllib.request.urlopen(url, event, timeout=60) as answer:  # noqa: S310 - loopback
+        body = answer.read()
+    return (time.perf_counter() - began) * 1000, json.loads(body)
+
+
+def _free_port() -> int:
+    with bind() as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.005)
+    raise TimeoutError("the emulator did not start")
