@@ -46,7 +46,7 @@ OPERATIONS = {
 }
 VARIED = [key for key in OPERATIONS if key[0] != "/openapi.json"]  # which takes nothing at all
 BOUNDED = settings(
-    max_examples=15,
+    max_examples=25,
     derandomize=True,
     database=None,
     deadline=None,
