@@ -65,3 +65,4 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
 	@touch $@ $(VENV)/.run
 
 include aws.mk
+include operate.mk

@@ -1,33 +1,31 @@
 # What needs the SAM command line: build, deploy and the rest of a stack's life. Included by Makefile.
-STACK ?= $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | head -n 1)
+DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | head -n 1)
+STACK ?= $(or $(DEPLOYED),retouch)
 # Deployed before: for the architecture that was chosen then.
 ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
-# An account is asked for by deploy, logs and delete only; a region is needed even offline.
 NATIVE := $(subst aarch64,arm64,$(shell uname -m))
-SAM_OFFLINE := SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
+# An account is asked for by deploy, logs and delete only; a region is needed even offline.
+SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy invoke local build-local build-native logs delete need-stack check-aws events coldstart cost lock-aws
+.PHONY: build deploy invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
 
 deploy: build ## Put the stack into your AWS account; asks the first time
-	@if [ -n "$(STACK)" ]; then $(SAM) deploy; \
-	else $(SAM) deploy --guided --parameter-overrides Architecture=$(ARCH); fi
+	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy; \
+	else $(SAM) deploy --guided --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
 
-logs: .work/sam/.ready | need-stack ## Follow the deployed function's log
+logs: .work/sam/.ready ## Follow the deployed function's log
 	$(SAM) logs --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" --tail
 
-delete: .work/sam/.ready | need-stack ## Delete the stack; bucket, secret and keys table stay
+delete: .work/sam/.ready ## Delete the stack; bucket, secret and keys table stay
 	$(SAM) delete --stack-name "$(STACK)"
 	@echo "Kept, because they hold what is yours: the results bucket, the provider secret, the keys table."
-
-need-stack:
-	@[ -n "$(STACK)" ] || { echo "Nothing is deployed yet: make deploy, or name it: STACK=..." >&2; exit 1; }
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := --config-file $(CURDIR)/samconfig.toml -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
@@ -64,6 +62,8 @@ cost: $(VENV)/.dev ## Write the cost tables in docs/cost.md again
 
 coldstart: $(VENV)/.dev build-native .work/stack/.ready ## Cold starts in Lambda's emulator, written to docs/deploy.md
 	$(BIN)/python -m tools.aws.coldstart
+
+lock: lock-aws
 
 lock-aws: $(VENV)/.uv
 	for set in sam:3.11 scan:3.11 stack:3.13 managed:3.13; do \

@@ -13,7 +13,7 @@ revoke: $(VENV)/.dev ## Take the key of $NAME back
 keys: $(VENV)/.dev ## Whose keys there are
 	@$(KEYS) list
 
-# The key travels in the environment: arguments can be seen by everybody on the machine.
+# Everybody on the machine can see arguments, so the key travels in the environment; it may be there already.
 doctor: $(VENV)/.dev ## Examine a running gateway: $URL and $KEY, or $STACK and $KEY; $ORIGIN for browsers
-	@RETOUCH_KEY="$(KEY)" $(BIN)/python -m tools.doctor $(if $(URL),--url "$(URL)",--stack "$(or $(STACK),retouch)") \
+	@RETOUCH_KEY="$(or $(KEY),$$RETOUCH_KEY)" $(BIN)/python -m tools.doctor $(if $(URL),--url "$(URL)",--stack "$(or $(STACK),retouch)") \
 	  $(if $(ORIGIN),--origin "$(ORIGIN)")

@@ -41,6 +41,7 @@ BODY_TOO_LARGE = _problem(
     "The request is too large: its body may have 10,485,760 bytes, and 6,291,556 bytes as the "
     "base64 event the function gets, which leaves about 4.7 MB for all pictures together. "
     "Upload larger pictures with POST /v1/uploads and name them in the request.",
+    (b"x-should-retry", b"false"),
     _NOT_BILLED,
 )
 GATEWAY_TIMEOUT = _problem(

@@ -14,6 +14,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import requests
@@ -198,13 +199,13 @@ def examine(gateway: Gateway, origin: str | None) -> int:
     if not visit.check("door", lambda: door(gateway)):
         return visit.failed
     for name, size in SIZES.items():
-        visit.check(f"bytes, {name}", lambda size=size: unchanged(gateway, size))
+        visit.check(f"bytes, {name}", partial(unchanged, gateway, size))
     if origin:
         visit.check("browsers", lambda: preflight(gateway, origin))
     checks: dict[str, str] = {}
     visit.check("health in depth", lambda: depth(gateway, checks))
     for name, said in checks.items():
-        visit.check(f"- {name}", lambda said=said: part(said))
+        visit.check(f"- {name}", partial(part, said))
     visit.check("edit", lambda: edit(gateway))
     if checks.get("bucket", ABSENT) != ABSENT:
         visit.check("upload", lambda: upload(gateway))

@@ -186,6 +186,11 @@ def test_it_has_every_code_that_the_code_has():
     assert unused == set()
 
 
+def test_it_has_every_code_that_the_documentation_has():
+    table = (ROOT / "docs" / "answers.md").read_text().partition("## Error codes")[2]
+    assert set(re.findall(r"`([a-z_0-9]+)`", table)) <= CODES
+
+
 def codes_in_the_source():
     """Every `code="..."` of a call and `code = "..."` of a class of faults."""
     for path in PACKAGE.rglob("*.py"):

@@ -82,7 +82,7 @@ def stack(aws):
     """The outputs, with `url` as the address at which the stand-in serves the API."""
     command = [
         ROOT / ".work" / "sam" / "bin" / "python",
-        ROOT / "tools" / "aws" / "stack.py",
+        ROOT / "tools" / "aws" / "stand_in.py",
         WORK / "build" / "template.yaml",
         FOLDER,
     ]

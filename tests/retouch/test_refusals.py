@@ -132,6 +132,10 @@ def test_requests_that_are_no_edits(env, request_event, status, code):
     assert answer.headers["x-retouch-billed"] == "no"
 
 
+def test_a_wrong_method_is_told_the_right_one(env):
+    assert knock(event(method="DELETE", path="/v1/models"), env).headers["allow"] == "GET"
+
+
 def test_message_names_value_rule_and_remedy(env):
     answer = edit({**GOOD, "quality": "ultra"}, env)
     message = answer.json["error"]["message"]

@@ -98,10 +98,14 @@ class ModelNotFound(InvalidRequest):
 
 
 class MethodNotAllowed(InvalidRequest):
-    """The route exists, the method does not."""
+    """The route exists, the method does not; `allow` lists those that do."""
 
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: list[str]) -> None:
+        super().__init__(message)
+        self.allow = ", ".join(allow)
 
 
 class ModelRetired(InvalidRequest):

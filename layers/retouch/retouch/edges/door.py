@@ -138,7 +138,9 @@ def lost(method: str, path: str) -> Fault:
     """Why no route was found."""
     allowed = [taken for taken, known in ROUTES if known == path]
     if allowed:
-        return MethodNotAllowed(f"{path} takes {' or '.join(allowed)}, not {method}.")
+        return MethodNotAllowed(
+            f"{path} takes {' or '.join(allowed)}, not {method}.", allow=allowed
+        )
     return NotFound(f"There is no {method} {path}. Image edits are at POST /v1/images/edits.")
 
 

@@ -34,6 +34,7 @@ class Vault:
         self._lock = threading.Lock()
         self._pending: Future[Mapping[str, str]] | None = None
         self._until = 0.0
+        self._known: Mapping[str, str] | None = None
 
     def warm(self) -> None:
         """Start reading, so that the request's body can be decoded meanwhile."""
@@ -41,16 +42,21 @@ class Vault:
             self._future()
 
     def read(self) -> Mapping[str, str]:
-        """The secret's variables. Misconfigured when it cannot be read; empty where none is configured."""
+        """The secret's variables; the last known ones where it cannot be read again, empty where none is configured.
+
+        Misconfigured when it could never be read.
+        """
         if not self._secret_id:
             return {}
         try:
-            return self._future().result()
+            self._known = self._future().result()
         except Exception as broken:
             self._until = 0.0
-            raise Misconfigured(
-                "The gateway cannot read its secret.", code="gateway_not_configured"
-            ) from broken
+            if self._known is None:
+                raise Misconfigured(
+                    "The gateway cannot read its secret.", code="gateway_not_configured"
+                ) from broken
+        return self._known
 
     def _future(self) -> Future[Mapping[str, str]]:
         with self._lock:
@@ -80,7 +86,7 @@ class KeyTable:
         until, name = self._remembered.get(digest, (0.0, None))
         if self._clock.now() < until:
             return name
-        name = self._look_up(digest) if self._table else None
+        name = self._asked(digest) if self._table else None
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
         self._remembered[digest] = (self._clock.now() + _REMEMBERED, name)
@@ -91,6 +97,14 @@ class KeyTable:
         import boto3
 
         return boto3.client("dynamodb")
+
+    def _asked(self, digest: str) -> str | None:
+        try:
+            return self._look_up(digest)
+        except Exception as broken:
+            raise Misconfigured(
+                "The gateway cannot read its keys.", code="gateway_not_configured"
+            ) from broken
 
     def _look_up(self, digest: str) -> str | None:
         answer = self._client.get_item(

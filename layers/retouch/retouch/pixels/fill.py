@@ -42,11 +42,12 @@ def _fill(canvas: Canvas, box: Box, starts: int, splits: int) -> None:
 def _patch(canvas: Canvas, box: Box, offset: tuple[int, int] | None) -> None:
     """Clone what lies at `offset`, or fit the smooth filling to what has been filled around it."""
     frame = grown(box, _MARGIN, canvas.image.size)
-    part = canvas.part(box, frame)
-    patch = _cloned(canvas, frame, offset) if offset else None
-    if patch is None:
-        patch = membrane(canvas.image.crop(frame), ImageChops.invert(part))
-    canvas.image.paste(patch, frame[:2], part)
+    known = ImageChops.invert(canvas.hole.crop(frame))
+    patch = _cloned(canvas, frame, known, offset) if offset else None
+    if patch is None and known.getbbox():
+        patch = membrane(canvas.image.crop(frame), known)
+    if patch:
+        canvas.image.paste(patch, frame[:2], canvas.part(box, frame))
     canvas.hole.paste(0, box)
 
 
@@ -62,16 +63,18 @@ def _surroundings(canvas: Canvas, box: Box) -> int:
     return canvas.hole.crop(grown(box, _MARGIN, canvas.image.size)).histogram()[0]
 
 
-def _cloned(canvas: Canvas, frame: Box, offset: tuple[int, int]) -> Image.Image | None:
+def _cloned(
+    canvas: Canvas, frame: Box, known: Image.Image, offset: tuple[int, int]
+) -> Image.Image | None:
     """The donor in this place's colours: the difference where both are known, spread smoothly.
 
     None where they are known together nowhere in `frame`.
     """
     place = moved(frame, *offset)
     free = ImageChops.invert(canvas.barred).crop(place)
-    known = ImageChops.darker(free, ImageChops.invert(canvas.hole.crop(frame)))
-    if not known.getbbox():
+    shared = ImageChops.darker(free, known)
+    if not shared.getbbox():
         return None
     donor = canvas.image.crop(place)
     difference = ImageChops.subtract(canvas.image.crop(frame), donor, 1, 128)
-    return ImageChops.add(donor, membrane(difference, known), 1, -128)
+    return ImageChops.add(donor, membrane(difference, shared), 1, -128)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from retouch.errors import Fault
+from retouch.errors import Fault, MethodNotAllowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def failure(fault: Fault, request_id: str) -> Answer:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
     if fault.retry_after is not None and fault.should_retry is not False:
         headers["retry-after"] = f"{fault.retry_after:g}"
+    if isinstance(fault, MethodNotAllowed):
+        headers["Allow"] = fault.allow
     body = orjson.dumps({"error": envelope(fault)})
     return Answer(fault.status, headers, body, fault_facts(fault))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from retouch.errors import InvalidRequest
+from retouch.errors import Unauthorized
 
 GATEWAY_PREFIX = "rt_"
 _PLACEHOLDERS = frozenset(
@@ -37,7 +37,7 @@ class Caller:
 
 
 def caller(headers: Mapping[str, str]) -> Caller:
-    """Read the headers. InvalidRequest for a key that no header may carry.
+    """Read the headers. Unauthorized for a key that no header may carry.
 
     A gateway key may stand in either header; of provider keys `Authorization` wins.
     """
@@ -57,7 +57,5 @@ def _bearer(value: str) -> str:
 def _usable(key: str) -> str | None:
     key = key.strip()
     if not (key.isascii() and (key.isprintable() or not key)):
-        raise InvalidRequest(
-            "The API key contains characters that no key has.", code="invalid_api_key"
-        )
+        raise Unauthorized("The API key contains characters that no key has.")
     return None if key.lower() in _PLACEHOLDERS else key

@@ -19,8 +19,8 @@ def steady(run: Callable[[], Answer], every: float, request_id: str) -> Answer:
     first = next(waiting)
     if first is not None:
         return first
-    headers = {**json_headers(request_id), "x-retouch-notes": "slow: the body says how it ended"}
-    return Answer(200, headers, _body(waiting, request_id))
+    late = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
+    return Answer(200, {**json_headers(request_id), **late}, _body(waiting, request_id))
 
 
 def _body(waiting: Iterator[Answer | None], request_id: str) -> Iterator[bytes]:

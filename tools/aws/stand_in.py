@@ -1,4 +1,4 @@
-"""Creates the built stack on a stand-in for AWS: `AWS_ENDPOINT_URL=... python tools/aws/stack.py BUILT FOLDER`.
+"""Creates the built stack on a stand-in for AWS: `AWS_ENDPOINT_URL=... python tools/aws/stand_in.py BUILT FOLDER`.
 
 Runs in the SAM command line's environment, whose translator turns the template into plain CloudFormation here,
 because the stand-in knows no transforms. Nor does it know exec wrappers and streamed answers, so the handler gets
