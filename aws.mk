@@ -74,7 +74,7 @@ lock-aws: $(VENV)/.uv
 .work/stack/.ready: requirements/stack.txt | $(VENV)/.uv
 	@echo "installing what the stack's test needs"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(UV=$(VENV)/.uv tools/aws/find-python.sh 3.13)" .work/stack
-	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --require-hashes -r requirements/stack.txt
+	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/stack.txt
 	@touch $@
 
 # Each tool that pins libraries of ours differently lives in an environment of its own.

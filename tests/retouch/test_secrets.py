@@ -65,3 +65,13 @@ def test_a_key_with_line_breaks_is_refused(env, upstream):
     answer = edit(FIELDS, env, {"Authorization": "Bearer a\r\nx: y"})
     assert answer.json["error"]["code"] == "invalid_api_key"
     assert upstream.received == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Authorization": "Bearer sk-k"}, 401), ({}, 500)]
+)
+def test_a_refused_key_is_its_senders_fault(headers, status):
+    refused = as_json({"error": {"code": "invalid_api_key", "message": "no"}}, 401)
+    with Upstream(refused) as upstream:
+        env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": upstream.url}
+        assert edit(FIELDS, env, headers).status == status

@@ -190,4 +190,4 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
             f"No key for {provider.title}: send it as 'Authorization: Bearer ...' "
             f"or set {provider.env}_API_KEY on the gateway."
         )
-    return replace(target, options=options, key=key, key_is_callers=key != configured)
+    return replace(target, options=options, key=key, key_is_callers=bool(caller.key))
