@@ -17,6 +17,7 @@ from pathlib import Path
 from local.listening import bind
 
 ROOT = Path(__file__).resolve().parents[2]
+FUNCTION = ROOT / ".work" / "local" / "build" / "EditsFunction"
 _INVOKE = "/2015-03-31/functions/function/invocations"
 Answers = Mapping[str, bytes]
 
@@ -67,7 +68,7 @@ def first_invoke(
     process = subprocess.Popen(
         command,
         env=_environment(layer, env),
-        cwd=ROOT / "functions" / "edits",
+        cwd=FUNCTION,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -90,7 +91,7 @@ def _environment(layer: Path, env: Mapping[str, str]) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
         "AWS_SAM_LOCAL": "true",  # the emulator takes answers in one piece
-        "LAMBDA_TASK_ROOT": str(ROOT / "functions" / "edits"),
+        "LAMBDA_TASK_ROOT": str(FUNCTION),
         "_HANDLER": "app.handler",
         "PYTHONDONTWRITEBYTECODE": "1",  # /opt and /var/task are read-only
         "PYTHONPATH": str(layer / "python"),
