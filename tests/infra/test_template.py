@@ -142,7 +142,9 @@ def test_alarms_ring_for_our_own_faults_only(resources):
 
 
 def test_the_alarm_listens_to_what_the_function_says(resources, capsys):
-    Telemetry().record(500, 1.0, {"error": "internal_error", "blame": "gateway", "param": None})
+    Telemetry().record(
+        "edit", 500, 1.0, {"error": "internal_error", "blame": "gateway", "param": None}
+    )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (said,) = [line for line in lines if "_aws" in line]
     (metrics,) = said["_aws"]["CloudWatchMetrics"]

@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from retouch import longjson
+
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
@@ -170,9 +172,7 @@ class Reply:
 
     def json(self) -> Any:
         """The body as JSON; ValueError when it is something else."""
-        import orjson
-
-        return orjson.loads(self.body)
+        return longjson.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import orjson
+from retouch.longjson import loads
 
 
 def present(**wishes: Any) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         elif not line and data:
             payload, data = b"\n".join(data), []
             if payload != b"[DONE]":
-                yield orjson.loads(payload)
+                yield loads(payload)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

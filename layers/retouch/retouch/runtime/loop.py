@@ -82,8 +82,11 @@ def _stream(
     connection: Connection, path: str, prelude: bytes, known: bytes, pieces: Iterator[bytes]
 ) -> None:
     """From the first byte on only trailers can tell of an error."""
+    if known:
+        connection.whole(path, _STREAM, prelude, known)
+        return
     try:
-        connection.begin(path, _STREAM, prelude, known)
+        connection.begin(path, _STREAM, prelude)
         for piece in pieces:
             connection.chunk(piece)
         connection.end()
