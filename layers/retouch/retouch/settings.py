@@ -33,7 +33,7 @@ class Settings:
     least_call: float = 3.0  # a paid call is not started with less than this left
     connect_timeout: float = 5.0
     heartbeat: float = 15.0  # an event stream is never silent for longer
-    silence: float = 240.0  # nor a plain answer; the front hangs up after 300
+    silence: float = 0.0  # nor a plain answer, where the front hangs up; 0: it never does
     retry_wait: float = 5.0  # longest Retry-After that is worth waiting for
     reply_bytes: int = 200_000_000  # most that is read of one provider answer
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -54,7 +54,7 @@ class Settings:
             deadline_margin=float(env.get("RETOUCH_DEADLINE_MARGIN") or 1.5),
             least_call=float(env.get("RETOUCH_LEAST_CALL_SECONDS") or 3.0),
             heartbeat=float(env.get("RETOUCH_HEARTBEAT_SECONDS") or 15.0),
-            silence=float(env.get("RETOUCH_SILENCE_SECONDS") or 240.0),
+            silence=float(env.get("RETOUCH_SILENCE_SECONDS") or 0.0),
             retry_wait=float(env.get("RETOUCH_RETRY_WAIT_SECONDS") or 5.0),
             environment=dict(env),
         )

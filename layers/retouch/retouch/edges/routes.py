@@ -37,7 +37,7 @@ def edits(request: Request, house: House) -> Answer:
     """An image edit. Only one that may outlast the front's patience is run beside the line."""
     order = request.order(parse(request.inbound))
     silence = house.settings.silence
-    if request.deadline - house.clock.now() <= silence:
+    if not silence or request.deadline - house.clock.now() <= silence:
         return edit(order, house)
     return steady(lambda: edit(order, house), silence, request.request_id)
 
