@@ -85,7 +85,7 @@ def invoked(event: Any, context: Any, house: House, telemetry: Telemetry) -> dic
     def answer() -> Answer:
         if not direct.is_edit(event):
             raise InvalidRequest(
-                "The event is neither an HTTP request nor an edit with a 'prompt'."
+                "The event is neither an HTTP request nor an edit with 'prompt' and 'images'."
             )
         deadline = deadline_of(context, house)
         form = direct.form(event)

@@ -23,7 +23,9 @@ MOST_BYTES = 5_500_000
 
 def is_edit(event: object) -> bool:
     """Whether the event is an edit rather than HTTP or something else entirely."""
-    return isinstance(event, Mapping) and "prompt" in event and "requestContext" not in event
+    if not isinstance(event, Mapping) or "requestContext" in event:
+        return False
+    return bool(event.keys() & {"prompt", "images", "image"})
 
 
 def form(event: Mapping[str, Any], limits: Limits = DEFAULT) -> Form:
