@@ -193,7 +193,9 @@ EVENTS: Mapping[str, Sample] = {
     "refused_link_without_bucket": Sample(
         form(_PROMPT, ("response_format", "url"), _IMAGE, _MASK), 400, "invalid_value"
     ),
-    "refused_direct_invoke_without_prompt": Sample(direct(images=(picture,)), 400, "invalid_value"),
+    "refused_direct_invoke_without_prompt": Sample(
+        direct(images=(picture,)), 400, "missing_required_parameter"
+    ),
     "models": Sample(get("/v1/models")),
     "health": Sample(get("/health")),
     "openapi": Sample(get("/openapi.json")),
