@@ -31,6 +31,8 @@ main() {
 stop() {
   [ ! -f "$WORK/service.pid" ] || kill "$(cat "$WORK/service.pid")" 2>/dev/null || true
   rm -f "$WORK/service.pid"
+  # podman leaves its storage mounted, and a mounted folder cannot be deleted.
+  ! grep -q " $WORK/storage/overlay " /proc/mounts || umount "$WORK/storage/overlay" 2>/dev/null || true
 }
 
 configure() {
