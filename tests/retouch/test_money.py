@@ -156,6 +156,18 @@ def test_upstream_text_is_never_nested_json():
     assert got.json["error"]["message"] == "inner words"
 
 
+@pytest.mark.parametrize("path", ["/gone.png", "http://127.0.0.1:1/other-host.png"])
+def test_a_result_that_cannot_be_fetched_was_bought_all_the_same(path):
+    with Upstream() as upstream:
+        url = path if "://" in path else f"{upstream.url}{path}"
+        upstream.answers = [as_json({"data": [{"url": url}]})]
+        got, _ = buy(upstream)
+        assert len(upstream.calls) == 1
+    assert got.status >= 400
+    assert got.headers["x-retouch-billed"] == "unknown"
+    assert got.headers["x-should-retry"] == "false"
+
+
 def test_compressed_answer_is_refused():
     with Upstream(Answer(200, b"{}", {"content-encoding": "gzip"})) as upstream:
         got, _ = buy(upstream)

@@ -71,6 +71,27 @@ def test_a_late_failure_of_a_stream_is_an_error_event():
     assert frames(pieces[-1])[0][0] == "error"
 
 
+def broken(*_):
+    raise RuntimeError("secret detail")
+
+
+def test_a_late_crash_ends_in_an_envelope_not_in_a_cut_line(monkeypatch, capsys):
+    monkeypatch.setattr("retouch.gateway.collect", broken)
+    status, pieces = slowly(as_json(GOOD), RETOUCH_SILENCE_SECONDS="0.1")
+    assert status == 200
+    assert json.loads(b"".join(pieces))["error"]["code"] == "internal_error"
+    assert "secret detail" not in str(pieces)
+    assert "secret detail" in capsys.readouterr().out
+
+
+def test_a_crash_in_a_stream_is_an_error_event(monkeypatch):
+    monkeypatch.setattr("retouch.gateway.polish", broken)
+    fields = {**FIELDS, "stream": "true"}
+    done = {"type": "image_edit.completed", "b64_json": b64(PICTURE)}
+    _, pieces = slowly(as_events(done), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")
+    assert frames(pieces[-1])[0][1]["error"]["code"] == "internal_error"
+
+
 def test_pulse_passes_errors_on():
     def failing():
         yield 1

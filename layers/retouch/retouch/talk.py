@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 from retouch.cards import Failed
 from retouch.clock import Clock
-from retouch.errors import BadUpstream, OutOfTime
+from retouch.errors import BadUpstream, Fault, OutOfTime
 from retouch.faults import fault, told_fault
 from retouch.messages import (
     Artifact,
@@ -34,6 +34,7 @@ def talk(target: Target, job: Job, send: Send, clock: Clock, deadline: float) ->
     conversation = target.provider.edit(job)
     answer: Reply | None = None
     finished = 0
+    bought = False  # an order has been answered with success, so nothing after it is free
     try:
         while True:
             step = _advance(target, conversation, answer)
@@ -44,6 +45,11 @@ def talk(target: Target, job: Job, send: Send, clock: Clock, deadline: float) ->
             if not isinstance(step, Call):
                 finished += isinstance(step, Finished)
                 yield step
+            bought = bought or (isinstance(step, Call) and not step.repeatable)
+    except Fault as fault:
+        if bought and target.provider.paid and fault.billed == "no":
+            fault.billed = "unknown"
+        raise
     finally:
         conversation.close()
 

@@ -19,7 +19,7 @@ from retouch.gateway import House, Order, edit
 from retouch.settings import Settings
 from retouch.wire import direct
 from retouch.wire import event as wire_event
-from retouch.wire.answer import Answer, failure
+from retouch.wire.answer import Answer, as_fault, failure
 from retouch.wire.caller import Caller
 
 Handler = Callable[[Any, Any], Any]
@@ -112,12 +112,8 @@ def guarded(work: Work, house: House, telemetry: Telemetry) -> Answer:
     started = house.clock.now()
     try:
         given = work.answer()
-    except Fault as fault:
-        given = failure(fault, work.request_id)
-    except Exception:
-        telemetry.crash(work.request_id)
-        sentence = "The gateway failed. The operator finds the reason in its log."
-        given = failure(Fault(sentence, billed="unknown"), work.request_id)
+    except Exception as error:
+        given = failure(as_fault(error), work.request_id)
     elapsed = (house.clock.now() - started) * 1000
     telemetry.record(work.operation, given.status, elapsed, given.facts)
     return given

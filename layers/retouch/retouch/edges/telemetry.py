@@ -36,7 +36,3 @@ class Telemetry:
         self._metrics.add_metric(name, MetricUnit.Count, 1)
         self._metrics.add_metric("EditLatency", MetricUnit.Milliseconds, milliseconds)
         self._metrics.flush_metrics()
-
-    def crash(self, request_id: str) -> None:
-        """An exception nobody expected: the traceback goes here and nowhere else."""
-        self.logger.exception("unexpected error", extra={"request_id": request_id})

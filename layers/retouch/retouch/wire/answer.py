@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,15 @@ def failure(fault: Fault, request_id: str) -> Answer:
         headers["Allow"] = fault.allow
     body = orjson.dumps({"error": envelope(fault)})
     return Answer(fault.status, headers, body, fault_facts(fault))
+
+
+def as_fault(error: Exception) -> Fault:
+    """A Fault as it is; anything nobody expected goes to the log and becomes one bland sentence."""
+    if isinstance(error, Fault):
+        return error
+    logging.getLogger("retouch").error("unexpected error", exc_info=error)
+    sentence = "The gateway failed. The operator finds the reason in its log."
+    return Fault(sentence, billed="unknown")
 
 
 def envelope(fault: Fault) -> dict[str, Any]:

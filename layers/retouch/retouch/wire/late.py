@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from retouch.errors import Fault
 from retouch.pulse import once, pulse
-from retouch.wire.answer import Answer, failure, json_headers
+from retouch.wire.answer import Answer, as_fault, failure, json_headers
 
 
 def steady(run: Callable[[], Answer], every: float, request_id: str) -> Answer:
@@ -28,8 +27,8 @@ def _body(waiting: Iterator[Answer | None], request_id: str) -> Iterator[bytes]:
     try:
         for answer in waiting:
             yield b" " if answer is None else _bytes(answer)
-    except Fault as fault:
-        yield _bytes(failure(fault, request_id))
+    except Exception as error:  # a broken connection would be taken for a reason to order again
+        yield _bytes(failure(as_fault(error), request_id))
 
 
 def _bytes(answer: Answer) -> bytes:

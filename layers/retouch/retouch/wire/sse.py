@@ -9,7 +9,7 @@ import orjson
 
 from retouch.errors import Fault
 from retouch.messages import Artifact
-from retouch.wire.answer import envelope
+from retouch.wire.answer import as_fault, envelope
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -41,8 +41,8 @@ def joined(first: bytes | None, rest: Iterable[bytes | None]) -> Iterator[bytes]
     try:
         for frame in rest:
             yield frame or KEEP_ALIVE
-    except Fault as fault:
-        yield failed(fault)
+    except Exception as error:  # a broken connection would be taken for a reason to order again
+        yield failed(as_fault(error))
 
 
 def _picture(artifact: Artifact, created: int) -> dict[str, Any]:
