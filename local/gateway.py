@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
+from typing import Any
+from uuid import uuid4
 
+import orjson
 import uvloop
 
+from local.invocation import Invocation
 from local.serving import Serving, serving
-from local.settings import REPOSITORY, Function, Limits, Settings, Workers
+from local.settings import MAX_PAYLOAD, MIRROR, REPOSITORY, Function, Limits, Settings, Workers
 
 
 class Gateway:
@@ -33,7 +37,7 @@ class Gateway:
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler),),
+            functions=(Function("edits", task_root, handler), MIRROR),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),
@@ -56,6 +60,20 @@ class Gateway:
         self._thread.start()
         self._ready.result()
         return self
+
+    def invoke(self, function: str, event: object) -> Any:
+        """A function's answer to an event that no HTTP request made. `Failed` when it has none."""
+        running = self._invoke(function, orjson.dumps(event))
+        return orjson.loads(asyncio.run_coroutine_threadsafe(running, self._loop).result())
+
+    async def _invoke(self, function: str, payload: bytes) -> bytes:
+        (pool,) = [p for p in self._ready.result().pools if p.function.name == function]
+        invocation = Invocation(str(uuid4()), "", payload)
+        pool.submit(invocation)
+        try:
+            return await (await invocation.answer).whole(MAX_PAYLOAD)
+        finally:
+            invocation.close()
 
     def __exit__(
         self,

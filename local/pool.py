@@ -48,10 +48,11 @@ class Pool:
         return [worker.process.pid for worker in self._workers.values()]
 
     async def start(self) -> bool:
-        """Start the least number of workers; whether one of them got ready."""
+        """Start the least number of workers, which may be none; whether one of them got ready."""
         for _ in range(self._least):
             self._add()
-        await self._settled.wait()
+        if self._least:
+            await self._settled.wait()
         return self._failures == 0
 
     async def stop(self) -> None:

@@ -23,6 +23,7 @@ class Route:
 
 ROUTES = (
     Route("POST", "/v1/images/edits", function="edits", streamed=True),
+    Route("ANY", "/v1/mirror", function="mirror", streamed=True),
     Route("ANY", "/", function="edits", streamed=False),
 )
 

@@ -79,7 +79,8 @@ def _pool(
     environment: Mapping[str, str],
 ) -> Pool:
     ports = [door.getsockname()[1] for door in doors]
-    return Pool(function, environment, ports, settings.workers.least, settings.limits.function)
+    least = 0 if function.lazy else settings.workers.least
+    return Pool(function, environment, ports, least, settings.limits.function)
 
 
 async def _all_ready(pools: tuple[Pool, ...], s3: S3 | None) -> bool:

@@ -20,6 +20,10 @@ class Function:
     name: str
     task_root: Path
     handler: str = "app.handler"
+    lazy: bool = False  # no process before it is first asked for
+
+
+MIRROR = Function("mirror", REPOSITORY / "functions" / "mirror", lazy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class Settings:
         most = int(env.get("RETOUCH_LOCAL_WORKERS") or 8)
         least = int(env.get("RETOUCH_LOCAL_WORKERS_MIN") or 1)
         return cls(
-            functions=(Function("edits", root),),
+            functions=(Function("edits", root), MIRROR),
             environment={"RETOUCH_AUTH_MODE": "open", **env},
             port=int(env.get("PORT") or 8787),
             s3=not env.get("RETOUCH_BUCKET"),

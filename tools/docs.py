@@ -6,21 +6,63 @@ a stale part fails.
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from retouch.cards import Model, Provider
 from retouch.lifecycle import endings
 from retouch.providers import PROVIDERS
-from retouch.specs import FixedSizes, FreeSize
+from retouch.sizes import FixedSizes, FreeSize, Ratios
 
 ROOT = Path(__file__).parent.parent
 
 
 def providers_table() -> str:
-    """One row a model: what it takes and makes."""
+    """One row a provider: what it is called, how it is paid, what its models do."""
+    rows = ["| provider | slug | models | masks | key |", "|---|---|---|---|---|"]
+    for provider in PROVIDERS:
+        live = [m for m in provider.models if not _over(provider, m)]
+        masks = sum(m.mask is not None for m in live)
+        cells = [
+            f"[{provider.title}]({provider.docs})",
+            f"`{provider.name}`",
+            f"{len(live)}, by default `{provider.default_model}`",
+            "all"
+            if masks == len(live)
+            else f"{masks} of {len(live)}"
+            if masks
+            else "by `preserve`",
+            _key(provider),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def _key(provider: Provider) -> str:
+    if provider.auth is None:
+        return "none"
+    other = _VOUCHED[provider.auth.identity]
+    return f"`{provider.env}_API_KEY`" + (f" or {other}" if other else "")
+
+
+_VOUCHED = {
+    "": "",
+    "aws": "the function's role",
+    "gcp": "Google credentials",
+    "entra": "an Entra application",
+}
+
+
+def _over(provider: Provider, model: Model) -> bool:
+    ending = endings().get(f"{provider.name}/{model.id}")
+    return bool(ending and ending.over(datetime.now(UTC).date()))
+
+
+def models_table() -> str:
+    """One row a model: what it takes, makes and costs."""
     rows = [
-        "| model | images | mask | sizes | formats out | streams |",
-        "|---|---|---|---|---|---|",
+        "| model | does | images | mask | n | sizes | formats out | streams | price | until |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for provider in PROVIDERS:
         rows += [_row(provider, model) for model in provider.models]
@@ -30,14 +72,31 @@ def providers_table() -> str:
 def _row(provider: Provider, model: Model) -> str:
     ending = endings().get(f"{provider.name}/{model.id}")
     cells = [
-        f"`{provider.name}/{model.id}`" + (f" (until {ending.ends})" if ending else ""),
+        f"`{provider.name}/{model.id}`",
+        f"chooses of {len(model.chooses)}" if model.chooses else model.operation or "edits",
         f"1 to {model.images}" if model.images > 1 else "1",
-        "required" if model.needs_mask else "yes" if model.mask else "no",
+        _mask(model),
+        str(model.n),
         _sizes(model),
-        _words(model, "output_format") or "png",
+        ", ".join(model.makes) or "its own",
         "yes" if model.streams else "completed only",
+        _price(model),
+        str(ending.ends) if ending else "",
     ]
     return "| " + " | ".join(cells) + " |"
+
+
+def _mask(model: Model) -> str:
+    if model.mask is None:
+        return "by `preserve`" if model.instructs else "no"
+    return ("required, " if model.needs_mask else "") + ("soft" if model.mask.soft else "hard")
+
+
+def _price(model: Model) -> str:
+    price = model.price
+    if price.image_out:
+        return f"${price.text_in:g}/{price.image_in:g}/{price.image_out:g} a million tokens"
+    return f"${price.picture:g}" if price.picture else ""
 
 
 def _sizes(model: Model) -> str:
@@ -46,12 +105,9 @@ def _sizes(model: Model) -> str:
         return f"auto, up to {spec.longest_edge} px" + (
             f" in {spec.step}s" if spec.step > 1 else ""
         )
-    return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "as given"
-
-
-def _words(model: Model, name: str) -> str:
-    spec = model.params.get(name)
-    return spec.rule().removeprefix("one of ") if spec else ""
+    if isinstance(spec, Ratios):
+        return f"{len(spec.ratios)} shapes" + (f", {'/'.join(spec.tiers)}" if spec.tiers else "")
+    return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "the picture's"
 
 
 def retired_table() -> str:
@@ -75,6 +131,7 @@ def parameters_table() -> str:
 
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
+    ("docs/providers.md", "models", models_table),
     ("docs/models.md", "retired", retired_table),
     ("docs/models.md", "parameters", parameters_table),
 )

@@ -16,6 +16,8 @@ from typing import Any
 from PIL import Image, ImageDraw
 from requests_toolbelt import MultipartEncoder
 
+from tools.mirror_events import mirror_events
+
 FOLDER = Path(__file__).resolve().parent.parent / "events"
 SIDE = 64
 _BALL = (22, 24, 42, 44)
@@ -203,9 +205,12 @@ EVENTS: Mapping[str, Sample] = {
 }
 
 
+MIRROR_EVENTS = mirror_events(http)
+
+
 def main() -> None:
     """Write every file."""
-    for name, sample in EVENTS.items():
+    for name, sample in {**EVENTS, **MIRROR_EVENTS}.items():
         (FOLDER / f"{name}.json").write_text(json.dumps(sample.make(), indent=1) + "\n")
 
 

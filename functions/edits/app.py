@@ -5,9 +5,11 @@ import os
 from retouch.clock import SystemClock
 from retouch.edges.door import build
 from retouch.edges.http import Wall
+from retouch.edges.identity import Identities
 from retouch.edges.store import S3Bucket
 from retouch.edges.telemetry import Telemetry
 from retouch.edges.vault import KeyTable, Vault
+from retouch.edges.web import Web
 from retouch.gateway import House
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings
@@ -15,13 +17,16 @@ from retouch.settings import Settings
 settings = Settings.from_env(os.environ)
 clock = SystemClock()
 vault = Vault(settings, clock)
+telemetry = Telemetry()
+web = Web(settings, clock, telemetry.fetched)
 house = House(
     settings=settings,
     providers=PROVIDERS,
-    send=Wall(settings, clock),
+    send=Wall(settings, clock, web.result, Identities(clock)),
     bucket=S3Bucket(settings),
+    web=web.picture,
     clock=clock,
     secrets=vault.read,
     keys=KeyTable(settings, clock),
 )
-handler = build(house, vault.warm, Telemetry())
+handler = build(house, vault.warm, telemetry)

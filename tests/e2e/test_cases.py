@@ -10,6 +10,7 @@ from tests.cases.multipart import body_bytes, cases, ours
 # A header with a line break or beyond latin-1 cannot be sent by HTTP at all; the handler's test has it.
 BODIES = [c for c in cases() if "event" not in c and c["id"] not in ("mp-020", "mp-021")]
 READ_WELL = {
+    "mask_full",
     "missing_required_parameter",
     "unknown_parameter",
     "empty_image_file",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra.conftest import ROOT
 from tests.support.events import context
-from tools.events import EVENTS, FOLDER
+from tools.events import EVENTS, FOLDER, MIRROR_EVENTS
 
 LOCAL = json.loads((FOLDER / "env" / "local.json").read_text())["Parameters"]
 
@@ -35,7 +35,7 @@ def outcome(answer):
 
 
 def test_the_files_are_those_of_the_generator():
-    assert {file.stem for file in FOLDER.glob("*.json")} == set(EVENTS)
+    assert {file.stem for file in FOLDER.glob("*.json")} == {*EVENTS, *MIRROR_EVENTS}
 
 
 @pytest.mark.parametrize("name", EVENTS)

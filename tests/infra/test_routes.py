@@ -27,7 +27,8 @@ def answers(api):
 
 def test_every_route_of_the_handler_is_let_in_and_no_other(routes):
     methods = {route for route in routes if route[0] != "OPTIONS"}
-    assert methods == set(ROUTES)
+    ours = {(m, path.replace("<", "{").replace(">", "}")) for m, path in ROUTES}
+    assert methods == ours
 
 
 def test_browsers_may_ask_first_where_pages_call(routes):

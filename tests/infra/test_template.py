@@ -9,12 +9,13 @@ from retouch.edges.telemetry import Telemetry
 from retouch.settings import Settings
 from tests.infra.conftest import ROOT
 
-STATEFUL = ("ResultsBucket", "ProviderSecret", "KeysTable")
+STATEFUL = ("ResultsBucket", "ProviderSecret", "KeysTable", "MirrorDeadLetters")
 
 
 def statements(resources, role):
     for policy in resources[role]["Properties"].get("Policies", []):
-        yield from policy["PolicyDocument"]["Statement"]
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
 def as_list(value):
@@ -55,7 +56,7 @@ def test_no_secret_is_a_variable(function):
         assert "resolve:" not in json.dumps(value)
 
 
-@pytest.mark.parametrize("role", ["EditsRole"])
+@pytest.mark.parametrize("role", ["EditsRole", "MirrorRole"])
 def test_rights_are_named_one_by_one(resources, role):
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
     for statement in statements(resources, role):
@@ -67,12 +68,14 @@ def test_rights_end_at_what_is_ours(resources):
     rights = {}
     for statement in statements(resources, "EditsRole"):
         for action in as_list(statement["Action"]):
-            rights[action] = json.dumps(statement["Resource"])
+            rights[action] = rights.get(action, "") + json.dumps(statement["Resource"])
     assert set(rights) == {
         "s3:GetObject",
         "s3:PutObject",
         "s3:ListBucket",
         "secretsmanager:GetSecretValue",
+        "sqs:SendMessage",
+        "bedrock:InvokeModel",
         "dynamodb:GetItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -89,7 +92,7 @@ def test_the_bucket_is_private_and_forgets(resources):
     assert "VersioningConfiguration" not in bucket
     rules = bucket["LifecycleConfiguration"]["Rules"]
     ends = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
-    assert ends == {"results/": {"Ref": "ResultDays"}, "uploads/": 1}
+    assert ends == {"results/": {"Ref": "ResultDays"}, "uploads/": 1, "mirror/answers/": 1}
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
@@ -130,7 +133,7 @@ def test_keys_are_looked_up_by_digest_and_cost_nothing_unasked(resources):
 
 
 def test_logs_end(resources):
-    for group in ("EditsLogs", "ApiLogs"):
+    for group in ("EditsLogs", "MirrorLogs", "ApiLogs"):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
@@ -141,7 +144,11 @@ def test_alarms_ring_for_our_own_faults_only(resources):
         if p["Type"] == "AWS::CloudWatch::Alarm"
     }
     own = {("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Retouch", "EditErrors")}
-    assert alarms == own
+    queues = {
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    }
+    assert alarms == own | queues
     assert own_dimensions(resources)["blame"] == "gateway"
 
 

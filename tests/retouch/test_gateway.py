@@ -150,16 +150,21 @@ def test_url_results_are_stored_and_never_the_providers_own(env):
     assert inline.json["data"] == [{"b64_json": b64(result)}]
 
 
-def test_a_result_on_a_foreign_host_is_not_fetched(env):
+def test_a_result_on_a_foreign_host_is_fetched_without_the_key_and_by_the_guard_only(env):
+    fields = {"model": "gpt-image-2", "prompt": "p", "image": png(photo())}
+    result = photo(8, 8)
     with Upstream() as upstream, Upstream() as stranger:
+        stranger.files["/x.png"] = result
         upstream.answers = [as_json({"data": [{"url": f"{stranger.url}/x.png"}]})]
-        answer = edit(
-            {"model": "gpt-image-2", "prompt": "p", "image": png(photo())},
-            {**env, "OPENAI_BASE_URL": upstream.url},
-        )
+        env = {**env, "OPENAI_BASE_URL": upstream.url}
+        refused = edit(fields, env)
         assert stranger.received == []
-    assert answer.status == 502
-    assert answer.json["error"]["code"] == "foreign_result_host"
+        allowed = edit(fields, {**env, "RETOUCH_FETCH_ALLOW": stranger.url.removeprefix("http://")})
+    assert (refused.status, refused.json["error"]["code"]) == (502, "result_not_fetched")
+    assert refused.headers["x-retouch-billed"] == "unknown"
+    assert base64.b64decode(allowed.json["data"][0]["b64_json"]) == result
+    (fetch,) = stranger.received
+    assert "authorization" not in fetch.headers
 
 
 def test_facts_of_the_answer_are_passed_on(env):
@@ -218,7 +223,7 @@ class TestRetiredContract:
             ({"prompt": "x" * 1001}, "prompt"),
             ({"size": "1536x1024"}, "size"),
             ({"quality": "high"}, "quality"),
-            ({"background": "opaque"}, "background"),
+            ({"background": "transparent"}, "background"),
         ],
     )
     def test_old_rules_hold(self, fields, env, upstream, change, param):

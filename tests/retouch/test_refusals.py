@@ -65,7 +65,7 @@ REFUSALS = [
     ("two prompts", [*GOOD.items(), ("prompt", "q")], 400, "duplicate_parameter", "prompt"),
     ("two masks", [*GOOD.items(), ("mask", png(hole())), ("mask", png(hole()))], 400, "duplicate_parameter", "mask"),
     ("many images", [*GOOD.items(), *[("image[]", png(photo()))] * 16], 400, "too_many_images", "image"),
-    ("remote image", {**without("image"), "image": "https://x.example/a.png"}, 400, "unsupported_image_url", "image"),
+    ("remote image", {**without("image"), "image": "https://x.example/a.png"}, 400, "ssrf_blocked", "image"),
 ]  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_refused_before_paying(env, upstream, fields, status, code, param):
         ({"images": []}, "missing_required_parameter", "image"),
         (
             {"images": [{"image_url": "https://x.example/a.png"}]},
-            "unsupported_image_url",
+            "ssrf_blocked",
             "images[0]",
         ),
         ({"images": [{"image_url": "data:image/png;base64,!!"}]}, "invalid_base64", "images[0]"),

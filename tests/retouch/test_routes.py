@@ -43,10 +43,11 @@ class TestHealth:
             env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, "RETOUCH_BUCKET": "b"}
             answer = get("/health", {"deep": "1"}, env=env)
         assert answer.status == 200
-        assert answer.json == {
-            "status": "ok",
-            "checks": {"bucket": "ok", "openai": "ok", "azure-openai": "not configured"},
-        }
+        assert answer.json["status"] == "ok"
+        checks = answer.json["checks"]
+        assert (checks.pop("bucket"), checks.pop("openai")) == ("ok", "ok")
+        assert checks["azure-openai"] == "not configured"
+        assert set(checks.values()) == {"not configured"}
         assert upstream.calls == [], "a health check costs nothing"
 
     def test_a_refused_key_is_said_in_words(self):

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from retouch.errors import InvalidRequest
 from retouch.messages import Text
-from retouch.specs import Choice, FixedSizes, Flag, FreeSize, Real, Unsent, Whole, Words, parse_size
+from retouch.sizes import FixedSizes, FreeSize, parse_size
+from retouch.specs import Choice, Flag, Real, Unsent, Whole, Words
 
 FREE = FreeSize(step=16, longest_edge=3840, least_pixels=655_360, most_pixels=8_294_400, widest=3)
 

@@ -26,7 +26,10 @@ def knock(event, env=None, house=None, seconds=60.0):
     if isinstance(body, memoryview):
         body = bytes(body)
         return SimpleNamespace(
-            status=answer["statusCode"], headers=headers, json=json.loads(body), frames=None
+            status=answer["statusCode"],
+            headers=headers,
+            json=json.loads(body) if body else None,
+            frames=None,
         )
     streamed = frames(b"".join(body)) if body else None
     return SimpleNamespace(status=answer["statusCode"], headers=headers, json=None, frames=streamed)

@@ -4,6 +4,8 @@ from datetime import date
 
 from retouch.clock import SystemClock
 from retouch.edges.http import Wall
+from retouch.edges.identity import Identities
+from retouch.edges.web import Web
 from retouch.gateway import House
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings
@@ -40,9 +42,12 @@ class Shelf:
         self.kept = {}
 
     def put(self, data, format):
-        url = f"https://results.example/{len(self.kept)}.{format}"
-        self.kept[url] = data
-        return url
+        key = f"results/{len(self.kept)}.{format}"
+        self.kept[f"https://results.example/{key}"] = data
+        return key
+
+    def sign(self, key, seconds):
+        return f"https://results.example/{key}"
 
     def upload(self, upload_id):
         return self.kept.get(upload_id)
@@ -57,14 +62,20 @@ class Shelf:
         pass
 
 
-def build_house(env=None, clock=None, bucket=None, secrets=None, keys=None):
+def build_wall(settings, clock):
+    """The real wall with the real guard behind it."""
+    return Wall(settings, clock, Web(settings, clock, print).result, Identities(clock))
+
+
+def build_house(env=None, clock=None, bucket=None, secrets=None, keys=None, providers=PROVIDERS):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or TestClock()
     return House(
         settings=settings,
-        providers=PROVIDERS,
-        send=Wall(settings, clock),
+        providers=providers,
+        send=build_wall(settings, clock),
         bucket=bucket or Shelf(),
+        web=Web(settings, clock, print).picture,
         clock=clock,
         secrets=lambda: secrets or {},
         keys=lambda digest: (keys or {}).get(digest),

@@ -27,10 +27,10 @@ def photo(width=64, height=64, format="PNG"):
     return encoded(scene(width, height), format)
 
 
-def hole(width=64, height=64):
-    """An OpenAI mask: transparent where the red box is."""
+def hole(width=64, height=64, at=None):
+    """An OpenAI mask: transparent where the red box is, or at (left, top, right, bottom)."""
     image = Image.new("RGBA", (width, height), (0, 0, 0, 255))
-    image.paste((0, 0, 0, 0), box(width, height))
+    image.paste((0, 0, 0, 0), at or box(width, height))
     return encoded(image)
 
 

@@ -126,7 +126,9 @@ class Upstream:
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         query = dict(parse_qsl(url.query))
-        self.received.append(Received(handler.command, url.path, query, headers, body))
+        received = Received(handler.command, url.path, query, headers, body)
+        self.received.append(received)
+        return received
 
     def serve(self, handler):
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

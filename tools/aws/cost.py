@@ -31,6 +31,8 @@ PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
+    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH / 2,  # one of the two; nobody polls dead letters
+    "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,
     "AWS::Serverless::Function": 0.0,

@@ -31,6 +31,10 @@ DYNAMODB_READ = 0.125e-6
 SECRET_MONTH = 0.40
 SECRET_CALL = 5.0e-6
 
+# aws.amazon.com/sqs/pricing: Lambda asks an empty queue five times every 20 seconds
+SQS_REQUEST = 0.40e-6
+SQS_POLLED_MONTH = 5 * 3 * 60 * HOURS * SQS_REQUEST
+
 # aws.amazon.com/cloudwatch/pricing
 ALARM_MONTH = 0.10
 DASHBOARD_MONTH = 3.00

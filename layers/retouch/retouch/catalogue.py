@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from retouch.cards import Model, Provider
@@ -27,10 +28,36 @@ def _entry(provider: Provider, model: Model) -> dict[str, Any]:
     }
 
 
+def painters(providers: tuple[Provider, ...], today: date) -> list[str]:
+    """The default models that paint and are alive, one a provider: what to name to somebody who needs one."""
+    return [
+        f"{provider.name}/{card.id}"
+        for provider in providers
+        if (card := provider.model(provider.default_model)) and paints(card)
+        if not ((ending := endings().get(f"{provider.name}/{card.id}")) and ending.over(today))
+    ]
+
+
+def paints(model: Model) -> bool:
+    """Whether it makes new content, and not only moves, filters and fills what is there."""
+    by_itself = model.mask is not None and model.mask.paint != "direct"
+    return by_itself or model.instructs or bool(model.chooses)
+
+
+def _mask(model: Model) -> str:
+    """ "preserve" where a mask needs preserve=true."""
+    if model.mask is None:
+        return "preserve" if model.instructs else "none"
+    return "required" if model.needs_mask else "optional"
+
+
 def _capabilities(model: Model) -> dict[str, Any]:
     return {
         "edit": True,
-        "mask": "required" if model.needs_mask else "optional" if model.mask else "none",
+        "paints": paints(model),
+        "operation": model.operation or None,
+        "operations": list(model.chooses),
+        "mask": _mask(model),
         "max_images": model.images,
         "max_n": model.n,
         "max_image_bytes": model.image_bytes,
@@ -39,5 +66,6 @@ def _capabilities(model: Model) -> dict[str, Any]:
         "square": model.square,
         "streaming": model.streams,
         "response_format": model.response_format,
+        "usd_per_picture": model.price.picture or None,
         "parameters": {name: spec.rule() for name, spec in model.params.items()},
     }

@@ -5,7 +5,7 @@
     |  +- Unauthorized               401  no usable provider key
     |  +- ModelNotFound, NotFound    404
     |  +- MethodNotAllowed           405
-    |  +- ModelRetired               410
+    |  +- ModelRetired, Gone         410
     |  +- TooLarge                   413
     |  +- UnsupportedMedia           415
     +- Moderated                     400  the provider's safety system said no
@@ -95,6 +95,13 @@ class ModelNotFound(InvalidRequest):
 
     status = 404
     code = "model_not_found"
+
+
+class Gone(InvalidRequest):
+    """It was there, and its time is over."""
+
+    status = 410
+    code = "link_expired"
 
 
 class MethodNotAllowed(InvalidRequest):

@@ -16,6 +16,7 @@ from retouch.errors import (
     Billed,
     Fault,
     Misconfigured,
+    ModelNotFound,
     Moderated,
     OutOfQuota,
     OutOfTime,
@@ -30,10 +31,15 @@ BY_KIND: dict[Kind, type[Fault]] = {
     "moderated": Moderated,
     "out_of_quota": OutOfQuota,
     "suspended": Misconfigured,
+    "refused": Refused,
+    "rate_limited": RateLimited,
+    "failed": BadUpstream,
+    "no_such_model": ModelNotFound,
 }
 BY_STATUS: dict[int, type[Fault]] = {
     402: OutOfQuota,
     408: OutOfTime,
+    424: BadUpstream,  # what stands behind the provider failed
     429: RateLimited,
     504: OutOfTime,
 }
@@ -63,7 +69,7 @@ def told_fault(target: Target, reply: Reply, said: Told) -> Fault:
             f"{target.provider.title} is overloaded and did not start the edit.",
             code="provider_overloaded",
             billed="no",
-            retry_after=retry_after(reply.headers),
+            retry_after=patience(said, reply),
         )
     kind = BY_KIND.get(said.kind) or BY_STATUS.get(reply.status) or _by_hundred(reply.status)
     said = scrubbed(said, target.key)
@@ -71,11 +77,16 @@ def told_fault(target: Target, reply: Reply, said: Told) -> Fault:
         public(said.message) or f"{target.provider.title} answered {reply.status}.",
         param=said.param,
         code=said.code if issubclass(kind, Refused | RateLimited) else None,
-        status=reply.status if kind is Refused else None,
-        billed=_billed(kind, said),
-        retry_after=retry_after(reply.headers),
+        status=reply.status if kind is Refused and reply.status >= 400 else None,
+        billed=said.billed or _billed(kind, said),
+        retry_after=patience(said, reply),
         details=said.details if kind is Moderated else None,
     )
+
+
+def patience(said: Told, reply: Reply) -> float | None:
+    """Seconds after which the provider wants to be asked again, where it says so."""
+    return retry_after(reply.headers) if said.retry_after is None else said.retry_after
 
 
 def _by_hundred(status: int) -> type[Fault]:

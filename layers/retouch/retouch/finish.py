@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from retouch.errors import BadUpstream, InvalidRequest
+from retouch.links import Link
 from retouch.messages import Artifact
-from retouch.pixels.convert import decode, encode, resize
+from retouch.pixels.convert import decode, encode, encode_exactly, flatten, resize
+from retouch.pixels.frame import undo
 from retouch.pixels.inspect import inspect
+from retouch.pixels.keep import feather_for, keep_outside
 from retouch.plan import Plan
 from retouch.plan.delivery import Delivery
 from retouch.settings import Settings
+from retouch.sizes import apart
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_SAME_SHAPE = 0.015  # an answer this much off the picture's shape is only scaled back
 
 
 class Store(Protocol):
     """Where results live so that a link can be handed out."""
 
     def put(self, data: bytes, format: str) -> str:
-        """Keep an encoded picture ("png", "jpeg", "webp"); a link that works for the configured time."""
+        """Keep an encoded picture ("png", "jpeg", "webp"); its key."""
+
+    def sign(self, key: str, seconds: int) -> str:
+        """The store's own link to a key, for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +43,49 @@ class Result:
     facts: Mapping[str, Any] = field(
         default_factory=dict
     )  # background, output_format, size, usage ...
+    kept: int | None = None  # pixels of each picture that are the caller's own; None: nobody asked
 
 
-def polish(artifact: Artifact, delivery: Delivery) -> Artifact:
-    """The picture in the size and format that the caller asked for; untouched where the provider's will do."""
-    if delivery.convert_to is None and delivery.scale_to is None:
-        return artifact
+@dataclass(frozen=True, slots=True)
+class Polished:
+    """A finished picture as it leaves, and how many of its pixels are the caller's own."""
+
+    artifact: Artifact
+    kept: int | None = None
+
+
+def polish(artifact: Artifact, delivery: Delivery) -> Polished:
+    """The picture in the geometry and format that the plan promises; untouched where the provider's will do."""
+    if not delivery.touches:
+        return Polished(artifact)
     picture = inspect_result(artifact)
-    image = decode(picture)
-    if delivery.scale_to:
+    image, kept = _restored(decode(picture), delivery)
+    if delivery.flatten:
+        image = flatten(image)
+    if delivery.scale_to and image.size != delivery.scale_to:
         image = resize(image, delivery.scale_to)
     output_format = delivery.convert_to or picture.format
-    changed: dict[str, Any] = {"size": f"{image.width}x{image.height}"}
-    if delivery.convert_to:
-        changed["output_format"] = output_format
-    return replace(
-        artifact,
-        b64="",
-        data=encode(image, output_format, compression=delivery.compression),
-        facts={**artifact.facts, **changed},
-    )
+    facts = {"size": f"{image.width}x{image.height}", "output_format": output_format}
+    if kept is not None and delivery.compression in (None, 100):
+        data = encode_exactly(image, output_format)
+    else:
+        data = encode(image, output_format, compression=delivery.compression)
+    return Polished(replace(artifact, b64="", data=data, facts={**artifact.facts, **facts}), kept)
+
+
+def _restored(image: Image, delivery: Delivery) -> tuple[Image, int | None]:
+    """Padding cut off, and the caller's own pixels put back outside the mask."""
+    if delivery.frame:
+        image = undo(delivery.frame, image)
+    keep = delivery.keep
+    if keep is None:
+        return image, None
+    size = keep.original.size
+    if image.size != size:
+        if not keep.always and apart(image.size, size) > _SAME_SHAPE:
+            return image, 0
+        image = resize(image, size)
+    return keep_outside(keep.original, image, keep.edit, feather=feather_for(size))
 
 
 def inspect_result(artifact: Artifact) -> Any:
@@ -63,11 +98,11 @@ def inspect_result(artifact: Artifact) -> Any:
         ) from wrong
 
 
-def item(artifact: Artifact, delivery: Delivery, store: Store) -> dict[str, Any]:
+def item(artifact: Artifact, delivery: Delivery, store: Store, link: Link) -> dict[str, Any]:
     """One entry of `data`."""
     if delivery.response_format == "url":
         picture = inspect_result(artifact)
-        entry: dict[str, Any] = {"url": store.put(picture.data, picture.format)}
+        entry: dict[str, Any] = {"url": link(store.put(picture.data, picture.format))}
     else:
         entry = {"b64_json": artifact.base64()}
     if artifact.revised_prompt:
@@ -76,15 +111,17 @@ def item(artifact: Artifact, delivery: Delivery, store: Store) -> dict[str, Any]
 
 
 def collect(
-    artifacts: Iterable[Artifact], delivery: Delivery, store: Store, created: int
+    artifacts: Iterable[Artifact], delivery: Delivery, store: Store, link: Link, created: int
 ) -> Result:
     """All pictures as one result; usage of several calls is added up."""
-    done = [polish(artifact, delivery) for artifact in artifacts]
+    polished = [polish(artifact, delivery) for artifact in artifacts]
+    done = [one.artifact for one in polished]
+    kept = min((one.kept for one in polished if one.kept is not None), default=None)
     facts: dict[str, Any] = {**done[0].facts}
     usages = {id(a.facts): a.facts["usage"] for a in done if "usage" in a.facts}
     if usages:
         facts["usage"] = total(list(usages.values()))
-    return Result(created, tuple(item(a, delivery, store) for a in done), facts)
+    return Result(created, tuple(item(a, delivery, store, link) for a in done), facts, kept)
 
 
 def fit_reply(

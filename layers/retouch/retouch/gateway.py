@@ -6,21 +6,25 @@ A Fault raised in any room is caught once, by the door.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from retouch.admission import KeyBook, admit
 from retouch.cards import Provider
+from retouch.catalogue import painters
 from retouch.clock import Clock
-from retouch.errors import OutOfTime
+from retouch.errors import OutOfTime, Refused
+from retouch.fanout import Bought, side_by_side
 from retouch.finish import Store, collect, fit_reply, polish
 from retouch.gather import Shelf, gather
+from retouch.links import links
 from retouch.messages import Artifact, Call, Finished, Form, Job, Partial, Reply
 from retouch.patience import Send, patient
 from retouch.plan import Plan, fit
+from retouch.plan.connect import check, connect
 from retouch.plan.resolve import Target, resolve
 from retouch.prepare import prepare
+from retouch.preview import preview
 from retouch.pulse import pulse
 from retouch.respond import facts, plan_headers, success
 from retouch.settings import Settings
@@ -30,6 +34,8 @@ from retouch.wire.answer import Answer
 from retouch.wire.caller import Caller
 from retouch.wire.wish import validate
 
+NEEDS_PAINTING = "unsupported_operation"  # said by models that only move, filter and fill
+_MOST_NAMED = 4
 Wall = Callable[[Call, Target, float], Reply]
 
 
@@ -51,6 +57,7 @@ class House:
     providers: tuple[Provider, ...]
     send: Wall
     bucket: Bucket
+    web: Callable[[str, float], bytes]  # what a caller's URL leads to, by a deadline; FetchError
     clock: Clock
     secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
     keys: KeyBook
@@ -66,24 +73,33 @@ class Order:
     deadline: float  # on the clock's scale
     trusted: bool = False  # a direct invoke: its caller was let in by IAM
     most_bytes: int | None = None  # of the answer, where the way back is narrow
+    base: str = ""  # the gateway's own address, for links
 
 
 def edit(order: Order, house: House) -> Answer:
     """One edit, from order to answer. Raises Fault, nothing else."""
     settings = house.settings.with_secrets(house.secrets())
     enter(order, house, settings)
-    wish = validate(gather(order.form, house.bucket))
+    wish = validate(gather(order.form, house.bucket, lambda url: house.web(url, order.deadline)))
     today = house.clock.today()
     target = resolve(wish.model, order.caller, house.providers, settings, today)
-    plan = fit(target, wish, settings)
-    jobs = [prepare(job, target.serving) for job in plan.jobs]
+    target = connect(target, order.caller, settings)
+    plan = fit(target if wish.dry_run else check(target), wish, settings)
+    jobs = [prepare(job, plan.target.serving) for job in plan.jobs]
+    if wish.dry_run:
+        return preview(plan, jobs, order.request_id)
     check_time(plan, house, order.deadline)
     if wish.stream:
         return watch(plan, jobs, house, order)
-    artifacts = call(plan, jobs, house, order.deadline)
-    plan = replace(plan, **fit_reply(plan, artifacts, order.most_bytes, settings))
-    result = collect(artifacts, plan.delivery, house.bucket, house.clock.unix())
-    return success(result, plan, order.request_id)
+    bought = call(plan, jobs, house, order.deadline)
+    plan = replace(plan, notes=(*plan.notes, *bought.notes(wish.n)))
+    plan = replace(plan, **fit_reply(plan, bought.artifacts, order.most_bytes, settings))
+    now = house.clock.unix()
+    expires = now + settings.url_lifetime
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    link = links(settings.base_url or order.base, pepper, expires, now, house.bucket.sign)
+    result = collect(bought.artifacts, plan.delivery, house.bucket, link, now)
+    return success(result, plan, order.request_id, expires)
 
 
 def enter(order: Order, house: House, settings: Settings) -> None:
@@ -103,17 +119,14 @@ def check_time(plan: Plan, house: House, deadline: float) -> None:
         )
 
 
-def call(plan: Plan, jobs: list[Job], house: House, deadline: float) -> list[Artifact]:
+def call(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Bought:
     """All finished pictures; several jobs run side by side."""
 
     def finished(job: Job) -> list[Artifact]:
         steps = converse(plan.target, job, house, deadline)
         return [step.artifact for step in steps if isinstance(step, Finished)]
 
-    if len(jobs) == 1:
-        return finished(jobs[0])
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return [artifact for found in pool.map(finished, jobs) for artifact in found]
+    return Bought(finished(jobs[0])) if len(jobs) == 1 else side_by_side(jobs, finished)
 
 
 def converse(
@@ -125,7 +138,18 @@ def converse(
         return house.send(outgoing, target, deadline)
 
     patiently: Send = patient(send, target, house.clock, deadline, house.settings.retry_wait)
-    return talk(target, job, patiently, house.clock, deadline)
+    try:
+        yield from talk(target, job, patiently, house.clock, deadline)
+    except Refused as refused:
+        if refused.code != NEEDS_PAINTING:
+            raise
+        able = ", ".join(painters(house.providers, house.clock.today())[:_MOST_NAMED])
+        raise Refused(
+            f"{refused} Models that paint: {able}.",
+            param=refused.param,
+            code=refused.code,
+            billed=refused.billed,
+        ) from None
 
 
 def watch(plan: Plan, jobs: list[Job], house: House, order: Order) -> Answer:
@@ -141,7 +165,7 @@ def frames(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Iterat
     created = house.clock.unix()
     for job in jobs:
         for step in converse(plan.target, job, house, deadline):
-            picture = polish(step.artifact, plan.delivery)
+            picture = polish(step.artifact, plan.delivery).artifact
             if isinstance(step, Partial):
                 yield sse.partial(picture, step.index, created)
             else:

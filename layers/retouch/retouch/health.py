@@ -9,7 +9,7 @@ from retouch.cards import Provider
 from retouch.errors import Fault
 from retouch.faults import fault
 from retouch.gateway import House
-from retouch.plan.resolve import connect, lone_target
+from retouch.plan.connect import check, connect, lone_target
 from retouch.settings import Settings
 from retouch.wire.caller import Caller
 
@@ -42,7 +42,7 @@ def _provider(house: House, settings: Settings, provider: Provider) -> str:
 
     def ask() -> None:
         assert provider.check is not None
-        target = connect(lone_target(provider), Caller(), settings)
+        target = check(connect(lone_target(provider), Caller(), settings))
         reply = house.send(provider.check, target, house.clock.now() + _PATIENCE)
         if not 200 <= reply.status < 300:
             raise fault(target, reply)

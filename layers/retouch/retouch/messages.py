@@ -15,8 +15,11 @@ from retouch import longjson
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
+    from retouch.pixels.frame import Frame
+
 Size = tuple[int, int]
 ResponseFormat = Literal["b64_json", "url"]
+Fit = Literal["strict", "pad", "scale"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Inbound:
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    base: str = ""  # the gateway's own address as the front knows it, without a slash at its end
 
 
 class Text(str):
@@ -49,12 +53,19 @@ class Part:
 class Reference:
     """A picture that is named instead of sent. `field` is where, for errors."""
 
-    kind: Literal["upload", "object"]
-    name: str  # an upload's id, or bucket/key
+    kind: Literal["upload", "object", "web"]
+    name: str  # an upload's id, bucket/key, or an https URL
     field: str
 
 
 Image = bytes | Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """A mask that is described instead of drawn: boxes, circles, ellipses, polygons."""
+
+    spec: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ class Form:
 
     values: Mapping[str, Any]
     images: tuple[Image, ...] = ()
-    mask: Image | None = None
+    mask: Image | Shapes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,16 @@ class Material:
 
     values: Mapping[str, Any]
     images: tuple[bytes, ...] = ()
-    mask: bytes | None = None
+    mask: bytes | Shapes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How prepare is to make the file that is sent: the plan's word."""
+
+    format: str  # "png", "jpeg" or "webp"
+    frame: Frame | None = None  # scaled or padded so
+    opaque: bool = False  # without transparency
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,7 @@ class Picture:
     height: int
     has_alpha: bool = False
     rotated: bool = False  # EXIF orientation other than 1
-    send_as: str = ""  # the plan's word to prepare: re-encode, upright, in this format
+    recipe: Recipe | None = None  # None: sent as it is, less its metadata
 
     @property
     def size(self) -> Size:
@@ -97,9 +117,13 @@ class Picture:
         """The true media type, e.g. image/png."""
         return f"image/{self.format}"
 
+    def base64(self) -> str:
+        """The file as base64 text."""
+        return b64encode(self.data).decode()
+
     def data_url(self) -> str:
-        """The picture as a base64 data: URL."""
-        return f"data:{self.mime};base64,{b64encode(self.data).decode()}"
+        """The file as a base64 data: URL."""
+        return f"data:{self.mime};base64,{self.base64()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +147,10 @@ class Wish:
     n: int
     response_format: ResponseFormat | None
     stream: bool
+    preserve: bool | None  # None: where it comes by itself
+    fit: Fit
+    dry_run: bool
+    allow_full_mask: bool
     params: Mapping[str, Any]  # everything else, by its public name, as it came
 
 
@@ -156,6 +184,7 @@ class Call:
     json: Any = None
     fields: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str, Picture], ...] = ()  # (part name, file name, picture)
+    headers: Mapping[str, str] = field(default_factory=dict)  # beside the key and the content type
     stream: bool = False  # hand the body over in pieces, as it arrives
     after: float = 0.0  # seconds to wait first
     repeatable: bool = False  # costs nothing when sent twice (polls, downloads)

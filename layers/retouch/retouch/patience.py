@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from retouch.clock import Clock
 from retouch.errors import Unreachable
-from retouch.faults import retry_after, told
+from retouch.faults import patience, told
 from retouch.messages import Call, Reply
 from retouch.plan.resolve import Target
 
@@ -47,8 +47,8 @@ def _not_now(target: Target, reply: Reply) -> float | None:
     """Seconds after which the provider wants to be asked again; None where it must not be."""
     if reply.status not in (429, 503):
         return None
-    wait = retry_after(reply.headers)
-    kind = told(target.provider, reply).kind
-    if kind == "not_started":
+    said = told(target.provider, reply)
+    wait = patience(said, reply)
+    if said.kind == "not_started":
         return wait or 0.0
-    return None if kind else wait
+    return None if said.kind not in ("", "rate_limited") else wait

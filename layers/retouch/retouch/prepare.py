@@ -1,28 +1,91 @@
-"""Job -> the same Job, pictures in the provider's dialect. Does what the plan decided, decides nothing."""
+"""Job -> the same Job, pictures and mask as files for the provider. Does what the plan decided, decides nothing."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from retouch.cards import Model
-from retouch.messages import Job, Mask, Picture
-from retouch.pixels.convert import reencode
-from retouch.pixels.mask import alpha_png
+from retouch.errors import InvalidRequest
+from retouch.messages import Job, Mask, Picture, Recipe
+from retouch.pixels.colour import decode_srgb, normalise
+from retouch.pixels.convert import encode, flatten
+from retouch.pixels.frame import Frame, apply, apply_mask
+from retouch.pixels.inspect import inspect
+from retouch.pixels.mask_out import write_mask
+from retouch.pixels.squeeze import smaller_png
 
 
 def prepare(job: Job, model: Model) -> Job:
-    """The job, ready to be sent."""
-    images = tuple(_picture(picture) for picture in job.images)
-    mask_file = _alpha(job.mask) if job.mask and model.mask == "alpha" else None
+    """The job, ready to be sent. InvalidRequest (image_file_too_large) where a file cannot be made small enough."""
+    named = [f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))]
+    images = tuple(
+        _within(picture_file(picture), model.image_bytes, name)
+        for picture, name in zip(job.images, named, strict=True)
+    )
+    mask_file = _mask_file(job, model)
+    _together(images, mask_file, model)
     return replace(job, images=images, mask_file=mask_file)
 
 
-def _picture(picture: Picture) -> Picture:
-    return reencode(picture, picture.send_as) if picture.send_as else picture
+def picture_file(picture: Picture) -> Picture:
+    """The file to send: by its recipe, else as it came without its metadata."""
+    return _cooked(picture, picture.recipe) if picture.recipe else normalise(picture)
 
 
-def _alpha(mask: Mask) -> Picture:
-    """The caller's own file where it already says it in the provider's words, else a new PNG."""
+def _cooked(picture: Picture, recipe: Recipe) -> Picture:
+    image = decode_srgb(picture)
+    if recipe.opaque:
+        image = flatten(image)
+    if recipe.frame:
+        image = apply(recipe.frame, image, fill="edge")
+    return inspect(encode(image, recipe.format))
+
+
+def _mask_file(job: Job, model: Model) -> Picture | None:
+    mask, dialect = job.mask, model.mask
+    if mask is None or dialect is None or dialect.paint == "direct":
+        return None
+    recipe = job.images[0].recipe
+    frame = recipe.frame if recipe else None
+    if dialect.paint == "alpha" and frame is None and (own := _own_file(mask)):
+        return _within(own, model.mask_bytes, "mask")
+    framed = _framed(mask, frame) if frame else mask
+    written = write_mask(framed, dialect.paint, mode=dialect.mode, soft=dialect.soft)
+    return _within(written, model.mask_bytes, "mask")
+
+
+def _framed(mask: Mask, frame: Frame) -> Mask:
+    return replace(mask, edit=apply_mask(frame, mask.edit), source=None)
+
+
+def _own_file(mask: Mask) -> Picture | None:
+    """The caller's own file, where it already says it in these words."""
     source = mask.source
     usable = source and source.format == "png" and not mask.soft and not source.rotated
-    return source if source and usable else alpha_png(mask)
+    return normalise(source) if source and usable else None
+
+
+def _within(picture: Picture, most: int, name: str) -> Picture:
+    if len(picture.data) < most:
+        return picture
+    smaller = smaller_png(picture, most) if picture.format == "png" else None
+    if smaller is None:
+        raise InvalidRequest(
+            f"'{name}' has {len(picture.data)} bytes as it would be sent; it must be under {most}. "
+            "Scale it down or compress it.",
+            param=name,
+            code="image_file_too_large",
+        )
+    return smaller
+
+
+def _together(images: tuple[Picture, ...], mask_file: Picture | None, model: Model) -> None:
+    files = [*images, mask_file] if mask_file else images
+    total = sum(len(file.data) for file in files)
+    if model.request_bytes and total > model.request_bytes:
+        raise InvalidRequest(
+            f"The pictures have {total} bytes together; {model.id} takes {model.request_bytes}. "
+            "Scale them down or compress them.",
+            param="image",
+            code="image_file_too_large",
+        )

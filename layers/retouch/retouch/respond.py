@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 
 import orjson
 
+from retouch.cost import cost
 from retouch.finish import Result
 from retouch.plan import Plan
 from retouch.wire.answer import Answer, json_headers
 
+_UNKEPT = (
+    "preserve: the answer has another shape than the picture, so no pixels were put back; "
+    "preserve=true maps it back"
+)
 _LONGEST_NOTES = 1500  # bytes of one header; the log has them whole
 
 
-def success(result: Result, plan: Plan, request_id: str) -> Answer:
-    """OpenAI's image object."""
+def success(result: Result, plan: Plan, request_id: str, expires: int) -> Answer:
+    """OpenAI's image object. `expires` is the Unix time until which links in it work."""
     body = {"created": result.created, "data": result.data, **result.facts}
-    headers = {**json_headers(request_id), **plan_headers(plan)}
+    if result.kept == 0:
+        plan = replace(plan, notes=(*plan.notes, _UNKEPT))
+    headers = {**json_headers(request_id), **plan_headers(plan), **_paid(result, plan)}
+    if result.kept is not None:
+        headers["x-retouch-preserved-pixels"] = str(result.kept)
+    if plan.delivery.response_format == "url":
+        headers["x-retouch-url-expires"] = formatdate(expires, usegmt=True)
     return Answer(200, headers, orjson.dumps(body), facts(plan))
 
 
@@ -30,6 +43,11 @@ def plan_headers(plan: Plan) -> dict[str, str]:
     if plan.notes:
         headers["x-retouch-notes"] = header_text("; ".join(plan.notes))
     return headers
+
+
+def _paid(result: Result, plan: Plan) -> dict[str, str]:
+    found = cost(plan.target.serving, len(result.data), result.facts.get("usage"))
+    return {"x-retouch-cost-usd": str(found)} if found else {}
 
 
 def facts(plan: Plan) -> dict[str, Any]:

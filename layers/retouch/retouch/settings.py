@@ -26,6 +26,7 @@ class Settings:
     bucket: str = ""  # uploads, and where `response_format=url` results go
     upload_lifetime: int = 900
     upload_bytes: int = 50_000_000
+    base_url: str = ""  # the gateway's own address for links; empty: as the front says
     url_lifetime: int = 3600  # the seed contract: links are valid for 60 minutes
     successors: Mapping[str, str] = field(default_factory=dict)  # retired id -> id that serves it
     strict_retired: bool = False  # answer 410 for retired ids instead of serving a successor
@@ -36,6 +37,15 @@ class Settings:
     silence: float = 0.0  # nor a plain answer, where the front hangs up; 0: it never does
     retry_wait: float = 5.0  # longest Retry-After that is worth waiting for
     reply_bytes: int = 200_000_000  # most that is read of one provider answer
+    fetch_allow: str = ""  # "host:port, ..." that URLs may lead to although the guard says no
+    mirror: str = ""  # "queue": the mirror's queue fetches what edits need from the web
+    mirror_bytes: int = 100_000_000  # most that is copied of one URL
+    mirror_parallel: int = 8  # URLs copied side by side
+    mirror_seconds: float = 60.0  # for one URL, from the first look at its name to the last byte
+    mirror_queue: str = ""  # URL of the SQS queue of mirror orders
+    mirror_dead_letters: str = ""  # URL of the SQS queue for those that can never be done
+    public_base_url: str = ""  # a CDN before the bucket: links are below it and never expire
+    events_bus: str = ""  # EventBridge bus that is told what was mirrored; empty: none
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -48,6 +58,7 @@ class Settings:
             secret_id=env.get("RETOUCH_SECRET_ID", ""),
             cors_origins=tuple(env.get("RETOUCH_CORS_ORIGINS", "").replace(",", " ").split()),
             bucket=env.get("RETOUCH_BUCKET", ""),
+            base_url=env.get("RETOUCH_BASE_URL", "").rstrip("/"),
             url_lifetime=int(env.get("RETOUCH_URL_SECONDS") or 3600),
             successors=_pairs(env.get("RETOUCH_SUCCESSORS", "")),
             strict_retired=env.get("RETOUCH_STRICT_RETIRED", "").lower() in _TRUE,
@@ -56,6 +67,15 @@ class Settings:
             heartbeat=float(env.get("RETOUCH_HEARTBEAT_SECONDS") or 15.0),
             silence=float(env.get("RETOUCH_SILENCE_SECONDS") or 0.0),
             retry_wait=float(env.get("RETOUCH_RETRY_WAIT_SECONDS") or 5.0),
+            fetch_allow=env.get("RETOUCH_FETCH_ALLOW", ""),
+            mirror=env.get("RETOUCH_MIRROR", ""),
+            mirror_bytes=int(env.get("RETOUCH_MIRROR_BYTES") or 100_000_000),
+            mirror_parallel=int(env.get("RETOUCH_MIRROR_PARALLEL") or 8),
+            mirror_seconds=float(env.get("RETOUCH_MIRROR_SECONDS") or 60.0),
+            mirror_queue=env.get("RETOUCH_MIRROR_QUEUE", ""),
+            mirror_dead_letters=env.get("RETOUCH_MIRROR_DEAD_LETTERS", ""),
+            public_base_url=env.get("RETOUCH_PUBLIC_BASE_URL", "").rstrip("/"),
+            events_bus=env.get("RETOUCH_EVENTS_BUS", ""),
             environment=dict(env),
         )
 

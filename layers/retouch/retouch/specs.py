@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 
 from retouch.errors import InvalidRequest
-from retouch.messages import Size, Text
+from retouch.messages import Text
 
-_WHOLE = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _REAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
-_SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 _LONGEST_ECHO = 64
 
 
@@ -162,79 +161,3 @@ class Unsent:
     def rule(self) -> str:
         """The inner spec's rule."""
         return self.inner.rule()
-
-
-def parse_size(value: str) -> Size | None:
-    """ "1024x1536" -> (1024, 1536); None for anything else."""
-    found = _SIZE.fullmatch(value)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class FixedSizes:
-    """WIDTHxHEIGHT out of a list, and auto where the model has it."""
-
-    sizes: tuple[str, ...]
-
-    def read(self, name: str, value: Any) -> str:
-        """The size as text."""
-        return Choice(self.sizes).read(name, value)
-
-    def rule(self) -> str:
-        """The rule in words."""
-        return Choice(self.sizes).rule()
-
-    def allows(self, size: Size) -> bool:
-        """Whether the model makes exactly this."""
-        return f"{size[0]}x{size[1]}" in self.sizes
-
-    def larger(self, size: Size) -> Size | None:
-        """The smallest size of the same shape that is at least as large, if there is one."""
-        made = [s for s in map(parse_size, self.sizes) if s]
-        same = [s for s in made if s[0] * size[1] == s[1] * size[0] and s >= size]
-        return min(same, default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class FreeSize:
-    """Any WIDTHxHEIGHT within limits, or auto."""
-
-    step: int
-    longest_edge: int
-    least_pixels: int
-    most_pixels: int
-    widest: int  # most of the longer edge over the shorter
-
-    def read(self, name: str, value: Any) -> str:
-        """The size as text."""
-        if not isinstance(value, str):
-            refuse(name, value, self, "invalid_type")
-        size = parse_size(value)
-        if value != "auto" and not (size and self.allows(size)):
-            refuse(name, value, self)
-        return str(value)
-
-    def rule(self) -> str:
-        """The rule in words."""
-        return (
-            f"auto or WIDTHxHEIGHT with edges in steps of {self.step} up to {self.longest_edge}, "
-            f"{self.least_pixels} to {self.most_pixels} pixels, at most {self.widest}:1"
-        )
-
-    def allows(self, size: Size) -> bool:
-        """Whether the model makes exactly this."""
-        long, short = max(size), min(size)
-        return (
-            not any(edge % self.step for edge in size)
-            and long <= self.longest_edge
-            and long <= short * self.widest
-            and self.least_pixels <= size[0] * size[1] <= self.most_pixels
-        )
-
-    def larger(self, size: Size) -> Size | None:
-        """The smallest whole multiple of the size that the model makes, if there is one."""
-        multiples = ((size[0] * k, size[1] * k) for k in range(1, 65))
-        return next((m for m in multiples if self.allows(m)), None)
-
-
-SizeSpec = FixedSizes | FreeSize

@@ -46,12 +46,21 @@ def talk(target: Target, job: Job, send: Send, clock: Clock, deadline: float) ->
                 finished += isinstance(step, Finished)
                 yield step
             bought = bought or (isinstance(step, Call) and not step.repeatable)
+    except Failed as failed:
+        fault = told_fault(target, answer or Reply(200, {}), failed.told)
+        # The provider may say itself that a success without a picture costs nothing.
+        raise fault if failed.told.billed else _graver(fault, target, bought) from None
     except Fault as fault:
-        if bought and target.provider.paid and fault.billed == "no":
-            fault.billed = "unknown"
-        raise
+        raise _graver(fault, target, bought) from None
     finally:
         conversation.close()
+
+
+def _graver(fault: Fault, target: Target, bought: bool) -> Fault:
+    """After a paid order was answered with success, nothing is known to be free."""
+    if bought and target.provider.paid and fault.billed == "no":
+        fault.billed = "unknown"
+    return fault
 
 
 def _advance(
@@ -62,8 +71,6 @@ def _advance(
         return conversation.send(answer)  # type: ignore[arg-type]
     except StopIteration as end:
         return list(end.value or ())
-    except Failed as failed:
-        raise told_fault(target, answer or Reply(200, {}), failed.told) from None
     except _DRIFT as drift:
         raise BadUpstream(f"{target.provider.title} answered in an unknown shape.") from drift
 

@@ -4,14 +4,15 @@ import threading
 
 import pytest
 
-from retouch.edges.http import Wall, origin
+from retouch.edges.origin import origin
 from retouch.errors import BadUpstream
 from retouch.messages import Call
+from retouch.plan.connect import connect
 from retouch.plan.resolve import resolve
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings
 from retouch.wire.caller import Caller
-from tests.support.house import TestClock
+from tests.support.house import TestClock, build_wall
 from tests.support.upstream import Answer, Upstream
 
 
@@ -19,7 +20,8 @@ def target_for(base_url):
     clock = TestClock()
     settings = Settings.from_env({"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": base_url})
     target = resolve("gpt-image-2", Caller(), PROVIDERS, settings, clock.today())
-    wall = Wall(settings, clock)
+    target = connect(target, Caller(), settings)
+    wall = build_wall(settings, clock)
     return lambda call: wall(call, target, clock.now() + 10)
 
 
@@ -76,7 +78,7 @@ def test_only_own_headers_travel():
 def test_the_key_goes_to_no_other_origin():
     with Upstream(Answer()) as upstream, Upstream(Answer()) as stranger:
         send = target_for(upstream.url)
-        with pytest.raises(BadUpstream, match="another host"):
+        with pytest.raises(BadUpstream, match="not its own"):
             send(Call("GET", f"{stranger.url}/x"))
         assert stranger.received == []
 
@@ -85,7 +87,7 @@ def test_the_key_goes_to_no_other_origin():
     ("one", "other", "same"),
     [
         ("https://a.example/x", "https://a.example/y", True),
-        ("https://a.example", "https://a.example:443", False),
+        ("https://a.example", "https://a.example:443", True),
         ("https://a.example", "http://a.example", False),
         ("https://a.example", "https://b.a.example", False),
         ("https://a.example", "https://a.example@b.example", False),
@@ -103,8 +105,9 @@ def test_too_large_an_answer_is_cut_off():
             environment={"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url},
         )
         target = resolve("gpt-image-2", Caller(), PROVIDERS, settings, clock.today())
+        target = connect(target, Caller(), settings)
         with pytest.raises(BadUpstream, match="too large"):
-            Wall(settings, clock)(Call("POST", "/x", json={}), target, clock.now() + 10)
+            build_wall(settings, clock)(Call("POST", "/x", json={}), target, clock.now() + 10)
 
 
 def test_stream_is_handed_over_while_it_runs():

@@ -4,7 +4,8 @@ from PIL import Image, ImageDraw
 from retouch.errors import InvalidRequest
 from retouch.messages import Picture
 from retouch.pixels.inspect import inspect
-from retouch.pixels.mask import alpha_png, mask_from_alpha, read_mask
+from retouch.pixels.mask import mask_from_alpha, read_mask
+from retouch.pixels.mask_out import write_mask
 from tests.retouch.pixels.samples import exif
 from tests.support.pictures import encoded, opened
 
@@ -18,9 +19,9 @@ def hole(mode="RGBA", alpha=0, size=(40, 20)):
     return image.convert(mode)
 
 
-def code(data, against=BASE):
+def code(data, against=BASE, **how):
     with pytest.raises(InvalidRequest) as caught:
-        read_mask(data, against)
+        read_mask(data, against, **how)
     assert caught.value.status == 400
     assert caught.value.param == "mask"
     assert "The mask " in str(caught.value)
@@ -129,6 +130,104 @@ def test_a_picture_without_transparency_marks_nothing(image):
     assert mask_from_alpha(inspect(encoded(image))) is None
 
 
+def shades(ground, mark, size=(40, 20)):
+    """Grey, marked in the left upper quarter."""
+    image = Image.new("L", size, ground)
+    image.paste(mark, (0, 0, size[0] // 2, size[1] // 2))
+    return image
+
+
+@pytest.mark.parametrize(
+    ("mode", "image"), [("white", shades(0, 255)), ("black", shades(255, 0))], ids=str
+)
+@pytest.mark.parametrize(
+    ("kind", "format", "options"),
+    [
+        ("L", "PNG", {}),
+        ("1", "PNG", {}),
+        ("P", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("RGB", "PNG", {}),
+        ("RGBA", "PNG", {}),
+        ("RGB", "WEBP", {"lossless": True}),
+        ("RGBA", "WEBP", {"lossless": True}),
+        ("RGB", "WEBP", {"quality": 40}),
+        ("L", "JPEG", {"quality": 40}),
+        ("RGB", "JPEG", {"quality": 90}),
+        ("CMYK", "JPEG", {}),
+    ],
+)
+def test_light_or_dark_means_edit_where_the_caller_says_so(mode, image, kind, format, options):
+    mask = read_mask(encoded(image.convert(kind), format, **options), BASE, mode=mode)
+    assert mask.edit.tobytes() == shades(0, 255).tobytes()
+    assert (mask.coverage, mask.soft, mask.source) == (0.25, False, None)
+
+
+@pytest.mark.parametrize("mode", ["white", "black"])
+def test_what_is_transparent_is_kept(mode):
+    for hidden in ("white", "black"):
+        image = Image.new("RGBA", (40, 20), hidden)
+        image.putalpha(0)
+        image.paste(Image.new("RGBA", (10, 10), mode), (0, 0))
+        mask = read_mask(encoded(image), BASE, mode=mode)
+        assert mask.coverage == 0.125
+        assert mask.edit.getbbox() == (0, 0, 10, 10)
+
+
+def test_greys_of_a_lossless_mask_are_kept():
+    data = encoded(Image.linear_gradient("L").resize((40, 20)))
+    white, black = (read_mask(data, BASE, mode=mode) for mode in ("white", "black"))
+    assert white.soft
+    assert white.edit.tobytes() == opened(data).tobytes()
+    assert black.edit.tobytes() == bytes(255 - v for v in opened(data).tobytes())
+
+
+def test_the_noise_of_a_lossy_mask_marks_nothing():
+    image = Image.new("L", (40, 20))
+    ImageDraw.Draw(image).ellipse((5, 5, 30, 16), fill=255)
+    data = encoded(image, "JPEG", quality=30)
+    assert len(opened(data).getcolors()) > 2
+    mask = read_mask(data, BASE, mode="white")
+    assert not mask.soft
+    assert {value for _, value in mask.edit.getcolors()} == {0, 255}
+
+
+def test_a_turned_grey_mask_is_turned_upright():
+    image = shades(0, 255, (20, 40))
+    mask = read_mask(encoded(image, exif=exif(6)), BASE, mode="white")
+    assert mask.edit.tobytes() == image.transpose(Image.Transpose.ROTATE_270).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "nothing", "word"), [("white", 127, "white"), ("black", 128, "black")]
+)
+def test_nothing_marked_is_said_in_the_modes_words(mode, nothing, word):
+    found, message = code(encoded(shades(nothing, nothing)), mode=mode)
+    assert found == "mask_empty"
+    assert f"edit {word}" in message
+
+
+@pytest.mark.parametrize(
+    ("mode", "image"),
+    [
+        ("alpha", Image.new("RGBA", (40, 20))),
+        ("white", Image.new("L", (40, 20), 255)),
+        ("black", Image.new("L", (40, 20))),
+    ],
+)
+def test_everything_marked_is_refused_where_it_makes_no_sense(mode, image):
+    assert read_mask(encoded(image), BASE, mode=mode).coverage == 1.0
+    found, message = code(encoded(image), mode=mode, allow_full=False)
+    assert found == "mask_full"
+    assert "means edit" in message
+    image.putpixel((3, 3), {"alpha": (0, 0, 0, 255), "white": 0, "black": 255}[mode])
+    assert read_mask(encoded(image), BASE, mode=mode, allow_full=False).coverage < 1
+
+
+def test_a_mask_without_alpha_is_told_of_the_other_modes():
+    assert "mask_mode" in code(encoded(hole("L")))[1]
+
+
 def soft():
     image = hole()
     alpha = Image.radial_gradient("L").resize(image.size)
@@ -137,10 +236,14 @@ def soft():
     return image
 
 
+def openai(mask):
+    return write_mask(mask, "alpha", mode="RGBA", soft=False)
+
+
 def test_the_openai_dialect_has_hard_edges_and_sane_colours():
     mask = read_mask(encoded(soft()), BASE)
     assert mask.soft
-    picture = alpha_png(mask)
+    picture = openai(mask)
     assert (picture.format, picture.size, picture.has_alpha) == ("png", (40, 20), True)
     image = opened(picture.data)
     assert image.mode == "RGBA"
@@ -151,7 +254,7 @@ def test_the_openai_dialect_has_hard_edges_and_sane_colours():
 
 def test_the_openai_dialect_reads_back_the_same():
     mask = read_mask(encoded(hole()), BASE)
-    again = read_mask(alpha_png(mask).data, BASE)
+    again = read_mask(openai(mask).data, BASE)
     assert again.edit.tobytes() == mask.edit.tobytes()
     assert again.coverage == mask.coverage
 
@@ -160,4 +263,4 @@ def test_the_openai_dialect_is_small():
     image = Image.new("RGBA", (1024, 1024), (0, 0, 0, 255))
     ImageDraw.Draw(image).ellipse((300, 300, 700, 700), fill=(0, 0, 0, 0))
     mask = mask_from_alpha(inspect(encoded(image)))
-    assert len(alpha_png(mask).data) < 12_000
+    assert len(openai(mask).data) < 12_000

@@ -12,7 +12,7 @@ from PIL import Image
 from retouch.pixels import png
 from retouch.pixels.limits import DEFAULT
 from retouch.pixels.png_data import Layout
-from retouch.pixels.png_writer import write_alpha
+from retouch.pixels.png_writer import write_png
 from retouch.pixels.refusal import UnfitError
 from tests.cases.images.build import END, SIGNATURE, chunk, header, lines, noise_lines
 from tests.cases.images.build import png as built
@@ -129,12 +129,29 @@ def test_noise_in_many_chunks_reads_the_same():
     assert png.read(SIGNATURE + header(64, 64) + pieces + END, DEFAULT).height == 64
 
 
+@pytest.mark.parametrize("soft", [True, False])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 300)])
-def test_the_alpha_writer_writes_what_decoders_read(size):
-    alpha = Image.frombytes("L", size, random.Random(3).randbytes(size[0] * size[1]))
-    data = write_alpha(alpha)
+def test_the_mask_writer_writes_what_decoders_read(size, mode, soft):
+    noise = random.Random(3).randbytes(size[0] * size[1] * len(mode))
+    data = write_png(Image.frombytes(mode, size, noise), soft=soft)
     png.read(data, DEFAULT)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        assert (image.mode, image.size) == ("RGBA", size)
-        assert image.getchannel("A").tobytes() == alpha.tobytes()
-        assert image.convert("RGB").getcolors() == [(size[0] * size[1], (0, 0, 0))]
+        assert (image.mode, image.size) == (mode, size)
+        assert image.tobytes() == noise
+
+
+def test_profiles_are_read_whatever_state_they_are_in():
+    packed = chunk(b"iCCP", b"name\0\0" + zlib.compress(b"profile!"))
+    full = built(colour=2, pixel=b"abc", middle=packed)
+    assert png.profile(full) == b"profile!"
+    assert png.profile(built(middle=chunk(b"iCCP", b"name\0\0junk"))) == b""
+    assert png.profile(built(middle=chunk(b"iCCP", b"name"))) == b""
+    assert png.profile(built()) == b""
+    assert png.essence(full) == full
+    assert png.essence(full, profile=False) == built(colour=2, pixel=b"abc")
+
+
+def test_sixteen_bits_are_not_ordinary():
+    assert png.ordinary(built())
+    assert not png.ordinary(built(depth=16, colour=0, pixel=b"ab"))

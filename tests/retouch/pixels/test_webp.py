@@ -8,7 +8,7 @@ from retouch.pixels import webp
 from retouch.pixels.limits import DEFAULT
 from retouch.pixels.refusal import UnfitError
 from tests.retouch.pixels.samples import content, exif, sample
-from tests.support.pictures import encoded
+from tests.support.pictures import encoded, opened
 
 
 def code(data, limits=DEFAULT):
@@ -100,3 +100,14 @@ def test_essence_drops_metadata_and_keeps_pixels_and_profile(options):
     full = encoded(image, "WEBP", icc_profile=b"profile!", exif=exif(1), xmp=b"secret", **options)
     assert len(full) > len(bare)
     assert webp.essence(full + b"trailing") == bare
+    assert webp.profile(full) == b"profile!"
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}])
+def test_a_profile_that_is_cut_out_is_no_longer_announced(options):
+    full = encoded(content(), "WEBP", icc_profile=b"profile!", **options)
+    found = webp.essence(full, profile=False)
+    assert webp.profile(found) == b""
+    assert full[20] & 0x20
+    assert not found[20] & 0x20
+    assert opened(found).tobytes() == opened(full).tobytes()

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from retouch.errors import InvalidRequest, ModelNotFound
+from retouch.plan.connect import connect
 from retouch.plan.resolve import resolve
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings
@@ -20,7 +21,8 @@ TODAY = date(2026, 11, 22)
 
 def target(model=None, provider=None, today=TODAY, **env):
     settings = Settings.from_env({**ENV, **env})
-    return resolve(model, Caller(provider), PROVIDERS, settings, today)
+    caller = Caller(provider)
+    return connect(resolve(model, caller, PROVIDERS, settings, today), caller, settings)
 
 
 @pytest.mark.parametrize(

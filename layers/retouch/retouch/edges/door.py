@@ -9,37 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConfig, Response
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from retouch.edges.front import as_it_is, confess, cors, request_id, response
 from retouch.edges.routes import ROUTES, Request, Route, edits
 from retouch.edges.telemetry import EDIT, Telemetry
 from retouch.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
 from retouch.gateway import House, Order, edit
-from retouch.settings import Settings
 from retouch.wire import direct
 from retouch.wire import event as wire_event
 from retouch.wire.answer import Answer, as_fault, failure
 from retouch.wire.caller import Caller
 
 Handler = Callable[[Any, Any], Any]
-_EXPOSED = [
-    "x-request-id",
-    "x-retouch-billed",
-    "x-retouch-model",
-    "x-retouch-notes",
-    "x-should-retry",
-    "retry-after",
-]
-_ALLOWED = ["Authorization", "Content-Type", "x-portkey-api-key", "x-portkey-provider"]
 
 
 def build(house: House, warm: Callable[[], None], telemetry: Telemetry) -> Handler:
     """The Lambda handler of the edits function. `warm` starts whatever can be fetched in the background."""
-    if house.settings.auth_mode == "open":
-        telemetry.logger.warning(
-            "RETOUCH_AUTH_MODE=open: anybody who reaches this gateway may use it"
-        )
+    confess(house.settings, telemetry.logger)
     app = APIGatewayRestResolver(serializer=as_it_is, cors=cors(house.settings))
     for (method, path), route in ROUTES.items():
         operation = EDIT if route is edits else f"{method} {path}"
@@ -64,7 +52,7 @@ def at_door(
 ) -> Callable[[], Response[Any]]:
     """A resolver's route around one of ours."""
 
-    def knock() -> Response[Any]:
+    def knock(**_: str) -> Response[Any]:  # a path's variable part; the path has it too
         event = app.current_event
 
         def answer() -> Answer:
@@ -125,11 +113,6 @@ def deadline_of(context: Any, house: House) -> float:
     return house.clock.now() + left - house.settings.deadline_margin
 
 
-def request_id(event: Any) -> str:
-    """The request's id: the front's own, never the caller's."""
-    return str(event.raw_event["requestContext"].get("requestId") or "")
-
-
 def lost(method: str, path: str) -> Fault:
     """Why no route was found."""
     allowed = [taken for taken, known in ROUTES if known == path]
@@ -138,32 +121,3 @@ def lost(method: str, path: str) -> Fault:
             f"{path} takes {' or '.join(allowed)}, not {method}.", allow=allowed
         )
     return NotFound(f"There is no {method} {path}. Image edits are at POST /v1/images/edits.")
-
-
-def as_it_is(body: Any) -> Any:
-    """Bodies come encoded; the resolver must not touch them again."""
-    return body
-
-
-def cors(settings: Settings) -> CORSConfig | None:
-    """What browsers of the configured origins may do; nothing where none is configured."""
-    if not settings.cors_origins:
-        return None
-    first, *rest = settings.cors_origins
-    return CORSConfig(
-        first,
-        extra_origins=rest,
-        allow_headers=_ALLOWED,
-        expose_headers=_EXPOSED,
-        max_age=3600,
-    )
-
-
-def response(answer: Answer) -> Response[Any]:
-    """An Answer as the resolver's Response, its body passed through to the runtime loop as it is.
-
-    The resolver would turn bytes into base64; a memoryview of them it leaves alone, as it does an iterator.
-    """
-    headers = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
-    body = memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body
-    return Response(answer.status, answer.headers["Content-Type"], body, headers)

@@ -7,22 +7,36 @@ the order may have reached the provider. No ambient proxies, cookies, netrc or r
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
-from urllib.parse import urlencode, urlsplit
 
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from retouch.clock import Clock
+from retouch.edges.identity import Identity
+from retouch.edges.origin import address, is_own
 from retouch.errors import BadUpstream, Billed, Fault, OutOfTime, Unreachable
+from retouch.guard.refusals import FetchError
 from retouch.messages import Call, Reply
 from retouch.plan.resolve import Target
 from retouch.settings import Settings
 
+# A URL, a deadline, the hosts it may be on (empty: any public one) -> its bytes. Raises FetchError.
+Fetch = Callable[[str, float, tuple[str, ...]], bytes]
 _PIECE = 262_144
 _HEADERS = {"User-Agent": "retouch", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+def key_header(target: Target) -> dict[str, str]:
+    """The key as the provider wants it; what looks like a token goes as one."""
+    auth, key = target.provider.auth, target.key
+    if not auth or not key:
+        return {}
+    if auth.tokens and key.startswith(auth.tokens):
+        return {"Authorization": f"Bearer {key}"}
+    return {auth.header: f"{auth.prefix}{key}"}
 
 
 class Body(Protocol):
@@ -35,16 +49,28 @@ class Body(Protocol):
 class Wall:
     """A connection pool to the providers. Call it with a Call, its target and the deadline."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        fetch: Fetch,
+        identity: Identity,
+    ) -> None:
+        """`fetch` brings results from strangers' hosts; `identity` vouches where there is no key."""
         self._settings = settings
         self._clock = clock
+        self._fetch = fetch
+        self._identity = identity
         self._pool = urllib3.PoolManager(maxsize=16, retries=False)
 
     def __call__(self, call: Call, target: Target, deadline: float) -> Reply:
         """The provider's answer, whatever its status. Unreachable, OutOfTime or BadUpstream otherwise."""
+        url = address(call, target)
+        if not is_own(url, target):
+            return self._fetched(url, call, target, deadline)
         upload = _Upload(call, deadline, self._clock)
         try:
-            response = self._send(call, target, upload, deadline)
+            response = self._send(url, call, target, upload, deadline)
         except (HTTPError, OSError) as broken:
             raise self._judged(broken, target, upload, deadline) from None
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -53,17 +79,41 @@ class Wall:
             return Reply(response.status, headers, chunks=pieces)
         return Reply(response.status, headers, b"".join(pieces))
 
+    def _fetched(self, url: str, call: Call, target: Target, deadline: float) -> Reply:
+        """A result on a stranger's host: fetched without the key, by the guarded way."""
+        title = target.provider.title
+        if call.method != "GET" or not call.repeatable:
+            raise BadUpstream(f"{title} named a host that is not its own.", code="foreign_host")
+        try:
+            return Reply(200, {}, self._fetch(url, deadline, target.provider.result_hosts))
+        except FetchError as failed:
+            raise BadUpstream(
+                f"{title}'s result could not be fetched. {failed}", code="result_not_fetched"
+            ) from None
+
+    def _proof(self, method: str, url: str, upload: _Upload, target: Target) -> Mapping[str, str]:
+        """The headers that say who asks: the key, or the word of who vouches."""
+        auth = target.provider.auth
+        if auth is None or target.key or not auth.identity:
+            return key_header(target)
+        return self._identity(target, method, url, upload.json)
+
     def _send(
-        self, call: Call, target: Target, upload: _Upload, deadline: float
+        self, url: str, call: Call, target: Target, upload: _Upload, deadline: float
     ) -> urllib3.BaseHTTPResponse:
         left = deadline - self._clock.now()
         if left <= 0:
             raise OutOfTime(f"No time is left to ask {target.provider.title}.", billed="no")
         return self._pool.urlopen(
             call.method,
-            address(call, target),
+            url,
             body=upload if upload.headers else None,
-            headers={**_HEADERS, **upload.headers, **key_header(target)},
+            headers={
+                **_HEADERS,
+                **call.headers,
+                **upload.headers,
+                **self._proof(call.method, url, upload, target),
+            },
             timeout=urllib3.Timeout(connect=min(self._settings.connect_timeout, left), read=left),
             redirect=False,
             preload_content=False,
@@ -109,7 +159,8 @@ class _Upload:
     def __init__(self, call: Call, deadline: float, clock: Clock) -> None:
         self.started = False
         self._deadline, self._clock = deadline, clock
-        self._source, self.headers = _encoded(call)
+        self.json = b"" if call.json is None else orjson.dumps(call.json)
+        self._source, self.headers = _encoded(call, self.json)
 
     def __iter__(self) -> Iterator[bytes]:
         """The bytes in large pieces; TimeoutError once the deadline has passed."""
@@ -120,11 +171,10 @@ class _Upload:
             yield piece
 
 
-def _encoded(call: Call) -> tuple[Body | None, dict[str, str]]:
+def _encoded(call: Call, json: bytes) -> tuple[Body | None, dict[str, str]]:
     """The body to read from, and its headers."""
-    if call.json is not None:
-        body = orjson.dumps(call.json)
-        return io.BytesIO(body), _content("application/json", len(body))
+    if json:
+        return io.BytesIO(json), _content("application/json", len(json))
     if not call.fields and not call.files:
         return None, {}
     # A tenth of a cold start, and nothing but a paid call needs it.
@@ -137,30 +187,6 @@ def _encoded(call: Call) -> tuple[Body | None, dict[str, str]]:
 
 def _content(media_type: str, length: int) -> dict[str, str]:
     return {"Content-Type": media_type, "Content-Length": str(length)}
-
-
-def address(call: Call, target: Target) -> str:
-    """The URL to ask. BadUpstream for a host that is not the provider's own: results there are not fetched."""
-    base = target.options["base_url"]
-    url = call.path if "://" in call.path else base.rstrip("/") + call.path
-    if origin(url) != origin(base):
-        raise BadUpstream(
-            f"{target.provider.title} answered with a link to another host, which is not followed.",
-            code="foreign_result_host",
-        )
-    return f"{url}?{urlencode(call.query)}" if call.query else url
-
-
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port; the same origin gets the key, no other does."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
-
-
-def key_header(target: Target) -> dict[str, str]:
-    """The key as the provider wants it."""
-    auth = target.provider.auth
-    return {auth.header: f"{auth.prefix}{target.key}"} if auth and target.key else {}
 
 
 def _is_event_stream(headers: Mapping[str, str]) -> bool:

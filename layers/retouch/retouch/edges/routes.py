@@ -12,6 +12,7 @@ import orjson
 
 from retouch import catalogue, health, uploads
 from retouch.gateway import House, Order, edit, enter
+from retouch.links import follow
 from retouch.messages import Form, Inbound
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.caller import caller
@@ -30,7 +31,8 @@ class Request:
 
     def order(self, form: Form) -> Order:
         """The same as an order, from whoever its headers say."""
-        return Order(form, caller(self.inbound.headers), self.request_id, self.deadline)
+        who = caller(self.inbound.headers)
+        return Order(form, who, self.request_id, self.deadline, base=self.inbound.base)
 
 
 def edits(request: Request, house: House) -> Answer:
@@ -63,6 +65,16 @@ def healthy(request: Request, house: House) -> Answer:
     return _answer(report, request, 200 if report["status"] == "ok" else 503)
 
 
+def file(request: Request, house: House) -> Answer:
+    """A result, by a link of ours: its signature is all the permission it needs."""
+    settings = house.settings.with_secrets(house.secrets())
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    token = request.inbound.path.rpartition("/")[2]
+    location = follow(token, pepper, house.clock.unix(), house.bucket.sign)
+    headers = {**_headers(request), "Location": location, "Cache-Control": "private, no-store"}
+    return Answer(302, headers, b"")
+
+
 def doctor(request: Request, house: House) -> Answer:
     """What arrived: length and SHA-256 of the body and of each picture in it, for the post-deploy self-test."""
     _known(request, house)
@@ -83,6 +95,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/v1/uploads"): upload,
     ("POST", "/v1/doctor"): doctor,
     ("GET", "/v1/models"): models,
+    ("GET", "/v1/files/<token>"): file,
     ("GET", "/health"): healthy,
     ("GET", "/openapi.json"): openapi,
 }

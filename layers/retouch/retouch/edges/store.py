@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from base64 import b64encode
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,19 +38,27 @@ class S3Bucket:
         return boto3.client("s3", config=config)
 
     def put(self, data: bytes, format: str) -> str:
-        """Store an encoded picture once; a link that works for `url_lifetime` seconds."""
-        key = f"results/{hashlib.sha256(data).hexdigest()}.{format}"
-        lifetime = self._settings.url_lifetime
+        """Store an encoded picture under its content's name; its key.
+
+        Stored anew where it is there already, so that it is not deleted for its age before its link ends.
+        """
+        digest = hashlib.sha256(data)
+        key = f"results/{digest.hexdigest()}.{format}"
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=data,
+            ChecksumSHA256=b64encode(digest.digest()).decode(),
             ContentType=f"image/{format}",
             ContentDisposition="inline",
-            CacheControl=f"private, max-age={lifetime}",
+            CacheControl=f"private, max-age={self._settings.url_lifetime}",
         )
+        return key
+
+    def sign(self, key: str, seconds: int) -> str:
+        """A presigned link to an object; it also ends with the credentials that sign it."""
         return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=lifetime
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
         )
 
     def invite(self, content_type: str) -> tuple[str, dict[str, Any]]:

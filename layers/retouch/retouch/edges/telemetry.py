@@ -28,6 +28,10 @@ class Telemetry:
         if operation == EDIT:
             self._count(status, milliseconds, facts)
 
+    def fetched(self, line: Mapping[str, Any]) -> None:
+        """What the guard decided about one fetch."""
+        self.logger.info("fetch", extra=dict(line))
+
     def _count(self, status: int, milliseconds: float, facts: Mapping[str, Any]) -> None:
         for name in _DIMENSIONS:
             if facts.get(name):

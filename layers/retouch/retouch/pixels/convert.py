@@ -90,6 +90,15 @@ def encode(image: Image.Image, format: str, *, compression: int | None = None) -
     return save(ready, format, quality=quality, method=_WEBP_METHOD, **options)
 
 
+def encode_exactly(image: Image.Image, format: str) -> bytes:
+    """The same without loss where the format can: PNG, and WebP in its lossless form."""
+    if format != "webp":
+        return encode(image, format)
+    ready = plain(image)
+    profile = ready.info.get("icc_profile")
+    return save(ready, format, lossless=True, exact=True, method=0, icc_profile=profile)
+
+
 def upright(picture: Picture) -> Picture:
     """The picture with its EXIF orientation baked in, encoded anew; one without it is returned."""
     return reencode(picture, picture.format) if picture.rotated else picture
@@ -103,11 +112,13 @@ def reencode(picture: Picture, format: str) -> Picture:
 def clean(picture: Picture) -> Picture:
     """The picture without EXIF, text, comments and trailing bytes; the pixels stay, bit by bit.
 
-    A rotated picture needs its EXIF to be seen upright and so is encoded anew.
+    One that has none of these is returned itself. A rotated picture needs its EXIF to be seen upright
+    and so is encoded anew.
     """
     if picture.rotated:
         return upright(picture)
-    return inspect(essence(picture.data, picture.format))
+    bare = essence(picture.data, picture.format)
+    return picture if bare == picture.data else inspect(bare)
 
 
 def resize(image: Image.Image, size: Size) -> Image.Image:
@@ -115,12 +126,12 @@ def resize(image: Image.Image, size: Size) -> Image.Image:
     return plain(image).resize(size, Image.Resampling.LANCZOS)
 
 
-def flatten(image: Image.Image) -> Image.Image:
-    """The image on white, "L" or "RGB"."""
+def flatten(image: Image.Image, colour: str = "white") -> Image.Image:
+    """The image on a ground of that colour, "L" or "RGB"."""
     ready = plain(image)
     if ready.mode != "RGBA":
         return ready
-    ground = Image.new("RGB", ready.size, "white")
+    ground = Image.new("RGB", ready.size, colour)
     ground.paste(ready, mask=ready.getchannel("A"))
     ground.info = ready.info
     return ground

@@ -22,6 +22,7 @@ _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a segment
 _SEGMENTS = {*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE}
 _APP = range(0xE0, 0xF0)
 _COMMENT = 0xFE
+_PROFILE = b"ICC_PROFILE\0"
 
 
 class Segment(NamedTuple):
@@ -52,16 +53,28 @@ def read(data: bytes, limits: Limits) -> Header:
     return Header(*frame, has_alpha=False, orientation=turned or 1)
 
 
-def essence(data: bytes) -> bytes:
-    """A checked JPEG without EXIF, XMP, comments and trailing bytes; the colour profile stays."""
+def essence(data: bytes, *, profile: bool = True) -> bytes:
+    """A checked JPEG without EXIF, XMP, comments and trailing bytes, with its colour profile or not."""
     view = memoryview(data)
     kept = [view[:2]]
     scan = len(data)
     for part in segments(data):
-        if _is_picture(data, part):
+        if profile if _is_profile(data, part) else _is_picture(part):
             kept.append(view[part.start - 4 : part.end])
         scan = part.end
     return b"".join([*kept, view[scan : _picture_end(data, scan)]])
+
+
+def profile(data: bytes) -> bytes:
+    """A checked JPEG's colour profile, b"" where it has none. It comes in numbered pieces."""
+    start = len(_PROFILE) + 2
+    pieces = [data[p.start : p.end] for p in segments(data) if _is_profile(data, p)]
+    return b"".join(piece[start:] for piece in sorted(pieces, key=lambda piece: piece[: start - 1]))
+
+
+def ordinary(data: bytes) -> bool:
+    """Whether a checked JPEG is grey or has three channels; four are inks."""
+    return all(data[part.start + 5] < 4 for part in segments(data) if part.code in _FRAMES)
 
 
 def segments(data: bytes) -> Iterator[Segment]:
@@ -99,10 +112,12 @@ def _frame(data: bytes, part: Segment, earlier: tuple[int, int] | None) -> tuple
     return int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
 
 
-def _is_picture(data: bytes, part: Segment) -> bool:
-    """Needed to show the picture: tables, frame, scan, JFIF, Adobe's colours, the profile."""
-    if part.code == 0xE2:
-        return data[part.start : part.start + 12] == b"ICC_PROFILE\0"
+def _is_profile(data: bytes, part: Segment) -> bool:
+    return part.code == 0xE2 and data[part.start : part.start + 12] == _PROFILE
+
+
+def _is_picture(part: Segment) -> bool:
+    """Needed to show the picture: tables, frame, scan, JFIF, Adobe's colours."""
     return part.code in (0xE0, 0xEE) or (part.code not in _APP and part.code != _COMMENT)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from retouch.pixels import exif
 from retouch.pixels.header import Header
-from retouch.pixels.limits import Limits
+from retouch.pixels.limits import DEFAULT, Limits
 from retouch.pixels.png_data import Layout, check_data
 from retouch.pixels.png_text import check_text
 from retouch.pixels.refusal import (
@@ -25,7 +25,8 @@ from retouch.pixels.refusal import (
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD, _SUM = Struct(">I4s"), Struct(">I")
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_COLOUR = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT")
+_COLOUR = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT")
+_PROFILE = b"iCCP"
 _PALETTE = 3
 _ALPHA = 4
 
@@ -62,11 +63,31 @@ def read(data: bytes, limits: Limits) -> Header:
     )
 
 
-def essence(data: bytes) -> bytes:
+def essence(data: bytes, *, profile: bool = True) -> bytes:
     """A checked PNG with its pixels and colours only: no text, no EXIF, no trailing bytes."""
     view = memoryview(data)
-    kept = (c for c in chunks(view) if c.kind in _CRITICAL or c.kind in _COLOUR)
+    wanted = {*_CRITICAL, *_COLOUR, *([_PROFILE] if profile else ())}
+    kept = (c for c in chunks(view) if c.kind in wanted)
     return SIGNATURE + b"".join(view[c.start - 8 : c.end + 4] for c in kept)
+
+
+def profile(data: bytes) -> bytes:
+    """A checked PNG's colour profile, b"" where it has none. `check_text` has bounded its size."""
+    for chunk in chunks(memoryview(data)):
+        if chunk.kind == _PROFILE:
+            stream = data[chunk.start : chunk.end].partition(b"\0")[2][1:]
+            try:
+                return zlib.decompressobj().decompress(stream, DEFAULT.text_bytes)
+            except zlib.error:
+                return b""
+        if chunk.kind == b"IDAT":  # a profile that comes after it is none
+            break
+    return b""
+
+
+def ordinary(data: bytes) -> bool:
+    """Whether a checked PNG has at most 8 bits a channel."""
+    return data[24] <= 8
 
 
 def chunks(view: memoryview) -> Iterator[Chunk]:

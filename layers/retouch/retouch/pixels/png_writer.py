@@ -1,4 +1,4 @@
-"""PNG files of one kind, made faster and smaller than a general encoder makes them."""
+"""PNG files of masks, made faster and smaller than a general encoder makes them."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from PIL import Image, ImageChops
 from retouch.pixels.png import SIGNATURE
 
 _UP = b"\2"
+_COLOURS = {"L": 0, "RGB": 2, "RGBA": 6}
 
 
-def write_alpha(alpha: Image.Image) -> bytes:
-    """A black RGBA PNG with this "L" image as its alpha channel.
+def write_png(image: Image.Image, *, soft: bool) -> bytes:
+    """An "L", "RGB" or "RGBA" image as an 8-bit PNG of just that kind; `soft`: it has gradients.
 
     Every line is stored as its difference to the one above, which for a mask is nearly always
-    nothing; Pillow would try five filters on each line first, which takes longer.
+    nothing; Pillow would try five filters on each line first, which takes longer. Without gradients
+    runs are all there is to find, so only runs are looked for.
     """
-    width, height = alpha.size
-    above = Image.new("L", alpha.size)
-    above.paste(alpha, (0, 1))
-    empty = Image.new("L", alpha.size)
-    changes = Image.merge("RGBA", (empty, empty, empty, ImageChops.subtract_modulo(alpha, above)))
-    header = width.to_bytes(4) + height.to_bytes(4) + b"\x08\x06\0\0\0"
-    data = b"".join(_packed(changes.tobytes(), 4 * width))
+    above = Image.new(image.mode, image.size)
+    above.paste(image, (0, 1))
+    changes = ImageChops.subtract_modulo(image, above).tobytes()
+    packer = zlib.compressobj(6) if soft else zlib.compressobj(1, strategy=zlib.Z_RLE)
+    kind = bytes((8, _COLOURS[image.mode], 0, 0, 0))
+    header = image.width.to_bytes(4) + image.height.to_bytes(4) + kind
+    data = b"".join(_packed(changes, len(changes) // image.height, packer))
     return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
-def _packed(pixels: bytes, stride: int) -> Iterator[bytes]:
-    """The zlib stream of all lines; runs are all there is to find, so only runs are looked for."""
-    packer = zlib.compressobj(1, strategy=zlib.Z_RLE)
+def _packed(pixels: bytes, stride: int, packer: zlib._Compress) -> Iterator[bytes]:
+    """The zlib stream of all lines."""
     view = memoryview(pixels)
     for at in range(0, len(pixels), stride):
         yield packer.compress(_UP)

@@ -16,6 +16,7 @@ from retouch.pixels.header import Header
 from retouch.pixels.limits import DEFAULT, Limits
 
 _READERS = {"png": png.read, "jpeg": jpeg.read, "webp": webp.read}
+_PROFILES = {"png": png.profile, "jpeg": jpeg.profile, "webp": webp.profile}
 _ESSENCES = {"png": png.essence, "jpeg": jpeg.essence, "webp": webp.essence}
 
 
@@ -24,6 +25,21 @@ def check(data: bytes, format: str, limits: Limits = DEFAULT) -> Header:
     return _READERS[format](data, limits)
 
 
-def essence(data: bytes, format: str) -> bytes:
-    """A checked file without its metadata and trailing bytes: same pixels, same colour profile."""
-    return _ESSENCES[format](data)
+def essence(data: bytes, format: str, *, profile: bool = True) -> bytes:
+    """A checked file without its metadata and trailing bytes: same pixels, with its profile or not."""
+    return _ESSENCES[format](data, profile=profile)
+
+
+def profile(data: bytes, format: str) -> bytes:
+    """A checked file's ICC colour profile, b"" where it has none."""
+    return _PROFILES[format](data)
+
+
+def ordinary(data: bytes, format: str) -> bool:
+    """Whether a checked file has at most 8 bits a channel and no inks (CMYK)."""
+    return format == "webp" or (png if format == "png" else jpeg).ordinary(data)
+
+
+def lossy(data: bytes, format: str) -> bool:
+    """Whether a checked file's colours are only near those that were meant."""
+    return format == "jpeg" or (format == "webp" and webp.lossy(data))

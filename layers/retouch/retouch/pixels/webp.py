@@ -11,8 +11,9 @@ from retouch.pixels.limits import Limits
 from retouch.pixels.refusal import animated, check_pieces, check_size, damaged, truncated
 
 _LOSSY, _LOSSLESS, _EXTENDED = b"VP8 ", b"VP8L", b"VP8X"
-_KEPT = (_EXTENDED, b"ICCP", b"ALPH", _LOSSY, _LOSSLESS)
-_ANIMATION, _XMP, _EXIF, _ALPHA = 0x02, 0x04, 0x08, 0x10
+_KEPT = (_EXTENDED, b"ALPH", _LOSSY, _LOSSLESS)
+_PROFILE = b"ICCP"
+_ANIMATION, _XMP, _EXIF, _ALPHA, _ICC = 0x02, 0x04, 0x08, 0x10, 0x20
 
 
 class Chunk(NamedTuple):
@@ -45,16 +46,29 @@ def read(data: bytes, limits: Limits) -> Header:
     )
 
 
-def essence(data: bytes) -> bytes:
+def essence(data: bytes, *, profile: bool = True) -> bytes:
     """A checked WebP without EXIF, XMP, unknown chunks and what follows its end."""
+    gone = _EXIF | _XMP | (0 if profile else _ICC)
+    wanted = {*_KEPT, *([_PROFILE] if profile else ())}
     parts = []
     for chunk in chunks(data):
-        if chunk.kind in _KEPT:
+        if chunk.kind in wanted:
             body = data[chunk.start - 8 : chunk.end]
-            parts.append(_unflagged(body) if chunk.kind == _EXTENDED else body)
+            parts.append(_unflagged(body, gone) if chunk.kind == _EXTENDED else body)
             parts.append(b"\0" * (len(body) % 2))
     inside = b"WEBP" + b"".join(parts)
     return b"RIFF" + len(inside).to_bytes(4, "little") + inside
+
+
+def profile(data: bytes) -> bytes:
+    """A checked WebP's colour profile, b"" where it has none."""
+    found = (data[c.start : c.end] for c in chunks(data) if c.kind == _PROFILE)
+    return next(found, b"")
+
+
+def lossy(data: bytes) -> bool:
+    """Whether a checked WebP's colours come near the original's only."""
+    return any(chunk.kind == _LOSSY for chunk in chunks(data))
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:
@@ -102,7 +116,7 @@ def _lossy(body: bytes) -> Header:
     return Header(width, height, has_alpha=False)
 
 
-def _unflagged(chunk: bytes) -> bytes:
-    """An extended header that no longer announces EXIF and XMP."""
-    flags = chunk[8] & ~(_EXIF | _XMP)
+def _unflagged(chunk: bytes, gone: int) -> bytes:
+    """An extended header that no longer announces what is gone."""
+    flags = chunk[8] & ~gone
     return chunk[:8] + bytes((flags,)) + chunk[9:]

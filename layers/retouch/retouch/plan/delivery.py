@@ -9,8 +9,13 @@ from typing import Any
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
 from retouch.messages import ResponseFormat, Size, Wish
+from retouch.pixels.frame import Frame
+from retouch.plan.preserve import Keep
+from retouch.plan.resolve import Target
 from retouch.settings import Settings
-from retouch.specs import FixedSizes, FreeSize, parse_size
+from retouch.sizes import AsInput, FixedSizes, FreeSize, Ratios, apart, parse_size, shape
+
+_NEAR_ENOUGH = 0.04  # shapes this much apart count as the same: scaling does not show
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +25,36 @@ class Delivery:
     response_format: ResponseFormat = "b64_json"
     convert_to: str | None = None  # png, jpeg or webp, where the provider cannot make it
     compression: int | None = None  # 0..100, with convert_to
-    scale_to: Size | None = None  # where the provider only makes larger ones
+    scale_to: Size | None = None  # where the provider makes another size
+    flatten: bool = False  # on white, where an opaque background was asked for
+    frame: Frame | None = None  # how the picture was padded or scaled, to be undone
+    keep: Keep | None = None  # what is put back outside the mask
+
+    @property
+    def touches(self) -> bool:
+        """Whether the provider's file has to be opened."""
+        return bool(self.convert_to or self.scale_to or self.flatten or self.frame or self.keep)
 
 
 Params = dict[str, Any]
 
 
 def fit(
-    asked: Model, serving: Model, wish: Wish, params: Mapping[str, Any], settings: Settings
+    target: Target,
+    wish: Wish,
+    params: Mapping[str, Any],
+    settings: Settings,
+    frame: Frame | None,
+    keep: Keep | None,
 ) -> tuple[Params, Delivery, tuple[str, ...]]:
     """What is sent, what is done afterwards, and the notes on both."""
-    sent = dict(params)
+    asked, serving, sent = target.asked, target.serving, dict(params)
     response_format, notes = _response_format(asked, wish, settings)
-    scale_to, size_notes = _size(serving, sent)
-    convert_to, compression, format_notes = _format(serving, sent)
-    delivery = Delivery(response_format, convert_to, compression, scale_to)
+    scale_to, size_notes = _size(serving, wish, sent)
+    convert_to, compression, format_notes = _format(serving, sent, keep is not None)
+    delivery = Delivery(
+        response_format, convert_to, compression, scale_to, _background(serving, sent), frame, keep
+    )
     return sent, delivery, (*notes, *size_notes, *format_notes)
 
 
@@ -60,28 +80,79 @@ def _refuse_explicit(wish: Wish, why: str) -> None:
         )
 
 
-def _size(serving: Model, sent: Params) -> tuple[Size | None, tuple[str, ...]]:
-    """A size the serving model does not make is rendered larger in the same shape and scaled down."""
+def _size(serving: Model, wish: Wish, sent: Params) -> tuple[Size | None, tuple[str, ...]]:
+    """What is asked of the model instead of a size it does not make, and what its answer is scaled to."""
     spec = serving.params.get("size")
     wanted = parse_size(sent.get("size", ""))
-    if not isinstance(spec, FixedSizes | FreeSize) or wanted is None or spec.allows(wanted):
+    if isinstance(spec, Ratios | AsInput):
+        sent.pop("size", None)
+    if wanted is None:
+        return None, ()
+    if isinstance(spec, Ratios):
+        return _ratio(serving, spec, wanted, sent)
+    if isinstance(spec, AsInput):
+        return _as_input(serving, wish, wanted)
+    if not isinstance(spec, FixedSizes | FreeSize) or spec.allows(wanted):
         return None, ()
     larger = spec.larger(wanted)
     if larger is None:
-        raise InvalidRequest(
-            f"{serving.id} makes nothing of the shape {sent['size']}: 'size' must be {spec.rule()}.",
-            param="size",
-        )
+        raise _no_such_shape(serving, wanted, f"must be {spec.rule()}")
     sent["size"] = f"{larger[0]}x{larger[1]}"
     return wanted, (f"size: rendered at {sent['size']} and scaled to {wanted[0]}x{wanted[1]}",)
 
 
-def _format(serving: Model, sent: Params) -> tuple[str | None, int | None, tuple[str, ...]]:
-    """A format or compression the provider cannot make is made here, from its PNG."""
-    wanted = sent.get("output_format", "png")
-    compression = sent.get("output_compression")
-    if wanted in serving.makes and (compression is None or serving.compresses):
+def _ratio(
+    serving: Model, spec: Ratios, wanted: Size, sent: Params
+) -> tuple[Size, tuple[str, ...]]:
+    for name in ("aspect_ratio", "resolution"):
+        if name in sent:
+            raise InvalidRequest(f"Send 'size' or '{name}', not both.", param=name)
+    ratio, tier = spec.nearest(wanted), spec.tier(wanted)
+    if apart(shape(ratio), wanted) > _NEAR_ENOUGH:
+        raise _no_such_shape(serving, wanted, f"must be {spec.rule()}; {ratio} is nearest")
+    sent.update({"aspect_ratio": ratio, **({"resolution": tier} if tier else {})})
+    made = f"{ratio} at {tier}" if tier else ratio
+    return wanted, (f"size: rendered as {made} and scaled to {wanted[0]}x{wanted[1]}",)
+
+
+def _as_input(serving: Model, wish: Wish, wanted: Size) -> tuple[Size, tuple[str, ...]]:
+    own = wish.images[0].size
+    if apart(own, wanted) > _NEAR_ENOUGH:
+        rule = (
+            f"it answers in the picture's own, so 'size' must have the shape of {own[0]}x{own[1]}"
+        )
+        raise _no_such_shape(serving, wanted, rule)
+    return wanted, (f"size: {serving.id} takes none, scaled to {wanted[0]}x{wanted[1]}",)
+
+
+def _no_such_shape(serving: Model, wanted: Size, rule: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{serving.id} makes nothing of the shape {wanted[0]}x{wanted[1]}: {rule}.", param="size"
+    )
+
+
+def _format(
+    serving: Model, sent: Params, kept: bool
+) -> tuple[str | None, int | None, tuple[str, ...]]:
+    """A format or compression the provider cannot make is made here, from what it does make."""
+    wanted, compression = sent.get("output_format"), sent.get("output_compression")
+    if wanted is None:
+        return ("png", None, ()) if kept and "png" not in serving.makes else (None, None, ())
+    takes = "output_format" in serving.params
+    compresses = serving.compresses and "output_compression" in serving.params
+    if takes and wanted in serving.makes and (compression is None or compresses) and not kept:
         return None, None, ()
     sent.pop("output_compression", None)
-    sent["output_format"] = "png"
-    return wanted, compression, (f"output_format: {wanted} was made from the provider's png",)
+    sent.pop("output_format")
+    if takes:
+        sent["output_format"] = "png" if "png" in serving.makes else serving.makes[0]
+    note = f"output_format: {wanted} was made from the provider's picture"
+    lossy = kept and (wanted == "jpeg" or compression not in (None, 100))
+    return wanted, compression, (note, f"preserve: {wanted} is lossy")[: 2 if lossy else 1]
+
+
+def _background(serving: Model, sent: Params) -> bool:
+    """Whether an opaque background has to be made here."""
+    if "background" in serving.params or sent.pop("background", None) != "opaque":
+        return False
+    return serving.transparent

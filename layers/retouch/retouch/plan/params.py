@@ -9,7 +9,8 @@ from typing import Any
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
 from retouch.messages import Wish
-from retouch.specs import FixedSizes, FreeSize, Unsent, shown
+from retouch.sizes import FixedSizes, FreeSize, SizeSpec, parse_size
+from retouch.specs import Choice, Spec, Unsent, Whole, shown
 
 # What OpenAI documents for this endpoint: a name in here is a parameter, whether or not a model takes it.
 DOCUMENTED = frozenset(
@@ -34,10 +35,19 @@ DOCUMENTED = frozenset(
 Fitted = tuple[dict[str, Any], tuple[str, ...]]
 
 
+# What is done here for every model that does not do it itself.
+LOCAL: Mapping[str, Spec] = {
+    "output_format": Choice(("png", "jpeg", "webp")),
+    "output_compression": Whole(0, 100),
+    "background": Choice(("auto", "opaque")),
+}
+_ALWAYS = {"partial_images": Whole(0, 3)}
+
+
 def fit(asked: Model, serving: Model, wish: Wish) -> Fitted:
     """Canonical values for the serving model, and a note for each that had to change."""
-    wanted = {**asked.defaults, **wish.params}
-    values = {name: _read(asked, name, raw) for name, raw in wanted.items()}
+    wanted = {n: v for n, v in {**asked.defaults, **wish.params}.items() if _is_a_wish(asked, n, v)}
+    values = {name: _read(asked, name, raw, wish) for name, raw in wanted.items()}
     _combine(values, wish)
     fitted: dict[str, Any] = {}
     notes: list[str] = []
@@ -47,11 +57,32 @@ def fit(asked: Model, serving: Model, wish: Wish) -> Fitted:
     return fitted, tuple(notes)
 
 
-def _read(asked: Model, name: str, raw: Any) -> Any:
-    spec = asked.params.get(name)
+def _is_a_wish(asked: Model, name: str, value: Any) -> bool:
+    """ "auto" leaves it to the model, which a model without the parameter does anyway."""
+    return value != "auto" or name in asked.params or name not in DOCUMENTED
+
+
+def _read(asked: Model, name: str, raw: Any, wish: Wish) -> Any:
+    spec = asked.params.get(name) or LOCAL.get(name) or _ALWAYS.get(name)
     if spec is None:
         raise _unknown(asked, name)
+    if name == "size" and isinstance(spec, FixedSizes | FreeSize):
+        return _size(spec, raw, wish)
     return spec.read(name, raw)
+
+
+def _size(spec: FixedSizes | FreeSize, raw: Any, wish: Wish) -> Any:
+    """A size the model does not make is taken with fit=scale if it makes a larger one of that shape."""
+    try:
+        return spec.read("size", raw)
+    except InvalidRequest as refused:
+        size = parse_size(raw) if isinstance(raw, str) else None
+        if size is None or spec.larger(size) is None:
+            raise
+        if wish.fit == "scale":
+            return str(raw)
+        remedy = "Or send fit=scale to have it made larger and scaled down."
+        raise InvalidRequest(f"{refused} {remedy}", param="size") from None
 
 
 def _unknown(asked: Model, name: str) -> InvalidRequest:
@@ -97,12 +128,17 @@ def _place(
 ) -> list[str]:
     """Put the value where the serving model takes it, or say why it is not sent."""
     spec = serving.params.get(name)
+    if spec is None and name in LOCAL:
+        fitted[name] = value
+        return []
+    if spec is None and name in _ALWAYS:
+        return [f"{name}: {serving.id} sends no previews"]
     if spec is None:
         return [f"{name}: {serving.id} has no such parameter, {shown(value)} was left out"]
     if isinstance(spec, Unsent):
         return [f"{name}: {spec.reason}"]
     fitted[name] = value
-    if serving is asked or isinstance(spec, FixedSizes | FreeSize):  # sizes are the delivery's
+    if serving is asked or isinstance(spec, SizeSpec):  # sizes are the delivery's
         return []
     try:
         fitted[name] = spec.read(name, value)

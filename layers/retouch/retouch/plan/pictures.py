@@ -1,4 +1,4 @@
-"""The plan's rules about pictures and masks: what the contract allows, what the provider must be given."""
+"""The plan's rules about prompt, pictures and masks: what the contract allows, what the provider must be given."""
 
 from __future__ import annotations
 
@@ -6,28 +6,45 @@ from dataclasses import replace
 
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
-from retouch.messages import Mask, Picture, Wish
+from retouch.messages import Mask, Picture, Recipe, Wish
+from retouch.pixels.frame import Frame
 from retouch.pixels.mask import mask_from_alpha
+from retouch.plan.geometry import bounded
+
+Notes = tuple[str, ...]
 
 
-def check(asked: Model, wish: Wish) -> None:
+def check(asked: Model, serving: Model, wish: Wish) -> Notes:
     """Refuse what the model's contract does not take, naming the value, the rule and the remedy."""
-    _prompt(asked, wish)
+    notes = _prompt(asked, wish)
     _count(asked, wish)
     for index, picture in enumerate(wish.images):
-        name = f"image[{index}]" if len(wish.images) > 1 else "image"
+        name = named(wish, index)
         _format(asked, picture, name)
-        _bytes(asked.image_bytes, picture, name)
-        _square(asked, picture, name)
+        # A PNG may still become smaller without losing anything, unless its contract is an old one.
+        if picture.format != "png" or asked is not serving:
+            _bytes(asked.image_bytes, picture, name)
     if wish.mask and wish.mask.source:
         _bytes(asked.mask_bytes, wish.mask.source, "mask")
     if wish.n > asked.n:
         raise InvalidRequest(
             f"{asked.id} makes at most n={asked.n} pictures, not {wish.n}.", param="n"
         )
+    return notes
 
 
-def _prompt(asked: Model, wish: Wish) -> None:
+def named(wish: Wish, index: int) -> str:
+    """What an error calls a picture."""
+    return f"image[{index}]" if len(wish.images) > 1 else "image"
+
+
+def _prompt(asked: Model, wish: Wish) -> Notes:
+    if asked.prompt == "required" and not wish.prompt:
+        raise InvalidRequest(
+            "Missing required parameter: 'prompt'. Say in words what to change.",
+            param="prompt",
+            code="missing_required_parameter",
+        )
     if len(wish.prompt) > asked.prompt_chars:
         raise InvalidRequest(
             f"'prompt' has {len(wish.prompt)} characters; {asked.id} takes at most {asked.prompt_chars}. "
@@ -35,6 +52,8 @@ def _prompt(asked: Model, wish: Wish) -> None:
             param="prompt",
             code="string_above_max_length",
         )
+    unread = asked.prompt == "unread" and wish.prompt
+    return (f"prompt: {asked.id} does not read it",) if unread else ()
 
 
 def _count(asked: Model, wish: Wish) -> None:
@@ -65,33 +84,35 @@ def _bytes(most: int, picture: Picture, name: str) -> None:
         )
 
 
-def _square(asked: Model, picture: Picture, name: str) -> None:
-    if asked.square and picture.width != picture.height:
-        raise InvalidRequest(
-            f"'{name}' is {picture.width}x{picture.height}; {asked.id} takes square pictures. Crop or pad it.",
-            param=name,
-            code="image_not_square",
-        )
-
-
-def fit(serving: Model, wish: Wish) -> tuple[tuple[Picture, ...], tuple[str, ...]]:
-    """Mark what prepare has to re-encode: formats the provider refuses, rotations it would misread."""
-    fitted = tuple(_fit_one(serving, picture) for picture in wish.images)
-    converted = (f"image: {p.format} was converted to {p.send_as}" for p in fitted if _converts(p))
+def fit(serving: Model, wish: Wish, frame: Frame | None) -> tuple[tuple[Picture, ...], Notes]:
+    """Say how prepare has to make each file that cannot be sent as it is. `frame` is the first picture's."""
+    frames = [frame, *(_bounded(serving, wish, index) for index in range(1, len(wish.images)))]
+    pairs = zip(wish.images, frames, strict=True)
+    fitted = tuple(_fit_one(serving, picture, frame) for picture, frame in pairs)
+    converted = (
+        f"image: {p.format} was converted to {p.recipe.format}"
+        for p in fitted
+        if p.recipe and p.recipe.format != p.format
+    )
     return fitted, tuple(dict.fromkeys(converted))
 
 
-def _fit_one(serving: Model, picture: Picture) -> Picture:
-    if picture.format not in serving.inputs:
-        return replace(picture, send_as=serving.inputs[0])
-    return replace(picture, send_as=picture.format) if picture.rotated else picture
+def _bounded(serving: Model, wish: Wish, index: int) -> Frame | None:
+    return bounded(serving, wish.images[index], wish.fit, named(wish, index))
 
 
-def _converts(picture: Picture) -> bool:
-    return picture.send_as not in ("", picture.format)
+def _fit_one(serving: Model, picture: Picture, frame: Frame | None) -> Picture:
+    opaque = serving.opaque and picture.has_alpha
+    taken = picture.format in serving.inputs
+    if frame and frame.canvas == picture.size:
+        frame = None
+    if taken and not (frame or opaque or picture.rotated):
+        return picture
+    best = picture.format if taken else serving.inputs[0]
+    return replace(picture, recipe=Recipe(best, frame, opaque))
 
 
-def fit_mask(asked: Model, serving: Model, wish: Wish) -> tuple[Mask | None, tuple[str, ...]]:
+def fit_mask(asked: Model, wish: Wish) -> tuple[Mask | None, Notes]:
     """The mask to use: the caller's, else the picture's own transparency where the contract says so."""
     mask = wish.mask
     if mask is None and asked.needs_mask:
@@ -103,13 +124,15 @@ def fit_mask(asked: Model, serving: Model, wish: Wish) -> tuple[Mask | None, tup
                 param="mask",
                 code="mask_required",
             )
-    if mask is not None and serving.mask is None:
+    if wish.mask and wish.mask.coverage == 1 and not wish.allow_full_mask:
         raise InvalidRequest(
-            f"{serving.id} cannot use a mask. Leave it out or choose another model.",
+            "The mask marks the whole picture. Leave it out to edit everything, send allow_full_mask=true, or make "
+            "what is to be kept opaque: transparent means edit.",
             param="mask",
-            code="unsupported_parameter",
+            code="mask_full",
         )
-    soft = mask is not None and mask.soft and wish.mask is not None
+    hardened = asked.mask and not asked.mask.soft and mask is not None and mask.soft
+    soft = hardened and wish.mask is not None
     return mask, ("mask: half-transparent pixels count as marked from half on",) if soft else ()
 
 

@@ -1,4 +1,4 @@
-"""Which model is meant, which one serves it, and how its provider is reached."""
+"""Which model is meant and which one serves it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from retouch.cards import Model, Provider
-from retouch.errors import InvalidRequest, Misconfigured, ModelNotFound, ModelRetired, Unauthorized
+from retouch.errors import InvalidRequest, ModelNotFound, ModelRetired
 from retouch.lifecycle import Ending, endings
 from retouch.settings import Settings
 from retouch.specs import shown
@@ -36,6 +36,7 @@ class Target:
     )  # the provider's settings, without its key
     key: str | None = field(default=None, repr=False)
     key_is_callers: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # for who vouches for us
     notes: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -57,10 +58,9 @@ def resolve(
     settings: Settings,
     today: date,
 ) -> Target:
-    """The target. ModelNotFound, ModelRetired, Unauthorized (no key) or Misconfigured (no endpoint)."""
+    """The target. InvalidRequest, ModelNotFound or ModelRetired."""
     provider, asked = find(model or default_id(caller, providers, settings), caller, providers)
-    target = succeed(provider, asked, providers, settings, today)
-    return connect(target, caller, settings)
+    return succeed(provider, asked, providers, settings, today)
 
 
 def default_id(caller: Caller, providers: tuple[Provider, ...], settings: Settings) -> str:
@@ -161,33 +161,3 @@ def _retired(ending: Ending, successor: str) -> ModelRetired:
     return ModelRetired(
         f"The model '{ending.model}' was shut down on {ending.ends}.{remedy}", param="model"
     )
-
-
-def lone_target(provider: Provider) -> Target:
-    """A target for calls that are about the provider itself."""
-    card = provider.model(provider.default_model)
-    assert card is not None, "a provider's default model has a card"
-    return Target(provider, card, card)
-
-
-def connect(target: Target, caller: Caller, settings: Settings) -> Target:
-    """Add the provider's settings and key: the caller's own key, else the configured one."""
-    provider = target.provider
-    options = settings.of_provider(provider.env, provider.settings)
-    configured = options.pop("api_key", None)
-    options["base_url"] = (
-        options.get("base_url") or options.get(provider.base_setting) or provider.base_url
-    )
-    if provider.auth is None:
-        return replace(target, options=options)
-    if not options["base_url"]:
-        raise Misconfigured(
-            f"{provider.title} has no address: set {provider.env}_{provider.base_setting.upper()} on the gateway."
-        )
-    key = caller.key or configured
-    if not key:
-        raise Unauthorized(
-            f"No key for {provider.title}: send it as 'Authorization: Bearer ...' "
-            f"or set {provider.env}_API_KEY on the gateway."
-        )
-    return replace(target, options=options, key=key, key_is_callers=bool(caller.key))

@@ -3,6 +3,31 @@
 from __future__ import annotations
 
 from retouch.cards import Provider
-from retouch.providers import azure_openai, local, openai
+from retouch.providers import (
+    azure_openai,
+    bedrock,
+    black_forest_labs,
+    fireworks_ai,
+    google,
+    local,
+    openai,
+    reka_ai,
+    segmind,
+    stability_ai,
+    vertex_ai,
+)
 
-PROVIDERS: tuple[Provider, ...] = (openai.PROVIDER, azure_openai.PROVIDER, local.PROVIDER)
+# In this order a model's bare id finds its provider.
+PROVIDERS: tuple[Provider, ...] = (
+    openai.PROVIDER,
+    azure_openai.PROVIDER,
+    stability_ai.PROVIDER,
+    bedrock.PROVIDER,
+    google.PROVIDER,
+    vertex_ai.PROVIDER,
+    fireworks_ai.PROVIDER,
+    segmind.PROVIDER,
+    black_forest_labs.PROVIDER,
+    reka_ai.PROVIDER,
+    local.PROVIDER,
+)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retouch.cards import Model
-from retouch.specs import Choice, FixedSizes, FreeSize, Spec, Unsent, Whole, Words
+from retouch.cards import ALPHA, Model, Price
+from retouch.sizes import FixedSizes, FreeSize
+from retouch.specs import Choice, Spec, Unsent, Whole, Words
 
 SIZES_1 = FixedSizes(("1024x1024", "1536x1024", "1024x1536", "auto"))
 SIZES_2 = FreeSize(
@@ -36,10 +37,24 @@ GPT25_PARAMS: Mapping[str, Spec] = {**GPT2_PARAMS, "quality": QUALITY_25}
 GPT26_PARAMS: Mapping[str, Spec] = {**GPT25_PARAMS, "complexity": Choice(("low", "medium", "high"))}
 
 
-def gpt_image(model_id: str, params: Mapping[str, Spec]) -> Model:
+_SOURCE = "OpenAI's price page by way of litellm 1.109.1"
+# A picture is the middle of what 1024x1024 costs by quality; usage tells what it really was.
+PRICE = Price(picture=0.053, text_in=5, image_in=8, image_out=30, source=_SOURCE)
+PRICE_15 = Price(picture=0.034, text_in=5, image_in=8, image_out=32, source=_SOURCE)
+PRICE_MINI = Price(picture=0.011, text_in=2, image_in=2.5, image_out=8, source=_SOURCE)
+
+
+def gpt_image(model_id: str, params: Mapping[str, Spec], price: Price = PRICE) -> Model:
     """A card with the family's limits."""
     return Model(
-        id=model_id, images=16, mask="alpha", mask_bytes=4_000_000, params=params, streams=True
+        id=model_id,
+        images=16,
+        mask=ALPHA,
+        mask_bytes=4_000_000,
+        params=params,
+        streams=True,
+        transparent=True,
+        price=price,
     )
 
 
@@ -50,7 +65,7 @@ DALL_E_2 = Model(
     image_bytes=4_000_000,
     square=True,
     prompt_chars=1000,
-    mask="alpha",
+    mask=ALPHA,
     mask_bytes=4_000_000,
     needs_mask=True,
     params={

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from retouch.longjson import loads
+from retouch.messages import Call, Reply, Step
 
 
 def present(**wishes: Any) -> dict[str, Any]:
     """Only what was asked for: an absent wish must not reach the provider as null."""
     return {name: value for name, value in wishes.items() if value is not None}
+
+
+def poll(
+    call: Call, done: Callable[[Reply], bool], *, every: float
+) -> Generator[Step, Reply, Reply]:
+    """Ask every so many seconds until `done`; polls cost nothing, and the deadline ends them elsewhere."""
+    while True:
+        reply = yield replace(call, after=every, repeatable=True)
+        if done(reply):
+            return reply
 
 
 def as_text(value: Any) -> str:

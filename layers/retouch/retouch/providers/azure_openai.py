@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from retouch.cards import Auth, Model, Provider, Told
+from retouch.cards import ALPHA, Auth, Model, Provider, Told
 from retouch.messages import Call, Conversation, Job, Reply
 from retouch.providers._gpt_image import body, converse, told_by
 from retouch.providers._gpt_image_cards import DALL_E_2, GPT2_PARAMS, GPT25_PARAMS, GPT_PARAMS
@@ -77,7 +77,7 @@ def _azure(model_id: str, params: Mapping[str, Spec]) -> Model:
         id=model_id,
         images=16,
         inputs=("png", "jpeg"),
-        mask="alpha",
+        mask=ALPHA,
         mask_bytes=4_000_000,
         params=_own(params),
         makes=("png", "jpeg"),
@@ -102,8 +102,15 @@ PROVIDER = Provider(
     docs="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e",
     env="AZURE_OPENAI",
     base_setting="endpoint",
-    settings=("endpoint", "api_version", "deployments"),
-    auth=Auth("api-key"),
+    settings=("endpoint", "api_version", "deployments", "authority", "scope"),
+    # Entra's tokens are JSON web tokens, and those begin so; https://ai.azure.com/.default is the newer scope.
+    auth=Auth(
+        "api-key",
+        tokens=("eyJ",),
+        identity="entra",
+        scope="https://cognitiveservices.azure.com/.default",
+    ),
+    secrets=("tenant_id", "client_id", "client_secret"),
     edit=edit,
     explain=explain,
     check=Call("GET", "/openai/models", {"api-version": "2024-10-21"}, repeatable=True),

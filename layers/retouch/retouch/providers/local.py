@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from retouch.cards import Model, Provider
+from retouch.cards import DIRECT, Model, Provider
 from retouch.messages import Artifact, Conversation, Job
 from retouch.pixels.convert import decode, encode, resize
 from retouch.pixels.erase import erase
-from retouch.specs import Choice, FreeSize, Unsent, Whole, Words, parse_size
+from retouch.sizes import FreeSize, parse_size
+from retouch.specs import Choice, Unsent, Whole, Words
 
 PASSES = {"low": 0, "auto": 1, "medium": 1, "high": 3}
 
@@ -49,7 +50,7 @@ PROVIDER = Provider(
     models=(
         Model(
             id="erase",
-            mask="direct",
+            mask=DIRECT,
             needs_mask=True,
             params={
                 "size": FreeSize(

@@ -16,6 +16,8 @@ from retouch.providers._gpt_image_cards import (
     GPT25_PARAMS,
     GPT26_PARAMS,
     GPT_PARAMS,
+    PRICE_15,
+    PRICE_MINI,
     gpt_image,
 )
 from retouch.specs import Choice
@@ -53,11 +55,13 @@ PROVIDER = Provider(
         gpt_image("gpt-image-2.5-flare-2026-09-08", GPT25_PARAMS),
         gpt_image("gpt-image-2", GPT2_PARAMS),
         gpt_image("gpt-image-2-2026-04-21", GPT2_PARAMS),
-        gpt_image("gpt-image-1.5", GPT_PARAMS),
-        gpt_image("gpt-image-1.5-2025-12-16", GPT_PARAMS),
-        gpt_image("gpt-image-1-mini", {**GPT_PARAMS, "input_fidelity": Choice(("low",))}),
-        gpt_image("chatgpt-image-latest", GPT_PARAMS),
-        gpt_image("gpt-image-1", GPT_PARAMS),
+        gpt_image("gpt-image-1.5", GPT_PARAMS, PRICE_15),
+        gpt_image("gpt-image-1.5-2025-12-16", GPT_PARAMS, PRICE_15),
+        gpt_image(
+            "gpt-image-1-mini", {**GPT_PARAMS, "input_fidelity": Choice(("low",))}, PRICE_MINI
+        ),
+        gpt_image("chatgpt-image-latest", GPT_PARAMS, PRICE_15),
+        gpt_image("gpt-image-1", GPT_PARAMS, PRICE_15),
         DALL_E_2,
     ),
 )

@@ -41,7 +41,16 @@ def inbound(event: Mapping[str, Any], limits: Limits = DEFAULT) -> Inbound:
         path=str(event.get("path") or event.get("rawPath") or "/"),
         headers=headers(event),
         body=body(event, limits),
+        base=base(event),
     )
+
+
+def base(event: Mapping[str, Any]) -> str:
+    """The API's own address, its stage or mapping included: from the front's context, not from a header."""
+    context = event["requestContext"]
+    domain, path = context.get("domainName"), str(event.get("path") or event.get("rawPath") or "/")
+    whole = str(context.get("path") or path)
+    return f"https://{domain}{whole.removesuffix(path)}" if domain else ""
 
 
 def headers(event: Mapping[str, Any]) -> dict[str, str]:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from retouch.errors import InvalidRequest, UnsupportedMedia
-from retouch.messages import Form, Image, Inbound, Part, Reference, Text
+from retouch.messages import Form, Image, Inbound, Part, Reference, Shapes, Text
 from retouch.specs import shown
 from retouch.wire import json_form, multipart
 from retouch.wire.limits import DEFAULT, Limits
@@ -73,7 +75,7 @@ def from_parts(parts: Iterable[Part], limits: Limits = DEFAULT) -> Form:
         elif part.name in values or (part.name in _MASK and "mask" in values):
             raise _twice(part.name)
         elif part.name in _MASK:
-            values["mask"] = next(iter(_picture(part)), None)
+            values["mask"] = _mask(part)
         else:
             values[part.name] = _text(part)
     counted(images, limits)
@@ -91,6 +93,23 @@ def _picture(part: Part) -> list[Image]:
         return [from_url(part.data.decode("ascii", "replace"), part.name)]
     # A few HTTP libraries forget the file name: real picture bytes still are a picture.
     return [part.data] if part.data else []
+
+
+def _mask(part: Part) -> Image | Shapes | None:
+    if part.filename is None and part.data.lstrip().startswith(b"{"):
+        return json_form.mask_from(_object(part))
+    return next(iter(_picture(part)), None)
+
+
+def _object(part: Part) -> Any:
+    try:
+        return orjson.loads(part.data)
+    except ValueError as broken:
+        raise InvalidRequest(
+            f"Field {shown(part.name)} looks like JSON but is not valid: {broken}.",
+            param=part.name,
+            code="invalid_json",
+        ) from None
 
 
 def _refuse_mangled(part: Part) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from retouch.errors import InvalidRequest
-from retouch.messages import Form
+from retouch.messages import Form, Image, Shapes
 from retouch.wire.limits import Limits
 from retouch.wire.references import counted, from_object
 
@@ -39,7 +39,14 @@ def from_values(values: Mapping[str, Any], limits: Limits) -> Form:
     return Form(
         scalars,
         tuple(from_object(item, f"images[{i}]") for i, item in enumerate(images)),
-        from_object(mask, "mask") if mask else None,
+        mask_from(mask) if mask else None,
+    )
+
+
+def mask_from(mask: Any) -> Image | Shapes:
+    """A mask as a picture or as shapes."""
+    return (
+        Shapes(mask) if isinstance(mask, dict) and "shapes" in mask else from_object(mask, "mask")
     )
 
 

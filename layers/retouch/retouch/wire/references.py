@@ -1,4 +1,4 @@
-"""Pictures that are named instead of sent: data: URLs, uploads, objects of the stack's own bucket."""
+"""Pictures that are named instead of sent: data: URLs, uploads, web addresses, objects of the stack's own bucket."""
 
 from __future__ import annotations
 
@@ -51,12 +51,7 @@ def from_url(url: str, name: str) -> Image:
     if url.startswith("s3://"):
         return Reference("object", url.removeprefix("s3://"), name)
     if url[:8].lower().startswith(("http://", "https://")):
-        raise InvalidRequest(
-            f"'{name}' is a web address; this gateway does not fetch images from the web. "
-            "Send the picture's bytes as a file part or a data: URL, or upload it first (POST /v1/uploads).",
-            param=name,
-            code="unsupported_image_url",
-        )
+        return Reference("web", url, name)
     return _decoded(url, name)
 
 

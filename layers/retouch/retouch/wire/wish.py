@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from retouch.errors import InvalidRequest
-from retouch.messages import Mask, Material, Picture, ResponseFormat, Wish
+from retouch.messages import Fit, Mask, Material, Picture, ResponseFormat, Shapes, Wish
 from retouch.pixels.inspect import inspect
-from retouch.pixels.mask import read_mask
+from retouch.pixels.mask import MaskMode, read_mask
+from retouch.pixels.shapes import draw_mask
 from retouch.specs import Choice, Flag, Whole, Words
 
 _PROMPT = Words(32_000)
 _MODEL = Words(256)
 _N = Whole(1, 10)
-_STREAM = Flag()
+_FLAG = Flag()
 _RESPONSE_FORMAT = Choice(("b64_json", "url"))
-_OWN = ("prompt", "model", "n", "stream", "response_format")
+_FIT = Choice(("strict", "pad", "scale"))
+_MASK_MODE = Choice(("alpha", "white", "black"))
+OWN = (
+    "prompt",
+    "model",
+    "n",
+    "stream",
+    "response_format",
+    "preserve",
+    "fit",
+    "dry_run",
+    "mask_mode",
+    "allow_full_mask",
+)
 
 
 def validate(material: Material) -> Wish:
@@ -29,8 +44,12 @@ def validate(material: Material) -> Wish:
         model=_MODEL.read("model", values["model"]) if "model" in values else None,
         n=_N.read("n", values.get("n", 1)),
         response_format=_response_format(values.get("response_format")),
-        stream=_STREAM.read("stream", values.get("stream", False)),
-        params={name: value for name, value in values.items() if name not in _OWN},
+        stream=_FLAG.read("stream", values.get("stream", False)),
+        preserve=_FLAG.read("preserve", values["preserve"]) if "preserve" in values else None,
+        fit=_fit(values.get("fit", "strict")),
+        dry_run=_FLAG.read("dry_run", values.get("dry_run", False)),
+        allow_full_mask=_FLAG.read("allow_full_mask", values.get("allow_full_mask", False)),
+        params={name: value for name, value in values.items() if name not in OWN},
     )
 
 
@@ -45,12 +64,35 @@ def _images(material: Material) -> tuple[Picture, ...]:
 
 
 def _mask(material: Material, images: tuple[Picture, ...]) -> Mask | None:
-    return read_mask(material.mask, images[0]) if material.mask is not None else None
+    mask, values = material.mask, material.values
+    if mask is None:
+        _needs_a_mask(values)
+        return None
+    if isinstance(mask, Shapes):
+        if "mask_mode" in values:
+            raise InvalidRequest(
+                "'mask_mode' says how to read a mask file; shapes always mark what to edit. Leave it out.",
+                param="mask_mode",
+            )
+        return draw_mask(mask.spec, images[0], allow_full=True)
+    mode = cast(MaskMode, _MASK_MODE.read("mask_mode", values.get("mask_mode", "alpha")))
+    return read_mask(mask, images[0], mode=mode, allow_full=True)
+
+
+def _needs_a_mask(values: Mapping[str, Any]) -> None:
+    for name in ("mask_mode", "allow_full_mask"):
+        if name in values:
+            raise InvalidRequest(f"'{name}' is about a mask, and there is none.", param=name)
+
+
+def _fit(value: Any) -> Fit:
+    return cast(Fit, _FIT.read("fit", value))
 
 
 def _prompt(value: Any) -> str:
+    """Blank where there is none: whether that will do depends on the model."""
     if value is None or (isinstance(value, str) and not value.strip()):
-        raise _missing("prompt", "Say in words what to change.")
+        return ""
     prompt = _PROMPT.read("prompt", value)
     if "\0" in prompt:
         raise InvalidRequest(

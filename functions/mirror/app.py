@@ -1,0 +1,40 @@
+"""The mirror function: builds the yard once per cold start and opens its door."""
+
+import os
+from dataclasses import replace
+
+from retouch.clock import SystemClock
+from retouch.edges.fetch import Fetcher
+from retouch.edges.mirror_desk import Desk
+from retouch.edges.mirror_door import Porter, build
+from retouch.edges.mirror_post import Post
+from retouch.edges.mirror_store import MirrorStore, permanent
+from retouch.edges.mirror_telemetry import MirrorTelemetry
+from retouch.edges.spool import spool
+from retouch.edges.vault import KeyTable, Vault
+from retouch.guard.policy import Policy
+from retouch.mirror.yard import Yard
+from retouch.settings import Settings
+
+settings = Settings.from_env(os.environ)
+clock = SystemClock()
+vault = Vault(settings, clock)
+store = MirrorStore(settings, clock)
+policy = replace(
+    Policy.from_text(settings.fetch_allow),
+    most_bytes=settings.mirror_bytes,
+    total_seconds=settings.mirror_seconds,
+)
+telemetry = MirrorTelemetry()
+yard = Yard(
+    settings=settings,
+    clock=clock,
+    open=Fetcher(policy, clock, log=telemetry.fetched).open,
+    spool=spool,
+    store=store,
+    link=permanent(settings.public_base_url) if settings.public_base_url else store.presigned,
+)
+handler = build(
+    Desk(yard, store, Post(settings), telemetry),
+    Porter(settings, vault.read, KeyTable(settings, clock), vault.warm),
+)

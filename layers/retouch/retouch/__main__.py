@@ -1,0 +1,10 @@
+"""`python -m retouch mask photo.png --circle 512,512,200 --out mask.png`."""
+
+from __future__ import annotations
+
+import sys
+
+from retouch.command import run
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,70 @@
+"""What every function behind the API shares with the resolver: browsers' rights, and answers handed through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import CORSConfig, Response
+
+from retouch.settings import Settings
+from retouch.wire.answer import Answer
+
+_EXPOSED = [
+    "x-request-id",
+    "x-retouch-billed",
+    "x-retouch-cost-usd",
+    "x-retouch-model",
+    "x-retouch-notes",
+    "x-retouch-operation",
+    "x-retouch-preserved-pixels",
+    "x-retouch-url-expires",
+    "x-should-retry",
+    "retry-after",
+]
+_ALLOWED = ["Authorization", "Content-Type", "x-portkey-api-key", "x-portkey-provider"]
+
+
+def confess(settings: Settings, logger: Logger) -> None:
+    """Say in the log what the operator has opened."""
+    if settings.auth_mode == "open":
+        logger.warning("RETOUCH_AUTH_MODE=open: anybody who reaches this gateway may use it")
+    if settings.fetch_allow:
+        logger.warning(
+            "RETOUCH_FETCH_ALLOW: URLs may lead to these hosts although the guard would refuse them",
+            extra={"allowed": settings.fetch_allow},
+        )
+
+
+def request_id(event: Any) -> str:
+    """The request's id: the front's own, never the caller's."""
+    return str(event.raw_event["requestContext"].get("requestId") or "")
+
+
+def as_it_is(body: Any) -> Any:
+    """Bodies come encoded; the resolver must not touch them again."""
+    return body
+
+
+def cors(settings: Settings) -> CORSConfig | None:
+    """What browsers of the configured origins may do; nothing where none is configured."""
+    if not settings.cors_origins:
+        return None
+    first, *rest = settings.cors_origins
+    return CORSConfig(
+        first,
+        extra_origins=rest,
+        allow_headers=_ALLOWED,
+        expose_headers=_EXPOSED,
+        max_age=3600,
+    )
+
+
+def response(answer: Answer) -> Response[Any]:
+    """An Answer as the resolver's Response, its body passed through to the runtime loop as it is.
+
+    The resolver would turn bytes into base64; a memoryview of them it leaves alone, as it does an iterator.
+    """
+    headers = {k: v for k, v in answer.headers.items() if k != "Content-Type"}
+    body = memoryview(answer.body) if isinstance(answer.body, bytes) else answer.body
+    return Response(answer.status, answer.headers["Content-Type"], body, headers)

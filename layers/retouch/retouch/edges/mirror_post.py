@@ -1,0 +1,95 @@
+"""The mirror's letters: dead ones, second tries, and news for the event bus."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from retouch.mirror.notices import SOURCE
+from retouch.mirror.verdict import Letter, pause
+from retouch.mirror.ways import Message
+from retouch.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
+
+_log = logging.getLogger("retouch")
+_A_CALL = 10  # entries PutEvents takes at once
+_LONGEST_REASON = 1_000  # characters
+
+
+class Post:
+    """SQS and EventBridge, as far as they are configured."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def keeps_letters(self) -> bool:
+        """Whether there is a place for what can never be done."""
+        return bool(self._settings.mirror_dead_letters)
+
+    def bury(self, letter: Letter) -> None:
+        """Put a dead letter aside, its code and reason beside it. Raises what SQS says."""
+        reason = "".join(c if c.isprintable() else " " for c in letter.reason)[:_LONGEST_REASON]
+        self._sqs.send_message(
+            QueueUrl=self._settings.mirror_dead_letters,
+            MessageBody=letter.body,
+            MessageAttributes={
+                "code": {"DataType": "String", "StringValue": letter.code},
+                "reason": {"DataType": "String", "StringValue": reason},
+            },
+        )
+
+    def soon(self, message: Message) -> None:
+        """Have a message handed out again sooner than the queue would; it does so anyway when this fails."""
+        if not (self._settings.mirror_queue and message.receipt):
+            return
+        try:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._settings.mirror_queue,
+                ReceiptHandle=message.receipt,
+                VisibilityTimeout=pause(message.received),
+            )
+        except Exception as error:
+            _log.warning("a message could not be asked for sooner", exc_info=error)
+
+    def announce(self, notices: Sequence[Mapping[str, Any]]) -> None:
+        """Tell the bus. What it does not take is logged: the objects are there all the same."""
+        if not self._settings.events_bus:
+            return
+        entries = [self._entry(notice) for notice in notices]
+        for start in range(0, len(entries), _A_CALL):
+            try:
+                answer = self._events.put_events(Entries=entries[start : start + _A_CALL])
+            except Exception as error:
+                _log.warning("events were not published", exc_info=error)
+                continue
+            if answer["FailedEntryCount"]:
+                codes = sorted({entry.get("ErrorCode", "") for entry in answer["Entries"]} - {""})
+                _log.warning("events were not published", extra={"codes": codes})
+
+    def _entry(self, notice: Mapping[str, Any]) -> Any:
+        return {
+            "EventBusName": self._settings.events_bus,
+            "Source": SOURCE,
+            "DetailType": notice["type"],
+            "Detail": orjson.dumps(notice).decode(),
+        }
+
+    @cached_property
+    def _sqs(self) -> SQSClient:
+        import boto3
+
+        return boto3.client("sqs")
+
+    @cached_property
+    def _events(self) -> EventBridgeClient:
+        import boto3
+
+        return boto3.client("events")

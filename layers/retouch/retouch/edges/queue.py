@@ -1,0 +1,112 @@
+"""Pictures fetched by the mirror instead of here: asked for over SQS, answered through the bucket.
+
+For edits functions that shall have no way to the internet but their providers'. It reads as the fetcher does.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from retouch.clock import Clock
+from retouch.guard.refusals import REASONS, FetchError
+from retouch.mirror.order import ANSWERS
+from retouch.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
+    from mypy_boto3_sqs import SQSClient
+
+_FIRST_LOOK, _SLOWEST_LOOK, _SLOWER = 0.3, 1.5, 1.4  # seconds between looks, and their growth
+_OURS = "mirror/"
+_UNREACHED = "The picture could not be fetched: the mirror cannot be reached. Send it again."
+_log = logging.getLogger("retouch")
+_MOST_ANSWER = 65_536  # bytes
+
+
+class QueuedFetch:
+    """`read` like Fetcher's, by way of the queue. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._lock = threading.Lock()
+        self._made: tuple[SQSClient, S3Client] | None = None
+
+    def read(self, url: str, deadline: float, *, most_bytes: int | None = None) -> bytes:
+        """The whole picture. FetchError as from the fetcher; "timeout" when no answer comes by the deadline.
+
+        `deadline` is on the clock's scale, `most_bytes` a cap on the picture.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return self._fetched(url, deadline, most_bytes or self._settings.mirror_bytes)
+        except (BotoCoreError, ClientError) as error:
+            _log.warning("the mirror could not be asked", exc_info=error)
+            raise FetchError("upstream_error", _UNREACHED) from error
+
+    def _fetched(self, url: str, deadline: float, most_bytes: int) -> bytes:
+        key = f"{ANSWERS}{uuid.uuid4()}.json"
+        order = orjson.dumps({"url": url, "answer_to": key}).decode()
+        self._clients[0].send_message(QueueUrl=self._settings.mirror_queue, MessageBody=order)
+        item = self._answer(key, deadline)
+        if item["error"]:
+            raise _refusal(item)
+        return self._picture(str(item["key"]), most_bytes)
+
+    def _answer(self, key: str, deadline: float) -> Mapping[str, Any]:
+        pause = _FIRST_LOOK
+        while True:
+            if self._clock.now() + pause >= deadline:
+                raise FetchError("timeout")
+            self._clock.sleep(pause)
+            found = self._object(key)
+            if found:
+                return _read(found["Body"].read(_MOST_ANSWER))
+            pause = min(pause * _SLOWER, _SLOWEST_LOOK)
+
+    def _picture(self, key: str, most_bytes: int) -> bytes:
+        found = self._object(key) if key.startswith(_OURS) else None
+        if not found:
+            raise FetchError("bad_answer")
+        if found["ContentLength"] > most_bytes:
+            raise FetchError("too_large")
+        return found["Body"].read()
+
+    def _object(self, key: str) -> GetObjectOutputTypeDef | None:
+        s3 = self._clients[1]
+        try:
+            return s3.get_object(Bucket=self._settings.bucket, Key=key)
+        except s3.exceptions.NoSuchKey:
+            return None
+
+    @property
+    def _clients(self) -> tuple[SQSClient, S3Client]:
+        with self._lock:
+            if self._made is None:
+                import boto3
+
+                session = boto3.Session()
+                self._made = session.client("sqs"), session.client("s3")
+            return self._made
+
+
+def _read(document: bytes) -> Mapping[str, Any]:
+    item = orjson.loads(document)
+    if not isinstance(item, Mapping) or not item.keys() >= {"key", "error", "reason", "transient"}:
+        raise FetchError("bad_answer")
+    return item
+
+
+def _refusal(item: Mapping[str, Any]) -> FetchError:
+    """The fetcher's own error where it was one; else what the mirror itself found, in its words."""
+    if item["reason"] in REASONS:
+        return FetchError(item["reason"])
+    reason = "upstream_error" if item["transient"] else "not_an_image"
+    return FetchError(reason, str(item["error"]["message"]))
