@@ -66,3 +66,4 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
 
 include aws.mk
 include operate.mk
+include providers.mk

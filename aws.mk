@@ -3,6 +3,7 @@ DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | he
 STACK ?= $(or $(DEPLOYED),retouch)
 # Deployed before: for the architecture that was chosen then.
 ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
+FUNCTION ?= EditsFunction
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
 NATIVE := $(subst aarch64,arm64,$(shell uname -m))
@@ -20,8 +21,9 @@ deploy: build ## Put the stack into your AWS account; asks the first time
 	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy; \
 	else $(SAM) deploy --guided --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
 
-logs: .work/sam/.ready ## Follow the deployed function's log
-	$(SAM) logs --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" --tail
+logs: .work/sam/.ready ## Follow the deployed functions' logs
+	$(SAM) logs --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
+	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
 delete: .work/sam/.ready ## Delete the stack; bucket, secret and keys table stay
 	$(SAM) delete --stack-name "$(STACK)"
@@ -30,8 +32,8 @@ delete: .work/sam/.ready ## Delete the stack; bucket, secret and keys table stay
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := --config-file $(CURDIR)/samconfig.toml -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
-invoke: build-local ## sam local invoke with $EVENT (a file in events/); needs Docker or podman
-	@$(LOCAL) invoke EditsFunction $(LOCAL_OPTIONS) -e "$(EVENT)"
+invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction) with $EVENT; needs Docker or podman
+	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
 
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
 	@$(LOCAL) start-api $(LOCAL_OPTIONS)
