@@ -138,7 +138,9 @@ def shades(ground, mark, size=(40, 20)):
 
 
 @pytest.mark.parametrize(
-    ("mode", "image"), [("white", shades(0, 255)), ("black", shades(255, 0))], ids=str
+    ("mode", "image"),
+    [("white", shades(0, 255)), ("black", shades(255, 0))],
+    ids=["white", "black"],
 )
 @pytest.mark.parametrize(
     ("kind", "format", "options"),
