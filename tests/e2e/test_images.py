@@ -8,6 +8,9 @@ from tests.support.pictures import photo
 
 CASES = everything()
 
+# A mask of everything is a good mask, but is taken only by whoever says so: nearly always it is an inverted one.
+FULL = {"mask_everything.png": {"allow_full_mask": "true"}}
+
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.file)
 def test_verdict(case, gateway, upstream):
@@ -16,7 +19,7 @@ def test_verdict(case, gateway, upstream):
     files = {"image": base, "mask": part} if case.role == "mask" else {"image": part}
     answer = requests.post(
         f"{gateway.url}/v1/images/edits",
-        data={"model": "gpt-image-2", "prompt": "p"},
+        data={"model": "gpt-image-2", "prompt": "p", **FULL.get(case.file, {})},
         files=files,
         timeout=30,
     )

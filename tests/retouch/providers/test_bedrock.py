@@ -97,7 +97,8 @@ def test_a_profiles_id_is_a_models_id(profile):
 def test_a_profile_can_be_named(server):
     answer = ask(server, {"prompt": "p", "mask": MASK}, INPAINT)
     assert answer.status == 200
-    assert answer.headers["x-retouch-model"] == f"bedrock/{INPAINT}"
+    assert answer.headers["x-retouch-model"] == "bedrock/inpaint"
+    assert server.calls[0].path.count("inpaint") == 1
 
 
 def test_style_comes_from_the_second_picture(server):

@@ -19,6 +19,7 @@ from retouch.providers import (
 
 # In this order a model's bare id finds its provider.
 PROVIDERS: tuple[Provider, ...] = (
+    local.PROVIDER,
     openai.PROVIDER,
     azure_openai.PROVIDER,
     stability_ai.PROVIDER,
@@ -29,5 +30,4 @@ PROVIDERS: tuple[Provider, ...] = (
     segmind.PROVIDER,
     black_forest_labs.PROVIDER,
     reka_ai.PROVIDER,
-    local.PROVIDER,
 )

@@ -13,10 +13,18 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from retouch.cards import ALPHA, Auth, Model, Provider, Told
+from retouch.cards import ALPHA, Auth, Model, Price, Provider, Told
 from retouch.messages import Call, Conversation, Job, Reply
 from retouch.providers._gpt_image import body, converse, told_by
-from retouch.providers._gpt_image_cards import DALL_E_2, GPT2_PARAMS, GPT25_PARAMS, GPT_PARAMS
+from retouch.providers._gpt_image_cards import (
+    DALL_E_2,
+    GPT2_PARAMS,
+    GPT25_PARAMS,
+    GPT_PARAMS,
+    PRICE,
+    PRICE_15,
+    PRICE_MINI,
+)
 from retouch.specs import Choice, Spec, Unsent
 
 DEFAULT_VERSION = "2025-04-01-preview"
@@ -72,7 +80,7 @@ def _filtered(inner: Mapping[str, Any], message: str) -> dict[str, Any]:
     return {"moderation_details": {"moderation_stage": "unknown", "categories": categories}}
 
 
-def _azure(model_id: str, params: Mapping[str, Spec]) -> Model:
+def _azure(model_id: str, params: Mapping[str, Spec], price: Price = PRICE) -> Model:
     return Model(
         id=model_id,
         images=16,
@@ -83,6 +91,8 @@ def _azure(model_id: str, params: Mapping[str, Spec]) -> Model:
         makes=("png", "jpeg"),
         compresses=False,
         streams=True,
+        transparent=True,
+        price=price,
     )
 
 
@@ -119,8 +129,12 @@ PROVIDER = Provider(
         _azure("gpt-image-2", GPT2_PARAMS),
         _azure("gpt-image-2.5-sunburst", GPT25_PARAMS),
         _azure("gpt-image-2.5-flare", GPT25_PARAMS),
-        _azure("gpt-image-1.5", GPT_PARAMS),
-        _azure("gpt-image-1-mini", {n: s for n, s in GPT_PARAMS.items() if n != "input_fidelity"}),
+        _azure("gpt-image-1.5", GPT_PARAMS, PRICE_15),
+        _azure(
+            "gpt-image-1-mini",
+            {n: s for n, s in GPT_PARAMS.items() if n != "input_fidelity"},
+            PRICE_MINI,
+        ),
         _azure("gpt-image-1", GPT_PARAMS),
         DALL_E_2,
     ),
