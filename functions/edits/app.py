@@ -3,6 +3,7 @@
 import os
 
 from retouch.clock import SystemClock
+from retouch.edges.configs import ConfigShelf
 from retouch.edges.door import build
 from retouch.edges.http import Wall
 from retouch.edges.identity import Identities
@@ -10,8 +11,9 @@ from retouch.edges.store import S3Bucket
 from retouch.edges.telemetry import Telemetry
 from retouch.edges.vault import KeyTable, Vault
 from retouch.edges.web import Web
-from retouch.gateway import House
+from retouch.house import House
 from retouch.providers import PROVIDERS
+from retouch.routing.saved import SavedConfigs
 from retouch.settings import Settings
 
 settings = Settings.from_env(os.environ)
@@ -28,5 +30,6 @@ house = House(
     clock=clock,
     secrets=vault.read,
     keys=KeyTable(settings, clock),
+    configs=SavedConfigs(ConfigShelf(settings).read, clock),
 )
 handler = build(house, vault.warm, telemetry)

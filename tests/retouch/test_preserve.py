@@ -126,3 +126,17 @@ def test_a_rotated_picture_is_kept_as_it_is_displayed():
     answer, _ = repainted({"image": png(turned), "mask": json.dumps(BOX)})
     upright = opened(turned).transpose(Image.Transpose.ROTATE_270)
     assert most(outside(picture_of(answer)), outside(upright)) == 0
+
+
+def test_a_model_that_leaves_the_rest_alone_says_how_much_that_is():
+    fields = {
+        "model": "local/erase",
+        "prompt": "p",
+        "image": png(photo(100, 80)),
+        "mask": json.dumps(BOX),
+    }
+    answer = edit(fields)
+    assert answer.headers["x-retouch-preserved-pixels"] == "6800"
+    assert most(outside(picture_of(answer)), outside(opened(photo(100, 80)))) == 0
+    lossy = edit({**fields, "output_format": "jpeg"})
+    assert "x-retouch-preserved-pixels" not in lossy.headers

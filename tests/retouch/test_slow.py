@@ -76,7 +76,7 @@ def broken(*_):
 
 
 def test_a_late_crash_ends_in_an_envelope_not_in_a_cut_line(monkeypatch, capsys):
-    monkeypatch.setattr("retouch.gateway.collect", broken)
+    monkeypatch.setattr("retouch.attempt.collect", broken)
     status, pieces = slowly(as_json(GOOD), RETOUCH_SILENCE_SECONDS="0.1")
     assert status == 200
     assert json.loads(b"".join(pieces))["error"]["code"] == "internal_error"
@@ -85,7 +85,7 @@ def test_a_late_crash_ends_in_an_envelope_not_in_a_cut_line(monkeypatch, capsys)
 
 
 def test_a_crash_in_a_stream_is_an_error_event(monkeypatch):
-    monkeypatch.setattr("retouch.gateway.polish", broken)
+    monkeypatch.setattr("retouch.attempt.polish", broken)
     fields = {**FIELDS, "stream": "true"}
     done = {"type": "image_edit.completed", "b64_json": b64(PICTURE)}
     _, pieces = slowly(as_events(done), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")

@@ -6,8 +6,9 @@ from retouch.clock import SystemClock
 from retouch.edges.http import Wall
 from retouch.edges.identity import Identities
 from retouch.edges.web import Web
-from retouch.gateway import House
+from retouch.house import House
 from retouch.providers import PROVIDERS
+from retouch.routing.saved import SavedConfigs
 from retouch.settings import Settings
 
 
@@ -67,7 +68,9 @@ def build_wall(settings, clock):
     return Wall(settings, clock, Web(settings, clock, print).result, Identities(clock))
 
 
-def build_house(env=None, clock=None, bucket=None, secrets=None, keys=None, providers=PROVIDERS):
+def build_house(
+    env=None, clock=None, bucket=None, secrets=None, keys=None, providers=PROVIDERS, configs=None
+):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or TestClock()
     return House(
@@ -79,4 +82,5 @@ def build_house(env=None, clock=None, bucket=None, secrets=None, keys=None, prov
         clock=clock,
         secrets=lambda: secrets or {},
         keys=lambda digest: (keys or {}).get(digest),
+        configs=SavedConfigs((configs or {}).get, clock),
     )

@@ -6,6 +6,7 @@
 # no Amazon Linux, but the same interpreter, the same emulator and the same layer. FOLDER/env.sh says where it all is.
 set -euo pipefail
 MINOR=3.13
+PATH=$PATH:/usr/sbin:/sbin # ldconfig
 TOOLS=$(dirname "$(readlink -f "$0")")
 ROOT=$(dirname "$(dirname "$TOOLS")")
 mkdir -p "$1"

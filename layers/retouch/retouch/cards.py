@@ -169,6 +169,7 @@ class Provider:
     base_setting: str = "base_url"  # the setting an operator must give where there is no base_url
     settings: tuple[str, ...] = ()  # further settings, read from <env>_<NAME>
     secrets: tuple[str, ...] = ()  # the same, but nobody sees them but the one who vouches
+    portkey: Mapping[str, str] = field(default_factory=dict)  # x-portkey- header -> setting
     locate: Callable[[Mapping[str, str]], str] | None = (
         None  # settings -> base URL, "" when too few
     )

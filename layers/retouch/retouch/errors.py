@@ -16,6 +16,7 @@
     +- BadUpstream                   502  the provider answered nonsense, an error, or no picture
     |  +- Unreachable                502  never connected: nothing was sent, so nothing was bought
     +- OutOfTime                     504  no answer within the deadline
+    |  +- RequestTimeout             408  within the caller's own
 
 Whoever catches a Fault needs no other knowledge: it carries whose fault it is (`blame`, what metrics
 count), whether the caller's SDK may repeat the call (`retryable`) and whether money may have been spent
@@ -197,6 +198,20 @@ class OutOfTime(Fault):
     """The deadline passed. "unknown" unless the call was never started."""
 
     status = 504
-    code = "deadline_exceeded"
+    code: str | None = "deadline_exceeded"
     blame = "provider"
     billed = "unknown"
+
+
+class RequestTimeout(OutOfTime):
+    """The caller's own patience is over (x-portkey-request-timeout, or a config's request_timeout)."""
+
+    status = 408
+    type = "timeout_error"
+    code = None
+
+    def __init__(self, seconds: float, billed: Billed) -> None:
+        super().__init__(
+            f"Request exceeded the timeout sent in the request: {seconds * 1000:.0f}ms",
+            billed=billed,
+        )

@@ -116,7 +116,7 @@ def collect(
     """All pictures as one result; usage of several calls is added up."""
     polished = [polish(artifact, delivery) for artifact in artifacts]
     done = [one.artifact for one in polished]
-    kept = min((one.kept for one in polished if one.kept is not None), default=None)
+    kept = min((one.kept for one in polished if one.kept is not None), default=delivery.untouched)
     facts: dict[str, Any] = {**done[0].facts}
     usages = {id(a.facts): a.facts["usage"] for a in done if "usage" in a.facts}
     if usages:

@@ -1,105 +1,46 @@
-"""The corridor: parse, admit, gather, validate, plan, prepare, call, normalise, respond. Nothing flows back.
+"""The corridor: admit, gather, validate, route, and then, at each target, plan, prepare, call, normalise, respond.
 
-A Fault raised in any room is caught once, by the door.
+Nothing flows back. A Fault raised in any room is caught once, by the door, unless a config says who is asked next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from math import inf
 
-from retouch.admission import KeyBook, admit
-from retouch.cards import Provider
-from retouch.catalogue import painters
-from retouch.clock import Clock
-from retouch.errors import OutOfTime, Refused
-from retouch.fanout import Bought, side_by_side
-from retouch.finish import Store, collect, fit_reply, polish
-from retouch.gather import Shelf, gather
-from retouch.links import links
-from retouch.messages import Artifact, Call, Finished, Form, Job, Partial, Reply
-from retouch.patience import Send, patient
-from retouch.plan import Plan, fit
-from retouch.plan.connect import check, connect
-from retouch.plan.resolve import Target, resolve
-from retouch.prepare import prepare
-from retouch.preview import preview
-from retouch.pulse import pulse
-from retouch.respond import facts, plan_headers, success
+from retouch.admission import admit
+from retouch.attempt import once
+from retouch.errors import Fault, OutOfTime, RequestTimeout
+from retouch.gather import gather
+from retouch.house import House, Order
+from retouch.messages import Material, Wish
+from retouch.respond import routed
+from retouch.routing.asked import tree_of
+from retouch.routing.facts import facts
+from retouch.routing.run import Run
+from retouch.routing.saved import virtual_keys
+from retouch.routing.tree import Leaf
 from retouch.settings import Settings
-from retouch.talk import talk
-from retouch.wire import sse
-from retouch.wire.answer import Answer
+from retouch.wire.answer import Answer, failure
 from retouch.wire.caller import Caller
-from retouch.wire.wish import validate
+from retouch.wire.wish import overridden, validate
 
-NEEDS_PAINTING = "unsupported_operation"  # said by models that only move, filter and fill
-_MOST_NAMED = 4
-Wall = Callable[[Call, Target, float], Reply]
-
-
-class Bucket(Store, Shelf, Protocol):
-    """The stack's bucket, as the core sees it."""
-
-    def invite(self, content_type: str) -> tuple[str, dict[str, Any]]:
-        """A new upload: its id, and the form ({"url", "fields"}) that S3 takes for it."""
-
-    def reachable(self) -> None:
-        """Raises when the bucket cannot be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """All that the core may use of the world, built once by the door."""
-
-    settings: Settings
-    providers: tuple[Provider, ...]
-    send: Wall
-    bucket: Bucket
-    web: Callable[[str, float], bytes]  # what a caller's URL leads to, by a deadline; FetchError
-    clock: Clock
-    secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
-    keys: KeyBook
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """An edit that was asked for, whichever way it came in."""
-
-    form: Form
-    caller: Caller
-    request_id: str
-    deadline: float  # on the clock's scale
-    trusted: bool = False  # a direct invoke: its caller was let in by IAM
-    most_bytes: int | None = None  # of the answer, where the way back is narrow
-    base: str = ""  # the gateway's own address, for links
+EDITS = "/v1/images/edits"
 
 
 def edit(order: Order, house: House) -> Answer:
     """One edit, from order to answer. Raises Fault, nothing else."""
     settings = house.settings.with_secrets(house.secrets())
     enter(order, house, settings)
-    wish = validate(gather(order.form, house.bucket, lambda url: house.web(url, order.deadline)))
-    today = house.clock.today()
-    target = resolve(wish.model, order.caller, house.providers, settings, today)
-    target = connect(target, order.caller, settings)
-    plan = fit(target if wish.dry_run else check(target), wish, settings)
-    jobs = [prepare(job, plan.target.serving) for job in plan.jobs]
-    if wish.dry_run:
-        return preview(plan, jobs, order.request_id)
-    check_time(plan, house, order.deadline)
-    if wish.stream:
-        return watch(plan, jobs, house, order)
-    bought = call(plan, jobs, house, order.deadline)
-    plan = replace(plan, notes=(*plan.notes, *bought.notes(wish.n)))
-    plan = replace(plan, **fit_reply(plan, bought.artifacts, order.most_bytes, settings))
-    now = house.clock.unix()
-    expires = now + settings.url_lifetime
-    pepper = settings.environment.get("RETOUCH_PEPPER", "")
-    link = links(settings.base_url or order.base, pepper, expires, now, house.bucket.sign)
-    result = collect(bought.artifacts, plan.delivery, house.bucket, link, now)
-    return success(result, plan, order.request_id, expires)
+    material = gather(order.form, house.bucket, lambda url: house.web(url, order.deadline))
+    desk = Desk(order, house, settings, material, validate(material))
+    tree = tree_of(order.portkey, house.configs)
+    run = Run(desk.attempt, desk.facts(), house.clock, order.deadline)
+    outcome = run.tree(tree)
+    found = outcome.found
+    answer = failure(found, order.request_id) if isinstance(found, Fault) else found
+    return routed(answer, outcome, order.portkey)
 
 
 def enter(order: Order, house: House, settings: Settings) -> None:
@@ -109,64 +50,46 @@ def enter(order: Order, house: House, settings: Settings) -> None:
         admit(order.caller, settings.auth_mode, pepper, house.keys)
 
 
-def check_time(plan: Plan, house: House, deadline: float) -> None:
-    """A paid call that cannot finish is not started."""
-    left = deadline - house.clock.now()
-    if plan.target.provider.paid and left < house.settings.least_call:
-        raise OutOfTime(
-            f"Only {max(left, 0):.1f} s are left, too little to start an edit. Send it again.",
-            billed="no",
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all attempts of one order share."""
+
+    order: Order
+    house: House
+    settings: Settings
+    material: Material
+    wish: Wish
+
+    def facts(self) -> Mapping[str, object]:
+        """What conditions may ask about."""
+        wish, metadata = self.wish, self.order.portkey.metadata
+        return facts(self.material.values, wish.images, wish.mask is not None, metadata, EDITS)
+
+    def attempt(self, leaf: Leaf) -> Answer:
+        """One target, asked once. Raises Fault."""
+        timeout = self.order.portkey.timeout or leaf.timeout or inf
+        patience = self.house.clock.now() + timeout
+        order = replace(self.order, caller=self._caller(leaf), patience=patience)
+        wish = overridden(self.wish, self.material, leaf.override_params)
+        try:
+            return once(wish, order, self.house, self.settings)
+        except OutOfTime as late:
+            if order.ends < patience:
+                raise
+            raise RequestTimeout(timeout, late.billed) from None
+
+    def _caller(self, leaf: Leaf) -> Caller:
+        """Who pays: the target's own key, its virtual key, or the request's where that is for the same provider."""
+        caller = self.order.caller
+        virtual = leaf.virtual_key or (None if leaf.key else self.order.portkey.virtual_key)
+        if virtual and not leaf.key:
+            text = self.settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
+            found = virtual_keys(text)(virtual)
+            return replace(caller, provider=found.provider, key=found.key, options=found.options)
+        stranger = leaf.provider and caller.provider and leaf.provider != caller.provider
+        return replace(
+            caller,
+            provider=leaf.provider or caller.provider,
+            key=leaf.key or (None if stranger else caller.key),
+            options={**self.order.portkey.options, **leaf.options},
         )
-
-
-def call(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Bought:
-    """All finished pictures; several jobs run side by side."""
-
-    def finished(job: Job) -> list[Artifact]:
-        steps = converse(plan.target, job, house, deadline)
-        return [step.artifact for step in steps if isinstance(step, Finished)]
-
-    return Bought(finished(jobs[0])) if len(jobs) == 1 else side_by_side(jobs, finished)
-
-
-def converse(
-    target: Target, job: Job, house: House, deadline: float
-) -> Iterator[Partial | Finished]:
-    """One conversation through the wall."""
-
-    def send(outgoing: Call) -> Reply:
-        return house.send(outgoing, target, deadline)
-
-    patiently: Send = patient(send, target, house.clock, deadline, house.settings.retry_wait)
-    try:
-        yield from talk(target, job, patiently, house.clock, deadline)
-    except Refused as refused:
-        if refused.code != NEEDS_PAINTING:
-            raise
-        able = ", ".join(painters(house.providers, house.clock.today())[:_MOST_NAMED])
-        raise Refused(
-            f"{refused} Models that paint: {able}.",
-            param=refused.param,
-            code=refused.code,
-            billed=refused.billed,
-        ) from None
-
-
-def watch(plan: Plan, jobs: list[Job], house: House, order: Order) -> Answer:
-    """The same edit as an event stream. Failures before its first sign of life get their own status."""
-    events = pulse(frames(plan, jobs, house, order.deadline), house.settings.heartbeat)
-    body = sse.joined(next(events), events)
-    headers = {**sse.HEADERS, "x-request-id": order.request_id, **plan_headers(plan)}
-    return Answer(200, headers, body, facts(plan))
-
-
-def frames(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Iterator[bytes]:
-    """Encoded events as the pictures come."""
-    created = house.clock.unix()
-    for job in jobs:
-        for step in converse(plan.target, job, house, deadline):
-            picture = polish(step.artifact, plan.delivery).artifact
-            if isinstance(step, Partial):
-                yield sse.partial(picture, step.index, created)
-            else:
-                yield sse.completed(picture, created)

@@ -8,7 +8,7 @@ from typing import Any
 from retouch.cards import Provider
 from retouch.errors import Fault
 from retouch.faults import fault
-from retouch.gateway import House
+from retouch.house import House
 from retouch.plan.connect import check, connect, lone_target
 from retouch.settings import Settings
 from retouch.wire.caller import Caller

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from email.utils import formatdate
 from typing import Any
 
@@ -11,7 +11,9 @@ import orjson
 from retouch.cost import cost
 from retouch.finish import Result
 from retouch.plan import Plan
+from retouch.routing.run import Outcome
 from retouch.wire.answer import Answer, json_headers
+from retouch.wire.portkey import Portkey
 
 _UNKEPT = (
     "preserve: the answer has another shape than the picture, so no pixels were put back; "
@@ -66,3 +68,18 @@ def header_text(text: str) -> str:
     """Text as a header may carry it: printable ASCII on one line."""
     safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
     return safe[:_LONGEST_NOTES]
+
+
+def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
+    """The answer with the way to it, in Portkey's headers and the log."""
+    provider = outcome.leaf.provider or answer.headers.get("x-retouch-model", "").partition("/")[0]
+    headers = {
+        "x-portkey-last-used-option-index": outcome.leaf.path,
+        "x-portkey-retry-attempt-count": str(outcome.retries),
+        "x-portkey-cache-status": "DISABLED",
+        **({"x-portkey-trace-id": asked.trace_id} if asked.trace_id else {}),
+        **({"x-portkey-provider": provider} if provider else {}),
+    }
+    told = [asdict(attempt) for attempt in outcome.attempts]
+    facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": told}
+    return replace(answer, headers={**answer.headers, **headers}, facts=facts)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from retouch.errors import InvalidRequest, Misconfigured
-from retouch.gateway import House
+from retouch.house import House
 from retouch.messages import Inbound
 from retouch.specs import Choice
 

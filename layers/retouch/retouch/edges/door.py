@@ -16,7 +16,8 @@ from retouch.edges.front import as_it_is, confess, cors, request_id, response
 from retouch.edges.routes import ROUTES, Request, Route, edits
 from retouch.edges.telemetry import EDIT, Telemetry
 from retouch.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
-from retouch.gateway import House, Order, edit
+from retouch.gateway import edit
+from retouch.house import House, Order
 from retouch.wire import direct
 from retouch.wire import event as wire_event
 from retouch.wire.answer import Answer, as_fault, failure

@@ -11,6 +11,11 @@ from retouch.settings import Settings
 from retouch.wire.answer import Answer
 
 _EXPOSED = [
+    "x-portkey-cache-status",
+    "x-portkey-last-used-option-index",
+    "x-portkey-provider",
+    "x-portkey-retry-attempt-count",
+    "x-portkey-trace-id",
     "x-request-id",
     "x-retouch-billed",
     "x-retouch-cost-usd",
@@ -22,7 +27,17 @@ _EXPOSED = [
     "x-should-retry",
     "retry-after",
 ]
-_ALLOWED = ["Authorization", "Content-Type", "x-portkey-api-key", "x-portkey-provider"]
+_ALLOWED = [
+    "Authorization",
+    "Content-Type",
+    "x-portkey-api-key",
+    "x-portkey-config",
+    "x-portkey-metadata",
+    "x-portkey-provider",
+    "x-portkey-request-timeout",
+    "x-portkey-trace-id",
+    "x-portkey-virtual-key",
+]
 
 
 def confess(settings: Settings, logger: Logger) -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from retouch import catalogue, health, uploads
-from retouch.gateway import House, Order, edit, enter
+from retouch.gateway import edit, enter
+from retouch.house import House, Order
 from retouch.links import follow
 from retouch.messages import Form, Inbound
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.caller import caller
 from retouch.wire.form import parse
 from retouch.wire.late import steady
+from retouch.wire.portkey import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,11 @@ class Request:
     def order(self, form: Form) -> Order:
         """The same as an order, from whoever its headers say."""
         who = caller(self.inbound.headers)
-        return Order(form, who, self.request_id, self.deadline, base=self.inbound.base)
+        steering = read(self.inbound.headers)
+        steering = replace(steering, trace_id=steering.trace_id or self.request_id)
+        return Order(
+            form, who, self.request_id, self.deadline, base=self.inbound.base, portkey=steering
+        )
 
 
 def edits(request: Request, house: House) -> Answer:

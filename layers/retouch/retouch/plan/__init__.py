@@ -46,6 +46,8 @@ def fit(target: Target, wish: Wish, settings: Settings) -> Plan:
     sent, delivery, delivery_notes = fit_delivery(
         target, wish, wanted, settings, shaped.frame, kept.keep
     )
+    lossy = wanted.get("output_format") in ("jpeg", "webp")
+    delivery = replace(delivery, untouched=None if lossy else kept.untouched)
     job = Job(
         model=target.upstream,
         prompt=kept.prompt,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from retouch.cards import Provider
@@ -26,9 +27,22 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     if provider.auth is None:
         return replace(target, options=options)
     key = caller.key or configured
+    # Where an order goes is chosen only by whoever pays for it: a configured key is never sent to a caller's address.
+    if caller.key:
+        options = _chosen(provider, options, caller.options)
     return replace(
         target, options=options, key=key, key_is_callers=bool(caller.key), secrets=secrets
     )
+
+
+def _chosen(
+    provider: Provider, options: dict[str, str], wanted: Mapping[str, str]
+) -> dict[str, str]:
+    """The settings with what a paying caller's headers say instead."""
+    said = {provider.portkey[name]: wanted[name] for name in provider.portkey if name in wanted}
+    chosen = {**options, **said}
+    base = provider.locate(chosen) if said and provider.locate else ""
+    return {**chosen, "base_url": base or options["base_url"]}
 
 
 def check(target: Target) -> Target:

@@ -29,6 +29,9 @@ class Delivery:
     flatten: bool = False  # on white, where an opaque background was asked for
     frame: Frame | None = None  # how the picture was padded or scaled, to be undone
     keep: Keep | None = None  # what is put back outside the mask
+    untouched: int | None = (
+        None  # pixels that need not be put back, since the model leaves them alone
+    )
 
     @property
     def touches(self) -> bool:

@@ -33,6 +33,7 @@ class Kept:
     prompt: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    untouched: int | None = None  # pixels that the model itself leaves as they are
 
 
 def fit(model: Model, wish: Wish, mask: Mask | None, sent: Mapping[str, Any]) -> Kept:
@@ -48,7 +49,9 @@ def fit(model: Model, wish: Wish, mask: Mask | None, sent: Mapping[str, Any]) ->
             code="unsupported_parameter",
         )
     own_size = _own_size(wish, sent)
-    if wish.preserve is False or (model.mask and model.mask.paint == "direct") or not own_size:
+    if model.mask and model.mask.paint == "direct" and own_size:
+        return Kept(mask=mask, prompt=wish.prompt, untouched=mask.edit.histogram()[0])
+    if wish.preserve is False or not own_size:
         return Kept(mask=mask, prompt=wish.prompt, notes=_unkept(wish, own_size))
     keep = Keep(wish.images[0], mask.edit, wish.preserve is True)
     if model.mask is None:

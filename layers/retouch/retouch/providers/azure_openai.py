@@ -30,6 +30,7 @@ from retouch.specs import Choice, Spec, Unsent
 DEFAULT_VERSION = "2025-04-01-preview"
 V1_VERSIONS = ("v1", "latest", "preview")
 FILTER_CODES = ("contentfilter", "content_filter", "content_policy_violation")
+_RESOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _VIOLATIONS = re.compile(r"safety_violations=\[([\w, /-]*)\]")
 
 
@@ -48,8 +49,16 @@ def edit(job: Job) -> Conversation:
     return (yield from converse(Call("POST", url, query=query, **body(job, also))))
 
 
+def locate(options: Mapping[str, str]) -> str:
+    """The endpoint of a resource that a request names."""
+    resource = options.get("resource", "")
+    return f"https://{resource}.openai.azure.com" if _RESOURCE.fullmatch(resource) else ""
+
+
 def deployment_of(job: Job) -> str:
-    """AZURE_OPENAI_DEPLOYMENTS maps models to deployments ("gpt-image-2=img2"); else they share a name."""
+    """The request's own, else AZURE_OPENAI_DEPLOYMENTS's ("gpt-image-2=img2"), else what the model is called."""
+    if job.options.get("deployment"):
+        return job.options["deployment"]
     pairs = (pair.partition("=") for pair in job.options.get("deployments", "").split(","))
     names = {model.strip(): name.strip() for model, _, name in pairs if name}
     return names.get(job.model, job.model)
@@ -121,6 +130,12 @@ PROVIDER = Provider(
         scope="https://cognitiveservices.azure.com/.default",
     ),
     secrets=("tenant_id", "client_id", "client_secret"),
+    portkey={
+        "azure-resource-name": "resource",
+        "azure-deployment-id": "deployment",
+        "azure-api-version": "api_version",
+    },
+    locate=locate,
     edit=edit,
     explain=explain,
     check=Call("GET", "/openai/models", {"api-version": "2024-10-21"}, repeatable=True),

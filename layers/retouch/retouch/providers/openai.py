@@ -20,12 +20,16 @@ from retouch.providers._gpt_image_cards import (
     PRICE_MINI,
     gpt_image,
 )
+from retouch.providers._kit import present
 from retouch.specs import Choice
+
+_ACCOUNT = {"OpenAI-Organization": "organization", "OpenAI-Project": "project"}
 
 
 def edit(job: Job) -> Conversation:
     """One call; streamed where the caller wants to watch."""
-    call = Call("POST", "/images/edits", **body(job, {"model": job.model}))
+    headers = present(**{name: job.options.get(key) for name, key in _ACCOUNT.items()})
+    call = Call("POST", "/images/edits", headers=headers, **body(job, {"model": job.model}))
     return (yield from converse(call))
 
 
@@ -41,6 +45,8 @@ PROVIDER = Provider(
     docs="https://platform.openai.com/docs/api-reference/images/createEdit",
     env="OPENAI",
     base_url="https://api.openai.com/v1",
+    settings=("organization", "project"),
+    portkey={"openai-organization": "organization", "openai-project": "project"},
     auth=Auth("Authorization", "Bearer "),
     edit=edit,
     explain=explain,

@@ -97,6 +97,7 @@ PROVIDER = Provider(
     settings=("project", "location"),
     secrets=("service_account_json", "credentials_json"),
     locate=locate,
+    portkey={"vertex-project-id": "project", "vertex-region": "location"},
     auth=Auth(
         "x-goog-api-key",
         tokens=("ya29.",),

@@ -34,6 +34,7 @@ class Caller:
     provider: str | None = None
     key: str | None = field(default=None, repr=False)  # the provider's
     gateway_key: str | None = field(default=None, repr=False)  # ours, and never a provider's
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # settings by header name
 
 
 def caller(headers: Mapping[str, str]) -> Caller:

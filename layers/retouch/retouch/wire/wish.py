@@ -35,12 +35,27 @@ OWN = (
 
 def validate(material: Material) -> Wish:
     """The typed wish. InvalidRequest naming the field, the value, the rule and the remedy."""
-    values = material.values
     images = _images(material)
+    return _wish(material.values, images, _mask(material, images))
+
+
+def overridden(wish: Wish, material: Material, params: Mapping[str, Any]) -> Wish:
+    """The wish with other values for some of its fields. InvalidRequest for what cannot be one."""
+    if not params:
+        return wish
+    for name in ("image", "images", "mask", "mask_mode"):
+        if name in params:
+            raise InvalidRequest(
+                f"override_params cannot replace '{name}'. Leave it out.", param=name
+            )
+    return _wish({**material.values, **params}, wish.images, wish.mask)
+
+
+def _wish(values: Mapping[str, Any], images: tuple[Picture, ...], mask: Mask | None) -> Wish:
     return Wish(
         prompt=_prompt(values.get("prompt")),
         images=images,
-        mask=_mask(material, images),
+        mask=mask,
         model=_MODEL.read("model", values["model"]) if "model" in values else None,
         n=_N.read("n", values.get("n", 1)),
         response_format=_response_format(values.get("response_format")),

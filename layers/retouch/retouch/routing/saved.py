@@ -1,0 +1,95 @@
+"""Configs and provider keys that the operator has saved under a name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from retouch.clock import Clock
+from retouch.errors import InvalidRequest, Misconfigured
+from retouch.routing.problems import InvalidConfig
+from retouch.specs import shown
+
+ID = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)
+_FRESH = 60.0  # seconds until a saved config is read again
+_MOST_KEPT = 256
+
+
+class SavedConfigs:
+    """Config objects at configs/<id>.json. Call it with an id."""
+
+    def __init__(self, read: Callable[[str], bytes | None], clock: Clock) -> None:
+        """`read` brings the object at a key, None where there is none."""
+        self._read, self._clock = read, clock
+        self._kept: dict[str, tuple[float, bytes | None]] = {}
+
+    def __call__(self, config_id: str) -> Mapping[str, Any]:
+        """The config, at most a minute old. InvalidConfig naming an id that is unknown or leads to no JSON object."""
+        text = self._text(config_id) if ID.fullmatch(config_id) else None
+        if text is None:
+            raise _unusable(config_id, "is not a saved config; mind its spelling")
+        try:
+            config = orjson.loads(text)
+        except ValueError:
+            config = None
+        if not isinstance(config, dict):
+            raise _unusable(config_id, "does not lead to a JSON object; save it again")
+        return config
+
+    def _text(self, config_id: str) -> bytes | None:
+        until, text = self._kept.get(config_id, (0.0, None))
+        if self._clock.now() < until:
+            return text
+        text = self._read(f"configs/{config_id}.json")
+        if len(self._kept) >= _MOST_KEPT:
+            self._kept.clear()
+        self._kept[config_id] = (self._clock.now() + _FRESH, text)
+        return text
+
+
+def _unusable(config_id: str, rule: str) -> InvalidConfig:
+    return InvalidConfig(shown(config_id), rule)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualKey:
+    """A provider, the key that pays there, and the provider's own settings."""
+
+    provider: str
+    key: str = field(repr=False)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def virtual_keys(text: str) -> Callable[[str], VirtualKey]:
+    """The keys of RETOUCH_VIRTUAL_KEYS, {"name": {"provider", "api_key", "options"}}, to be looked up by name.
+
+    Misconfigured where the text is something else; the look-up raises InvalidRequest for a name that is not there.
+    """
+    try:
+        known = {name: _virtual_key(**of) for name, of in orjson.loads(text or "{}").items()}
+    except (ValueError, AttributeError, TypeError):
+        # From None: the text, and so the error, has keys in it.
+        raise Misconfigured(
+            "The gateway's virtual keys cannot be read. Tell the gateway's operator.",
+            code="gateway_not_configured",
+        ) from None
+
+    def find(name: str) -> VirtualKey:
+        if name not in known:
+            raise InvalidRequest(
+                f"There is no virtual key {shown(name)}. Mind its spelling, or ask the gateway's operator.",
+                param="x-portkey-virtual-key",
+                code="unknown_virtual_key",
+            )
+        return known[name]
+
+    return find
+
+
+def _virtual_key(provider: str, api_key: str = "", options: Any = None) -> VirtualKey:
+    texts = {str(name): str(value) for name, value in (options or {}).items()}
+    return VirtualKey(provider.removeprefix("@").lower(), api_key.strip(), texts)

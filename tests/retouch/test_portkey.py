@@ -1,0 +1,224 @@
+"""Portkey's headers and configs through the whole corridor, against providers on real sockets."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.door import edit, png
+from tests.support.house import build_house
+from tests.support.pictures import b64, hole, photo
+from tests.support.upstream import Answer, Upstream, as_json
+
+GOOD = as_json({"created": 1, "data": [{"b64_json": b64(photo())}]})
+BUSY = as_json({"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, 429)
+BROKEN = as_json({"error": {"message": "oops"}}, 500)
+MODERATED = as_json({"error": {"message": "no", "code": "moderation_blocked"}}, 400)
+FIELDS = {"prompt": "p", "image": png(photo()), "model": "gpt-image-2"}
+A = {"name": "a", "provider": "openai", "api_key": "sk-a"}
+B = {"name": "b", "provider": "azure-openai", "api_key": "az-b"}
+
+
+@pytest.fixture
+def world():
+    with ExitStack() as stack:
+        one, two = stack.enter_context(Upstream(GOOD)), stack.enter_context(Upstream(GOOD))
+        yield one, two
+
+
+def ask(world, config=None, fields=(), house=None, **headers):
+    one, two = world
+    env = {"OPENAI_BASE_URL": one.url, "AZURE_OPENAI_ENDPOINT": two.url}
+    named = {f"x-portkey-{name.replace('_', '-')}": value for name, value in headers.items()}
+    if config:
+        named["x-portkey-config"] = config if isinstance(config, str) else json.dumps(config)
+    house = house or build_house(env)
+    return edit({**FIELDS, **dict(fields)}, headers=named, house=house)
+
+
+def fallback(*targets, **strategy):
+    return {"strategy": {"mode": "fallback", **strategy}, "targets": list(targets)}
+
+
+def way(answer):
+    return (
+        answer.headers["x-portkey-last-used-option-index"],
+        answer.headers["x-portkey-retry-attempt-count"],
+    )
+
+
+def test_without_a_config_the_headers_say_so(world):
+    answer = ask(world, provider="openai", api_key="sk-mine")
+    assert answer.status == 200
+    assert way(answer) == ("config", "0")
+    assert answer.headers["x-portkey-cache-status"] == "DISABLED"
+    assert answer.headers["x-portkey-provider"] == "openai"
+    assert answer.headers["x-portkey-trace-id"] == "req-test"
+    assert world[0].calls[0].headers["authorization"] == "Bearer sk-mine"
+
+
+def test_the_trace_id_is_the_callers_own(world):
+    assert ask(world, A, trace_id="t-1").headers["x-portkey-trace-id"] == "t-1"
+
+
+def test_each_target_has_its_own_key_and_its_own_words(world):
+    one, two = world
+    one.answers = [BUSY]
+    mask = {"mask": png(hole())}
+    answer = ask(world, fallback(A, B), mask)
+    assert answer.status == 200
+    assert way(answer) == ("config.targets[1]", "0")
+    assert one.calls[0].headers["authorization"] == "Bearer sk-a"
+    assert two.calls[0].headers["api-key"] == "az-b"
+    assert "authorization" not in two.calls[0].headers
+    assert one.calls[0].fields["model"] == "gpt-image-2"
+    assert "model" not in two.calls[0].fields
+
+
+@pytest.mark.parametrize(
+    ("failure", "strategy", "status", "asked"),
+    [
+        (BUSY, {}, 200, 1),
+        (BROKEN, {}, 502, 0),  # may have been bought
+        (BROKEN, {"on_status_codes": [502]}, 200, 1),
+        (MODERATED, {}, 400, 0),
+        (MODERATED, {"on_status_codes": [400]}, 400, 0),
+        (MODERATED, {"on_content_refusal": True}, 200, 1),
+        (Answer(fault="cut", body=b"{" * 100), {}, 502, 0),
+    ],
+)
+def test_what_may_have_been_bought_is_not_bought_elsewhere(world, failure, strategy, status, asked):
+    one, two = world
+    one.answers = [failure]
+    answer = ask(world, fallback(A, B, **strategy))
+    assert answer.status == status, answer.json
+    assert (len(one.calls), len(two.calls)) == (1, asked)
+
+
+def test_retries_are_free_ones_only(world):
+    one, _ = world
+    retry = {"attempts": 3, "on_status_codes": [429, 502]}
+    one.answers = [BUSY, BUSY, GOOD]
+    answer = ask(world, {**A, "retry": retry})
+    assert (answer.status, way(answer)) == (200, ("config", "2"))
+    one.received.clear()
+    one.answers = [BROKEN]
+    answer = ask(world, {**A, "retry": retry})
+    assert (answer.status, way(answer), len(one.calls)) == (502, ("config", "0"), 1)
+    one.received.clear()
+    answer = ask(world, {**A, "retry": {**retry, "may_buy_twice": True}})
+    assert (answer.status, way(answer), len(one.calls)) == (502, ("config", "-1"), 4)
+
+
+def test_overrides_reach_a_multipart_request(world):
+    override = {"quality": "low", "n": 2, "prompt": "another"}
+    ask(world, {**A, "override_params": override})
+    fields = world[0].calls[0].fields
+    assert (fields["quality"], fields["n"], fields["prompt"]) == ("low", "2", "another")
+
+
+def test_an_override_that_cannot_be_is_refused(world):
+    answer = ask(world, {**A, "override_params": {"quality": "shiny"}})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "quality")
+    assert world[0].calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        ({"params.model": {"$eq": "gpt-image-2"}}, 1),
+        ({"params.image_count": {"$gt": 1}}, 0),
+        ({"params.has_mask": {"$eq": True}}, 0),
+        ({"metadata.plan": {"$in": ["paid"]}}, 1),
+        ({"$or": [{"params.megapixels": {"$gt": 9}}, {"url.pathname": "/v1/images/edits"}]}, 1),
+    ],
+)
+def test_conditions_see_multipart_fields(world, query, target):
+    strategy = {
+        "mode": "conditional",
+        "conditions": [{"query": query, "then": "b"}],
+        "default": "a",
+    }
+    answer = ask(
+        world, {"strategy": strategy, "targets": [A, B]}, metadata=json.dumps({"plan": "paid"})
+    )
+    assert way(answer)[0] == f"config.targets[{target}]"
+
+
+def test_the_request_timeout_is_a_408_with_the_documented_body(world):
+    world[0].answers = [Answer(fault="hang")]
+    answer = ask(world, A, request_timeout="300")
+    assert answer.status == 408
+    assert answer.json["error"] == {
+        "message": "Request exceeded the timeout sent in the request: 300ms",
+        "type": "timeout_error",
+        "param": None,
+        "code": None,
+    }
+    assert answer.headers["x-retouch-billed"] == "unknown"
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_saved_configs_and_virtual_keys(world):
+    one, two = world
+    env = {"OPENAI_BASE_URL": one.url, "AZURE_OPENAI_ENDPOINT": two.url}
+    secrets = {
+        "RETOUCH_VIRTUAL_KEYS": json.dumps({"team": {"provider": "openai", "api_key": "sk-team"}})
+    }
+    configs = {"configs/pc-mine.json": json.dumps({"virtual_key": "team"}).encode()}
+    house = build_house(env, secrets=secrets, configs=configs)
+    assert ask(world, "pc-mine", house=house).status == 200
+    assert ask(world, house=house, virtual_key="team").status == 200
+    assert [c.headers["authorization"] for c in one.calls] == ["Bearer sk-team"] * 2
+    unknown = ask(world, "pc-nobody", house=house)
+    assert (unknown.status, unknown.json["error"]["code"]) == (400, "invalid_config")
+    assert ask(world, house=house, virtual_key="nobody").status == 400
+
+
+@pytest.mark.parametrize(
+    "config", ["{", "[]", {"strategy": {"mode": "fallback"}}, {"targets": [{"colour": 1}]}]
+)
+def test_a_config_that_cannot_be_used_costs_nothing(world, config):
+    answer = ask(world, config)
+    assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_config")
+    assert world[0].received == world[1].received == []
+
+
+def test_a_key_for_one_provider_is_not_shown_to_another(world):
+    one, two = world
+    one.answers = [BUSY]
+    config = fallback({"provider": "openai"}, {"provider": "azure-openai"})
+    answer = ask(world, config, provider="openai", api_key="sk-mine")
+    assert one.calls[0].headers["authorization"] == "Bearer sk-mine"
+    assert two.calls == []
+    assert answer.status == 401
+
+
+def test_a_paying_caller_may_choose_the_deployment(world):
+    _, two = world
+    headers = {"azure_deployment_id": "mine", "azure_api_version": "2025-01-01"}
+    answer = ask(world, provider="azure-openai", api_key="az-mine", **headers)
+    assert answer.status == 200, answer.json
+    (call,) = two.calls
+    assert call.path == "/openai/deployments/mine/images/edits"
+    assert call.query == {"api-version": "2025-01-01"}
+
+
+def test_nobody_chooses_where_the_gateways_own_key_goes(world):
+    one, two = world
+    env = {"AZURE_OPENAI_ENDPOINT": two.url, "AZURE_OPENAI_API_KEY": "az-operator"}
+    house = build_house(env)
+    answer = ask(
+        world,
+        house=house,
+        provider="azure-openai",
+        azure_resource_name="evil",
+        azure_deployment_id="x",
+    )
+    assert answer.status == 200
+    assert two.calls[0].path == "/openai/deployments/gpt-image-2/images/edits"
+
+
+def test_an_organization_is_passed_on(world):
+    ask(world, provider="openai", api_key="sk-mine", openai_organization="org-1")
+    assert world[0].calls[0].headers["openai-organization"] == "org-1"
