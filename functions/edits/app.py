@@ -3,6 +3,7 @@
 import os
 
 from retouch.clock import SystemClock
+from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.edges.configs import ConfigShelf
 from retouch.edges.door import build
 from retouch.edges.http import Wall
@@ -11,6 +12,7 @@ from retouch.edges.store import S3Bucket
 from retouch.edges.telemetry import Telemetry
 from retouch.edges.vault import KeyTable, Vault
 from retouch.edges.web import Web
+from retouch.guardrails import Tools
 from retouch.house import House
 from retouch.providers import PROVIDERS
 from retouch.routing.saved import SavedConfigs
@@ -30,6 +32,7 @@ house = House(
     clock=clock,
     secrets=vault.read,
     keys=KeyTable(settings, clock),
+    tools=Tools(web.webhook, BedrockGuardrail(), clock),
     configs=SavedConfigs(ConfigShelf(settings).read, clock),
 )
 handler = build(house, vault.warm, telemetry)

@@ -1,4 +1,4 @@
-"""The official Node SDK. Not run where there is no Node; npm installs it once, outside the tree."""
+"""The official Node SDKs, OpenAI's and Portkey's. Not run where there is no Node; npm installs it once, outside the tree."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pictures import hole, photo
+from tests.support.pictures import cutout, hole, photo
 
 HERE = Path(__file__).parent / "node"
 WORK = Path(__file__).parents[2] / ".work" / "node"
@@ -17,11 +17,11 @@ WORK = Path(__file__).parents[2] / ".work" / "node"
 def node():
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("not run: no Node on this machine")
-    if not (WORK / "node_modules" / "openai").exists():
+    if not (WORK / "node_modules" / "portkey-ai").exists():
         shutil.copytree(HERE, WORK, dirs_exist_ok=True)
         installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
         if installed.returncode:
-            pytest.skip("not run: npm could not install the SDK")
+            pytest.skip("not run: npm could not install the SDKs")
     return WORK
 
 
@@ -53,3 +53,21 @@ def test_edit_mask_n_stream_and_typed_errors(node, gateway, upstream, tmp_path):
     }
     assert len(upstream.calls) == 2
     assert [part[2] for part in upstream.calls[1].files] == ["image/png", "image/png"]
+
+
+def test_portkeys_own_sdk(node, gateway, upstream, tmp_path):
+    for name, data in (("image", photo(96, 96)), ("mask", hole(96, 96)), ("cut", cutout(96, 96))):
+        (tmp_path / f"{name}.png").write_bytes(data)
+    shutil.copy(HERE / "portkey.mjs", node / "portkey.mjs")
+    files = [str(tmp_path / f"{name}.png") for name in ("image", "mask", "cut")]
+    done = subprocess.run(
+        ["node", "portkey.mjs", f"{gateway.url}/v1", *files],
+        cwd=node,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report == {"plain": "http", "masked": "PNG", "events": ["image_edit.completed"]}
+    assert upstream.calls[0].headers["authorization"] == "Bearer sk-node"

@@ -81,6 +81,7 @@ def test_each_target_has_its_own_key_and_its_own_words(world):
         (BUSY, {}, 200, 1),
         (BROKEN, {}, 502, 0),  # may have been bought
         (BROKEN, {"on_status_codes": [502]}, 200, 1),
+        (BROKEN, {"on_status_codes": [500]}, 200, 1),  # as the provider itself said it
         (MODERATED, {}, 400, 0),
         (MODERATED, {"on_status_codes": [400]}, 400, 0),
         (MODERATED, {"on_content_refusal": True}, 200, 1),
@@ -188,6 +189,8 @@ def test_a_key_for_one_provider_is_not_shown_to_another(world):
     one, two = world
     one.answers = [BUSY]
     config = fallback({"provider": "openai"}, {"provider": "azure-openai"})
+    unsaid = ask(world, config, api_key="sk-mine")
+    assert (unsaid.status, world[0].received) == (401, [])
     answer = ask(world, config, provider="openai", api_key="sk-mine")
     assert one.calls[0].headers["authorization"] == "Bearer sk-mine"
     assert two.calls == []
@@ -205,7 +208,7 @@ def test_a_paying_caller_may_choose_the_deployment(world):
 
 
 def test_nobody_chooses_where_the_gateways_own_key_goes(world):
-    one, two = world
+    _, two = world
     env = {"AZURE_OPENAI_ENDPOINT": two.url, "AZURE_OPENAI_API_KEY": "az-operator"}
     house = build_house(env)
     answer = ask(
@@ -222,3 +225,69 @@ def test_nobody_chooses_where_the_gateways_own_key_goes(world):
 def test_an_organization_is_passed_on(world):
     ask(world, provider="openai", api_key="sk-mine", openai_organization="org-1")
     assert world[0].calls[0].headers["openai-organization"] == "org-1"
+
+
+def test_an_at_sign_names_a_virtual_key(world):
+    env = {"OPENAI_BASE_URL": world[0].url}
+    text = json.dumps({"team": {"provider": "openai", "api_key": "sk-team"}})
+    house = build_house(env, secrets={"RETOUCH_VIRTUAL_KEYS": text})
+    assert ask(world, {"provider": "@team"}, house=house).status == 200
+    assert world[0].calls[0].headers["authorization"] == "Bearer sk-team"
+    assert ask(world, {"provider": "@nobody"}, house=house).status == 400
+
+
+def test_a_lent_key_that_fails_is_the_operators_trouble(world):
+    world[0].answers = [as_json({"error": {"code": "invalid_api_key", "message": "sk-team?"}}, 401)]
+    text = json.dumps({"team": {"provider": "openai", "api_key": "sk-team"}})
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, secrets={"RETOUCH_VIRTUAL_KEYS": text})
+    answer = ask(world, house=house, virtual_key="team")
+    assert (answer.status, answer.json["error"]["code"]) == (500, "provider_credentials")
+
+
+DENY = {"default.contains": {"words": ["passport"], "operator": "none"}, "deny": True}
+SMALL = {"retouch.output": {"maxMegapixels": 0.000001}}
+
+
+def test_a_denied_request_is_446_and_free(world):
+    answer = ask(world, {**A, "input_guardrails": [DENY]}, {"prompt": "forge a passport"})
+    assert answer.status == 446
+    assert answer.json["error"]["type"] == "hooks_failed"
+    assert answer.json["hook_results"]["before_request_hooks"][0]["verdict"] is False
+    assert answer.headers["x-retouch-billed"] == "no"
+    assert world[0].received == []
+
+
+def test_denied_results_were_bought(world):
+    answer = ask(world, {**A, "output_guardrails": [{**SMALL, "deny": True}]})
+    assert answer.status == 446
+    assert answer.headers["x-retouch-billed"] == "yes"
+    assert len(answer.json["hook_results"]["after_request_hooks"]) == 1
+
+
+def test_a_failed_hook_without_deny_is_246_with_the_pictures(world):
+    answer = ask(world, {**A, "output_guardrails": [SMALL]})
+    assert answer.status == 246
+    assert answer.json["data"][0]["b64_json"]
+    assert answer.json["hook_results"]["after_request_hooks"][0]["verdict"] is False
+
+
+@pytest.mark.parametrize(("strict", "told"), [("true", False), ("false", True)])
+def test_what_passes_is_told_only_to_those_who_want_more_than_openais(world, strict, told):
+    answer = ask(world, {**A, "input_guardrails": [DENY]}, strict_open_ai_compliance=strict)
+    assert answer.status == 200
+    assert ("hook_results" in answer.json) is told
+
+
+def test_default_guardrails_come_in_a_header(world):
+    answer = ask(world, A, {"prompt": "passport"}, default_input_guardrails=json.dumps([DENY]))
+    assert answer.status == 446
+
+
+def test_results_that_must_be_looked_at_are_not_streamed(world):
+    answer = ask(world, {**A, "output_guardrails": [SMALL]}, {"stream": "true"})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "stream")
+
+
+def test_guardrails_nobody_can_read_are_refused(world):
+    answer = ask(world, {**A, "input_guardrails": [{"default.unheardOf": {}}]})
+    assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_config")

@@ -3,9 +3,11 @@
 from datetime import date
 
 from retouch.clock import SystemClock
+from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.edges.http import Wall
 from retouch.edges.identity import Identities
 from retouch.edges.web import Web
+from retouch.guardrails import Tools
 from retouch.house import House
 from retouch.providers import PROVIDERS
 from retouch.routing.saved import SavedConfigs
@@ -82,5 +84,6 @@ def build_house(
         clock=clock,
         secrets=lambda: secrets or {},
         keys=lambda digest: (keys or {}).get(digest),
+        tools=Tools(Web(settings, clock, print).webhook, BedrockGuardrail(), clock),
         configs=SavedConfigs((configs or {}).get, clock),
     )

@@ -12,6 +12,7 @@ from retouch.catalogue import painters
 from retouch.errors import OutOfTime, Refused
 from retouch.fanout import Bought, side_by_side
 from retouch.finish import collect, fit_reply, polish
+from retouch.guarded import Guard
 from retouch.house import House, Order
 from retouch.links import links
 from retouch.messages import Artifact, Call, Finished, Job, Partial, Reply, Wish
@@ -32,7 +33,7 @@ NEEDS_PAINTING = "unsupported_operation"  # said by models that only move, filte
 _MOST_NAMED = 4
 
 
-def once(wish: Wish, order: Order, house: House, settings: Settings) -> Answer:
+def once(wish: Wish, guard: Guard, order: Order, house: House, settings: Settings) -> Answer:
     """One edit at one target, from wish to answer. Raises Fault, nothing else."""
     target = resolve(wish.model, order.caller, house.providers, settings, house.clock.today())
     target = connect(target, order.caller, settings)
@@ -44,6 +45,7 @@ def once(wish: Wish, order: Order, house: House, settings: Settings) -> Answer:
     if wish.stream:
         return watch(plan, jobs, house, order)
     bought = call(plan, jobs, house, order.ends)
+    guard = guard.look(bought.artifacts, plan.target.provider.paid)
     plan = replace(plan, notes=(*plan.notes, *bought.notes(wish.n)))
     plan = replace(plan, **fit_reply(plan, bought.artifacts, order.most_bytes, settings))
     now = house.clock.unix()
@@ -51,7 +53,7 @@ def once(wish: Wish, order: Order, house: House, settings: Settings) -> Answer:
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     link = links(settings.base_url or order.base, pepper, expires, now, house.bucket.sign)
     result = collect(bought.artifacts, plan.delivery, house.bucket, link, now)
-    return success(result, plan, order.request_id, expires)
+    return guard.sign(success(result, plan, order.request_id, expires))
 
 
 def check_time(plan: Plan, house: House, deadline: float) -> None:

@@ -41,6 +41,7 @@ class Fault(Exception):
     blame: ClassVar[Blame] = "gateway"
     retryable: bool | None = None
     billed: Billed = "no"
+    beside: Mapping[str, Any] = {}  # stands beside "error" in the body
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Fault(Exception):
     ) -> None:
         super().__init__(message)
         self.param = param
+        self.upstream_status: int | None = None  # what the provider itself answered
         self.retry_after = retry_after
         self.details: Mapping[str, Any] = details or {}
         self.code = code or type(self).code

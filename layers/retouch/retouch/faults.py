@@ -62,6 +62,12 @@ def fault(target: Target, reply: Reply) -> Fault:
 
 def told_fault(target: Target, reply: Reply, said: Told) -> Fault:
     """The Fault for a failure already read; `reply` gives status and headers."""
+    fault = _judged(target, reply, said)
+    fault.upstream_status = reply.status
+    return fault
+
+
+def _judged(target: Target, reply: Reply, said: Told) -> Fault:
     if said.kind == "auth" or (not said.kind and reply.status == 401):
         return _auth(target)
     if said.kind == "not_started":

@@ -13,6 +13,7 @@ from retouch.admission import admit
 from retouch.attempt import once
 from retouch.errors import Fault, OutOfTime, RequestTimeout
 from retouch.gather import gather
+from retouch.guarded import admitted
 from retouch.house import House, Order
 from retouch.messages import Material, Wish
 from retouch.respond import routed
@@ -20,7 +21,7 @@ from retouch.routing.asked import tree_of
 from retouch.routing.facts import facts
 from retouch.routing.run import Run
 from retouch.routing.saved import virtual_keys
-from retouch.routing.tree import Leaf
+from retouch.routing.tree import Leaf, Tree, leaves
 from retouch.settings import Settings
 from retouch.wire.answer import Answer, failure
 from retouch.wire.caller import Caller
@@ -34,8 +35,8 @@ def edit(order: Order, house: House) -> Answer:
     settings = house.settings.with_secrets(house.secrets())
     enter(order, house, settings)
     material = gather(order.form, house.bucket, lambda url: house.web(url, order.deadline))
-    desk = Desk(order, house, settings, material, validate(material))
     tree = tree_of(order.portkey, house.configs)
+    desk = Desk(order, house, settings, material, validate(material), tree)
     run = Run(desk.attempt, desk.facts(), house.clock, order.deadline)
     outcome = run.tree(tree)
     found = outcome.found
@@ -59,6 +60,7 @@ class Desk:
     settings: Settings
     material: Material
     wish: Wish
+    tree: Tree
 
     def facts(self) -> Mapping[str, object]:
         """What conditions may ask about."""
@@ -72,24 +74,39 @@ class Desk:
         order = replace(self.order, caller=self._caller(leaf), patience=patience)
         wish = overridden(self.wish, self.material, leaf.override_params)
         try:
-            return once(wish, order, self.house, self.settings)
+            guard = admitted(wish, leaf.hooks, order.portkey, self.house.tools)
+            return once(wish, guard, order, self.house, self.settings)
         except OutOfTime as late:
             if order.ends < patience:
                 raise
             raise RequestTimeout(timeout, late.billed) from None
 
     def _caller(self, leaf: Leaf) -> Caller:
-        """Who pays: the target's own key, its virtual key, or the request's where that is for the same provider."""
+        """Who pays at a target: its own key, a virtual key, or the request's where that is for the same provider."""
         caller = self.order.caller
-        virtual = leaf.virtual_key or (None if leaf.key else self.order.portkey.virtual_key)
-        if virtual and not leaf.key:
+        named = self._virtual(leaf)
+        if named:
             text = self.settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
-            found = virtual_keys(text)(virtual)
-            return replace(caller, provider=found.provider, key=found.key, options=found.options)
-        stranger = leaf.provider and caller.provider and leaf.provider != caller.provider
-        return replace(
-            caller,
-            provider=leaf.provider or caller.provider,
-            key=leaf.key or (None if stranger else caller.key),
-            options={**self.order.portkey.options, **leaf.options},
-        )
+            lent = virtual_keys(text)(named)
+            return replace(
+                caller, provider=lent.provider, key=lent.key, options=lent.options, lent=True
+            )
+        key = leaf.key or (caller.key if self._meant_for(leaf) else None)
+        options = {**self.order.portkey.options, **leaf.options}
+        return replace(caller, provider=leaf.provider or caller.provider, key=key, options=options)
+
+    def _virtual(self, leaf: Leaf) -> str | None:
+        """The virtual key of a target: its own, or the header's where the target names no provider."""
+        if leaf.key or leaf.virtual_key:
+            return leaf.virtual_key
+        if leaf.provider is None:
+            return self.order.portkey.virtual_key
+        known = any(provider.name == leaf.provider for provider in self.house.providers)
+        return None if known else leaf.provider
+
+    def _meant_for(self, leaf: Leaf) -> bool:
+        """Whether the request's own key is for this target's provider: it said so, or there is no other."""
+        if leaf.provider in (None, self.order.caller.provider):
+            return True
+        named = {one.provider for one in leaves(self.tree)}
+        return self.order.caller.provider is None and named == {leaf.provider}

@@ -12,6 +12,7 @@ from retouch.cards import Provider
 from retouch.clock import Clock
 from retouch.finish import Store
 from retouch.gather import Shelf
+from retouch.guardrails import Tools
 from retouch.messages import Call, Form, Reply
 from retouch.plan.resolve import Target
 from retouch.settings import Settings
@@ -43,6 +44,7 @@ class House:
     clock: Clock
     secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
     keys: KeyBook
+    tools: Tools  # what guardrails may ask outside
     configs: Callable[[str], Mapping[str, Any]]  # saved routing configs by id; InvalidConfig
 
 

@@ -68,6 +68,10 @@ def test_the_crumb_of_rounding_goes_to_a_target_that_can_be_chosen():
     assert weighted(branch, 1.0).provider == "b"
 
 
+def test_a_target_of_no_weight_is_never_asked():
+    assert weighted(parse(balanced(0, 1)), 0.0).provider == "b"
+
+
 CONDITIONAL = {
     "strategy": {
         "mode": "conditional",

@@ -9,6 +9,7 @@ from typing import Any
 from retouch.clock import Clock
 from retouch.edges.fetch import Fetcher
 from retouch.edges.queue import QueuedFetch
+from retouch.edges.webhook import Webhook
 from retouch.guard.policy import Policy
 from retouch.settings import Settings
 
@@ -32,6 +33,7 @@ class Web:
         )
         self._clock, self._log = clock, log
         self._fetcher = Fetcher(self._policy, clock, log=log)
+        self.webhook = Webhook(self._policy, clock, log=log)
         self._queued = QueuedFetch(settings, clock) if settings.mirror == "queue" else None
 
     def picture(self, url: str, deadline: float) -> bytes:

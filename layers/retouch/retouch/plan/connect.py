@@ -31,7 +31,11 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     if caller.key:
         options = _chosen(provider, options, caller.options)
     return replace(
-        target, options=options, key=key, key_is_callers=bool(caller.key), secrets=secrets
+        target,
+        options=options,
+        key=key,
+        key_is_callers=bool(caller.key) and not caller.lent,
+        secrets=secrets,
     )
 
 

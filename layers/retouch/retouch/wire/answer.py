@@ -36,7 +36,7 @@ def failure(fault: Fault, request_id: str) -> Answer:
         headers["retry-after"] = f"{fault.retry_after:g}"
     if isinstance(fault, MethodNotAllowed):
         headers["Allow"] = fault.allow
-    body = orjson.dumps({"error": envelope(fault)})
+    body = orjson.dumps({"error": envelope(fault), **fault.beside})
     return Answer(fault.status, headers, body, fault_facts(fault))
 
 

@@ -35,6 +35,7 @@ class Caller:
     key: str | None = field(default=None, repr=False)  # the provider's
     gateway_key: str | None = field(default=None, repr=False)  # ours, and never a provider's
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # settings by header name
+    lent: bool = False  # the key is the operator's, under a name that the caller knows
 
 
 def caller(headers: Mapping[str, str]) -> Caller:

@@ -32,7 +32,7 @@ def completed(artifact: Artifact, created: int) -> bytes:
 
 def failed(fault: Fault) -> bytes:
     """A failure after the first byte, when the status can no longer say it."""
-    return _frame("error", {"error": envelope(fault)})
+    return _frame("error", {"error": envelope(fault), **fault.beside})
 
 
 def joined(first: bytes | None, rest: Iterable[bytes | None]) -> Iterator[bytes]:

@@ -1,0 +1,38 @@
+"""Guardrails: checks of a request before it is sent and of its pictures after, as a config's hooks ask for them.
+
+Pure rules. What needs a network is handed in as Tools; edges/webhook.py and edges/bedrock_guardrail.py are such.
+"""
+
+from retouch.guardrails.blank import is_blank
+from retouch.guardrails.denial import STATUS_FAILED, HooksFailed, hook_results
+from retouch.guardrails.judge import judge
+from retouch.guardrails.model import (
+    CheckError,
+    Guardrails,
+    Hook,
+    Letter,
+    Report,
+    Review,
+    Seen,
+    Subject,
+    Tools,
+)
+from retouch.guardrails.read import read
+
+__all__ = [
+    "STATUS_FAILED",
+    "CheckError",
+    "Guardrails",
+    "Hook",
+    "HooksFailed",
+    "Letter",
+    "Report",
+    "Review",
+    "Seen",
+    "Subject",
+    "Tools",
+    "hook_results",
+    "is_blank",
+    "judge",
+    "read",
+]

@@ -1,0 +1,130 @@
+"""Patterns: what Python finds is found, and no pattern is slow."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retouch.guardrails.pattern import PatternError, compiled
+
+ATOMS = [
+    *("a", "b", "A", "é", " ", "_", ".", "[ab]", "[^a]", "[]a]", r"[a-c\]]", "}", "\n"),
+    *(r"\d", r"\w", r"\s", r"\W", r"\n", r"\.", r"\x61", r"é", "^", "$", r"\b", r"\B"),
+    *(r"\A", r"\Z"),
+]
+REPEATS = ["*", "+", "?", "{2}", "{1,2}", "{,2}", "{1,}", "{0}", "*?", "+?", "??", "{1,2}?"]
+
+
+def grown(inner):
+    return st.one_of(
+        st.lists(inner, max_size=3).map("".join),
+        st.tuples(inner, inner).map("(?:{0[0]}|{0[1]})".format),
+        st.tuples(inner, inner).map("({0[0]}|{0[1]})".format),
+        st.tuples(inner, st.sampled_from(REPEATS)).map("({0[0]}){0[1]}".format),
+        inner.map("(?P<name>{})".format),
+    )
+
+
+PATTERNS = st.tuples(
+    st.sampled_from(["", "(?i)", "(?s)", "(?is)"]),
+    st.recursive(st.sampled_from(ATOMS), grown, max_leaves=8),
+).map("".join)
+
+
+@given(PATTERNS, st.lists(st.text("abA1_ é\n.", min_size=1, max_size=8), min_size=3, max_size=3))
+@settings(max_examples=1_000, deadline=None)
+def test_finds_what_python_finds(pattern, texts):
+    try:
+        python = re.compile(pattern)
+    except re.error:
+        with pytest.raises(PatternError, match="is not a valid pattern"):
+            compiled(pattern)
+        return
+    ours = compiled(pattern)
+    for text in texts:
+        assert ours.search(text) == bool(python.search(text)), text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(a+)+$", "a" * 32_767 + "!"),
+        ("(a|a)*[^a]b", "a" * 32_767 + "!"),
+        ("(a|aa)*" * 12 + "c", "a" * 32_768),
+        ("a*a*a*a*a*a*b", "a" * 32_768),
+        (r"(?:\w+\s*){20}!", "ab cd " * 5_400),
+        ("(.*)*x(.*)*y(.*)*z", "xy" * 16_384),
+        ("(?:a|b)*a(?:a|b){60}c", "aababbabaabbbab" * 2_180),
+    ],
+)
+def test_hostile_patterns_are_read_once(pattern, text):
+    started = time.perf_counter()
+    assert compiled(pattern).search(text) is False
+    assert time.perf_counter() - started < 10  # going back would take until the end of the world
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("(?=a)", "(?!a)", "(?<=a)b", "(?<!a)b", r"(a)\1", "(?P<n>a)(?P=n)", "a*+", "a++"),
+        *("(?>a)", "(?i:a)", "a(?#c)b", "(?x)a", "(?m)^a", "(?L)a", "(a)(?(1)b|c)"),
+        *(r"\N{DIGIT ONE}", r"\101", "a{2}+", "a{2,}+b", "a?+"),
+    ],
+)
+def test_what_needs_going_back_is_refused_and_not_misread(pattern):
+    with pytest.raises(PatternError, match=r"is not offered|is not a valid pattern"):
+        compiled(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("(", "is not a valid pattern"),
+        ("[a", "is not a valid pattern"),
+        ("a**", "is not a valid pattern"),
+        ("a{9999999999999}", "is not a valid pattern"),
+        ("a" * 257, "is longer than 256 characters"),
+        ("a{129}", "stands for more than 128 characters"),
+        ("a{1,129}", "stands for more than 128 characters"),
+        ("((a{9}){9}){9}", "stands for more than 128 characters"),
+        ("(?:){4294967290}", "stands for more than 128 characters"),
+        ("a{999999999}", "stands for more than 128 characters"),
+    ],
+)
+def test_a_pattern_over_its_limits(pattern, said):
+    with pytest.raises(PatternError) as refused:
+        compiled(pattern)
+    assert said in str(refused.value)
+
+
+def test_a_pattern_at_its_limits():
+    assert compiled("a{128}").search("a" * 128)
+    assert not compiled("a{128}").search("a" * 127)
+    assert compiled("(" * 127 + "a" + ")" * 127).search("a")
+    assert compiled("a" * 128).search("b" + "a" * 128)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("^a{1,2}$", "aa", True),
+        ("^a{1,2}$", "aaa", False),
+        ("^a{2,}$", "a", False),
+        ("^a{,2}$", "aaa", False),
+        ("a$", "a\n", True),
+        ("a$", "a\n\n", False),
+        (r"a\Z", "a\n", False),
+    ],
+)
+def test_ends_and_counts(pattern, text, found):
+    assert compiled(pattern).search(text) is found
+
+
+def test_a_search_remembers_no_more_than_it_may():
+    pattern = compiled("(?:a|b)*a(?:a|b){40}c")
+    text = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000))) + "aababbabaabbbab" * 200
+    assert pattern.search(text) is False
+    memories = (pattern._reached, pattern._moved, pattern._reads)
+    assert all(0 < len(memory) <= 512 for memory in memories)

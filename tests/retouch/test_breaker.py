@@ -1,0 +1,208 @@
+"""When a provider is left alone, and when it is asked again."""
+
+import pytest
+
+from retouch.breaker import Breaker, Circuit, Limits, OwnCircuits, ProviderDown, tripped
+from retouch.errors import (
+    BadUpstream,
+    Misconfigured,
+    Moderated,
+    OutOfQuota,
+    OutOfTime,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    Unreachable,
+)
+from tests.support.house import TestClock
+
+DOWN = BadUpstream("It answered nonsense.")
+NEUTRAL = (
+    RateLimited("Slower."),
+    OutOfQuota("No money."),
+    Unauthorized("No key."),
+    Misconfigured("A wrong key."),
+    OutOfTime("Never started.", billed="no"),
+)
+ANSWERED = (None, Moderated("No."), Refused("Too large."))
+
+
+class Clock(TestClock):
+    """Unix time that goes only where it is told to, from the beginning of a window."""
+
+    def unix(self):
+        return 1_800_000_000 + int(self.skipped)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock):
+    return Breaker(OwnCircuits(), clock)
+
+
+def fail(breaker, times=5, name="p", fault=DOWN):
+    for _ in range(times):
+        breaker.check(name)
+        breaker.record(name, fault)
+
+
+def refused(breaker, name="p"):
+    with pytest.raises(ProviderDown) as found:
+        breaker.check(name)
+    return found.value
+
+
+@pytest.mark.parametrize(
+    "fault", [DOWN, Unreachable("No connection."), OutOfTime("Late.")], ids=lambda f: f.code
+)
+def test_the_fifth_failure_opens_it(breaker, fault):
+    fail(breaker, 4, fault=fault)
+    breaker.check("p")
+    breaker.record("p", fault)
+    assert breaker.state() == {"p": "open"}
+    down = refused(breaker)
+    assert (down.status, down.code, down.billed, down.blame) == (
+        503,
+        "provider_circuit_open",
+        "no",
+        "provider",
+    )
+    assert down.retry_after == 30
+    assert "30 s" in str(down)
+
+
+@pytest.mark.parametrize("fault", [*NEUTRAL, *ANSWERED], ids=lambda f: f.code if f else "picture")
+def test_what_says_nothing_of_the_provider_never_opens_it(breaker, fault):
+    fail(breaker, 50, fault=fault)
+    breaker.check("p")
+    assert breaker.state().get("p", "closed") == "closed"
+
+
+def test_its_own_refusal_is_no_result(breaker, clock):
+    fail(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+    breaker.record("p", refused(breaker))
+    breaker.record("p", None)
+    assert breaker.state() == {"p": "closed"}
+
+
+def test_of_two_threads_that_see_the_same_one_probes():
+    circuits = OwnCircuits()
+    circuits.open("p", 100)
+    assert [circuits.claim("p", 100, 130), circuits.claim("p", 100, 130)] == [True, False]
+
+
+def test_each_provider_and_region_has_its_own(breaker):
+    fail(breaker, name="p/east")
+    refused(breaker, "p/east")
+    breaker.check("p/west")
+    breaker.check("p")
+
+
+def test_successes_weigh_against_failures(breaker):
+    fail(breaker, 6, fault=None)
+    fail(breaker, 5)
+    breaker.check("p")
+    fail(breaker, 1)
+    refused(breaker)
+
+
+@pytest.mark.parametrize("answer", ANSWERED, ids=["picture", "moderated", "refused"])
+def test_a_provider_that_says_no_is_up(breaker, answer):
+    fail(breaker, 6, fault=answer)
+    fail(breaker, 5)
+    breaker.check("p")
+
+
+def test_the_least_number_of_requests():
+    few = Circuit(failures=3)
+    assert tripped(few, Limits(failures=3, requests=3))
+    assert not tripped(few, Limits(failures=3, requests=4))
+
+
+def test_old_failures_are_forgotten(breaker, clock):
+    fail(breaker, 4)
+    clock.skipped += 120
+    fail(breaker, 4)
+    breaker.check("p")
+
+
+def test_it_stays_open_for_the_cooldown(breaker, clock):
+    fail(breaker)
+    clock.skipped += 29
+    assert refused(breaker).retry_after == 1
+    clock.skipped += 1
+    assert breaker.state() == {"p": "half-open"}
+    breaker.check("p")
+
+
+def test_one_request_probes(breaker, clock):
+    fail(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+    assert refused(breaker).retry_after == 30
+    assert breaker.state() == {"p": "open"}
+
+
+@pytest.mark.parametrize("answer", ANSWERED, ids=["picture", "moderated", "refused"])
+def test_a_probe_that_is_answered_closes_it_and_all_is_forgotten(breaker, clock, answer):
+    fail(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+    breaker.record("p", answer)
+    assert breaker.state() == {"p": "closed"}
+    fail(breaker, 4)
+    breaker.check("p")
+
+
+def test_a_probe_that_fails_opens_it_again_from_that_moment(breaker, clock):
+    fail(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+    clock.skipped += 25
+    breaker.record("p", DOWN)
+    clock.skipped += 29
+    refused(breaker)
+    clock.skipped += 1
+    breaker.check("p")
+
+
+@pytest.mark.parametrize("lost", NEUTRAL, ids=lambda f: f.code)
+def test_a_probe_that_says_nothing_is_followed_by_another(breaker, clock, lost):
+    fail(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+    breaker.record("p", lost)
+    refused(breaker)
+    clock.skipped += 30
+    breaker.check("p")
+
+
+def test_a_probe_that_never_comes_back_is_followed_by_another(breaker, clock):
+    fail(breaker)
+    for _ in range(3):
+        clock.skipped += 30
+        breaker.check("p")
+        refused(breaker)
+
+
+def test_late_news_of_older_requests_changes_nothing_about_an_open_circuit(breaker, clock):
+    fail(breaker)
+    clock.skipped += 20
+    breaker.record("p", DOWN)
+    breaker.record("p", None)
+    assert refused(breaker).retry_after == 10
+    clock.skipped += 10
+    breaker.check("p")
+
+
+def test_limits_can_be_set(clock):
+    breaker = Breaker(OwnCircuits(), clock, Limits(failures=1, requests=1, cooldown=90))
+    fail(breaker, 1)
+    clock.skipped += 60
+    assert refused(breaker).retry_after == 30
