@@ -2,8 +2,11 @@
 
 import os
 
+from retouch.breaker import Breaker
 from retouch.clock import SystemClock
 from retouch.edges.bedrock_guardrail import BedrockGuardrail
+from retouch.edges.breaker_table import circuits
+from retouch.edges.cache_store import CacheStore, hasty
 from retouch.edges.configs import ConfigShelf
 from retouch.edges.door import build
 from retouch.edges.http import Wall
@@ -33,6 +36,8 @@ house = House(
     secrets=vault.read,
     keys=KeyTable(settings, clock),
     tools=Tools(web.webhook, BedrockGuardrail(), clock),
+    breaker=Breaker(circuits(settings.breaker_table, clock), clock),
+    cache=CacheStore(settings, clock, hasty),
     configs=SavedConfigs(ConfigShelf(settings).read, clock),
 )
 handler = build(house, vault.warm, telemetry)

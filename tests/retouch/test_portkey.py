@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import pytest
 
 from tests.support.door import edit, png
-from tests.support.house import build_house
-from tests.support.pictures import b64, hole, photo
+from tests.support.house import Cupboard, build_house
+from tests.support.pictures import b64, encoded, hole, opened, photo
 from tests.support.upstream import Answer, Upstream, as_json
 
 GOOD = as_json({"created": 1, "data": [{"b64_json": b64(photo())}]})
@@ -291,3 +291,91 @@ def test_results_that_must_be_looked_at_are_not_streamed(world):
 def test_guardrails_nobody_can_read_are_refused(world):
     answer = ask(world, {**A, "input_guardrails": [{"default.unheardOf": {}}]})
     assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_config")
+
+
+CACHED = {**A, "cache": {"mode": "simple", "max_age": 60}}
+
+
+def test_the_same_edit_is_bought_once(world):
+    cache = Cupboard()
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, cache=cache)
+    first = ask(world, CACHED, house=house)
+    again = ask(world, CACHED, house=house)
+    told = [answer.headers["x-portkey-cache-status"] for answer in (first, again)]
+    assert told == ["MISS", "HIT"]
+    assert len(world[0].calls) == 1
+    assert again.json["data"] == first.json["data"]
+    assert [a.headers["x-retouch-billed"] for a in (first, again)] == ["yes", "no"]
+    fresh = ask(world, CACHED, house=house, cache_force_refresh="true")
+    assert fresh.headers["x-portkey-cache-status"] == "REFRESH"
+    kept = ask(world, CACHED, house=house, cache_force_refresh="false")
+    assert kept.headers["x-portkey-cache-status"] == "HIT"
+    assert len(world[0].calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"prompt": "other"}, {}),
+        ({"image": png(photo(65, 64))}, {}),
+        ({"quality": "low"}, {}),
+        ({"n": "2"}, {}),
+        ({}, {"cache_namespace": "other"}),
+    ],
+)
+def test_another_edit_is_another_one(world, fields, headers):
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, cache=Cupboard())
+    ask(world, CACHED, house=house)
+    assert ask(world, CACHED, fields, house=house, **headers).headers[
+        "x-portkey-cache-status"
+    ] == "MISS"  # fmt: skip
+
+
+def test_a_re_encoded_upload_is_the_same_edit(world):
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, cache=Cupboard())
+    other = encoded(opened(photo()), compress_level=0)
+    assert other != photo()
+    ask(world, CACHED, house=house)
+    answer = ask(world, CACHED, {"image": png(other)}, house=house)
+    assert answer.headers["x-portkey-cache-status"] == "HIT"
+
+
+def test_a_stored_answer_can_be_had_as_a_link(world):
+    env = {"OPENAI_BASE_URL": world[0].url, "RETOUCH_BUCKET": "b"}
+    house = build_house(env, cache=Cupboard())
+    ask(world, CACHED, house=house)
+    answer = ask(world, CACHED, {"response_format": "url"}, house=house)
+    assert answer.headers["x-portkey-cache-status"] == "HIT"
+    assert answer.json["data"][0]["url"].startswith("https://")
+
+
+def test_strangers_do_not_share_answers(world):
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, cache=Cupboard())
+    config = {"provider": "openai", "cache": {"mode": "simple"}}
+    for key in ("sk-one", "sk-two"):
+        answer = ask(world, config, house=house, provider="openai", api_key=key)
+        assert answer.headers["x-portkey-cache-status"] == "MISS"
+
+
+def test_a_provider_that_is_down_is_left_alone_and_the_next_one_asked(world):
+    one, two = world
+    one.answers = [BROKEN]
+    env = {"OPENAI_BASE_URL": one.url, "AZURE_OPENAI_ENDPOINT": two.url}
+    house = build_house(env)
+    for _ in range(5):
+        assert ask(world, A, house=house).status == 502
+    answer = ask(world, A, house=house)
+    assert (answer.status, answer.json["error"]["code"]) == (503, "provider_circuit_open")
+    assert answer.headers["x-retouch-billed"] == "no"
+    assert len(one.calls) == 5
+    assert ask(world, fallback(A, B), house=house).status == 200
+    assert house.breaker.state()["openai"] == "open"
+
+
+def test_clients_errors_do_not_open_a_circuit(world):
+    one, _ = world
+    one.answers = [MODERATED]
+    house = build_house({"OPENAI_BASE_URL": one.url})
+    for _ in range(8):
+        assert ask(world, A, house=house).status == 400
+    assert house.breaker.state().get("openai", "closed") == "closed"

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from retouch.breaker import Breaker, OwnCircuits
 from retouch.clock import SystemClock
 from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.edges.http import Wall
@@ -65,13 +66,31 @@ class Shelf:
         pass
 
 
+class Cupboard(dict):
+    """A store of answers in memory."""
+
+    def get(self, key, max_age):
+        return super().get(key)
+
+    def put(self, key, data, max_age):
+        self[key] = data
+
+
 def build_wall(settings, clock):
     """The real wall with the real guard behind it."""
     return Wall(settings, clock, Web(settings, clock, print).result, Identities(clock))
 
 
 def build_house(
-    env=None, clock=None, bucket=None, secrets=None, keys=None, providers=PROVIDERS, configs=None
+    env=None,
+    clock=None,
+    bucket=None,
+    secrets=None,
+    keys=None,
+    providers=PROVIDERS,
+    configs=None,
+    cache=None,
+    breaker=None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or TestClock()
@@ -85,5 +104,7 @@ def build_house(
         secrets=lambda: secrets or {},
         keys=lambda digest: (keys or {}).get(digest),
         tools=Tools(Web(settings, clock, print).webhook, BedrockGuardrail(), clock),
+        breaker=breaker or Breaker(OwnCircuits(), clock),
+        cache=Cupboard() if cache is None else cache,
         configs=SavedConfigs((configs or {}).get, clock),
     )

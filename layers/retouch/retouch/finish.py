@@ -44,6 +44,7 @@ class Result:
         default_factory=dict
     )  # background, output_format, size, usage ...
     kept: int | None = None  # pixels of each picture that are the caller's own; None: nobody asked
+    pictures: tuple[Artifact, ...] = ()  # the same as `data`, before they became links or text
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,9 @@ def collect(
     usages = {id(a.facts): a.facts["usage"] for a in done if "usage" in a.facts}
     if usages:
         facts["usage"] = total(list(usages.values()))
-    return Result(created, tuple(item(a, delivery, store, link) for a in done), facts, kept)
+    return Result(
+        created, tuple(item(a, delivery, store, link) for a in done), facts, kept, tuple(done)
+    )
 
 
 def fit_reply(

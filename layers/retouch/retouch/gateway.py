@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from math import inf
 
-from retouch.admission import admit
-from retouch.attempt import once
+from retouch.admission import Guest, admit
+from retouch.attempt import Attempt, once
 from retouch.errors import Fault, OutOfTime, RequestTimeout
 from retouch.gather import gather
 from retouch.guarded import admitted
@@ -33,10 +34,10 @@ EDITS = "/v1/images/edits"
 def edit(order: Order, house: House) -> Answer:
     """One edit, from order to answer. Raises Fault, nothing else."""
     settings = house.settings.with_secrets(house.secrets())
-    enter(order, house, settings)
+    guest = enter(order, house, settings)
     material = gather(order.form, house.bucket, lambda url: house.web(url, order.deadline))
     tree = tree_of(order.portkey, house.configs)
-    desk = Desk(order, house, settings, material, validate(material), tree)
+    desk = Desk(order, house, settings, material, validate(material), tree, tenant(guest, order))
     run = Run(desk.attempt, desk.facts(), house.clock, order.deadline)
     outcome = run.tree(tree)
     found = outcome.found
@@ -44,11 +45,17 @@ def edit(order: Order, house: House) -> Answer:
     return routed(answer, outcome, order.portkey)
 
 
-def enter(order: Order, house: House, settings: Settings) -> None:
-    """Nobody unknown gets further. Unauthorized otherwise."""
-    if not order.trusted:
-        pepper = settings.environment.get("RETOUCH_PEPPER", "")
-        admit(order.caller, settings.auth_mode, pepper, house.keys)
+def enter(order: Order, house: House, settings: Settings) -> Guest:
+    """Who was let in. Nobody unknown gets further: Unauthorized."""
+    if order.trusted:
+        return Guest()
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    return admit(order.caller, settings.auth_mode, pepper, house.keys)
+
+
+def tenant(guest: Guest, order: Order) -> str:
+    """Whose stored answers are shared: those of one gateway key, or, at an open gateway, of one provider key."""
+    return guest.name or sha256((order.caller.key or "").encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Desk:
     material: Material
     wish: Wish
     tree: Tree
+    tenant: str
 
     def facts(self) -> Mapping[str, object]:
         """What conditions may ask about."""
@@ -75,7 +83,8 @@ class Desk:
         wish = overridden(self.wish, self.material, leaf.override_params)
         try:
             guard = admitted(wish, leaf.hooks, order.portkey, self.house.tools)
-            return once(wish, guard, order, self.house, self.settings)
+            attempt = Attempt(wish, order, guard, leaf.cache, self.tenant)
+            return once(attempt, self.house, self.settings)
         except OutOfTime as late:
             if order.ends < patience:
                 raise

@@ -18,11 +18,17 @@ _PATIENCE = 10.0  # seconds for each check
 
 
 def deep(house: House) -> dict[str, Any]:
-    """{"status": "ok" | "degraded", "checks": {what: "ok" | "not configured" | why not}}. Costs nothing."""
+    """{"status": "ok" | "degraded", "checks": {what: "ok" | "not configured" | why not},
+    "circuits": {provider: "closed" | "open" | "half-open"}}. Costs nothing.
+    """
     settings = house.settings.with_secrets(house.secrets())
     checks = {"bucket": _bucket(house), **_providers(house, settings)}
     fine = all(said in (OK, ABSENT) for said in checks.values())
-    return {"status": "ok" if fine else "degraded", "checks": checks}
+    return {
+        "status": "ok" if fine else "degraded",
+        "checks": checks,
+        "circuits": house.breaker.state(),
+    }
 
 
 def _bucket(house: House) -> str:

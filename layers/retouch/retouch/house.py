@@ -8,6 +8,8 @@ from math import inf
 from typing import Any, Protocol
 
 from retouch.admission import KeyBook
+from retouch.breaker import Breaker
+from retouch.cache import Store as CacheStore
 from retouch.cards import Provider
 from retouch.clock import Clock
 from retouch.finish import Store
@@ -45,6 +47,8 @@ class House:
     secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
     keys: KeyBook
     tools: Tools  # what guardrails may ask outside
+    breaker: Breaker
+    cache: CacheStore
     configs: Callable[[str], Mapping[str, Any]]  # saved routing configs by id; InvalidConfig
 
 

@@ -5,10 +5,11 @@ Inbound -> Form -> Material -> Wish -> Plan(Job ...) -> Call / Reply ... -> Arti
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+import pybase64
 
 from retouch import longjson
 
@@ -119,7 +120,7 @@ class Picture:
 
     def base64(self) -> str:
         """The file as base64 text."""
-        return b64encode(self.data).decode()
+        return pybase64.b64encode_as_string(self.data)
 
     def data_url(self) -> str:
         """The file as a base64 data: URL."""
@@ -215,11 +216,11 @@ class Artifact:
 
     def bytes(self) -> bytes:
         """The encoded picture; ValueError when the provider's base64 is broken."""
-        return self.data or b64decode(self.b64, validate=True)
+        return self.data or pybase64.b64decode(self.b64, validate=True)
 
     def base64(self) -> str:
         """The encoded picture as base64 text."""
-        return self.b64 or b64encode(self.data).decode()
+        return self.b64 or pybase64.b64encode_as_string(self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _UNKEPT = (
     "preserve: the answer has another shape than the picture, so no pixels were put back; "
     "preserve=true maps it back"
 )
+_NOT_CACHED = {"x-portkey-cache-status": "DISABLED"}
 _LONGEST_NOTES = 1500  # bytes of one header; the log has them whole
 
 
@@ -76,10 +77,9 @@ def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
     headers = {
         "x-portkey-last-used-option-index": outcome.leaf.path,
         "x-portkey-retry-attempt-count": str(outcome.retries),
-        "x-portkey-cache-status": "DISABLED",
         **({"x-portkey-trace-id": asked.trace_id} if asked.trace_id else {}),
         **({"x-portkey-provider": provider} if provider else {}),
     }
     told = [asdict(attempt) for attempt in outcome.attempts]
     facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": told}
-    return replace(answer, headers={**answer.headers, **headers}, facts=facts)
+    return replace(answer, headers={**_NOT_CACHED, **answer.headers, **headers}, facts=facts)

@@ -45,6 +45,7 @@ class Settings:
     mirror_queue: str = ""  # URL of the SQS queue of mirror orders
     mirror_dead_letters: str = ""  # URL of the SQS queue for those that can never be done
     public_base_url: str = ""  # a CDN before the bucket: links are below it and never expire
+    breaker_table: str = ""  # where workers share circuits; empty: each has its own
     events_bus: str = ""  # EventBridge bus that is told what was mirrored; empty: none
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -75,6 +76,7 @@ class Settings:
             mirror_queue=env.get("RETOUCH_MIRROR_QUEUE", ""),
             mirror_dead_letters=env.get("RETOUCH_MIRROR_DEAD_LETTERS", ""),
             public_base_url=env.get("RETOUCH_PUBLIC_BASE_URL", "").rstrip("/"),
+            breaker_table=env.get("RETOUCH_BREAKER_TABLE", ""),
             events_bus=env.get("RETOUCH_EVENTS_BUS", ""),
             environment=dict(env),
         )

@@ -46,6 +46,12 @@ class Target:
         return self.serving.upstream or self.serving.id
 
     @property
+    def circuit(self) -> str:
+        """What fails together: the provider, in the operator's region where it has several."""
+        region = "" if self.key_is_callers else self.options.get("region", "")
+        return f"{self.provider.name}/{region}" if region else self.provider.name
+
+    @property
     def model_id(self) -> str:
         """The full id of the serving model."""
         return f"{self.provider.name}/{self.serving.id}"
