@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench import mirror, paths, profiling, readme, report, runner
+from bench import cache, mirror, paths, profiling, readme, report, runner
 from bench.cells import CELLS, Cell
 from bench.progress import note
 
@@ -16,7 +16,9 @@ QUICK = {"n": 12, "rounds": 2, "reps": 5}
 def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line, with the defaults of the chosen size filled in."""
     cli = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    cli.add_argument("what", nargs="?", default="compare", choices=("compare", "profile", "mirror"))
+    cli.add_argument(
+        "what", nargs="?", default="compare", choices=("compare", "profile", "mirror", "cache")
+    )
     cli.add_argument("--n", type=int, help="requests per cell, target and round")
     cli.add_argument("--rounds", type=int, help="rounds over all cells")
     cli.add_argument("--reps", type=int, help="cold starts per target")
@@ -66,6 +68,8 @@ def main() -> None:
         profiling.show(profiling.run(chosen(given.cell), given.n))
     elif given.what == "mirror":
         print(mirror.run(given.rounds))
+    elif given.what == "cache":
+        print(cache.run(given.n))
     else:
         compare(given)
 

@@ -1,4 +1,4 @@
-"""The official Node SDKs, OpenAI's and Portkey's. Not run where there is no Node; npm installs it once, outside the tree."""
+"""The official Node SDKs, OpenAI's and Portkey's. Not run where there is no Node; npm installs them once."""
 
 import json
 import shutil

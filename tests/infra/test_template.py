@@ -77,6 +77,8 @@ def test_rights_end_at_what_is_ours(resources):
         "sqs:SendMessage",
         "bedrock:InvokeModel",
         "dynamodb:GetItem",
+        "dynamodb:Scan",
+        "dynamodb:UpdateItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
@@ -92,7 +94,12 @@ def test_the_bucket_is_private_and_forgets(resources):
     assert "VersioningConfiguration" not in bucket
     rules = bucket["LifecycleConfiguration"]["Rules"]
     ends = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
-    assert ends == {"results/": {"Ref": "ResultDays"}, "uploads/": 1, "mirror/answers/": 1}
+    assert ends == {
+        "results/": {"Ref": "ResultDays"},
+        "uploads/": 1,
+        "mirror/answers/": 1,
+        "cache/": 90,
+    }
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
