@@ -293,6 +293,34 @@ def test_guardrails_nobody_can_read_are_refused(world):
     assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_config")
 
 
+def test_a_custom_host_is_the_operators_to_allow(world):
+    one, two = world
+    refused = ask(world, {**A, "custom_host": two.url})
+    assert (refused.status, refused.json["error"]["code"]) == (400, "custom_host_not_allowed")
+    assert two.received == []
+    house = build_house({"OPENAI_BASE_URL": one.url, "RETOUCH_CUSTOM_HOSTS": f"{two.url}/v1/"})
+    assert ask(world, A, house=house, custom_host=f"{two.url}/v1").status == 200
+    assert (two.calls[0].path, one.received) == ("/v1/images/edits", [])
+
+
+def test_headers_are_sent_on_only_where_the_operator_allows_it(world):
+    one, _ = world
+    house = build_house({"OPENAI_BASE_URL": one.url, "RETOUCH_FORWARD_HEADERS": "x-team"})
+    fields, names = (
+        {**FIELDS},
+        {"x-portkey-config": json.dumps(A), "x-team": "blue", "x-other": "1"},
+    )
+    answer = edit(fields, headers={**names, "x-portkey-forward-headers": "x-team"}, house=house)
+    assert answer.status == 200
+    assert one.calls[0].headers["x-team"] == "blue"
+    assert "x-other" not in one.calls[0].headers
+    answer = edit(fields, headers={**names, "x-portkey-forward-headers": "x-other"}, house=house)
+    assert (answer.status, answer.json["error"]["code"]) == (400, "forward_header_not_allowed")
+    config = json.dumps({**A, "forward_headers": ["X-Team"]})
+    assert edit(fields, headers={**names, "x-portkey-config": config}, house=house).status == 200
+    assert one.calls[1].headers["x-team"] == "blue"
+
+
 CACHED = {**A, "cache": {"mode": "simple", "max_age": 60}}
 
 

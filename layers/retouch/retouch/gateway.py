@@ -12,7 +12,7 @@ from math import inf
 
 from retouch.admission import Guest, admit
 from retouch.attempt import Attempt, once
-from retouch.errors import Fault, OutOfTime, RequestTimeout
+from retouch.errors import Fault, InvalidRequest, OutOfTime, RequestTimeout
 from retouch.gather import gather
 from retouch.guarded import admitted
 from retouch.house import House, Order
@@ -24,6 +24,7 @@ from retouch.routing.run import Run
 from retouch.routing.saved import virtual_keys
 from retouch.routing.tree import Leaf, Tree, leaves
 from retouch.settings import Settings
+from retouch.specs import shown
 from retouch.wire.answer import Answer, failure
 from retouch.wire.caller import Caller
 from retouch.wire.wish import overridden, validate
@@ -79,7 +80,8 @@ class Desk:
         """One target, asked once. Raises Fault."""
         timeout = self.order.portkey.timeout or leaf.timeout or inf
         patience = self.house.clock.now() + timeout
-        order = replace(self.order, caller=self._caller(leaf), patience=patience)
+        caller = replace(self._caller(leaf), host=self._host(leaf), forward=self._forward(leaf))
+        order = replace(self.order, caller=caller, patience=patience)
         wish = overridden(self.wish, self.material, leaf.override_params)
         try:
             guard = admitted(wish, leaf.hooks, order.portkey, self.house.tools)
@@ -119,3 +121,28 @@ class Desk:
             return True
         named = {one.provider for one in leaves(self.tree)}
         return self.order.caller.provider is None and named == {leaf.provider}
+
+    def _host(self, leaf: Leaf) -> str | None:
+        """The base URL that was asked for, if the operator allows it."""
+        host = (leaf.custom_host or self.order.portkey.custom_host or "").rstrip("/")
+        if host and host not in self.settings.custom_hosts:
+            raise InvalidRequest(
+                f"The custom host {shown(host)} is not one that this gateway's operator allows. Leave it out.",
+                param="x-portkey-custom-host",
+                code="custom_host_not_allowed",
+            )
+        return host or None
+
+    def _forward(self, leaf: Leaf) -> Mapping[str, str]:
+        """The caller's headers that go on to the provider, if the operator allows them."""
+        asked = self.order.portkey
+        named = {name.lower() for name in leaf.forward_headers} & asked.forwardable.keys()
+        wanted = {**asked.forward, **{name: asked.forwardable[name] for name in named}}
+        for name in wanted:
+            if name not in self.settings.forward_headers:
+                raise InvalidRequest(
+                    f"The header {shown(name)} is not one that this gateway's operator sends on. Leave it out.",
+                    param="x-portkey-forward-headers",
+                    code="forward_header_not_allowed",
+                )
+        return wanted

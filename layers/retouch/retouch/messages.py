@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pybase64
 
 from retouch import longjson
+from retouch.framing import Frame
+from retouch.framing import Size as Size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
-    from retouch.pixels.frame import Frame
-
-Size = tuple[int, int]
 ResponseFormat = Literal["b64_json", "url"]
 Fit = Literal["strict", "pad", "scale"]
 

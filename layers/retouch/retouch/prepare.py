@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
+from retouch.framing import Frame
 from retouch.messages import Job, Mask, Picture, Recipe
 from retouch.pixels.colour import decode_srgb, normalise
 from retouch.pixels.convert import encode, flatten
-from retouch.pixels.frame import Frame, apply, apply_mask
+from retouch.pixels.frame import apply, apply_mask
 from retouch.pixels.inspect import inspect
 from retouch.pixels.mask_out import write_mask
 from retouch.pixels.squeeze import smaller_png

@@ -45,6 +45,10 @@ class Settings:
     mirror_queue: str = ""  # URL of the SQS queue of mirror orders
     mirror_dead_letters: str = ""  # URL of the SQS queue for those that can never be done
     public_base_url: str = ""  # a CDN before the bucket: links are below it and never expire
+    custom_hosts: tuple[
+        str, ...
+    ] = ()  # base URLs that a request may choose instead of a provider's
+    forward_headers: tuple[str, ...] = ()  # header names, lower-case, that a request may send on
     breaker_table: str = ""  # where workers share circuits; empty: each has its own
     events_bus: str = ""  # EventBridge bus that is told what was mirrored; empty: none
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -76,6 +80,8 @@ class Settings:
             mirror_queue=env.get("RETOUCH_MIRROR_QUEUE", ""),
             mirror_dead_letters=env.get("RETOUCH_MIRROR_DEAD_LETTERS", ""),
             public_base_url=env.get("RETOUCH_PUBLIC_BASE_URL", "").rstrip("/"),
+            custom_hosts=_listed(env.get("RETOUCH_CUSTOM_HOSTS", "")),
+            forward_headers=_listed(env.get("RETOUCH_FORWARD_HEADERS", "").lower()),
             breaker_table=env.get("RETOUCH_BREAKER_TABLE", ""),
             events_bus=env.get("RETOUCH_EVENTS_BUS", ""),
             environment=dict(env),
@@ -90,6 +96,11 @@ class Settings:
         wanted = ("api_key", "base_url", *names) if prefix else ()
         found = {name: self.environment.get(f"{prefix}_{name.upper()}", "") for name in wanted}
         return {name: value.strip() for name, value in found.items() if value.strip()}
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """ "a, b" -> ("a", "b"), without slashes at their ends."""
+    return tuple(word.rstrip("/") for word in text.replace(",", " ").split())
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.pixels.frame import Frame, apply, apply_mask, pad_to_ratio, undo
+from retouch.framing import Frame
+from retouch.pixels.frame import apply, apply_mask, pad_to_ratio, undo
 from tests.retouch.pixels.strategies import noise
 
 sides = st.integers(1, 400)

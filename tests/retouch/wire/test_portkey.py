@@ -26,7 +26,8 @@ PYTHON_SDK = {
 
 def test_no_headers_are_portkeys_defaults():
     assert read({}) == Portkey()
-    assert read({"content-type": "application/json", "x-other": "1"}) == Portkey()
+    assert read({"content-type": "application/json"}) == Portkey()
+    assert read({"x-other": "1"}) == Portkey(forwardable={"x-other": "1"})
     defaults = Portkey()
     assert (defaults.strict, defaults.refresh, defaults.debug) == (True, False, True)
 

@@ -110,6 +110,7 @@ class Wall:
             body=upload if upload.headers else None,
             headers={
                 **_HEADERS,
+                **target.forward,
                 **call.headers,
                 **upload.headers,
                 **self._proof(call.method, url, upload, target),

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
 
 from PIL import Image
 
-from retouch.messages import Size
+from retouch.framing import Box, Frame, Size
 from retouch.pixels.convert import plain, resize
-from retouch.pixels.regions import Box
 
 Fill = Literal["edge", "transparent", "white"]
 
 _ANY = [0] + [255] * 255
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A picture of size `original`, scaled to `box` (left, top, right, bottom) of a canvas."""
-
-    canvas: Size
-    box: Box
-    original: Size
-
-    @property
-    def inner(self) -> Size:
-        """The size of the picture on the canvas."""
-        return self.box[2] - self.box[0], self.box[3] - self.box[1]
 
 
 def pad_to_ratio(size: Size, ratio: tuple[int, int]) -> Frame:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from PIL import Image
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom are outside
+from retouch.framing import Box as Box
 
 _GAP = 8  # pixels between two areas that are worth treating on their own
 _MOST = 24  # beyond this a mask is a pattern, and is treated as one area

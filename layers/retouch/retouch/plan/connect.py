@@ -24,6 +24,8 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
         or options.get(provider.base_setting)
         or provider.base_url
     )
+    if caller.host:  # one that the operator allows
+        options["base_url"] = caller.host
     if provider.auth is None:
         return replace(target, options=options)
     key = caller.key or configured
@@ -36,6 +38,7 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
         key=key,
         key_is_callers=bool(caller.key) and not caller.lent,
         secrets=secrets,
+        forward=caller.forward,
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
+from retouch.framing import Frame
 from retouch.messages import ResponseFormat, Size, Wish
-from retouch.pixels.frame import Frame
 from retouch.plan.preserve import Keep
 from retouch.plan.resolve import Target
 from retouch.settings import Settings

@@ -13,8 +13,9 @@ from typing import Any
 
 from retouch.cards import Bounds, Model
 from retouch.errors import InvalidRequest
+from retouch.framing import Frame
 from retouch.messages import Fit, Picture, Size, Wish
-from retouch.pixels.frame import Frame, pad_to_ratio
+from retouch.pixels.frame import pad_to_ratio
 from retouch.sizes import FixedSizes, FreeSize, Ratios, apart, parse_size, shape
 
 _PAD: tuple[Fit, ...] = ("pad",)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from retouch.cards import Model
 from retouch.errors import InvalidRequest
+from retouch.framing import Frame
 from retouch.messages import Mask, Picture, Recipe, Wish
-from retouch.pixels.frame import Frame
 from retouch.pixels.mask import mask_from_alpha
 from retouch.plan.geometry import bounded
 

@@ -36,6 +36,7 @@ class Target:
     )  # the provider's settings, without its key
     key: str | None = field(default=None, repr=False)
     key_is_callers: bool = False
+    forward: Mapping[str, str] = field(default_factory=dict, repr=False)  # the caller's own headers
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # for who vouches for us
     notes: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

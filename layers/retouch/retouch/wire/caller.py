@@ -35,6 +35,8 @@ class Caller:
     key: str | None = field(default=None, repr=False)  # the provider's
     gateway_key: str | None = field(default=None, repr=False)  # ours, and never a provider's
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # settings by header name
+    host: str | None = None  # the base URL to be asked instead of the provider's
+    forward: Mapping[str, str] = field(default_factory=dict, repr=False)  # headers to send on
     lent: bool = False  # the key is the operator's, under a name that the caller knows
 
 

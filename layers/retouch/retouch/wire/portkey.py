@@ -56,6 +56,9 @@ class Portkey:
     namespace: str = ""  # of the cache
     custom_host: str | None = None
     forward: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forwardable: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # what a config may name
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # "azure-api-version", ...
     hooks: Mapping[str, Any] = field(default_factory=dict, repr=False)  # guardrails by kind
     debug: bool = True  # False: nothing of the request's content is logged
@@ -79,6 +82,7 @@ def read(headers: Mapping[str, str]) -> Portkey:
         namespace=_short("cache-namespace", said.get("cache-namespace", "")),
         custom_host=said.get("custom-host"),
         forward=forwarded(_NAME.findall(_listed(said)), headers),
+        forwardable=forwarded(headers, headers),
         options=_options(said),
         hooks=_hooks(said),
         debug=_flag(said, "debug", True),
