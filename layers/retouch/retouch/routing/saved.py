@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +12,8 @@ from retouch.clock import Clock
 from retouch.errors import InvalidRequest, Misconfigured
 from retouch.routing.problems import InvalidConfig
 from retouch.specs import shown
+from retouch.wire.portkey import CONFIG_ID
 
-ID = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)
 _FRESH = 60.0  # seconds until a saved config is read again
 _MOST_KEPT = 256
 
@@ -29,7 +28,7 @@ class SavedConfigs:
 
     def __call__(self, config_id: str) -> Mapping[str, Any]:
         """The config, at most a minute old. InvalidConfig naming an id that is unknown or leads to no JSON object."""
-        text = self._text(config_id) if ID.fullmatch(config_id) else None
+        text = self._text(config_id) if CONFIG_ID.fullmatch(config_id) else None
         if text is None:
             raise _unusable(config_id, "is not a saved config; mind its spelling")
         try:

@@ -14,10 +14,10 @@ from typing import Any
 import orjson
 
 from retouch.errors import InvalidRequest
-from retouch.routing.saved import ID
 from retouch.specs import shown
 
 PREFIX = "x-portkey-"
+CONFIG_ID = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)  # of a saved config
 _ABSENT = ("", "undefined", "null", "none", "nan")
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -102,8 +102,8 @@ def forwarded(names: Iterable[str], headers: Mapping[str, str]) -> dict[str, str
 def _config(text: str | None) -> Mapping[str, Any] | str | None:
     if text is None:
         return None
-    config: Any = text if ID.fullmatch(text) else _json(text)
-    if isinstance(config, dict) or (isinstance(config, str) and ID.fullmatch(config)):
+    config: Any = text if CONFIG_ID.fullmatch(text) else _json(text)
+    if isinstance(config, dict) or (isinstance(config, str) and CONFIG_ID.fullmatch(config)):
         return config
     raise _wrong(
         "config",
