@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench import cache, mirror, paths, profiling, readme, report, runner
+from bench import cache, mirror, paths, profiling, readme, report, routing, runner
 from bench.cells import CELLS, Cell
 from bench.progress import note
 
@@ -17,7 +17,10 @@ def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line, with the defaults of the chosen size filled in."""
     cli = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     cli.add_argument(
-        "what", nargs="?", default="compare", choices=("compare", "profile", "mirror", "cache")
+        "what",
+        nargs="?",
+        default="compare",
+        choices=("compare", "profile", "mirror", "cache", "routing"),
     )
     cli.add_argument("--n", type=int, help="requests per cell, target and round")
     cli.add_argument("--rounds", type=int, help="rounds over all cells")
@@ -70,6 +73,8 @@ def main() -> None:
         print(mirror.run(given.rounds))
     elif given.what == "cache":
         print(cache.run(given.n))
+    elif given.what == "routing":
+        print(routing.run())
     else:
         compare(given)
 

@@ -76,6 +76,7 @@ def test_rights_end_at_what_is_ours(resources):
         "secretsmanager:GetSecretValue",
         "sqs:SendMessage",
         "bedrock:InvokeModel",
+        "bedrock:ApplyGuardrail",
         "dynamodb:GetItem",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",

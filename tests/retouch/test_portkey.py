@@ -61,6 +61,17 @@ def test_the_trace_id_is_the_callers_own(world):
     assert ask(world, A, trace_id="t-1").headers["x-portkey-trace-id"] == "t-1"
 
 
+def test_a_trace_goes_on_and_comes_back(world):
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    named = {"x-portkey-config": json.dumps(A), "traceparent": parent}
+    house = build_house({"OPENAI_BASE_URL": world[0].url})
+    answer = edit(FIELDS, headers=named, house=house)
+    sent = world[0].calls[0].headers["traceparent"]
+    assert sent == answer.headers["traceparent"]
+    assert sent[:36] == parent[:36]
+    assert sent != parent
+
+
 def test_each_target_has_its_own_key_and_its_own_words(world):
     one, two = world
     one.answers = [BUSY]

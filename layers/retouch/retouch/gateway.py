@@ -145,4 +145,5 @@ class Desk:
                     param="x-portkey-forward-headers",
                     code="forward_header_not_allowed",
                 )
-        return wanted
+        trace = {"traceparent": asked.traceparent} if asked.traceparent else {}
+        return {**trace, **wanted}

@@ -78,6 +78,7 @@ def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
         "x-portkey-last-used-option-index": outcome.leaf.path,
         "x-portkey-retry-attempt-count": str(outcome.retries),
         **({"x-portkey-trace-id": asked.trace_id} if asked.trace_id else {}),
+        **({"traceparent": asked.traceparent} if asked.traceparent else {}),
         **({"x-portkey-provider": provider} if provider else {}),
     }
     told = [asdict(attempt) for attempt in outcome.attempts]

@@ -20,6 +20,7 @@ from retouch.wire.caller import caller
 from retouch.wire.form import parse
 from retouch.wire.late import steady
 from retouch.wire.portkey import read
+from retouch.wire.trace import stepped
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,11 @@ class Request:
         """The same as an order, from whoever its headers say."""
         who = caller(self.inbound.headers)
         steering = read(self.inbound.headers)
-        steering = replace(steering, trace_id=steering.trace_id or self.request_id)
+        steering = replace(
+            steering,
+            trace_id=steering.trace_id or self.request_id,
+            traceparent=stepped(self.inbound.headers.get("traceparent", ""), self.request_id),
+        )
         return Order(
             form, who, self.request_id, self.deadline, base=self.inbound.base, portkey=steering
         )

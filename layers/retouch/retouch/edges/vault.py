@@ -71,7 +71,13 @@ class Vault:
         # A session of its own: boto3's default one must not be shared between threads.
         client = boto3.Session().client("secretsmanager")
         text = client.get_secret_value(SecretId=self._secret_id)["SecretString"]
-        return {str(name): str(value) for name, value in orjson.loads(text).items() if value}
+        known = orjson.loads(text)
+        return {str(name): _text(value) for name, value in known.items() if value}
+
+
+def _text(value: object) -> str:
+    """A value as a variable holds it: an object, such as the virtual keys', as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 class KeyTable:

@@ -49,6 +49,7 @@ class Portkey:
     config: Mapping[str, Any] | str | None = field(default=None, repr=False)  # or an id, "pc-..."
     virtual_key: str | None = None
     trace_id: str = ""  # empty: the gateway makes one
+    traceparent: str = ""  # the caller's W3C trace, with our step in it
     metadata: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None  # seconds
     strict: bool = True  # nothing in the answer that OpenAI's has not
