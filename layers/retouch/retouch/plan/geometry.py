@@ -6,9 +6,9 @@ Padded and scaled pictures come back in the caller's own geometry: what was adde
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 from typing import Any
 
 from retouch.cards import Bounds, Model
@@ -18,6 +18,7 @@ from retouch.messages import Fit, Picture, Size, Wish
 from retouch.pixels.frame import pad_to_ratio
 from retouch.sizes import FixedSizes, FreeSize, Ratios, apart, parse_size, shape
 
+_ROUNDS = 4  # a side made longer adds pixels, and fewer pixels make a side shorter
 _PAD: tuple[Fit, ...] = ("pad",)
 _SCALE: tuple[Fit, ...] = ("scale", "pad")
 _HINT = {
@@ -50,7 +51,12 @@ def fit(model: Model, wish: Wish) -> Fitted:
     name = "image[0]" if len(wish.images) > 1 else "image"
     frame = bounded(model, picture, wish.fit, name)
     shaped = _shaped(model, picture) if wish.fit == "pad" else Fitted()
-    chosen = shaped.frame or frame
+    inside = (
+        _within(replace(model, square=False), shaped.frame, wish.fit, name)
+        if shaped.frame
+        else None
+    )
+    chosen = inside or frame
     if chosen is None:
         return shaped
     _own_size(wish)
@@ -94,7 +100,32 @@ def bounded(model: Model, picture: Picture, how: Fit, name: str) -> Frame | None
     if not found:
         return None
     padded = pad_to_ratio(picture.size, _ratio(model, picture.size))
-    return scaled(padded, _factor(model.bounds, padded.canvas))
+    return _within(model, padded, how, name)
+
+
+def _within(model: Model, frame: Frame, how: Fit, name: str) -> Frame:
+    """The frame scaled into the model's bounds; with `pad` a side that is too short then is made longer."""
+    found = scaled(frame, _factor(model.bounds, frame.canvas))
+    for _ in range(_ROUNDS if how == "pad" else 0):
+        found = _lengthened(found, model.bounds)
+        found = scaled(found, _factor(model.bounds, found.canvas))
+    for trouble in troubles(model, found.canvas):
+        width, height = frame.original
+        raise InvalidRequest(
+            f"'{name}' is {width}x{height}; {model.id} takes {trouble.rule}, and fit={how} cannot help. Crop it.",
+            param=name,
+            code=trouble.code,
+        )
+    return found
+
+
+def _lengthened(frame: Frame, bounds: Bounds) -> Frame:
+    width, height = frame.canvas
+    least = max(bounds.least_edge, ceil(max(width, height) / (bounds.widest or inf)))
+    across, down = max(0, least - width), max(0, least - height)
+    left, top, right, bottom = frame.box
+    moved = (left + across // 2, top + down // 2, right + across // 2, bottom + down // 2)
+    return Frame((width + across, height + down), moved, frame.original)
 
 
 def troubles(model: Model, size: Size) -> list[Trouble]:

@@ -11,6 +11,7 @@ from retouch.messages import Mask, Picture, Recipe, Wish
 from retouch.pixels.mask import mask_from_alpha
 from retouch.plan.geometry import bounded
 
+_LONGEST_WEBP = 16_383  # pixels an edge, which is all that its header can say
 Notes = tuple[str, ...]
 
 
@@ -109,6 +110,8 @@ def _fit_one(serving: Model, picture: Picture, frame: Frame | None) -> Picture:
     if taken and not (frame or opaque or picture.rotated):
         return picture
     best = picture.format if taken else serving.inputs[0]
+    if best == "webp" and max(frame.canvas if frame else picture.size) > _LONGEST_WEBP:
+        best = next(format for format in serving.inputs if format != "webp")
     return replace(picture, recipe=Recipe(best, frame, opaque))
 
 

@@ -1,0 +1,19 @@
+"""All rows, in the order of the page."""
+
+from tools.portkey.row import Row
+from tools.portkey.rows_answers import ANSWERS, BODIES, GUARDRAILS
+from tools.portkey.rows_configs import CONFIGS
+from tools.portkey.rows_headers import HEADERS, KEYS
+from tools.portkey.rows_retries import CACHE, RETRIES
+
+GROUPS: dict[str, tuple[Row, ...]] = {
+    "Keys and providers": KEYS,
+    "Other headers": HEADERS,
+    "Configs": CONFIGS,
+    "Retries": RETRIES,
+    "Cache": CACHE,
+    "Guardrails": GUARDRAILS,
+    "Answers": ANSWERS,
+    "Bodies": BODIES,
+}
+ROWS = tuple(row for rows in GROUPS.values() for row in rows)
