@@ -35,6 +35,7 @@ fmt: $(VENV)/.dev ## Format the code
 
 docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.portkey --write
 
 bench: $(VENV)/.dev ## Retouch beside Portkey and a direct call; needs Node for Portkey
 	$(BIN)/python -m bench

@@ -418,3 +418,10 @@ def test_clients_errors_do_not_open_a_circuit(world):
     for _ in range(8):
         assert ask(world, A, house=house).status == 400
     assert house.breaker.state().get("openai", "closed") == "closed"
+
+
+def test_a_config_with_retries_is_the_only_one_that_retries(world):
+    one, _ = world
+    one.answers = [as_json({"error": {"message": "slow down"}}, 429, **{"retry-after-ms": "50"})]
+    answer = ask(world, {**A, "retry": {"attempts": 1, "use_retry_after_header": True}})
+    assert (answer.status, way(answer), len(one.calls)) == (429, ("config", "-1"), 2)

@@ -86,11 +86,17 @@ class Desk:
         try:
             guard = admitted(wish, leaf.hooks, order.portkey, self.house.tools)
             attempt = Attempt(wish, order, guard, leaf.cache, self.tenant)
-            return once(attempt, self.house, self.settings)
+            return once(attempt, self._house(leaf), self.settings)
         except OutOfTime as late:
             if order.ends < patience:
                 raise
             raise RequestTimeout(timeout, late.billed) from None
+
+    def _house(self, leaf: Leaf) -> House:
+        """The house, less its own patience with a busy provider where the config has rules for that."""
+        if not leaf.retry.attempts:
+            return self.house
+        return replace(self.house, settings=replace(self.house.settings, retry_wait=0.0))
 
     def _caller(self, leaf: Leaf) -> Caller:
         """Who pays at a target: its own key, a virtual key, or the request's where that is for the same provider."""

@@ -54,10 +54,12 @@ def resolve(name: str, seconds: float, /) -> list[str]:
 
     The look-up cannot be stopped, only left behind: it goes on in a thread that nobody waits for.
     """
+    if seconds <= 0:
+        raise TimeoutError("no time is left to resolve the name")
     answers: SimpleQueue[list[str] | OSError] = SimpleQueue()
     Thread(target=_look_up, args=(name, answers), daemon=True).start()
     try:
-        found = answers.get(timeout=max(0.0, seconds))
+        found = answers.get(timeout=seconds)
     except Empty:
         raise TimeoutError("the name was not resolved in time") from None
     if isinstance(found, OSError):
