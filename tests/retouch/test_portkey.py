@@ -425,3 +425,9 @@ def test_a_config_with_retries_is_the_only_one_that_retries(world):
     one.answers = [as_json({"error": {"message": "slow down"}}, 429, **{"retry-after-ms": "50"})]
     answer = ask(world, {**A, "retry": {"attempts": 1, "use_retry_after_header": True}})
     assert (answer.status, way(answer), len(one.calls)) == (429, ("config", "-1"), 2)
+
+
+def test_every_log_line_has_the_trace(world, capsys):
+    ask(world, A, {"image": "https://10.0.0.1/x.png"}, trace_id="t-9")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "trace" in line]
+    assert {line["trace_id"] for line in lines if line.get("message") == "request"} == {"t-9"}

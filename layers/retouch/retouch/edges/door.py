@@ -22,6 +22,7 @@ from retouch.wire import direct
 from retouch.wire import event as wire_event
 from retouch.wire.answer import Answer, as_fault, failure
 from retouch.wire.caller import Caller
+from retouch.wire.portkey import read
 
 Handler = Callable[[Any, Any], Any]
 
@@ -58,6 +59,7 @@ def at_door(
 
         def answer() -> Answer:
             inbound = wire_event.inbound(event.raw_event)
+            telemetry.follow(read(inbound.headers).trace_id or request_id(event))
             query = event.query_string_parameters or {}
             deadline = deadline_of(app.lambda_context, house)
             return route(Request(inbound, query, request_id(event), deadline), house)
@@ -72,6 +74,7 @@ def invoked(event: Any, context: Any, house: House, telemetry: Telemetry) -> dic
     """A direct invoke: the edit is the event, the answer the return value."""
 
     def answer() -> Answer:
+        telemetry.follow(identity)
         if not direct.is_edit(event):
             raise InvalidRequest(
                 "The event is neither an HTTP request nor an edit with 'prompt' and 'images'."

@@ -19,6 +19,10 @@ class Telemetry:
         self.logger = Logger(service="retouch")
         self._metrics = Metrics(namespace="Retouch", service="edits")
 
+    def follow(self, trace_id: str) -> None:
+        """Every line from here on is about this trace, until the next request."""
+        self.logger.append_keys(trace_id=trace_id)
+
     def record(
         self, operation: str, status: int, milliseconds: float, facts: Mapping[str, Any]
     ) -> None:
