@@ -67,15 +67,15 @@ def test_without_a_secret_nothing_is_read(manager, clock):
 
 
 def test_it_is_read_in_the_background(manager, clock):
-    manager.answers[:] = [replace(holding(SECRET), delay=1.0)]
+    manager.answers[:] = [replace(holding(SECRET), delay=3.0)]
     vault = Vault(SETTINGS, clock)
     Vault(SETTINGS, clock).warm()  # boto3 is loaded, which takes its time
     started = time.monotonic()
     vault.warm()
     vault.warm()
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 2.0  # seconds of a busy machine; waiting would take 3
     assert vault.read()["OPENAI_API_KEY"] == SECRET["OPENAI_API_KEY"]
-    assert time.monotonic() - started >= 1.0
+    assert time.monotonic() - started >= 3.0
     assert len(manager.received) == 2
 
 
