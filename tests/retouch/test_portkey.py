@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.door import edit, png
+from tests.support.door import edit, knock, png
+from tests.support.events import event
 from tests.support.house import Cupboard, build_house
 from tests.support.pictures import b64, encoded, hole, opened, photo
 from tests.support.upstream import Answer, Upstream, as_json
@@ -431,3 +432,9 @@ def test_every_log_line_has_the_trace(world, capsys):
     ask(world, A, {"image": "https://10.0.0.1/x.png"}, trace_id="t-9")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "trace" in line]
     assert {line["trace_id"] for line in lines if line.get("message") == "request"} == {"t-9"}
+
+
+def test_a_header_that_cannot_be_read_is_an_edits_trouble_only():
+    house = build_house()
+    headers = {"x-portkey-config": "{"}
+    assert knock(event(method="GET", path="/health", headers=headers), house=house).status == 200

@@ -22,7 +22,7 @@ from retouch.wire import direct
 from retouch.wire import event as wire_event
 from retouch.wire.answer import Answer, as_fault, failure
 from retouch.wire.caller import Caller
-from retouch.wire.portkey import read
+from retouch.wire.portkey import trace_of
 
 Handler = Callable[[Any, Any], Any]
 
@@ -59,7 +59,7 @@ def at_door(
 
         def answer() -> Answer:
             inbound = wire_event.inbound(event.raw_event)
-            telemetry.follow(read(inbound.headers).trace_id or request_id(event))
+            telemetry.follow(trace_of(inbound.headers) or request_id(event))
             query = event.query_string_parameters or {}
             deadline = deadline_of(app.lambda_context, house)
             return route(Request(inbound, query, request_id(event), deadline), house)

@@ -90,6 +90,11 @@ def read(headers: Mapping[str, str]) -> Portkey:
     )
 
 
+def trace_of(headers: Mapping[str, str]) -> str:
+    """The trace id alone, for the log: whatever the other headers say. Empty where there is none fit for it."""
+    return _id(headers.get(f"{PREFIX}trace-id", "").strip())
+
+
 def forwarded(names: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:
     """Those of the named headers that are there and may go on to a provider: never a key, a cookie or our own."""
     wanted = {name.lower() for name in names}
