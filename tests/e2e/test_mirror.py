@@ -122,7 +122,7 @@ def test_a_worker_that_is_killed_at_it(gateway, pictures):
         handler.wfile.write(PNG[:100])
         handler.wfile.flush()
         asked.set()
-        go.wait(20)
+        go.wait(60)
         handler.close_connection = True
 
     pictures.scripts["/half.png"] = half
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_at_it(gateway, pictures):
     found = []
     thread = threading.Thread(target=lambda: found.append(ask(gateway, order)))
     thread.start()
-    assert asked.wait(20)
+    assert asked.wait(60)
     for pid in gateway.pids:
         if os.path.samefile(psutil.Process(pid).cwd(), "functions/mirror"):
             os.kill(pid, signal.SIGKILL)

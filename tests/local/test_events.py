@@ -45,13 +45,13 @@ def test_the_request_context(call):
 
 
 def test_no_body_is_null(gateway):
-    event = requests.get(gateway.url + "/health", timeout=9).json()
+    event = requests.get(gateway.url + "/health", timeout=60).json()
     assert (event["body"], event["isBase64Encoded"]) == (None, False)
     assert event["queryStringParameters"] is event["multiValueQueryStringParameters"] is None
 
 
 def test_other_paths_go_to_the_greedy_resource(gateway):
-    event = requests.get(gateway.url + "/v1/some%20thing?a=1&a=2&b=", timeout=9).json()
+    event = requests.get(gateway.url + "/v1/some%20thing?a=1&a=2&b=", timeout=60).json()
     assert event["resource"] == event["requestContext"]["resourcePath"] == "/{proxy+}"
     assert event["path"] == "/v1/some%20thing"
     assert event["pathParameters"] == {"proxy": "v1/some thing"}
@@ -62,7 +62,7 @@ def test_other_paths_go_to_the_greedy_resource(gateway):
 def test_repeated_headers(gateway):
     import http.client
 
-    connection = http.client.HTTPConnection(gateway.url[7:], timeout=9)
+    connection = http.client.HTTPConnection(gateway.url[7:], timeout=60)
     connection.putrequest("GET", "/")
     for value in ("1", "2"):
         connection.putheader("x-many", value)

@@ -55,7 +55,7 @@ def children(process):
 
 
 def all_gone(processes):
-    gone, alive = psutil.wait_procs(processes, timeout=5)
+    gone, alive = psutil.wait_procs(processes, timeout=60)
     return len(gone) == len(processes) and not alive
 
 
@@ -71,11 +71,11 @@ def test_a_signal_ends_every_child(start, number):
     url = f"http://127.0.0.1:{port}"
     assert first == f"Retouch is ready on {url}  Try:\n"
     assert second.startswith(f"ready: curl -s {url}/v1/images/edits -F image=@events/photo.png ")
-    assert requests.get(url + "/health?do=pid", timeout=9).status_code == 200
+    assert requests.get(url + "/health?do=pid", timeout=60).status_code == 200
     running = children(process)
     assert len(running) == 2
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
     assert all_gone(running)
 
@@ -96,7 +96,7 @@ def test_s3_is_there_and_ends_with_the_rest(start):
     port = free_port()
     process = start(port)
     ready(process)
-    env = requests.get(f"http://127.0.0.1:{port}/x?do=env", timeout=9).json()
+    env = requests.get(f"http://127.0.0.1:{port}/x?do=env", timeout=60).json()
     assert env["RETOUCH_BUCKET"] == "retouch-local"
     assert env["RETOUCH_AUTH_MODE"] == "open"
     s3 = boto3.client(
@@ -108,7 +108,7 @@ def test_s3_is_there_and_ends_with_the_rest(start):
     )
     s3.put_object(Bucket="retouch-local", Key="a/b.png", Body=bytes(range(256)))
     link = s3.generate_presigned_url("get_object", {"Bucket": "retouch-local", "Key": "a/b.png"})
-    assert requests.get(link, timeout=9).content == bytes(range(256))
+    assert requests.get(link, timeout=60).content == bytes(range(256))
 
 
 def test_children_do_not_outlive_a_parent_that_is_killed(start):
@@ -122,12 +122,12 @@ def test_children_do_not_outlive_a_parent_that_is_killed(start):
 
 def test_a_signal_before_it_is_ready(start):
     process = start(free_port())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(children(process)) < 2 and time.monotonic() < deadline:
         time.sleep(0.005)
     running = children(process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert all_gone(running)
     assert process.stdout.read() == ""
 
@@ -137,7 +137,7 @@ def test_a_port_that_is_taken(start):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        out, err = start(port).communicate(timeout=20)
+        out, err = start(port).communicate(timeout=60)
     assert out == ""
     assert err.splitlines() == [f"Port {port} is taken. Set another: PORT=8788 make run"]
 
@@ -145,11 +145,11 @@ def test_a_port_that_is_taken(start):
 def test_the_port_is_closed_until_all_is_ready(start):
     port = free_port()
     process = start(port)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     status = None
     while status is None and time.monotonic() < deadline:
         try:
-            status = requests.get(f"http://127.0.0.1:{port}/health?do=pid", timeout=9).status_code
+            status = requests.get(f"http://127.0.0.1:{port}/health?do=pid", timeout=60).status_code
         except requests.ConnectionError:
             time.sleep(0.01)
     assert status == 200
@@ -164,6 +164,6 @@ def test_a_function_that_cannot_start_is_said_and_served_as_502(start, tmp_path)
     while "Retouch answers 502" not in (lines or [""])[-1]:
         lines.append(process.stderr.readline())
     assert any("RuntimeError: no luck" in line for line in lines)
-    assert requests.get(f"http://127.0.0.1:{port}/health", timeout=9).status_code == 502
+    assert requests.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 502
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=10)[0] == ""
+    assert process.communicate(timeout=60)[0] == ""

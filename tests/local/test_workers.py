@@ -46,7 +46,7 @@ def test_one_request_after_the_other_needs_one_worker(app):
     with Gateway(task_root=app, workers=Workers(1, 4)) as gateway:
         with requests.Session() as session:
             url = f"{gateway.url}{EDITS}?do=pid"
-            assert len({session.post(url, timeout=9).text for _ in range(200)}) == 1
+            assert len({session.post(url, timeout=60).text for _ in range(200)}) == 1
         assert len(gateway.pids) == 1
 
 
@@ -62,7 +62,7 @@ def test_an_idle_worker_that_is_killed_is_replaced(app):
     with Gateway(task_root=app) as gateway:
         (before,) = gateway.pids
         os.kill(before, 9)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while gateway.pids == [before] and time.monotonic() < deadline:
             time.sleep(0.02)
         assert ask(gateway.url, "pid").text == str(gateway.pids[0])
@@ -81,7 +81,7 @@ def test_leaving_ends_a_busy_process(app):
             busy = threads.submit(ask, gateway.url, "sleep", 60_000)
             time.sleep(0.3)
             pids = gateway.pids
-        assert isinstance(busy.exception(timeout=5), requests.ConnectionError)
+        assert isinstance(busy.exception(timeout=60), requests.ConnectionError)
     assert all(gone(pid) for pid in pids)
 
 

@@ -217,7 +217,7 @@ def test_a_probe_that_fails_keeps_it_open_for_all(table, two, clock):
 
 
 def test_looking_never_waits(monkeypatch, two):
-    with Upstream(Answer(delay=0.5)) as slow:
+    with Upstream(Answer(delay=1.0)) as slow:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", slow.url)
         one, _ = two
         one.table._client  # noqa: B018 - loading boto3 takes its time
@@ -225,7 +225,7 @@ def test_looking_never_waits(monkeypatch, two):
         for _ in range(100):
             assert one.asks()
             one.works()
-        assert time.monotonic() - started < 0.25
+        assert time.monotonic() - started < 0.9
         one.looks()
         assert len(slow.received) == 1
 

@@ -121,7 +121,7 @@ def test_a_broken_bucket_is_a_miss_and_a_line_in_the_log(answer, aws, clock, mon
         with caplog.at_level(logging.WARNING, "retouch"):
             assert store.get("k", DAY) is None
         assert "the cache could not be read" in caplog.text
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20  # the bucket that hangs does so for a minute
 
 
 def test_what_cannot_be_written_is_a_line_in_the_log(aws, store, caplog):

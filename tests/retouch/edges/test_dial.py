@@ -25,11 +25,11 @@ def test_a_name_without_addresses_is_an_error(name):
 
 def test_a_look_up_that_hangs_is_left_behind(monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(dial.socket, "getaddrinfo", lambda *a, **k: release.wait(5) and [])
+    monkeypatch.setattr(dial.socket, "getaddrinfo", lambda *a, **k: release.wait(60) and [])
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         resolve("slow.test", 0.1)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 20
     release.set()
 
 

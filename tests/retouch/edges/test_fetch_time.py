@@ -18,7 +18,7 @@ TIME = Policy(total_seconds=0.6, gap_seconds=0.3)
 @pytest.mark.parametrize(
     "script",
     [
-        {"hang_s": 30},
+        {"hang_s": 600},
         {"drip_headers": True},
         {"status": 200, "headers": {}, "body": "drip:"},
     ],
@@ -28,14 +28,14 @@ def test_real_time_ends_what_does_not_end(script):
     started = time.monotonic()
     with Web(script, tempo=20) as web:
         assert outcome(web, TIME) == "timeout"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_silence_ends_with_the_gap():
     started = time.monotonic()
-    with Web({"hang_s": 30}) as web:
+    with Web({"hang_s": 600}) as web:
         assert outcome(web, Policy(gap_seconds=0.2)) == "timeout"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_the_callers_deadline_counts_when_it_is_earlier():
@@ -43,7 +43,7 @@ def test_the_callers_deadline_counts_when_it_is_earlier():
     with Web({"drip_headers": True}, tempo=20) as web, pytest.raises(FetchError) as refused:
         fetcher(web).read(URL, CLOCK.now() + 0.4)
     assert refused.value.reason == "timeout"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_a_deadline_that_has_passed_connects_nowhere():
@@ -64,4 +64,4 @@ def test_a_handshake_that_hangs_ends_with_the_time_for_connecting():
         with pytest.raises(FetchError) as refused:
             hurried.read(URL, CLOCK.now() + 10)
     assert refused.value.reason == "upstream_unreachable"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15

@@ -89,7 +89,7 @@ def test_it_ends(aws, web, script, status, code):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.monotonic()
     answer = mirror.handler({"url": f"{web.url}/{script.__name__}"}, context())
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 20
     (item,) = answer["data"]
     assert (item["status"], item["error"]["code"]) == (status, code)
     assert aws.objects() == {}
@@ -102,8 +102,8 @@ def test_the_functions_own_deadline_is_kept_and_the_others_are_answered(aws, web
     web.scripts["/drip"] = drip
     started = time.monotonic()
     urls = [f"{web.url}/drip", f"{web.url}/a.png"]
-    answer = mirror.handler({"urls": urls}, context(3.5))
-    assert time.monotonic() - started < 3.5
+    answer = mirror.handler({"urls": urls}, context(6))
+    assert time.monotonic() - started < 6
     slow, fine = answer["data"]
     assert (slow["error"]["code"], slow["error"]["retryable"]) == ("deadline_exceeded", True)
     assert fine["status"] == "stored"

@@ -110,7 +110,7 @@ def test_an_answer_at_its_cap():
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(fault="hang"), Answer(pieces=[b" "] * 100, gap=0.05)],
+    [Answer(fault="hang"), Answer(pieces=[b" "] * 1000, gap=0.05)],
     ids=["silent", "dripping"],
 )
 def test_time_is_up_for_the_silent_and_the_dripping(answer):
@@ -118,19 +118,20 @@ def test_time_is_up_for_the_silent_and_the_dripping(answer):
     with Upstream(answer) as server:
         with pytest.raises(CheckError, match=r"no verdict within 0\.3 seconds"):
             webhook(server, log=lines.append)(letter(server, seconds=0.3))
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.25 < time.monotonic() - started < 20  # the drip alone takes 50
     assert lines[0]["reason"] == "timeout"
 
 
 def test_a_name_that_is_never_resolved_takes_no_longer():
     def never(name, seconds):
+        asked.append(seconds)
         time.sleep(seconds)
         raise TimeoutError
 
-    started = time.monotonic()
+    asked = []
     with pytest.raises(CheckError, match=GAVE_NONE):
         Webhook(Policy(), CLOCK, resolve=never)(Letter("https://a.test/x", b"{}", 0.2))
-    assert time.monotonic() - started < 2
+    assert 0 < asked[0] <= 0.2
 
 
 @pytest.mark.parametrize(

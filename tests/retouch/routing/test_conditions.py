@@ -1,7 +1,5 @@
 """Conditions: every operator, on metadata, form text, typed values and the path; patterns that would never end."""
 
-import time
-
 import pytest
 
 from retouch.messages import Picture, Text
@@ -9,6 +7,7 @@ from retouch.routing.conditions import check, matches
 from retouch.routing.facts import facts
 from retouch.routing.patterns import reach
 from retouch.routing.problems import InvalidConfig
+from tests.support.effort import effort
 
 PICTURE = Picture(b"", "png", 2000, 1000)
 FACTS = facts(
@@ -144,10 +143,12 @@ HOSTILE = [
 
 @pytest.mark.parametrize("pattern", HOSTILE, ids=lambda one: one[:30])
 def test_a_pattern_that_never_ends_is_refused_at_once(pattern):
-    started = time.process_time()
-    with pytest.raises(InvalidConfig, match="could search for ever"):
-        check({"params.prompt": {"$regex": pattern}}, "query")
-    assert time.process_time() - started < 0.5
+
+    def refused():
+        with pytest.raises(InvalidConfig, match="could search for ever"):
+            check({"params.prompt": {"$regex": pattern}}, "query")
+
+    assert effort(refused, 1) < 1
 
 
 SLOW = [
@@ -170,9 +171,9 @@ SLOW = [
 def test_whatever_is_let_through_ends_quickly(pattern):
     query = {"params.prompt": {"$regex": pattern}}
     check(query, "query")
-    started = time.process_time()
-    assert matches(query, {"params.prompt": "a" * 32_000}) is False
-    assert time.process_time() - started < 1.5
+    long = {"params.prompt": "a" * 32_000}
+    assert matches(query, long) is False
+    assert effort(lambda: matches(query, long), 3) < 3
 
 
 def test_how_far_a_pattern_looks():

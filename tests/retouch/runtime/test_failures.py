@@ -81,11 +81,11 @@ def test_init_error(api):
     assert post.path == "/2018-06-01/runtime/init/error"
     assert post.headers["lambda-runtime-function-error-type"] == "Runtime.ModuleNotFoundError"
     assert "nonsense_that_is_not_there" in post.json["errorMessage"]
-    assert api.process.wait(20) == 1
+    assert api.process.wait(60) == 1
     assert api.asked == []
 
 
 def test_missing_handler_is_an_init_error(api):
     post = api.start("x = 1").posted()
     assert post.headers["lambda-runtime-function-error-type"] == "Runtime.AttributeError"
-    assert api.process.wait(20) == 1
+    assert api.process.wait(60) == 1

@@ -48,7 +48,7 @@ def test_a_failing_restore_is_reported(api):
     post = api.start(source, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start").posted()
     assert post.path == "/2018-06-01/runtime/restore/error"
     assert post.json["errorMessage"] == "stale"
-    assert api.process.wait(20) == 1
+    assert api.process.wait(60) == 1
 
 
 def test_wrapper_starts_the_loop_with_the_interpreter_it_is_given(api):

@@ -185,4 +185,4 @@ def test_the_loop_ends_with_the_runtime_api(api, http_event):
     api.server.shutdown()
     api.server.server_close()
     api.events.put((None, b"", {}))
-    assert api.process.wait(20) == 1
+    assert api.process.wait(60) == 1
