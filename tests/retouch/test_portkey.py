@@ -246,6 +246,12 @@ def test_an_at_sign_names_a_virtual_key(world):
     assert ask(world, {"provider": "@team"}, house=house).status == 200
     assert world[0].calls[0].headers["authorization"] == "Bearer sk-team"
     assert ask(world, {"provider": "@nobody"}, house=house).status == 400
+    assert ask(world, house=house, provider="@team").status == 200
+    assert ask(world, None, {"model": "@team/gpt-image-2"}, house=house).status == 200
+    sent = [call.headers["authorization"] for call in world[0].calls]
+    assert sent == ["Bearer sk-team"] * 3
+    nobody = ask(world, house=house, provider="@nobody")
+    assert (nobody.status, nobody.json["error"]["code"]) == (400, "unsupported_provider")
 
 
 def test_a_lent_key_that_fails_is_the_operators_trouble(world):

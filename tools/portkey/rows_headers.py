@@ -58,10 +58,10 @@ KEYS = (
     ),
     Row(
         "x-portkey-provider: @openai-team",
-        "a virtual key is named by its own header or by a config's `provider`, not by this header",
+        "found among the operator's keys; the open gateway has no virtual keys",
+        Expect(sent={"authorization": "Bearer sk-team"}),
         Expect(400, 0),
-        Expect(400, 0),
-        "not offered",
+        "better",
         {"x-portkey-provider": "@openai-team"},
     ),
     Row(

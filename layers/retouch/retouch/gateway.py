@@ -20,13 +20,13 @@ from retouch.messages import Material, Wish
 from retouch.respond import routed
 from retouch.routing.asked import tree_of
 from retouch.routing.facts import facts
+from retouch.routing.paying import Payers
 from retouch.routing.run import Run
 from retouch.routing.saved import virtual_keys
-from retouch.routing.tree import Leaf, Tree, leaves
+from retouch.routing.tree import Leaf, Tree
 from retouch.settings import Settings
 from retouch.specs import shown
 from retouch.wire.answer import Answer, failure
-from retouch.wire.caller import Caller
 from retouch.wire.wish import overridden, validate
 
 EDITS = "/v1/images/edits"
@@ -38,7 +38,8 @@ def edit(order: Order, house: House) -> Answer:
     guest = enter(order, house, settings)
     material = gather(order.form, house.bucket, lambda url: house.web(url, order.deadline))
     tree = tree_of(order.portkey, house.configs)
-    desk = Desk(order, house, settings, material, validate(material), tree, tenant(guest, order))
+    payers = payers_of(order, tree, house, settings)
+    desk = Desk(order, house, settings, material, validate(material), payers, tenant(guest, order))
     run = Run(desk.attempt, desk.facts(), house.clock, order.deadline)
     outcome = run.tree(tree)
     found = outcome.found
@@ -52,6 +53,13 @@ def enter(order: Order, house: House, settings: Settings) -> Guest:
         return Guest()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     return admit(order.caller, settings.auth_mode, pepper, house.keys)
+
+
+def payers_of(order: Order, tree: Tree, house: House, settings: Settings) -> Payers:
+    """Everybody who may pay."""
+    known = frozenset(provider.name for provider in house.providers)
+    text = settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
+    return Payers(order.caller, order.portkey, tree, known, lambda: virtual_keys(text))
 
 
 def tenant(guest: Guest, order: Order) -> str:
@@ -68,7 +76,7 @@ class Desk:
     settings: Settings
     material: Material
     wish: Wish
-    tree: Tree
+    payers: Payers
     tenant: str
 
     def facts(self) -> Mapping[str, object]:
@@ -80,9 +88,11 @@ class Desk:
         """One target, asked once. Raises Fault."""
         timeout = self.order.portkey.timeout or leaf.timeout or inf
         patience = self.house.clock.now() + timeout
-        caller = replace(self._caller(leaf), host=self._host(leaf), forward=self._forward(leaf))
-        order = replace(self.order, caller=caller, patience=patience)
         wish = overridden(self.wish, self.material, leaf.override_params)
+        payer, model = self.payers.at(leaf, wish.model)
+        wish = replace(wish, model=model)
+        caller = replace(payer, host=self._host(leaf), forward=self._forward(leaf))
+        order = replace(self.order, caller=caller, patience=patience)
         try:
             guard = admitted(wish, leaf.hooks, order.portkey, self.house.tools)
             attempt = Attempt(wish, order, guard, leaf.cache, self.tenant)
@@ -97,36 +107,6 @@ class Desk:
         if not leaf.retry.attempts:
             return self.house
         return replace(self.house, settings=replace(self.house.settings, retry_wait=0.0))
-
-    def _caller(self, leaf: Leaf) -> Caller:
-        """Who pays at a target: its own key, a virtual key, or the request's where that is for the same provider."""
-        caller = self.order.caller
-        named = self._virtual(leaf)
-        if named:
-            text = self.settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
-            lent = virtual_keys(text)(named)
-            return replace(
-                caller, provider=lent.provider, key=lent.key, options=lent.options, lent=True
-            )
-        key = leaf.key or (caller.key if self._meant_for(leaf) else None)
-        options = {**self.order.portkey.options, **leaf.options}
-        return replace(caller, provider=leaf.provider or caller.provider, key=key, options=options)
-
-    def _virtual(self, leaf: Leaf) -> str | None:
-        """The virtual key of a target: its own, or the header's where the target names no provider."""
-        if leaf.key or leaf.virtual_key:
-            return leaf.virtual_key
-        if leaf.provider is None:
-            return self.order.portkey.virtual_key
-        known = any(provider.name == leaf.provider for provider in self.house.providers)
-        return None if known else leaf.provider
-
-    def _meant_for(self, leaf: Leaf) -> bool:
-        """Whether the request's own key is for this target's provider: it said so, or there is no other."""
-        if leaf.provider in (None, self.order.caller.provider):
-            return True
-        named = {one.provider for one in leaves(self.tree)}
-        return self.order.caller.provider is None and named == {leaf.provider}
 
     def _host(self, leaf: Leaf) -> str | None:
         """The base URL that was asked for, if the operator allows it."""

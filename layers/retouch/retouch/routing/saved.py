@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from retouch.clock import Clock
-from retouch.errors import InvalidRequest, Misconfigured
+from retouch.errors import Misconfigured
 from retouch.routing.problems import InvalidConfig
 from retouch.specs import shown
 from retouch.wire.portkey import CONFIG_ID
@@ -63,30 +63,16 @@ class VirtualKey:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def virtual_keys(text: str) -> Callable[[str], VirtualKey]:
-    """The keys of RETOUCH_VIRTUAL_KEYS, {"name": {"provider", "api_key", "options"}}, to be looked up by name.
-
-    Misconfigured where the text is something else; the look-up raises InvalidRequest for a name that is not there.
-    """
+def virtual_keys(text: str) -> dict[str, VirtualKey]:
+    """The keys of RETOUCH_VIRTUAL_KEYS, {"name": {"provider", "api_key", "options"}}, by name. Raises Misconfigured."""
     try:
-        known = {name: _virtual_key(**of) for name, of in orjson.loads(text or "{}").items()}
+        return {name: _virtual_key(**of) for name, of in orjson.loads(text or "{}").items()}
     except (ValueError, AttributeError, TypeError):
         # From None: the text, and so the error, has keys in it.
         raise Misconfigured(
             "The gateway's virtual keys cannot be read. Tell the gateway's operator.",
             code="gateway_not_configured",
         ) from None
-
-    def find(name: str) -> VirtualKey:
-        if name not in known:
-            raise InvalidRequest(
-                f"There is no virtual key {shown(name)}. Mind its spelling, or ask the gateway's operator.",
-                param="x-portkey-virtual-key",
-                code="unknown_virtual_key",
-            )
-        return known[name]
-
-    return find
 
 
 def _virtual_key(provider: str, api_key: str = "", options: Any = None) -> VirtualKey:
