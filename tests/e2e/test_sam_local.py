@@ -62,12 +62,12 @@ def endpoint(local):
         yield f"http://127.0.0.1:{port}/2015-03-31/functions/EditsFunction/invocations"
     finally:
         server.send_signal(signal.SIGINT)
-        server.communicate(timeout=60)
+        server.communicate(timeout=300)
 
 
 def invoke(endpoint, event):
     began = time.perf_counter()
-    with urllib.request.urlopen(endpoint, event, timeout=60) as answer:
+    with urllib.request.urlopen(endpoint, event, timeout=200) as answer:
         return json.load(answer), time.perf_counter() - began
 
 
