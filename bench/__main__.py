@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench import cache, mirror, paths, profiling, readme, report, routing, runner
+from bench import cache, mirror, paths, pixels, profiling, readme, report, routing, runner
 from bench.cells import CELLS, Cell
 from bench.progress import note
 
@@ -20,14 +20,16 @@ def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "what",
         nargs="?",
         default="compare",
-        choices=("compare", "profile", "mirror", "cache", "routing"),
+        choices=("compare", "profile", "mirror", "cache", "routing", "pixels"),
     )
     cli.add_argument("--n", type=int, help="requests per cell, target and round")
     cli.add_argument("--rounds", type=int, help="rounds over all cells")
     cli.add_argument("--reps", type=int, help="cold starts per target")
     cli.add_argument("--cell", default="", help="only rows whose name has this, as '3 MB → URL'")
     cli.add_argument("--quick", action="store_true", help="a first look, in well under a minute")
-    cli.add_argument("--readme", action="store_true", help="also rewrite the README's section")
+    cli.add_argument(
+        "--readme", action="store_true", help="also rewrite the README's and the docs' sections"
+    )
     cli.add_argument("--last", action="store_true", help="show the last result, measure nothing")
     given = cli.parse_args(argv)
     for name, value in (QUICK if given.quick else FULL).items():
@@ -61,7 +63,15 @@ def compare(given: argparse.Namespace) -> None:
     for doubt in report.doubts(found["cells"]):
         note(doubt)
     if given.readme:
-        readme.splice(paths.README, readme.section(text, found["machine"]))
+        readme.compared(found)
+
+
+def compare_pixels(given: argparse.Namespace) -> None:
+    """Measure and print."""
+    text = pixels.run(given.rounds)
+    print(text)
+    if given.readme:
+        readme.splice(paths.SPEED, readme.PIXELS, text)
 
 
 def main() -> None:
@@ -75,6 +85,8 @@ def main() -> None:
         print(cache.run(given.n))
     elif given.what == "routing":
         print(routing.run())
+    elif given.what == "pixels":
+        compare_pixels(given)
     else:
         compare(given)
 

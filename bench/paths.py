@@ -10,6 +10,7 @@ PORTKEY = WORK / "portkey"
 RESULT = WORK / "result.json"
 PROFILE = WORK / "worker.prof"
 README = ROOT / "README.md"
+SPEED = ROOT / "docs" / "speed.md"
 PRELOAD = Path(__file__).with_name("force_loopback.cjs")
 
 

@@ -16,7 +16,7 @@ from local.settings import Settings
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY = """\
 Retouch is ready on {url}  Try:
-ready: curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \
+curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \
 -F prompt="remove the ball" -F response_format=url"""
 
 

@@ -6,7 +6,6 @@ a stale part fails.
 
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 from retouch.cards import Model, Provider
@@ -18,24 +17,28 @@ ROOT = Path(__file__).parent.parent
 
 
 def providers_table() -> str:
-    """One row a provider: what it is called, how it is paid, what its models do."""
-    rows = ["| provider | slug | models | masks | key |", "|---|---|---|---|---|"]
+    """One row a provider: what it is called, how it is paid, what its models do.
+
+    Retired ids count too: whether one is over depends on the day, and a table must not.
+    """
+    rows = ["| provider | slug | model ids | masks | key |", "|---|---|---|---|---|"]
     for provider in PROVIDERS:
-        live = [m for m in provider.models if not _over(provider, m)]
-        masks = sum(m.mask is not None for m in live)
         cells = [
             f"[{provider.title}]({provider.docs})",
             f"`{provider.name}`",
-            f"{len(live)}, by default `{provider.default_model}`",
-            "all"
-            if masks == len(live)
-            else f"{masks} of {len(live)}"
-            if masks
-            else "by `preserve`",
+            f"{len(provider.models)}, by default `{provider.default_model}`",
+            _masks(provider),
             _key(provider),
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
+
+
+def _masks(provider: Provider) -> str:
+    ids = len(provider.models)
+    masks = sum(model.mask is not None for model in provider.models)
+    some = f"{masks} of {ids}" if masks else "by `preserve`"
+    return "all" if masks == ids else some
 
 
 def _key(provider: Provider) -> str:
@@ -51,11 +54,6 @@ _VOUCHED = {
     "gcp": "Google credentials",
     "entra": "an Entra application",
 }
-
-
-def _over(provider: Provider, model: Model) -> bool:
-    ending = endings().get(f"{provider.name}/{model.id}")
-    return bool(ending and ending.over(datetime.now(UTC).date()))
 
 
 def models_table() -> str:

@@ -28,6 +28,7 @@ from retouch.cards import Model, Provider
 from retouch.clock import SystemClock
 from retouch.lifecycle import endings
 from retouch.providers import PROVIDERS
+from retouch.settings import Settings
 from tools.live_orders import Order, order
 
 _PATIENCE = 600.0  # seconds for one edit
@@ -86,11 +87,11 @@ def _told(found: Found) -> Found:
 
 
 def missing_key(provider: Provider, environment: Mapping[str, str]) -> str:
-    """The variable in which the key should be; empty where it is, or where all credentials for a token are."""
-    variable = f"{provider.env}_API_KEY"
-    secrets = [f"{provider.env}_{name.upper()}" for name in provider.secrets]
-    credentials = bool(secrets) and all(environment.get(name) for name in secrets)
-    return "" if environment.get(variable) or credentials else variable
+    """The variable in which the key should be; empty where it is, or credentials are, be they whole or only begun."""
+    settings = Settings.from_env(environment)
+    given = settings.of_provider(provider.env, provider.secrets).keys() - {"base_url"}
+    found = given or environment.get(provider.key_variable)
+    return "" if found else f"{provider.env}_API_KEY"
 
 
 def live(provider: Provider) -> list[Model]:

@@ -1,6 +1,6 @@
 import pytest
 
-from bench import readme, report, summary
+from bench import paths, readme, report, summary
 from bench.cells import CELLS, SMALL, Cell
 from bench.coldstart import Starts
 from bench.lanes import Series
@@ -97,20 +97,28 @@ def test_every_upload_has_a_goal_and_a_masked_cell() -> None:
     assert Cell("20 KB", SMALL) in CELLS
 
 
-def test_the_readme_keeps_what_is_around_the_section(tmp_path) -> None:
+@pytest.mark.parametrize("name", [readme.BENCH, readme.PIXELS])
+def test_a_page_keeps_what_is_around_the_section(tmp_path, name) -> None:
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     path = tmp_path / "README.md"
-    path.write_text(f"before\n{readme.START}\nold\n{readme.END}\nafter\n")
+    path.write_text(f"before\n{start}\nold\n{end}\nafter\n")
     for _ in range(2):
-        readme.splice(path, readme.section("| a |", "2 cores"))
+        readme.splice(path, name, readme.section("| a |", "2 cores"))
     text = path.read_text()
-    assert text.startswith(f"before\n{readme.START}\n| a |\n\nMeasured on 2 cores")
-    assert text.endswith(f"`make bench`.\n{readme.END}\nafter\n")
+    assert text.startswith(f"before\n{start}\n| a |\n\nMeasured on 2 cores")
+    assert text.endswith(f"`make bench`.\n{end}\nafter\n")
     assert "old" not in text
 
 
-def test_a_readme_without_markers_is_left_alone(tmp_path) -> None:
+def test_a_page_without_markers_is_left_alone(tmp_path) -> None:
     path = tmp_path / "README.md"
     path.write_text("nothing here")
     with pytest.raises(ValueError, match="bench:start"):
-        readme.splice(path, "x")
+        readme.splice(path, readme.BENCH, "x")
     assert path.read_text() == "nothing here"
+
+
+def test_the_pages_have_the_sections() -> None:
+    for path, names in ((paths.README, ["bench"]), (paths.SPEED, ["bench", "pixels"])):
+        text = path.read_text(encoding="utf-8")
+        assert all(f"<!-- {name}:{edge} -->" in text for name in names for edge in ("start", "end"))

@@ -6,7 +6,7 @@ One subclass a provider in `standins/`; the contract suite enrols them by existi
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from tests.support.upstream import Answer, Received, Upstream
@@ -25,6 +25,12 @@ class Failure:
     after: int = (
         0  # how many good answers come first: 1 fails the first poll of a submit-poll-fetch
     )
+    orders: int = 1  # how often the order goes out: again only where nothing can have been bought
+
+
+def repeated(failure: Failure, orders: int = 3) -> Failure:
+    """The same, where the order goes out several times."""
+    return replace(failure, orders=orders)
 
 
 @dataclass

@@ -23,6 +23,12 @@ def file_of(provider, model):
 
 
 def main(chosen):
+    """The exit status: 2 where a provider is called by a name that none has."""
+    known = {provider.name for provider, _ in PAID_MODELS}
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        print(f"No provider is called {', '.join(unknown)}. There are: {', '.join(sorted(known))}.")  # noqa: T201
+        return 2
     kept = [(p, m) for p, m in PAID_MODELS if not chosen or p.name in chosen]
     for provider, model in kept:
         with redirect_stdout(io.StringIO()):  # the gateway's log
@@ -34,6 +40,7 @@ def main(chosen):
         print(file.relative_to(STORED))  # noqa: T201
     for file in stale():
         file.unlink()
+    return 0
 
 
 def stale():
@@ -42,4 +49,4 @@ def stale():
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

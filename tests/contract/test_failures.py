@@ -31,7 +31,31 @@ def test_failures_become_ours(provider, name, capsys, caplog):
     assert outcome.error["message"]
     got = (outcome.status, outcome.error["code"], outcome.headers["x-retouch-billed"])
     assert got == (failure.status, failure.code, failure.billed)
+    assert outcome.headers.get("x-should-retry") == advice(failure, outcome.error["type"])
+    assert len(server.calls) == failure.orders
     hidden(server, outcome, capsys, caplog)
+
+
+def advice(failure, type):
+    """What the caller's SDK must be told: never again what may have been bought, or what cannot help.
+
+    Only where the provider asked for patience or fell over before it began the SDK's own rule holds.
+    """
+    passing = failure.status == 429 and type != "insufficient_quota"
+    fell = failure.status in (502, 504)
+    return None if failure.billed == "no" and (passing or fell) else "false"
+
+
+@pytest.mark.parametrize("provider", PAID, ids=name_of)
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_5xx_never_buys_twice(provider, status):
+    page = {"content-type": "text/html", "retry-after": "1"}
+    with standin(provider) as server:
+        server.failing = [Answer(status, b"<html>Service Unavailable</html>", page)]
+        outcome = ask(first_order(provider), house=house_of(server))
+        assert len(server.calls) == 1
+    assert outcome.headers["x-retouch-billed"] == "unknown"
+    assert outcome.headers["x-should-retry"] == "false"
 
 
 def hidden(server, outcome, capsys, caplog):

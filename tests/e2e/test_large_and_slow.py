@@ -44,6 +44,23 @@ def test_slow_is_not_failed(client, upstream, seconds):
     assert len(upstream.calls) == 1
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_hasty_sdk_does_not_buy_again(gateway, upstream, stream):
+    """It gives up after silence and orders again, so it is given a sign of life in time."""
+    hasty = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY", timeout=2.0)
+    answer = as_json({"created": 1, "data": [{"b64_json": b64(PICTURE)}]})
+    answer.delay = 5.0
+    upstream.answers[:] = [answer]
+    order = {"model": "gpt-image-2", "image": PICTURE, "prompt": "p"}
+    if stream:
+        *_, last = hasty.images.edit(**order, stream=True)
+        found = last.b64_json
+    else:
+        found = hasty.images.edit(**order).data[0].b64_json
+    assert base64.b64decode(found) == PICTURE
+    assert len(upstream.calls) == 1
+
+
 def test_a_20_mb_result_comes_whole(client, upstream):
     result = noise(20)
     upstream.answers[:] = [as_json({"created": 1, "data": [{"b64_json": b64(result)}]})]

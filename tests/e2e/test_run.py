@@ -38,7 +38,7 @@ def run():
         started.append(process)
         first, second = process.stdout.readline(), process.stdout.readline()
         assert first.startswith("Retouch is ready on http://127.0.0.1:")
-        return process, second.removeprefix("ready: ").strip()
+        return process, second.strip()
 
     yield start
     for process in started:

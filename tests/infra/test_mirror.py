@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from retouch.mirror import order
+from retouch.edges.mirror_telemetry import MirrorTelemetry
+from retouch.mirror import order, verdict
 from retouch.mirror.notices import FAILED, STORED
 from retouch.settings import Settings
 from tests.infra.conftest import ROOT
@@ -63,13 +64,18 @@ def test_it_writes_into_its_own_folder_only(resources):
     found = rights(resources)
     assert json.loads(found["s3:PutObject"])["Fn::Sub"] == "${ResultsBucket.Arn}/mirror/*"
     assert order.ANSWERS.startswith(f"{order.FOLDER}/")
-    assert "MirrorDeadLetters" in found["sqs:SendMessage"], "never into its own queue"
 
 
-def test_mirrored_pictures_stay_and_answers_do_not(resources):
+def test_what_is_left_of_an_order_may_go_into_its_own_queue(resources, mirror):
+    sent = json.loads(rights(resources)["sqs:SendMessage"])
+    assert [resource["Fn::GetAtt"][0] for resource in sent] == ["MirrorDeadLetters", "MirrorQueue"]
+    assert mirror["RecursiveLoop"] == "Allow", "or Lambda ends it after sixteen rounds"
+
+
+def test_mirrored_pictures_stay_and_what_edits_ask_for_does_not(resources):
     rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     ends = {rule["Prefix"] for rule in rules if "Prefix" in rule}
-    assert order.ANSWERS in ends
+    assert {order.ANSWERS, order.EDITS} <= ends
     assert not any("mirror/shop/x.png".startswith(prefix) for prefix in ends)
 
 
@@ -113,7 +119,10 @@ def test_a_message_is_not_handed_out_twice_at_once(mirror, queue):
 
 def test_what_nobody_can_do_ends_in_the_queue_for_dead_letters(resources, mirror, queue):
     dead = {"Fn::GetAtt": ["MirrorDeadLetters", "Arn"]}
-    assert queue["RedrivePolicy"] == {"deadLetterTargetArn": dead, "maxReceiveCount": 4}
+    assert queue["RedrivePolicy"] == {
+        "deadLetterTargetArn": dead,
+        "maxReceiveCount": verdict.TRIES,
+    }
     assert mirror["Events"]["Requested"]["Properties"]["DeadLetterConfig"]["Arn"] == dead
     failed = mirror["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
     assert failed == {"Type": "SQS", "Destination": dead}
@@ -149,6 +158,23 @@ def test_the_alarm_rings_while_the_links_still_live(resources):
     alarm = resources["MirrorLateAlarm"]["Properties"]
     assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
     assert alarm["Threshold"] + alarm["Period"] < SHORTEST_LINK
+
+
+def test_so_does_the_one_for_orders_that_are_sent_again(resources, mirror):
+    alarm = resources["MirrorUnfinishedAlarm"]["Properties"]
+    pause = verdict.pause(verdict.TRIES - 1)
+    # Told of just before it was late, an order is told of again after its pause and its next try.
+    assert alarm["Threshold"] + pause + mirror["Timeout"] + alarm["Period"] < SHORTEST_LINK
+
+
+def test_it_listens_to_what_the_mirror_says(resources, capsys):
+    MirrorTelemetry().waits(301.5)
+    (said,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (metrics,) = said["_aws"]["CloudWatchMetrics"]
+    (dimensions,) = metrics["Dimensions"]
+    alarm = resources["MirrorUnfinishedAlarm"]["Properties"]
+    assert (metrics["Namespace"], said[alarm["MetricName"]]) == (alarm["Namespace"], [301.5])
+    assert [{"Name": n, "Value": said[n]} for n in dimensions] == alarm["Dimensions"]
 
 
 def test_the_first_dead_letter_rings(resources):

@@ -44,10 +44,66 @@ def test_the_runtime_that_streams_is_in_the_layer(function):
     assert file.stat().st_mode & 0o111
 
 
-def test_variables_are_ones_that_somebody_reads(function):
-    known = (ROOT / "layers/retouch/retouch/settings.py").read_text()
-    for name in function["Environment"]["Variables"]:
-        assert not name.startswith("RETOUCH_") or f'"{name}"' in known, name
+# Read by settings.py, and not to be chosen where the template runs them.
+OTHER_RUNS = {
+    "RETOUCH_LEAST_CALL_SECONDS": "tests and benches, whose providers answer at once",
+    "RETOUCH_HEARTBEAT_SECONDS": "fronts that hang up sooner than API Gateway does",
+    "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default",
+    "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
+    "RETOUCH_MIRROR_SECONDS": "other timeouts: the default is half of the mirror function's",
+}
+
+
+def variables(resources):
+    """Every variable of either function."""
+    functions = (resources[name]["Properties"] for name in ("EditsFunction", "MirrorFunction"))
+    return {name for each in functions for name in each["Environment"]["Variables"]}
+
+
+def test_variables_are_ones_that_somebody_reads(resources):
+    known = set(read_by_settings())
+    assert {n for n in variables(resources) if n.startswith("RETOUCH_")} <= known
+
+
+def test_what_is_read_can_be_set_or_there_is_a_reason(resources):
+    documented = (ROOT / "docs/configuration.md").read_text()
+    assert set(read_by_settings()) - variables(resources) == set(OTHER_RUNS)
+    for name in OTHER_RUNS:
+        (line,) = [x for x in documented.splitlines() if x.startswith(f"| `{name}` |")]
+        assert "not in the template" in line, name
+
+
+def read_by_settings():
+    source = (ROOT / "layers/retouch/retouch/settings.py").read_text()
+    return re.findall(r'"(RETOUCH_[A-Z_]+)"', source)
+
+
+def test_every_parameter_and_output_has_its_line_in_the_documentation(template):
+    text = (ROOT / "docs/deploy.md").read_text()
+    named = [*template["Parameters"], *template["Outputs"]]
+    assert [name for name in named if f"`{name}`" not in text] == []
+
+
+def test_every_parameter_is_used(template, resources):
+    text = (ROOT / "template.yaml").read_text().partition("\nConditions:")[2]
+    unused = [n for n in template["Parameters"] if not re.search(rf"\b{n}\b", text)]
+    assert unused == []
+
+
+def test_an_edit_is_never_bought_again_by_lambda(function):
+    """An asynchronous invoke that fails is repeated twice unless this says no."""
+    assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+
+
+def test_the_stacks_own_address_can_be_told_to_both_functions(template, resources):
+    for name in ("EditsFunction", "MirrorFunction"):
+        variables = resources[name]["Properties"]["Environment"]["Variables"]
+        assert variables["RETOUCH_BASE_URL"] == {"Ref": "BaseUrl"}
+    pattern = template["Parameters"]["BaseUrl"]["AllowedPattern"]
+    for good in ("", "https://x.execute-api.us-east-1.amazonaws.com/prod", "https://gw.example"):
+        assert re.fullmatch(pattern, good)
+    for bad in ("http://gw.example", "gw.example", "https://gw.example/prod/v1", "https://gw/v1/"):
+        assert not re.fullmatch(pattern, bad)
 
 
 def test_no_secret_is_a_variable(function):
@@ -99,14 +155,16 @@ def test_the_bucket_is_private_and_forgets(resources):
         "results/": {"Ref": "ResultDays"},
         "uploads/": 1,
         "mirror/answers/": 1,
+        "mirror/edits/": 1,
         "cache/": 90,
     }
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
 def test_results_outlive_their_links(template):
-    days = template["Parameters"]["ResultDays"]
-    assert days["MinValue"] * 86_400 > Settings().url_lifetime
+    days, seconds = (template["Parameters"][name] for name in ("ResultDays", "UrlSeconds"))
+    assert days["MinValue"] * 86_400 >= seconds["MaxValue"]
+    assert seconds["Default"] == Settings().url_lifetime
 
 
 def test_the_bucket_speaks_tls_only(resources):
@@ -153,6 +211,7 @@ def test_alarms_ring_for_our_own_faults_only(resources):
     }
     own = {("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Retouch", "EditErrors")}
     queues = {
+        ("Retouch", "MirrorOrderAge"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }

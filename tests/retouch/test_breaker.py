@@ -50,6 +50,13 @@ def fail(breaker, times=5, name="p", fault=DOWN):
         breaker.record(name, fault)
 
 
+def answered(fault, status):
+    """The same as the provider's answer with that status."""
+    found = type(fault)(str(fault))
+    found.upstream_status = status
+    return found
+
+
 def refused(breaker, name="p"):
     with pytest.raises(ProviderDown) as found:
         breaker.check(name)
@@ -173,14 +180,62 @@ def test_a_probe_that_fails_opens_it_again_from_that_moment(breaker, clock):
 
 
 @pytest.mark.parametrize("lost", NEUTRAL, ids=lambda f: f.code)
-def test_a_probe_that_says_nothing_is_followed_by_another(breaker, clock, lost):
+def test_a_probe_that_says_nothing_is_followed_by_another_at_once(breaker, clock, lost):
+    fail(breaker)
+    clock.skipped += 30
+    for _ in range(3):
+        breaker.check("p")
+        refused(breaker)
+        breaker.record("p", lost)
+    assert breaker.state() == {"p": "half-open"}
+    breaker.check("p")
+    breaker.forget("p")
+    breaker.check("p")
+    breaker.record("p", None)
+    assert breaker.state() == {"p": "closed"}
+
+
+@pytest.mark.parametrize("lost", NEUTRAL[:-1], ids=lambda f: f.code)
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+def test_any_answer_to_a_probe_closes_it(breaker, clock, lost, status):
     fail(breaker)
     clock.skipped += 30
     breaker.check("p")
-    breaker.record("p", lost)
-    refused(breaker)
+    breaker.record("p", answered(lost, status))
+    assert breaker.state() == {"p": "closed"}
+
+
+def test_an_error_of_the_providers_own_closes_nothing(breaker, clock):
+    fail(breaker)
     clock.skipped += 30
     breaker.check("p")
+    breaker.record("p", answered(DOWN, 200))
+    assert breaker.state() == {"p": "open"}
+
+
+def test_a_storm_of_rate_limits_hides_no_failures(breaker):
+    fail(breaker, 50, fault=answered(RateLimited("Slower."), 429))
+    fail(breaker, 5)
+    refused(breaker)
+
+
+def test_what_says_nothing_changes_nothing_where_there_is_no_probe(breaker, clock):
+    fail(breaker)
+    clock.skipped += 10
+    breaker.forget("p")
+    breaker.record("p", RateLimited("Slower."))
+    assert refused(breaker).retry_after == 20
+
+
+def test_a_probe_is_given_back_only_by_whom_it_was_given_to(clock):
+    circuits = OwnCircuits()
+    late, other = Breaker(circuits, clock), Breaker(circuits, clock)
+    fail(late)
+    for breaker in (late, other):
+        clock.skipped += 30
+        breaker.check("p")
+    late.forget("p")
+    assert refused(other).retry_after == 30
 
 
 def test_a_probe_that_never_comes_back_is_followed_by_another(breaker, clock):

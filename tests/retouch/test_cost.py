@@ -28,3 +28,23 @@ def test_a_price_by_the_picture_is_no_estimate():
 
 def test_no_price_no_cost():
     assert cost(Model(id="x"), 1, USAGE) is None
+
+
+def test_thoughts_cost_what_text_costs():
+    thinker = Model(
+        id="g", price=Price(picture=0.1, text_in=2, image_in=2, text_out=12, image_out=120)
+    )
+    split = {"output_tokens_details": {"text_tokens": 400, "image_tokens": 600}}
+    assert (
+        str(cost(thinker, 1, {**USAGE, **split})) == f"{(1100 * 2 + 400 * 12 + 600 * 120) / 1e6:g}"
+    )
+
+
+def test_usage_without_output_is_no_count():
+    assert str(cost(TOKENS, 1, {"input_tokens": 100})) == "0.05 estimated"
+
+
+def test_a_price_by_the_call_does_not_grow_with_the_pictures():
+    planner = Model(id="r", price=Price(call=0.003))
+    assert str(cost(planner, 3)) == "0.003"
+    assert str(cost(planner, 3, calls=2)) == "0.006"

@@ -31,6 +31,11 @@ def test_what_was_bought_is_delivered():
     assert bought.notes(3) == ("n: 2 of 3 pictures, the rest failed: no hats",)
 
 
+def test_fewer_than_ordered_is_said_though_nothing_failed():
+    bought = side_by_side(JOBS, outcome("a", "b", "c"))
+    assert bought.notes(4) == ("n: 3 of 4 pictures, no more came back",)
+
+
 def test_nothing_bought_raises_the_first_with_the_gravest_bill():
     with pytest.raises(RateLimited) as raised:
         side_by_side(JOBS, outcome(RateLimited("wait"), BadUpstream("cut"), RateLimited("wait")))

@@ -1,6 +1,7 @@
 """Geometry in equals geometry out, through the whole corridor."""
 
 import base64
+import json
 
 import pytest
 from PIL import Image, ImageChops
@@ -82,3 +83,25 @@ def test_dall_e_2_takes_any_shape_with_pad(echo):
         },
     )
     assert back.size == (120, 70)
+
+
+@pytest.mark.parametrize("how", ["strict", "scale", "pad"])
+def test_a_model_that_works_here_needs_no_fitting(how):
+    picture = Image.effect_noise((9000, 10), 60).convert("RGB")
+    shape = {"type": "box", "x": 0, "y": 0, "width": 20, "height": 5}
+    fields = {"model": "local/erase", "prompt": "p", "image": png(encoded(picture)), "fit": how}
+    answer = edit({**fields, "mask": json.dumps({"shapes": [shape]})})
+    assert answer.status == 200, answer.json
+    edited = opened(base64.b64decode(answer.json["data"][0]["b64_json"]))
+    changed = ImageChops.difference(edited, picture).convert("L")
+    assert changed.getbbox() == (0, 0, 20, 5)
+    assert answer.headers["x-retouch-preserved-pixels"] == str(9000 * 10 - 20 * 5)
+
+
+@pytest.mark.parametrize("size", ["99999x99999", "20000x20000", "9000x9000"])
+def test_no_answer_is_scaled_beyond_what_is_taken(size):
+    model = "google/gemini-2.5-flash-image"
+    answer = edit(
+        {"model": model, "prompt": "p", "image": png(photo()), "size": size, "dry_run": "true"}
+    )
+    assert (answer.status, answer.json["error"]["param"]) == (400, "size")

@@ -256,7 +256,7 @@ class TestStreaming:
     def partial(self, index):
         return {
             "type": "image_edit.partial_image",
-            "b64_json": "AAAA",
+            "b64_json": b64(photo()),
             "partial_image_index": index,
             "created_at": 1,
             **STREAM_FACTS,

@@ -42,7 +42,13 @@ def test_a_link_leads_to_a_fresh_one_until_its_date():
         + "."
         + token(KEY, NOW + 60, PEPPER).partition(".")[2],
         token(KEY, NOW + 60, PEPPER).replace(".", "", 1),
+        "\u00e9",
+        "\u00e9.\u00e9.png",
+        "x.\ud800",
+        token(KEY, NOW + 60, PEPPER).replace(".png", "\u00e9.png"),
+        token(KEY, NOW + 60, PEPPER).replace(".", ".\u00e9", 1),
     ],
+    ids=ascii,
 )
 def test_a_link_we_never_made_leads_nowhere(broken):
     with pytest.raises(NotFound):
@@ -74,5 +80,6 @@ def test_through_the_door():
     followed = knock(event(method="GET", path=path), house=house)
     assert followed.status == 302
     assert followed.headers["location"] in shelf.kept
-    forged = knock(event(method="GET", path=path.replace(".", "x.", 1)), house=house)
-    assert (forged.status, forged.json["error"]["code"]) == (404, "not_found")
+    for forgery in ("x.", ".\u00e9"):
+        forged = knock(event(method="GET", path=path.replace(".", forgery, 1)), house=house)
+        assert (forged.status, forged.json["error"]["code"]) == (404, "not_found")

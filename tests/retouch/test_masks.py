@@ -2,13 +2,21 @@
 
 import io
 import json
+import random
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from retouch.cards import ALPHA, Model
+from retouch.errors import InvalidRequest
+from retouch.messages import Job
+from retouch.pixels.inspect import inspect
+from retouch.pixels.mask import read_mask
+from retouch.prepare import prepare
 from tests.support.door import edit, knock, png
 from tests.support.events import json_event
-from tests.support.pictures import data_url, encoded, hole, photo
+from tests.support.pictures import data_url, encoded, hole, opened, photo
 
 SIZE = (100, 80)
 BOX = (30, 20, 70, 50)
@@ -129,3 +137,67 @@ def test_a_full_mask_is_taken_where_it_is_allowed(upstream, env):
     answer = edit({"model": "gpt-image-2", "prompt": "p", "image": png(photo(*SIZE)), **full}, env)
     assert answer.status == 200
     assert count(marked(upstream.calls[0].files[1][3])) == 100 * 80
+
+
+def sent_mask(mask, upstream, env, size=SIZE):
+    image = png(encoded(Image.new("RGB", size)))
+    fields = {"model": "gpt-image-2", "prompt": "p", "image": image, "preserve": "false"}
+    answer = edit({**fields, "mask": png(mask)}, env)
+    assert answer.status == 200, answer.json
+    return upstream.calls[0].files[1][3]
+
+
+def test_a_large_file_is_no_trouble_where_its_mask_is_small(upstream, env):
+    noise = Image.frombytes("RGB", (1200, 1200), random.Random(1).randbytes(1200 * 1200 * 3))
+    holed = noise.convert("RGBA")
+    holed.paste((0, 0, 0, 0), (10, 10, 300, 300))
+    large = encoded(holed)
+    assert len(large) > 4_000_000
+    sent = sent_mask(large, upstream, env, holed.size)
+    assert len(sent) < 10_000
+    assert count(marked(sent)) == 290 * 290
+
+
+def test_a_mask_is_packed_before_it_is_refused_and_stays_what_the_model_reads():
+    noise = Image.frombytes("L", (80, 80), random.Random(1).randbytes(6400))
+    image = inspect(encoded(Image.new("L", noise.size)))
+    mask = read_mask(encoded(Image.merge("LA", (noise, noise))), image)
+    written = prepare(Job("m", "p", (image,), mask), Model(id="m", mask=ALPHA)).mask_file
+    card = Model(id="m", mask=ALPHA, mask_bytes=len(written.data))
+    packed = prepare(Job("m", "p", (image,), mask), card).mask_file
+    assert len(packed.data) < len(written.data)
+    assert opened(packed.data).mode == "RGBA"
+    assert opened(packed.data).tobytes() == opened(written.data).tobytes()
+    with pytest.raises(InvalidRequest, match="it must be under 100") as refused:
+        prepare(Job("m", "p", (image,), mask), replace(card, mask_bytes=100))
+    assert (refused.value.code, refused.value.param) == ("image_file_too_large", "mask")
+
+
+def of_palette():
+    image = drawn(1, 0, "P")
+    found = opened(image)
+    found.putpalette([0, 0, 0, 255, 255, 255])
+    return encoded(found, transparency=1)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        of_palette(),
+        encoded(opened(hole(*SIZE, at=BOX)).convert("LA")),
+        encoded(opened(drawn(7, 200)), transparency=7),
+        encoded(opened(drawn("red", "blue", "RGB")), transparency=(255, 0, 0)),
+    ],
+    ids=["palette", "grey and alpha", "grey with a key", "colour with a key"],
+)
+def test_every_mode_goes_out_as_rgba(mask, upstream, env):
+    sent = opened(sent_mask(mask, upstream, env))
+    assert sent.mode == "RGBA"
+    wanted = Image.new("L", SIZE, 255)
+    wanted.paste(0, BOX)
+    assert sent.getchannel("A").tobytes() == wanted.tobytes()
+
+
+def test_a_mask_that_is_right_is_sent_as_it_came(upstream, env):
+    mask = hole(*SIZE, at=BOX)
+    assert sent_mask(mask, upstream, env) == mask

@@ -30,7 +30,7 @@ def error(code=None, status=500, message="no", **headers):
         (Answer(200, b"x" * 1000, fault="cut"), 502, "provider_error", "unknown", "false"),
         (Answer(200, b"<html>"), 502, "provider_error", "unknown", "false"),
         (as_json({"data": []}), 502, "no_image_returned", "unknown", "false"),
-        (as_json({"data": [{}]}), 502, "provider_error", "unknown", "false"),
+        (as_json({"data": [{}]}), 502, "no_image_returned", "unknown", "false"),
         (error(), 502, "provider_error", "unknown", "false"),
         (Answer(503, b"<html>busy</html>"), 502, "provider_error", "unknown", "false"),
         (Answer(504, b""), 504, "deadline_exceeded", "unknown", "false"),

@@ -230,8 +230,9 @@ def test_nobody_chooses_where_the_gateways_own_key_goes(world):
         azure_resource_name="evil",
         azure_deployment_id="x",
     )
-    assert answer.status == 200
-    assert two.calls[0].path == "/openai/deployments/gpt-image-2/images/edits"
+    assert answer.status == 400
+    assert answer.json["error"]["param"] == "x-portkey-azure-resource-name"
+    assert two.received == []
 
 
 def test_an_organization_is_passed_on(world):
@@ -444,3 +445,223 @@ def test_a_header_that_cannot_be_read_is_an_edits_trouble_only():
     house = build_house()
     headers = {"x-portkey-config": "{"}
     assert knock(event(method="GET", path="/health", headers=headers), house=house).status == 200
+
+
+KEYS = {
+    "TeamA": {"provider": "openai", "api_key": "sk-team"},
+    "az": {"provider": "azure-openai", "api_key": "az-team"},
+    "ob": {"provider": "openai", "api_key": "sk-ob"},
+}
+
+
+def lending(world, **env):
+    one, two = world
+    env = {"OPENAI_BASE_URL": one.url, "AZURE_OPENAI_ENDPOINT": two.url, **env}
+    return build_house(env, secrets={"RETOUCH_VIRTUAL_KEYS": json.dumps(KEYS)})
+
+
+def refused_unasked(world, param, *args, **kwargs):
+    answer = ask(world, *args, **kwargs)
+    error = answer.json["error"]
+    assert (answer.status, error["param"]) == (400, param), error
+    assert answer.headers["x-retouch-billed"] == "no"
+    assert world[0].received == world[1].received == []
+    return error["message"]
+
+
+@pytest.mark.parametrize("option", ["azure_resource_name", "azure_deployment_id"])
+def test_nobody_chooses_where_a_saved_configs_key_goes(world, option):
+    saved = {"configs/pc-team.json": json.dumps(B).encode()}
+    house = build_house({"AZURE_OPENAI_ENDPOINT": world[1].url}, configs=saved)
+    param = f"x-portkey-{option.replace('_', '-')}"
+    refused_unasked(world, param, "pc-team", house=house, **{option: "attacker"})
+
+
+def test_one_key_never_goes_to_two_providers(world):
+    models = ("azure-openai/gpt-image-2", "openai/gpt-image-2")
+    config = fallback(*({"override_params": {"model": model}} for model in models))
+    answer = ask(world, config, api_key="sk-openai")
+    assert (answer.status, world[0].received, world[1].received) == (401, [], [])
+    world[1].answers = [BUSY]
+    house = lending(world, AZURE_OPENAI_API_KEY="az-op")
+    assert ask(world, config, house=house, provider="openai", api_key="sk-openai").status == 200
+    assert world[1].calls[0].headers["api-key"] == "az-op"
+    assert world[0].calls[0].headers["authorization"] == "Bearer sk-openai"
+
+
+def test_each_payer_has_answers_of_its_own(world):
+    house = build_house(
+        {"OPENAI_BASE_URL": world[0].url},
+        cache=Cupboard(),
+        secrets={"RETOUCH_VIRTUAL_KEYS": json.dumps(KEYS)},
+    )
+    cached = {"cache": {"mode": "simple"}}
+    payers = (
+        {"provider": "openai", "api_key": "sk-alice"},
+        {"provider": "openai", "api_key": "sk-mallory"},
+        {"targets": [{"provider": "openai", "api_key": "sk-x"}]},
+        {"virtual_key": "TeamA"},
+        {"virtual_key": "ob"},
+    )
+    for config in payers:
+        told = [
+            ask(world, {**config, **cached}, house=house).headers["x-portkey-cache-status"]
+            for _ in range(2)
+        ]
+        assert told == ["MISS", "HIT"], config
+
+
+@pytest.mark.parametrize(
+    ("config", "param"),
+    [
+        ({"virtual_key": "az", "azure_deployment_id": "mine"}, "x-portkey-config"),
+        ({"virtual_key": "TeamA", "openai_organization": "org"}, "x-portkey-config"),
+        ({"provider": "openai", "api_key": "k", "virtual_key": "TeamA"}, "x-portkey-config"),
+        ({"provider": "azure-openai", "azure_api_version": "v1"}, "x-portkey-config"),
+        ({"provider": "azure-openai", "azure_ad_token": "MY-OWN"}, "x-portkey-azure-ad-token"),
+    ],
+)
+def test_what_a_config_names_applies_or_is_refused(world, config, param):
+    house = lending(world, AZURE_OPENAI_API_KEY="az-op", OPENAI_API_KEY="sk-op")
+    message = refused_unasked(world, param, config, house=house)
+    assert "MY-OWN" not in message
+
+
+def test_a_mismatched_virtual_key_is_refused(world):
+    config = {"provider": "azure-openai", "virtual_key": "TeamA"}
+    answer = ask(world, config, house=lending(world))
+    assert (answer.status, answer.headers["x-retouch-billed"]) == (400, "no")
+    assert "Two are named who serve or pay" in answer.json["error"]["message"]
+    assert world[0].received == world[1].received == []
+
+
+def test_a_callers_access_token_pays_at_azure(world):
+    token = "eyJ0eXAi.caller"
+    headers = {"azure_ad_token": token, "azure_deployment_id": "mine"}
+    house = lending(world, AZURE_OPENAI_API_KEY="az-op")
+    answer = ask(world, house=house, provider="azure-openai", **headers)
+    assert answer.status == 200, answer.json
+    (call,) = world[1].calls
+    assert call.path == "/openai/deployments/mine/images/edits"
+    assert call.headers["authorization"] == f"Bearer {token}"
+    assert "api-key" not in call.headers
+
+
+def test_openais_own_headers_go_on(world):
+    options = {"openai_organization": "org", "openai_project": "proj", "openai_beta": "b=v2"}
+    ask(world, provider="openai", api_key="sk-mine", **options)
+    sent = world[0].calls[0].headers
+    assert (sent["openai-organization"], sent["openai-project"]) == ("org", "proj")
+    assert sent["openai-beta"] == "b=v2"
+
+
+def test_stabilitys_own_headers_go_on(world):
+    house = build_house({"STABILITY_BASE_URL": world[0].url})
+    world[0].answers = [as_json({"image": b64(photo()), "finish_reason": "SUCCESS"})]
+    told = {"id": "app", "user_id": "u", "version": "9"}
+    headers = {f"x-portkey-stability-client-{n.replace('_', '-')}": v for n, v in told.items()}
+    headers |= {"x-portkey-provider": "stability-ai", "x-portkey-api-key": "sk-mine"}
+    fields = {"prompt": "p", "image": png(photo()), "model": "search-and-replace"}
+    fields["search_prompt"] = "s"
+    answer = edit(fields, headers=headers, house=house)
+    assert answer.status == 200, answer.json
+    sent = world[0].calls[0].headers
+    assert [sent[f"stability-client-{name.replace('_', '-')}"] for name in told] == [
+        "app",
+        "u",
+        "9",
+    ]
+    twice = edit({**fields, "user": "u"}, headers=headers, house=house)
+    assert (twice.status, twice.json["error"]["param"]) == (400, "user")
+    assert len(world[0].calls) == 1
+
+
+def test_an_aws_role_is_refused_by_name(world):
+    house = build_house({"BEDROCK_BASE_URL": world[0].url, "BEDROCK_API_KEY": "op"})
+    fields = {"model": "erase", "prompt": "", "mask": png(hole())}
+    role = {"aws_role_arn": "arn:aws:iam::123456789012:role/mine", "aws_external_id": "x"}
+    message = refused_unasked(
+        world, "x-portkey-aws-role-arn", None, fields, house, provider="bedrock", **role
+    )
+    assert "a Bedrock API key of your own" in message
+
+
+@pytest.mark.parametrize("key", ["sk-SEC\nRET", "sk-SECé", "rt_SEC"])
+def test_a_configs_key_is_looked_at_and_never_told(world, capsys, key):
+    message = refused_unasked(world, "x-portkey-config", {"provider": "openai", "api_key": key})
+    assert "config.api_key" in message
+    assert "SEC" not in message + capsys.readouterr().out
+
+
+def test_a_configs_placeholder_is_no_key(world):
+    answer = ask(world, {"provider": "openai", "api_key": "undefined"})
+    assert (answer.status, world[0].received) == (401, [])
+
+
+@pytest.mark.parametrize("value", ["日本", "é"])
+def test_what_no_header_carries_is_not_sent_on(world, value):
+    house = lending(world, RETOUCH_FORWARD_HEADERS="x-team")
+    headers = {"x-portkey-config": json.dumps(A), "x-portkey-forward-headers": "x-team"}
+    answer = edit(FIELDS, headers={**headers, "x-team": value}, house=house)
+    assert (answer.status, world[0].received) == (400, [])
+    organization = {"provider": "openai", "api_key": "k", "openai_organization": value}
+    refused_unasked(world, "x-portkey-openai-organization", **organization)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**B, "input_guardrails": [{"nope.check": {}}]},
+        {**B, "custom_host": "https://stranger.example"},
+        {**B, "forward_headers": ["x-stranger"]},
+        {**B, "override_params": {"quality": "low", "model": "openai/nope"}},
+        {"provider": "openai", "override_params": {"model": "nope"}},
+        {**B, "override_params": {"n": 99}},
+        {"virtual_key": "nobody"},
+        {"provider": "@nobody"},
+        {**B, "azure_resource_name": "stranger.example/#"},
+    ],
+)
+@pytest.mark.parametrize("first", [fallback, lambda a, b, **_: {"targets": [a, b]}])
+def test_a_broken_target_is_found_before_any_is_asked(world, broken, first):
+    world[0].answers = [BROKEN]
+    config = first(A, broken, on_status_codes=[500])
+    headers = {"x-portkey-config": json.dumps(config), "x-stranger": "1"}
+    answer = edit(FIELDS, headers=headers, house=lending(world))
+    assert answer.status in (400, 404)
+    assert answer.headers["x-retouch-billed"] == "no"
+    assert world[0].received == world[1].received == []
+
+
+@pytest.mark.parametrize(
+    ("named", "served"),
+    [
+        ({"config": {"provider": "@TeamA"}}, "openai"),
+        ({"provider": "@TeamA"}, "openai"),
+        ({"virtual_key": "teama"}, "openai"),
+        ({"fields": {"model": "@az/gpt-image-2"}}, "azure-openai"),
+        ({"fields": {"model": "azure-openai/gpt-image-2"}, "api_key": "k"}, "azure-openai"),
+    ],
+)
+@pytest.mark.parametrize("found", [GOOD, BROKEN])
+def test_the_provider_that_served_is_named_whoever_named_it(world, named, served, found):
+    world[0].answers = world[1].answers = [found]
+    answer = ask(world, house=lending(world), **named)
+    assert answer.headers["x-portkey-provider"] == served
+    assert len(world[0].calls) + len(world[1].calls) == 1
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"virtual_key": "TeamA"},
+        {"provider": "@TeamA"},
+        {"provider": "stability-ai"},
+        {"provider": "openai", "api_key": "sk-mine"},
+    ],
+)
+def test_a_models_virtual_key_takes_nobodys_place(world, named):
+    answer = ask(world, None, {"model": "@ob/gpt-image-2"}, lending(world), **named)
+    assert (answer.status, answer.headers["x-retouch-billed"]) == (400, "no")
+    assert "Two are named who serve or pay" in answer.json["error"]["message"]
+    assert world[0].received == []

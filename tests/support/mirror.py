@@ -112,7 +112,10 @@ class Aws:
     def batch(self):
         """What waits in the queue of orders, as Lambda hands it over."""
         got = self.sqs.receive_message(
-            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
+            QueueUrl=self.queue,
+            MaxNumberOfMessages=10,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
         ).get("Messages", [])
         return {
             "Records": [
@@ -121,6 +124,10 @@ class Aws:
                     "receiptHandle": message["ReceiptHandle"],
                     "body": message["Body"],
                     "attributes": message["Attributes"],
+                    "messageAttributes": {
+                        name: {"stringValue": told["StringValue"], "dataType": told["DataType"]}
+                        for name, told in message.get("MessageAttributes", {}).items()
+                    },
                     "eventSource": "aws:sqs",
                     "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders",
                 }
@@ -134,13 +141,16 @@ class Aws:
         return self.sqs.send_message(QueueUrl=self.queue, MessageBody=text)["MessageId"]
 
     def hand_out_again(self):
-        """As if every visibility timeout were over."""
+        """As if every visibility timeout and every delay were over."""
         for message in self._kept():
-            message.visible_at = 0
+            message.visible_at = message.delayed_until = 0
 
     def hidden_seconds(self):
         """For how long each message is still hidden."""
-        return [message.visible_at / 1000 - time.time() for message in self._kept()]
+        return [
+            max(message.visible_at, message.delayed_until) / 1000 - time.time()
+            for message in self._kept()
+        ]
 
     def _kept(self):
         return sqs_backends["123456789012"]["us-east-1"].queues["orders"]._messages
@@ -163,10 +173,10 @@ def aws():
     try:
         with patch.dict(os.environ, found.env):
             boto3.setup_default_session()
-            shared = (
-                boto3.Session()
-            )  # what takes time is that each session reads the services' models anew
-            with patch.object(boto3, "Session", lambda: shared):
+            # What takes time is that each session reads the services' models anew.
+            anew, shared = boto3.Session, boto3.Session()
+            same = lambda *own, **named: anew(*own, **named) if own or named else shared  # noqa: E731
+            with patch.object(boto3, "Session", same):
                 yield found
     finally:
         boto3.DEFAULT_SESSION = None

@@ -47,6 +47,7 @@ def test_a_well_gateway(end, gateway, visit):
     assert "OPEN" in found["door"]
     assert found["- bucket"] == "ok, it works"
     assert found["- openai"] == "ok, not configured"
+    assert found["- bedrock"] == "ok, not checked: nothing free to ask it"
 
 
 def test_an_origin_that_is_not_let_in(gateway, visit):

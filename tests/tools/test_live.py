@@ -87,10 +87,37 @@ def test_without_a_key_nothing_is_asked(visit, monkeypatch):
     assert visit({}, "openai") == (0, "openai was not asked: no key in OPENAI_API_KEY.\n")
 
 
-def test_credentials_for_a_token_count_as_a_key():
-    names = [f"AZURE_OPENAI_{name}" for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")]
-    assert live.missing_key(AZURE, dict.fromkeys(names, "x")) == ""
-    assert live.missing_key(AZURE, dict.fromkeys(names[:2], "x")) == "AZURE_OPENAI_API_KEY"
+@pytest.mark.parametrize(
+    ("provider", "variable"),
+    [
+        ("openai", "OPENAI_API_KEY"),
+        ("azure-openai", "AZURE_OPENAI_CLIENT_SECRET"),
+        ("vertex-ai", "VERTEX_AI_SERVICE_ACCOUNT_JSON"),
+        ("vertex-ai", "VERTEX_AI_CREDENTIALS_JSON"),
+        ("bedrock", "BEDROCK_API_KEY"),
+        ("bedrock", "AWS_BEARER_TOKEN_BEDROCK"),
+    ],
+)
+def test_every_documented_credential_counts_as_a_key(provider, variable):
+    (card,) = [p for p in PROVIDERS if p.name == provider]
+    assert live.missing_key(card, {variable: "x"}) == ""
+    assert live.missing_key(card, {variable: ""}) == f"{card.env}_API_KEY"
+
+
+def test_settings_are_no_credential():
+    settings = {"AZURE_OPENAI_ENDPOINT": "https://acme.example", "AZURE_OPENAI_DEPLOYMENTS": "a=b"}
+    assert live.missing_key(AZURE, settings) == "AZURE_OPENAI_API_KEY"
+    assert live.missing_key(AZURE, {"AZURE_OPENAI_BASE_URL": "u"}) == "AZURE_OPENAI_API_KEY"
+
+
+def test_credentials_that_were_only_begun_are_told_by_who_would_vouch(visit, monkeypatch):
+    monkeypatch.delenv("AZURE_OPENAI_API_KEY", raising=False)
+    with AzureOpenAI() as server:
+        env = {"AZURE_OPENAI_ENDPOINT": server.url, "AZURE_OPENAI_TENANT_ID": "t"}
+        status, said = visit(env, "azure-openai", "--model", "gpt-image-2")
+        assert server.calls == []
+    assert status == 1
+    assert "set AZURE_OPENAI_CLIENT_ID and AZURE_OPENAI_CLIENT_SECRET" in said
 
 
 @pytest.mark.parametrize("name", ["nobody", "local"])

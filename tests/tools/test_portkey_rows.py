@@ -1,5 +1,6 @@
 """The rows of the Portkey suite, each against Retouch, and the page that is made of them."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -73,6 +74,16 @@ def test_the_command_counts_and_names_what_does_not_hold(url, upstream, monkeypa
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"Retouch: {ROWS[0].name}: status 200 instead of 299")
     assert last == "Retouch: 1 of 2 rows hold"
+
+
+def test_the_command_prints_its_result_and_nothing_else(monkeypatch, capfd):
+    hung_up = [row for row in ROWS if row.ours.status == 408]
+    assert hung_up, "the upstream's complaint about a caller who hangs up is no result either"
+    refused = [row for row in ROWS if row.ours.status == 400][:2]
+    monkeypatch.setattr(command, "ROWS", rows := [ROWS[0], *refused, *hung_up])
+    monkeypatch.setattr(sys, "argv", ["tools.portkey"])
+    assert command.main() == 0
+    assert "".join(capfd.readouterr()) == f"Retouch: {len(rows)} of {len(rows)} rows hold\n"
 
 
 def test_a_config_is_led_to_the_upstream_at_every_depth(upstream):

@@ -38,6 +38,9 @@ def retouch(upstream: Upstream) -> Iterator[str]:
             "RETOUCH_LEAST_CALL_SECONDS": "0.1",  # else no call starts that has only 300 ms
             "RETOUCH_VIRTUAL_KEYS": json.dumps(VIRTUAL),
             "OPENAI_BASE_URL": f"{upstream.url}/v1",
+            "POWERTOOLS_LOG_LEVEL": "ERROR",  # else the result is one line among hundreds
+            "POWERTOOLS_METRICS_DISABLED": "true",
+            "PYTHONWARNINGS": "ignore",  # of metrics that nobody takes away
         }
         with Gateway(env=env) as running:
             yield running.url

@@ -60,8 +60,8 @@ ANSWERS = (
     ),
     Row(
         "upstream's x-request-id",
-        "the answer carries the gateway's own id instead",
-        Expect(headers={"x-request-id": ANY}),
+        "the gateway's own id stands there; the provider's is in `x-retouch-upstream-request-id`",
+        Expect(headers={"x-request-id": ANY, "x-retouch-upstream-request-id": "up-1"}),
         Expect(headers={"x-request-id": "up-1"}),
         "not offered",
     ),
@@ -73,8 +73,8 @@ ANSWERS = (
     ),
     Row(
         "the gateway's own errors",
-        "in OpenAI's envelope, which SDKs show; there `status` and `message` only",
-        Expect(400, 0, body={"error.message": ANY, "error.type": ANY}),
+        "in OpenAI's envelope, which SDKs show, beside `status`; there `status` and `message` only",
+        Expect(400, 0, body={"error.message": ANY, "error.type": ANY, "status": "failure"}),
         Expect(400, 0, body={"error": None, "message": ANY}),
         "better",
         headers={**OPENAI, "x-portkey-provider": "nobody"},

@@ -39,6 +39,18 @@ CONFIGS = (
         headers={},
         config="pc-photos",
     ),
+    Row(
+        "fallback whose second target names an unknown guardrail",
+        "refused before the first target is asked; there the guardrail counts for nothing",
+        Expect(400, 0, body={"error.code": "invalid_config"}),
+        Expect(),
+        "better",
+        headers={},
+        config={
+            "strategy": {"mode": "fallback"},
+            "targets": [_A, {**_B, "input_guardrails": [{"default.unheardOf": {}, "id": "x"}]}],
+        },
+    ),
     Row("config that is no JSON", "400, nothing is sent", Expect(400, 0), config="{oops"),
     Row(
         "config with an unknown mode",

@@ -95,6 +95,34 @@ KEYS = (
         "not offered",
         {**OPENAI, "x-portkey-aws-access-key-id": "AKIA0"},
     ),
+    Row(
+        "x-portkey-openai-organization, -project and -beta",
+        "sent on with the caller's own key",
+        Expect(sent={"openai-organization": "org", "openai-project": "p", "openai-beta": "b"}),
+        headers={
+            **OPENAI,
+            "x-portkey-openai-organization": "org",
+            "x-portkey-openai-project": "p",
+            "x-portkey-openai-beta": "b",
+        },
+    ),
+    Row(
+        "x-portkey-azure-deployment-id, and OpenAI serves",
+        "refused by name; there it is dropped in silence",
+        Expect(400, 0, body={"error.param": "x-portkey-azure-deployment-id"}),
+        Expect(),
+        "better",
+        {**OPENAI, "x-portkey-azure-deployment-id": "mine"},
+    ),
+    Row(
+        "config with api_key and virtual_key",
+        "refused: only one can pay; there the virtual key is dropped in silence",
+        Expect(400, 0, body={"error.code": "invalid_config"}),
+        Expect(sent={"authorization": "Bearer sk-a"}),
+        "better",
+        {},
+        {"provider": "openai", "api_key": "sk-a", "virtual_key": "openai-team"},
+    ),
 )
 
 HEADERS = (

@@ -5,14 +5,18 @@ Which targets are tried, and in what order, is routing's business; here it is do
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from retouch.cache import Entry, key, look, remember
 from retouch.catalogue import painters
-from retouch.errors import Fault, OutOfTime, Refused
+from retouch.circuits import circuit, watched
+from retouch.diary import Diary
+from retouch.errors import Fault, NotStored, OutOfTime, Refused
 from retouch.fanout import Bought, side_by_side
-from retouch.finish import Result, collect, fit_reply, polish
+from retouch.finish import Result, collect, hand_out, polish
 from retouch.guarded import Guard
 from retouch.house import House, Order
 from retouch.links import links
@@ -25,9 +29,8 @@ from retouch.plan.resolve import Target, resolve
 from retouch.prepare import prepare
 from retouch.preview import preview
 from retouch.pulse import pulse
-from retouch.respond import facts, plan_headers, success
+from retouch.respond import Said, facts, plan_headers, success
 from retouch.routing.tree import Cache
-from retouch.settings import Settings
 from retouch.talk import talk
 from retouch.wire import sse
 from retouch.wire.answer import Answer
@@ -49,86 +52,80 @@ class Attempt:
     tenant: str  # whose answers those are
 
 
-def once(attempt: Attempt, house: House, settings: Settings) -> Answer:
+def once(attempt: Attempt, house: House) -> Answer:
     """One edit at one target, from wish to answer. Raises Fault, nothing else."""
-    wish, order = attempt.wish, attempt.order
-    target = resolve(wish.model, order.caller, house.providers, settings, house.clock.today())
-    target = connect(target, order.caller, settings)
-    plan = fit(target if wish.dry_run else check(target), wish, settings)
+    caller, today = attempt.order.caller, house.clock.today()
+    target = resolve(attempt.wish.model, caller, house.providers, house.settings, today)
+    diary = Diary(target.provider.name)
+    listening = replace(house, send=diary.listening(house.send))
+    try:
+        answer = answered(connect(target, caller, house.settings), attempt, listening, diary)
+    except Fault as fault:
+        fault.headers = {**fault.headers, **diary.headers}
+        named = {"provider": target.provider.name, "model": target.serving.id}
+        fault.facts = {**named, **fault.facts}
+        raise
+    return replace(answer, headers={**answer.headers, **diary.headers})
+
+
+def answered(target: Target, attempt: Attempt, house: House, diary: Diary) -> Answer:
+    """The answer from the store where one may be and is there, else from the provider."""
+    wish, portkey = attempt.wish, attempt.order.portkey
+    plan = fit(target if wish.dry_run else check(target), wish, house.settings)
     if attempt.cache is None or wish.stream or wish.dry_run:
-        return bought(plan, attempt, house, settings)[0]
-    name = key(plan, plan.jobs, attempt.tenant, order.portkey.namespace)
+        return bought(plan, attempt, house)[0]
+    name = key(plan, plan.jobs, attempt.tenant, portkey.namespace)
     age = attempt.cache.max_age
-    status, entry = look(house.cache, name, age, refresh=order.portkey.refresh)
+    status, entry = look(house.cache, name, age, refresh=portkey.refresh)
+    diary.looked(status)
     if entry:
-        answer = stored(entry, plan, attempt, house, settings)
-    else:
-        answer, result = bought(plan, attempt, house, settings)
-        if result and len(result.pictures) == wish.n:
-            remember(house.cache, name, Entry(result.pictures, result.kept), age)
-    return replace(answer, headers={**answer.headers, "x-portkey-cache-status": status})
+        return stored(entry, plan, attempt, house)
+    answer, result = bought(plan, attempt, house)
+    if result and len(result.pictures) == wish.n:
+        remember(house.cache, name, Entry(result.pictures, result.kept), age)
+    return answer
 
 
-def bought(
-    plan: Plan, attempt: Attempt, house: House, settings: Settings
-) -> tuple[Answer, Result | None]:
+def bought(plan: Plan, attempt: Attempt, house: House) -> tuple[Answer, Result | None]:
     """The answer of the provider, and its pictures where they are whole."""
     wish, order = attempt.wish, attempt.order
     jobs = [prepare(job, plan.target.serving) for job in plan.jobs]
     if wish.dry_run:
         return preview(plan, jobs, order.request_id), None
     check_time(plan, house, order.deadline)
+    asking = watched(circuit(plan.target, order.caller, house.settings), house, order)
     if wish.stream:
-        return watch(plan, jobs, house, order), None
-    found = called(plan, jobs, house, order)
+        return watch(plan, jobs, house, attempt, asking), None
+    with asking:
+        found = call(plan, jobs, house, order.ends)
     guard = attempt.guard.look(found.artifacts, plan.target.provider.paid)
     plan = replace(plan, notes=(*plan.notes, *found.notes(wish.n)))
-    plan = replace(plan, **fit_reply(plan, found.artifacts, order.most_bytes, settings))
-    result, expires = delivered(found.artifacts, plan.delivery, order, house, settings)
-    return guard.sign(success(result, plan, order.request_id, expires)), result
+    result = collect(found.artifacts, plan.delivery)
+    return guard.sign(delivered(result, plan, order, house)), result
 
 
-def stored(entry: Entry, plan: Plan, attempt: Attempt, house: House, settings: Settings) -> Answer:
+def stored(entry: Entry, plan: Plan, attempt: Attempt, house: House) -> Answer:
     """The same from the store: finished pictures, nothing bought."""
     guard = attempt.guard.look(entry.artifacts, paid=False)
     plan = replace(plan, delivery=Delivery(plan.delivery.response_format))
-    order = attempt.order
-    plan = replace(plan, **fit_reply(plan, [*entry.artifacts], order.most_bytes, settings))
-    result, expires = delivered(entry.artifacts, plan.delivery, order, house, settings)
-    result = replace(result, kept=entry.kept)
-    answer = success(result, plan, order.request_id, expires)
+    result = replace(collect(entry.artifacts, plan.delivery), kept=entry.kept)
+    answer = delivered(result, plan, attempt.order, house)
     headers = {n: v for n, v in answer.headers.items() if n != "x-retouch-cost-usd"}
     return guard.sign(replace(answer, headers={**headers, "x-retouch-billed": "no"}))
 
 
-def delivered(
-    artifacts: Sequence[Artifact],
-    delivery: Delivery,
-    order: Order,
-    house: House,
-    settings: Settings,
-) -> tuple[Result, int]:
-    """The pictures as they leave, and the Unix time until which links to them work."""
-    now = house.clock.unix()
+def delivered(result: Result, plan: Plan, order: Order, house: House) -> Answer:
+    """The result on its way: links to it work until the time that the answer says."""
+    settings, now = house.settings, house.clock.unix()
     expires = now + settings.url_lifetime
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     link = links(settings.base_url or order.base, pepper, expires, now, house.bucket.sign)
-    return collect(artifacts, delivery, house.bucket, link, now), expires
-
-
-def called(plan: Plan, jobs: list[Job], house: House, order: Order) -> Bought:
-    """What the provider made, unless its circuit is open. Its failures count for that, a caller's haste does not."""
-    circuit = plan.target.circuit
-    house.breaker.check(circuit)
     try:
-        found = call(plan, jobs, house, order.ends)
-    except Fault as fault:
-        hasty = isinstance(fault, OutOfTime) and order.ends < order.deadline
-        if not hasty:
-            house.breaker.record(circuit, fault)
+        handed = hand_out(result, plan.delivery, house.bucket, link, order.most_bytes)
+    except NotStored as lost:
+        lost.billed = "yes" if plan.target.provider.paid else "no"
         raise
-    house.breaker.record(circuit, None)
-    return found
+    return success(result, handed, plan, Said(order.request_id, now, expires))
 
 
 def check_time(plan: Plan, house: House, deadline: float) -> None:
@@ -155,13 +152,20 @@ def converse(
     target: Target, job: Job, house: House, deadline: float
 ) -> Iterator[Partial | Finished]:
     """One conversation through the wall."""
+    streams = ExitStack()
 
     def send(outgoing: Call) -> Reply:
-        return house.send(outgoing, target, deadline)
+        reply = house.send(outgoing, target, deadline)
+        if isinstance(reply.chunks, Generator):
+            streams.callback(reply.chunks.close)
+        return reply
 
     patiently: Send = patient(send, target, house.clock, deadline, house.settings.retry_wait)
     try:
-        yield from talk(target, job, patiently, house.clock, deadline)
+        # A stream that is not read to its end is closed now: left to the garbage collector, which takes its parts in
+        # any order, its connection may be handed to the next edit although it is dead.
+        with streams:
+            yield from talk(target, job, patiently, house.clock, deadline)
     except Refused as refused:
         if refused.code != NEEDS_PAINTING:
             raise
@@ -174,16 +178,30 @@ def converse(
         ) from None
 
 
-def watch(plan: Plan, jobs: list[Job], house: House, order: Order) -> Answer:
+def watch(
+    plan: Plan,
+    jobs: list[Job],
+    house: House,
+    attempt: Attempt,
+    asking: AbstractContextManager[None],
+) -> Answer:
     """The same edit as an event stream. Failures before its first sign of life get their own status."""
-    events = pulse(frames(plan, jobs, house, order.ends), house.settings.heartbeat)
-    body = sse.joined(next(events), events)
+    order, guard = attempt.order, attempt.guard
+
+    def events() -> Generator[bytes, None, None]:
+        with asking:
+            yield from frames(plan, jobs, house, order.ends, guard.beside)
+
+    lively = pulse(events(), min(house.settings.heartbeat, order.quiet))
+    body = sse.joined(next(lively), lively, order.request_id)
     headers = {**sse.HEADERS, "x-request-id": order.request_id, **plan_headers(plan)}
-    return Answer(200, headers, body, facts(plan))
+    return guard.sign(Answer(200, headers, body, facts(plan)))
 
 
-def frames(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Iterator[bytes]:
-    """Encoded events as the pictures come."""
+def frames(
+    plan: Plan, jobs: list[Job], house: House, deadline: float, beside: Mapping[str, Any]
+) -> Iterator[bytes]:
+    """Encoded events as the pictures come; `beside` stands in those of finished ones."""
     created = house.clock.unix()
     for job in jobs:
         for step in converse(plan.target, job, house, deadline):
@@ -191,4 +209,4 @@ def frames(plan: Plan, jobs: list[Job], house: House, deadline: float) -> Iterat
             if isinstance(step, Partial):
                 yield sse.partial(picture, step.index, created)
             else:
-                yield sse.completed(picture, created)
+                yield sse.completed(picture, created, beside)

@@ -1,7 +1,7 @@
 """Leaves a provider alone that is down: after enough failures nobody waits for the next one.
 
-Each provider, or each of its regions, has a circuit. Closed: it is asked. Open: it is not, for `cooldown` seconds. Then
-half-open: one request is let through each `cooldown`, and when one comes back well the circuit closes.
+Each address of a provider has a circuit. Closed: it is asked. Open: it is not, for `cooldown` seconds. Then half-open:
+one request at a time is let through, and when one is answered the circuit closes.
 """
 
 from __future__ import annotations
@@ -78,8 +78,16 @@ def is_failure(fault: Fault) -> bool:
 
 
 def is_success(fault: Fault | None) -> bool:
-    """Whether the provider is up: it made a picture, or looked at the order and said why not."""
+    """Whether the provider did its work: it made a picture, or looked at the order and said why not."""
     return fault is None or isinstance(fault, Moderated | Refused)
+
+
+def is_answer(fault: Fault | None) -> bool:
+    """Whether the provider is up at all. Enough for a probe: a limit or a wrong key is an answer too.
+
+    It is no success, or a storm of rate limits would outweigh real failures.
+    """
+    return is_success(fault) or (fault is not None and (fault.upstream_status or 500) < 500)
 
 
 class Circuits(Protocol):
@@ -98,7 +106,7 @@ class Circuits(Protocol):
         """Open the circuit."""
 
     def claim(self, name: str, seen: int, at: int) -> bool:
-        """Set `opened_at` from `seen` to `at`; False where somebody else was faster."""
+        """Set `opened_at` from `seen` to `at`, later or earlier; False where somebody else was faster."""
 
     def close(self, name: str) -> None:
         """Close the circuit and forget its counts."""
@@ -160,12 +168,13 @@ class OwnCircuits:
 
 
 class Breaker:
-    """Asked before a provider is, and told afterwards. Names are "provider" or "provider/region"."""
+    """Asked before a provider is, and told afterwards by `record` or `forget`. Names are those of `Target.circuit`."""
 
     def __init__(self, circuits: Circuits, clock: Clock, limits: Limits | None = None) -> None:
         self._circuits, self._clock = circuits, clock
         self._limits = limits or Limits()
-        self._probed: set[str] = set()  # half-open circuits that this process has a request through
+        # Half-open circuits that this process has a request through: since when, and `opened_at` before that.
+        self._probes: dict[str, tuple[int, int]] = {}
 
     def check(self, name: str) -> None:
         """Returns where the provider may be asked. ProviderDown otherwise, with `retry_after`."""
@@ -174,7 +183,7 @@ class Breaker:
             return
         if state(circuit, now, self._limits) == "half-open":
             if self._circuits.claim(name, circuit.opened_at, now):
-                self._probed.add(name)
+                self._probes[name] = now, circuit.opened_at
                 return
             circuit = replace(circuit, opened_at=now)
         assert circuit.opened_at is not None, "it is open"
@@ -186,9 +195,19 @@ class Breaker:
             return
         if fault is not None and is_failure(fault):
             self._failed(name)
+        elif name in self._probes and is_answer(fault):
+            self._circuits.close(name)
         elif is_success(fault):
-            self._succeeded(name)
-        self._probed.discard(name)
+            self._circuits.succeeded(name, self._window())
+        else:
+            self.forget(name)
+        self._probes.pop(name, None)
+
+    def forget(self, name: str) -> None:
+        """A request says nothing about the provider: where it was the probe, the next one is."""
+        if name in self._probes:
+            at, before = self._probes.pop(name)
+            self._circuits.claim(name, at, before)
 
     def state(self) -> Mapping[str, State]:
         """The state of every provider that is known, by name."""
@@ -197,14 +216,8 @@ class Breaker:
 
     def _failed(self, name: str) -> None:
         circuit = self._circuits.failed(name, self._window())
-        if name in self._probed or tripped(circuit, self._limits):
+        if name in self._probes or tripped(circuit, self._limits):
             self._circuits.open(name, self._clock.unix())
-
-    def _succeeded(self, name: str) -> None:
-        if name in self._probed:
-            self._circuits.close(name)
-        else:
-            self._circuits.succeeded(name, self._window())
 
     def _window(self) -> int:
         now = self._clock.unix()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retouch.errors import Billed
-from retouch.messages import Call, Conversation, Job, Reply, ResponseFormat
+from retouch.messages import Call, Conversation, Job, Picture, Reply, ResponseFormat
 from retouch.specs import Spec
 
 Kind = Literal[
@@ -25,6 +25,9 @@ Kind = Literal[
     "failed",  # the provider's own failure, whatever the status says
     "no_such_model",  # unknown, shut down, or not enabled for the account
 ]
+
+
+KEY = "api_key"  # the setting that is no setting, but the key itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,10 @@ class Price:
     """What an edit costs, in US dollars: by the picture, or by the million of tokens where usage comes back."""
 
     picture: float = 0.0  # per finished picture; an estimate where tokens are what is billed
+    call: float = 0.0  # the same per call, however many pictures it makes
     text_in: float = 0.0
     image_in: float = 0.0
+    text_out: float = 0.0  # thoughts too
     image_out: float = 0.0
     source: str = ""
 
@@ -101,7 +106,8 @@ class Model:
     mask_bytes: int = 50_000_000
     needs_mask: bool = False  # a mask, or transparency in the picture, must say where
     params: Mapping[str, Spec] = field(default_factory=dict)
-    defaults: Mapping[str, str] = field(default_factory=dict)  # the contract's, sent to a successor
+    # The contract's where the caller says nothing, sent in so many words: who serves may have others.
+    defaults: Mapping[str, str] = field(default_factory=dict)
     makes: tuple[str, ...] = ("png", "jpeg", "webp")  # output formats that need no conversion
     compresses: bool = True  # output_compression means to it what it means to OpenAI
     streams: bool = False
@@ -113,6 +119,11 @@ class Model:
     operation: str = ""  # what it does, where the provider has more than one thing to do
     when: When | None = None  # the requests that mean this operation
     chooses: tuple[str, ...] = ()  # ids of operations of which the first that is meant serves
+
+    @property
+    def direct(self) -> bool:
+        """Whether the work is done here on the picture itself, so that nothing unmarked is touched."""
+        return self.mask is not None and self.mask.paint == "direct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +180,11 @@ class Provider:
     base_setting: str = "base_url"  # the setting an operator must give where there is no base_url
     settings: tuple[str, ...] = ()  # further settings, read from <env>_<NAME>
     secrets: tuple[str, ...] = ()  # the same, but nobody sees them but the one who vouches
-    portkey: Mapping[str, str] = field(default_factory=dict)  # x-portkey- header -> setting
+    portkey: Mapping[str, str] = field(default_factory=dict)  # x-portkey- header -> setting, or KEY
+    family: tuple[str, ...] = ()  # how all x-portkey- headers about it begin, also those it refuses
+    remedies: Mapping[str, str] = field(
+        default_factory=dict
+    )  # refused header -> what to do instead
     locate: Callable[[Mapping[str, str]], str] | None = (
         None  # settings -> base URL, "" when too few
     )
@@ -177,7 +192,11 @@ class Provider:
         str, ...
     ] = ()  # further hosts that get the key: "api.x.ai", or "api.*.x.ai" for one label
     result_hosts: tuple[str, ...] = ()  # where its results lie; empty: unknown, so any public host
-    check: Call | None = None  # a call that costs nothing and fails where the key is wrong
+    shows: Callable[[Job], tuple[Picture, ...]] | None = (
+        None  # what leaves instead of an order's pictures
+    )
+    # A call that costs nothing and fails where the key is wrong, or what makes it of the settings.
+    check: Call | Callable[[Mapping[str, str]], Call] | None = None
     deployments: Model | None = None  # card for names that the operator chose and no card lists
     paid: bool = True  # a successful edit costs money
 

@@ -67,5 +67,6 @@ def _capabilities(model: Model) -> dict[str, Any]:
         "streaming": model.streams,
         "response_format": model.response_format,
         "usd_per_picture": model.price.picture or None,
+        "usd_per_call": model.price.call or None,
         "parameters": {name: spec.rule() for name, spec in model.params.items()},
     }

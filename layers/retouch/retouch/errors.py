@@ -25,11 +25,17 @@ count), whether the caller's SDK may repeat the call (`retryable`) and whether m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 Billed = Literal["yes", "no", "unknown"]
 Blame = Literal["client", "provider", "gateway"]
+_GRAVITY: tuple[Billed, ...] = ("no", "unknown", "yes")
+
+
+def gravest(bills: Iterable[Billed]) -> Billed:
+    """One word for several calls: what any of them may have cost, the order has."""
+    return max(bills, key=_GRAVITY.index, default="no")
 
 
 class Fault(Exception):
@@ -57,6 +63,8 @@ class Fault(Exception):
         super().__init__(message)
         self.param = param
         self.upstream_status: int | None = None  # what the provider itself answered
+        self.headers: Mapping[str, str] = {}  # what else is known of the way, for the answer
+        self.facts: Mapping[str, Any] = {}  # and for the log and the metrics
         self.retry_after = retry_after
         self.details: Mapping[str, Any] = details or {}
         self.code = code or type(self).code
@@ -178,6 +186,14 @@ class Misconfigured(Fault):
 
     code = "provider_credentials"
     retryable = False
+
+
+class NotStored(Fault):
+    """The bucket did not take a result, and the way back is too narrow for it. It was made, and is lost."""
+
+    status = 502
+    code = "result_too_large"
+    billed: Billed = "unknown"
 
 
 class BadUpstream(Fault):

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from retouch.errors import Billed, Fault
+from retouch.errors import Fault, gravest
 from retouch.messages import Artifact, Job
 
 _MOST_AT_ONCE = 10
-_GRAVITY: tuple[Billed, ...] = ("no", "unknown", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +21,10 @@ class Bought:
 
     def notes(self, wanted: int) -> tuple[str, ...]:
         """What to tell a caller who gets fewer pictures than ordered."""
-        if not self.failures:
+        if len(self.artifacts) >= wanted:
             return ()
-        return (
-            f"n: {len(self.artifacts)} of {wanted} pictures, the rest failed: {self.failures[0]}",
-        )
+        why = f"the rest failed: {self.failures[0]}" if self.failures else "no more came back"
+        return (f"n: {len(self.artifacts)} of {wanted} pictures, {why}",)
 
 
 def side_by_side(jobs: list[Job], finished: Callable[[Job], list[Artifact]]) -> Bought:
@@ -37,7 +35,7 @@ def side_by_side(jobs: list[Job], finished: Callable[[Job], list[Artifact]]) -> 
     failures = tuple(outcome for outcome in outcomes if isinstance(outcome, Fault))
     if not artifacts:
         first = failures[0]
-        first.billed = max((fault.billed for fault in failures), key=_GRAVITY.index)
+        first.billed = gravest(fault.billed for fault in failures)
         raise first
     return Bought(artifacts, failures)
 

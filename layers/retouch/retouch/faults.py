@@ -78,6 +78,8 @@ def _judged(target: Target, reply: Reply, said: Told) -> Fault:
             retry_after=patience(said, reply),
         )
     kind = BY_KIND.get(said.kind) or BY_STATUS.get(reply.status) or _by_hundred(reply.status)
+    if kind is Misconfigured and target.key_is_callers:  # it is the caller's own account
+        kind = Refused
     said = scrubbed(said, target.key)
     return kind(
         public(said.message) or f"{target.provider.title} answered {reply.status}.",
@@ -144,8 +146,8 @@ def _unnested(text: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from the milliseconds header that Azure and OpenAI prefer or from either standard form."""
-    milliseconds = headers.get("retry-after-ms", "")
+    """Seconds to wait, from a milliseconds header as Azure and OpenAI prefer it or from either standard form."""
+    milliseconds = headers.get("retry-after-ms") or headers.get("x-ms-retry-after-ms", "")
     if milliseconds.isascii() and milliseconds.replace(".", "", 1).isdigit():
         return float(milliseconds) / 1000
     value = headers.get("retry-after", "").strip()

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from retouch.errors import BadUpstream, InvalidRequest
+import pybase64
+
+from retouch.errors import BadUpstream, InvalidRequest, NotStored
 from retouch.links import Link
-from retouch.messages import Artifact
-from retouch.pixels.convert import decode, encode, encode_exactly, flatten, resize
+from retouch.messages import Artifact, Picture
+from retouch.pixels.colour import decode_srgb
+from retouch.pixels.convert import decode, encode, encode_exactly, flatten, resize, see_through
 from retouch.pixels.frame import undo
 from retouch.pixels.inspect import inspect
-from retouch.pixels.keep import feather_for, keep_outside
-from retouch.plan import Plan
+from retouch.pixels.keep import feather_for, put_back
+from retouch.pixels.sniff import sniff
 from retouch.plan.delivery import Delivery
-from retouch.settings import Settings
 from retouch.sizes import apart
+from retouch.usage import told, total
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _SAME_SHAPE = 0.015  # an answer this much off the picture's shape is only scaled back
+_HEAD = 12  # bytes that decide about a picture's format
+_EXACT = ("png", "webp")  # formats that can hold every pixel as it is
+_UNKEPT = (
+    "preserve: the answer has another shape than the picture, so no pixels were put back; "
+    "preserve=true maps it back"
+)
 
 
 class Store(Protocol):
     """Where results live so that a link can be handed out."""
 
     def put(self, data: bytes, format: str) -> str:
-        """Keep an encoded picture ("png", "jpeg", "webp"); its key."""
+        """Keep an encoded picture ("png", "jpeg", "webp"); its key. Raises NotStored."""
 
     def sign(self, key: str, seconds: int) -> str:
         """The store's own link to a key, for so long."""
@@ -36,15 +47,24 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the caller gets, not yet as JSON."""
+    """The finished pictures as they leave, and what is known of them all."""
 
-    created: int
-    data: tuple[Mapping[str, Any], ...]
+    pictures: tuple[Artifact, ...]
     facts: Mapping[str, Any] = field(
         default_factory=dict
     )  # background, output_format, size, usage ...
     kept: int | None = None  # pixels of each picture that are the caller's own; None: nobody asked
-    pictures: tuple[Artifact, ...] = ()  # the same as `data`, before they became links or text
+    notes: tuple[str, ...] = ()
+    bought: int = 0  # pictures that the provider made, readable or not
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What the caller gets: an entry of `data` for each picture."""
+
+    data: tuple[Mapping[str, Any], ...]
+    linked: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,110 +73,151 @@ class Polished:
 
     artifact: Artifact
     kept: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def polish(artifact: Artifact, delivery: Delivery) -> Polished:
-    """The picture in the geometry and format that the plan promises; untouched where the provider's will do."""
+    """The picture in the geometry and format that the plan promises; untouched where the provider's will do.
+
+    BadUpstream for what is no picture, whatever it says it is: the money may be gone.
+    """
     if not delivery.touches:
-        return Polished(artifact)
-    picture = inspect_result(artifact)
-    image, kept = _restored(decode(picture), delivery)
+        return Polished(_looked_at(artifact))
+    with _the_providers_fault():
+        picture = inspect(artifact.bytes(), param="result")
+        image, kept, notes = _restored(picture, delivery)
     if delivery.flatten:
-        image = flatten(image)
+        kept, image = None if see_through(image) else kept, flatten(image)
     if delivery.scale_to and image.size != delivery.scale_to:
         image = resize(image, delivery.scale_to)
-    output_format = delivery.convert_to or picture.format
-    facts = {"size": f"{image.width}x{image.height}", "output_format": output_format}
-    if kept is not None and delivery.compression in (None, 100):
-        data = encode_exactly(image, output_format)
-    else:
-        data = encode(image, output_format, compression=delivery.compression)
-    return Polished(replace(artifact, b64="", data=data, facts={**artifact.facts, **facts}), kept)
+    made = delivery.convert_to or (_exact(picture.format) if kept else picture.format)
+    exactly = bool(kept) and delivery.compression in (None, 100)
+    write = encode_exactly if exactly else partial(encode, compression=delivery.compression)
+    said = {"size": f"{image.width}x{image.height}", "output_format": made}
+    facts = {**artifact.facts, **said, **({"background": "opaque"} if delivery.flatten else {})}
+    done = replace(artifact, b64="", data=write(image, made), facts=facts)
+    lossy = kept and not (exactly and made in _EXACT)
+    return Polished(done, None if lossy else kept, notes)
 
 
-def _restored(image: Image, delivery: Delivery) -> tuple[Image, int | None]:
+def _restored(picture: Picture, delivery: Delivery) -> tuple[Image, int | None, tuple[str, ...]]:
     """Padding cut off, and the caller's own pixels put back outside the mask."""
+    keep = delivery.keep
+    # The original first: to turn it upright takes twice its memory, which would not fit beside the answer.
+    before = decode_srgb(keep.original) if keep else None
+    image = decode(picture)
     if delivery.frame:
         image = undo(delivery.frame, image)
-    keep = delivery.keep
-    if keep is None:
-        return image, None
-    size = keep.original.size
-    if image.size != size:
-        if not keep.always and apart(image.size, size) > _SAME_SHAPE:
-            return image, 0
-        image = resize(image, size)
-    return keep_outside(keep.original, image, keep.edit, feather=feather_for(size))
+    if keep is None or before is None:
+        return image, None, ()
+    if not keep.always and apart(image.size, before.size) > _SAME_SHAPE:
+        return image, 0, (_UNKEPT,)
+    return *put_back(before, image, keep.edit, feather=feather_for(before.size)), ()
 
 
-def inspect_result(artifact: Artifact) -> Any:
+def _exact(format: str) -> str:
+    """The format in which put-back pixels stay what they are."""
+    return format if format in _EXACT else "png"
+
+
+def _looked_at(artifact: Artifact) -> Artifact:
+    """The artifact, if its first bytes are those of a picture; the rest stays unopened."""
+    with _the_providers_fault():
+        head = artifact.data[:_HEAD] or pybase64.b64decode(artifact.b64[: _HEAD * 4 // 3])
+        if not sniff(head):
+            raise ValueError("no picture's signature")
+    return artifact
+
+
+def inspect_result(artifact: Artifact) -> Picture:
     """What the provider sent as a picture; BadUpstream when it is none, and the money may be gone."""
-    try:
+    with _the_providers_fault():
         return inspect(artifact.bytes(), param="result")
-    except (InvalidRequest, ValueError) as wrong:
+
+
+@contextmanager
+def _the_providers_fault() -> Iterator[None]:
+    """A picture that cannot be read was made by the provider, not by the caller, and may have been billed."""
+    try:
+        yield
+    except (InvalidRequest, ValueError, TypeError) as wrong:
         raise BadUpstream(
             "The provider's result is not a readable picture.", code="no_image_returned"
         ) from wrong
 
 
-def item(artifact: Artifact, delivery: Delivery, store: Store, link: Link) -> dict[str, Any]:
-    """One entry of `data`."""
-    if delivery.response_format == "url":
-        picture = inspect_result(artifact)
-        entry: dict[str, Any] = {"url": link(store.put(picture.data, picture.format))}
-    else:
-        entry = {"b64_json": artifact.base64()}
-    if artifact.revised_prompt:
-        entry["revised_prompt"] = artifact.revised_prompt
-    return entry
+def collect(artifacts: Sequence[Artifact], delivery: Delivery) -> Result:
+    """All pictures as one result: what was bought is delivered, what cannot be read is said.
 
-
-def collect(
-    artifacts: Iterable[Artifact], delivery: Delivery, store: Store, link: Link, created: int
-) -> Result:
-    """All pictures as one result; usage of several calls is added up."""
-    polished = [polish(artifact, delivery) for artifact in artifacts]
-    done = [one.artifact for one in polished]
+    BadUpstream where none can be read. Usage of several calls is added up, and left out unless all tell theirs.
+    """
+    polished, lost = _sorted_out(artifacts, delivery)
+    pictures = tuple(one.artifact for one in polished)
+    facts = {name: fact for name, fact in pictures[0].facts.items() if name != "usage"}
+    usages = [
+        told(used) for used in {id(a.facts): a.facts.get("usage") for a in artifacts}.values()
+    ]
+    counted = [usage for usage in usages if usage]
+    if len(counted) == len(usages):
+        facts["usage"] = total(counted)
+    notes = [note for one in polished for note in one.notes]
+    if lost:
+        notes.append(f"n: {len(lost)} of {len(artifacts)} pictures cannot be read: {lost[0]}")
     kept = min((one.kept for one in polished if one.kept is not None), default=delivery.untouched)
-    facts: dict[str, Any] = {**done[0].facts}
-    usages = {id(a.facts): a.facts["usage"] for a in done if "usage" in a.facts}
-    if usages:
-        facts["usage"] = total(list(usages.values()))
-    return Result(
-        created, tuple(item(a, delivery, store, link) for a in done), facts, kept, tuple(done)
-    )
+    return Result(pictures, facts, kept, tuple(dict.fromkeys(notes)), len(artifacts))
 
 
-def fit_reply(
-    plan: Plan, artifacts: list[Artifact], most_bytes: int | None, settings: Settings
-) -> dict[str, Any]:
-    """What changes in the plan where the answer is too long for its way back: links instead of base64."""
-    size = sum(len(a.b64) or len(a.data) * 4 // 3 for a in artifacts)
-    if most_bytes is None or size <= most_bytes or plan.delivery.response_format == "url":
-        return {}
-    if not settings.bucket:
-        raise BadUpstream(
-            f"The result has {size} bytes of base64, more than the {most_bytes} that can be answered here, "
-            "and no bucket is configured to hand out a link.",
-            code="result_too_large",
-            billed="yes" if plan.target.provider.paid else "no",
-        )
+def _sorted_out(
+    artifacts: Iterable[Artifact], delivery: Delivery
+) -> tuple[list[Polished], list[BadUpstream]]:
+    polished, lost = [], []
+    for artifact in artifacts:
+        try:
+            polished.append(polish(artifact, delivery))
+        except BadUpstream as unreadable:
+            lost.append(unreadable)
+    if not polished:
+        raise lost[0]
+    return polished, lost
+
+
+def hand_out(
+    result: Result, delivery: Delivery, store: Store, link: Link, most_bytes: int | None
+) -> Handed:
+    """The pictures as links or base64, whichever was planned and is possible; what was bought must not be lost.
+
+    `most_bytes` is what the way back holds, None where it holds everything. NotStored where nothing is possible.
+    """
+    size = sum(len(a.b64) or len(a.data) * 4 // 3 for a in result.pictures)
+    fits = most_bytes is None or size <= most_bytes
+    linked = delivery.response_format == "url"
+    if fits and not linked:
+        return Handed(_as_text(result))
+    try:
+        data = tuple(_entry(a, url=link(_stored(a, store))) for a in result.pictures)
+    except NotStored as lost:
+        if not fits:
+            raise NotStored(
+                f"The result has {size} bytes of base64, more than the {most_bytes} that can be answered here. {lost}"
+            ) from lost
+        note = "response_format: the bucket did not take the result, so base64"
+        return Handed(_as_text(result), notes=(note,))
     note = f"response_format: {size} bytes are too many for this answer, so links"
+    return Handed(data, linked=True, notes=() if linked else (note,))
+
+
+def _as_text(result: Result) -> tuple[Mapping[str, Any], ...]:
+    return tuple(_entry(artifact, b64_json=artifact.base64()) for artifact in result.pictures)
+
+
+def _stored(artifact: Artifact, store: Store) -> str:
+    picture = inspect_result(artifact)
+    return store.put(picture.data, picture.format)
+
+
+def _entry(artifact: Artifact, **where: str) -> dict[str, Any]:
+    """One entry of `data`."""
     return {
-        "delivery": replace(plan.delivery, response_format="url"),
-        "notes": (*plan.notes, note),
+        **where,
+        **({"revised_prompt": artifact.revised_prompt} if artifact.revised_prompt else {}),
     }
-
-
-def total(usages: list[Any]) -> Any:
-    """Token counts of several calls, summed field by field."""
-    first = usages[0]
-    if len(usages) == 1:
-        return first
-    if isinstance(first, Mapping):
-        return {
-            k: total([u[k] for u in usages if u.get(k) is not None])
-            for k in first
-            if first[k] is not None
-        }
-    return sum(usages)

@@ -57,9 +57,9 @@ def _fetched(image: Reference, web: Web) -> bytes:
     try:
         return web(image.name)
     except FetchError as refused:
-        raise InvalidRequest(
-            f"'{image.field}': {refused}", param=image.field, code=refused.code
-        ) from None
+        fault = InvalidRequest(f"'{image.field}': {refused}", param=image.field, code=refused.code)
+        fault.retryable = refused.retryable
+        raise fault from None
 
 
 def _missing(reference: Reference) -> InvalidRequest:

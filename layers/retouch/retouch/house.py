@@ -61,6 +61,7 @@ class Order:
     request_id: str
     deadline: float  # on the clock's scale
     patience: float = inf  # until then the caller waits, on the same scale
+    quiet: float = inf  # seconds without a sign of life that front and caller bear
     trusted: bool = False  # a direct invoke: its caller was let in by IAM
     most_bytes: int | None = None  # of the answer, where the way back is narrow
     base: str = ""  # the gateway's own address, for links

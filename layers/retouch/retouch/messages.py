@@ -169,6 +169,7 @@ class Job:
         default_factory=dict
     )  # declared by the card, canonical values
     options: Mapping[str, str] = field(default_factory=dict)  # the provider's own settings
+    returns: bool = False  # the first picture is put back around the edit, so it must be readable
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from retouch.cards import Model
@@ -9,20 +10,29 @@ from retouch.errors import InvalidRequest
 from retouch.framing import Frame
 from retouch.messages import Job, Mask, Picture, Recipe
 from retouch.pixels.colour import decode_srgb, normalise
-from retouch.pixels.convert import encode, flatten
+from retouch.pixels.convert import decode_stored, encode, flatten
 from retouch.pixels.frame import apply, apply_mask
 from retouch.pixels.inspect import inspect
 from retouch.pixels.mask_out import write_mask
-from retouch.pixels.squeeze import smaller_png
+from retouch.pixels.png import full_colour
+from retouch.pixels.squeeze import packed_png, smaller_png
+
+Smaller = Callable[[Picture, int], Picture | None]
 
 
 def prepare(job: Job, model: Model) -> Job:
-    """The job, ready to be sent. InvalidRequest (image_file_too_large) where a file cannot be made small enough."""
+    """The job, ready to be sent.
+
+    InvalidRequest: image_file_too_large where a file cannot be made small enough, image_parse_error where a picture
+    cannot be decoded that has to be: to be sent in another form, or to be put back around the edit.
+    """
     named = [f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))]
     images = tuple(
         _within(picture_file(picture), model.image_bytes, name)
         for picture, name in zip(job.images, named, strict=True)
     )
+    if job.returns and not job.images[0].recipe:  # what has a recipe has been decoded by now
+        decode_stored(job.images[0], param=named[0])
     mask_file = _mask_file(job, model)
     _together(images, mask_file, model)
     return replace(job, images=images, mask_file=mask_file)
@@ -48,11 +58,12 @@ def _mask_file(job: Job, model: Model) -> Picture | None:
         return None
     recipe = job.images[0].recipe
     frame = recipe.frame if recipe else None
-    if dialect.paint == "alpha" and frame is None and (own := _own_file(mask)):
-        return _within(own, model.mask_bytes, "mask")
+    own = _own_file(mask) if dialect.paint == "alpha" and frame is None else None
+    if own and len(own.data) < model.mask_bytes:
+        return own
     framed = _framed(mask, frame) if frame else mask
     written = write_mask(framed, dialect.paint, mode=dialect.mode, soft=dialect.soft)
-    return _within(written, model.mask_bytes, "mask")
+    return _within(written, model.mask_bytes, "mask", packed_png)
 
 
 def _framed(mask: Mask, frame: Frame) -> Mask:
@@ -62,11 +73,12 @@ def _framed(mask: Mask, frame: Frame) -> Mask:
 def _own_file(mask: Mask) -> Picture | None:
     """The caller's own file, where it already says it in these words."""
     source = mask.source
-    usable = source and source.format == "png" and not mask.soft and not source.rotated
-    return normalise(source) if source and usable else None
+    if source is None or source.format != "png" or mask.soft or source.rotated:
+        return None
+    return normalise(source) if full_colour(source.data) else None
 
 
-def _within(picture: Picture, most: int, name: str) -> Picture:
+def _within(picture: Picture, most: int, name: str, smaller_png: Smaller = smaller_png) -> Picture:
     if len(picture.data) < most:
         return picture
     smaller = smaller_png(picture, most) if picture.format == "png" else None

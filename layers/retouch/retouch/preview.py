@@ -16,12 +16,12 @@ from retouch.wire.answer import Answer, json_headers
 def preview(plan: Plan, jobs: list[Job], request_id: str) -> Answer:
     """What would be sent, what would be done afterwards, and what it would cost. No call was made."""
     serving, delivery = plan.target.serving, plan.delivery
-    estimate = cost(serving, sum(job.n for job in jobs))
+    estimate = cost(serving, sum(job.n for job in jobs), calls=len(jobs))
     body = {
         "object": "image.edit.plan",
         "model": plan.target.model_id,
         "operation": serving.operation or None,
-        "calls": [_call(job) for job in jobs],
+        "calls": [_call(job, _shown(plan, job)) for job in jobs],
         "answer": {
             "response_format": delivery.response_format,
             "output_format": delivery.convert_to,
@@ -36,13 +36,19 @@ def preview(plan: Plan, jobs: list[Job], request_id: str) -> Answer:
     return Answer(200, headers, orjson.dumps(body), {"dry_run": True})
 
 
-def _call(job: Job) -> dict[str, Any]:
+def _shown(plan: Plan, job: Job) -> tuple[Picture, ...]:
+    """The pictures as the provider gets them."""
+    shows = plan.target.provider.shows
+    return shows(job) if shows else job.images
+
+
+def _call(job: Job, shown: tuple[Picture, ...]) -> dict[str, Any]:
     mask = job.mask
     return {
         "model": job.model,
         "prompt": job.prompt,
         "n": job.n,
-        "images": [_file(picture) for picture in job.images],
+        "images": [_file(picture) for picture in shown],
         "mask": {
             "coverage": round(mask.coverage, 6),
             "soft": mask.soft,

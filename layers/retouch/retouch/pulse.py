@@ -7,8 +7,9 @@ fifteen. Whoever reads from `pulse` gets to say something in between.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -18,10 +19,10 @@ _END = object()
 _WORKERS = ThreadPoolExecutor(32, "pulse")
 
 
-def pulse(items: Iterator[T], every: float) -> Iterator[T | None]:
+def pulse(items: Generator[T, None, None], every: float) -> Iterator[T | None]:
     """The items as they come, and None whenever `every` seconds pass without one. Errors pass through.
 
-    When the reader loses interest, the work ends at its next item.
+    When the reader loses interest, the work is closed at its next item.
     """
     queue: SimpleQueue[object] = SimpleQueue()
     dropped = threading.Event()
@@ -42,7 +43,7 @@ def pulse(items: Iterator[T], every: float) -> Iterator[T | None]:
         dropped.set()
 
 
-def once(run: Callable[[], T]) -> Iterator[T]:
+def once(run: Callable[[], T]) -> Generator[T, None, None]:
     """A function's result as the only item."""
     yield run()
 
@@ -52,12 +53,15 @@ class _Failed:
         self.error = error
 
 
-def _produce(items: Iterator[T], queue: SimpleQueue[object], dropped: threading.Event) -> None:
+def _produce(
+    items: Generator[T, None, None], queue: SimpleQueue[object], dropped: threading.Event
+) -> None:
     try:
-        for item in items:
-            queue.put(item)
-            if dropped.is_set():
-                return
+        with closing(items):
+            for item in items:
+                queue.put(item)
+                if dropped.is_set():
+                    return
     except Exception as error:
         queue.put(_Failed(error))
     finally:

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from retouch.cost import cost
-from retouch.finish import Result
+from retouch.errors import Billed, Fault, gravest
+from retouch.finish import Handed, Result
 from retouch.plan import Plan
-from retouch.routing.run import Outcome
+from retouch.routing.run import Attempt, Outcome
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.portkey import Portkey
 
-_UNKEPT = (
-    "preserve: the answer has another shape than the picture, so no pixels were put back; "
-    "preserve=true maps it back"
-)
 _NOT_CACHED = {"x-portkey-cache-status": "DISABLED"}
 _LONGEST_NOTES = 1500  # bytes of one header; the log has them whole
+_MOST_ATTEMPTS = 16  # the last ones; the log has them all
 
 
-def success(result: Result, plan: Plan, request_id: str, expires: int) -> Answer:
-    """OpenAI's image object. `expires` is the Unix time until which links in it work."""
-    body = {"created": result.created, "data": result.data, **result.facts}
-    if result.kept == 0:
-        plan = replace(plan, notes=(*plan.notes, _UNKEPT))
-    headers = {**json_headers(request_id), **plan_headers(plan), **_paid(result, plan)}
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says of itself. Times are Unix seconds."""
+
+    request_id: str
+    created: int
+    expires: int  # links in it work until then
+
+
+def success(result: Result, handed: Handed, plan: Plan, said: Said) -> Answer:
+    """OpenAI's image object."""
+    body = {"created": said.created, "data": handed.data, **result.facts}
+    plan = replace(plan, notes=(*plan.notes, *result.notes, *handed.notes))
+    headers = {**json_headers(said.request_id), **plan_headers(plan), **_paid(result, plan)}
     if result.kept is not None:
         headers["x-retouch-preserved-pixels"] = str(result.kept)
-    if plan.delivery.response_format == "url":
-        headers["x-retouch-url-expires"] = formatdate(expires, usegmt=True)
-    return Answer(200, headers, orjson.dumps(body), facts(plan))
+    if handed.linked:
+        headers["x-retouch-url-expires"] = formatdate(said.expires, usegmt=True)
+    return Answer(200, headers, orjson.dumps(body), {**facts(plan), "delivered": len(handed.data)})
 
 
 def plan_headers(plan: Plan) -> dict[str, str]:
@@ -49,7 +56,8 @@ def plan_headers(plan: Plan) -> dict[str, str]:
 
 
 def _paid(result: Result, plan: Plan) -> dict[str, str]:
-    found = cost(plan.target.serving, len(result.data), result.facts.get("usage"))
+    usage = result.facts.get("usage")
+    found = cost(plan.target.serving, result.bought, usage, len(plan.jobs))
     return {"x-retouch-cost-usd": str(found)} if found else {}
 
 
@@ -72,15 +80,33 @@ def header_text(text: str) -> str:
 
 
 def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
-    """The answer with the way to it, in Portkey's headers and the log."""
-    provider = outcome.leaf.provider or answer.headers.get("x-retouch-model", "").partition("/")[0]
+    """The answer with the way to it, in headers and the log. What any attempt may have cost, the answer has."""
+    attempts = way(answer, outcome)
     headers = {
+        "x-retouch-billed": gravest(one.billed for one in attempts if one.billed),
         "x-portkey-last-used-option-index": outcome.leaf.path,
         "x-portkey-retry-attempt-count": str(outcome.retries),
         **({"x-portkey-trace-id": asked.trace_id} if asked.trace_id else {}),
         **({"traceparent": asked.traceparent} if asked.traceparent else {}),
-        **({"x-portkey-provider": provider} if provider else {}),
+        **({"x-retouch-attempts": _listed(attempts)} if len(attempts) > 1 else {}),
     }
-    told = [asdict(attempt) for attempt in outcome.attempts]
+    told = [asdict(attempt) for attempt in attempts]
     facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": told}
     return replace(answer, headers={**_NOT_CACHED, **answer.headers, **headers}, facts=facts)
+
+
+def way(answer: Answer, outcome: Outcome[Answer]) -> Sequence[Attempt]:
+    """The attempts, the last of them as its answer says it ended."""
+    if isinstance(outcome.found, Fault):
+        return outcome.attempts
+    *before, last = outcome.attempts
+    billed = cast(Billed, answer.headers["x-retouch-billed"])
+    return (*before, replace(last, status=answer.status, billed=billed))
+
+
+def _listed(attempts: Sequence[Attempt]) -> str:
+    """E.g. "targets[0]=429;no, targets[1]=200;yes": where, the status, and whether it may be charged for."""
+    return ", ".join(
+        f"{one.path.removeprefix('config.')}={one.status};{one.billed}"
+        for one in attempts[-_MOST_ATTEMPTS:]
+    )

@@ -132,6 +132,8 @@ class Ratios:
 class AsInput:
     """The model answers in the first picture's shape and takes no size; another is made here, by scaling."""
 
+    step: int = 1  # it works in edges of whole steps, in pixels, and cuts off what is over
+
     def read(self, name: str, value: Any) -> str:
         """The size as text."""
         return read_size(name, value, self)

@@ -22,7 +22,8 @@ from retouch.patience import Send
 from retouch.plan.resolve import Target
 
 Progress = Generator[Partial | Finished, None, None]
-_DRIFT = (KeyError, IndexError, TypeError, ValueError, AttributeError)
+# A `next` that finds nothing comes out of a generator as RuntimeError.
+_DRIFT = (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError)
 
 
 def talk(target: Target, job: Job, send: Send, clock: Clock, deadline: float) -> Progress:
@@ -68,11 +69,19 @@ def _advance(
 ) -> Step | list[Artifact]:
     try:
         # A generator takes None where it was not asked for anything.
-        return conversation.send(answer)  # type: ignore[arg-type]
+        step = conversation.send(answer)  # type: ignore[arg-type]
+        return _checked(step)
     except StopIteration as end:
         return list(end.value or ())
     except _DRIFT as drift:
         raise BadUpstream(f"{target.provider.title} answered in an unknown shape.") from drift
+
+
+def _checked(step: Step) -> Step:
+    """A link comes out of the provider's JSON as it is, so it may be anything."""
+    if isinstance(step, Call) and not isinstance(step.path, str):
+        raise TypeError("a link is not text")
+    return step
 
 
 def _reply(target: Target, call: Call, send: Send, clock: Clock, deadline: float) -> Reply:

@@ -124,6 +124,13 @@ class Tasks(StandIn):
             "moderated_content": ended(
                 "Content Moderated", MODERATED, details={"Moderation Reasons": ["Derivative Works"]}
             ),
+            "moderated_in_words": ended("Content Moderated", MODERATED, details="Derivative Works"),
+            "moderated_in_a_list": ended(
+                "Content Moderated", MODERATED, details=["Derivative Works", 5]
+            ),
+            "moderated_oddly": ended(
+                "Request Moderated", MODERATED, details={"Moderation Reasons": {"hate": True}}
+            ),
             "job_failed": ended("Error", BROKEN),
             "job_failed_with_words": ended("Error", BROKEN, details={"message": "out of memory"}),
             "task_lost": ended("Task not found", BROKEN),

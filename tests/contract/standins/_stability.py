@@ -120,8 +120,20 @@ def check(operation, fields, files):
         raise Bad(f"{', '.join(missing)}: cannot be blank")
     if operation == "outpaint" and not any(int(fields.get(edge, 0)) for edge in EDGES):
         raise Bad("at least one direction must be non-zero")
+    check_light(operation, fields, files)
     if operation in MASKED and "mask" not in files and not has_alpha(files["image"]):
         raise Bad("neither a mask nor an alpha channel")
+
+
+def check_light(operation, fields, files):
+    """There must be a new background, and a light before it has a strength."""
+    if operation != "replace-background-and-relight":
+        return
+    if not {"background_prompt", "background_reference"} & {*fields, *files}:
+        raise Bad("background_prompt or background_reference: one of them is required")
+    lit = {"light_source_direction", "light_reference"} & {*fields, *files}
+    if "light_source_strength" in fields and not lit:
+        raise Bad("light_source_strength: needs light_reference or light_source_direction")
 
 
 def has_alpha(data):

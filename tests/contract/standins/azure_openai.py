@@ -3,6 +3,7 @@
 import re
 from typing import ClassVar
 
+from tests.contract.standin import repeated
 from tests.contract.standins._gpt_image import GptImage
 from tests.contract.standins._gpt_image_rules import (
     BLOCKED,
@@ -90,7 +91,7 @@ class AzureOpenAI(GptImage):
             "rate_limited": fails(said(429, "429", "slower"), *LIMITED),
             "rate_limited_with_word": fails(said(429, "RateLimitReached", "slower"), 429, "RateLimitReached"),
             "rate_limited_with_number": fails(said(429, 429, "slower"), *LIMITED),
-            "rate_limited_with_hint": fails(said(429, "429", "slower", headers=hint), *LIMITED),
+            "rate_limited_with_hint": repeated(fails(said(429, "429", "slower", headers=hint), *LIMITED)),
             "unavailable": fails(said(503, "503", "transient"), *BROKEN),
             "moderated_1_word": blocked(code="contentFilter", message="our safety system"),
             "moderated_2_dall_e": blocked(
@@ -106,9 +107,16 @@ class AzureOpenAI(GptImage):
                 status=400,
                 innererror={"code": "ResponsibleAIPolicyViolation", "content_filter_result": SEVERE},
             ),
+            "moderated_3_with_odd_details": blocked(
+                code="content_filter", message="filtered", innererror={"content_filter_result": ["violence"]}
+            ),
+            "moderated_3_with_odd_categories": blocked(
+                code="content_filter", message=["filtered"], innererror={"content_filter_results": {"hate": None}}
+            ),
             "moderated_4_model": blocked(
                 code="moderation_blocked", message=TICKET, param="", type="image_generation_user_error"
             ),
+            "moderated_4_without_details": blocked(code="contentFilter", innererror="?"),
             "moderated_5_inner": blocked(
                 code=400, message="filtered", innererror={"code": "ResponsibleAIPolicyViolation"}
             ),

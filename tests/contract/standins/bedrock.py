@@ -8,7 +8,7 @@ import re
 from typing import ClassVar
 from urllib.parse import quote, unquote
 
-from tests.contract.standin import Seen, StandIn
+from tests.contract.standin import Seen, StandIn, repeated
 from tests.contract.standins._stability import (
     BROKEN,
     LARGEST,
@@ -162,7 +162,9 @@ class Bedrock(StandIn):
             "quota": fails(failed(400, "ServiceQuotaExceededException", "used up"), 429, "insufficient_quota"),
             "rate_limited": fails(late, *LIMITED),
             "rate_limited_with_hint": fails(hinted, *LIMITED),
-            "not_ready": fails(failed(429, "ModelNotReadyException", "warming"), 502, "provider_overloaded"),
+            "not_ready": repeated(
+                fails(failed(429, "ModelNotReadyException", "warming"), 502, "provider_overloaded")
+            ),
             "model_timeout": fails(failed(408, "ModelTimeoutException", "slow"), 504, "deadline_exceeded", "unknown"),
             "model_error": fails(failed(424, "ModelErrorException", "oops"), *BROKEN),
             "server_error": fails(failed(500, "InternalServerException", "oops"), *BROKEN),

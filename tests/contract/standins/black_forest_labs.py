@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.standin import Seen
+from tests.contract.standin import Seen, repeated
 from tests.contract.standins._flux import (
     KONTEXT,
     OPERATOR,
@@ -102,5 +102,7 @@ class BlackForestLabs(Tasks):
             "no_credit": fails(error(402, "Insufficient credits"), 429, "insufficient_quota"),
             "invalid": fails(error(422, invalid), 422, "provider_refused"),
             "rate_limited": fails(error(429, "too many active tasks"), *limited),
-            "rate_limited_with_hint": fails(error(429, "later", **{"retry-after": "2"}), *limited),
+            "rate_limited_with_hint": repeated(
+                fails(error(429, "later", **{"retry-after": "2"}), *limited)
+            ),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.standin import Seen
+from tests.contract.standin import Seen, repeated
 from tests.contract.standins._flux import KONTEXT, OPERATOR, Refusal, Tasks, decoded, fails
 from tests.support.upstream import as_json
 
@@ -59,7 +59,9 @@ class FireworksAi(Tasks):
             "suspended": fails(error(412, "account suspended"), *OPERATOR),
             "no_credit": fails(error(402, "payment required"), 429, "insufficient_quota"),
             "rate_limited": fails(error(429, "slower"), *limited),
-            "rate_limited_with_hint": fails(error(429, "slower", **{"retry-after": "2"}), *limited),
+            "rate_limited_with_hint": repeated(
+                fails(error(429, "slower", **{"retry-after": "2"}), *limited)
+            ),
             "bad_workflow": fails(as_json({"error_message": "no"}, 400), 400, *refused),
             "bad_text": fails(as_json({"error": "no"}, 400), 400, *refused),
             "bad_fault": fails(as_json({"fault": {"faultstring": "no"}}, 400), 400, *refused),

@@ -253,6 +253,20 @@ def pictureless():
             *moderated,
             "unknown",
         ),
+        "moderated_empty_picture": Failure(
+            [ended("IMAGE_SAFETY", [{"inlineData": {"mimeType": "image/png", "data": ""}}])],
+            *moderated,
+            "unknown",
+        ),
+        "moderated_odd_ratings": Failure(
+            [ended("IMAGE_SAFETY", safetyRatings=[None, {"blocked": True, "category": 7}])],
+            *moderated,
+            "unknown",
+        ),
+        "text_for_a_picture": Failure(
+            [ended("STOP", [{"inlineData": {"mimeType": "text/plain", "data": "c29ycnk="}}])],
+            *broken,
+        ),
         "moderated_recitation": Failure([ended("IMAGE_RECITATION")], *moderated, "unknown"),
         "no_image": Failure([ended("NO_IMAGE")], *broken),
         "other": Failure([ended("IMAGE_OTHER")], *broken),

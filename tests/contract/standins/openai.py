@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from tests.contract.standin import repeated
 from tests.contract.standins._gpt_image import GptImage
 from tests.contract.standins._gpt_image_rules import (
     BLOCKED,
@@ -16,6 +17,7 @@ from tests.contract.standins._gpt_image_rules import (
     shared_failures,
     text,
 )
+from tests.support.upstream import as_json
 
 FIRST = Rules(fidelities=("low", "high"))
 SECOND = Rules(sizes=("auto",), free=True)
@@ -90,9 +92,13 @@ class OpenAI(GptImage):
             "forbidden": fails(error(403, None, "Your organization must be verified."), 403, "provider_refused"),
             "retired": fails(error(400, "invalid_value", "No such model.", "model"), 400, "invalid_value"),
             "rate_limited": fails(error(429, "rate_limit_exceeded", "slower"), *LIMITED),
-            "rate_limited_with_hint": fails(error(429, "rate_limit_exceeded", "slower", headers=hint), *LIMITED),
+            "rate_limited_with_hint": repeated(
+                fails(error(429, "rate_limit_exceeded", "slower", headers=hint), *LIMITED)
+            ),
             "slow_down": fails(error(429, "slow_down", "too fast"), 429, "slow_down"),
-            "overloaded": fails(error(503, "server_is_overloaded", "later"), 502, "provider_overloaded"),
+            "overloaded": repeated(fails(error(503, "server_is_overloaded", "later"), 502, "provider_overloaded")),
+            "error_of_odd_types": fails(error(400, 123, ["no", {}], ["a"]), 400, "provider_refused"),
+            "error_in_a_sentence": fails(as_json({"error": "no"}, 400), 400, "provider_refused"),
             **{f"quota_{code}": quota(code) for code in QUOTAS},
             "moderated_input": moderated("no", moderation_details=stage("input")),
             "moderated_output": moderated("unknown", moderation_details=stage("output")),

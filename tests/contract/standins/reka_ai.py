@@ -137,11 +137,12 @@ class RekaStandIn(StandIn):
                 502,
                 "plan_not_understood",
                 "yes",
+                orders=2,
             ),
             "needs_painting": Failure(
                 [chat("reka-flash", REFUSAL)], 400, "unsupported_operation", "yes"
             ),
-            "plan_not_understood": Failure(nonsense, 502, "plan_not_understood", "yes"),
+            "plan_not_understood": Failure(nonsense, 502, "plan_not_understood", "yes", orders=2),
         }
 
 

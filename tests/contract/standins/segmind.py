@@ -10,7 +10,7 @@ from itertools import count
 from PIL import Image
 
 from tests.contract.paint import encoded, opened, repainted
-from tests.contract.standin import MAGENTA, Failure, Seen, StandIn
+from tests.contract.standin import MAGENTA, Failure, Seen, StandIn, repeated
 from tests.contract.standins._flux import (
     BROKEN,
     MODERATED,
@@ -169,7 +169,10 @@ class Segmind(StandIn):
             ),
             "status_elsewhere": fails(as_json(self.astray()), *BROKEN),
             "rate_limited": fails(as_json({"error": "Rate limit exceeded"}, 429), *limited),
-            "rate_limited_with_hint": fails(as_json({"error": "Rate limit exceeded"}, 429, **RESET), *limited),
+            "rate_limited_with_hint": repeated(
+                fails(as_json({"error": "Rate limit exceeded"}, 429, **RESET), *limited)
+            ),
+            "strange_output": fails(as_json({"status": "COMPLETED", "output": {}}), *BROKEN, after=2),
             "server_error_html": fails(html(500), *BROKEN),
             "strange": fails(as_json({}), *BROKEN),
             "strange_html": fails(html(200), *BROKEN),

@@ -127,6 +127,10 @@ class StabilityAI(StandIn):
             "bad_key": fails(said(401, "unauthorized", f"{self.key} is no key"), *OPERATOR),
             "no_credit": fails(said(402, "payment_required", "no credits"), 429, "insufficient_quota"),
             "moderated_1_before": fails(said(403, "content_moderation", flagged), 400, "moderation_blocked"),
+            "moderated_1_without_words": fails(as_json({"name": "content_moderation"}, 403), 400, "moderation_blocked"),
+            "moderated_1_with_odd_words": fails(
+                as_json({"name": "content_moderation", "errors": {"prompt": [flagged]}}, 403), 400, "moderation_blocked"
+            ),
             "moderated_2_blurred": fails(as_json(blurred), 400, "moderation_blocked", "unknown"),
             "moderated_3_person": fails(said(422, "public_figure", "a person"), 400, "moderation_blocked"),
             "language": fails(said(422, "invalid_language", "English only"), 422, "invalid_language"),

@@ -163,3 +163,24 @@ def test_python_finds_it_by_the_packages_name(folder):
     )
     assert ran.stdout == "m.png: 0.2% of 90x60 pixels marked\n"
     assert opened((folder / "m.png").read_bytes()).mode == "RGBA"
+
+
+@pytest.mark.parametrize(
+    ("out", "preview", "said"),
+    [
+        ("photo.png", None, "--out {0} would overwrite the photo"),
+        ("./x/../photo.png", None, "would overwrite the photo"),
+        ("link.png", None, "would overwrite the photo"),
+        ("m.png", "photo.png", "--preview {0} would overwrite the photo"),
+        ("m.png", "m.png", "--preview {0} would overwrite the mask"),
+    ],
+)
+def test_no_file_is_written_over_another(out, preview, said, folder, capsys):
+    (folder / "x").mkdir()
+    (folder / "link.png").symlink_to(folder / "photo.png")
+    before = (folder / "photo.png").read_bytes()
+    arguments = ["mask", str(folder / "photo.png"), "--box", "1,2,3,4", "--out", str(folder / out)]
+    assert run([*arguments, *(["--preview", str(folder / preview)] if preview else [])]) == 1
+    assert said.format(folder / (preview or out)) in capsys.readouterr().err
+    assert (folder / "photo.png").read_bytes() == before
+    assert not (folder / "m.png").exists()

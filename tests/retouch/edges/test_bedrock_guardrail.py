@@ -26,7 +26,7 @@ def role(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_the_prompt_goes_to_the_guardrail_and_nothing_else():
+def test_the_text_goes_to_the_guardrail_and_nothing_else():
     with Upstream(FINE) as server:
         assert BedrockGuardrail(server.url)(REVIEW)["action"] == "NONE"
     (received,) = server.received
@@ -62,7 +62,7 @@ def test_an_intervention_denies():
     assert report.denied
     (found,) = report.results[0]["checks"]
     assert found["data"]["policies"] == ["contentPolicy"]
-    assert found["data"]["explanation"] == "Bedrock Guardrails object to the prompt: contentPolicy."
+    assert found["data"]["explanation"] == "Bedrock Guardrails object to the text: contentPolicy."
 
 
 @pytest.mark.parametrize(

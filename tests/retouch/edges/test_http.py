@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from retouch.edges.origin import origin
 from retouch.errors import BadUpstream
 from retouch.messages import Call
 from retouch.plan.connect import connect
@@ -81,20 +80,6 @@ def test_the_key_goes_to_no_other_origin():
         with pytest.raises(BadUpstream, match="not its own"):
             send(Call("GET", f"{stranger.url}/x"))
         assert stranger.received == []
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        ("https://a.example/x", "https://a.example/y", True),
-        ("https://a.example", "https://a.example:443", True),
-        ("https://a.example", "http://a.example", False),
-        ("https://a.example", "https://b.a.example", False),
-        ("https://a.example", "https://a.example@b.example", False),
-    ],
-)
-def test_origin(one, other, same):
-    assert (origin(one) == origin(other)) is same
 
 
 def test_too_large_an_answer_is_cut_off():

@@ -1,6 +1,8 @@
 """SQS batches from a real queue: what is done leaves it, what may go better comes again, the rest has its reason."""
 
 import json
+import threading
+import time
 
 import pytest
 
@@ -8,6 +10,7 @@ from retouch.mirror.ways import UnknownEvent
 from tests.support.events import context
 from tests.support.mirror import build_mirror, name_of
 from tests.support.pictures import photo
+from tests.support.upstream import Answer
 
 PNG, JPEG = photo(40, 30), photo(40, 30, "JPEG")
 
@@ -34,12 +37,15 @@ def deliver(mirror, aws):
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def test_only_what_may_go_better_is_reported(mirror, aws, pictures):
+def test_every_message_of_a_batch_is_settled_by_itself(mirror, aws, pictures):
     aws.order({"url": pictures.url + "/a.png"})
-    busy = aws.order({"urls": [pictures.url + "/busy.png", pictures.url + "/b.jpg"]})
+    aws.order({"urls": [pictures.url + "/busy.png", pictures.url + "/b.jpg"]})
     aws.order("not json")
     aws.order({"url": "https://10.0.0.1/"})
-    assert deliver(mirror, aws) == [busy]
+    assert deliver(mirror, aws) == []
+    aws.hand_out_again()
+    (left,) = aws.batch()["Records"]
+    assert json.loads(left["body"])["urls"] == [pictures.url + "/busy.png"]
     assert aws.objects() == {name_of(PNG): PNG, name_of(JPEG, "jpeg"): JPEG}
     letters = {told["code"]: body for body, told in aws.letters(aws.dead)}
     assert letters["invalid_json"] == "not json"
@@ -48,32 +54,14 @@ def test_only_what_may_go_better_is_reported(mirror, aws, pictures):
 
 
 def test_it_comes_again_and_then_succeeds(mirror, aws, pictures):
-    order = {"urls": [pictures.url + "/busy.png", pictures.url + "/a.png"]}
-    busy = aws.order(order)
-    assert deliver(mirror, aws) == [busy]
+    aws.order({"urls": [pictures.url + "/busy.png", pictures.url + "/a.png"]})
+    assert deliver(mirror, aws) == []
     pictures.scripts.clear()
     pictures.files["/busy.png"] = JPEG
     aws.hand_out_again()
     assert deliver(mirror, aws) == []
     assert aws.objects() == {name_of(PNG): PNG, name_of(JPEG, "jpeg"): JPEG}
     assert aws.batch()["Records"] == []
-
-
-def test_after_the_last_try_the_queue_puts_it_aside(mirror, aws, pictures):
-    aws.order({"url": pictures.url + "/busy.png"})
-    for _ in range(2):
-        assert len(deliver(mirror, aws)) == 1
-        aws.hand_out_again()
-    assert aws.batch()["Records"] == []
-    ((body, _),) = aws.letters(aws.dead)
-    assert json.loads(body)["url"].endswith("/busy.png")
-
-
-def test_a_second_try_comes_before_the_link_is_dead(mirror, aws, pictures):
-    aws.order({"url": pictures.url + "/busy.png"})
-    deliver(mirror, aws)
-    (left,) = aws.hidden_seconds()
-    assert 5 < left <= 10, "not the queue's own 720 seconds"
 
 
 def test_a_dead_letter_can_be_sent_again_as_it_is(mirror, aws, pictures):
@@ -112,10 +100,12 @@ def test_without_a_place_for_dead_letters_nothing_is_lost(aws, pictures, dead, m
     assert set(deliver(mirror, aws)) == messages
 
 
-def test_when_the_bucket_is_away_everything_comes_again(aws, pictures, monkeypatch):
+def test_when_the_bucket_is_away_everything_comes_again(aws, pictures):
     mirror = build_mirror(aws, pictures, RETOUCH_BUCKET="no-such-bucket")
-    message = aws.order({"url": pictures.url + "/a.png"})
-    assert deliver(mirror, aws) == [message]
+    aws.order({"url": pictures.url + "/a.png"})
+    assert deliver(mirror, aws) == []
+    aws.hand_out_again()
+    assert len(aws.batch()["Records"]) == 1
 
 
 def test_an_accident_in_the_handler_is_never_success(mirror, aws, pictures, monkeypatch):
@@ -135,8 +125,10 @@ def test_an_accident_with_one_url_is_another_try(aws, pictures):
         raise OSError("no space left on device")
 
     object.__setattr__(mirror.yard, "spool", broken)
-    message = aws.order({"url": pictures.url + "/a.png"})
-    assert deliver(mirror, aws) == [message]
+    aws.order({"url": pictures.url + "/a.png"})
+    assert deliver(mirror, aws) == []
+    aws.hand_out_again()
+    assert len(aws.batch()["Records"]) == 1
 
 
 @pytest.mark.parametrize("name", ["", None])
@@ -187,6 +179,90 @@ class TestAnswers:
         mirror = build_mirror(aws, pictures, RETOUCH_BUCKET="no-such-bucket")
         message = aws.order({"url": pictures.url + "/a.png", "answer_to": self.KEY})
         assert deliver(mirror, aws) == [message]
+        (left,) = aws.hidden_seconds()
+        assert 0 < left <= 10, "not the queue's own 720 seconds"
+
+    def test_that_can_never_be_left_are_put_aside_with_the_reason(self, aws, pictures):
+        mirror = build_mirror(aws, pictures, RETOUCH_BUCKET="no-such-bucket")
+        order = {"url": pictures.url + "/a.png", "answer_to": self.KEY}
+        aws.order(order)
+        batch = aws.batch()
+        batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = "4"
+        assert mirror.handler(batch, context()) == {"batchItemFailures": []}
+        ((body, told),) = aws.letters(aws.dead)
+        assert (json.loads(body), told["code"]) == (order, "store_failed")
+
+    def test_are_left_too_where_no_time_was_and_nothing_is_sent_again(self, mirror, aws, pictures):
+        aws.order({"url": pictures.url + "/a.png", "answer_to": self.KEY})
+        batch = aws.batch()
+        aws.settle(batch, mirror.handler(batch, context(1.0)))
+        answer = json.loads(aws.objects(self.KEY)[self.KEY])
+        assert (answer["error"]["code"], answer["transient"]) == ("deadline_exceeded", True)
+        aws.hand_out_again()
+        assert aws.batch()["Records"] == []
+
+    def test_come_before_the_orders_that_nobody_waits_for(self, mirror, aws, pictures):
+        there = []
+
+        def look(handler):
+            there.append(aws.objects(self.KEY) != {})
+            pictures.answer(handler, Answer(200, JPEG, {"content-type": "image/jpeg"}))
+
+        pictures.scripts["/patient.jpg"] = look
+        aws.order({"url": pictures.url + "/patient.jpg"})
+        aws.order({"url": pictures.url + "/a.png", "answer_to": self.KEY})
+        assert deliver(mirror, aws) == []
+        assert there == [True]
+        assert {name_of(PNG), name_of(JPEG, "jpeg")} <= aws.objects().keys()
+
+    def test_wait_for_no_other(self, mirror, aws, pictures):
+        other = "mirror/answers/0a1c.json"
+        seen = []
+
+        def look(handler):
+            until = time.monotonic() + 30
+            while not aws.objects(other) and time.monotonic() < until:
+                time.sleep(0.05)
+            seen.append(aws.objects(other) != {})
+            pictures.answer(handler, Answer(200, JPEG, {"content-type": "image/jpeg"}))
+
+        pictures.scripts["/slow.jpg"] = look
+        aws.order({"url": pictures.url + "/slow.jpg", "answer_to": self.KEY})
+        aws.order({"url": pictures.url + "/a.png", "answer_to": other})
+        assert deliver(mirror, aws) == []
+        assert seen == [True]
+        assert aws.objects(self.KEY).keys() == {self.KEY}
+
+    def test_take_time_from_orders_that_come_again_for_it(self, mirror, aws, pictures):
+        over = threading.Event()
+        pictures.scripts["/slow.jpg"] = lambda _: over.wait(60)
+        aws.order({"url": pictures.url + "/slow.jpg", "answer_to": self.KEY})
+        aws.order({"url": pictures.url + "/a.png"})
+        batch = aws.batch()
+        aws.settle(batch, mirror.handler(batch, context(4.0)))
+        over.set()
+        answer = json.loads(aws.objects(self.KEY)[self.KEY])
+        assert answer["error"]["code"] == "deadline_exceeded"
+        aws.hand_out_again()
+        ((body, _),) = aws.letters(aws.queue)
+        assert json.loads(body)["urls"] == [pictures.url + "/a.png"]
+
+    def test_are_fetched_no_more_side_by_side_than_there_is_disk_for(self, aws, pictures):
+        mirror = build_mirror(aws, pictures, RETOUCH_MIRROR_PARALLEL="1")
+        running, most = [], []
+
+        def look(handler):
+            running.append(1)
+            time.sleep(0.1)
+            most.append(len(running))
+            running.pop()
+            pictures.answer(handler, Answer(200, JPEG, {"content-type": "image/jpeg"}))
+
+        pictures.scripts["/one.jpg"] = pictures.scripts["/two.jpg"] = look
+        for path, name in (("/one.jpg", "1"), ("/two.jpg", "2")):
+            aws.order({"url": pictures.url + path, "answer_to": f"mirror/answers/{name}.json"})
+        assert deliver(mirror, aws) == []
+        assert most == [1, 1]
 
     def test_are_not_left_elsewhere(self, mirror, aws, pictures):
         aws.order({"url": pictures.url + "/a.png", "answer_to": "results/x.json"})

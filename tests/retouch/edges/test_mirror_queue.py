@@ -2,11 +2,13 @@
 
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from retouch.clock import SystemClock
 from retouch.edges.queue import QueuedFetch
+from retouch.guard.policy import Policy
 from retouch.guard.refusals import FetchError
 from tests.support.events import context
 from tests.support.house import TestClock
@@ -46,10 +48,10 @@ def mirror(aws, web):
     return mirror
 
 
-def read(mirror, url, seconds=20.0, **options):
+def read(mirror, url, seconds=20.0, **limits):
     clock = SystemClock()
-    fetch = QueuedFetch(mirror.settings, clock)
-    return fetch.read(url, clock.now() + seconds, **options)
+    policy = replace(Policy.from_text(mirror.settings.fetch_allow), **limits)
+    return QueuedFetch(mirror.settings, clock).read(url, clock.now() + seconds, policy)
 
 
 def test_the_same_bytes(mirror, aws, web):
@@ -90,7 +92,7 @@ def test_nobody_answers(aws, mirror):
     clock = TestClock()
     fetch = QueuedFetch(mirror.settings, clock)
     with pytest.raises(FetchError) as caught:
-        fetch.read("https://a.example/", clock.now() + 10)
+        fetch.read("https://a.example/", clock.now() + 10, Policy())
     assert (caught.value.code, caught.value.retryable) == ("fetch_failed", True)
     assert clock.slept[0] == 0.3
     assert max(clock.slept) == 1.5
@@ -102,18 +104,25 @@ def test_the_bucket_is_away(aws, mirror, web):
     settings = build_mirror(aws, RETOUCH_BUCKET="no-such-bucket").settings
     clock = TestClock()
     with pytest.raises(FetchError) as caught:
-        QueuedFetch(settings, clock).read("https://a.example/", clock.now() + 10)
+        QueuedFetch(settings, clock).read("https://a.example/", clock.now() + 10, Policy())
     assert caught.value.retryable
 
 
 @pytest.mark.parametrize(
     "answer",
-    [b"[]", b"{}", b'{"key": "results/x.png", "error": null, "reason": "", "transient": false}'],
+    [
+        b"[]",
+        b"{}",
+        b'{"key": "cut short',
+        b'{"key": "results/x.png", "error": null, "reason": "", "transient": false}',
+        b'{"key": "mirror/other.png", "error": null, "reason": "", "transient": false}',
+    ],
 )
 def test_an_answer_that_is_none(aws, mirror, answer, monkeypatch):
     name = "00000000-0000-4000-8000-000000000000"
     monkeypatch.setattr("retouch.edges.queue.uuid.uuid4", lambda: name)
     aws.s3.put_object(Bucket=BUCKET, Key=f"mirror/answers/{name}.json", Body=answer)
+    aws.s3.put_object(Bucket=BUCKET, Key="mirror/other.png", Body=PNG)
     with pytest.raises(FetchError) as caught:
         read(mirror, "https://a.example/")
     assert caught.value.code == "fetch_failed"

@@ -7,6 +7,8 @@ from urllib.request import urlopen
 import pytest
 
 from retouch.admission import digest
+from retouch.edges.mirror_door import Porter, build
+from retouch.edges.vault import Vault
 from retouch.errors import Misconfigured
 from retouch.links import follow
 from retouch.mirror.ways import UnknownEvent
@@ -241,6 +243,17 @@ class TestDirect:
     def test_errors_come_back_as_the_envelope(self, mirror):
         answer = direct(mirror, {"url": "https://a.example/", "size": 1})
         assert (answer["error"]["code"], answer["retouch"]["status"]) == ("unknown_parameter", 400)
+
+    def test_a_secret_that_cannot_be_read_is_an_envelope_too(self, aws, pictures):
+        mirror = build_mirror(aws, pictures, RETOUCH_SECRET_ID="none-such")
+        porter = Porter(mirror.settings, Vault(mirror.settings, mirror.clock).read, {}.get, None)
+        answer = build(mirror.desk, porter)({"url": pictures.url + "/a.png"}, context())
+        assert (answer["error"]["code"], answer["error"]["type"]) == (
+            "gateway_not_configured",
+            "server_error",
+        )
+        assert answer["retouch"]["status"] == 500
+        assert aws.objects() == {}
 
     @pytest.mark.parametrize("unknown", [{}, {"Records": []}, {"hello": 1}, None, [], "text"])
     def test_unknown_shapes_fail_the_invocation(self, mirror, unknown):

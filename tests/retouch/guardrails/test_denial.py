@@ -21,7 +21,7 @@ def test_a_denial_in_portkeys_form(elsewhere):
         "code": None,
     }
     assert "'guns'" in error["message"]
-    assert "The prompt contains 1 of 1 words" in error["message"]
+    assert "The text contains 1 of 1 words" in error["message"]
     assert fault.beside == {
         "hook_results": {"before_request_hooks": before, "after_request_hooks": []}
     }

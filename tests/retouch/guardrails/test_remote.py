@@ -12,6 +12,7 @@ URL = "https://hooks.example.com/judge?a=b"
 SECRET = "whsec_" + "QUJD" * 8
 SUBJECT = Subject(
     "Make the sky blue",
+    words=("no clouds",),
     images=(Seen("png", 64, 48),),
     mask_coverage=0.25,
     metadata={"_user": "ann"},
@@ -33,7 +34,7 @@ def test_a_letter_describes_the_request_in_portkeys_form(ask, elsewhere):
         "requestType": "imageEdit",
         "request": {
             "json": {"size": "64x48", "seed": 7, "prompt": "Make the sky blue"},
-            "text": "Make the sky blue",
+            "text": "Make the sky blue\nno clouds",
             "images": [{"format": "png", "width": 64, "height": 48}],
             "maskCoverage": 0.25,
         },
@@ -146,13 +147,18 @@ def test_a_refused_secret_is_not_repeated(ask):
     assert "hunter2" not in str(refused.value)
 
 
-def test_bedrock_is_asked_about_the_prompt(ask, elsewhere):
+def test_bedrock_is_asked_about_the_text(ask, elsewhere):
     arn = "arn:aws:bedrock:eu-west-1:123456789012:guardrail/abc1"
     parameters = {"guardrailId": arn, "guardrailVersion": "3", "region": "eu-west-1"}
     assert ask("bedrock.guard", parameters, SUBJECT)["verdict"] is True
     (review,) = elsewhere.reviews
     assert (review.guardrail, review.version, review.region) == (arn, "3", "eu-west-1")
-    assert review.text == "Make the sky blue"
+    assert review.text == "Make the sky blue\nno clouds"
+
+
+def test_bedrock_reads_plain_characters(ask, elsewhere):
+    ask("bedrock.guard", {"guardrailId": "abc1"}, Subject("Ａ pass\u200bport for Zoë"))
+    assert elsewhere.reviews[0].text == "A passport for Zoë"
 
 
 def test_bedrocks_objection_names_the_policies_and_no_match(ask, elsewhere):

@@ -1,4 +1,4 @@
-"""Prompt and metadata checks, at their limits and beyond."""
+"""Checks of texts and metadata, at their limits and beyond."""
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_counts_and_words_are_told_and_the_prompt_is_not(ask):
     subject = Subject("my secret prompt")
     count = ask("wordCount", {"maxWords": 2}, subject)
     assert count["data"] == {
-        "explanation": "The prompt has 3 words; it must have at most 2.",
+        "explanation": "The text has 3 words; it must have at most 2.",
         "wordCount": 3,
     }
     found = ask("contains", {"words": ["secret", "x"], "operator": "none"}, subject)
@@ -77,13 +77,85 @@ def test_counts_and_words_are_told_and_the_prompt_is_not(ask):
     assert "prompt" not in str(found["data"]["foundWords"])
 
 
-def test_a_pattern_is_tried_on_the_whole_prompt_or_not_at_all(ask):
+@pytest.mark.parametrize(
+    ("name", "parameters", "verdict"),
+    [
+        ("contains", {"words": ["passport"], "operator": "none"}, False),
+        ("contains", {"words": ["red", "passport"], "operator": "all"}, True),
+        ("contains", {"words": ["red\nand"], "operator": "none"}, True),  # of two fields
+        ("regexMatch", {"rule": "pass.?port", "not": True}, False),
+        ("wordCount", {"maxWords": 4}, True),
+        ("wordCount", {"maxWords": 3}, False),
+        ("characterCount", {"maxCharacters": 18}, True),
+        ("characterCount", {"maxCharacters": 17}, False),
+    ],
+)
+def test_all_that_the_provider_reads_is_looked_at(ask, name, parameters, verdict):
+    subject = Subject("red", words=("", "a passport", "sky"))
+    assert ask(name, parameters, subject)["verdict"] is verdict
+
+
+def test_a_request_without_a_prompt_has_other_words(ask):
+    rule = {"words": ["cat"], "operator": "none"}
+    assert ask("contains", rule, Subject("", words=("cat",)))["verdict"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a pass\u200bport",
+        "a pass\u00adport",
+        "a p\u2060a\ufeffssport",
+        "a ｐａｓｓｐｏｒｔ",
+        "a p\u0338a\u0338ssport",
+        "a pa\u0301ssport",
+        "a pásspört",
+        "a pass\U000e0070port",
+        "a pass\ufe0fport",
+        "a 𝐩𝐚𝐬𝐬𝐩𝐨𝐫𝐭",
+        "a pass\x08port",
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("contains", {"words": ["passport"], "operator": "none"}),
+        ("contains", {"words": ["pass\u00adport"], "operator": "none"}),
+        ("contains", {"words": ["PÁSSPORT"], "operator": "none", "ignoreCase": True}),
+        ("regexMatch", {"rule": "(?i)PASSPORT", "not": True}),
+    ],
+)
+def test_words_cannot_be_hidden(ask, name, parameters, text):
+    assert ask(name, parameters, Subject(text))["verdict"] is False
+
+
+@pytest.mark.parametrize("text", ["café", "cafe\u0301", "ca\u200bfe\u0301", "ｃａｆé"], ids=ascii)
+@pytest.mark.parametrize("written", ["café", "cafe\u0301"], ids=ascii)
+def test_accents_are_found_however_either_side_writes_them(ask, text, written):
+    for name, parameters in (("contains", {"words": [written]}), ("regexMatch", {"rule": written})):
+        assert ask(name, parameters, Subject(text))["verdict"] is True
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u0301"], ids=ascii)
+def test_hidden_characters_can_be_looked_for(ask, hidden):
+    rules = (
+        ("contains", {"words": [hidden], "operator": "none"}),
+        ("regexMatch", {"rule": f"[{hidden}]", "not": True}),
+    )
+    for name, parameters in rules:
+        assert ask(name, parameters, Subject("sky"))["verdict"] is True
+        assert ask(name, parameters, Subject(f"s{hidden}ky"))["verdict"] is False
+
+
+def test_a_pattern_is_tried_on_the_whole_text_or_not_at_all(ask):
     rule = {"rule": "gun$", "not": True}
-    whole = ask("regexMatch", rule, Subject("x" * 32_765 + "gun"))
+    whole = ask("regexMatch", rule, Subject("x" * 31_996, words=("y" * 8_000 + "gun",)))
     assert (whole["verdict"], whole["error"]) == (False, None)
-    late = ask("regexMatch", rule, Subject("x" * 32_766 + "gun"))
-    assert late["verdict"] is False
-    assert "at most 32768 characters" in late["error"]["message"]
+    for text in ("x" * 40_000 + "g", "\ufdfa" * 3_000):  # which is short for 18 letters
+        late = ask("regexMatch", rule, Subject(text))
+        assert late["verdict"] is False
+        assert "at most 40000 characters" in late["error"]["message"]
 
 
 @pytest.mark.parametrize(

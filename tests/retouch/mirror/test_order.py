@@ -108,6 +108,14 @@ def test_prefixes_that_lead_elsewhere(prefix):
     assert (error.status, error.param) == (400, "prefix")
 
 
+def test_what_edits_fetched_is_forgotten_so_nobody_else_may_keep_pictures_there():
+    for prefix in ("mirror/edits", "mirror/edits/", "mirror/edits/x"):
+        error = refused({"url": URL, "prefix": prefix})
+        assert (error.status, error.param) == (400, "prefix")
+    assert read({"url": URL, "prefix": "mirror/edits"}, trusted=True).prefix == "mirror/edits"
+    assert read({"url": URL, "prefix": "mirror/editsx"}).prefix == "mirror/editsx"
+
+
 def test_an_unknown_name_is_echoed_short_and_on_one_line():
     error = refused({"url": URL, "x\n" + "y" * 500: 1})
     assert "\n" not in str(error)

@@ -9,7 +9,7 @@ RECORD = {
     "messageId": "m-1",
     "receiptHandle": "r",
     "body": "{}",
-    "attributes": {"ApproximateReceiveCount": "3"},
+    "attributes": {"ApproximateReceiveCount": "3", "SentTimestamp": "1795324800000"},
     "eventSource": "aws:sqs",
 }
 ORDER = {"url": "https://a.example/"}
@@ -34,6 +34,24 @@ def test_anything_else_raises(event):
 def test_a_message():
     (message,) = messages({"Records": [RECORD]})
     assert (message.id, message.body, message.receipt, message.received) == ("m-1", "{}", "r", 3)
+    assert message.sent == 1_795_324_800_000
+
+
+def test_a_message_that_is_the_rest_of_another_counts_on():
+    own = {
+        "retouch-tries": {"stringValue": "2", "dataType": "Number"},
+        "retouch-sent": {"stringValue": "1795324700000", "dataType": "Number"},
+    }
+    (message,) = messages({"Records": [{**RECORD, "messageAttributes": own}]})
+    assert (message.received, message.sent) == (5, 1_795_324_700_000)
+
+
+@pytest.mark.parametrize("told", [None, {}, {"stringValue": "-1"}, {"binaryValue": "eA=="}])
+@pytest.mark.parametrize("text", ["", "x", "1e9", "1.5", "٣", "9" * 5000])
+def test_attributes_of_others_count_for_nothing(told, text):
+    own = {"retouch-tries": told, "retouch-sent": {"stringValue": text}, "shop": {}}
+    (message,) = messages({"Records": [{**RECORD, "messageAttributes": own}]})
+    assert (message.received, message.sent) == (3, 1_795_324_800_000)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_quarter_turns_are_exact_and_clockwise(picture, angle, method):
     assert same(turned, picture.transpose(method))
 
 
-@pytest.mark.parametrize("angle", [0, 360, -360])
+@pytest.mark.parametrize("angle", [0, 360, -360, -1e-15, -1e-300])
 def test_a_full_turn_changes_nothing(picture, angle):
     assert same(done(picture, "rotate", angle=angle), picture)
 

@@ -1,11 +1,21 @@
 """Plans are written by somebody who is not trusted: what is not exactly right is refused, by name."""
 
+from time import process_time
+
 import orjson
 import pytest
 from PIL import Image
 
 from retouch.operations.registry import MOST_STEPS, OPERATIONS
-from retouch.operations.steps import in_words, offered, read_steps, run
+from retouch.operations.steps import (
+    MOST_EFFORT,
+    Step,
+    effort,
+    in_words,
+    offered,
+    read_steps,
+    run,
+)
 from retouch.operations.values import PlanError
 
 GREY = {"op": "greyscale"}
@@ -151,3 +161,57 @@ def test_a_plan_says_itself(plan, masked, words):
 def test_every_operation_says_itself():
     words = {name: o.says.format(**dict.fromkeys(o.fields, 1)) for name, o in OPERATIONS.items()}
     assert len(set(words.values())) == len(OPERATIONS)
+
+
+LARGE = Image.new("RGB", (4096, 4096))
+HALF = {"op": "erase", "region": {"right": 0.5}}
+TILT = {"op": "straighten", "angle": 1}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_one_step_of_anything_is_possible_for_the_largest_picture(operation):
+    region = {} if "region" in operation.fields else None
+    values = {"region": OPERATIONS["blur"].fields["region"].spec.read("region", region or {})}
+    assert effort(Step(operation, values), LARGE.size, None) <= MOST_EFFORT
+
+
+@pytest.mark.parametrize(
+    ("plan", "step"),
+    [
+        ([HALF] * 3, 3),
+        ([TILT] * 11, 3),
+        ([{"op": "crop", "region": {"right": "4095px"}}, *[HALF] * 3], 4),
+    ],
+)
+def test_a_plan_that_is_too_much_work_is_not_begun(plan, step):
+    steps = read_steps(plan, False)
+    run(Image.new("RGB", (256, 256), "white"), steps, None)
+    began = process_time()
+    with pytest.raises(PlanError, match=rf"Step {step} .*too much work for a picture of 409"):
+        run(LARGE, steps, None)
+    assert process_time() - began < 4
+
+
+def test_growth_that_was_not_foreseen_ends_a_plan_too(monkeypatch):
+    monkeypatch.setattr("retouch.operations.steps.MOST_EFFORT", 300)
+    plan = [{"op": "pad", "shape": "1:20"}, *[{"op": "rotate", "angle": 1}] * 3]
+    with pytest.raises(PlanError, match=r"Step 2 \(rotate\): .*picture of 500x10000 pixels"):
+        run(Image.new("RGB", (500, 500)), read_steps(plan, False), None)
+    run(Image.new("RGB", (500, 500)), read_steps(plan[1:], False), None)
+
+
+def test_a_dozen_quick_steps_and_small_places_are_no_trouble():
+    corner = {"region": {"right": 0.05, "bottom": 0.05}}
+    dozen = [{"op": "blur", **corner}] * 9 + [{"op": "erase", **corner}] * 3
+    total = sum(effort(step, LARGE.size, None) for step in read_steps(dozen, False))
+    assert total < MOST_EFFORT / 3
+    assert 12 * effort(read_steps([GREY], False)[0], LARGE.size, None) < MOST_EFFORT
+
+
+def test_a_mask_is_work_as_far_as_it_reaches():
+    mask = Image.new("L", LARGE.size)
+    mask.paste(255, (0, 0, 100, 100))
+    (step,) = read_steps([{"op": "erase"}], True)
+    little = effort(step, LARGE.size, mask)
+    mask.paste(255, (4000, 4000, 4096, 4096))
+    assert effort(step, LARGE.size, mask) > 20 * little

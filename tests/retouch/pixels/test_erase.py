@@ -228,3 +228,16 @@ def test_a_membrane_meets_its_rim_and_is_smooth():
     assert difference(result, ramp(), mask()) < 4
     roughness = difference(result, result.filter(ImageFilter.BoxBlur(1)), mask())
     assert roughness < 1.5
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_very_large_area_is_filled_at_a_smaller_scale(mode, monkeypatch):
+    """What surrounds it stays as it is, and what is inside still fits in."""
+    monkeypatch.setattr("retouch.pixels.erase._LARGEST", 2000)
+    monkeypatch.setattr("retouch.pixels.regions._BAND", 700)
+    image, edit = ramp().convert(mode), mask((31, 21, 120, 95))
+    found = erase(spoiled(image.convert("RGB"), edit).convert(mode), edit)
+    outside = edit.point(lambda v: 0 if v else 255)
+    assert found.mode == mode
+    assert difference(found, image, outside) == 0
+    assert difference(found, image, edit) < 8

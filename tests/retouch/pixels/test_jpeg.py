@@ -11,7 +11,7 @@ from retouch.pixels import jpeg
 from retouch.pixels.limits import DEFAULT
 from retouch.pixels.refusal import UnfitError
 from tests.retouch.pixels.samples import content, exif, sample
-from tests.support.pictures import encoded
+from tests.support.pictures import encoded, opened
 
 PLAIN = sample("jpeg")
 SCAN = PLAIN.index(b"\xff\xda")
@@ -81,7 +81,9 @@ def test_the_end_of_image_is_not_looked_for_in_tables_between_scans():
     data = sample("jpeg-progressive")
     second = data.index(b"\xff\xc4", data.index(b"\xff\xda"))
     tricky = data[:second] + b"\xff\xfe\0\4\xff\xd9" + data[second:]
-    assert jpeg.essence(tricky).endswith(data[second:])
+    assert jpeg.essence(tricky) == data
+    table = data[:second] + b"\xff\xdd\0\4\xff\xd9" + data[second:]
+    assert jpeg.essence(table).endswith(data[second:])
 
 
 def test_a_second_picture_behind_the_first_is_cut_off():
@@ -95,3 +97,49 @@ def test_restart_markers_do_not_end_the_picture():
     image = Image.frombytes("RGB", (256, 256), random.Random(1).randbytes(196_608))
     data = encoded(image, "JPEG", restart_marker_blocks=1)
     assert len(jpeg.essence(data)) == len(data)
+
+
+SECRET = b"51.5N 0.1W"
+
+
+def segment(kind, body):
+    return bytes((0xFF, kind)) + (len(body) + 2).to_bytes(2) + body
+
+
+def between_scans(data, extra):
+    at = data.index(b"\xff\xc4", data.index(b"\xff\xda"))
+    return data[:at] + extra + data[at:]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        segment(0xE0, b"JFXX\0\x10" + SECRET),
+        segment(0xE0, SECRET),
+        segment(0xE0, b"JFIF\0\1\2\0\0\1\0\1\1\1" + SECRET),
+        segment(0xEE, SECRET),
+        segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + SECRET),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + SECRET),
+        segment(0xED, SECRET),
+        segment(0xFE, SECRET),
+    ],
+)
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg-progressive", "jpeg-cmyk"])
+def test_nothing_that_is_no_picture_is_left_wherever_it_stands(kind, extra):
+    plain = sample(kind)
+    end = len(plain) - 2
+    places = [plain[:2] + extra + plain[2:], plain[:end] + extra + plain[end:]]
+    if kind == "jpeg-progressive":
+        places.append(between_scans(plain, extra))
+    for full in places:
+        bare = jpeg.essence(full)
+        assert SECRET not in bare
+        assert jpeg.essence(bare) == bare
+        jpeg.read(bare, DEFAULT)
+        assert opened(bare).tobytes() == opened(full).tobytes()
+
+
+def test_what_tells_the_channels_is_kept():
+    for kind in ("jpeg", "jpeg-grey", "jpeg-cmyk", "jpeg-progressive"):
+        assert jpeg.essence(sample(kind)) == sample(kind)
+    assert b"\xff\xee\0\x0eAdobe" in jpeg.essence(sample("jpeg-cmyk"))

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 from retouch.pixels.colour import decode_srgb
-from retouch.pixels.convert import decode
+from retouch.pixels.convert import decode, resize
 from retouch.pixels.inspect import inspect
 from retouch.pixels.keep import feather_for, keep_outside
 from tests.retouch.pixels import profiles
@@ -176,11 +176,37 @@ def test_a_turned_original_is_kept_as_it_is_displayed():
     assert changed(decode(data), kept, edit) == 0
 
 
-@pytest.mark.parametrize(("result", "edit"), [((8, 9), (8, 8)), ((8, 8), (9, 8))])
-def test_sizes_must_be_equal(result, edit):
+def test_the_mask_must_be_as_large_as_the_original():
     original = inspect(encoded(noise("RGB", (8, 8), 1)))
-    with pytest.raises(ValueError, match=r"8, 9|9, 8"):
-        keep_outside(original, Image.new("RGB", result), Image.new("L", edit), feather=0)
+    with pytest.raises(ValueError, match="9, 8"):
+        keep_outside(original, Image.new("RGB", (8, 8)), Image.new("L", (9, 8)), feather=0)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_result_of_another_size_is_scaled_where_it_is_needed(mode):
+    original = inspect(encoded(noise("RGB", (90, 60), 1)))
+    result = noise(mode, (31, 22), 2)
+    edit = Image.new("L", (90, 60))
+    edit.paste(255, (20, 10, 70, 55))
+    kept, count = keep_outside(original, result, edit, feather=3)
+    scaled, same = keep_outside(original, resize(result, (90, 60)), edit, feather=3)
+    difference = ImageChops.difference(kept.convert("RGB"), scaled.convert("RGB"))
+    assert max(high for _, high in difference.getextrema()) <= 1
+    assert changed(decode(original), kept, edit) == 0
+    assert count == same
+
+
+@pytest.mark.parametrize("modes", [("L", "RGB"), ("RGB", "RGBA"), ("RGBA", "RGB"), ("RGB", "RGB")])
+def test_a_picture_of_many_bands_has_no_seams_between_them(modes, monkeypatch):
+    original = inspect(encoded(noise(modes[0], (70, 90), 1)))
+    result, edit = noise(modes[1], (70, 90), 2), Image.new("L", (70, 90))
+    ImageDraw.Draw(edit).ellipse((5, 8, 62, 80), fill=255)
+    whole = keep_outside(original, result, edit, feather=7)
+    monkeypatch.setattr("retouch.pixels.regions._BAND", 300)
+    kept, count = keep_outside(original, result, edit, feather=7)
+    assert count == whole[1]
+    assert kept.mode == whole[0].mode
+    assert kept.tobytes() == whole[0].tobytes()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ from tests.cases.images.build import END, SIGNATURE, chunk, header, lines, noise
 from tests.cases.images.build import png as built
 from tests.support.pictures import encoded
 
+PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+
 
 def code(data, limits=DEFAULT):
     with pytest.raises(UnfitError) as caught:
@@ -134,7 +136,7 @@ def test_noise_in_many_chunks_reads_the_same():
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 300)])
 def test_the_mask_writer_writes_what_decoders_read(size, mode, soft):
     noise = random.Random(3).randbytes(size[0] * size[1] * len(mode))
-    data = write_png(Image.frombytes(mode, size, noise), soft=soft)
+    data = write_png(size, mode, Image.frombytes(mode, size, noise).crop, soft=soft)
     png.read(data, DEFAULT)
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         assert (image.mode, image.size) == (mode, size)
@@ -155,3 +157,32 @@ def test_profiles_are_read_whatever_state_they_are_in():
 def test_sixteen_bits_are_not_ordinary():
     assert png.ordinary(built())
     assert not png.ordinary(built(depth=16, colour=0, pixel=b"ab"))
+
+
+SECRET = b"51.5N 0.1W and more than that"
+
+
+@pytest.mark.parametrize(
+    "kind", [b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"PLTE", b"tEXt", b"eXIf", b"prVt"]
+)
+def test_no_chunk_is_a_hiding_place(kind):
+    body = SECRET * (2 if kind == b"cHRM" else 1) + bytes(kind == b"PLTE")
+    full = built(colour=2, pixel=b"abc", middle=chunk(kind, body))
+    assert png.essence(full) == built(colour=2, pixel=b"abc")
+
+
+def test_the_end_is_empty():
+    plain = built(colour=2, pixel=b"abc")
+    full = plain.removesuffix(END) + chunk(b"IEND", SECRET)
+    png.read(full, DEFAULT)
+    assert png.essence(full) == plain
+
+
+def test_palettes_are_kept_where_they_are_needed():
+    data = encoded(Image.linear_gradient("L").quantize(7), transparency=bytes((0, 9, 255)))
+    assert png.essence(data) == data
+
+
+def test_full_colour_is_red_green_blue_and_alpha():
+    modes = {mode: png.full_colour(encoded(Image.new(mode, (3, 2)))) for mode in PNG_MODES}
+    assert [mode for mode, found in modes.items() if found] == ["RGBA"]

@@ -5,7 +5,7 @@ from PIL import Image
 
 from retouch.pixels.convert import decode
 from retouch.pixels.inspect import inspect
-from retouch.pixels.squeeze import smaller_png
+from retouch.pixels.squeeze import packed_png, smaller_png
 from tests.retouch.pixels import profiles
 from tests.retouch.pixels.samples import KINDS, content, exif, sample
 from tests.retouch.pixels.strategies import pictures
@@ -92,3 +92,12 @@ def test_harder_tries_are_made_where_they_are_needed():
     picture = inspect(encoded(image, compress_level=0))
     easy = len(smaller_png(picture, len(picture.data)).data)
     assert len(smaller_png(picture, easy).data) < easy
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_packing_keeps_the_mode(mode):
+    picture = inspect(encoded(Image.new(mode, (300, 200)), compress_level=0))
+    packed = packed_png(picture, 2000)
+    assert opened(packed.data).mode == mode
+    assert opened(packed.data).tobytes() == opened(picture.data).tobytes()
+    assert packed_png(picture, 50) is None

@@ -90,6 +90,7 @@ def test_limits_hold_at_the_limit_and_not_beyond():
     webp.read(data, ok)
     assert code(data, replace(ok, side=44)) == "image_too_large"
     assert code(data, replace(ok, pixels=45 * 30 - 1)) == "image_too_large"
+    assert code(data, replace(ok, webp_pixels=45 * 30 - 1)) == "image_too_large"
     assert code(data, replace(ok, pieces=count - 2)) == "image_metadata_too_large"
 
 

@@ -96,3 +96,17 @@ def test_padding_and_a_size_exclude_each_other():
         fit(card, wish((100, 80), "pad", size="1024x1024"))
     assert refused.value.param == "size"
     assert fit(card, wish((100, 80), "pad", size="auto")).frame
+
+
+@given(st.tuples(edges, edges))
+@settings(max_examples=100, deadline=None)
+def test_padding_ends_on_whole_steps_where_a_model_works_in_those(size):
+    bounds = Bounds(least_edge=64, most_edge=1024)
+    card = Model(id="m", bounds=bounds, params={"size": AsInput(step=8)})
+    frame = fit(card, wish(size, "pad")).frame
+    assert [edge % 8 for edge in frame.canvas] == [0, 0]
+    assert troubles(card, frame.canvas) == []
+    assert frame.original == size
+    if max(size) <= 1024 and min(size) >= 64:
+        assert frame.inner == size
+    assert fit(replace(card, params={"size": AsInput()}), wish((101, 77), "pad")).frame is None

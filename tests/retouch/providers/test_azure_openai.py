@@ -4,10 +4,15 @@ import base64
 
 import pytest
 
+from retouch import health
+from retouch.messages import Job
+from retouch.providers.azure_openai import PROVIDER
 from tests.support.door import edit, png
+from tests.support.house import build_house
 from tests.support.pictures import b64, hole, opened, photo
 from tests.support.upstream import Upstream, as_json
 
+CLASSIC = "/openai/deployments/gpt-image-2/images/edits"
 FIELDS = {"model": "azure-openai/gpt-image-2", "prompt": "p", "image": png(photo())}
 
 
@@ -24,6 +29,8 @@ def buy(env, upstream, **fields):
         ("/openai/v1", "", "/openai/v1/images/edits", {}, "gpt-image-2"),
         ("/openai/v1/", "preview", "/openai/v1/images/edits", {"api-version": "preview"}, "gpt-image-2"),
         ("", "v1", "/openai/v1/images/edits", {}, "gpt-image-2"),
+        ("/openai-a", "2025-05-01", f"/openai-a{CLASSIC}", {"api-version": "2025-05-01"}, None),
+        ("/openai-a/openai/v1?api-version=x", "", "/openai-a/openai/v1/images/edits", {}, "gpt-image-2"),
         ("/apim", "", "/apim/openai/deployments/gpt-image-2/images/edits", {"api-version": "2025-04-01-preview"}, None),
     ],
 )  # fmt: skip
@@ -36,6 +43,37 @@ def test_url_forms(env, upstream, base, version, path, query, model):
     assert call.fields.get("model") == model
     assert call.headers["api-key"] == "az-configured"
     assert "authorization" not in call.headers
+
+
+@pytest.mark.parametrize("resource", ["acme", "openai-prod", "openai"])
+def test_a_resource_may_have_any_name(resource):
+    base = f"https://{resource}.openai.azure.com"
+    job = Job("gpt-image-2", "p", (), options={"base_url": base})
+    assert next(PROVIDER.edit(job)).path == f"{base}/openai/deployments/gpt-image-2/images/edits"
+    assert PROVIDER.check({"base_url": f"{base}/openai/v1/"}).path == f"{base}/openai/models"
+
+
+@pytest.mark.parametrize(
+    "name", ["127.0.0.1:1/", "evil.example/", "x@127.0.0.1", "a.b", "-", "ä", "A"]
+)
+def test_a_resource_is_a_name_and_no_address(env, upstream, name):
+    headers = {"authorization": "Bearer mine", "x-portkey-azure-resource-name": name}
+    answer = edit(FIELDS, env, headers=headers)
+    said = answer.json["error"]
+    assert (answer.status, said["param"]) == (400, "x-portkey-azure-resource-name")
+    assert upstream.calls == []
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    ["", "/", "/openai/v1/", "/openai/deployments/x/images/edits?api-version=2025-04-01-preview"],
+)
+def test_a_pasted_endpoint_is_checked_all_the_same(pasted):
+    with Upstream(as_json({"data": []})) as upstream:
+        upstream.files["/openai/models"] = b"{}"
+        env = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": upstream.url + pasted}
+        assert health.deep(build_house(env))["checks"]["azure-openai"] == health.OK
+        assert [call.path for call in upstream.received] == ["/openai/models"]
 
 
 def test_deployments_may_have_any_name(env, upstream):
@@ -68,6 +106,27 @@ def test_default_quality_is_named_because_it_differs(env, upstream):
     answer, (call,) = buy(env, upstream, quality="auto")
     assert call.fields["quality"] == "high"
     assert "quality: auto became high" in answer.headers["x-retouch-notes"]
+
+
+@pytest.mark.parametrize(
+    ("model", "quality"), [("gpt-image-2", "high"), ("gpt-image-1-mini", "medium")]
+)
+def test_quality_is_said_where_the_caller_does_not(env, upstream, model, quality):
+    answer, (call,) = buy(env, upstream, model=f"azure-openai/{model}")
+    assert call.fields["quality"] == quality
+    assert f"quality: auto became {quality}" in answer.headers["x-retouch-notes"]
+
+
+def test_the_old_contract_has_the_old_quality(env, upstream):
+    fields = {"model": "azure-openai/dall-e-2", "mask": png(hole())}
+    _, (call,) = buy(env, upstream, **fields)
+    assert call.fields["quality"] == "medium"
+
+
+def test_without_usage_the_estimate_is_that_of_the_quality_ordered(env):
+    with Upstream(as_json({"data": [{"b64_json": b64(photo())}], "usage": None})) as upstream:
+        answer = edit(FIELDS, {**env, "AZURE_OPENAI_ENDPOINT": upstream.url})
+    assert answer.headers["x-retouch-cost-usd"] == "0.211 estimated"
 
 
 def test_moderation_is_not_ours_to_lower(env, upstream):

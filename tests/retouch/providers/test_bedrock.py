@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from retouch.errors import InvalidRequest
 from retouch.providers.bedrock import PROVIDER, locate
 from tests.contract.standin import MAGENTA
 from tests.contract.standins.bedrock import MODELS, Bedrock, failed
@@ -202,6 +203,45 @@ def test_nothing_else_is_asked_twice(server):
 )
 def test_the_region_makes_the_address(options, url):
     assert locate(options) == url
+
+
+@pytest.mark.parametrize(
+    "region", ["x@127.0.0.1", "us-west-2.evil.example/", "127.0.0.1:1/#", "-a"]
+)
+def test_a_region_is_a_name_and_no_address(region):
+    with pytest.raises(InvalidRequest, match="region like us-west-2") as refused:
+        locate({"region": region})
+    assert refused.value.param == "x-portkey-aws-region"
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        (
+            {"quality": "standard", "mask": MASK, "prompt": "p"},
+            "quality: inpaint has no such parameter",
+        ),
+        ({"quality": "premium", "prompt": "p"}, "quality: image-to-image has no such parameter"),
+        ({"seed": "3", "negative_prompt": "n", "mask": MASK, "prompt": "p"}, ""),
+        ({"left": "9"}, "operation: outpaint"),
+    ],
+)
+def test_the_contract_of_a_retired_model_holds(server, fields, note):
+    answer = ask(server, fields, "amazon.nova-canvas-v1:0")
+    assert answer.status == 200, answer.json
+    assert note in answer.headers["x-retouch-notes"]
+    sent = words_of(server.calls[0])
+    assert sent.keys() >= fields.keys() - {"mask", "quality"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("n", "6"), ("quality", "high"), ("seed", "2147483647")]
+)
+def test_the_limits_of_a_retired_contract_hold(server, field, value):
+    fields = {"prompt": "p", "mask": MASK, field: value}
+    answer = ask(server, fields, "amazon.nova-canvas-v1:0")
+    assert (answer.status, answer.json["error"]["param"]) == (400, field)
+    assert server.calls == []
 
 
 def test_pictures_that_do_not_fit_are_not_sent():

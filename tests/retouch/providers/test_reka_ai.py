@@ -26,6 +26,7 @@ from tests.support.upstream import Answer, as_json
 PAGE = (Path(__file__).parents[3] / "docs/planner.md").read_text()
 PHOTO = photo(96, 64)
 GREY = '{"steps": [{"op": "greyscale"}]}'
+TILT = {"op": "straighten", "angle": 1}
 WRONG = '{"steps": [{"op": "paint", "what": "a hat"}]}'
 
 
@@ -394,3 +395,61 @@ def test_the_docs_examples_are_plans():
     assert len(plans) == 2
     for plan in plans:
         read_steps(plan["steps"], False)
+
+
+def marking(box):
+    left, top, right, bottom = box
+    shape = {"type": "box", "x": left, "y": top, "width": right - left, "height": bottom - top}
+    return json.dumps({"shapes": [shape]})
+
+
+def test_a_masked_picture_beyond_the_limit_keeps_its_size_and_every_other_pixel(server):
+    huge = Image.effect_noise((16_384, 64), 60).convert("RGB")
+    box = (100, 10, 140, 40)
+    server.says = ['{"steps": [{"op": "tint", "color": "red", "strength": 1}]}']
+    answer = buy(server, encoded(huge), mask=marking(box), preserve="true")
+    assert picture(answer).size == huge.size
+    changed = ImageChops.difference(picture(answer), huge).convert("L")
+    assert changed.getbbox() == box
+    assert picture(answer).getpixel((120, 25)) == (255, 0, 0)
+    assert answer.headers["x-retouch-preserved-pixels"] == str(16_384 * 64 - 40 * 30)
+    assert said(answer) == (
+        "Scale from 16384x64 to 16383x63 px, then tint the marked area red, then scale that area back."
+    )
+
+
+def test_with_a_mask_webp_is_lossless(server):
+    original = Image.effect_noise((96, 64), 60).convert("RGB")
+    answer = buy(server, encoded(original), mask=marking((8, 8, 20, 20)), output_format="webp")
+    changed = ImageChops.difference(picture(answer), original).convert("L")
+    assert changed.getbbox() == (8, 8, 20, 20)
+    assert answer.headers["x-retouch-preserved-pixels"] == str(96 * 64 - 12 * 12)
+
+
+def test_an_opaque_background_is_made_here(server):
+    clear = scene(96, 64).convert("RGBA")
+    clear.putalpha(90)
+    server.says = [GREY] * 2
+    answer = buy(server, encoded(clear), background="opaque")
+    assert (picture(answer).mode, answer.json["background"]) == ("RGB", "opaque")
+
+
+def test_a_plan_that_is_too_much_work_goes_back_and_then_fails_as_paid(server):
+    tilts = json.dumps({"steps": [{"op": "resize", "to": "4096x4096"}, *[TILT] * 11]})
+    server.says = [tilts, GREY]
+    assert buy(server).status == 200
+    assert "too much work for a picture of" in str(server.calls[1].json()["messages"][3])
+    server.says = [tilts, tilts]
+    answer = buy(server)
+    assert (answer.status, answer.json["error"]["code"]) == (502, "plan_not_understood")
+    assert answer.headers["x-retouch-billed"] == "yes"
+
+
+def test_a_dry_run_tells_what_the_model_would_see(server):
+    house = build_house(server.env(), providers=(PROVIDER,))
+    order = {"model": "reka-ai/reka-flash", "prompt": "nicer", "image": door.png(photo(1999, 1000))}
+    told = door.edit({**order, "dry_run": "true"}, house=house).json["calls"][0]["images"]
+    assert server.calls == []
+    door.edit(order, house=house)
+    sent = server.seen(server.calls[0]).pictures[0]
+    assert told == [{"format": "jpeg", "width": 1568, "height": 784, "bytes": len(sent)}]

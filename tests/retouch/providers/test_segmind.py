@@ -13,7 +13,7 @@ from tests.contract.standins.segmind import RESET, Segmind
 from tests.support import door
 from tests.support.house import build_house
 from tests.support.pictures import b64, cutout, data_url, encoded, hole, opened, photo
-from tests.support.upstream import as_json
+from tests.support.upstream import Answer, as_json
 
 PHOTO = photo(96, 64)
 MASK = door.png(hole(96, 64))
@@ -41,6 +41,35 @@ def picture(answer):
 
 def test_the_tables_agree():
     assert {*SLUGS, "edit"} == {model.id for model in PROVIDER.models}
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>We are sorry.</html>", b"not a picture"])
+def test_a_file_that_is_no_picture_is_no_success(server, body):
+    server.failing = [Answer(200, body, {"content-type": "image/png"})]
+    answer = buy(server, "seg-beyond", left="9")
+    assert (answer.status, answer.json["error"]["code"]) == (502, "no_image_returned")
+    assert answer.headers["x-retouch-billed"] == "unknown"
+
+
+@pytest.mark.parametrize("output", [{}, [], None, 5, [[]], {"image": None}, "", {"a": {"b": []}}])
+def test_a_job_without_a_result_is_no_success(server, output):
+    server.accepted = lambda _: Segmind.accepted(server, output)
+    answer = buy(server, "qwen-image-edit")
+    assert (answer.status, answer.json["error"]["code"]) == (502, "provider_error")
+
+
+@pytest.mark.parametrize(
+    "around", [lambda link: [None, link], lambda link: {"seed": 0, "images": [{"url": link}]}]
+)
+def test_a_result_is_found_behind_what_is_none(server, around):
+    server.accepted = lambda output: Segmind.accepted(server, around(output))
+    assert buy(server, "qwen-image-edit").status == 200
+
+
+def test_nothing_is_painted_around_by_no_pixels(server):
+    answer = buy(server, "seg-beyond", left="0")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "left")
+    assert server.received == []
 
 
 def test_a_classic_slug_is_ordered_as_documented(server):

@@ -166,6 +166,31 @@ def test_another_language_is_the_prompts_fault(server):
     assert (error["type"], error["param"]) == ("invalid_request_error", "prompt")
 
 
+def test_a_light_that_is_not_there_has_no_strength(server):
+    fields = {"model": "replace-background-and-relight", "prompt": "a beach"}
+    answer = ask(server, {**fields, "light_source_strength": "0.5"})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "light_source_strength")
+    assert server.calls == []
+
+
+@pytest.mark.parametrize(
+    "light", [{"light_source_direction": "left"}, {"image": [IMAGE, IMAGE, IMAGE]}]
+)
+def test_a_light_has_a_strength(server, light):
+    fields = {"model": "replace-background-and-relight", "prompt": "a beach"}
+    answer = ask(server, {**fields, "light_source_strength": "0.5", **light})
+    assert answer.status == 200, answer.json
+
+
+@pytest.mark.parametrize("model", ["edit", "outpaint"])
+@pytest.mark.parametrize("zero", ["0", "00"])
+def test_nothing_is_painted_around_by_no_pixels(server, model, zero):
+    answer = ask(server, {"model": model, "left": zero, "down": "0"})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "left")
+    assert "other than 0" in answer.json["error"]["message"]
+    assert server.calls == []
+
+
 def test_a_lockout_lasts_a_minute_and_is_not_knocked_at(server):
     server.fail(server.failures()["rate_limited"])
     answer = ask(server, {"prompt": "p"})

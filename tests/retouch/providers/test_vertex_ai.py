@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+from contextlib import contextmanager
 
 import pytest
 from google import genai
@@ -55,6 +57,58 @@ def config(server):
 )  # fmt: skip
 def test_hosts_of_locations(options, url):
     assert locate(options) == url
+
+
+WHERE = {"x-portkey-vertex-project-id": "p", "x-portkey-vertex-region": "us-central1"}
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        *(("x-portkey-vertex-region", f"127.0.0.1:1{end}") for end in ("", "/", "#", "?")),
+        ("x-portkey-vertex-region", "x@127.0.0.1:1/"),
+        ("x-portkey-vertex-region", "evil.example"),
+        ("x-portkey-vertex-region", "us-"),
+        ("x-portkey-vertex-region", "a" * 64),
+        ("x-portkey-vertex-project-id", ".."),
+        ("x-portkey-vertex-project-id", "p/locations/global"),
+        ("x-portkey-vertex-project-id", "a:b:c"),
+    ],
+)  # fmt: skip
+def test_nobody_names_another_host_in_a_place(header, value):
+    with listening() as (port, knocks):
+        headers = {**WHERE, header: value.replace(":1", f":{port}")}
+        form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", png(CAT))]
+        house = build_house({}, providers=(PROVIDER,))
+        answer = knock(form, house=house, headers={"authorization": "Bearer AIzaMine", **headers})
+        assert knocks() == 0
+    said = answer.json["error"]
+    assert (answer.status, said["param"]) == (400, header)
+    assert said["message"].startswith("Invalid value ")
+
+
+@contextmanager
+def listening():
+    """A port of this machine, and how often somebody has knocked there."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+
+        def knocks():
+            try:
+                server.accept()[0].close()
+            except TimeoutError:
+                return 0
+            return 1
+
+        yield server.getsockname()[1], knocks
+
+
+def test_a_wrong_place_of_the_operators_is_the_operators_fault():
+    env = {"VERTEX_AI_API_KEY": "k", "VERTEX_AI_PROJECT": "p", "VERTEX_AI_LOCATION": "a/b"}
+    form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", png(CAT))]
+    answer = knock(form, house=build_house(env, providers=(PROVIDER,)))
+    assert answer.status == 500
+    assert "Tell the gateway's operator." in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""Conditions: every operator, on metadata, form text, typed values and the path; patterns that would never end."""
+"""Conditions: every operator, on metadata, form text, typed values and the path; and patterns nobody need wait for."""
 
 import pytest
 
 from retouch.messages import Picture, Text
 from retouch.routing.conditions import check, matches
 from retouch.routing.facts import facts
-from retouch.routing.patterns import reach
 from retouch.routing.problems import InvalidConfig
 from tests.support.effort import effort
 
@@ -104,8 +103,13 @@ REFUSED = [
     ({"$and": [{"x": 1}]}, "query.$and[0] has 'x'"),
     ({"metadata.a": {"$in": "x"}}, "query.metadata.a.$in takes a list"),
     ({"metadata.a": {"$nin": "x"}}, "query.metadata.a.$nin takes a list"),
-    ({"metadata.a": {"$regex": 1}}, "$regex takes a pattern"),
-    ({"metadata.a": {"$regex": "x" * 257}}, "at most 256 characters"),
+    ({"metadata.a": {"$regex": 1}}, "$regex takes a pattern as text"),
+    ({"metadata.a": {"$regex": "x" * 257}}, "$regex is longer than 256 characters"),
+    ({"metadata.a": {"$regex": r"(a)\1"}}, "leave out references"),
+    (
+        {"metadata.a": {"$regex": "a(?=b)"}},
+        "'(?=b', which is not offered: leave out references, looking ahead",
+    ),
     ({"metadata.a": {"$regex": "("}}, "is not a valid pattern"),
     ({"metadata.a": {"$regex": "a{99999999999}"}}, "is not a valid pattern"),
     (deep(9), "is nested more than 8 deep"),
@@ -123,68 +127,31 @@ HOSTILE = [
     "(a+)+$",
     "(a*)*b",
     "(a|a)*b",
-    "(a|aa)+$",
-    "([a-zA-Z]+)*$",
-    "(.*a){20}b",
-    "((((a?){9}){9}){9}){9}b",
-    "(?:(?:(?:){999}){999}){999}b",
-    "(?:(?:(?:\\b){999}){999}){999}b",
-    "a?" * 60 + "a" * 60,
+    "(a|aa)+b",
+    "([a-zA-Z]+)*b",
+    "((((a?){4}){4}){4}){3}b",
     "(?:a|aa)" * 31 + "b",
     ".*" * 100 + "b",
     "a*" * 12 + "b",
-    "(?=(a+)+$)b",
-    "(?>(a+)+)b",
-    "(x)?(?(1)a|(a+)+)b",
+    "a?" * 60 + "a" * 60 + "b",
     "(a*?)*?b",
-    "(a++)+b",
+    ".*logo.*",
 ]
 
 
 @pytest.mark.parametrize("pattern", HOSTILE, ids=lambda one: one[:30])
-def test_a_pattern_that_never_ends_is_refused_at_once(pattern):
-
-    def refused():
-        with pytest.raises(InvalidConfig, match="could search for ever"):
-            check({"params.prompt": {"$regex": pattern}}, "query")
-
-    assert effort(refused, 1) < 1
-
-
-SLOW = [
-    ".*b",
-    "a*a*b",
-    "a*a*a*b",
-    ".*.*.*b",
-    "[a-z]+-[a-z]+",
-    r"(a*)\1b",
-    "(a|aa|aaa)(a|aa|aaa)(a|aa|aaa)(a|aa|aaa)b",
-    "a?" * 11 + "b",
-    "(?:aa?){6}b",
-    "(?:a?){6}(?:a?){3}b",
-    "(?=a*b)a*c",
-    "a{0,99}b",
-]
-
-
-@pytest.mark.parametrize("pattern", SLOW)
-def test_whatever_is_let_through_ends_quickly(pattern):
+def test_no_pattern_takes_long_and_all_of_the_text_is_looked_at(pattern):
     query = {"params.prompt": {"$regex": pattern}}
     check(query, "query")
-    long = {"params.prompt": "a" * 32_000}
-    assert matches(query, long) is False
-    assert effort(lambda: matches(query, long), 3) < 3
+    text = "a" * 32_000 + "!"
+    assert matches(query, {"params.prompt": text}) is False
+    assert effort(lambda: matches(query, {"params.prompt": text}), 10) < 10
 
 
-def test_how_far_a_pattern_looks():
-    assert reach(r"\blogo\b|\btext\b") == 4096
-    assert reach("^gpt-image.*$") == 4096
-    assert reach(".*logo.*") == 256
-    assert reach(".*a.*b.*") == 64
-    assert matches({"params.prompt": {"$regex": "logo"}}, {"params.prompt": "x" * 4000 + "logo"})
-    assert not matches(
-        {"params.prompt": {"$regex": "logo"}}, {"params.prompt": "x" * 4096 + "logo"}
-    )
+@pytest.mark.parametrize("pattern", ["logo", ".*logo.*", "a.*o.*g", "a*a*a*logo$"])
+def test_the_end_of_the_longest_prompt_counts(pattern):
+    text = {"params.prompt": "a" * 31_996 + "logo"}
+    assert matches({"params.prompt": {"$regex": pattern}}, text)
 
 
 def test_a_field_cannot_pass_for_what_is_counted():

@@ -9,7 +9,7 @@ from retouch.routing.tree import FELL_BACK, RETRIED, Branch, Cache, Leaf, Retry,
 
 def test_a_config_without_targets_is_one_target():
     leaf = parse({"provider": "@OpenAI", "api_key": "sk-1", "request_timeout": 60000})
-    assert leaf == Leaf("config", provider="openai", key="sk-1", timeout=60.0)
+    assert leaf == Leaf("config", provider="@OpenAI", key="sk-1", timeout=60.0)
 
 
 def test_everything_a_target_can_say():
@@ -113,6 +113,50 @@ def test_a_key_never_goes_to_another_provider(own):
     assert child.options == {"azure-api-version": "v1"}
 
 
+@pytest.mark.parametrize(
+    ("says", "name"),
+    [
+        ({"api_key": "sk-SECRET"}, "api_key"),
+        ({"virtual_key": "team"}, "virtual_key"),
+        ({"provider": "p", "azure_api_version": "v1"}, "azure_api_version"),
+        ({"azure_api_version": "v1"}, "azure_api_version"),
+    ],
+)
+def test_who_pays_for_a_group_pays_for_a_target_of_it(says, name):
+    with pytest.raises(InvalidConfig, match="holds for none of the targets") as refused:
+        parse({**says, "targets": [{"provider": "p"}, {"provider": "q", "api_key": "k"}]})
+    assert refused.value.path == f"config.{name}"
+    assert "SECRET" not in str(refused.value)
+    inner = {"targets": [{"provider": "p"}]}
+    assert parse({**says, "targets": [inner, {"override_params": {"n": 1}}]})
+
+
+def test_only_one_pays():
+    with pytest.raises(InvalidConfig, match=r"targets\[0\] has both api_key and virtual_key"):
+        parse({"targets": [{"api_key": "k", "virtual_key": "v"}]})
+    assert parse({"api_key": "undefined", "virtual_key": "v"}).key is None
+
+
+@pytest.mark.parametrize("key", ["", " ", "undefined", "OPENAI_API_KEY", "DUMMY-KEY", "null"])
+def test_a_placeholder_is_no_key(key):
+    assert parse({"provider": "p", "api_key": key}) == Leaf("config", provider="p")
+
+
+@pytest.mark.parametrize("key", ["sk-SEC\nRET", "sk-SECRET\r\nX-Evil: 1", "sk-SECé", "rt_SEC"])
+@pytest.mark.parametrize("name", ["api_key", "openai_organization", "azure_ad_token"])
+def test_what_no_provider_may_get_is_refused_and_not_repeated(name, key):
+    with pytest.raises(InvalidConfig) as refused:
+        parse({"provider": "p", name: key})
+    assert refused.value.path == f"config.{name}"
+    assert "SEC" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("value", ["", "undefined", "null", None])
+def test_a_placeholder_is_no_option(value):
+    assert parse({"provider": "p", "openai_project": value}).options == {}
+
+
 def test_groups_nest_and_inherit_through():
     tree = parse(
         {
@@ -154,7 +198,7 @@ def test_hosted_extras_are_taken():
             "version": 1,
         }
     )
-    assert leaf == Leaf("config", provider="openai-prod")
+    assert leaf == Leaf("config", provider="@openai-prod")
 
 
 def nested(depth):

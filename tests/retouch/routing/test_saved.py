@@ -114,6 +114,9 @@ def test_there_may_be_none(text):
         '{"team-a":{"provider":1,"api_key":"sk-secret"}}',
         '{"team-a":{"provider":"p","key":"sk-secret"}}',
         '{"team-a":{"provider":"p","api_key":"sk-secret","options":[1]}}',
+        '{"team-a":{"provider":"p","api_key":"sk-secret\\nx"}}',
+        '{"team-a":{"provider":"p","api_key":"rt_sk-secret"}}',
+        '{"team-a":{"provider":"p","api_key":"k","options":{"openai-project":"sk-secreté"}}}',
     ],
 )
 def test_broken_virtual_keys_are_the_operators_and_stay_secret(text):

@@ -260,6 +260,19 @@ def test_long_lived_aws_keys_are_refused_and_not_repeated(name):
     assert read(said(**{name: ""})) == Portkey()
 
 
+@pytest.mark.parametrize("value", ["SEC\r\nX: y", "SECé", "SEC日本", "rt_SEC"])
+def test_an_option_that_no_provider_may_get_is_refused_and_not_repeated(value):
+    with pytest.raises(InvalidRequest) as refused:
+        read(said(openai_organization=value))
+    assert refused.value.param == "x-portkey-openai-organization"
+    assert "SEC" not in str(refused.value)
+
+
+def test_a_providers_name_is_kept_as_it_is_written():
+    assert caller(said(provider=" @TeamA ")).provider == "@TeamA"
+    assert caller(said(provider="")).provider is None
+
+
 def test_guardrails_by_kind():
     portkey = read(
         said(

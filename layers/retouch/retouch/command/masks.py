@@ -79,6 +79,7 @@ def main(asked: argparse.Namespace) -> int:
 
 
 def _act(asked: argparse.Namespace) -> str:
+    _spare(asked)
     picture = inspect(asked.photo.read_bytes())
     mask = make(picture, _spec(asked), asked.colour)
     alpha = asked.format == "alpha"
@@ -87,6 +88,19 @@ def _act(asked: argparse.Namespace) -> str:
     if asked.preview:
         asked.preview.write_bytes(overlay(picture, mask))
     return f"{asked.out}: {mask.coverage:.1%} of {picture.width}x{picture.height} pixels marked"
+
+
+def _spare(asked: argparse.Namespace) -> None:
+    """InvalidRequest where a file would be written over the photo, or over another that is written."""
+    taken = {asked.photo.resolve(): "the photo"}
+    for option, path in (("--out", asked.out), ("--preview", asked.preview)):
+        if path and path.resolve() in taken:
+            raise InvalidRequest(
+                f"{option} {path} would overwrite {taken[path.resolve()]}. Give it another name.",
+                param=option,
+            )
+        if path:
+            taken[path.resolve()] = "the mask"
 
 
 def _spec(asked: argparse.Namespace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Bedrock Guardrails as a check of prompts: ApplyGuardrail, paid for by the operator's account.
+"""Bedrock Guardrails as a check of texts: ApplyGuardrail, paid for by the operator's account.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html. The function's role needs
 `bedrock:ApplyGuardrail` on the guardrails that callers may name; credentials are never taken from a config.

@@ -90,10 +90,10 @@ class BreakerTable:
         won = self._guarded(lambda: self._update(name, _OPEN, values, "opened_at = :seen"))
         if won is None:  # the table cannot be asked
             return self._own.claim(name, seen, at)
-        if not won:
-            self._own.open(
-                name, at
-            )  # by whoever was faster, as far as is known until the next look
+        if (
+            not won
+        ):  # somebody was faster, at about the same time as far as is known until the next look
+            self._own.open(name, max(seen, at))
         return won
 
     def close(self, name: str) -> None:

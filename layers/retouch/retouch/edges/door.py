@@ -6,7 +6,7 @@ Faults are caught here, once. The resolver only routes; what a route does stands
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -20,9 +20,9 @@ from retouch.gateway import edit
 from retouch.house import House, Order
 from retouch.wire import direct
 from retouch.wire import event as wire_event
-from retouch.wire.answer import Answer, as_fault, failure
+from retouch.wire.answer import Answer, Pieces, as_fault, as_portkey, failure
 from retouch.wire.caller import Caller
-from retouch.wire.portkey import trace_of
+from retouch.wire.portkey import PREFIX, trace_of
 
 Handler = Callable[[Any, Any], Any]
 
@@ -65,7 +65,9 @@ def at_door(
             return route(Request(inbound, query, request_id(event), deadline), house)
 
         work = Work(operation, request_id(event), answer)
-        return response(guarded(work, house, telemetry))
+        given = guarded(work, house, telemetry)
+        named = wire_event.headers(event.raw_event)
+        return response(as_portkey(given) if any(n.startswith(PREFIX) for n in named) else given)
 
     return knock
 
@@ -100,15 +102,40 @@ class Work:
 
 
 def guarded(work: Work, house: House, telemetry: Telemetry) -> Answer:
-    """The answer, or the Fault as one; an unexpected exception becomes one bland sentence."""
+    """The answer, or the Fault as one; an unexpected exception becomes one bland sentence.
+
+    It is recorded when it is over: one that comes in pieces at its last.
+    """
     started = house.clock.now()
+
+    def over(ended: Answer) -> None:
+        elapsed = (house.clock.now() - started) * 1000
+        telemetry.record(work.operation, ended.status, elapsed, {**ended.facts, **bill(ended)})
+
     try:
         given = work.answer()
     except Exception as error:
         given = failure(as_fault(error), work.request_id)
-    elapsed = (house.clock.now() - started) * 1000
-    telemetry.record(work.operation, given.status, elapsed, given.facts)
-    return given
+    if isinstance(given.body, bytes):
+        over(given)
+        return given
+    return replace(given, body=followed(given, given.body, over))
+
+
+def followed(given: Answer, pieces: Pieces, over: Callable[[Answer], None]) -> Pieces:
+    """The pieces, and `over` told at their end what the answer turned out to be, or that nobody read to the end."""
+    ended: Answer | None = replace(given, facts={**given.facts, "left": True})
+    try:
+        ended = yield from pieces
+    finally:
+        over(ended or given)
+    return ended
+
+
+def bill(answer: Answer) -> dict[str, str]:
+    """What the log says of the money."""
+    named = {"billed": "x-retouch-billed", "cost_usd": "x-retouch-cost-usd"}
+    return {fact: answer.headers[name] for fact, name in named.items() if name in answer.headers}
 
 
 def deadline_of(context: Any, house: House) -> float:

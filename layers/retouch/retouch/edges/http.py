@@ -66,7 +66,7 @@ class Wall:
     def __call__(self, call: Call, target: Target, deadline: float) -> Reply:
         """The provider's answer, whatever its status. Unreachable, OutOfTime or BadUpstream otherwise."""
         url = address(call, target)
-        if not is_own(url, target):
+        if not is_own(call.path, target):
             return self._fetched(url, call, target, deadline)
         upload = _Upload(call, deadline, self._clock)
         try:
@@ -87,9 +87,10 @@ class Wall:
         try:
             return Reply(200, {}, self._fetch(url, deadline, target.provider.result_hosts))
         except FetchError as failed:
-            raise BadUpstream(
+            fault = BadUpstream(
                 f"{title}'s result could not be fetched. {failed}", code="result_not_fetched"
-            ) from None
+            )
+            raise (_passing(fault) if failed.transient else fault) from None
 
     def _proof(self, method: str, url: str, upload: _Upload, target: Target) -> Mapping[str, str]:
         """The headers that say who asks: the key, or the word of who vouches."""
@@ -130,7 +131,9 @@ class Wall:
         billed: Billed = "unknown" if upload.started else "no"
         if late:
             return OutOfTime(f"{title} did not answer in time.", billed=billed)
-        return BadUpstream(f"The connection to {title} broke before an answer came.", billed=billed)
+        return _passing(
+            BadUpstream(f"The connection to {title} broke before an answer came.", billed=billed)
+        )
 
     def _pieces(
         self, response: urllib3.BaseHTTPResponse, target: Target, deadline: float
@@ -149,7 +152,7 @@ class Wall:
         except ReadTimeoutError:
             raise OutOfTime(f"{title} did not finish its answer in time.") from None
         except (HTTPError, OSError):
-            raise BadUpstream(f"{title}'s answer broke off.") from None
+            raise _broken_off(title) from None
         finally:
             _give_back(response)
 
@@ -199,7 +202,17 @@ def _check_whole(response: urllib3.BaseHTTPResponse, title: str, seen: int) -> N
         raise BadUpstream(f"{title} compressed its answer against the request.")
     promised = response.headers.get("Content-Length", "")
     if promised.isdigit() and int(promised) != seen:
-        raise BadUpstream(f"{title}'s answer broke off.")
+        raise _broken_off(title)
+
+
+def _broken_off(title: str) -> BadUpstream:
+    return _passing(BadUpstream(f"{title}'s answer broke off."))
+
+
+def _passing(fault: BadUpstream) -> BadUpstream:
+    """A mishap that the same call may not meet again. Whether it may be sent again is the money's question."""
+    fault.retryable = True
+    return fault
 
 
 def _give_back(response: urllib3.BaseHTTPResponse) -> None:

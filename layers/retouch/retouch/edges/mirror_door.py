@@ -87,7 +87,7 @@ def build(desk: Desk, porter: Porter) -> Handler:
             porter.warm()
             return app.resolve(wire_event.as_v1(event), context)
         if came == "direct":
-            return _invoked(porter.lasting(desk, ""), event, context)
+            return _invoked(desk, porter, event, context)
         _need_bucket(desk)
         serve = desk.batch if came == "queue" else desk.event
         return serve(event, _deadline(desk, context))
@@ -95,12 +95,12 @@ def build(desk: Desk, porter: Porter) -> Handler:
     return handler
 
 
-def _invoked(desk: Desk, event: Any, context: Any) -> dict[str, Any]:
+def _invoked(desk: Desk, porter: Porter, event: Any, context: Any) -> dict[str, Any]:
     """A direct invoke: the order is the event, the answer the return value; IAM let its sender in."""
     identity = str(getattr(context, "aws_request_id", ""))
 
     def answer() -> Answer:
-        return _mirrored(desk, event, identity, "direct", context)
+        return _mirrored(porter.lasting(desk, ""), event, identity, "direct", context)
 
     return direct.result(_guarded(answer, desk, "direct", identity))
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from retouch.mirror.notices import SOURCE
-from retouch.mirror.verdict import Letter, pause
-from retouch.mirror.ways import Message
+from retouch.mirror.verdict import Letter, Sequel, pause
+from retouch.mirror.ways import SENT, TRIES, Message
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class Post:
         """Whether there is a place for what can never be done."""
         return bool(self._settings.mirror_dead_letters)
 
+    @property
+    def takes_orders(self) -> bool:
+        """Whether the queue of orders is known."""
+        return bool(self._settings.mirror_queue)
+
     def bury(self, letter: Letter) -> None:
         """Put a dead letter aside, its code and reason beside it. Raises what SQS says."""
         reason = "".join(c if c.isprintable() else " " for c in letter.reason)[:_LONGEST_REASON]
@@ -43,6 +48,19 @@ class Post:
             MessageAttributes={
                 "code": {"DataType": "String", "StringValue": letter.code},
                 "reason": {"DataType": "String", "StringValue": reason},
+            },
+        )
+
+    def send(self, sequel: Sequel, message: Message) -> None:
+        """Put what is left of a message's order into the queue. Raises what SQS says."""
+        told = {TRIES: sequel.tries, SENT: message.sent}
+        self._sqs.send_message(
+            QueueUrl=self._settings.mirror_queue,
+            MessageBody=sequel.body,
+            DelaySeconds=sequel.pause,
+            MessageAttributes={
+                name: {"DataType": "Number", "StringValue": str(number)}
+                for name, number in told.items()
             },
         )
 

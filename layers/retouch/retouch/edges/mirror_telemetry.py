@@ -35,6 +35,11 @@ class MirrorTelemetry:
         self._metrics.add_metric("MirrorFailures", MetricUnit.Count, len(trouble))
         self._metrics.flush_metrics()
 
+    def waits(self, seconds: float) -> None:
+        """The age that what is left of an order will have when it is handed out; the queue only knows the message's."""
+        self._metrics.add_metric("MirrorOrderAge", MetricUnit.Seconds, seconds)
+        self._metrics.flush_metrics()
+
     def fetched(self, line: Mapping[str, Any]) -> None:
         """One fetch, as the fetcher tells it: hosts, address, verdict."""
         self.logger.info("fetch", extra=dict(line))

@@ -1,37 +1,62 @@
-"""Whose host a call goes to: the provider's own hosts get the key, strangers are only fetched from."""
+"""Whose host a call goes to: the provider's own hosts get the key, strangers are only fetched from.
+
+A whole URL may be a provider's word, and two parsers that disagree on its host would hand the key to anybody. So it
+is read once, by the guard's grammar, and what is asked is built from that reading.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from retouch.cards import Provider
+from retouch.guard.refusals import FetchError
+from retouch.guard.url import Url, parse
 from retouch.messages import Call
 from retouch.plan.resolve import Target
 
 
 def address(call: Call, target: Target) -> str:
-    """The URL to ask."""
-    base = target.options["base_url"]
-    url = call.path if "://" in call.path else base.rstrip("/") + call.path
+    """The URL to ask: below the provider's address, or the one that the call names, in its one spelling."""
+    if _is_below(call.path):
+        url = target.options["base_url"].rstrip("/") + call.path
+    else:
+        url = str(_read(call.path) or call.path)
     return f"{url}?{urlencode(call.query)}" if call.query else url
 
 
-def is_own(url: str, target: Target) -> bool:
-    """Whether a URL leads to the provider itself: the origin it is reached at, or a host its card names."""
-    return origin(url) == origin(target.options["base_url"]) or _named(url, target.provider)
+def is_own(path: str, target: Target) -> bool:
+    """Whether a call's path leads to the provider itself: below its address, at its origin, to a host of its card.
 
-
-def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port, the port of the scheme filled in."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
-
-
-def _named(url: str, provider: Provider) -> bool:
-    scheme, host, port = origin(url)
-    if (scheme, port) != ("https", 443) or not host or "@" in urlsplit(url).netloc:
+    What is no URL by the guard's grammar leads nowhere.
+    """
+    if _is_below(path):
+        return True
+    there, home = _read(path), _read(target.options["base_url"])
+    if not there:
         return False
-    return any(_matches(host, pattern) for pattern in provider.own_hosts)
+    return _is_named(there, target.provider) or bool(home and _origin(there) == _origin(home))
+
+
+def _is_below(path: str) -> bool:
+    # The slash ends the host's name, so nothing behind it can lead elsewhere.
+    return path.startswith("/")
+
+
+def _read(text: str) -> Url | None:
+    try:
+        return parse(text)
+    except FetchError:
+        return None
+
+
+def _origin(url: Url) -> tuple[str, str, int]:
+    return url.scheme, url.host, url.port
+
+
+def _is_named(url: Url, provider: Provider) -> bool:
+    if (url.scheme, url.port) != ("https", 443):
+        return False
+    return any(_matches(url.host, pattern) for pattern in provider.own_hosts)
 
 
 def _matches(host: str, pattern: str) -> bool:

@@ -1,6 +1,7 @@
 """Pictures fetched by the mirror instead of here: asked for over SQS, answered through the bucket.
 
-For edits functions that shall have no way to the internet but their providers'. It reads as the fetcher does.
+For edits functions that shall have no way to the internet but their providers'. It reads as the fetcher does; the
+mirror knows nothing of the policy, so what that says is held to here.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from retouch.clock import Clock
+from retouch.guard.policy import Policy
 from retouch.guard.refusals import REASONS, FetchError
-from retouch.mirror.order import ANSWERS
+from retouch.guard.url import parse
+from retouch.mirror.order import ANSWERS, EDITS
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _FIRST_LOOK, _SLOWEST_LOOK, _SLOWER = 0.3, 1.5, 1.4  # seconds between looks, and their growth
-_OURS = "mirror/"
+_WAY = 10.0  # seconds to the mirror and back, and for a mirror that is only starting
 _UNREACHED = "The picture could not be fetched: the mirror cannot be reached. Send it again."
 _log = logging.getLogger("retouch")
 _MOST_ANSWER = 65_536  # bytes
@@ -38,27 +41,30 @@ class QueuedFetch:
         self._lock = threading.Lock()
         self._made: tuple[SQSClient, S3Client] | None = None
 
-    def read(self, url: str, deadline: float, *, most_bytes: int | None = None) -> bytes:
-        """The whole picture. FetchError as from the fetcher; "timeout" when no answer comes by the deadline.
+    def read(self, url: str, deadline: float, policy: Policy) -> bytes:
+        """The whole picture. FetchError as from the fetcher; "timeout" when no answer comes in time.
 
-        `deadline` is on the clock's scale, `most_bytes` a cap on the picture.
+        `deadline` is on the clock's scale; the policy's total time and the way there count when they are shorter.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
+        policy.check(parse(url, policy.longest_url))
+        ends = min(deadline, self._clock.now() + policy.total_seconds + _WAY)
         try:
-            return self._fetched(url, deadline, most_bytes or self._settings.mirror_bytes)
+            return self._picture(self._stored(url, ends), policy.most_bytes)
         except (BotoCoreError, ClientError) as error:
             _log.warning("the mirror could not be asked", exc_info=error)
             raise FetchError("upstream_error", _UNREACHED) from error
 
-    def _fetched(self, url: str, deadline: float, most_bytes: int) -> bytes:
-        key = f"{ANSWERS}{uuid.uuid4()}.json"
-        order = orjson.dumps({"url": url, "answer_to": key}).decode()
+    def _stored(self, url: str, deadline: float) -> str:
+        """The key under which the mirror put the picture."""
+        answer = f"{ANSWERS}{uuid.uuid4()}.json"
+        order = orjson.dumps({"url": url, "prefix": EDITS, "answer_to": answer}).decode()
         self._clients[0].send_message(QueueUrl=self._settings.mirror_queue, MessageBody=order)
-        item = self._answer(key, deadline)
+        item = self._answer(answer, deadline)
         if item["error"]:
             raise _refusal(item)
-        return self._picture(str(item["key"]), most_bytes)
+        return str(item["key"])
 
     def _answer(self, key: str, deadline: float) -> Mapping[str, Any]:
         pause = _FIRST_LOOK
@@ -72,7 +78,7 @@ class QueuedFetch:
             pause = min(pause * _SLOWER, _SLOWEST_LOOK)
 
     def _picture(self, key: str, most_bytes: int) -> bytes:
-        found = self._object(key) if key.startswith(_OURS) else None
+        found = self._object(key) if key.startswith(EDITS) else None
         if not found:
             raise FetchError("bad_answer")
         if found["ContentLength"] > most_bytes:
@@ -98,7 +104,10 @@ class QueuedFetch:
 
 
 def _read(document: bytes) -> Mapping[str, Any]:
-    item = orjson.loads(document)
+    try:
+        item = orjson.loads(document)
+    except ValueError:
+        raise FetchError("bad_answer") from None
     if not isinstance(item, Mapping) or not item.keys() >= {"key", "error", "reason", "transient"}:
         raise FetchError("bad_answer")
     return item

@@ -18,9 +18,10 @@ from retouch.messages import Form, Inbound
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.caller import caller
 from retouch.wire.form import parse
-from retouch.wire.late import steady
+from retouch.wire.late import quiet, steady
 from retouch.wire.portkey import read
 from retouch.wire.trace import stepped
+from retouch.wire.wish import streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,11 @@ class Request:
 
 
 def edits(request: Request, house: House) -> Answer:
-    """An image edit. Only one that may outlast the front's patience is run beside the line."""
-    order = request.order(parse(request.inbound))
-    silence = house.settings.silence
-    if not silence or request.deadline - house.clock.now() <= silence:
+    """An image edit. Only one that may outlast somebody's patience is run beside the line; streams are their own."""
+    form = parse(request.inbound)
+    silence = quiet(request.inbound.headers, house.settings.silence)
+    order = replace(request.order(form), quiet=silence)
+    if streams(form) or request.deadline - house.clock.now() <= silence:
         return edit(order, house)
     return steady(lambda: edit(order, house), silence, request.request_id)
 
@@ -113,7 +115,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 
 
 def _known(request: Request, house: House) -> None:
-    enter(request.order(Form({})), house, house.settings.with_secrets(house.secrets()))
+    secured = replace(house, settings=house.settings.with_secrets(house.secrets()))
+    enter(request.order(Form({})), secured)
 
 
 def _fingerprint(data: bytes) -> dict[str, Any]:

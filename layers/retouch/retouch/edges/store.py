@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from base64 import b64encode
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from retouch.errors import NotStored
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,21 +40,29 @@ class S3Bucket:
         return boto3.client("s3", config=config)
 
     def put(self, data: bytes, format: str) -> str:
-        """Store an encoded picture under its content's name; its key.
+        """Store an encoded picture under its content's name; its key. Raises NotStored.
 
         Stored anew where it is there already, so that it is not deleted for its age before its link ends.
         """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not self._bucket:
+            raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
         key = f"results/{digest.hexdigest()}.{format}"
-        self._client.put_object(
-            Bucket=self._bucket,
-            Key=key,
-            Body=data,
-            ChecksumSHA256=b64encode(digest.digest()).decode(),
-            ContentType=f"image/{format}",
-            ContentDisposition="inline",
-            CacheControl=f"private, max-age={self._settings.url_lifetime}",
-        )
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=data,
+                ChecksumSHA256=b64encode(digest.digest()).decode(),
+                ContentType=f"image/{format}",
+                ContentDisposition="inline",
+                CacheControl=f"private, max-age={self._settings.url_lifetime}",
+            )
+        except (BotoCoreError, ClientError) as error:
+            logging.getLogger("retouch").error("the result was not stored", exc_info=error)
+            raise NotStored("The bucket did not take the result.") from error
         return key
 
     def sign(self, key: str, seconds: int) -> str:

@@ -38,11 +38,13 @@ class Web:
 
     def picture(self, url: str, deadline: float) -> bytes:
         """What a caller's URL leads to. FetchError."""
-        return (self._queued or self._fetcher).read(url, deadline)
+        if self._queued:
+            return self._queued.read(url, deadline, self._policy)
+        return self._fetcher.read(url, deadline)
 
     def result(self, url: str, deadline: float, hosts: tuple[str, ...]) -> bytes:
         """What a provider's link leads to, on one of its hosts where they are known. FetchError."""
+        policy = replace(self._results, hosts=hosts)
         if self._queued:
-            return self._queued.read(url, deadline)
-        fetcher = Fetcher(replace(self._results, hosts=hosts), self._clock, log=self._log)
-        return fetcher.read(url, deadline)
+            return self._queued.read(url, deadline, policy)
+        return Fetcher(policy, self._clock, log=self._log).read(url, deadline)

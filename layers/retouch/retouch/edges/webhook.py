@@ -16,6 +16,7 @@ from typing import cast
 from retouch.clock import Clock
 from retouch.edges.dial import Connection, Dial, Dialer, Resolve, resolve
 from retouch.edges.exchange import Exchange
+from retouch.edges.reach import Reach
 from retouch.edges.trip import Log, silent
 from retouch.guard.policy import Policy
 from retouch.guard.refusals import FetchError
@@ -25,7 +26,6 @@ from retouch.guardrails.signature import signed
 
 _MOST_ANSWER = 65_536
 _PIECE = 16_384
-_ATTEMPTS = 3  # addresses tried for one name
 
 
 class Webhook:
@@ -36,17 +36,12 @@ class Webhook:
         policy: Policy,
         clock: Clock,
         *,
-        keys: Mapping[str, bytes] | None = None,
         resolve: Resolve = resolve,
         dial: Dial | None = None,
         log: Log = silent,
     ) -> None:
-        """`keys` are the operator's, by host, for letters that bring none.
-
-        Never one key for all hosts, for whoever gets a signed letter could show it elsewhere.
-        """
-        self._policy, self._clock, self._keys = policy, clock, keys or {}
-        self._resolve, self._dial, self._log = resolve, dial or Dialer(), log
+        self._policy, self._clock, self._log = policy, clock, log
+        self._reach = Reach(policy, resolve, dial or Dialer())
 
     def __call__(self, letter: Letter) -> bytes:
         """The body of a 200, at most 64 KiB. CheckError for everything else, within the letter's seconds."""
@@ -70,36 +65,14 @@ class Webhook:
                 raise TimeoutError("the deadline passed")
             return seconds
 
-        self._policy.check(url)
-        connection = self._connected(url, left)
+        connection = self._reach(url, left, lambda _address: None)
         message_id = f"msg_{secrets.token_hex(16)}"
-        key = letter.key or self._keys.get(url.host, b"")
-        ours = signed(key, message_id, self._clock.unix(), letter.body)
+        ours = signed(letter.key, message_id, self._clock.unix(), letter.body)
         exchange = _Post(connection, url, left, {**letter.headers, **ours}, letter.body)
         try:
             return b"".join(_body(exchange))
         finally:
             exchange.close()
-
-    def _connected(self, url: Url, left: Callable[[], float]) -> Connection:
-        """A connection to the first address that takes one. One address that is not allowed condemns the name."""
-        addresses = [self._policy.check_address(url, a) for a in self._addresses(url, left)]
-        # A function outside a dual-stack VPC has no way out by IPv6.
-        for address in sorted(addresses, key=lambda address: ":" in address)[:_ATTEMPTS]:
-            try:
-                return self._dial(address, url.port, url.host, url.scheme == "https", left())
-            except (OSError, ValueError):
-                left()
-        raise FetchError("upstream_unreachable")
-
-    def _addresses(self, url: Url, left: Callable[[], float]) -> list[str]:
-        if url.address:
-            return [str(url.address)]
-        try:
-            return list(self._resolve(url.host, left()))
-        except (OSError, ValueError):
-            left()
-            raise FetchError("dns_failed") from None
 
 
 class _Post(Exchange):

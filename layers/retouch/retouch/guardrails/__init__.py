@@ -6,6 +6,7 @@ Pure rules. What needs a network is handed in as Tools; edges/webhook.py and edg
 from retouch.guardrails.blank import is_blank
 from retouch.guardrails.denial import STATUS_FAILED, HooksFailed, hook_results
 from retouch.guardrails.judge import judge
+from retouch.guardrails.memory import asked_once
 from retouch.guardrails.model import (
     CheckError,
     Guardrails,
@@ -16,6 +17,7 @@ from retouch.guardrails.model import (
     Seen,
     Subject,
     Tools,
+    When,
 )
 from retouch.guardrails.read import read
 
@@ -31,6 +33,8 @@ __all__ = [
     "Seen",
     "Subject",
     "Tools",
+    "When",
+    "asked_once",
     "hook_results",
     "is_blank",
     "judge",

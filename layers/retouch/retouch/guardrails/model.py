@@ -32,11 +32,17 @@ class Subject:
     """A request as the checks see it; `outputs` are its results, once there are any."""
 
     prompt: str
+    words: tuple[str, ...] = ()  # what else the provider gets to read: other fields of free text
     images: tuple[Seen, ...] = ()
     mask_coverage: float | None = None  # share of pixels to edit, 0..1; None: there is no mask
     metadata: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[Seen, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Everything the provider gets to read, the prompt first, each on lines of its own."""
+        return "\n".join(filter(None, (self.prompt, *self.words)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Letter:
     body: bytes
     seconds: float  # for everything, from the look-up of the name to the answer's last byte
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    key: bytes = field(default=b"", repr=False)  # signs the letter; empty: the gateway's own
+    key: bytes = field(default=b"", repr=False)  # signs the letter; empty: it goes unsigned
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from retouch.guardrails.model import (
     Tools,
     When,
 )
+from retouch.guardrails.readings import readings
 from retouch.guardrails.signature import signing_key
 from retouch.routing.problems import InvalidConfig
 from retouch.routing.reading import Reader
@@ -60,21 +61,22 @@ def webhook(read: Reader, when: When) -> Test:
 
 
 def bedrock_guard(read: Reader) -> Test:
-    """guardrailId (or its ARN), guardrailVersion ("DRAFT" unless said), region. The prompt is what is judged."""
+    """guardrailId (or its ARN), guardrailVersion ("DRAFT" unless said), region. The text is what is judged."""
     guardrail = _matching(read, "guardrailId", _GUARDRAIL, "")
     version = _matching(read, "guardrailVersion", _VERSION, "DRAFT")
     region = _matching(read, "region", _REGION, "-") if read.raw("region") else ""
 
     def test(subject: Subject, tools: Tools) -> Finding:
-        answer = tools.bedrock(Review(guardrail, version, subject.prompt, region))
+        _, plain, _ = readings(subject.text)
+        answer = tools.bedrock(Review(guardrail, version, plain, region))
         action = answer.get("action")
         if action not in ("NONE", "GUARDRAIL_INTERVENED"):
             raise CheckError("Bedrock Guardrails answered with neither a yes nor a no.")
         if action == "NONE":
-            return Finding(True, "Bedrock Guardrails have nothing against the prompt.")
+            return Finding(True, "Bedrock Guardrails have nothing against the text.")
         policies = _policies(answer)
         named = f": {', '.join(policies)}" if policies else ""
-        sentence = f"Bedrock Guardrails object to the prompt{named}."
+        sentence = f"Bedrock Guardrails object to the text{named}."
         return Finding(False, sentence, {"policies": policies})
 
     return test
@@ -141,7 +143,7 @@ def _body(subject: Subject, when: When) -> bytes:
             "requestType": "imageEdit",
             "request": {
                 "json": {**params, "prompt": subject.prompt},
-                "text": subject.prompt,
+                "text": subject.text,
                 "images": _described(subject.images),
                 "maskCoverage": subject.mask_coverage,
             },

@@ -1,4 +1,4 @@
-"""Checks of the prompt and of the request's metadata, by Portkey's names and with its parameters.
+"""Checks of the request's text and of its metadata, by Portkey's names and with its parameters.
 
 Facts from Portkey-AI/gateway, plugins/default (manifest.json, contains.ts, metadata.ts, requiredMetadataKeys.ts).
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from unicodedata import normalize
 
 from retouch.guardrails.model import CheckError, Finding, Subject, Test, Tools
-from retouch.guardrails.pattern import PatternError, compiled
 from retouch.guardrails.ranges import read_range
+from retouch.guardrails.readings import holds, readings
+from retouch.regex import LONGEST_TEXT, PatternError, compiled
 from retouch.routing.problems import InvalidConfig
 from retouch.routing.reading import Reader
 
 _MOST_WORDS = 200
 _LONGEST_WORD = 200
-_LONGEST_TEXT = 32_768  # characters a pattern is tried on
 _OPERATORS = ("any", "all", "none")
 
 
@@ -37,11 +38,11 @@ def _count(read: Reader, what: str, count: Callable[[str], int]) -> Test:
         raise InvalidConfig(read.path, f"needs min{what} or max{what}")
 
     def test(subject: Subject, _tools: Tools) -> Finding:
-        found = count(subject.prompt)
+        found = count(subject.text)
         rule = f"must{' not' if negated else ''} have {wanted}"
         return Finding(
             (found in wanted) != negated,
-            f"The prompt has {found} {what.lower()}; it {rule}.",
+            f"The text has {found} {what.lower()}; it {rule}.",
             {f"{what.lower()[:-1]}Count": found},
         )
 
@@ -51,15 +52,15 @@ def _count(read: Reader, what: str, count: Callable[[str], int]) -> Test:
 def contains(read: Reader) -> Test:
     """words, operator (any, all, none), not, ignoreCase. A word is found anywhere, inside other words too."""
     ignore = read.flag("ignoreCase")
-    words = _texts(read, "words")
+    words = {word: readings(word, ignore) for word in _texts(read, "words")}
     operator, negated = read.word("operator", _OPERATORS, "any"), read.flag("not")
 
     def test(subject: Subject, _tools: Tools) -> Finding:
-        text = subject.prompt.casefold() if ignore else subject.prompt
-        found = [word for word in words if (word.casefold() if ignore else word) in text]
+        text = readings(subject.text, ignore)
+        found = [word for word, read_as in words.items() if holds(text, read_as)]
         return Finding(
             _holds(operator, len(found), len(words)) != negated,
-            f"The prompt contains {len(found)} of {len(words)} words; {_rule(operator, negated)}.",
+            f"The text contains {len(found)} of {len(words)} words; {_rule(operator, negated)}.",
             {"foundWords": found},
         )
 
@@ -67,26 +68,27 @@ def contains(read: Reader) -> Test:
 
 
 def regex_match(read: Reader) -> Test:
-    """rule (or regex), not: whether the pattern is found anywhere in the prompt."""
+    """rule (or regex), not: whether the pattern is found anywhere in a reading of the text."""
     texts = [text for text in (read.text("rule"), read.text("regex")) if text]
     negated = read.flag("not")
     if len(texts) != 1:
         raise InvalidConfig(read.path, "needs 'rule' (or 'regex', which means the same)")
     try:
-        pattern = compiled(texts[0])
+        pattern = compiled(normalize("NFC", texts[0]))
     except PatternError as wrong:
         raise InvalidConfig(f"{read.path}.rule", str(wrong)) from None
 
     def test(subject: Subject, _tools: Tools) -> Finding:
-        if len(subject.prompt) > _LONGEST_TEXT:
+        tried = set(readings(subject.text))
+        if max(map(len, tried)) > LONGEST_TEXT:
             raise CheckError(
-                f"Patterns are tried on prompts of at most {_LONGEST_TEXT} characters. Send a shorter one."
+                f"Patterns are tried on texts of at most {LONGEST_TEXT} characters. Send a shorter one."
             )
-        found = pattern.search(subject.prompt)
+        found = any(map(pattern.search, tried))
         rule = "must not" if negated else "must"
         return Finding(
             found != negated,
-            f"The prompt {'matches' if found else 'does not match'} the pattern; it {rule}.",
+            f"The text {'matches' if found else 'does not match'} the pattern; it {rule}.",
             {"regexPattern": texts[0]},
         )
 

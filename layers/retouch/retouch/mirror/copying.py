@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from retouch.errors import Fault
 from retouch.guard.refusals import FetchError
-from retouch.mirror.item import Item, Status, Trouble, host
+from retouch.mirror.item import OUT_OF_TIME, Item, Status, Trouble, host
 from retouch.mirror.order import Order
 from retouch.mirror.yard import Asset, Body, StoreFailed, Yard
 from retouch.pixels.header import Header
@@ -42,7 +42,7 @@ def copy(url: str, order: Order, yard: Yard, deadline: float) -> Item:
 def out_of_time(url: str) -> Item:
     """The outcome of a URL for which no time was left."""
     text = "The function's time was over before this URL was done. Send it again."
-    return _later(url, "deadline_exceeded", text)
+    return _later(url, OUT_OF_TIME, text)
 
 
 def _unfetched(url: str, error: FetchError) -> Item:

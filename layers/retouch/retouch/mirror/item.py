@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 Status = Literal["stored", "exists", "refused", "failed"]
+OUT_OF_TIME = "deadline_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,11 @@ class Item:
     # For the house only: a caller who could read these would have a port scanner.
     reason: str = ""  # the fetcher's
     transient: bool = False  # whether another try may go better
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the function's time was over before the URL had its turn, or in the middle of it."""
+        return self.error is not None and self.error.code == OUT_OF_TIME
 
     def public(self) -> dict[str, Any]:
         """What anybody may be told."""

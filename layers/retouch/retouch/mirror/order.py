@@ -12,6 +12,7 @@ from retouch.specs import Whole, Words, shown
 
 MOST_URLS = 100
 ANSWERS = "mirror/answers/"  # where a waiting edit looks for its answer
+EDITS = "mirror/edits/"  # what edits had fetched over the queue; the bucket forgets it after a day
 FOLDER = "mirror"
 _ANSWER = re.compile(r"mirror/answers/[A-Za-z0-9-]{1,64}\.json", re.ASCII)
 _PREFIX = re.compile(r"mirror(/[a-z0-9_-]+)*", re.ASCII)
@@ -46,7 +47,7 @@ def read(values: Any, *, trusted: bool = False) -> Order:
     _check_names(given, trusted)
     order = Order(
         _urls(given),
-        _prefix(given.get("prefix", FOLDER)),
+        _prefix(given.get("prefix", FOLDER), trusted),
         _metadata(given.get("metadata", {})),
         _LIFETIME.read("expires_in", given.get("expires_in", 3600)),
         _answer_to(given.get("answer_to", "")),
@@ -85,7 +86,7 @@ def _urls(given: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def _prefix(value: Any) -> str:
+def _prefix(value: Any, trusted: bool) -> str:
     text = Words(_LONGEST_PREFIX).read("prefix", value).removesuffix("/")
     if not _PREFIX.fullmatch(text):
         raise _wrong(
@@ -93,8 +94,9 @@ def _prefix(value: Any) -> str:
             f"Invalid prefix {shown(text)}: it must be 'mirror' or go on from there, as 'mirror/catalogue/2026', in "
             "a-z, 0-9, _ and -.",
         )
-    if f"{text}/".startswith(ANSWERS):
-        raise _wrong("prefix", f"The prefix '{ANSWERS}' is the mirror's own. Choose another.")
+    for own in (ANSWERS,) if trusted else (ANSWERS, EDITS):
+        if f"{text}/".startswith(own):
+            raise _wrong("prefix", f"The prefix '{own}' is the mirror's own. Choose another.")
     return text
 
 

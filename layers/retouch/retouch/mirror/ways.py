@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,6 +10,9 @@ from typing import Any, Literal
 from retouch.wire import event as wire_event
 
 Way = Literal["http", "queue", "bus", "direct"]
+# Attributes of a message that the mirror sends itself: what is left of an order.
+TRIES, SENT = "retouch-tries", "retouch-sent"
+_NUMBER = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
 class UnknownEvent(ValueError):
@@ -17,12 +21,17 @@ class UnknownEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One SQS record. `receipt` is its handle, `received` how often it was handed out, this time included."""
+    """One SQS record. `receipt` is its handle.
+
+    `received` says how often its URLs were handed out, this time included, and `sent` when they first came into the
+    queue, in unix milliseconds; both also count what went before where it is the rest of an earlier message.
+    """
 
     id: str
     body: str
     receipt: str
     received: int
+    sent: int
 
 
 def way(event: Any) -> Way:
@@ -64,6 +73,13 @@ def _message(record: Any) -> Message:
     name, body = record.get("messageId"), record.get("body")
     if not (isinstance(name, str) and name and isinstance(body, str)):
         raise UnknownEvent("A record of the batch has no messageId or no body.")
-    attributes = record.get("attributes") or {}
-    received = int(attributes.get("ApproximateReceiveCount") or 1)
-    return Message(name, body, str(record.get("receiptHandle") or ""), received)
+    queues, own = record.get("attributes") or {}, record.get("messageAttributes") or {}
+    received = int(queues.get("ApproximateReceiveCount") or 1) + _told(own, TRIES)
+    sent = _told(own, SENT) or int(queues.get("SentTimestamp") or 0)
+    return Message(name, body, str(record.get("receiptHandle") or ""), received, sent)
+
+
+def _told(attributes: Mapping[str, Any], name: str) -> int:
+    """A whole number among a message's attributes; 0 where there is none, for anybody may set them."""
+    text = str((attributes.get(name) or {}).get("stringValue"))
+    return int(text) if _NUMBER.fullmatch(text) else 0

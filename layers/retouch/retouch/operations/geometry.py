@@ -50,7 +50,9 @@ def cut(image: Image.Image, ratio: Size, shares: tuple[float, float] = _MIDDLE) 
 
 def rotate(image: Image.Image, values: Values) -> Image.Image:
     """Turned clockwise; quarters exactly, anything else on a larger canvas with filled corners."""
-    angle = values["angle"] % 360
+    angle = (
+        values["angle"] % 360 % 360
+    )  # the first makes 360.0 of a hair's breadth less than nothing
     if angle % 90 == 0:
         return image.transpose(_QUARTERS[angle]) if angle else image
     width, height = (int(edge) + 2 for edge in _around(image.size, angle))

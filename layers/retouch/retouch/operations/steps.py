@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from retouch.errors import InvalidRequest
+from retouch.messages import Size
 from retouch.operations.registry import MOST_STEPS, OPERATIONS, Operation
-from retouch.operations.values import PlanError
+from retouch.operations.values import PlanError, check_room
 from retouch.pixels.convert import plain
 from retouch.specs import shown
 
+MOST_EFFORT = 10_000  # of a plan: any one step of the largest picture, or a dozen of the quick ones
+_COPYING = 10  # what every step takes for a million pixels of the picture, wherever it works
 _MARKED = "the marked area"
 
 
@@ -50,21 +54,66 @@ def read_steps(raw: Any, masked: bool) -> tuple[Step, ...]:
     return steps
 
 
-def run(image: Image.Image, steps: Iterable[Step], mask: Image.Image | None) -> Image.Image:
+def run(image: Image.Image, steps: Sequence[Step], mask: Image.Image | None) -> Image.Image:
     """The picture after all steps, "RGB" or "RGBA"; an RGB colour profile in `info` is kept.
 
     `mask` is "L", as large as the picture: 255 changes, 0 stays, anything between is blended. PlanError names
-    the step that cannot be done; InvalidRequest (mask_full) where the mask leaves nothing to erase from.
+    the step that cannot be done, or with which the plan becomes too much work; InvalidRequest (mask_full) where
+    the mask leaves nothing to erase from.
     """
     ready = plain(image)
     done = ready if ready.mode == "RGBA" else ready.convert("RGB")
+    _foresee(steps, done.size, mask)
+    work = 0.0
     for number, step in enumerate(steps, 1):
-        try:
+        with _numbered(number, step):
+            work = _worked(work, step, done.size, mask)
             done = step.operation.run(done, step.values, mask)
-        except PlanError as wrong:
-            raise PlanError(f"Step {number} ({step.operation.name}): {wrong}") from None
     done.info = dict(ready.info)
     return done
+
+
+def effort(step: Step, size: Size, mask: Image.Image | None) -> float:
+    """Milliseconds of one core that a step takes, roughly: by kind, and by the part of the picture it works on."""
+    region = step.values.get("region")
+    box = mask.getbbox() if mask else region and region.box(size)
+    pixels = size[0] * size[1]
+    part = (box[2] - box[0]) * (box[3] - box[1]) if box else pixels
+    return (_COPYING * pixels + step.operation.effort * part) / 1_000_000
+
+
+def _worked(work: float, step: Step, size: Size, mask: Image.Image | None) -> float:
+    """The work so far and this step's. PlanError where that is too much."""
+    work += effort(step, size, mask)
+    if work > MOST_EFFORT:
+        raise PlanError(
+            f"with it the plan is too much work for a picture of {size[0]}x{size[1]} pixels. Use fewer steps, "
+            "smaller regions, or make the picture smaller first."
+        )
+    return work
+
+
+def _foresee(steps: Sequence[Step], size: Size, mask: Image.Image | None) -> None:
+    """The same before any work is done, as far as sizes are known by then: scaling and cropping say theirs."""
+    work = 0.0
+    for number, step in enumerate(steps, 1):
+        with _numbered(number, step):
+            work = _worked(work, step, size, mask)
+            if "to" in step.values:
+                size = step.values["to"].size(size)
+                check_room(size)
+            elif step.operation.name == "crop":
+                left, top, right, bottom = step.values["region"].box(size)
+                size = right - left, bottom - top
+
+
+@contextmanager
+def _numbered(number: int, step: Step) -> Iterator[None]:
+    """PlanError says in which step."""
+    try:
+        yield
+    except PlanError as wrong:
+        raise PlanError(f"Step {number} ({step.operation.name}): {wrong}") from None
 
 
 def in_words(steps: Sequence[Step], masked: bool) -> str:

@@ -28,7 +28,8 @@ def decode_srgb(source: Picture | bytes, *, param: str = "image") -> Image.Image
     For a picture without a colour profile the same as `decode`, and it raises the same.
     """
     image, header = decode_stored(source, param=param)
-    return turn(plain(to_srgb(image)), header)
+    image = plain(_to_srgb(image))  # by this name, so that what it was before makes room
+    return turn(image, header)
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -38,16 +39,17 @@ def to_srgb(image: Image.Image) -> Image.Image:
     is broken, or made for other channels than the image's, is dropped without effect: viewers show
     such a picture as if it had none, so that is the picture its owner knows.
     """
-    data = image.info.get("icc_profile")
-    if not data:
-        return image
-    bare = image.copy()
-    del bare.info["icc_profile"]
+    return _to_srgb(image.copy()) if image.info.get("icc_profile") else image
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """The same for an image that nobody else has: it may be changed."""
+    data = image.info.pop("icc_profile", None)
     try:
-        fits = image.mode in _MODES[_space(data)]
-        return _converted(bare, data) if fits and _changes(data) else bare
+        fits = data and image.mode in _MODES[_space(data)]
+        return _converted(image, data) if fits and _changes(data) else image
     except Exception:  # LittleCMS refuses in many ways, none of which is worth the caller's edit
-        return bare
+        return image
 
 
 def normalise(picture: Picture) -> Picture:
@@ -93,25 +95,25 @@ def _converted(image: Image.Image, data: bytes) -> Image.Image:
     if image.mode == "CMYK":
         return _transformed(image, data)
     ready = plain(image) if image.mode != "P" else plain(image.convert())
-    alpha = ready.getchannel("A") if ready.mode == "RGBA" else None
-    if _space(data) == "GRAY":
-        found = _transformed(ready.getchannel(0), data).getchannel(0)
-    else:
-        found = _transformed(ready.convert("RGB"), data)
-    if alpha is None:
-        return found
-    found = found.convert("RGB")
-    found.putalpha(alpha)
+    if _space(data) != "GRAY":
+        return _transformed(ready, data, in_place=True)
+    found = _transformed(ready.getchannel(0), data).getchannel(0)
+    if ready.mode == "RGBA":
+        found = Image.merge("RGBA", (found, found, found, ready.getchannel("A")))
     return found
 
 
-def _transformed(image: Image.Image, data: bytes) -> Image.Image:
-    """As "RGB" in sRGB. Loaded here because few pictures need it and it takes a few milliseconds."""
+def _transformed(image: Image.Image, data: bytes, *, in_place: bool = False) -> Image.Image:
+    """As "RGB" in sRGB, or "RGBA" with the same alpha.
+
+    Loaded here because few pictures need it and it takes a few milliseconds.
+    """
     from PIL import ImageCms
 
-    found = ImageCms.profileToProfile(
-        image, BytesIO(data), ImageCms.createProfile("sRGB"), outputMode="RGB"
+    mode = "RGBA" if image.mode == "RGBA" else "RGB"
+    done = ImageCms.profileToProfile(
+        image, BytesIO(data), ImageCms.createProfile("sRGB"), outputMode=mode, inPlace=in_place
     )
-    assert found is not None, "it is not changed in place"
+    found = done or image
     found.info = {}
     return found

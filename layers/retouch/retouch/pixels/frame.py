@@ -36,7 +36,7 @@ def apply(frame: Frame, image: Image.Image, *, fill: Fill) -> Image.Image:
         return part
     mode = "RGBA" if fill == "transparent" else part.mode
     canvas = Image.new(mode, frame.canvas, (0, 0, 0, 0) if fill == "transparent" else "white")
-    canvas.paste(part.convert(mode), frame.box)
+    canvas.paste(part if part.mode == mode else part.convert(mode), frame.box)
     if fill == "edge":
         _replicate(canvas, frame.box)
     return canvas

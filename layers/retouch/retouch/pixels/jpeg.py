@@ -54,15 +54,13 @@ def read(data: bytes, limits: Limits) -> Header:
 
 
 def essence(data: bytes, *, profile: bool = True) -> bytes:
-    """A checked JPEG without EXIF, XMP, comments and trailing bytes, with its colour profile or not."""
-    view = memoryview(data)
-    kept = [view[:2]]
+    """A checked JPEG without EXIF, XMP, comments, thumbnails and trailing bytes, with its colour profile or not."""
+    kept: list[bytes | memoryview] = [data[:2]]
     scan = len(data)
     for part in segments(data):
-        if profile if _is_profile(data, part) else _is_picture(part):
-            kept.append(view[part.start - 4 : part.end])
+        kept.append(_kept(data, part, profile))
         scan = part.end
-    return b"".join([*kept, view[scan : _picture_end(data, scan)]])
+    return b"".join([*kept, *_scans(data, scan)])
 
 
 def profile(data: bytes) -> bytes:
@@ -116,23 +114,39 @@ def _is_profile(data: bytes, part: Segment) -> bool:
     return part.code == 0xE2 and data[part.start : part.start + 12] == _PROFILE
 
 
-def _is_picture(part: Segment) -> bool:
-    """Needed to show the picture: tables, frame, scan, JFIF, Adobe's colours."""
-    return part.code in (0xE0, 0xEE) or (part.code not in _APP and part.code != _COMMENT)
+def _kept(data: bytes, part: Segment, profile: bool) -> bytes | memoryview:
+    """A segment as far as it is needed to show the picture: tables, frame, scan, colours. b"" where it is not."""
+    if part.code == 0xE0 and data[part.start : part.start + 5] == b"JFIF\0":
+        return _segment(0xE0, data[part.start : part.start + 12] + b"\0\0")  # and no thumbnail
+    if part.code == 0xEE and data[part.start : part.start + 5] == b"Adobe":
+        return _segment(0xEE, data[part.start : part.start + 12])  # says what the channels are
+    needed = part.code not in _APP and part.code != _COMMENT
+    if needed or (profile and _is_profile(data, part)):
+        return memoryview(data)[part.start - 4 : part.end]
+    return b""
 
 
-def _picture_end(data: bytes, scan: int) -> int:
-    """Just after the end-of-image marker of the picture whose first scan starts at `scan`.
+def _segment(code: int, body: bytes) -> bytes:
+    return bytes((0xFF, code)) + (len(body) + 2).to_bytes(2) + body
 
-    Tables between scans may contain the marker's bytes, and a second picture may follow the first.
+
+def _scans(data: bytes, start: int) -> Iterator[bytes | memoryview]:
+    """From the first scan's data to the end of the image, without what is no picture between the scans.
+
+    Tables between scans may contain the end's bytes, and a second picture may follow the first.
     """
-    at = scan
+    view, at, begun = memoryview(data), start, start
     for _ in range(DEFAULT.pieces):
         found = _IN_SCAN.search(data, at)
         if found is None:
             break
-        at = found.end()
-        if data[at - 1] == _END:
-            return at
-        at += int.from_bytes(data[at : at + 2])
-    return data.rfind(bytes((0xFF, _END))) + 2
+        code, at = data[found.end() - 1], found.end() + 2
+        if code == _END:
+            yield view[begun : found.end()]
+            return
+        end = found.end() + int.from_bytes(data[found.end() : at])
+        if code in _APP or code == _COMMENT:
+            yield view[begun : found.start()]
+            begun = end
+        at = end
+    yield view[begun : data.rfind(bytes((0xFF, _END))) + 2]

@@ -11,6 +11,7 @@ class Limits:
 
     image_bytes: int = 50_000_000
     pixels: int = 50_000_000
+    webp_pixels: int = 30_000_000  # its coders need four times the memory of the others
     side: int = 16_384
     ancillary_chunks: int = 1_000  # PNG chunks that are not the picture itself
     pieces: int = 16_384  # chunks or segments of any kind: walking them is what costs time
@@ -19,3 +20,4 @@ class Limits:
 
 
 DEFAULT = Limits()
+LONGEST_WEBP = 16_383  # pixels an edge, which is all that its header can say

@@ -25,10 +25,16 @@ from retouch.pixels.refusal import (
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD, _SUM = Struct(">I4s"), Struct(">I")
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-_COLOUR = (b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT")
+# How long the chunks may be that show the picture and its colours; where longer, decoders do not read the rest.
+_MOST = {
+    **{b"IHDR": 13, b"PLTE": 768, b"IDAT": 2**31, b"tRNS": 256},
+    **{b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"cICP": 4, b"sBIT": 4},
+}
+_LAST = b"\0\0\0\0IEND\xaeB`\x82"
 _PROFILE = b"iCCP"
 _PALETTE = 3
 _ALPHA = 4
+_RGBA = 6
 
 
 class Chunk(NamedTuple):
@@ -66,9 +72,13 @@ def read(data: bytes, limits: Limits) -> Header:
 def essence(data: bytes, *, profile: bool = True) -> bytes:
     """A checked PNG with its pixels and colours only: no text, no EXIF, no trailing bytes."""
     view = memoryview(data)
-    wanted = {*_CRITICAL, *_COLOUR, *([_PROFILE] if profile else ())}
-    kept = (c for c in chunks(view) if c.kind in wanted)
-    return SIGNATURE + b"".join(view[c.start - 8 : c.end + 4] for c in kept)
+    most = {
+        **_MOST,
+        **({} if data[25] == _PALETTE else {b"PLTE": 0}),
+        _PROFILE: len(data) * profile,
+    }
+    kept = (c for c in chunks(view) if 0 < c.end - c.start <= most.get(c.kind, 0))
+    return SIGNATURE + b"".join(view[c.start - 8 : c.end + 4] for c in kept) + _LAST
 
 
 def profile(data: bytes) -> bytes:
@@ -88,6 +98,11 @@ def profile(data: bytes) -> bytes:
 def ordinary(data: bytes) -> bool:
     """Whether a checked PNG has at most 8 bits a channel."""
     return data[24] <= 8
+
+
+def full_colour(data: bytes) -> bool:
+    """Whether a checked PNG has red, green, blue and alpha of 8 bits for each pixel: no palette, no grey."""
+    return data[24] == 8 and data[25] == _RGBA
 
 
 def chunks(view: memoryview) -> Iterator[Chunk]:

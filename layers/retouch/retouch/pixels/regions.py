@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from PIL import Image
@@ -9,6 +10,7 @@ from PIL import Image
 from retouch.framing import Box as Box
 
 _GAP = 8  # pixels between two areas that are worth treating on their own
+_BAND = 4_194_304  # pixels that are worked on at once, with some ten copies of them in memory
 _MOST = 24  # beyond this a mask is a pattern, and is treated as one area
 
 
@@ -40,6 +42,24 @@ def inside(box: Box, size: tuple[int, int]) -> bool:
 def apart(one: Box, other: Box) -> bool:
     """Whether two boxes have no pixel in common."""
     return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def area(box: Box) -> int:
+    """How many pixels the box has."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def bands(box: Box | None, lines: int = 1) -> Iterator[Box]:
+    """The box in parts of full width, from the top, none too large to be copied; none of None.
+
+    All but the last have a multiple of `lines`.
+    """
+    if box is None:
+        return
+    left, top, right, bottom = box
+    height = max(1, _BAND // ((right - left) * lines)) * lines
+    for start in range(top, bottom, height):
+        yield left, start, right, min(bottom, start + height)
 
 
 def halves(box: Box) -> tuple[Box, Box]:

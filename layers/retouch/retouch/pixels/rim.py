@@ -6,9 +6,10 @@ from math import ceil
 
 from PIL import Image, ImageChops, ImageFilter
 
-from retouch.pixels.regions import grown
+from retouch.pixels.regions import Box, bands, grown, moved
 
 _STRIDE = 240  # the widest average in which a single 255 among zeros does not round to 0
+_FARTHEST = 4  # half ramps from which a pixel of the rim may be influenced
 _ANY = [0] + [255] * 255
 _ALL = [0] * 255 + [255]
 
@@ -36,11 +37,20 @@ def feathered(edit: Image.Image, width: int) -> Image.Image:
     box = edit.getbbox()
     if width < 1 or box is None:
         return edit
-    box = grown(box, width + 1, edit.size)
-    part = edit.crop(box)
     soft = edit.copy()
-    soft.paste(ImageChops.multiply(part, _ramp(part.point(_ANY), width)), box)
+    for band in bands(box):
+        soft.paste(feathered_part(edit, band, width), band)
     return soft
+
+
+def feathered_part(edit: Image.Image, box: Box, width: int) -> Image.Image:
+    """What `feathered` makes of the mask in that box, without the rest."""
+    part = edit.crop(box)
+    if width < 1:
+        return part
+    around = grown(box, _FARTHEST * ceil(width / 2) + 1, edit.size)
+    ramp = _ramp(edit.crop(around).point(_ANY), width)
+    return ImageChops.multiply(part, ramp.crop(moved(box, -around[0], -around[1])))
 
 
 def _ramp(marked: Image.Image, width: int) -> Image.Image:

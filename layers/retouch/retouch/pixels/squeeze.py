@@ -33,6 +33,14 @@ def smaller_png(picture: Picture, most_bytes: int) -> Picture | None:
     return None
 
 
+def packed_png(picture: Picture, most_bytes: int) -> Picture | None:
+    """The same in the mode that it has, for whom another would not do: "L", "RGB" or "RGBA", 8 bits a channel."""
+    for data in _written(decode(picture), None):
+        if len(data) < most_bytes:
+            return inspect(data)
+    return None
+
+
 def _written(image: Image.Image, profile: bytes | None) -> Iterator[bytes]:
     """Ever harder tries."""
     for level, strategy in _TRIES:

@@ -8,7 +8,14 @@ from typing import NamedTuple
 from retouch.pixels import exif
 from retouch.pixels.header import Header
 from retouch.pixels.limits import Limits
-from retouch.pixels.refusal import animated, check_pieces, check_size, damaged, truncated
+from retouch.pixels.refusal import (
+    UnfitError,
+    animated,
+    check_pieces,
+    check_size,
+    damaged,
+    truncated,
+)
 
 _LOSSY, _LOSSLESS, _EXTENDED = b"VP8 ", b"VP8L", b"VP8X"
 _KEPT = (_EXTENDED, b"ALPH", _LOSSY, _LOSSLESS)
@@ -33,11 +40,11 @@ def read(data: bytes, limits: Limits) -> Header:
     body = {kind: data[chunk.start : chunk.end] for kind, chunk in found.items()}
     canvas = _canvas(body[_EXTENDED]) if _EXTENDED in body else None
     if canvas:
-        check_size(canvas.width, canvas.height, limits)
+        _check_size(canvas, limits)
     if b"ANIM" in body or b"ANMF" in body:
         raise animated("WebP")
     frame = _frame(body)
-    check_size(frame.width, frame.height, limits)
+    _check_size(frame, limits)
     if canvas and (canvas.width, canvas.height) != (frame.width, frame.height):
         raise damaged("the WebP names two different sizes")
     whole = canvas or frame
@@ -83,6 +90,16 @@ def chunks(data: bytes) -> Iterator[Chunk]:
             raise truncated("a chunk of the WebP reaches beyond its end")
         yield Chunk(data[start - 8 : start - 4], start, end)
         start = end + (end - start) % 2 + 8
+
+
+def _check_size(header: Header, limits: Limits) -> None:
+    check_size(header.width, header.height, limits)
+    if header.width * header.height > limits.webp_pixels:
+        text = (
+            f"is a WebP of {header.width}x{header.height} pixels; at most {limits.webp_pixels} in all are accepted "
+            "in that format. Send it as PNG or JPEG, or scale it down."
+        )
+        raise UnfitError("image_too_large", text)
 
 
 def _canvas(body: bytes) -> Header:

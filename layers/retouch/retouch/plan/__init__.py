@@ -44,10 +44,8 @@ def fit(target: Target, wish: Wish, settings: Settings) -> Plan:
     kept = preserve.fit(serving, wish, mask, {} if shaped.frame else fitted)
     wanted = {**fitted, **kept.params, **shaped.params}
     sent, delivery, delivery_notes = fit_delivery(
-        target, wish, wanted, settings, shaped.frame, kept.keep
+        target, wish, wanted, settings, shaped.frame, kept
     )
-    lossy = wanted.get("output_format") in ("jpeg", "webp")
-    delivery = replace(delivery, untouched=None if lossy else kept.untouched)
     job = Job(
         model=target.upstream,
         prompt=kept.prompt,
@@ -56,6 +54,7 @@ def fit(target: Target, wish: Wish, settings: Settings) -> Plan:
         stream=wish.stream and serving.streams,
         params=sent,
         options=target.options,
+        returns=kept.keep is not None,
     )
     notes = (
         *target.notes,
@@ -81,7 +80,12 @@ def split(model: Model, job: Job, n: int) -> tuple[Job, ...]:
     sizes = [model.per_call] * full + [rest] * bool(rest)
     seed = model.params.get("seed")
     return tuple(
-        replace(job, n=size, params=_seeded(job.params, seed, index))
+        replace(
+            job,
+            n=size,
+            params=_seeded(job.params, seed, index),
+            returns=job.returns and not index,  # one of them is enough to look at the picture
+        )
         for index, size in enumerate(sizes)
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from retouch.cards import Provider
-from retouch.errors import Misconfigured, Unauthorized
+from retouch.errors import InvalidRequest, Misconfigured, Unauthorized
 from retouch.plan.resolve import Target
 from retouch.settings import Settings
 from retouch.wire.caller import Caller
@@ -20,7 +20,7 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     configured = options.pop("api_key", "") or settings.environment.get(provider.key_variable)
     options["base_url"] = (
         options.get("base_url")
-        or (provider.locate(options) if provider.locate else "")
+        or _located(provider, options)
         or options.get(provider.base_setting)
         or provider.base_url
     )
@@ -30,7 +30,7 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
         return replace(target, options=options)
     key = caller.key or configured
     # Where an order goes is chosen only by whoever pays for it: a configured key is never sent to a caller's address.
-    if caller.key:
+    if caller.key or caller.lent:
         options = _chosen(provider, options, caller.options)
     return replace(
         target,
@@ -42,10 +42,18 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     )
 
 
+def _located(provider: Provider, options: Mapping[str, str]) -> str:
+    """The address by the operator's settings, "" when too few. Misconfigured where one is not what it should be."""
+    try:
+        return provider.locate(options) if provider.locate else ""
+    except InvalidRequest as wrong:
+        raise Misconfigured(f"{wrong} Tell the gateway's operator.") from None
+
+
 def _chosen(
     provider: Provider, options: dict[str, str], wanted: Mapping[str, str]
 ) -> dict[str, str]:
-    """The settings with what a paying caller's headers say instead."""
+    """The settings with what came with the key instead. InvalidRequest where that makes no address."""
     said = {provider.portkey[name]: wanted[name] for name in provider.portkey if name in wanted}
     chosen = {**options, **said}
     base = provider.locate(chosen) if said and provider.locate else ""

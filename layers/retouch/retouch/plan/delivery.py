@@ -10,7 +10,8 @@ from retouch.cards import Model
 from retouch.errors import InvalidRequest
 from retouch.framing import Frame
 from retouch.messages import ResponseFormat, Size, Wish
-from retouch.plan.preserve import Keep
+from retouch.pixels.limits import DEFAULT, LONGEST_WEBP
+from retouch.plan.preserve import Keep, Kept
 from retouch.plan.resolve import Target
 from retouch.settings import Settings
 from retouch.sizes import AsInput, FixedSizes, FreeSize, Ratios, apart, parse_size, shape
@@ -48,17 +49,47 @@ def fit(
     params: Mapping[str, Any],
     settings: Settings,
     frame: Frame | None,
-    keep: Keep | None,
+    kept: Kept,
 ) -> tuple[Params, Delivery, tuple[str, ...]]:
     """What is sent, what is done afterwards, and the notes on both."""
     asked, serving, sent = target.asked, target.serving, dict(params)
     response_format, notes = _response_format(asked, wish, settings)
     scale_to, size_notes = _size(serving, wish, sent)
-    convert_to, compression, format_notes = _format(serving, sent, keep is not None)
+    convert_to, compression, format_notes = _format(serving, sent, kept.keep is not None)
+    keeps = kept.keep is not None or kept.untouched is not None
+    flatten, ground_notes = _background(serving, sent, keeps and wish.images[0].has_alpha)
+    lost = (*(_lossy(params) if keeps else ()), *ground_notes)
     delivery = Delivery(
-        response_format, convert_to, compression, scale_to, _background(serving, sent), frame, keep
+        response_format,
+        convert_to,
+        compression,
+        scale_to,
+        flatten,
+        frame,
+        kept.keep,
+        None if lost else kept.untouched,
     )
-    return sent, delivery, (*notes, *size_notes, *format_notes)
+    made = wish.images[0].size if frame or keeps else None
+    _check_size(scale_to or made or (1, 1), params)
+    return sent, delivery, (*notes, *size_notes, *format_notes, *lost)
+
+
+def _check_size(made: Size, wanted: Mapping[str, Any]) -> None:
+    """Refuse a picture that is made here and larger than anything here, or WebP, can hold."""
+    pixels = made[0] * made[1]
+    too_large = max(made) > LONGEST_WEBP or pixels > DEFAULT.webp_pixels
+    if wanted.get("output_format") == "webp" and too_large:
+        raise InvalidRequest(
+            f"The answer has {made[0]}x{made[1]} pixels; WebP is made with at most {LONGEST_WEBP} an edge and "
+            f"{DEFAULT.webp_pixels} in all. Ask for png or jpeg.",
+            param="output_format",
+        )
+    if max(made) > DEFAULT.side or pixels > DEFAULT.pixels:
+        raise InvalidRequest(
+            f"'size' is {made[0]}x{made[1]}; at most {DEFAULT.side} pixels an edge and {DEFAULT.pixels} in all are "
+            "made. Ask for a smaller one.",
+            param="size",
+        )
 
 
 def _response_format(
@@ -149,13 +180,22 @@ def _format(
     sent.pop("output_format")
     if takes:
         sent["output_format"] = "png" if "png" in serving.makes else serving.makes[0]
-    note = f"output_format: {wanted} was made from the provider's picture"
-    lossy = kept and (wanted == "jpeg" or compression not in (None, 100))
-    return wanted, compression, (note, f"preserve: {wanted} is lossy")[: 2 if lossy else 1]
+    return wanted, compression, (f"output_format: {wanted} was made from the provider's picture",)
 
 
-def _background(serving: Model, sent: Params) -> bool:
-    """Whether an opaque background has to be made here."""
-    if "background" in serving.params or sent.pop("background", None) != "opaque":
-        return False
-    return serving.transparent
+def _background(serving: Model, sent: Params, clear: bool) -> tuple[bool, tuple[str, ...]]:
+    """Whether an opaque background has to be made here. `clear`: what is put back may be transparent."""
+    takes = serving.direct or "background" in serving.params
+    wanted = sent.get("background") if takes else sent.pop("background", None)
+    if wanted != "opaque":
+        return False, ()
+    flatten = not serving.direct and (clear or (serving.transparent and not takes))
+    note = "background: whatever is transparent in the picture is put on white"
+    return flatten, (note,) if clear else ()
+
+
+def _lossy(wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """A note where the format cannot hold kept pixels as they are."""
+    form, compression = wanted.get("output_format"), wanted.get("output_compression")
+    lossy = form == "jpeg" or (form == "webp" and compression not in (None, 100))
+    return (f"preserve: {form} is lossy",) if lossy else ()

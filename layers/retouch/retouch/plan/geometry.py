@@ -16,7 +16,7 @@ from retouch.errors import InvalidRequest
 from retouch.framing import Frame
 from retouch.messages import Fit, Picture, Size, Wish
 from retouch.pixels.frame import pad_to_ratio
-from retouch.sizes import FixedSizes, FreeSize, Ratios, apart, parse_size, shape
+from retouch.sizes import AsInput, FixedSizes, FreeSize, Ratios, apart, parse_size, shape
 
 _ROUNDS = 4  # a side made longer adds pixels, and fewer pixels make a side shorter
 _PAD: tuple[Fit, ...] = ("pad",)
@@ -50,7 +50,7 @@ def fit(model: Model, wish: Wish) -> Fitted:
     picture = wish.images[0]
     name = "image[0]" if len(wish.images) > 1 else "image"
     frame = bounded(model, picture, wish.fit, name)
-    shaped = _shaped(model, picture) if wish.fit == "pad" else Fitted()
+    shaped = _shaped(model, picture) if wish.fit == "pad" and not model.direct else Fitted()
     inside = (
         _within(replace(model, square=False), shaped.frame, wish.fit, name)
         if shaped.frame
@@ -195,7 +195,17 @@ def _shaped(model: Model, picture: Picture) -> Fitted:
     if isinstance(spec, FreeSize):
         frame = _free(spec, picture.size)
         return Fitted(frame, {"size": f"{frame.canvas[0]}x{frame.canvas[1]}"})
+    if isinstance(spec, AsInput) and spec.step > 1:
+        return Fitted(_whole_steps(picture.size, model.bounds, spec.step))
     return Fitted()
+
+
+def _whole_steps(size: Size, bounds: Bounds, step: int) -> Frame:
+    """The picture, smaller if it must be, on a canvas of whole steps around it."""
+    most = Bounds(most_edge=bounds.most_edge // step * step, most_pixels=bounds.most_pixels)
+    inner = scaled(Frame(size, (0, 0, *size), size), _factor(most, size)).canvas
+    width, height = (_step(max(edge, bounds.least_edge), step) for edge in inner)
+    return _around(inner, (width, height), size)
 
 
 def _free(spec: FreeSize, size: Size) -> Frame:
@@ -210,6 +220,10 @@ def _free(spec: FreeSize, size: Size) -> Frame:
             break
         over = canvas[0] * canvas[1] > spec.most_pixels or max(canvas) > spec.longest_edge
         factor *= 0.99 if over else 1.01
+    return _around(inner, canvas, size)
+
+
+def _around(inner: Size, canvas: Size, size: Size) -> Frame:
     left, top = (canvas[0] - inner[0]) // 2, (canvas[1] - inner[1]) // 2
     return Frame(canvas, (left, top, left + inner[0], top + inner[1]), size)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from retouch.cards import Model, When
 from retouch.errors import InvalidRequest
@@ -12,7 +13,7 @@ from retouch.plan.resolve import Target
 
 
 def choose(target: Target, wish: Wish) -> Target:
-    """The target with the operation's own card. InvalidRequest where the request means none of them."""
+    """The target with the operation's own card. InvalidRequest where the request means none, or not all it needs."""
     if not target.serving.chooses:
         _check(target.serving, wish)
         return _named(target, target.serving)
@@ -25,16 +26,33 @@ def choose(target: Target, wish: Wish) -> Target:
             param="model",
             code="no_operation",
         )
+    _check(meant, wish)
     note = f"operation: {meant.operation}, chosen by what was sent"
-    return _named(replace(target, asked=meant, notes=(*target.notes, note)), meant)
+    asked = _contract(target, meant)
+    return _named(replace(target, asked=asked, notes=(*target.notes, note)), meant)
+
+
+def _contract(target: Target, meant: Model) -> Model:
+    """The operation's own; where a retired model was asked for, that one's, with what the operation needs and takes."""
+    old = target.asked
+    if old is target.serving:
+        return meant
+    return replace(
+        old,
+        prompt=meant.prompt,
+        mask=meant.mask,
+        needs_mask=old.needs_mask or meant.needs_mask,
+        params={**meant.params, **old.params},
+    )
 
 
 def _check(card: Model, wish: Wish) -> None:
-    """What an operation cannot do without, where it was named."""
+    """What an operation cannot do without."""
     when = card.when or When()
-    if when.given and not any(name in wish.params for name in when.given):
+    if when.given and not any(_asks(wish.params.get(name)) for name in when.given):
+        zero = any(name in wish.params for name in when.given)
         raise InvalidRequest(
-            f"{card.id} needs {' or '.join(repr(name) for name in when.given)}.",
+            f"{card.id} needs {' or '.join(repr(name) for name in when.given)}{' other than 0' * zero}.",
             param=when.given[0],
             code="missing_required_parameter",
         )
@@ -44,6 +62,11 @@ def _check(card: Model, wish: Wish) -> None:
             param="image",
             code="missing_required_parameter",
         )
+
+
+def _asks(value: Any) -> bool:
+    """Whether a value asks for anything: an edge of 0 pixels does not."""
+    return value is not None and str(value).strip("0 ") != ""
 
 
 def means(when: When, wish: Wish) -> bool:

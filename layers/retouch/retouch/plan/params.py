@@ -46,7 +46,10 @@ _ALWAYS = {"partial_images": Whole(0, 3)}
 
 def fit(asked: Model, serving: Model, wish: Wish) -> Fitted:
     """Canonical values for the serving model, and a note for each that had to change."""
-    wanted = {n: v for n, v in {**asked.defaults, **wish.params}.items() if _is_a_wish(asked, n, v)}
+    # A contract's default size is no wish for another size than the picture's, which preserve=true answers in.
+    unsaid = {"size"} if wish.preserve else set()
+    defaults = {n: v for n, v in asked.defaults.items() if n not in {*wish.params, *unsaid}}
+    wanted = {n: v for n, v in {**wish.params, **defaults}.items() if _is_a_wish(asked, n, v)}
     values = {name: _read(asked, name, raw, wish) for name, raw in wanted.items()}
     _combine(values, wish)
     fitted: dict[str, Any] = {}

@@ -8,10 +8,10 @@ from retouch.cards import Model
 from retouch.errors import InvalidRequest
 from retouch.framing import Frame
 from retouch.messages import Mask, Picture, Recipe, Wish
+from retouch.pixels.limits import LONGEST_WEBP
 from retouch.pixels.mask import mask_from_alpha
 from retouch.plan.geometry import bounded
 
-_LONGEST_WEBP = 16_383  # pixels an edge, which is all that its header can say
 Notes = tuple[str, ...]
 
 
@@ -25,8 +25,6 @@ def check(asked: Model, serving: Model, wish: Wish) -> Notes:
         # A PNG may still become smaller without losing anything, unless its contract is an old one.
         if picture.format != "png" or asked is not serving:
             _bytes(asked.image_bytes, picture, name)
-    if wish.mask and wish.mask.source:
-        _bytes(asked.mask_bytes, wish.mask.source, "mask")
     if wish.n > asked.n:
         raise InvalidRequest(
             f"{asked.id} makes at most n={asked.n} pictures, not {wish.n}.", param="n"
@@ -110,17 +108,21 @@ def _fit_one(serving: Model, picture: Picture, frame: Frame | None) -> Picture:
     if taken and not (frame or opaque or picture.rotated):
         return picture
     best = picture.format if taken else serving.inputs[0]
-    if best == "webp" and max(frame.canvas if frame else picture.size) > _LONGEST_WEBP:
+    if best == "webp" and max(frame.canvas if frame else picture.size) > LONGEST_WEBP:
         best = next(format for format in serving.inputs if format != "webp")
     return replace(picture, recipe=Recipe(best, frame, opaque))
 
 
 def fit_mask(asked: Model, wish: Wish) -> tuple[Mask | None, Notes]:
-    """The mask to use: the caller's, else the picture's own transparency where the contract says so."""
+    """The mask to use: the caller's, else the picture's own transparency.
+
+    That counts where the contract says so, and where the caller wants to keep what a mask does not mark: on its own
+    a transparent ground is no mark, for pictures with one are edited as they are.
+    """
     mask = wish.mask
-    if mask is None and asked.needs_mask:
+    if mask is None and (asked.needs_mask or (wish.preserve and asked.mask)):
         mask = mask_from_alpha(wish.images[0])
-        if mask is None:
+        if mask is None and asked.needs_mask:
             raise InvalidRequest(
                 f"{asked.id} edits what a mask or the picture's own transparency marks, and there is neither. "
                 "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit.",

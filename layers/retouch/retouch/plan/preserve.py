@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from retouch.cards import Model
@@ -41,15 +42,10 @@ def fit(model: Model, wish: Wish, mask: Mask | None, sent: Mapping[str, Any]) ->
     if mask is None:
         _needs_a_mask(wish)
         return Kept(prompt=wish.prompt)
-    if model.mask is None and wish.preserve is not True:
-        raise InvalidRequest(
-            f"{model.id} cannot use a mask. Leave it out, choose another model, or send preserve=true: "
-            "the model is then told in words where to edit, and everything else is put back afterwards.",
-            param="mask",
-            code="unsupported_parameter",
-        )
+    if model.mask is None:
+        _takes_words(model, wish)
     own_size = _own_size(wish, sent)
-    if model.mask and model.mask.paint == "direct" and own_size:
+    if model.direct and own_size:
         return Kept(mask=mask, prompt=wish.prompt, untouched=mask.edit.histogram()[0])
     if wish.preserve is False or not own_size:
         return Kept(mask=mask, prompt=wish.prompt, notes=_unkept(wish, own_size))
@@ -65,6 +61,25 @@ def _needs_a_mask(wish: Wish) -> None:
             "'preserve' keeps what a mask does not mark, and there is no mask. Send one or leave it out.",
             param="preserve",
         )
+
+
+def _takes_words(model: Model, wish: Wish) -> None:
+    """InvalidRequest unless the pixels can be put back that a model without masks was told in words to leave."""
+    if model.reshapes:
+        also = ", and 'preserve' with it" if wish.preserve else ""
+        remedy = (
+            f" and answers in a geometry of its own, so nothing can be put back. Leave it out{also}"
+        )
+    elif wish.preserve:
+        return
+    else:
+        remedy = (
+            ". Leave it out, choose another model, or send preserve=true: the model is then told in words where "
+            "to edit, and everything else is put back afterwards"
+        )
+    raise InvalidRequest(
+        f"{model.id} cannot use a mask{remedy}.", param="mask", code="unsupported_parameter"
+    )
 
 
 def _own_size(wish: Wish, sent: Mapping[str, Any]) -> bool:
@@ -111,10 +126,8 @@ def words(mask: Mask) -> str:
     """Where the mask marks, as an instruction."""
     box = mask.edit.getbbox() or (0, 0, *mask.edit.size)
     width, height = mask.edit.size
-    left, top, right, bottom = (
-        round(100 * edge / whole)
-        for edge, whole in zip(box, (width, height, width, height), strict=True)
-    )
+    left, top = floor(100 * box[0] / width), floor(100 * box[1] / height)
+    right, bottom = ceil(100 * box[2] / width), ceil(100 * box[3] / height)
     return (
         f"Change only the region between {left}% and {right}% of the width, counted from the left, and between "
         f"{top}% and {bottom}% of the height, counted from the top. Keep everything else, and the framing, "

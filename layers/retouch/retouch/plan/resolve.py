@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
+from hashlib import sha256
 
 from retouch.cards import Model, Provider
 from retouch.errors import InvalidRequest, ModelNotFound, ModelRetired
@@ -46,10 +47,17 @@ class Target:
         """What the provider calls the serving model."""
         return self.serving.upstream or self.serving.id
 
-    @property
-    def circuit(self) -> str:
-        """What fails together: the provider, in the operator's region where it has several."""
-        region = "" if self.key_is_callers else self.options.get("region", "")
+    def circuit(self, usual: str) -> str:
+        """What fails together: an address of the operator's. `usual` is the base URL that the gateway's settings name.
+
+        That one is called by the provider, and its region where it has several; another one, which a virtual key
+        brings, by a digest. Empty where the caller chose the address: nobody else is sent there.
+        """
+        address = self.options["base_url"]
+        if address != usual:
+            digest = sha256(address.encode()).hexdigest()[:8]
+            return "" if self.key_is_callers else f"{self.provider.name}/{digest}"
+        region = self.options.get("region") or self.options.get("location")
         return f"{self.provider.name}/{region}" if region else self.provider.name
 
     @property

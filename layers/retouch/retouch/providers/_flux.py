@@ -14,7 +14,7 @@ from typing import Any
 
 from retouch.cards import Bounds, Failed, Model, Price, Told
 from retouch.messages import Artifact, Call, Job, Reply, Step
-from retouch.providers._answers import fetched, words
+from retouch.providers._answers import fetched, listed, mapping, text, words
 from retouch.providers._kit import poll
 from retouch.sizes import Ratios
 from retouch.specs import Choice, Flag, Spec, Unsent, Whole, Words
@@ -72,7 +72,7 @@ def result(ask: Call) -> Generator[Step, Reply, Artifact]:
     missing = count(1)
 
     def over(reply: Reply) -> bool:
-        status = reply.json()["status"]
+        status = text(reply.json()["status"])
         if status == NOT_FOUND:
             return next(missing) > MOST_NOT_FOUND
         return status in READY or status in BROKEN or _refuses(status)
@@ -85,11 +85,12 @@ def result(ask: Call) -> Generator[Step, Reply, Artifact]:
 
 def told_by(state: Mapping[str, Any]) -> Told:
     """A task that ended without a picture, in our words."""
-    status, details = state["status"], state.get("details") or {}
+    status, details = state["status"], state.get("details")
     if not _refuses(status):
         return Told(message=words(details) or f"The task ended with the status {status!r}.")
     stage = STAGES.get(status, "unknown")
-    categories = details.get("Moderation Reasons", [])
+    reasons = mapping(details).get("Moderation Reasons", details)
+    categories = [reasons] if text(reasons) else list(filter(text, listed(reasons)))
     return Told(
         "moderated",
         f"The safety system refused: {status}.",

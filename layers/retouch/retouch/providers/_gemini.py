@@ -13,11 +13,19 @@ from typing import Any
 
 from retouch.cards import Failed
 from retouch.messages import Artifact, Call, Conversation, Job
+from retouch.providers._answers import drawn, format_of, listed, mapping, text, whole
 from retouch.providers._gemini_refusals import told_without_picture
 from retouch.providers._kit import present
 
 # What safety_threshold governs. Blocks by Google's image policies cannot be switched off.
 HARMS = ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
+
+_COUNTS = (
+    "promptTokenCount",
+    "toolUsePromptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+)
 
 
 def converse(call: Call) -> Conversation:
@@ -56,55 +64,60 @@ def _safety(threshold: str | None) -> list[dict[str, str]] | None:
 
 def finished(answer: Mapping[str, Any]) -> list[Artifact]:
     """The picture of a 200; Failed where it says why there is none, nothing where it does not even say that."""
-    candidates = answer.get("candidates") or []
-    pictures = [part["inlineData"] for part in parts(candidates) if part.get("inlineData")]
-    if pictures:
-        facts = present(
-            output_format=pictures[0]["mimeType"].removeprefix("image/"),
-            usage=usage(answer.get("usageMetadata")),
-        )
-        return [Artifact(b64=pictures[0]["data"], facts=facts)]
-    feedback = answer.get("promptFeedback") or {}
+    candidates = list(map(mapping, listed(answer.get("candidates"))))
+    shown = (mapping(part.get("inlineData")) for part in parts(candidates))
+    picture = next(filter(None, (drawn(file.get("data")) for file in shown)), "")
+    if picture:
+        facts = present(output_format=format_of(picture), usage=usage(answer.get("usageMetadata")))
+        return [Artifact(b64=picture, facts=facts)]
+    feedback = mapping(answer.get("promptFeedback"))
     if not candidates and not feedback.get("blockReason"):
         return []
-    words = " ".join(part["text"] for part in parts(candidates) if part.get("text"))
+    words = " ".join(filter(None, (text(part.get("text")) for part in parts(candidates))))
     raise Failed(told_without_picture(feedback, candidates[0] if candidates else {}, words))
 
 
 def parts(candidates: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """All parts that are meant for the reader; a blocked candidate has none."""
-    contents = [candidate.get("content") or {} for candidate in candidates]
-    return [p for c in contents for p in c.get("parts") or [] if not p.get("thought")]
+    contents = [mapping(candidate.get("content")) for candidate in candidates]
+    found = [mapping(part) for content in contents for part in listed(content.get("parts"))]
+    return [part for part in found if not part.get("thought")]
 
 
-def usage(counted: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Google's token counts as OpenAI's usage object. Thinking counts as text that came out.
+def usage(metadata: Any) -> dict[str, Any] | None:
+    """Google's token counts as OpenAI's usage object; None where they are not all counts.
 
-    Without the split by kind of input none is invented; without that of the output all but thoughts is picture.
+    Thinking counts as text that came out. Without the split by kind of input none is invented; without that of the
+    output all but thoughts is picture.
     """
-    if not counted:
+    counted = mapping(metadata)
+    found = [whole(counted.get(name, 0)) for name in _COUNTS]
+    numbers = [number for number in found if number is not None]
+    if not any(numbers) or len(numbers) < len(_COUNTS):
         return None
-    asked = counted.get("promptTokenCount", 0) + counted.get("toolUsePromptTokenCount", 0)
-    answered = counted.get("candidatesTokenCount", 0)
-    thoughts = counted.get("thoughtsTokenCount", 0)
-    drawn = _image_tokens(counted.get("candidatesTokensDetails"))
-    shown = _image_tokens(counted.get("promptTokensDetails"))
+    prompt, tools, answered, thoughts = numbers
+    drawn_tokens = _image_tokens(counted.get("candidatesTokensDetails"))
+    shown_tokens = _image_tokens(counted.get("promptTokensDetails"))
+    asked, told = prompt + tools, answered + thoughts
     return present(
         input_tokens=asked,
-        output_tokens=answered + thoughts,
-        total_tokens=counted.get("totalTokenCount", asked + answered + thoughts),
-        input_tokens_details=_split(asked, shown),
-        output_tokens_details=_split(answered + thoughts, answered if drawn is None else drawn),
+        output_tokens=told,
+        total_tokens=whole(counted.get("totalTokenCount")) or asked + told,
+        input_tokens_details=_split(asked, shown_tokens),
+        output_tokens_details=_split(told, answered if drawn_tokens is None else drawn_tokens),
     )
 
 
-def _image_tokens(details: list[Mapping[str, Any]] | None) -> int | None:
-    if not details:
-        return None
-    return sum(int(d.get("tokenCount", 0)) for d in details if d.get("modality") == "IMAGE")
+def _image_tokens(details: Any) -> int | None:
+    """Tokens of pictures; None where nobody says how many of them are."""
+    pairs = [
+        (one.get("modality"), whole(one.get("tokenCount"))) for one in map(mapping, listed(details))
+    ]
+    known = [(kind, count) for kind, count in pairs if count is not None]
+    return sum(count for kind, count in known if kind == "IMAGE") if known else None
 
 
 def _split(tokens: int, image_tokens: int | None) -> dict[str, int] | None:
-    if image_tokens is None:
+    if image_tokens is None or image_tokens > tokens:
         return None
     return {"text_tokens": tokens - image_tokens, "image_tokens": image_tokens}

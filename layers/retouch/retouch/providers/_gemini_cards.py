@@ -61,7 +61,7 @@ def _model(model_id: str, params: Mapping[str, Spec], price: Price) -> Model:
 NANO_BANANA_2_1 = _model(
     "gemini-nano-banana-2.1",
     {**_shapes(ALL_RATIOS, TIERS), **_thinking("minimal", "medium", "high")},
-    Price(0.0336, text_in=1.5, image_in=1.5, image_out=30, source=_SOURCE),
+    Price(0.0336, text_in=1.5, image_in=1.5, text_out=7.5, image_out=30, source=_SOURCE),
 )
 PRO = _model(
     "gemini-3-pro-image",

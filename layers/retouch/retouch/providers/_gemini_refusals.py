@@ -12,6 +12,7 @@ from typing import Any
 
 from retouch.cards import Kind, Told
 from retouch.messages import Reply
+from retouch.providers._answers import listed, mapping, text, words
 
 BLOCKS = frozenset(
     (
@@ -66,32 +67,29 @@ _KINDS: Mapping[int, Kind] = {401: "auth", 402: "out_of_quota", 403: "auth", 404
 
 
 def told_without_picture(
-    feedback: Mapping[str, Any], candidate: Mapping[str, Any], words: str
+    feedback: Mapping[str, Any], candidate: Mapping[str, Any], spoken: str
 ) -> Told:
     """Why a 200 holds no picture: the input was blocked, the output was, the model answered in words, or it broke."""
-    block, end = feedback.get("blockReason"), candidate.get("finishReason")
+    block, end = text(feedback.get("blockReason")), text(candidate.get("finishReason"))
     if block:
-        said = feedback.get("blockReasonMessage") or f"Google blocked the request ({block})."
+        said = text(feedback.get("blockReasonMessage")) or f"Google blocked the request ({block})."
         details = _moderation(said, "input", block, feedback.get("safetyRatings"))
         return Told("moderated", said, details=details, billed="no")
-    said = candidate.get("finishMessage") or f"Google blocked the result ({end})."
+    said = text(candidate.get("finishMessage")) or f"Google blocked the result ({end})."
     if end in BLOCKS:
         details = _moderation(said, "output", end, candidate.get("safetyRatings"))
         return Told("moderated", said, details=details, billed="unknown")
-    if end == "STOP" and words:
-        refusal = f"The model answered in words instead of a picture: {words}"
+    if end == "STOP" and spoken:
+        refusal = f"The model answered in words instead of a picture: {spoken}"
         return Told("refused", refusal, billed="unknown")
     return Told("", f"The model ended without a picture ({end or 'no reason given'}).")
 
 
-def _moderation(
-    said: str, stage: str, reason: str, ratings: Iterable[Mapping[str, Any]] | None
-) -> dict[str, Any]:
+def _moderation(said: str, stage: str, reason: str, ratings: Any) -> dict[str, Any]:
     """Support codes are the most exact, then the ratings that blocked, then the reason itself."""
     coded = [SUPPORT_CODES[c] for c in _support_codes(said) if c in SUPPORT_CODES]
-    rated = [
-        str(r["category"]).removeprefix("HARM_CATEGORY_") for r in ratings or () if r.get("blocked")
-    ]
+    blocked = [text(r.get("category")) for r in map(mapping, listed(ratings)) if r.get("blocked")]
+    rated = [category.removeprefix("HARM_CATEGORY_") for category in blocked if category]
     found = [category for category, _ in coded] or rated or [reason]
     categories = list(dict.fromkeys(c.lower().replace("_", " ") for c in found))
     stages = {where for _, where in coded}
@@ -100,22 +98,22 @@ def _moderation(
 
 
 def _support_codes(said: str) -> list[str]:
-    listed = _CODES.search(said)
-    return re.findall(r"\d+", listed[1]) if listed else []
+    found = _CODES.search(said)
+    return re.findall(r"\d+", found[1]) if found else []
 
 
 def explain(reply: Reply) -> Told:
     """Google's error object, which now and then comes in a list. A wrong key is a 400 here, an empty purse a 402."""
     answer = reply.json()
-    error = (answer[0] if isinstance(answer, list) else answer)["error"]
-    details = error.get("details") or []
-    message = str(error.get("message") or "")
+    said = (answer[0] if isinstance(answer, list) else answer)["error"]
+    error, message = mapping(said), words(said)
+    details = list(map(mapping, listed(error.get("details"))))
     kind = _kind(reply.status, error.get("status"), details)
     param = "model" if kind == "no_such_model" else None
     return Told(kind, message, param=param, retry_after=_delay(details))
 
 
-def _kind(status: int, name: str | None, details: Iterable[Mapping[str, Any]]) -> Kind:
+def _kind(status: int, name: Any, details: Iterable[Mapping[str, Any]]) -> Kind:
     reasons = [str(d["reason"]) for d in details if d.get("reason")]
     if any(r.startswith(("API_KEY_", "ACCESS_TOKEN_", "CREDENTIALS_")) for r in reasons):
         return "auth"
@@ -131,7 +129,8 @@ def _kind(status: int, name: str | None, details: Iterable[Mapping[str, Any]]) -
 
 def _spent(details: Iterable[Mapping[str, Any]]) -> bool:
     """Whether waiting is pointless: the day's quota, or the free tier's, which has no image models at all."""
-    quotas = [str(v.get("quotaId")) for d in details for v in d.get("violations") or ()]
+    violations = (v for d in details for v in map(mapping, listed(d.get("violations"))))
+    quotas = [str(violation.get("quotaId")) for violation in violations]
     return any("PerDay" in quota or "FreeTier" in quota for quota in quotas)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from retouch.cards import Failed, Told
+from retouch.errors import InvalidRequest
 from retouch.messages import (
     Artifact,
     Call,
@@ -21,9 +22,11 @@ from retouch.messages import (
     Reply,
     Step,
 )
+from retouch.providers._answers import drawn, listed, mapping, text, whole, words
 from retouch.providers._kit import as_text, events, present
 
-FACTS = ("background", "output_format", "quality", "size", "usage")
+FACTS = ("background", "output_format", "quality", "size")
+URL_BYTES = 15_728_000  # of a file, so that its data: URL has at most 20,971,520 characters
 QUOTA_CODES = (
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -40,35 +43,46 @@ def converse(call: Call) -> Conversation:
         yield from watch(reply)
         return []
     answer = reply.json()
-    facts = {name: answer[name] for name in FACTS if answer.get(name) is not None}
-    pictures = []
+    facts = _facts(answer)
+    pictures: list[Artifact] = []
     for item in answer["data"]:
-        picture = yield from _picture(item, facts)
-        pictures.append(picture)
+        pictures += yield from _picture(mapping(item), facts)
     return pictures
 
 
-def _picture(item: Mapping[str, Any], facts: Mapping[str, Any]) -> Generator[Step, Reply, Artifact]:
-    """One item of `data`; a link (DALL-E era, OpenAI-compatible servers) is fetched at once."""
-    if item.get("b64_json"):
-        return Artifact(
-            b64=item["b64_json"], revised_prompt=item.get("revised_prompt"), facts=facts
-        )
-    file = yield Call("GET", item["url"], repeatable=True)
-    return Artifact(data=file.body, revised_prompt=item.get("revised_prompt"), facts=facts)
+def _picture(
+    item: Mapping[str, Any], facts: Mapping[str, Any]
+) -> Generator[Step, Reply, list[Artifact]]:
+    """One item of `data`, or none; a link (DALL-E era, OpenAI-compatible servers) is fetched at once."""
+    revised = text(item.get("revised_prompt")) or None
+    if picture := drawn(item.get("b64_json")):
+        return [Artifact(b64=picture, revised_prompt=revised, facts=facts)]
+    if link := text(item.get("url")):
+        file = yield Call("GET", link, repeatable=True)
+        return [Artifact(data=file.body, revised_prompt=revised, facts=facts)]
+    return []
 
 
 def watch(reply: Reply) -> Iterator[Partial | Finished]:
-    """The provider's events as pictures."""
+    """The provider's events as pictures; those of other types (keep-alives, what is new) are passed over."""
     for event in events(reply.chunks or ()):
-        if "error" in event:
+        if event.get("error"):
             raise Failed(told_by(200, event["error"]))
-        facts = {name: event[name] for name in FACTS if event.get(name) is not None}
-        picture = Artifact(b64=event["b64_json"], facts=facts)
-        if event["type"].endswith(".partial_image"):
-            yield Partial(picture, event["partial_image_index"])
-        else:
-            yield Finished(picture)
+        kind, picture = text(event.get("type")), drawn(event.get("b64_json"))
+        if not picture:
+            continue
+        if kind.endswith(".completed"):
+            yield Finished(Artifact(b64=picture, facts=_facts(event)))
+        if kind.endswith(".partial_image"):
+            index = whole(event.get("partial_image_index")) or 0
+            yield Partial(Artifact(b64=picture, facts=_facts(event)), index)
+
+
+def _facts(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return present(
+        **{name: text(answer.get(name)) or None for name in FACTS},
+        usage=mapping(answer.get("usage")) or None,
+    )
 
 
 def body(job: Job, also: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,14 +109,28 @@ def files(job: Job) -> tuple[tuple[str, str, Picture], ...]:
 
 
 def _references(job: Job) -> dict[str, Any]:
+    """The files as data: URLs. InvalidRequest where one is too long for that."""
+    for picture in job.images:  # a mask is smaller than that anyway
+        _check_url(picture, job.params["moderation"])
     images = [{"image_url": p.data_url()} for p in job.images]
     mask = {"image_url": job.mask_file.data_url()} if job.mask_file else None
     return present(images=images, mask=mask)
 
 
-def told_by(status: int, error: Mapping[str, Any]) -> Told:
-    """OpenAI's error object in our words."""
-    code, message = error.get("code"), str(error.get("message") or "")
+def _check_url(picture: Picture, moderation: str) -> None:
+    if len(picture.data) > URL_BYTES:
+        raise InvalidRequest(
+            f"A picture has {len(picture.data)} bytes; with moderation={moderation} it travels as text, which may "
+            f"hold at most {URL_BYTES}. Scale it down or compress it, or leave 'moderation' out.",
+            param="image",
+            code="image_file_too_large",
+        )
+
+
+def told_by(status: int, said: Any) -> Told:
+    """OpenAI's error object in our words; servers that only look like OpenAI's may send a mere sentence."""
+    error = mapping(said)
+    code, message = text(error.get("code")) or None, words(said)
     if code in ("moderation_blocked", "content_policy_violation", "image_content_policy_violation"):
         return Told("moderated", message, None, None, _moderation(error))
     if code in QUOTA_CODES or error.get("type") == "insufficient_quota":
@@ -111,9 +139,13 @@ def told_by(status: int, error: Mapping[str, Any]) -> Told:
         return Told("not_started", message)
     if code == "invalid_api_key":
         return Told("auth", message)
-    return Told("", message, code, error.get("param"))
+    return Told("", message, code, text(error.get("param")) or None)
 
 
 def _moderation(error: Mapping[str, Any]) -> dict[str, Any]:
-    details = error.get("moderation_details")
-    return {"moderation_details": details} if isinstance(details, dict) else {}
+    details = mapping(error.get("moderation_details"))
+    if not details:
+        return {}
+    stage = text(details.get("moderation_stage")) or "unknown"
+    categories = list(filter(text, listed(details.get("categories"))))
+    return {"moderation_details": {**details, "moderation_stage": stage, "categories": categories}}

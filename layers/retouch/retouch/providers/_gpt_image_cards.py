@@ -40,7 +40,7 @@ GPT26_PARAMS: Mapping[str, Spec] = {**GPT25_PARAMS, "complexity": Choice(("low",
 _SOURCE = "OpenAI's price page by way of litellm 1.109.1"
 # A picture is the middle of what 1024x1024 costs by quality; usage tells what it really was.
 PRICE = Price(picture=0.053, text_in=5, image_in=8, image_out=30, source=_SOURCE)
-PRICE_15 = Price(picture=0.034, text_in=5, image_in=8, image_out=32, source=_SOURCE)
+PRICE_15 = Price(picture=0.034, text_in=5, image_in=8, text_out=10, image_out=32, source=_SOURCE)
 PRICE_MINI = Price(picture=0.011, text_in=2, image_in=2.5, image_out=8, source=_SOURCE)
 
 

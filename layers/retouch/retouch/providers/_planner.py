@@ -2,8 +2,8 @@
 
 Any vision chat model can serve: an adapter only says how a chat is sent (`Ask`). Messages are OpenAI's, with the
 picture as a data URL. The model sees a shrunk copy; the picture itself is edited at full resolution, up to the
-16.8 million pixels that operations work on. A plan that breaks a rule goes back once with the reason; what comes
-then is final.
+16.8 million pixels that operations work on; of a larger one with a mask only the marked area is scaled. A plan that
+breaks a rule goes back once with the reason; what comes then is final.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from PIL import Image
 
 from retouch.cards import Failed, Told
 from retouch.errors import BadUpstream
-from retouch.messages import Artifact, Conversation, Job, Reply, Step
+from retouch.messages import Artifact, Conversation, Job, Picture, Reply, Step
 from retouch.operations.geometry import cut
 from retouch.operations.steps import in_words, run
 from retouch.operations.values import MOST_EDGE, MOST_PIXELS, PlanError
-from retouch.pixels.convert import decode, encode, flatten, resize
+from retouch.pixels.convert import decode, encode, encode_kept, flatten, resize, see_through
 from retouch.pixels.inspect import inspect
 from retouch.providers._planner_answer import Refusal, read_answer
 from retouch.providers._planner_words import correction, request, system_prompt
@@ -32,6 +32,7 @@ Messages = list[dict[str, Any]]
 _SEEN_EDGE = 1568  # pixels; vision models scale larger pictures down themselves
 _SEEN_QUALITY = 85
 _ROUNDS = 2
+_ANY = [0] + [255] * 255
 _LONGEST_ECHO = 4000  # characters of a wrong answer that are sent back with the reason
 
 
@@ -123,6 +124,9 @@ def carried_out(text: str, job: Job, subject: Subject, usage: Mapping[str, int])
         raise Failed(_refused(answer.why))
     words = subject.words + in_words(answer, masked)
     done = run(subject.image, answer, subject.mask)
+    if job.mask and done.size != job.mask.edit.size:
+        done = put_back(done, decode(job.images[0]), job.mask.edit)
+        words += ", then scale that area back"
     size = parse_size(job.params.get("size", "auto"))
     if size and size != done.size:
         done = resize(cut(done, size), size)
@@ -130,27 +134,40 @@ def carried_out(text: str, job: Job, subject: Subject, usage: Mapping[str, int])
     return _artifact(done, words, job, usage)
 
 
+def put_back(done: Image.Image, original: Image.Image, edit: Image.Image) -> Image.Image:
+    """The original with what `edit` ("L", as large, over 0) marks out of a smaller copy that was worked on."""
+    box = edit.getbbox() or (0, 0, 1, 1)
+    across, down = done.width / original.width, done.height / original.height
+    right, bottom = min(box[2] * across, done.width), min(box[3] * down, done.height)
+    source = (box[0] * across, box[1] * down, right, bottom)
+    part = done.resize((box[2] - box[0], box[3] - box[1]), Image.Resampling.LANCZOS, source)
+    whole = original.convert(done.mode)
+    whole.paste(part, box[:2], edit.crop(box).point(_ANY))
+    return whole
+
+
+def seen(job: Job) -> tuple[Picture, ...]:
+    """What leaves of an order's pictures: a small copy of the first."""
+    return (inspect(shrunk(subject_of(job).image)),)
+
+
 def _artifact(image: Image.Image, words: str, job: Job, usage: Mapping[str, int]) -> Artifact:
+    if job.params.get("background") == "opaque":
+        image = flatten(image)
     output_format = job.params.get("output_format", "png")
     facts: dict[str, Any] = {
         "size": f"{image.width}x{image.height}",
         "output_format": output_format,
-        "background": "transparent" if _clear(image) and output_format != "jpeg" else "opaque",
+        "background": "transparent" if see_through(image) and output_format != "jpeg" else "opaque",
     }
     if usage:
         facts["usage"] = {**usage, "total_tokens": sum(usage.values())}
+    write = encode_kept if job.mask else encode
     again = f" The {job.n} pictures are the same: nothing here is random." if job.n > 1 else ""
     return Artifact(
-        data=encode(image, output_format, compression=job.params.get("output_compression")),
+        data=write(image, output_format, compression=job.params.get("output_compression")),
         revised_prompt=f"{words[0].upper()}{words[1:]}.{again}",
         facts=facts,
-    )
-
-
-def _clear(image: Image.Image) -> bool:
-    """Whether any pixel is less than opaque."""
-    return (
-        image.mode == "RGBA" and image.getchannel("A").histogram()[255] < image.width * image.height
     )
 
 

@@ -139,7 +139,12 @@ MODELS = (
     FILL_PRO,
     FILL_DEV,
     replace(CLASSIC, id="sdxl-inpaint", params=DIFFUSION),
-    replace(CLASSIC, id="sd1.5-inpainting", params=DIFFUSION, bounds=Bounds(8, 1024)),
+    replace(
+        CLASSIC,
+        id="sd1.5-inpainting",
+        params={**DIFFUSION, "size": AsInput(step=8)},
+        bounds=Bounds(64, 1024),
+    ),
     QWEN_PLUS,
     QWEN,
     replace(

@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 from retouch.cards import SOFT_WHITE, Auth, Failed, Model, Price, Provider, Told
 from retouch.messages import Artifact, Call, Conversation, Job, Reply
+from retouch.providers._answers import drawn, listed, mapping, text
+from retouch.providers._kit import plain
 from retouch.providers._stability import (
     CONTROL,
     GROW,
@@ -55,7 +57,7 @@ def edit(job: Job) -> Conversation:
     reply = yield Call("POST", path, json=_body(job), headers={"Accept": "application/json"})
     answer = reply.json()
     _check(answer)
-    return [Artifact(b64=picture) for picture in answer["images"]]
+    return [Artifact(b64=picture) for picture in answer["images"] if drawn(picture)]
 
 
 def _body(job: Job) -> dict[str, Any]:
@@ -79,19 +81,19 @@ def _canvas(job: Job) -> int:
 
 def _check(answer: Mapping[str, Any]) -> None:
     """Failed where the success is none: "Filter reason: prompt", "Inference error"."""
-    reason = str((answer.get("finish_reasons") or [None])[0] or "")
+    reason = next(filter(None, map(text, listed(answer.get("finish_reasons")))), "")
     if reason.startswith("Filter reason"):
         stage = "output" if "output" in reason else "input"
         raise Failed(moderated(f"The safety filter refused the edit. {reason}.", stage))
-    if reason:
+    if reason and not any(map(drawn, listed(answer.get("images")))):
         raise Failed(Told(message=f"AWS Bedrock ended the edit: {reason}."))
 
 
 def explain(reply: Reply) -> Told:
     """The kind stands in a header, with a URL behind it; the body has only the sentence."""
     error = reply.headers.get("x-amzn-errortype", "").partition(":")[0]
-    answer = reply.json()
-    message = str(answer.get("message") or answer.get("Message") or "")
+    answer = mapping(reply.json())
+    message = text(answer.get("message")) or text(answer.get("Message"))
     if reply.status == 403:
         return Told("no_such_model" if _NOT_ENABLED.search(message) else "auth", message)
     if reply.status == 404:
@@ -106,8 +108,9 @@ def explain(reply: Reply) -> Told:
 
 
 def locate(options: Mapping[str, str]) -> str:
-    """The runtime of the operator's region, or of the one that has all models."""
-    return f"https://bedrock-runtime.{options.get('region', REGION)}.amazonaws.com"
+    """The runtime of the region that is set, or of the one that has all models. InvalidRequest for what is none."""
+    region = plain(options.get("region", REGION), "aws-region", "a region like us-west-2")
+    return f"https://bedrock-runtime.{region}.amazonaws.com"
 
 
 def _card(name: str, upstream: str, params: Mapping[str, Spec], usd: float) -> Model:
@@ -195,6 +198,11 @@ PROVIDER = Provider(
     key_variable="AWS_BEARER_TOKEN_BEDROCK",
     settings=("region",),
     locate=locate,
+    portkey={"aws-region": "region"},
+    family=("aws-", "amz-"),
+    remedies={
+        "aws-role-arn": "Send a Bedrock API key of your own, or let the gateway's own role pay."
+    },
     auth=Auth("Authorization", "Bearer ", identity="aws", scope="bedrock"),
     edit=edit,
     explain=explain,

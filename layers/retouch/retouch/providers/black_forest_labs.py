@@ -42,7 +42,7 @@ def body(job: Job) -> dict[str, Any]:
 
 def explain(reply: Reply) -> Told:
     """{"detail": "text"} or FastAPI's list of objects."""
-    return Told(KINDS.get(reply.status, ""), words(reply.json()["detail"]))
+    return Told(KINDS.get(reply.status, ""), words(reply.json()))
 
 
 def flux_2(name: str, price: float) -> Model:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from retouch.cards import Auth, Kind, Price, Provider, Told
 from retouch.messages import Call, Conversation, Job, Reply
-from retouch.providers._answers import words
+from retouch.providers._answers import mapping, text, words
 from retouch.providers._flux import fields, kontext, result
 
 KINDS: dict[int, Kind] = {404: "no_such_model", 412: "suspended"}
@@ -21,15 +21,17 @@ def edit(job: Job) -> Conversation:
     workflow = f"/workflows/accounts/fireworks/models/{job.model}"
     body = {**fields(job), "input_image": job.images[0].data_url()}
     order = (yield Call("POST", workflow, json=body)).json()
+    if not text(order["request_id"]):
+        raise ValueError("a task is asked after by its id")
     ask = Call("POST", f"{workflow}/get_result", json={"id": order["request_id"]})
     return [(yield from result(ask))]
 
 
 def explain(reply: Reply) -> Told:
     """{"error": {...}} or {"error": "text"}, {"error_message": ...}, {"fault": ...}, {"detail": ...}."""
-    answer = reply.json()
+    answer = mapping(reply.json())
     said = (answer.get(name) for name in ("error", "error_message", "fault", "detail"))
-    return Told(KINDS.get(reply.status, ""), words(next(filter(None, said), "")))
+    return Told(KINDS.get(reply.status, ""), next(filter(None, map(words, said)), ""))
 
 
 PROVIDER = Provider(
@@ -39,6 +41,7 @@ PROVIDER = Provider(
     env="FIREWORKS",
     base_url="https://api.fireworks.ai/inference/v1",
     auth=Auth("Authorization", "Bearer "),
+    family=("fireworks-",),
     edit=edit,
     explain=explain,
     check=Call("GET", "/models", repeatable=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retouch.cards import DIRECT, Model, Provider
 from retouch.messages import Artifact, Conversation, Job
-from retouch.pixels.convert import decode, encode, resize
+from retouch.pixels.convert import decode, encode_kept, flatten, resize, see_through
 from retouch.pixels.erase import erase
 from retouch.sizes import FreeSize, parse_size
 from retouch.specs import Choice, Unsent, Whole, Words
@@ -22,8 +22,11 @@ def edit(job: Job) -> Conversation:
     size = parse_size(job.params.get("size", "auto"))
     if size and size != image.size:
         image = resize(image, size)
+    if job.params.get("background") == "opaque":
+        image = flatten(image)
     output_format = job.params.get("output_format", "png")
-    data = encode(image, output_format, compression=job.params.get("output_compression"))
+    data = encode_kept(image, output_format, compression=job.params.get("output_compression"))
+    clear = see_through(image) and output_format != "jpeg"
     picture = Artifact(
         data=data,
         revised_prompt=(
@@ -34,7 +37,7 @@ def edit(job: Job) -> Conversation:
             "size": f"{image.width}x{image.height}",
             "output_format": output_format,
             "quality": job.params.get("quality", "auto"),
-            "background": "opaque",
+            "background": "transparent" if clear else "opaque",
         },
     )
     return [picture] * job.n
@@ -57,7 +60,6 @@ PROVIDER = Provider(
                     step=1, longest_edge=8192, least_pixels=1, most_pixels=16_777_216, widest=8192
                 ),
                 "quality": Choice(tuple(PASSES)),
-                "background": Unsent(Choice(("auto", "opaque")), "kept as it is"),
                 "input_fidelity": Unsent(Choice(("high",)), "unmarked pixels are always kept"),
                 "output_format": Choice(("png", "jpeg", "webp")),
                 "output_compression": Whole(0, 100),

@@ -23,7 +23,11 @@ from retouch.providers._gpt_image_cards import (
 from retouch.providers._kit import present
 from retouch.specs import Choice
 
-_ACCOUNT = {"OpenAI-Organization": "organization", "OpenAI-Project": "project"}
+_ACCOUNT = {
+    "OpenAI-Organization": "organization",
+    "OpenAI-Project": "project",
+    "OpenAI-Beta": "beta",
+}
 
 
 def edit(job: Job) -> Conversation:
@@ -46,7 +50,12 @@ PROVIDER = Provider(
     env="OPENAI",
     base_url="https://api.openai.com/v1",
     settings=("organization", "project"),
-    portkey={"openai-organization": "organization", "openai-project": "project"},
+    portkey={
+        "openai-organization": "organization",
+        "openai-project": "project",
+        "openai-beta": "beta",
+    },
+    family=("openai-",),
     auth=Auth("Authorization", "Bearer "),
     edit=edit,
     explain=explain,

@@ -15,7 +15,8 @@ from typing import Any
 from retouch.cards import DIRECT, Auth, Model, Price, Provider, Told
 from retouch.messages import Call, Conversation, Job, Reply, Step
 from retouch.operations.values import MOST_PIXELS
-from retouch.providers._planner import Messages, Said, converse
+from retouch.providers._answers import listed, mapping, text, whole, words
+from retouch.providers._planner import Messages, Said, converse, seen
 from retouch.sizes import FreeSize
 from retouch.specs import Choice, Unsent, Whole, Words
 
@@ -39,23 +40,24 @@ def ask(job: Job, messages: Messages) -> Generator[Step, Reply, Said]:
     }
     reply = yield Call("POST", "/chat", json=order)
     answer = reply.json()
-    usage = answer.get("usage") or {}
-    counts = {n: usage[n] for n in ("input_tokens", "output_tokens") if n in usage}
+    usage = mapping(answer.get("usage"))
+    told = {name: whole(usage.get(name)) for name in ("input_tokens", "output_tokens")}
+    counts = {name: count for name, count in told.items() if count is not None}
     return Said(_text(answer["responses"][0]["message"]["content"]), counts)
 
 
 def explain(reply: Reply) -> Told:
     """OpenAI's error object, or FastAPI's `detail`: a sentence, or a list of what is wrong where."""
-    answer = reply.json()
-    error = answer.get("error") or {}
-    message = str(error.get("message") or _detail(answer.get("detail") or ""))
+    answer = mapping(reply.json())
+    error = mapping(answer.get("error"))
+    message = words(answer.get("error")) or _detail(answer.get("detail"))
     if "P001" in message or "insufficient balance" in message.lower():
         return Told("out_of_quota", message)
     if error.get("type") == "authentication_error":
         return Told("auth", message)
     if reply.status == 404:
         return Told("no_such_model", message)
-    return Told("", message, error.get("code"))
+    return Told("", message, text(error.get("code")) or None)
 
 
 def _native(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,13 +77,19 @@ def _text(content: Any) -> str:
     """An answer is text, by the SDK's types perhaps in parts; the planner judges one without any."""
     if isinstance(content, str):
         return content
-    return "".join(part.get("text") or "" for part in content or ())
+    return "".join(text(mapping(part).get("text")) for part in listed(content))
 
 
 def _detail(detail: Any) -> str:
     if isinstance(detail, str):
         return detail
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in detail)
+    return "; ".join(filter(None, map(_complaint, map(mapping, listed(detail)))))
+
+
+def _complaint(each: Mapping[str, Any]) -> str:
+    """What is wrong, and where as far as that is told."""
+    where = ".".join(map(str, listed(each.get("loc"))))
+    return f"{where}: {words(each)}" if where else words(each)
 
 
 def _card(model_id: str, price: Price) -> Model:
@@ -103,8 +111,8 @@ def _card(model_id: str, price: Price) -> Model:
     )
 
 
-_FLASH = Price(picture=0.003, text_in=0.8, image_in=0.8, image_out=2.0, source=_PRICES)
-_EDGE = Price(picture=0.0004, text_in=0.1, image_in=0.1, image_out=0.1, source=_PRICES)
+_FLASH = Price(call=0.003, text_in=0.8, image_in=0.8, image_out=2.0, source=_PRICES)
+_EDGE = Price(call=0.0004, text_in=0.1, image_in=0.1, image_out=0.1, source=_PRICES)
 
 PROVIDER = Provider(
     name="reka-ai",
@@ -115,6 +123,7 @@ PROVIDER = Provider(
     auth=Auth("X-Api-Key"),
     edit=edit,
     explain=explain,
+    shows=seen,
     check=Call("GET", "/models", repeatable=True),
     default_model="reka-flash",
     models=(

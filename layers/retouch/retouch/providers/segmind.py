@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from retouch.cards import Auth, Failed, Provider, Told
 from retouch.messages import Artifact, Call, Conversation, Job, Reply, Step
-from retouch.providers._answers import fetched, words
+from retouch.providers._answers import fetched, text, words
 from retouch.providers._kit import poll
 from retouch.providers._segmind_slugs import MODELS, SLUGS, Slug
 
@@ -41,7 +41,7 @@ def edit(job: Job) -> Conversation:
         return [Artifact(data=reply.body)]
     answer = reply.json()
     if "request_id" not in answer:
-        return [(yield from fetched(answer["image"]))]
+        return [(yield from fetched(_link(answer["image"])))]
     done = yield from _finished(answer, job)
     return [(yield from fetched(_link(done["output"])))]
 
@@ -78,10 +78,11 @@ def _pictures(job: Job, slug: Slug) -> Generator[Step, Reply, list[str]]:
     if not upload:
         return [p.base64() if slug.bare else p.data_url() for p in pictures]
     urls = {"data_urls": [p.data_url() for p in pictures]}
-    links = (yield Call("POST", upload, json=urls, repeatable=True)).json()["file_urls"]
+    answer = (yield Call("POST", upload, json=urls, repeatable=True)).json()
+    links = list(filter(None, map(text, answer["file_urls"])))
     if len(links) != len(pictures):
         raise ValueError("as many links as pictures were expected")
-    return list(links)
+    return links
 
 
 def _finished(ordered: Mapping[str, Any], job: Job) -> Generator[Step, Reply, Any]:
@@ -105,10 +106,11 @@ def _own(url: str, job: Job) -> str:
 
 
 def _link(output: Any) -> str:
-    """The result's link out of text, a list or an object, which differs by slug."""
-    while not isinstance(output, str):
-        output = next(iter(output.values())) if isinstance(output, Mapping) else output[0]
-    return output
+    """The result's link out of text, a list or an object, which differs by slug: what comes first; "" for none."""
+    while isinstance(output, Mapping | list):
+        inner = output.values() if isinstance(output, Mapping) else output
+        output = next(filter(None, inner), "")
+    return text(output)
 
 
 def explain(reply: Reply) -> Told:

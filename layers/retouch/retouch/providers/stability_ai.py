@@ -16,7 +16,10 @@ from typing import Any
 from urllib.parse import quote
 
 from retouch.cards import Auth, Failed, Model, Price, Provider, Told
+from retouch.errors import InvalidRequest
 from retouch.messages import Artifact, Call, Conversation, Job, Reply
+from retouch.providers._answers import drawn, text
+from retouch.providers._answers import words as sentence
 from retouch.providers._kit import as_text, poll
 from retouch.providers._stability import (
     CONTROL,
@@ -46,7 +49,10 @@ REQUEST_BYTES = 10_400_000  # of pictures; 10 MiB is the limit of the whole requ
 LOCKED_OUT = 60.0  # seconds after more than 150 requests in ten
 POLL_EVERY = 10.0  # seconds; asking more often is not allowed
 _JSON = {"Accept": "application/json"}
+_USER = "stability-client-user-id"
+_CLIENT = ("stability-client-id", _USER, "stability-client-version")
 _SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
+_RESULTS = ("image", "result", "base64")  # what results have been called
 _ROUTES = {
     "control-sketch": "control/sketch",
     "control-structure": "control/structure",
@@ -67,12 +73,14 @@ def edit(job: Job) -> Conversation:
 
 def _order(job: Job) -> Call:
     fields = words(job, job.model)
-    user = fields.pop("user", None)
+    headers = {**_JSON, **_client(job, fields.pop("user", None))}
     if job.model.startswith("sd3"):
         route = "generate/sd3"
         fields = {"mode": "image-to-image", "model": job.model, "strength": STRENGTH, **fields}
     else:
         route = _ROUTES.get(job.model, f"edit/{job.model}")
+    if job.model == RELIGHT:
+        _check_light(job)
     if job.model == ULTRA:
         fields = {"strength": STRENGTH, **fields}
     files = pictures(job, job.model).items()
@@ -81,8 +89,29 @@ def _order(job: Job) -> Call:
         f"/v2beta/stable-image/{route}",
         fields=tuple((name, as_text(value)) for name, value in fields.items()),
         files=tuple((name, f"{name}.{picture.format}", picture) for name, picture in files),
-        headers={**_JSON, **({"stability-client-user-id": _hidden(user)} if user else {})},
+        headers=headers,
     )
+
+
+def _client(job: Job, user: object) -> dict[str, str]:
+    """Who asks, as the caller's own headers say it, or its `user`. InvalidRequest where both name a user."""
+    named = {name: job.options[name] for name in _CLIENT if job.options.get(name)}
+    if user and _USER in named:
+        raise InvalidRequest(
+            f"'user' and x-portkey-{_USER} say the same to Stability AI. Send one of them.",
+            param="user",
+        )
+    return {**named, **({_USER: _hidden(user)} if user else {})}
+
+
+def _check_light(job: Job) -> None:
+    """InvalidRequest for the strength of a light that is not there."""
+    lit = "light_source_direction" in job.params or len(job.images) > 2
+    if "light_source_strength" in job.params and not lit:
+        raise InvalidRequest(
+            "'light_source_strength' needs a light: send 'light_source_direction' or a third picture as its reference.",
+            param="light_source_strength",
+        )
 
 
 def _hidden(user: object) -> str:
@@ -95,14 +124,15 @@ def _ended(reply: Reply) -> bool:
 
 
 def _picture(answer: dict[str, Any]) -> Artifact:
-    """The picture, under any of the names that results have had. A filtered one is only a blur."""
-    reason = answer.get("finish_reason") or "SUCCESS"
+    """The picture, by whatever name. A filtered one is only a blur."""
+    reason = text(answer.get("finish_reason")) or "SUCCESS"
     if reason == "CONTENT_FILTERED":
         # Whether it is billed is not said.
         raise Failed(moderated("Stability AI filtered the finished picture.", "output"))
     if reason != "SUCCESS":
         raise Failed(Told(message=f"Stability AI ended the edit with {reason}."))
-    return Artifact(b64=answer.get("image") or answer.get("result") or answer["base64"])
+    found = [picture for name in _RESULTS if (picture := drawn(answer.get(name)))]
+    return Artifact(b64=found[0])
 
 
 def explain(reply: Reply) -> Told:
@@ -111,10 +141,9 @@ def explain(reply: Reply) -> Told:
         wait = None if "retry-after" in reply.headers else LOCKED_OUT
         return Told("rate_limited", "Stability AI takes 150 requests in 10 s.", retry_after=wait)
     answer = reply.json()
-    name = answer["name"]
-    message = "; ".join(answer.get("errors") or [answer["message"]])
+    name, message = answer["name"], sentence(answer.get("errors")) or sentence(answer)
     if name in ("content_moderation", "public_figure"):
-        return moderated(message, "input", name)
+        return moderated(message or "The safety system refused the request.", "input", name)
     if name == "invalid_language":
         return Told("refused", message, name, "prompt")
     return Told("", message, billed="no")
@@ -172,6 +201,8 @@ PROVIDER = Provider(
     env="STABILITY",
     base_url="https://api.stability.ai",
     auth=Auth("Authorization", "Bearer "),
+    portkey={name: name for name in _CLIENT},
+    family=("stability-",),
     edit=edit,
     explain=explain,
     check=Call("GET", "/v1/user/balance", repeatable=True),

@@ -11,6 +11,7 @@ default. Imagen's models, mask editing among them, are discontinued and have no 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -21,11 +22,13 @@ from retouch.messages import Call, Conversation, Job
 from retouch.providers._gemini import body, converse
 from retouch.providers._gemini_cards import FAMILY
 from retouch.providers._gemini_refusals import explain
-from retouch.providers._kit import present
+from retouch.providers._kit import plain, present
 from retouch.specs import Choice, Spec, Whole
 
 GLOBAL = "global"
 MULTI_REGIONS = ("us", "eu")
+# An id or a number, before it perhaps the organisation: "example.com:acme".
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}(?::[a-z0-9][a-z0-9-]{0,99})?", re.ASCII)
 PICTURE_BYTES = 7_000_000
 PARAMS: Mapping[str, Spec] = {
     "output_format": Choice(("png", "jpeg", "webp")),
@@ -45,7 +48,8 @@ def _place(options: Mapping[str, str]) -> str:
     """The path down to the publisher: with the project where there is one, else that of express mode."""
     if "project" not in options:
         return "/v1"
-    project = quote(options["project"], safe=":")
+    rule = "a project's id or number"
+    project = plain(options["project"], "vertex-project-id", rule, _PROJECT)
     return f"/v1/projects/{project}/locations/{quote(_location(options), safe='')}"
 
 
@@ -54,9 +58,13 @@ def _location(options: Mapping[str, str]) -> str:
 
 
 def locate(options: Mapping[str, str]) -> str:
-    """The host of the location: global, a multi-region or a region. Express mode is served from the global one."""
-    location = _location(options) if "project" in options else GLOBAL
-    if location == GLOBAL:
+    """The host of the location: global, a multi-region or a region. Express mode is served from the global one.
+
+    InvalidRequest where the location or the project is no plain name.
+    """
+    plain(options.get("project", "p"), "vertex-project-id", "a project's id or number", _PROJECT)
+    location = plain(_location(options), "vertex-region", "a location like us-central1")
+    if location == GLOBAL or "project" not in options:
         return "https://aiplatform.googleapis.com"
     if location in MULTI_REGIONS:
         return f"https://aiplatform.{location}.rep.googleapis.com"
@@ -98,6 +106,10 @@ PROVIDER = Provider(
     secrets=("service_account_json", "credentials_json"),
     locate=locate,
     portkey={"vertex-project-id": "project", "vertex-region": "location"},
+    family=("vertex-",),
+    remedies={
+        "vertex-service-account-json": "Fetch an access token with it yourself and send that as the key.",
+    },
     auth=Auth(
         "x-goog-api-key",
         tokens=("ya29.",),

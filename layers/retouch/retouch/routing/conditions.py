@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from retouch.messages import Text
-from retouch.routing.patterns import reach
+from retouch.regex import LONGEST_TEXT, PatternError, compiled
 from retouch.routing.problems import InvalidConfig
 from retouch.specs import shown
 
 Facts = Mapping[str, Any]  # "metadata.plan" -> "paid"
 _DEEPEST = 8
-_LONGEST_PATTERN = 256
 _KEY = re.compile(r"(metadata|params)\.[^.]+|url\.pathname")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 
@@ -62,14 +61,12 @@ def _check_operators(wanted: Mapping[str, Any], path: str) -> int:
 
 
 def _check_pattern(pattern: Any, path: str) -> None:
-    if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
-        raise InvalidConfig(path, f"takes a pattern of at most {_LONGEST_PATTERN} characters")
+    if not isinstance(pattern, str):
+        raise InvalidConfig(path, "takes a pattern as text")
     try:
-        quick = reach(pattern)
-    except (re.error, OverflowError) as broken:
-        raise InvalidConfig(path, f"is not a valid pattern: {broken}") from None
-    if not quick:
-        raise InvalidConfig(path, "could search for ever: repeat single characters, not groups")
+        compiled(pattern)
+    except PatternError as wrong:
+        raise InvalidConfig(path, str(wrong)) from None
 
 
 def _wrong(path: str, name: str, rule: str) -> InvalidConfig:
@@ -126,8 +123,8 @@ def _member(value: Any, operand: list[Any]) -> bool:
 
 
 def _regex(value: Any, pattern: str) -> bool:
-    """A search in the text as far as the pattern may look, for a config may come from a caller."""
-    return value is not None and bool(re.search(pattern, str(value)[: reach(pattern)]))
+    """Whether the pattern is found in the text. No field of an edit is longer than what is looked at."""
+    return value is not None and compiled(pattern).search(str(value)[:LONGEST_TEXT])
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {

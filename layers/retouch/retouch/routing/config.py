@@ -16,6 +16,7 @@ from retouch.routing.reading import Reader
 from retouch.routing.tree import MODES, RETRIED, Branch, Cache, Condition, Leaf, Mode, Retry, Tree
 from retouch.routing.tree import leaves as leaves
 from retouch.specs import shown
+from retouch.wire.portkey import AWS_KEYS, FAMILIES
 
 _MOST_TARGETS = 64  # in all
 _DEEPEST = 8
@@ -36,16 +37,7 @@ _ELSEWHERE = frozenset(
     )
 )
 # A cloud's own settings, handed on as the headers of the same name are.
-_FAMILIES = (
-    "amz_",
-    "aws_",
-    "azure_",
-    "fireworks_",
-    "openai_",
-    "stability_",
-    "vertex_",
-    "workers_ai_",
-)
+_FAMILIES = tuple(name.replace("-", "_") for name in FAMILIES)
 
 
 def parse(config: Mapping[str, Any]) -> Tree:
@@ -67,7 +59,10 @@ def _node(read: Reader, parent: Leaf, depth: int) -> Tree:
     targets = read.objects("targets", _MOST_TARGETS)
     strategy = read.object("strategy") or Reader(f"{read.path}.strategy", {})
     read.finish(_ELSEWHERE)
-    return _branch(own, targets, strategy, depth)
+    tree = _branch(own, targets, strategy, depth)
+    if _paying(own) != _paying(parent):
+        _check_heirs(own, tree)
+    return tree
 
 
 def _branch(own: Leaf, targets: list[Reader], strategy: Reader, depth: int) -> Tree:
@@ -110,6 +105,30 @@ def _check_names(branch: Branch) -> None:
             )
 
 
+def _check_heirs(own: Leaf, tree: Tree) -> None:
+    """What a group says of who pays is for its targets; where none inherits it, nobody would hear of it."""
+    heirs = [leaf for leaf in leaves(tree) if _heir(leaf, own)]
+    for name in () if heirs else _said(own):
+        raise InvalidConfig(
+            f"{own.path}.{name}",
+            "holds for none of the targets, for each says itself who serves or pays; write it there",
+        )
+
+
+def _heir(leaf: Leaf, own: Leaf) -> bool:
+    """Whether a target has all that its group says."""
+    return _paying(leaf)[:3] == _paying(own)[:3] and own.options.keys() <= leaf.options.keys()
+
+
+def _said(own: Leaf) -> list[str]:
+    named = {"api_key": own.key, "virtual_key": own.virtual_key, **own.options}
+    return [name.replace("-", "_") for name, value in named.items() if value]
+
+
+def _paying(leaf: Leaf) -> tuple[object, ...]:
+    return (leaf.provider, leaf.key, leaf.virtual_key, leaf.options)
+
+
 def _condition(read: Reader) -> Condition:
     query, then = read.mapping("query"), read.text("then")
     if query is None or then is None:
@@ -144,9 +163,13 @@ def _leaf(read: Reader, parent: Leaf) -> Leaf:
 
 def _served(read: Reader, parent: Leaf) -> Leaf:
     """Who serves and who pays. Inherited as a whole or not at all, so that no key goes to another provider."""
-    provider = (read.text("provider") or "").removeprefix("@").lower() or None
-    virtual_key = (read.text("virtual_key") or "").removeprefix("@") or None
-    key, options = read.text("api_key"), _options(read)
+    provider = (read.text("provider") or "").strip() or None
+    virtual_key = (read.text("virtual_key") or "").strip().removeprefix("@") or None
+    key, options = read.key("api_key"), _options(read)
+    if key and virtual_key:
+        raise InvalidConfig(
+            read.path, "has both api_key and virtual_key; leave out who does not pay"
+        )
     if provider or key or virtual_key:
         return Leaf(read.path, None, provider, key, virtual_key, options)
     return replace(parent, path=read.path, options={**parent.options, **options})
@@ -154,7 +177,7 @@ def _served(read: Reader, parent: Leaf) -> Leaf:
 
 def _options(read: Reader) -> dict[str, str]:
     """{"azure-api-version": ...}. Long-lived cloud keys are refused, as they are in headers."""
-    for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
+    for name in (name.replace("-", "_") for name in AWS_KEYS):
         if read.raw(name):
             raise InvalidConfig(f"{read.path}.{name}", "is refused: use the gateway's own role")
     found = {name: read.setting(name) for name in read.names(_FAMILIES)}

@@ -8,6 +8,8 @@ from typing import Any, overload
 from orjson import dumps
 
 from retouch.routing.problems import InvalidConfig
+from retouch.wire.caller import is_placeholder, unfit
+from retouch.wire.portkey import ABSENT
 
 
 class Reader:
@@ -33,6 +35,11 @@ class Reader:
         if not isinstance(value, str):
             raise self._wrong(name, "must be text")
         return value
+
+    def key(self, name: str) -> str | None:
+        """A provider's key; None for an SDK's placeholder. No error repeats it."""
+        text = (self.text(name) or "").strip()
+        return None if is_placeholder(text) else self._fit(name, text)
 
     def texts(self, name: str) -> list[str]:
         """A list of strings."""
@@ -79,10 +86,11 @@ class Reader:
             raise self._wrong(name, f"must be a whole number from {low} to {high}")
         return int(value)
 
-    def setting(self, name: str) -> str:
-        """Text, or an object or list as JSON, as a header would have it."""
+    def setting(self, name: str) -> str | None:
+        """Text, or an object or list as JSON, as a header would have it; None for an SDK's placeholder."""
         value = self.raw(name)
-        return value if isinstance(value, str) else "" if value is None else dumps(value).decode()
+        text = value.strip() if isinstance(value, str) else dumps(value).decode()
+        return None if text.lower() in ABSENT else self._fit(name, text)
 
     def names(self, prefixes: tuple[str, ...]) -> list[str]:
         """The keys that begin so."""
@@ -126,6 +134,12 @@ class Reader:
                 raise self._wrong(
                     str(name)[:64], "is not known here; leave it out or mend its spelling"
                 )
+
+    def _fit(self, name: str, text: str) -> str:
+        rule = unfit(text)
+        if rule:
+            raise self._wrong(name, rule)
+        return text
 
     def _wrong(self, name: str, rule: str) -> InvalidConfig:
         return InvalidConfig(f"{self.path}.{name}", rule)

@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from retouch.breaker import ProviderDown
 from retouch.clock import Clock
-from retouch.errors import Billed, Fault, InvalidRequest, Moderated, RateLimited
+from retouch.errors import Billed, Fault, InvalidRequest, Moderated, RateLimited, gravest
 from retouch.routing.conditions import Facts, matches
 from retouch.routing.tree import FELL_BACK, Branch, Leaf, Tree
 
 Answer = TypeVar("Answer")
 _MOST_WAIT = 60.0  # seconds that are waited for one target, in all
 _EXHAUSTED = -1
-_GRAVITY: tuple[Billed | None, ...] = (None, "no", "unknown", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Attempt:
     path: str
     status: int
     code: str | None = None
-    billed: Billed | None = None  # of a failure; None where there was an answer
+    billed: Billed | None = None  # of a failure; an answer's own headers say it
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Run(Generic[Answer]):
         """Ask until there is an answer, or nobody is left who may be asked. A Fault is returned, not raised."""
         outcome = self._leaf(tree) if isinstance(tree, Leaf) else self._branch(tree)
         if isinstance(outcome.found, Fault):
-            outcome.found.billed = _gravest(outcome)
+            outcome.found.billed = gravest(one.billed for one in outcome.attempts if one.billed)
         return outcome
 
     def _branch(self, branch: Branch) -> Outcome[Answer]:
@@ -150,18 +150,18 @@ def _again(leaf: Leaf, fault: Fault, retries: int) -> float | None:
         return None
     if fault.billed != "no" and not retry.may_buy_twice:
         return None
-    wanted = fault.retry_after if retry.use_retry_after and isinstance(fault, RateLimited) else None
-    return 2.0**retries if wanted is None else wanted
+    usual, wanted = 2.0**retries, fault.retry_after
+    if isinstance(
+        fault, ProviderDown
+    ):  # nobody is asked before then, so no wait is begun that ends earlier
+        return usual if (wanted or 0.0) <= usual else None
+    heeded = retry.use_retry_after and isinstance(fault, RateLimited)
+    return wanted if heeded and wanted is not None else usual
 
 
 def _listed(fault: Fault, codes: tuple[int, ...]) -> bool:
     """Whether the config means this one: by the status the caller would see, or the one the provider gave."""
     return fault.status in codes or getattr(fault, "upstream_status", None) in codes
-
-
-def _gravest(outcome: Outcome[Answer]) -> Billed:
-    found = max((one.billed for one in outcome.attempts), key=_GRAVITY.index, default=None)
-    return found or "no"
 
 
 def _told(leaf: Leaf, found: object) -> Attempt:

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from retouch.clock import Clock
-from retouch.errors import Misconfigured
+from retouch.errors import InvalidRequest, Misconfigured
 from retouch.routing.problems import InvalidConfig
 from retouch.specs import shown
+from retouch.wire.caller import unfit
 from retouch.wire.portkey import CONFIG_ID
 
 _FRESH = 60.0  # seconds until a saved config is read again
@@ -56,17 +57,18 @@ def _unusable(config_id: str, rule: str) -> InvalidConfig:
 
 @dataclass(frozen=True, slots=True)
 class VirtualKey:
-    """A provider, the key that pays there, and the provider's own settings."""
+    """A provider, the key that pays there, the provider's own settings, and the name for all that."""
 
     provider: str
     key: str = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    name: str = ""
 
 
 def virtual_keys(text: str) -> dict[str, VirtualKey]:
     """The keys of RETOUCH_VIRTUAL_KEYS, {"name": {"provider", "api_key", "options"}}, by name. Raises Misconfigured."""
     try:
-        return {name: _virtual_key(**of) for name, of in orjson.loads(text or "{}").items()}
+        return {name: _virtual_key(name, **of) for name, of in orjson.loads(text or "{}").items()}
     except (ValueError, AttributeError, TypeError):
         # From None: the text, and so the error, has keys in it.
         raise Misconfigured(
@@ -75,6 +77,25 @@ def virtual_keys(text: str) -> dict[str, VirtualKey]:
         ) from None
 
 
-def _virtual_key(provider: str, api_key: str = "", options: Any = None) -> VirtualKey:
-    texts = {str(name): str(value) for name, value in (options or {}).items()}
-    return VirtualKey(provider.removeprefix("@").lower(), api_key.strip(), texts)
+def _virtual_key(name: str, /, provider: str, api_key: str = "", options: Any = None) -> VirtualKey:
+    texts = {str(option): str(value) for option, value in (options or {}).items()}
+    key = api_key.strip()
+    if any(map(unfit, (key, *texts.values()))):
+        raise ValueError("a key or setting that no header can carry, or one for the gateway itself")
+    return VirtualKey(provider.removeprefix("@").lower(), key, texts, name)
+
+
+def find(name: str, known: Mapping[str, VirtualKey]) -> VirtualKey | None:
+    """The virtual key of that name, else the only one that differs from it in case alone.
+
+    InvalidRequest where several do. Names are not listed: to know one is to be allowed to use it.
+    """
+    alike = [one for one in known if one.lower() == name.lower()]
+    if name in known:
+        return known[name]
+    if len(alike) > 1:
+        raise InvalidRequest(
+            f"{shown(name)} may mean several virtual keys, whose names differ in case only. Write it as it was saved.",
+            param="x-portkey-virtual-key",
+        )
+    return known[alike[0]] if alike else None

@@ -31,7 +31,9 @@ _PLACEHOLDERS = frozenset(
 class Caller:
     """What the headers say. Keys are in no repr and no log."""
 
-    provider: str | None = None
+    provider: str | None = (
+        None  # as it was named: a slug, or "@" and a slug or a virtual key's name
+    )
     key: str | None = field(default=None, repr=False)  # the provider's
     gateway_key: str | None = field(default=None, repr=False)  # ours, and never a provider's
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # settings by header name
@@ -49,7 +51,7 @@ def caller(headers: Mapping[str, str]) -> Caller:
     keys = [key for key in map(_usable, found) if key]
     gateway = next((key for key in keys if key.startswith(GATEWAY_PREFIX)), None)
     provider_key = next((key for key in keys if not key.startswith(GATEWAY_PREFIX)), None)
-    provider = headers.get("x-portkey-provider", "").strip().lstrip("@").lower()
+    provider = headers.get("x-portkey-provider", "").strip()
     return Caller(provider or None, provider_key, gateway)
 
 
@@ -60,6 +62,25 @@ def _bearer(value: str) -> str:
 
 def _usable(key: str) -> str | None:
     key = key.strip()
-    if not (key.isascii() and (key.isprintable() or not key)):
+    if not sendable(key):
         raise Unauthorized("The API key contains characters that no key has.")
-    return None if key.lower() in _PLACEHOLDERS else key
+    return None if is_placeholder(key) else key
+
+
+def sendable(text: str) -> bool:
+    """Whether a header can carry it: printable ASCII."""
+    return text.isascii() and text.isprintable()
+
+
+def is_placeholder(key: str) -> bool:
+    """Whether it is no key at all, but what an SDK sends where its user has none."""
+    return key.lower() in _PLACEHOLDERS
+
+
+def unfit(text: str) -> str | None:
+    """The rule that a key or setting for a provider breaks, in words that do not repeat it; None where it is fit."""
+    if not sendable(text):
+        return "contains characters that no header can carry; it must be printable ASCII"
+    if text.startswith(GATEWAY_PREFIX):
+        return "is a key of this gateway, which no provider gets; send it as x-portkey-api-key"
+    return None

@@ -13,7 +13,7 @@ import orjson
 
 from retouch.errors import InvalidRequest
 from retouch.messages import Form
-from retouch.wire.answer import Answer
+from retouch.wire.answer import Answer, beside
 from retouch.wire.json_form import from_values
 from retouch.wire.limits import DEFAULT, Limits
 
@@ -42,5 +42,4 @@ def form(event: Mapping[str, Any], limits: Limits = DEFAULT) -> Form:
 def result(answer: Answer) -> dict[str, Any]:
     """The answer's body as an object, with what HTTP has headers for under `retouch`."""
     assert isinstance(answer.body, bytes), "streams are refused on the way in"
-    told = {n.removeprefix("x-retouch-"): v for n, v in answer.headers.items() if "retouch" in n}
-    return {**orjson.loads(answer.body), "retouch": {"status": answer.status, **told}}
+    return {**orjson.loads(answer.body), "retouch": beside(answer)}

@@ -77,7 +77,7 @@ def from_parts(parts: Iterable[Part], limits: Limits = DEFAULT) -> Form:
         elif part.name in _MASK:
             values["mask"] = _mask(part)
         else:
-            values[part.name] = _text(part)
+            values[part.name] = Text(_decoded(part))
     counted(images, limits)
     mask = values.pop("mask", None)
     present = {name: value for name, value in values.items() if value != ""}
@@ -90,7 +90,7 @@ def _picture(part: Part) -> list[Image]:
         _refuse_mangled(part)
         return [part.data] if part.data or part.filename else []
     if _URL.match(part.data):
-        return [from_url(part.data.decode("ascii", "replace"), part.name)]
+        return [from_url(_decoded(part), part.name)]
     # A few HTTP libraries forget the file name: real picture bytes still are a picture.
     return [part.data] if part.data else []
 
@@ -123,9 +123,9 @@ def _refuse_mangled(part: Part) -> None:
         )
 
 
-def _text(part: Part) -> Text:
+def _decoded(part: Part) -> str:
     try:
-        return Text(part.data.decode())
+        return part.data.decode()
     except UnicodeDecodeError:
         raise InvalidRequest(
             f"Field {shown(part.name)} is not valid UTF-8 text.",

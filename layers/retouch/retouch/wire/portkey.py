@@ -15,16 +15,17 @@ import orjson
 
 from retouch.errors import InvalidRequest
 from retouch.specs import shown
+from retouch.wire.caller import unfit
 
 PREFIX = "x-portkey-"
 CONFIG_ID = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)  # of a saved config
-_ABSENT = ("", "undefined", "null", "none", "nan")
+ABSENT = ("", "undefined", "null", "none", "nan")
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _MOST_METADATA, _LONGEST_METADATA = 32, 128  # entries; characters of a name or value
 _LONGEST = 256  # characters of an id
 _LONGEST_TIMEOUT = 900.0  # seconds; no function runs longer
-_FAMILIES = (
+FAMILIES = (
     "amz-",
     "aws-",
     "azure-",
@@ -34,7 +35,7 @@ _FAMILIES = (
     "vertex-",
     "workers-ai-",
 )
-_AWS_KEYS = ("aws-access-key-id", "aws-secret-access-key", "aws-session-token")
+AWS_KEYS = ("aws-access-key-id", "aws-secret-access-key", "aws-session-token")
 _NAME = re.compile(r"[a-z0-9_-]+")
 # What a caller may send on to a provider: its own names, and none that carries a key or speaks for the network.
 _FORWARDED = re.compile(
@@ -70,11 +71,11 @@ def read(headers: Mapping[str, str]) -> Portkey:
     said = {
         name.removeprefix(PREFIX): value.strip()
         for name, value in headers.items()
-        if name.startswith(PREFIX) and value.strip().lower() not in _ABSENT
+        if name.startswith(PREFIX) and value.strip().lower() not in ABSENT
     }
     return Portkey(
         config=_config(said.get("config")),
-        virtual_key=said.get("virtual-key", "").removeprefix("@") or None,
+        virtual_key=said.get("virtual-key", "").removeprefix("@").strip() or None,
         trace_id=_id(said.get("trace-id", "")),
         metadata=_metadata(said.get("metadata", "")),
         timeout=_timeout(said.get("request-timeout")),
@@ -189,14 +190,18 @@ def _listed(said: Mapping[str, str]) -> str:
 
 
 def _options(said: Mapping[str, str]) -> dict[str, str]:
-    for name in _AWS_KEYS:
+    for name in AWS_KEYS:
         if name in said:
             raise _wrong(
                 name,
                 f"{PREFIX}{name} is refused: long-lived AWS keys do not belong in headers. "
                 "Use the gateway's own role.",
             )
-    return {name: value for name, value in said.items() if name.startswith(_FAMILIES)}
+    options = {name: value for name, value in said.items() if name.startswith(FAMILIES)}
+    for name, value in options.items():
+        if rule := unfit(value):
+            raise _wrong(name, f"{PREFIX}{name} {rule}.")
+    return options
 
 
 def _hooks(said: Mapping[str, str]) -> dict[str, Any]:

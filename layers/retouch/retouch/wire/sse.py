@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from retouch.errors import Fault
 from retouch.messages import Artifact
-from retouch.wire.answer import as_fault, envelope
+from retouch.wire.answer import Pieces, as_fault, beside, envelope, failure
 
 HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -24,25 +24,29 @@ def partial(artifact: Artifact, index: int, created: int) -> bytes:
     )
 
 
-def completed(artifact: Artifact, created: int) -> bytes:
-    """A finished picture, with usage where the provider gives it."""
+def completed(artifact: Artifact, created: int, told: Mapping[str, Any]) -> bytes:
+    """A finished picture, with usage where the provider gives it, and what a plain answer has beside its pictures."""
     usage = {"usage": artifact.facts["usage"]} if "usage" in artifact.facts else {}
-    return _frame("image_edit.completed", {**_picture(artifact, created), **usage})
+    return _frame("image_edit.completed", {**_picture(artifact, created), **usage, **told})
 
 
 def failed(fault: Fault) -> bytes:
-    """A failure after the first byte, when the status can no longer say it."""
-    return _frame("error", {"error": envelope(fault), **fault.beside})
+    """A failure after the first byte, when status and headers can no longer say it."""
+    told = beside(failure(fault, ""))
+    return _frame("error", {"error": envelope(fault), "retouch": told, **fault.beside})
 
 
-def joined(first: bytes | None, rest: Iterable[bytes | None]) -> Iterator[bytes]:
+def joined(first: bytes | None, rest: Iterable[bytes | None], request_id: str) -> Pieces:
     """The frames, with a comment where there is nothing to say, ended by an error frame when they fail midway."""
     yield first or KEEP_ALIVE
     try:
         for frame in rest:
             yield frame or KEEP_ALIVE
     except Exception as error:  # a broken connection would be taken for a reason to order again
-        yield failed(as_fault(error))
+        fault = as_fault(error)
+        yield failed(fault)
+        return failure(fault, request_id)
+    return None
 
 
 def _picture(artifact: Artifact, created: int) -> dict[str, Any]:

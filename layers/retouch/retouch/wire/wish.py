@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from retouch.errors import InvalidRequest
-from retouch.messages import Fit, Mask, Material, Picture, ResponseFormat, Shapes, Wish
+from retouch.messages import Fit, Form, Mask, Material, Picture, ResponseFormat, Shapes, Wish
 from retouch.pixels.inspect import inspect
 from retouch.pixels.mask import MaskMode, read_mask
 from retouch.pixels.shapes import draw_mask
@@ -37,6 +37,11 @@ def validate(material: Material) -> Wish:
     """The typed wish. InvalidRequest naming the field, the value, the rule and the remedy."""
     images = _images(material)
     return _wish(material.values, images, _mask(material, images))
+
+
+def streams(form: Form) -> bool:
+    """Whether an event stream is asked for. InvalidRequest where that cannot be told."""
+    return _FLAG.read("stream", form.values.get("stream", False))
 
 
 def overridden(wish: Wish, material: Material, params: Mapping[str, Any]) -> Wish:

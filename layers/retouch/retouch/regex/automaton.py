@@ -52,7 +52,13 @@ class Automaton:
         conditions: Sequence[Assert | None],
         ways: Sequence[Sequence[int]],
     ) -> None:
-        self._start, self._atoms, self._conditions, self._ways = start, atoms, conditions, ways
+        self._start, self._conditions, self._ways = start, conditions, ways
+        self._still = frozenset(state for state, atom in enumerate(atoms) if not atom)
+        self._alike = {
+            atom: frozenset(state for state, other in enumerate(atoms) if other is atom)
+            for atom in dict.fromkeys(atoms)
+            if atom
+        }
         self._reached: dict[tuple[_States, _Place], _States] = {}
         self._moved: dict[tuple[_States, str], _States] = {}
         self._reads: dict[str, _States] = {}
@@ -85,7 +91,7 @@ class Automaton:
             if state in found or (condition and not place.meets(condition)):
                 continue
             found.add(state)
-            if self._atoms[state] is None:
+            if state in self._still:
                 waiting.extend(self._ways[state])
         return frozenset(found)
 
@@ -100,9 +106,8 @@ class Automaton:
         """All states that read the character."""
         known = self._reads.get(character)
         if known is None:
-            known = frozenset(
-                state for state, atom in enumerate(self._atoms) if atom and atom.match(character)
-            )
+            reading = (states for atom, states in self._alike.items() if atom.match(character))
+            known = frozenset().union(*reading)
             _remember(self._reads, character, known)
         return known
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from retouch.guardrails.automaton import Assert, Automaton, Builder
+from retouch.regex.automaton import Assert, Automaton, Builder
 
-LONGEST_PATTERN = 256
-_MOST_STEPS = 128  # characters a pattern stands for, repeats written out
+LONGEST_PATTERN = 256  # characters, also of those it stands for, its repeats written out
+LONGEST_TEXT = 40_000  # characters it is worth trying on; a prompt has 32,000 at most
 _FLAGS = {"i": re.IGNORECASE, "s": re.DOTALL}
 _HEAD = re.compile(r"\(\?([is]+)\)")
 _TOKEN = re.compile(
@@ -64,7 +64,7 @@ _Node = _Atom | Assert | _Sequence | _Either | _Repeat
 def compiled(pattern: str) -> Automaton:
     """The automaton of a pattern in Python's notation. PatternError says what is wrong with it.
 
-    At most 256 characters, and at most 128 when all repeats are written out; `(?i)` and `(?s)` may lead it.
+    At most 256 characters, also when all repeats are written out; `(?i)` and `(?s)` may lead it.
     """
     if len(pattern) > LONGEST_PATTERN:
         raise PatternError(f"is longer than {LONGEST_PATTERN} characters")
@@ -74,9 +74,9 @@ def compiled(pattern: str) -> Automaton:
         flags |= _FLAGS[letter]
     _check(pattern)
     tree = _Parser(pattern[head.end() :] if head else pattern).tree()
-    if _steps(tree) > _MOST_STEPS:
+    if _steps(tree) > LONGEST_PATTERN:
         raise PatternError(
-            f"stands for more than {_MOST_STEPS} characters, its repeats written out"
+            f"stands for more than {LONGEST_PATTERN} characters, its repeats written out"
         )
     builder = Builder(flags)
     return builder.automaton(_built(tree, builder, builder.end))
