@@ -61,8 +61,17 @@ def endpoint(local):
                 break
         yield f"http://127.0.0.1:{port}/2015-03-31/functions/EditsFunction/invocations"
     finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=300)
+        end(server)
+
+
+def end(server):
+    """Ask it to go, which takes its containers along; one that does not go is ended."""
+    server.send_signal(signal.SIGINT)
+    try:
+        server.communicate(timeout=100)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.communicate()
 
 
 def invoke(endpoint, event):

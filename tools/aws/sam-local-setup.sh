@@ -30,6 +30,9 @@ main() {
 }
 
 stop() {
+  # A `sam local` that was killed leaves its containers running.
+  # shellcheck source=/dev/null
+  if [ -f "$WORK/containers.conf" ]; then . "$WORK/env.sh"; podman rm --all --force --time 1 >/dev/null 2>&1 || true; fi
   [ ! -f "$WORK/service.pid" ] || kill "$(cat "$WORK/service.pid")" 2>/dev/null || true
   rm -f "$WORK/service.pid"
   # podman leaves its storage mounted, and a mounted folder cannot be deleted.
