@@ -665,3 +665,22 @@ def test_a_models_virtual_key_takes_nobodys_place(world, named):
     assert (answer.status, answer.headers["x-retouch-billed"]) == (400, "no")
     assert "Two are named who serve or pay" in answer.json["error"]["message"]
     assert world[0].received == []
+
+
+def test_the_operators_organization_stays_behind_where_another_key_pays(world):
+    env = {"OPENAI_BASE_URL": world[0].url, "OPENAI_ORGANIZATION": "org-op", "OPENAI_PROJECT": "p"}
+    house = build_house({**env, "OPENAI_API_KEY": "sk-op"})
+    assert ask(world, house=house).status == 200
+    assert ask(world, house=house, provider="openai", api_key="sk-mine").status == 200
+    operators, callers = (call.headers for call in world[0].calls)
+    assert (operators["openai-organization"], operators["openai-project"]) == ("org-op", "p")
+    assert callers.keys().isdisjoint({"openai-organization", "openai-project"})
+
+
+def test_a_saved_key_says_whose_it_is(world):
+    configs = {"configs/pc-loose.json": json.dumps({"api_key": "sk-op"}).encode()}
+    house = build_house({"OPENAI_BASE_URL": world[0].url}, configs=configs)
+    answer = ask(world, "pc-loose", house=house, provider="openai")
+    assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_config")
+    assert "must name its provider" in answer.json["error"]["message"]
+    assert world[0].received == []

@@ -12,8 +12,8 @@ from retouch.pixels.shapes import draw_mask
 from retouch.plan.preserve import words
 from tests.cases.images.build import END, SIGNATURE, chunk, header
 from tests.support.door import edit, png
-from tests.support.pictures import encoded, hole, opened, photo, scene
-from tests.support.upstream import Upstream, as_json
+from tests.support.pictures import b64, encoded, hole, opened, photo, scene
+from tests.support.upstream import Upstream, as_events, as_json
 
 MAGENTA = (255, 0, 255)
 
@@ -274,3 +274,19 @@ def test_the_smallest_place_is_told_as_one():
     told = words(draw_mask({"shapes": [shape]}, inspect(encoded(Image.new("L", (1000, 1000))))))
     assert "between 50% and 51% of the width" in told
     assert "between 30% and 31% of the height" in told
+
+
+def test_a_stream_puts_pixels_back_and_says_how_many():
+    original = photo(100, 80)
+    painted = b64(encoded(Image.new("RGB", (100, 80), MAGENTA)))
+    event = {"type": "image_edit.completed", "b64_json": painted, "created_at": 1}
+    fields = {"model": "gpt-image-2", "prompt": "p", "image": png(original)}
+    with Upstream(as_events(event)) as upstream:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
+        answer = edit({**fields, "mask": json.dumps(BOX), "stream": "true"}, env)
+    ((name, told),) = answer.frames
+    assert name == "image_edit.completed"
+    edited = opened(base64.b64decode(told["b64_json"]))
+    assert most(outside(edited), outside(opened(original))) == 0
+    assert told["retouch"]["preserved-pixels"] == "6800"
+    assert told["retouch"]["cost-usd"].endswith("estimated")

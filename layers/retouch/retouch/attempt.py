@@ -29,7 +29,7 @@ from retouch.plan.resolve import Target, resolve
 from retouch.prepare import prepare
 from retouch.preview import preview
 from retouch.pulse import pulse
-from retouch.respond import Said, facts, plan_headers, success
+from retouch.respond import Said, facts, plan_headers, streamed, success
 from retouch.routing.tree import Cache
 from retouch.talk import talk
 from retouch.wire import sse
@@ -205,8 +205,9 @@ def frames(
     created = house.clock.unix()
     for job in jobs:
         for step in converse(plan.target, job, house, deadline):
-            picture = polish(step.artifact, plan.delivery).artifact
+            polished = polish(step.artifact, plan.delivery)
             if isinstance(step, Partial):
-                yield sse.partial(picture, step.index, created)
+                yield sse.partial(polished.artifact, step.index, created)
             else:
-                yield sse.completed(picture, created, beside)
+                told = {**beside, **streamed(polished, plan)}
+                yield sse.completed(polished.artifact, created, told)

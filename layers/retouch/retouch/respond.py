@@ -11,9 +11,10 @@ import orjson
 
 from retouch.cost import cost
 from retouch.errors import Billed, Fault, gravest
-from retouch.finish import Handed, Result
+from retouch.finish import Handed, Polished, Result
 from retouch.plan import Plan
 from retouch.routing.run import Attempt, Outcome
+from retouch.usage import told
 from retouch.wire.answer import Answer, json_headers
 from retouch.wire.portkey import Portkey
 
@@ -41,6 +42,19 @@ def success(result: Result, handed: Handed, plan: Plan, said: Said) -> Answer:
     if handed.linked:
         headers["x-retouch-url-expires"] = formatdate(said.expires, usegmt=True)
     return Answer(200, headers, orjson.dumps(body), {**facts(plan), "delivered": len(handed.data)})
+
+
+def streamed(polished: Polished, plan: Plan) -> dict[str, Any]:
+    """What stands beside a streamed picture, as in late answers: the headers left before it was known."""
+    kept = plan.delivery.untouched if polished.kept is None else polished.kept
+    found = cost(plan.target.serving, 1, told(polished.artifact.facts.get("usage")))
+    said = {
+        "preserved-pixels": None if kept is None else str(kept),
+        "cost-usd": str(found) if found else None,
+        "notes": header_text("; ".join(polished.notes)),
+    }
+    known = {name: text for name, text in said.items() if text}
+    return {"retouch": known} if known else {}
 
 
 def plan_headers(plan: Plan) -> dict[str, str]:
@@ -90,8 +104,8 @@ def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
         **({"traceparent": asked.traceparent} if asked.traceparent else {}),
         **({"x-retouch-attempts": _listed(attempts)} if len(attempts) > 1 else {}),
     }
-    told = [asdict(attempt) for attempt in attempts]
-    facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": told}
+    listed = [asdict(attempt) for attempt in attempts]
+    facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": listed}
     return replace(answer, headers={**_NOT_CACHED, **answer.headers, **headers}, facts=facts)
 
 

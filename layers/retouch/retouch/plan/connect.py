@@ -29,6 +29,10 @@ def connect(target: Target, caller: Caller, settings: Settings) -> Target:
     if provider.auth is None:
         return replace(target, options=options)
     key = caller.key or configured
+    if (
+        caller.key and not provider.locate
+    ):  # the operator's organization means nothing to another key
+        options = {n: v for n, v in options.items() if n not in provider.portkey.values()}
     # Where an order goes is chosen only by whoever pays for it: a configured key is never sent to a caller's address.
     if caller.key or caller.lent:
         options = _chosen(provider, options, caller.options)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from retouch.routing.config import parse
-from retouch.routing.tree import Leaf, Tree
+from retouch.routing.problems import InvalidConfig
+from retouch.routing.tree import Leaf, Tree, leaves
 from retouch.wire.portkey import Portkey
 
 _NOTHING = Leaf("config")
@@ -16,4 +17,10 @@ def tree_of(asked: Portkey, saved: Callable[[str], Mapping[str, Any]]) -> Tree:
     """The tree. InvalidConfig where the config cannot be used."""
     if asked.config is None:
         return _NOTHING
-    return parse(saved(asked.config) if isinstance(asked.config, str) else asked.config)
+    if not isinstance(asked.config, str):
+        return parse(asked.config)
+    tree = parse(saved(asked.config))
+    for leaf in leaves(tree):
+        if leaf.key and leaf.provider is None:  # else the request would choose who gets to see it
+            raise InvalidConfig(leaf.path, "is saved with an api_key and must name its provider")
+    return tree
