@@ -44,12 +44,13 @@ def sides() -> dict[str, Callable[[], Any]]:
 
     from retouch.cache import Entry, look, remember
     from retouch.clock import SystemClock
-    from retouch.edges.cache_store import CacheStore, hasty
+    from retouch.edges.aws import Aws
+    from retouch.edges.cache_store import CacheStore
     from retouch.messages import Artifact
     from retouch.settings import Settings
 
     client = boto3.client("s3")
-    store = CacheStore(Settings(bucket=BUCKET), SystemClock(), hasty)
+    store = CacheStore(Settings(bucket=BUCKET), SystemClock(), Aws())
     data = picture(SIDE, NOISE)
     name = namer(data)
     note(f"an upload and an answer of {len(data) / 1e6:.1f} MB each")

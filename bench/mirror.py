@@ -96,6 +96,7 @@ def mirror_side(orders: Connection, authority: bytes, url: str) -> None:
     from dataclasses import replace
 
     from retouch.clock import SystemClock
+    from retouch.edges.aws import Aws
     from retouch.edges.dial import Dialer
     from retouch.edges.fetch import Fetcher
     from retouch.edges.mirror_store import MirrorStore
@@ -108,7 +109,7 @@ def mirror_side(orders: Connection, authority: bytes, url: str) -> None:
 
     settings = Settings(bucket=BUCKET, mirror_parallel=PARALLEL)
     clock = SystemClock()
-    store = MirrorStore(settings, clock)
+    store = MirrorStore(settings, clock, Aws())
     trust = ssl.create_default_context(cadata=authority.decode())
     policy = Policy.from_text(url.removeprefix("https://"))
     policy = replace(policy, most_bytes=settings.mirror_bytes)

@@ -7,7 +7,9 @@ from statistics import median
 
 import orjson
 
+from retouch.cards import families
 from retouch.clock import SystemClock
+from retouch.providers import PROVIDERS
 from retouch.routing.asked import tree_of
 from retouch.routing.run import Run
 from retouch.wire.portkey import read
@@ -20,6 +22,7 @@ CONFIG = {
 }
 PLAIN, ROUTED = {}, {"x-portkey-config": orjson.dumps(CONFIG).decode()}
 ROUNDS, EACH = 20, 200
+FAMILIES = families(PROVIDERS)
 
 
 def run() -> str:
@@ -32,6 +35,6 @@ def run() -> str:
 def _spent(headers: dict[str, str], clock: SystemClock) -> float:
     started = time.process_time()
     for _ in range(EACH):
-        tree = tree_of(read(headers), dict)
+        tree = tree_of(read(headers, FAMILIES), dict, FAMILIES)
         Run(lambda leaf: leaf, {}, clock, clock.now() + 60).tree(tree)
     return time.process_time() - started

@@ -4,9 +4,10 @@ import os
 
 from retouch.breaker import Breaker
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.edges.breaker_table import circuits
-from retouch.edges.cache_store import CacheStore, hasty
+from retouch.edges.cache_store import CacheStore
 from retouch.edges.configs import ConfigShelf
 from retouch.edges.door import build
 from retouch.edges.http import Wall
@@ -22,22 +23,22 @@ from retouch.routing.saved import SavedConfigs
 from retouch.settings import Settings
 
 settings = Settings.from_env(os.environ)
-clock = SystemClock()
-vault = Vault(settings, clock)
+clock, aws = SystemClock(), Aws()
+vault = Vault(settings, clock, aws)
 telemetry = Telemetry()
-web = Web(settings, clock, telemetry.fetched)
+web = Web(settings, clock, aws, telemetry.fetched)
 house = House(
     settings=settings,
     providers=PROVIDERS,
     send=Wall(settings, clock, web.result, Identities(clock)),
-    bucket=S3Bucket(settings),
+    bucket=S3Bucket(settings, aws),
     web=web.picture,
     clock=clock,
     secrets=vault.read,
-    keys=KeyTable(settings, clock),
-    tools=Tools(web.webhook, BedrockGuardrail(), clock),
-    breaker=Breaker(circuits(settings.breaker_table, clock), clock),
-    cache=CacheStore(settings, clock, hasty),
-    configs=SavedConfigs(ConfigShelf(settings).read, clock),
+    keys=KeyTable(settings, clock, aws),
+    tools=Tools(web.webhook, BedrockGuardrail(aws), clock),
+    breaker=Breaker(circuits(settings.breaker_table, clock, aws), clock),
+    cache=CacheStore(settings, clock, aws),
+    configs=SavedConfigs(ConfigShelf(settings, aws).read, clock),
 )
 handler = build(house, vault.warm, telemetry)

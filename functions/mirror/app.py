@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.fetch import Fetcher
 from retouch.edges.mirror_desk import Desk
 from retouch.edges.mirror_door import Porter, build
@@ -17,9 +18,9 @@ from retouch.mirror.yard import Yard
 from retouch.settings import Settings
 
 settings = Settings.from_env(os.environ)
-clock = SystemClock()
-vault = Vault(settings, clock)
-store = MirrorStore(settings, clock)
+clock, aws = SystemClock(), Aws()
+vault = Vault(settings, clock, aws)
+store = MirrorStore(settings, clock, aws)
 policy = replace(
     Policy.from_text(settings.fetch_allow),
     most_bytes=settings.mirror_bytes,
@@ -35,6 +36,6 @@ yard = Yard(
     link=permanent(settings.public_base_url) if settings.public_base_url else store.presigned,
 )
 handler = build(
-    Desk(yard, store, Post(settings), telemetry),
-    Porter(settings, vault.read, KeyTable(settings, clock), vault.warm),
+    Desk(yard, store, Post(settings, aws), telemetry),
+    Porter(settings, vault.read, KeyTable(settings, clock, aws), vault.warm),
 )

@@ -125,7 +125,7 @@ def test_a_link_that_is_no_url_leads_nowhere(slug, answers, link):
     assert not [r for r in server.received if r.path.endswith("/x")]
 
 
-@pytest.mark.parametrize("link", filter(None, ASTRAY), ids=ascii)
+@pytest.mark.parametrize("link", list(filter(None, ASTRAY)), ids=ascii)
 def test_the_plain_answer_says_that_the_result_was_not_fetched(link):
     outcome, server, _ = bought("openai", image, link)
     assert (outcome.status, outcome.error["code"]) == (502, "result_not_fetched")

@@ -22,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from local.gateway import Gateway
 from retouch.edges.mirror_door import PATH
 from retouch.edges.routes import ROUTES
+from retouch.errors import Fault
 from retouch.plan.params import DOCUMENTED
 from retouch.providers import PROVIDERS
 from retouch.wire.wish import OWN
@@ -197,16 +198,63 @@ def test_it_has_every_code_that_the_code_has():
 
 def test_it_has_every_code_that_the_documentation_has():
     table = (ROOT / "docs" / "answers.md").read_text().partition("## Error codes")[2]
-    assert set(re.findall(r"`([a-z_0-9]+)`", table)) <= CODES
+    assert set(re.findall(r"`([a-z_0-9]+)`", table)) == CODES
+
+
+def test_every_code_is_among_those_of_its_status():
+    raised = set(raised_in_the_source())
+    assert {("foreign_host", 502), ("plan_not_understood", 502), ("empty_body", 400)} <= raised
+    assert {pair for pair in raised if pair[0] not in listed_at(pair[1])} == set()
+
+
+def listed_at(status):
+    """The codes that an answer of that status may have; all where it has no list of its own."""
+    found = DOCUMENT["paths"][EDITS]["post"]["responses"].get(str(status), {})
+    name = found.get("$ref", "").rpartition("/")[2]
+    schema = DOCUMENT["components"]["responses"].get(name, found)
+    for part in (
+        schema.get("content", {}).get("application/json", {}).get("schema", {}).get("allOf", ())
+    ):
+        own = part.get("properties", {}).get("error", {}).get("properties", {}).get("code", {})
+        if "enum" in own:
+            return own["enum"]
+    return CODES
+
+
+def raised_in_the_source():
+    """(code, status) of every class of faults, and of every one that is made with a code of its own."""
+    kinds = {kind.__name__: kind for kind in kinds_of(Fault)}
+    yield from ((kind.code, kind.status) for kind in kinds.values() if kind.code)
+    for node in nodes_of_the_source():
+        kind = kinds.get(getattr(getattr(node, "func", None), "id", None))
+        said = {word.arg: word.value for word in node.keywords} if kind else {}
+        status = getattr(said.get("status"), "value", getattr(kind, "status", None))
+        yield from ((code, status) for code in texts(said.get("code")))
+
+
+def kinds_of(kind):
+    yield kind
+    for below in kind.__subclasses__():
+        yield from kinds_of(below)
+
+
+def texts(value):
+    """What an expression may be, as far as it is written there."""
+    branches = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
+    found = [getattr(branch, "value", None) for branch in branches]
+    return [text for text in found if isinstance(text, str)]
+
+
+def nodes_of_the_source():
+    for path in PACKAGE.rglob("*.py"):
+        yield from ast.walk(ast.parse(path.read_text()))
 
 
 def codes_in_the_source():
     """Every `code="..."` of a call and `code = "..."` of a class of faults."""
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            name = getattr(node, "arg", None) or getattr(
-                (getattr(node, "targets", None) or [getattr(node, "target", None)])[0], "id", None
-            )
-            value = getattr(node, "value", None)
-            if name == "code" and isinstance(getattr(value, "value", None), str):
-                yield value.value
+    for node in nodes_of_the_source():
+        name = getattr(node, "arg", None) or getattr(
+            (getattr(node, "targets", None) or [getattr(node, "target", None)])[0], "id", None
+        )
+        if name == "code":
+            yield from texts(getattr(node, "value", None))

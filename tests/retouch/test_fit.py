@@ -2,10 +2,17 @@
 
 import base64
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageChops
 
+from retouch.cards import ALPHA, Model
+from retouch.errors import InvalidRequest
+from retouch.messages import Job
+from retouch.pixels.inspect import inspect
+from retouch.pixels.mask import read_mask
+from retouch.prepare import prepare
 from tests.support.door import edit, png
 from tests.support.pictures import encoded, hole, opened, photo, scene
 from tests.support.upstream import Upstream, as_json
@@ -83,6 +90,20 @@ def test_dall_e_2_takes_any_shape_with_pad(echo):
         },
     )
     assert back.size == (120, 70)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_all_pictures_together_are_held_to_what_a_request_may_weigh(masked):
+    images = (inspect(photo(60, 40)), inspect(photo(50, 40)))
+    mask = read_mask(hole(60, 40), images[0]) if masked else None
+    job, model = Job("m", "p", images, mask), Model(id="m", mask=ALPHA)
+    ready = prepare(job, model)
+    files = [*ready.images, *([ready.mask_file] if masked else [])]
+    total = sum(len(file.data) for file in files)
+    assert prepare(job, replace(model, request_bytes=total)) == ready
+    with pytest.raises(InvalidRequest, match=f"have {total} bytes together; m takes") as refused:
+        prepare(job, replace(model, request_bytes=total - 1))
+    assert refused.value.code == "image_file_too_large"
 
 
 @pytest.mark.parametrize("how", ["strict", "scale", "pad"])

@@ -9,7 +9,7 @@ from tests.support.door import edit, knock, png
 from tests.support.events import event
 from tests.support.house import Cupboard, build_house
 from tests.support.pictures import b64, encoded, hole, opened, photo
-from tests.support.upstream import Answer, Upstream, as_json
+from tests.support.upstream import Answer, Upstream, as_events, as_json
 
 GOOD = as_json({"created": 1, "data": [{"b64_json": b64(photo())}]})
 BUSY = as_json({"error": {"message": "slow down", "code": "rate_limit_exceeded"}}, 429)
@@ -439,6 +439,23 @@ def test_every_log_line_has_the_trace(world, capsys):
     ask(world, A, {"image": "https://10.0.0.1/x.png"}, trace_id="t-9")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "trace" in line]
     assert {line["trace_id"] for line in lines if line.get("message") == "request"} == {"t-9"}
+
+
+STREAMED = {"type": "image_edit.completed", "b64_json": b64(photo())}
+
+
+@pytest.mark.parametrize(("stream", "answer"), [("false", GOOD), ("true", as_events(STREAMED))])
+def test_without_debug_the_log_has_no_notes(world, capsys, stream, answer):
+    world[0].answers, said = [answer], {}
+    fields = {"size": "256x256", "fit": "scale", "stream": stream}
+    for debug in ("true", "false"):
+        answer = ask(world, A, fields, debug=debug)
+        assert "rendered at 1024x1024" in answer.headers["x-retouch-notes"]
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (said[debug],) = [line for line in lines if line.get("message") == "request"]
+    assert "rendered at 1024x1024" in str(said["true"]["notes"])
+    assert said["true"].keys() - said["false"].keys() == {"notes"}
+    assert "rendered" not in str(said["false"])
 
 
 def test_a_header_that_cannot_be_read_is_an_edits_trouble_only():

@@ -2,16 +2,38 @@
 
 import hashlib
 import json
+from math import inf
 
 import pytest
 
+from retouch.edges.routes import Request, edits
+from retouch.messages import Inbound
+from retouch.providers import PROVIDERS
+from retouch.wire.portkey import READ
 from tests.support.door import edit, knock, png
-from tests.support.events import event, form_event
+from tests.support.events import event, form_event, multipart
 from tests.support.house import Shelf, build_house
 from tests.support.pictures import cutout, data_url, hole, opened, photo
 from tests.support.upstream import Upstream, as_json
 
 UPLOAD = "upload_" + "0" * 32
+FORM = multipart({"prompt": "p", "image": png(cutout())})
+
+
+class Asked(dict):
+    """An edit's headers, which note what they were asked for by name."""
+
+    def __init__(self):
+        super().__init__({"content-type": FORM[0]})
+        self.names = set()
+
+    def get(self, name, *absent):
+        self.names.add(name)
+        return super().get(name, *absent)
+
+    def __contains__(self, name):
+        self.names.add(name)
+        return super().__contains__(name)
 
 
 def get(path, query=None, **options):
@@ -129,6 +151,20 @@ class TestPreflight:
         assert answer.headers["access-control-allow-origin"] == "https://app.example"
         assert "POST" in answer.headers["access-control-allow-methods"]
         assert "Authorization" in answer.headers["access-control-allow-headers"]
+
+    def test_it_allows_every_header_that_is_read(self):
+        env = {"RETOUCH_CORS_ORIGINS": "https://app.example"}
+        answer = self.ask("https://app.example", **env, RETOUCH_FORWARD_HEADERS="X-Customer")
+        allowed = set(answer.headers["access-control-allow-headers"].lower().split(","))
+        options = {name for provider in PROVIDERS for name in provider.portkey}
+        assert {"x-portkey-config", "x-portkey-cache-namespace", "x-customer"} <= allowed
+        assert {f"x-portkey-{name}" for name in (*READ, *options)} <= allowed
+        assert {"x-stainless-os", "x-stainless-retry-count", "x-portkey-runtime"} <= allowed
+        asked = Asked()
+        order = Request(Inbound("/v1/images/edits", asked, FORM[1]), {}, "r", inf)
+        assert edits(order, build_house()).status == 200
+        assert asked.names > {"authorization", "content-type", "traceparent"}
+        assert asked.names <= allowed
 
     def test_another_may_not(self):
         answer = self.ask("https://evil.example", RETOUCH_CORS_ORIGINS="https://app.example")

@@ -3,6 +3,7 @@
 import base64
 import json
 from math import inf
+from threading import Event
 
 import pytest
 
@@ -125,6 +126,8 @@ def test_a_late_success_is_recorded_with_its_bill(capsys):
     assert (line["status"], line["provider"], line["delivered"]) == (200, "openai", 1)
     assert (line["billed"], line["cost_usd"]) == ("yes", "0.053 estimated")
     assert [one["EditRequests"] for one in metrics] == [[1.0]]
+    assert [one["EditLatency"] for one in metrics] == [[pytest.approx(line["ms"], abs=0.1)]]
+    assert line["ms"] > 400
 
 
 def test_a_stream_that_fails_is_recorded_as_a_failure(capsys):
@@ -168,6 +171,26 @@ def test_a_stream_that_nobody_reads_to_its_end_is_recorded_too(capsys):
 )
 def test_who_bears_how_much_silence(headers, silence, seconds):
     assert quiet(headers, silence) == seconds
+
+
+def test_work_that_nobody_waits_for_ends_at_its_next_item():
+    go, closed, more = Event(), Event(), Event()
+
+    def work():
+        try:
+            yield 1
+            go.wait(20)
+            yield 2
+            more.set()
+        finally:
+            closed.set()
+
+    waiting = pulse(work(), 1.0)
+    assert next(waiting) == 1
+    waiting.close()
+    go.set()
+    assert closed.wait(20)
+    assert not more.is_set()
 
 
 def test_pulse_passes_errors_on():

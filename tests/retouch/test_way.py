@@ -165,6 +165,19 @@ class TestCache:
         assert (answer.status, answer.headers["x-portkey-cache-status"]) == (446, "HIT")
         assert answer.headers["x-retouch-billed"] == "no"
 
+    def test_what_is_kept_costs_nothing(self, world):
+        first, again = ask(world, KEPT), ask(world, KEPT)
+        assert first.headers["x-retouch-cost-usd"] == "0.053 estimated"
+        assert again.headers["x-portkey-cache-status"] == "HIT"
+        assert "x-retouch-cost-usd" not in again.headers
+
+    def test_fewer_pictures_than_ordered_are_not_kept(self, world):
+        for calls in (1, 2):
+            answer = ask(world, KEPT, {"n": "2"})
+            assert (answer.status, len(answer.json["data"])) == (200, 1)
+            assert answer.headers["x-portkey-cache-status"] == "MISS"
+            assert len(world[0].calls) == calls
+
     def test_without_a_look_it_is_disabled(self, world):
         world[0].answers = [BROKEN]
         assert ask(world, A).headers["x-portkey-cache-status"] == "DISABLED"

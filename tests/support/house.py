@@ -4,6 +4,7 @@ from datetime import date
 
 from retouch.breaker import Breaker, OwnCircuits
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.edges.http import Wall
 from retouch.edges.identity import Identities
@@ -78,7 +79,7 @@ class Cupboard(dict):
 
 def build_wall(settings, clock):
     """The real wall with the real guard behind it."""
-    return Wall(settings, clock, Web(settings, clock, print).result, Identities(clock))
+    return Wall(settings, clock, Web(settings, clock, Aws(), print).result, Identities(clock))
 
 
 def build_house(
@@ -99,11 +100,11 @@ def build_house(
         providers=providers,
         send=build_wall(settings, clock),
         bucket=bucket or Shelf(),
-        web=Web(settings, clock, print).picture,
+        web=Web(settings, clock, Aws(), print).picture,
         clock=clock,
         secrets=lambda: secrets or {},
         keys=lambda digest: (keys or {}).get(digest),
-        tools=Tools(Web(settings, clock, print).webhook, BedrockGuardrail(), clock),
+        tools=Tools(Web(settings, clock, Aws(), print).webhook, BedrockGuardrail(Aws()), clock),
         breaker=breaker or Breaker(OwnCircuits(), clock),
         cache=Cupboard() if cache is None else cache,
         configs=SavedConfigs((configs or {}).get, clock),

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from moto.sqs.models import sqs_backends
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws as OurAws
 from retouch.edges.fetch import Fetcher
 from retouch.edges.mirror_desk import Desk
 from retouch.edges.mirror_door import Porter, build
@@ -198,7 +199,8 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
         }
     )
     clock = clock or SystemClock()
-    store = MirrorStore(settings, clock)
+    ours = OurAws()
+    store = MirrorStore(settings, clock, ours)
     policy = replace(
         Policy.from_text(settings.fetch_allow),
         most_bytes=settings.mirror_bytes,
@@ -214,7 +216,7 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
         store,
         permanent(base) if base else store.presigned,
     )
-    desk = Desk(yard, store, Post(settings), said)
+    desk = Desk(yard, store, Post(settings, ours), said)
     porter = Porter(settings, lambda: secrets or {}, (keys or {}).get, lambda: None)
     return SimpleNamespace(
         handler=build(desk, porter), desk=desk, yard=yard, settings=settings, clock=clock

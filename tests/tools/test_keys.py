@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from retouch.admission import admit
+from retouch.edges.aws import Aws
 from retouch.edges.vault import KeyTable
 from retouch.errors import Unauthorized
 from retouch.settings import Settings
@@ -62,7 +63,7 @@ def clock():
 @pytest.fixture
 def door(aws, clock):
     """Who the gateway takes the bearer of a key for."""
-    table = KeyTable(Settings(keys_table=TABLE), clock)
+    table = KeyTable(Settings(keys_table=TABLE), clock, Aws())
 
     def knock(key, header="Authorization"):
         value = f"Bearer {key}" if header == "Authorization" else key
@@ -106,7 +107,7 @@ def test_what_is_stored_opens_nothing(run, door):
 
 def test_another_pepper_opens_nothing(run, aws):
     key = run("new", "build-server")[1][0]
-    table = KeyTable(Settings(keys_table=TABLE), TestClock())
+    table = KeyTable(Settings(keys_table=TABLE), TestClock(), Aws())
     with pytest.raises(Unauthorized):
         admit(caller({"authorization": f"Bearer {key}"}), "keys", "another", table)
 

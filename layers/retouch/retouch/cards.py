@@ -5,7 +5,7 @@ Anything a card does not declare is "cannot". The plan reads cards; nothing else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -205,3 +205,8 @@ class Provider:
         known = next((m for m in self.models if m.id == model_id), None)
         named = known or next((m for m in self.models if m.upstream == model_id), None)
         return named or self.deployments
+
+
+def families(providers: Iterable[Provider]) -> tuple[str, ...]:
+    """How all x-portkey- headers about these providers begin."""
+    return tuple(family for provider in providers for family in provider.family)

@@ -27,6 +27,11 @@ class Clock(Protocol):
         """A random number from 0 to 1."""
 
 
+def backoff(clock: Clock, first: float, attempt: int) -> float:
+    """Seconds to wait after the `attempt`-th failure: `first` at most, doubled each time, with full jitter."""
+    return first * 2.0 ** (attempt - 1) * clock.chance()
+
+
 class SystemClock:
     """The real one."""
 

@@ -1,6 +1,6 @@
 """The corridor: admit, gather, validate, route, and then, at each target, plan, prepare, call, normalise, respond.
 
-Nothing flows back. A Fault raised in any room is caught once, by the door, unless a config says who is asked next.
+Nothing flows back. A Fault raised at a target is caught by `Run`, which may ask the next; any other, by the door.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from math import inf
 from retouch import guardrails
 from retouch.admission import Guest, admit
 from retouch.attempt import Attempt, once
+from retouch.cards import families
 from retouch.errors import Fault, InvalidRequest, OutOfTime, RequestTimeout
 from retouch.gather import gather
 from retouch.guarded import admitted
@@ -42,7 +43,7 @@ def edit(order: Order, house: House) -> Answer:
     house = replace(house, settings=settings, tools=guardrails.asked_once(house.tools))
     guest = enter(order, house)
     material = gather(order.form, house.bucket, lambda url: house.web(url, order.deadline))
-    tree = tree_of(order.portkey, house.configs)
+    tree = tree_of(order.portkey, house.configs, families(house.providers))
     outcome = Desk(order, house, material, validate(material), guest).ask(tree)
     found = outcome.found
     answer = failure(found, order.request_id) if isinstance(found, Fault) else found

@@ -26,7 +26,6 @@ Fit = Literal["strict", "pad", "scale"]
 class Inbound:
     """An HTTP request, whatever kind of event it came in. Header names are lower-case."""
 
-    method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
@@ -46,7 +45,6 @@ class Part:
     name: str
     data: bytes
     filename: str | None = None
-    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

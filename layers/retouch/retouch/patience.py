@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from retouch.clock import Clock
+from retouch.clock import Clock, backoff
 from retouch.errors import BadUpstream, Unreachable
 from retouch.faults import patience, told
 from retouch.messages import Call, Reply
@@ -17,7 +17,7 @@ from retouch.plan.resolve import Target
 
 Send = Callable[[Call], Reply]
 _ATTEMPTS = 3
-_BACKOFF = 1.0  # seconds, doubled each time, with full jitter
+_BACKOFF = 1.0  # seconds at most before the second attempt, doubled each time
 _PASSING = (408, 429, 500, 502, 503, 504)
 _NOT_NOW = ("rate_limited", "not_started")  # kinds of answers to orders that were not begun
 
@@ -32,7 +32,7 @@ def patient(send: Send, target: Target, clock: Clock, deadline: float, longest: 
         for attempt in range(1, _ATTEMPTS):
             found = _tried(send, call)
             wait = _again(target, call, found, longest)
-            pause = (wait or 0.0) + _BACKOFF * 2 ** (attempt - 1) * clock.chance()
+            pause = (wait or 0.0) + backoff(clock, _BACKOFF, attempt)
             if wait is None or clock.now() + pause >= deadline:
                 return _given(found)
             clock.sleep(pause)

@@ -105,7 +105,8 @@ def routed(answer: Answer, outcome: Outcome[Answer], asked: Portkey) -> Answer:
         **({"x-retouch-attempts": _listed(attempts)} if len(attempts) > 1 else {}),
     }
     listed = [asdict(attempt) for attempt in attempts]
-    facts = {**answer.facts, "trace_id": asked.trace_id, "attempts": listed}
+    said = {n: v for n, v in answer.facts.items() if asked.debug or n != "notes"}
+    facts = {**said, "trace_id": asked.trace_id, "attempts": listed}
     return replace(answer, headers={**_NOT_CACHED, **answer.headers, **headers}, facts=facts)
 
 

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.bedrock_guardrail import BedrockGuardrail
 from retouch.guardrails import CheckError, Review, Subject, Tools, judge, read
 from tests.support.upstream import Answer, Upstream, as_json
@@ -28,7 +29,7 @@ def role(monkeypatch, tmp_path):
 
 def test_the_text_goes_to_the_guardrail_and_nothing_else():
     with Upstream(FINE) as server:
-        assert BedrockGuardrail(server.url)(REVIEW)["action"] == "NONE"
+        assert BedrockGuardrail(Aws(), server.url)(REVIEW)["action"] == "NONE"
     (received,) = server.received
     assert received.path == "/guardrail/abc1/version/3/apply"
     assert received.json() == {
@@ -40,7 +41,7 @@ def test_the_text_goes_to_the_guardrail_and_nothing_else():
 
 def test_without_a_region_the_functions_own_is_asked():
     with Upstream(FINE) as server:
-        BedrockGuardrail(server.url)(Review("abc1", "DRAFT", "x"))
+        BedrockGuardrail(Aws(), server.url)(Review("abc1", "DRAFT", "x"))
     assert "/us-east-2/bedrock/aws4_request" in server.received[0].headers["authorization"]
 
 
@@ -57,7 +58,7 @@ def test_an_intervention_denies():
     check = {"guardrailId": "abc1", "guardrailVersion": "1"}
     hooks = read({"input_guardrails": [{"bedrock.guard": check, "deny": True}]}).before
     with Upstream(answer) as server:
-        tools = Tools(lambda letter: b"", BedrockGuardrail(server.url), SystemClock())
+        tools = Tools(lambda letter: b"", BedrockGuardrail(Aws(), server.url), SystemClock())
         report = judge(hooks, Subject("a fight"), tools)
     assert report.denied
     (found,) = report.results[0]["checks"]
@@ -79,7 +80,7 @@ def test_an_intervention_denies():
 def test_failures_are_no_verdict_and_stay_in_the_log(answer, calls, caplog):
     caplog.set_level(logging.WARNING, "retouch")
     with Upstream(answer) as server, pytest.raises(CheckError) as failed:
-        BedrockGuardrail(server.url)(REVIEW)
+        BedrockGuardrail(Aws(), server.url)(REVIEW)
     assert str(failed.value).startswith("Bedrock Guardrails gave no verdict.")
     assert "not yours" not in str(failed.value)
     assert "a guardrail was not applied" in caplog.text
@@ -90,13 +91,14 @@ def test_without_credentials_there_is_no_verdict(monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with Upstream(FINE) as server, pytest.raises(CheckError):
-        BedrockGuardrail(server.url)(REVIEW)
+        BedrockGuardrail(Aws(), server.url)(REVIEW)
     assert server.received == []
 
 
 def test_clients_are_kept_by_region():
     with Upstream(FINE) as server:
-        guardrail = BedrockGuardrail(server.url)
+        aws = Aws()
+        guardrail = BedrockGuardrail(aws, server.url)
         for region in ("eu-west-1", "eu-west-1", "us-east-1"):
             guardrail(Review("abc1", "3", "x", region))
-        assert len(guardrail._clients) == 2
+        assert len(aws._clients) == 2

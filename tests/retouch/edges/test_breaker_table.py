@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from retouch.breaker import Breaker, OwnCircuits, ProviderDown
+from retouch.edges.aws import Aws
 from retouch.edges.breaker_table import BreakerTable, circuits
 from retouch.errors import BadUpstream
 from tests.support.house import TestClock
@@ -54,7 +55,7 @@ class Process:
     """A worker of its own: its breaker, and its view of the table."""
 
     def __init__(self, clock):
-        self.table = BreakerTable("circuits", clock)
+        self.table = BreakerTable("circuits", clock, Aws())
         self.breaker = Breaker(self.table, clock)
 
     def looks(self):
@@ -273,5 +274,5 @@ def test_without_its_table_a_process_goes_on_alone(monkeypatch, caplog, two, clo
 
 
 def test_without_a_table_circuits_are_the_processes_own(clock):
-    assert isinstance(circuits("", clock), OwnCircuits)
-    assert isinstance(circuits("circuits", clock), BreakerTable)
+    assert isinstance(circuits("", clock, Aws()), OwnCircuits)
+    assert isinstance(circuits("circuits", clock, Aws()), BreakerTable)

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from retouch.cache import Entry, look, pack, remember
-from retouch.edges.cache_store import CacheStore, hasty
+from retouch.edges.aws import Aws
+from retouch.edges.cache_store import CacheStore
 from retouch.messages import Artifact
 from retouch.settings import Settings
 from tests.support.house import TestClock
@@ -32,7 +33,7 @@ def clock():
 
 @pytest.fixture
 def store(aws, clock):
-    return CacheStore(Settings(bucket=BUCKET), clock, hasty)
+    return CacheStore(Settings(bucket=BUCKET), clock, Aws())
 
 
 def test_what_was_put_is_found(aws, store):
@@ -87,10 +88,11 @@ def test_a_damaged_or_cut_entry_is_a_miss(store):
 
 
 def test_without_a_bucket_nothing_is_asked(clock):
-    def never():
-        raise AssertionError("a client was made")
+    class Never(Aws):
+        def client(self, *of, **terms):
+            raise AssertionError("a client was made")
 
-    store = CacheStore(Settings(), clock, never)
+    store = CacheStore(Settings(), clock, Never())
     store.put("k", b"data", DAY)
     assert store.get("k", DAY) is None
 
@@ -116,7 +118,7 @@ def test_a_broken_bucket_is_a_miss_and_a_line_in_the_log(answer, aws, clock, mon
         url = bucket.url if answer else f"http://127.0.0.1:{closed_port()}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
         bucket.download = lambda handler: bucket.answer(handler, bucket.answers[0])
-        store = CacheStore(Settings(bucket=BUCKET), clock, hasty)
+        store = CacheStore(Settings(bucket=BUCKET), clock, Aws())
         started = time.monotonic()
         with caplog.at_level(logging.WARNING, "retouch"):
             assert store.get("k", DAY) is None

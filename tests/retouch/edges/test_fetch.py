@@ -11,15 +11,15 @@ from tests.support.upstream import Upstream, closed_port
 from tests.support.web import GOOD, Names, Web
 
 
-def test_a_picture_comes_with_its_final_url_and_true_format():
+def test_a_picture_comes_from_where_a_redirect_leads():
     jpeg = photo(8, 8, "JPEG")
     there = {"status": 302, "headers": {"location": "/y"}, "body": ""}
     with (
         Web(there, raw(f"content-length: {len(jpeg)}", body=jpeg)) as web,
         fetcher(web).open(URL, CLOCK.now() + 10) as fetched,
     ):
-        assert (fetched.url, fetched.format) == ("https://a.test/y", "jpeg")
         assert b"".join(fetched.chunks) == jpeg
+    assert [one.target for one in web.asked] == ["/x.png?sig=secret", "/y"]
 
 
 def test_a_certificate_for_another_name_is_refused():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.queue import QueuedFetch
 from retouch.guard.policy import Policy
 from retouch.guard.refusals import FetchError
@@ -51,7 +52,7 @@ def mirror(aws, web):
 def read(mirror, url, seconds=20.0, **limits):
     clock = SystemClock()
     policy = replace(Policy.from_text(mirror.settings.fetch_allow), **limits)
-    return QueuedFetch(mirror.settings, clock).read(url, clock.now() + seconds, policy)
+    return QueuedFetch(mirror.settings, clock, Aws()).read(url, clock.now() + seconds, policy)
 
 
 def test_the_same_bytes(mirror, aws, web):
@@ -90,7 +91,7 @@ def test_more_than_wanted(mirror, aws, web):
 
 def test_nobody_answers(aws, mirror):
     clock = TestClock()
-    fetch = QueuedFetch(mirror.settings, clock)
+    fetch = QueuedFetch(mirror.settings, clock, Aws())
     with pytest.raises(FetchError) as caught:
         fetch.read("https://a.example/", clock.now() + 10, Policy())
     assert (caught.value.code, caught.value.retryable) == ("fetch_failed", True)
@@ -104,7 +105,7 @@ def test_the_bucket_is_away(aws, mirror, web):
     settings = build_mirror(aws, RETOUCH_BUCKET="no-such-bucket").settings
     clock = TestClock()
     with pytest.raises(FetchError) as caught:
-        QueuedFetch(settings, clock).read("https://a.example/", clock.now() + 10, Policy())
+        QueuedFetch(settings, clock, Aws()).read("https://a.example/", clock.now() + 10, Policy())
     assert caught.value.retryable
 
 

@@ -13,6 +13,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.mirror_store import MirrorStore
 from retouch.edges.spool import spool
 from retouch.mirror.yard import Asset, StoreFailed
@@ -27,7 +28,7 @@ BROKEN = b"<Error><Code>InternalError</Code><Message>sorry</Message></Error>"
 
 @pytest.fixture
 def store(aws):
-    return MirrorStore(Settings(bucket=BUCKET), TestClock())
+    return MirrorStore(Settings(bucket=BUCKET), TestClock(), Aws())
 
 
 def asset(key="mirror/x.png"):
@@ -132,7 +133,7 @@ def test_a_key_that_is_taken_is_left_as_it_is(store, aws, size):
 
 
 def test_of_many_at_once_one_wins(aws):
-    store = MirrorStore(Settings(bucket=BUCKET), SystemClock())
+    store = MirrorStore(Settings(bucket=BUCKET), SystemClock(), Aws())
     found, start = [], threading.Barrier(12)
 
     def race():
@@ -159,7 +160,7 @@ def test_a_conflict_is_tried_again_and_counts_as_stored(store, wire, aws, size):
 
 def test_but_not_for_ever_and_not_at_once(aws):
     clock = TestClock()
-    store = MirrorStore(Settings(bucket=BUCKET), clock)
+    store = MirrorStore(Settings(bucket=BUCKET), clock, Aws())
     Wire(store.client).answers["PutObject"] = [(409, CONFLICT)] * 9
     with pytest.raises(StoreFailed, match="busy"):
         put(store, 100)
@@ -194,4 +195,4 @@ def test_a_body_that_changes_its_mind_is_not_stored(store, aws):
 
 def test_no_such_bucket(aws):
     with pytest.raises(StoreFailed):
-        put(MirrorStore(Settings(bucket="not-there"), TestClock()), 10)
+        put(MirrorStore(Settings(bucket="not-there"), TestClock(), Aws()), 10)

@@ -7,6 +7,7 @@ from urllib.request import urlopen
 import pytest
 
 from retouch.admission import digest
+from retouch.edges.aws import Aws
 from retouch.edges.mirror_door import Porter, build
 from retouch.edges.vault import Vault
 from retouch.errors import Misconfigured
@@ -246,7 +247,9 @@ class TestDirect:
 
     def test_a_secret_that_cannot_be_read_is_an_envelope_too(self, aws, pictures):
         mirror = build_mirror(aws, pictures, RETOUCH_SECRET_ID="none-such")
-        porter = Porter(mirror.settings, Vault(mirror.settings, mirror.clock).read, {}.get, None)
+        porter = Porter(
+            mirror.settings, Vault(mirror.settings, mirror.clock, Aws()).read, {}.get, None
+        )
         answer = build(mirror.desk, porter)({"url": pictures.url + "/a.png"}, context())
         assert (answer["error"]["code"], answer["error"]["type"]) == (
             "gateway_not_configured",

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from retouch.edges.aws import Aws
 from retouch.edges.vault import KeyTable, Vault
 from retouch.errors import Misconfigured
 from retouch.settings import Settings
@@ -55,12 +56,12 @@ def clock():
 
 def test_the_secret_is_its_variables_without_the_empty_ones(aws, clock):
     aws.create_secret(Name="secret", SecretString=json.dumps(SECRET))
-    read = Vault(SETTINGS, clock).read()
+    read = Vault(SETTINGS, clock, Aws()).read()
     assert read == {name: value for name, value in SECRET.items() if value}
 
 
 def test_without_a_secret_nothing_is_read(manager, clock):
-    vault = Vault(Settings(), clock)
+    vault = Vault(Settings(), clock, Aws())
     vault.warm()
     assert vault.read() == {}
     assert manager.received == []
@@ -68,8 +69,8 @@ def test_without_a_secret_nothing_is_read(manager, clock):
 
 def test_it_is_read_in_the_background(manager, clock):
     manager.answers[:] = [replace(holding(SECRET), delay=3.0)]
-    vault = Vault(SETTINGS, clock)
-    Vault(SETTINGS, clock).warm()  # boto3 is loaded, which takes its time
+    vault = Vault(SETTINGS, clock, Aws())
+    Vault(SETTINGS, clock, Aws()).warm()  # boto3 is loaded, which takes its time
     started = time.monotonic()
     vault.warm()
     vault.warm()
@@ -81,7 +82,7 @@ def test_it_is_read_in_the_background(manager, clock):
 
 def test_it_is_kept_for_five_minutes(manager, clock):
     manager.answers[:] = [holding({"A": "old"}), holding({"A": "new"})]
-    vault = Vault(SETTINGS, clock)
+    vault = Vault(SETTINGS, clock, Aws())
     assert vault.read() == {"A": "old"}
     clock.skipped += 295
     assert vault.read() == {"A": "old"}
@@ -96,7 +97,7 @@ def test_it_is_kept_for_five_minutes(manager, clock):
 def test_an_unreadable_secret_is_the_operators_fault_until_it_is_mended(text, aws, clock):
     if text:
         aws.create_secret(Name="secret", SecretString=text)
-    vault = Vault(SETTINGS, clock)
+    vault = Vault(SETTINGS, clock, Aws())
     for _ in range(2):
         with pytest.raises(Misconfigured) as broken:
             vault.read()
@@ -125,7 +126,7 @@ def table():
 
 def test_keys_are_looked_up_and_remembered_for_a_minute(table, clock):
     table(id="d1", name="build")
-    find = KeyTable(SETTINGS, clock)
+    find = KeyTable(SETTINGS, clock, Aws())
     assert (find("d1"), find("d2")) == ("build", None)
     table(id="d1", name="build", revoked="2026-11-22")
     table(id="d2", name="late")
@@ -136,11 +137,11 @@ def test_keys_are_looked_up_and_remembered_for_a_minute(table, clock):
 
 
 def test_without_a_table_no_key_is_known(clock):
-    assert KeyTable(Settings(), clock)("d1") is None
+    assert KeyTable(Settings(), clock, Aws())("d1") is None
 
 
 def test_what_is_remembered_stays_small(clock):
-    find = KeyTable(Settings(), clock)
+    find = KeyTable(Settings(), clock, Aws())
     for number in range(25_000):
         find(str(number))
     assert len(find._remembered) <= 10_000
@@ -161,7 +162,7 @@ def test_secret_values_are_in_no_log_and_no_answer(outcome, manager, clock, caps
     manager.answers[:] = [OUTCOMES[outcome]]
     with Upstream(as_json({"error": {"message": f"no sk-{CANARY}"}}, 401)) as provider:
         house = build_house({"OPENAI_BASE_URL": provider.url}, clock)
-        house = replace(house, secrets=Vault(SETTINGS, clock).read)
+        house = replace(house, secrets=Vault(SETTINGS, clock, Aws()).read)
         edit = form_event({"model": "gpt-image-2", "prompt": "x", "image": png(photo())})
         deep = {
             **event(method="GET", path="/health"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from retouch.clock import SystemClock
+from retouch.edges.aws import Aws
 from retouch.edges.web import Web
 from retouch.guard.refusals import FetchError
 from tests.retouch.edges.test_mirror_queue import working
@@ -35,7 +36,7 @@ def settings(request, mirror, aws):
 
 def way(settings, **changed):
     clock = SystemClock()
-    return Web(replace(settings, **changed), clock, lambda line: None), clock.now() + 30
+    return Web(replace(settings, **changed), clock, Aws(), lambda line: None), clock.now() + 30
 
 
 def test_the_same_bytes(settings, web):
@@ -102,7 +103,7 @@ def test_a_long_url_is_the_callers_mistake_and_no_message(mirror, aws, web, leng
 def test_nobody_at_the_queue_costs_no_more_than_a_slow_host(mirror):
     settings = replace(mirror.settings, mirror="queue")
     clock = TestClock()
-    ways = Web(settings, clock, lambda line: None)
+    ways = Web(settings, clock, Aws(), lambda line: None)
     for read, seconds in (
         (lambda url, until: ways.picture(url, until), 20),
         (lambda url, until: ways.result(url, until, ()), 60),

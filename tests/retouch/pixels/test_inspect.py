@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from retouch.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from retouch.messages import Picture
-from retouch.pixels.convert import clean, decode
+from retouch.pixels.colour import normalise
+from retouch.pixels.convert import decode
 from retouch.pixels.inspect import inspect
 from retouch.pixels.limits import DEFAULT
 from retouch.pixels.mask import mask_from_alpha, read_mask
@@ -157,7 +158,7 @@ def test_damage_gives_a_picture_or_a_polite_refusal(data):
         return
     image = outcome(decode, found)
     assert isinstance(image, str) or image.size == found.size
-    for function in (clean, mask_from_alpha):
+    for function in (normalise, mask_from_alpha):
         outcome(function, found)
     mask = outcome(read_mask, data, found)
     assert isinstance(mask, str) or mask.edit.size == found.size

@@ -45,13 +45,14 @@ def test_decoding_loads_three_plugins_and_no_other(tmp_path):
     assert (
         plugins_after(f"""
 from pathlib import Path
-from retouch.pixels.convert import decode, encode, upright
+from retouch.pixels.colour import normalise
+from retouch.pixels.convert import decode, encode
 from retouch.pixels.inspect import inspect
 for path in Path({str(tmp_path)!r}).iterdir():
     data = path.read_bytes()
     for format in ("png", "jpeg", "webp"):
         encode(decode(data), format)
-    upright(inspect(data))
+    normalise(inspect(data))
 """)
         == ALLOWED
     )

@@ -11,7 +11,8 @@ from PIL import Image
 from retouch.errors import InvalidRequest
 from retouch.messages import Picture
 from retouch.pixels.inspect import inspect
-from retouch.pixels.shapes import draw_mask, mask_from_colour
+from retouch.pixels.shape_form import Finish
+from retouch.pixels.shapes import coloured, draw_mask, marking
 from tests.retouch.pixels import profiles
 from tests.support.pictures import box as red_box
 from tests.support.pictures import encoded, photo
@@ -284,6 +285,10 @@ def test_whatever_json_comes_it_is_a_mask_or_a_refusal(value):
         assert draw_mask(spec, BASE).edit.size == SIZE
     except InvalidRequest as refusal:
         assert refusal.code in ("invalid_mask_shape", "mask_empty", "mask_full")
+
+
+def mask_from_colour(*colour):
+    return marking(coloured(*colour), Finish(), param="mask", allow_full=True)
 
 
 def test_a_colour_of_the_picture_marks():

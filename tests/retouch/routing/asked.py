@@ -1,9 +1,15 @@
 """Targets that fail as they are told, and note that they were asked."""
 
+from retouch.cards import families
 from retouch.errors import Fault
-from retouch.routing.config import parse
+from retouch.providers import PROVIDERS
+from retouch.routing import config as room
 from retouch.routing.run import Run
 from tests.support.house import TestClock
+
+
+def parse(config):
+    return room.parse(config, families(PROVIDERS))
 
 
 class Stage:

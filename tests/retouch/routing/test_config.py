@@ -2,9 +2,9 @@
 
 import pytest
 
-from retouch.routing.config import parse
 from retouch.routing.problems import InvalidConfig
 from retouch.routing.tree import FELL_BACK, RETRIED, Branch, Cache, Leaf, Retry, leaves
+from tests.retouch.routing.asked import parse
 
 
 def test_a_config_without_targets_is_one_target():

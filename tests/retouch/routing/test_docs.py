@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from retouch.providers import PROVIDERS
-from retouch.routing.config import parse
 from retouch.routing.tree import leaves
+from tests.retouch.routing.asked import parse
 
 DOCS = Path(__file__).parents[3] / "docs/routing.md"
 EXAMPLES = re.findall(r"```json\n(.*?)```", DOCS.read_text(), re.S)

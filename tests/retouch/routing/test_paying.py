@@ -8,7 +8,6 @@ import pytest
 from retouch.errors import InvalidRequest, Misconfigured, ModelNotFound, ModelRetired, Unauthorized
 from retouch.plan.resolve import default_id, find, succeed
 from retouch.providers import PROVIDERS
-from retouch.routing.config import parse
 from retouch.routing.names import Names
 from retouch.routing.paying import Payers, Served
 from retouch.routing.saved import VirtualKey
@@ -16,6 +15,7 @@ from retouch.routing.tree import Leaf, leaves
 from retouch.settings import Settings
 from retouch.wire.caller import Caller
 from retouch.wire.portkey import Portkey
+from tests.retouch.routing.asked import parse
 
 TEAM = VirtualKey("openai", "sk-team", {"openai-project": "p"}, "team")
 AZ = VirtualKey("azure-openai", "az-team", {}, "az")
@@ -222,7 +222,6 @@ def test_a_header_and_a_target_say_the_same_or_one_is_refused():
         ("bedrock", "aws-role-arn", "a Bedrock API key of your own"),
         ("bedrock", "amz-server-side-encryption", "Leave it out"),
         ("fireworks-ai", "fireworks-account-id", "Leave it out"),
-        ("openai", "workers-ai-account-id", "Leave it out"),
     ],
 )
 @pytest.mark.parametrize("key", ["mine", None])

@@ -6,9 +6,8 @@ from collections import Counter
 import pytest
 
 from retouch.errors import BadUpstream, InvalidRequest, Moderated, RateLimited
-from retouch.routing.config import parse
 from retouch.routing.run import Attempt, weighted
-from tests.retouch.routing.asked import Stage
+from tests.retouch.routing.asked import Stage, parse
 
 A, B, C = ({"provider": name, "name": name} for name in "abc")
 

@@ -5,6 +5,7 @@ import orjson
 import pytest
 from moto import mock_aws
 
+from retouch.edges.aws import Aws
 from retouch.edges.configs import ConfigShelf
 from retouch.errors import Misconfigured
 from retouch.routing.problems import InvalidConfig
@@ -136,7 +137,7 @@ def aws(monkeypatch):
 def test_configs_lie_in_the_stacks_bucket(aws):
     aws.create_bucket(Bucket="stack")
     aws.put_object(Bucket="stack", Key="configs/pc-1.json", Body=orjson.dumps(CONFIG))
-    saved = SavedConfigs(ConfigShelf(Settings(bucket="stack")).read, TestClock())
+    saved = SavedConfigs(ConfigShelf(Settings(bucket="stack"), Aws()).read, TestClock())
     assert saved("pc-1") == CONFIG
     with pytest.raises(InvalidConfig, match="'pc-2' is not a saved config"):
         saved("pc-2")
@@ -144,9 +145,9 @@ def test_configs_lie_in_the_stacks_bucket(aws):
 
 def test_a_bucket_that_cannot_be_read_is_the_operators(aws):
     with pytest.raises(Misconfigured, match="cannot read its saved configs") as broken:
-        ConfigShelf(Settings(bucket="elsewhere")).read("configs/pc-1.json")
+        ConfigShelf(Settings(bucket="elsewhere"), Aws()).read("configs/pc-1.json")
     assert broken.value.billed == "no"
 
 
 def test_without_a_bucket_no_config_is_saved():
-    assert ConfigShelf(Settings()).read("configs/pc-1.json") is None
+    assert ConfigShelf(Settings(), Aws()).read("configs/pc-1.json") is None

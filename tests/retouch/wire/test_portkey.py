@@ -1,10 +1,20 @@
 """The x-portkey-* headers, row by row, as SDKs and people send them."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+from retouch.cards import families
 from retouch.errors import InvalidRequest
+from retouch.providers import PROVIDERS
+from retouch.wire import portkey as room
 from retouch.wire.caller import caller
-from retouch.wire.portkey import Portkey, forwarded, read
+from retouch.wire.portkey import Portkey, forwarded
+
+
+def read(headers):
+    return room.read(headers, families(PROVIDERS))
 
 
 def said(**headers):
@@ -213,9 +223,9 @@ HEADERS = {
     ],
 )
 def test_only_named_headers_that_carry_no_key_go_on(names, sent):
-    portkey = read({**HEADERS, **said(forward_headers=names)})
-    assert portkey.forward == sent
-    assert not {"7", "eu"} & set(repr(portkey).split("'"))
+    found = read({**HEADERS, **said(forward_headers=names)})
+    assert found.forward == sent
+    assert not {"7", "eu"} & set(repr(found).split("'"))
 
 
 def test_a_targets_own_list_obeys_the_same_rule():
@@ -238,12 +248,11 @@ def test_a_clouds_settings_are_handed_on_without_the_prefix():
         "vertex_project_id": "p",
         "stability_client_id": "c",
         "fireworks_account_id": "f",
-        "workers_ai_account_id": "w",
         "openai_organization": "org",
         "openai_project": "proj",
         "openai_beta": "b",
     }
-    portkey = read(said(**options, mistral_fim="1"))
+    portkey = read(said(**options, mistral_fim="1", workers_ai_account_id="w"))
     assert portkey.options == {name.replace("_", "-"): value for name, value in options.items()}
     assert "arn:aws" not in repr(portkey)
 
@@ -296,3 +305,17 @@ def test_what_is_telemetry_or_read_elsewhere_changes_nothing():
     others = said(provider="openai", api_key="sk-1", sensitive_headers="x-a", package_version="1")
     assert read(others) == Portkey()
     assert caller(others).key == "sk-1"
+
+
+def test_options_are_those_of_the_providers_that_are_there():
+    options = said(azure_api_version="v1", openai_project="p")
+    assert room.read(options, ("openai-",)).options == {"openai-project": "p"}
+    assert room.read(options, ()).options == {}
+
+
+def test_every_header_that_is_read_is_on_the_list():
+    """A name that is missing there would be absent from browsers' rights too."""
+    source = Path(room.__file__).read_text()
+    asked = set(re.findall(r'said(?:\.get\(|, )"([a-z-]+)"', source))
+    asked |= {f"default-{kind}-guardrails" for kind in ("input", "output")}
+    assert asked == set(room.READ)

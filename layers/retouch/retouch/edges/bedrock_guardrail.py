@@ -7,25 +7,22 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardra
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping
 from typing import Any
 
+from retouch.edges.aws import Aws, Terms
 from retouch.guardrails.model import CheckError, Review
 
 _log = logging.getLogger("retouch")
-_CONNECT, _READ = 2, 5  # seconds
-_ATTEMPTS = 2
+_TERMS = Terms(connect=2, read=5, attempts=2)
 
 
 class BedrockGuardrail:
-    """Asks Bedrock. boto3 and a client for each region are made when first needed; safe to share between threads."""
+    """Asks Bedrock, in the region that a review names; safe to share between threads."""
 
-    def __init__(self, endpoint: str | None = None) -> None:
+    def __init__(self, aws: Aws, endpoint: str = "") -> None:
         """`endpoint` replaces AWS's own address."""
-        self._endpoint = endpoint
-        self._lock = threading.Lock()
-        self._clients: dict[str, Any] = {}
+        self._aws, self._endpoint = aws, endpoint
 
     def __call__(self, review: Review) -> Mapping[str, Any]:
         """ApplyGuardrail's answer. CheckError where there is none; what AWS says goes to the log."""
@@ -44,18 +41,4 @@ class BedrockGuardrail:
         return answer
 
     def _client(self, region: str) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        with self._lock:
-            if region not in self._clients:
-                retries = {"total_max_attempts": _ATTEMPTS, "mode": "standard"}
-                config = Config(connect_timeout=_CONNECT, read_timeout=_READ, retries=retries)  # type: ignore[arg-type]
-                # A session of its own: boto3's default one must not be shared between threads.
-                self._clients[region] = boto3.Session().client(
-                    "bedrock-runtime",
-                    region_name=region or None,
-                    endpoint_url=self._endpoint,
-                    config=config,
-                )
-            return self._clients[region]
+        return self._aws.client("bedrock-runtime", _TERMS, region=region, endpoint=self._endpoint)

@@ -12,16 +12,17 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from retouch.breaker import Circuit, Circuits, OwnCircuits
 from retouch.clock import Clock
+from retouch.edges.aws import Aws, Terms
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _log = logging.getLogger("retouch")
+_TERMS = Terms(connect=1, read=1, attempts=1)  # a failed edit waits for this
 _FRESH = 5.0  # seconds until the table is read again
 _KEPT = 86_400  # seconds until a row that nobody writes is removed
 _COUNT = "ADD failures :failures, successes :successes SET expires = :expires"
@@ -36,16 +37,16 @@ _COUNTING = (
 )
 
 
-def circuits(table: str, clock: Clock) -> Circuits:
+def circuits(table: str, clock: Clock, aws: Aws) -> Circuits:
     """Shared circuits where there is a table, else those of this process."""
-    return BreakerTable(table, clock) if table else OwnCircuits()
+    return BreakerTable(table, clock, aws) if table else OwnCircuits()
 
 
 class BreakerTable:
     """Circuits that all processes share, as this one last saw them."""
 
-    def __init__(self, table: str, clock: Clock) -> None:
-        self._table, self._clock = table, clock
+    def __init__(self, table: str, clock: Clock, aws: Aws) -> None:
+        self._table, self._clock, self._aws = table, clock, aws
         self._own = OwnCircuits()
         self._pool = ThreadPoolExecutor(1)
         self._lock = threading.Lock()
@@ -106,14 +107,10 @@ class BreakerTable:
         self.warm()
         return self._own.all()
 
-    @cached_property
+    @property
     def _client(self) -> DynamoDBClient:
-        import boto3
-        from botocore.config import Config
-
-        # A failed edit waits for this, so it gives up soon; a session of its own because threads share no other.
-        config = Config(connect_timeout=1, read_timeout=1, retries={"total_max_attempts": 1})
-        return boto3.Session().client("dynamodb", config=config)
+        client: DynamoDBClient = self._aws.client("dynamodb", _TERMS)
+        return client
 
     def _guarded(self, work: Callable[[], bool]) -> bool | None:
         """The work's result; None where the table failed, which is nobody's concern but the operator's."""

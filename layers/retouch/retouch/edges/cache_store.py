@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from retouch.clock import Clock
+from retouch.edges.aws import Aws, Terms
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,14 +14,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("retouch")
 _PREFIX = "cache/"
+# Loses seconds, not minutes, where S3 does not answer: an edit can be bought instead.
+_TERMS = Terms(connect=1, read=5)
 
 
 class CacheStore:
     """Entries in S3 under the names that `cache.key` makes. Without a bucket nothing is ever found."""
 
-    def __init__(self, settings: Settings, clock: Clock, client: Callable[[], S3Client]) -> None:
-        """`client` is called once, when it is first needed: `hasty` makes one that gives up soon."""
-        self._bucket, self._clock, self._make = settings.bucket, clock, client
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws) -> None:
+        self._bucket, self._clock, self._aws = settings.bucket, clock, aws
 
     def get(self, key: str, max_age: int) -> bytes | None:
         """The bytes, if younger than `max_age` seconds and than its writer allowed; None for any other reason too."""
@@ -49,9 +49,10 @@ class CacheStore:
         except Exception as broken:
             _log.warning("the cache could not be written", exc_info=broken)
 
-    @cached_property
+    @property
     def _client(self) -> S3Client:
-        return self._make()
+        client: S3Client = self._aws.client("s3", _TERMS)
+        return client
 
     def _read(self, key: str, max_age: int) -> bytes | None:
         try:
@@ -64,19 +65,3 @@ class CacheStore:
             body.close()  # its bytes are not fetched
             return None
         return body.read()
-
-
-def hasty() -> S3Client:
-    """A client that loses seconds, not minutes, where S3 does not answer: an edit can be bought instead."""
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        retries={"mode": "standard", "max_attempts": 2},
-        connect_timeout=1,
-        read_timeout=5,
-        response_checksum_validation="when_required",  # entries have a checksum of their own
-    )
-    return boto3.Session().client("s3", config=config)

@@ -1,10 +1,10 @@
-"""Saved configs in the stack's bucket. boto3 is loaded when one is first asked for."""
+"""Saved configs in the stack's bucket."""
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from retouch.edges.aws import Aws
 from retouch.errors import Misconfigured
 from retouch.settings import Settings
 
@@ -17,14 +17,13 @@ _MOST_BYTES = 262_144  # a config of all targets that are allowed is far smaller
 class ConfigShelf:
     """Reads the bucket's objects under configs/, and nothing else."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._bucket = settings.bucket
+    def __init__(self, settings: Settings, aws: Aws) -> None:
+        self._bucket, self._aws = settings.bucket, aws
 
-    @cached_property
+    @property
     def _client(self) -> S3Client:
-        import boto3
-
-        return boto3.client("s3")
+        client: S3Client = self._aws.client("s3")
+        return client
 
     def read(self, key: str) -> bytes | None:
         """The object at "configs/..."; None where there is none, or no bucket. Misconfigured where S3 says no."""

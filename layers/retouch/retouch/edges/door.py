@@ -30,7 +30,7 @@ Handler = Callable[[Any, Any], Any]
 def build(house: House, warm: Callable[[], None], telemetry: Telemetry) -> Handler:
     """The Lambda handler of the edits function. `warm` starts whatever can be fetched in the background."""
     confess(house.settings, telemetry.logger)
-    app = APIGatewayRestResolver(serializer=as_it_is, cors=cors(house.settings))
+    app = APIGatewayRestResolver(serializer=as_it_is, cors=cors(house.settings, house.providers))
     for (method, path), route in ROUTES.items():
         operation = EDIT if route is edits else f"{method} {path}"
         app.route(path, method=method)(at_door(app, house, telemetry, operation, route))

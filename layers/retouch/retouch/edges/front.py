@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import CORSConfig, Response
 
+from retouch.cards import Provider
 from retouch.settings import Settings
 from retouch.wire.answer import Answer
+from retouch.wire.portkey import PREFIX, READ
 
 _EXPOSED = [
     "x-portkey-cache-status",
@@ -29,18 +32,29 @@ _EXPOSED = [
     "x-retouch-upstream-request-id",
     "x-retouch-url-expires",
     "x-should-retry",
+    "deprecation",
     "retry-after",
+    "sunset",
+    "traceparent",
 ]
-_ALLOWED = [
+# What is read of a request beside the steering headers.
+_PLAIN = [
     "Authorization",
+    "Content-Encoding",
     "Content-Type",
+    "traceparent",
     "x-portkey-api-key",
-    "x-portkey-config",
-    "x-portkey-metadata",
     "x-portkey-provider",
-    "x-portkey-request-timeout",
-    "x-portkey-trace-id",
-    "x-portkey-virtual-key",
+    "x-stainless-read-timeout",
+    "x-stainless-timeout",
+]
+# What SDKs in a browser send of themselves: nothing here reads it, but without leave they could send nothing.
+_SDKS = [
+    *(f"x-stainless-{name}" for name in ("arch", "helper-method", "lang", "os", "package-version")),
+    *(f"x-stainless-{name}" for name in ("retry-count", "runtime", "runtime-version")),
+    *(f"x-portkey-{name}" for name in ("package-version", "runtime", "runtime-version")),
+    "OpenAI-Organization",
+    "OpenAI-Project",
 ]
 
 
@@ -65,15 +79,20 @@ def as_it_is(body: Any) -> Any:
     return body
 
 
-def cors(settings: Settings) -> CORSConfig | None:
-    """What browsers of the configured origins may do; nothing where none is configured."""
+def cors(settings: Settings, providers: Iterable[Provider] = ()) -> CORSConfig | None:
+    """What browsers of the configured origins may do; nothing where none is configured.
+
+    They may send every header that is read: those that steer, options of these providers, what the operator sends on.
+    """
     if not settings.cors_origins:
         return None
     first, *rest = settings.cors_origins
+    options = (name for provider in providers for name in provider.portkey)
+    steering = (PREFIX + name for name in (*READ, *options))
     return CORSConfig(
         first,
         extra_origins=rest,
-        allow_headers=_ALLOWED,
+        allow_headers=[*_PLAIN, *_SDKS, *steering, *settings.forward_headers],
         expose_headers=_EXPOSED,
         max_age=3600,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from retouch.edges.aws import Aws
 from retouch.mirror.notices import SOURCE
 from retouch.mirror.verdict import Letter, Sequel, pause
 from retouch.mirror.ways import SENT, TRIES, Message
@@ -26,8 +26,8 @@ _LONGEST_REASON = 1_000  # characters
 class Post:
     """SQS and EventBridge, as far as they are configured."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, aws: Aws) -> None:
+        self._settings, self._aws = settings, aws
 
     @property
     def keeps_letters(self) -> bool:
@@ -100,14 +100,12 @@ class Post:
             "Detail": orjson.dumps(notice).decode(),
         }
 
-    @cached_property
+    @property
     def _sqs(self) -> SQSClient:
-        import boto3
+        client: SQSClient = self._aws.client("sqs")
+        return client
 
-        return boto3.client("sqs")
-
-    @cached_property
+    @property
     def _events(self) -> EventBridgeClient:
-        import boto3
-
-        return boto3.client("events")
+        client: EventBridgeClient = self._aws.client("events")
+        return client

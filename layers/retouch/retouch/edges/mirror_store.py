@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from retouch.clock import Clock
+from retouch.clock import Clock, backoff
+from retouch.edges.aws import Aws, Terms
 from retouch.mirror.yard import Asset, Body, Link, StoreFailed
 from retouch.settings import Settings
 
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 _WHOLE = 16 * 1024 * 1024  # bytes; more goes in parts, so that no more than one is in memory
 _PART = 8 * 1024 * 1024
 _ATTEMPTS = 4  # at writing a key that somebody else is writing at this moment
-_PAUSE = 0.1  # seconds, doubled each time, with full jitter
+_PAUSE = 0.2  # seconds at most before the second attempt, doubled each time
 _TAKEN, _BUSY = "PreconditionFailed", ("ConditionalRequestConflict", "OperationAborted")
 
 
 class MirrorStore:
     """Objects under `mirror/`. S3 itself refuses a second one and bytes that are not those of the hash."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.name, self._clock = settings.bucket, clock
-        self._connections = max(10, settings.mirror_parallel)
-        self._lock = threading.Lock()
-        self._made: S3Client | None = None
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws) -> None:
+        self.name, self._clock, self._aws = settings.bucket, clock, aws
+        connections = max(10, settings.mirror_parallel)
+        self._terms = Terms(connect=5, read=30, attempts=4, connections=connections)
 
     def put(self, asset: Asset, body: Body) -> bool:
         """Store whole or not at all; False when the key is taken. Raises StoreFailed."""
@@ -53,11 +52,9 @@ class MirrorStore:
 
     @property
     def client(self) -> S3Client:
-        """The one client; making it twice at the same time would not be safe."""
-        with self._lock:
-            if self._made is None:
-                self._made = _client(self._connections)
-            return self._made
+        """S3, with a connection for each URL that is copied at once."""
+        client: S3Client = self._aws.client("s3", self._terms)
+        return client
 
     def _once(self, send: Callable[[], None]) -> bool:
         from botocore.exceptions import ClientError
@@ -74,7 +71,7 @@ class MirrorStore:
                     raise StoreFailed(
                         "The bucket is busy with this object. Send it again."
                     ) from error
-                self._clock.sleep(_PAUSE * 2**attempt * self._clock.chance())
+                self._clock.sleep(backoff(self._clock, _PAUSE, attempt))
         raise AssertionError("the last attempt returns or raises")
 
     def _at_once(self, asset: Asset, body: Body) -> None:
@@ -150,19 +147,3 @@ def _told() -> Iterator[None]:
         raise StoreFailed("The bucket did not take the object. Send it again.") from error
     except BotoCoreError as error:
         raise StoreFailed("The bucket cannot be reached. Send it again.") from error
-
-
-def _client(connections: int) -> S3Client:
-    import boto3
-    from botocore.config import Config
-
-    config = Config(
-        signature_version="s3v4",
-        # The checksum in the request covers the body, and S3 compares it; hashing it again would say no more.
-        s3={"addressing_style": "path", "payload_signing_enabled": False},
-        retries={"mode": "standard", "max_attempts": 3},
-        connect_timeout=5,
-        read_timeout=30,
-        max_pool_connections=connections,
-    )
-    return boto3.Session().client("s3", config=config)

@@ -7,7 +7,6 @@ mirror knows nothing of the policy, so what that says is held to here.
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from retouch.clock import Clock
+from retouch.edges.aws import Aws
 from retouch.guard.policy import Policy
 from retouch.guard.refusals import REASONS, FetchError
 from retouch.guard.url import parse
@@ -24,7 +24,6 @@ from retouch.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
-    from mypy_boto3_sqs import SQSClient
 
 _FIRST_LOOK, _SLOWEST_LOOK, _SLOWER = 0.3, 1.5, 1.4  # seconds between looks, and their growth
 _WAY = 10.0  # seconds to the mirror and back, and for a mirror that is only starting
@@ -36,10 +35,8 @@ _MOST_ANSWER = 65_536  # bytes
 class QueuedFetch:
     """`read` like Fetcher's, by way of the queue. Safe to share between threads."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
-        self._lock = threading.Lock()
-        self._made: tuple[SQSClient, S3Client] | None = None
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws) -> None:
+        self._settings, self._clock, self._aws = settings, clock, aws
 
     def read(self, url: str, deadline: float, policy: Policy) -> bytes:
         """The whole picture. FetchError as from the fetcher; "timeout" when no answer comes in time.
@@ -60,7 +57,8 @@ class QueuedFetch:
         """The key under which the mirror put the picture."""
         answer = f"{ANSWERS}{uuid.uuid4()}.json"
         order = orjson.dumps({"url": url, "prefix": EDITS, "answer_to": answer}).decode()
-        self._clients[0].send_message(QueueUrl=self._settings.mirror_queue, MessageBody=order)
+        sqs = self._aws.client("sqs")
+        sqs.send_message(QueueUrl=self._settings.mirror_queue, MessageBody=order)
         item = self._answer(answer, deadline)
         if item["error"]:
             raise _refusal(item)
@@ -86,21 +84,11 @@ class QueuedFetch:
         return found["Body"].read()
 
     def _object(self, key: str) -> GetObjectOutputTypeDef | None:
-        s3 = self._clients[1]
+        s3: S3Client = self._aws.client("s3")
         try:
             return s3.get_object(Bucket=self._settings.bucket, Key=key)
         except s3.exceptions.NoSuchKey:
             return None
-
-    @property
-    def _clients(self) -> tuple[SQSClient, S3Client]:
-        with self._lock:
-            if self._made is None:
-                import boto3
-
-                session = boto3.Session()
-                self._made = session.client("sqs"), session.client("s3")
-            return self._made
 
 
 def _read(document: bytes) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from retouch import catalogue, health, uploads
+from retouch.cards import Provider, families
 from retouch.gateway import edit, enter
 from retouch.house import House, Order
 from retouch.links import follow
@@ -33,10 +34,10 @@ class Request:
     request_id: str
     deadline: float
 
-    def order(self, form: Form) -> Order:
-        """The same as an order, from whoever its headers say."""
+    def order(self, form: Form, providers: Iterable[Provider]) -> Order:
+        """The same as an order, from whoever its headers say; options are those of these providers."""
         who = caller(self.inbound.headers)
-        steering = read(self.inbound.headers)
+        steering = read(self.inbound.headers, families(providers))
         steering = replace(
             steering,
             trace_id=steering.trace_id or self.request_id,
@@ -51,7 +52,7 @@ def edits(request: Request, house: House) -> Answer:
     """An image edit. Only one that may outlast somebody's patience is run beside the line; streams are their own."""
     form = parse(request.inbound)
     silence = quiet(request.inbound.headers, house.settings.silence)
-    order = replace(request.order(form), quiet=silence)
+    order = replace(request.order(form, house.providers), quiet=silence)
     if streams(form) or request.deadline - house.clock.now() <= silence:
         return edit(order, house)
     return steady(lambda: edit(order, house), silence, request.request_id)
@@ -116,7 +117,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
 
 def _known(request: Request, house: House) -> None:
     secured = replace(house, settings=house.settings.with_secrets(house.secrets()))
-    enter(request.order(Form({})), secured)
+    enter(request.order(Form({}), house.providers), secured)
 
 
 def _fingerprint(data: bytes) -> dict[str, Any]:

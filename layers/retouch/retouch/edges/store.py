@@ -1,4 +1,4 @@
-"""The bucket: results with links to them, and uploads. boto3 is loaded when it is first needed."""
+"""The bucket: results with links to them, and uploads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import logging
 import secrets
 from base64 import b64encode
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from retouch.edges.aws import Aws, Terms
 from retouch.errors import NotStored
 from retouch.settings import Settings
 
@@ -17,27 +17,20 @@ if TYPE_CHECKING:
 
 # What a picture of ours may be read from: never another bucket, never anything but pictures.
 _READABLE = ("results/", "uploads/")
+_TERMS = Terms(read=30, attempts=4)
 
 
 class S3Bucket:
     """Results in S3, content-addressed, handed out as presigned links; uploads under ids nobody can guess."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, aws: Aws) -> None:
+        self._settings, self._aws = settings, aws
         self._bucket = settings.bucket
 
-    @cached_property
+    @property
     def _client(self) -> S3Client:
-        # 130 ms of import and set-up that most requests never need.
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "path"},
-            retries={"mode": "standard", "max_attempts": 3},
-        )
-        return boto3.client("s3", config=config)
+        client: S3Client = self._aws.client("s3", _TERMS)
+        return client
 
     def put(self, data: bytes, format: str) -> str:
         """Store an encoded picture under its content's name; its key. Raises NotStored.

@@ -36,12 +36,9 @@ def _nothing() -> None:
 class Fetched:
     """A picture on its way. A context manager; leaving it ends the connection.
 
-    `url` is the final one, after redirects; `format` what the first bytes say: "png", "jpeg" or "webp".
     `chunks` raises FetchError when the cap or the deadline breaks or the body is cut short.
     """
 
-    url: str
-    format: str
     chunks: Iterator[bytes]
     close: Callable[[], None] = _nothing
 
@@ -107,10 +104,9 @@ class Trip:
         first = b""
         while len(first) < _SIGNATURE and (piece := next(pieces, b"")):
             first += piece
-        format = sniff(first)
-        if format not in self._policy.formats:
+        if sniff(first) not in self._policy.formats:
             raise self._unsupported()
-        return Fetched(str(self._urls[-1]), format, self._chunks(first, pieces), self.end)
+        return Fetched(self._chunks(first, pieces), self.end)
 
     def _pieces(self, exchange: Exchange) -> Iterator[bytes]:
         """The body, under the cap and to its promised end."""

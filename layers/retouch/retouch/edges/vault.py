@@ -6,12 +6,12 @@ import hmac
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import orjson
 
 from retouch.clock import Clock
+from retouch.edges.aws import Aws
 from retouch.errors import Misconfigured
 from retouch.settings import Settings
 
@@ -28,8 +28,8 @@ _MOST_REMEMBERED = 10_000
 class Vault:
     """The secret's JSON object: the pepper, and provider keys under the names of their variables."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._secret_id, self._clock = settings.secret_id, clock
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws) -> None:
+        self._secret_id, self._clock, self._aws = settings.secret_id, clock, aws
         self._pool = ThreadPoolExecutor(1)
         self._lock = threading.Lock()
         self._pending: Future[Mapping[str, str]] | None = None
@@ -66,10 +66,7 @@ class Vault:
             return self._pending
 
     def _fetch(self) -> Mapping[str, str]:
-        import boto3
-
-        # A session of its own: boto3's default one must not be shared between threads.
-        client = boto3.Session().client("secretsmanager")
+        client = self._aws.client("secretsmanager")
         text = client.get_secret_value(SecretId=self._secret_id)["SecretString"]
         known = orjson.loads(text)
         return {str(name): _text(value) for name, value in known.items() if value}
@@ -83,8 +80,8 @@ def _text(value: object) -> str:
 class KeyTable:
     """Gateway keys in DynamoDB, by digest: {id, name, revoked?}."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._table, self._clock = settings.keys_table, clock
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws) -> None:
+        self._table, self._clock, self._aws = settings.keys_table, clock, aws
         self._remembered: dict[str, tuple[float, str | None]] = {}
 
     def __call__(self, digest: str) -> str | None:
@@ -98,11 +95,10 @@ class KeyTable:
         self._remembered[digest] = (self._clock.now() + _REMEMBERED, name)
         return name
 
-    @cached_property
+    @property
     def _client(self) -> DynamoDBClient:
-        import boto3
-
-        return boto3.client("dynamodb")
+        client: DynamoDBClient = self._aws.client("dynamodb")
+        return client
 
     def _asked(self, digest: str) -> str | None:
         try:

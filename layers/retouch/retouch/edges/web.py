@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.clock import Clock
+from retouch.edges.aws import Aws
 from retouch.edges.fetch import Fetcher
 from retouch.edges.queue import QueuedFetch
 from retouch.edges.webhook import Webhook
@@ -24,7 +25,7 @@ class Web:
     its providers.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, log: Log) -> None:
+    def __init__(self, settings: Settings, clock: Clock, aws: Aws, log: Log) -> None:
         self._policy = replace(
             Policy.from_text(settings.fetch_allow), most_bytes=settings.upload_bytes
         )
@@ -34,7 +35,7 @@ class Web:
         self._clock, self._log = clock, log
         self._fetcher = Fetcher(self._policy, clock, log=log)
         self.webhook = Webhook(self._policy, clock, log=log)
-        self._queued = QueuedFetch(settings, clock) if settings.mirror == "queue" else None
+        self._queued = QueuedFetch(settings, clock, aws) if settings.mirror == "queue" else None
 
     def picture(self, url: str, deadline: float) -> bytes:
         """What a caller's URL leads to. FetchError."""

@@ -6,14 +6,15 @@ Forms from https://portkey.ai/docs/product/guardrails/creating-raw-guardrails-in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from retouch.guardrails import pictures, remote, texts
-from retouch.guardrails.model import Check, Feedback, Guardrails, Hook, Test, When
+from retouch.guardrails.model import Check, Feedback, Guardrails, Hook, When
 from retouch.routing.problems import InvalidConfig
 from retouch.routing.reading import Reader
+
+if TYPE_CHECKING:
+    from retouch.guardrails.kinds import Kind
 
 _MOST_CHECKS = 24
 _MOST_REMOTE = 4
@@ -21,35 +22,6 @@ _LONGEST_ID = 128
 _BEFORE = ("default_input_guardrails", "before_request_hooks", "input_guardrails")
 _AFTER = ("default_output_guardrails", "after_request_hooks", "output_guardrails")
 _OPTIONS = ("type", "id", "name", "deny", "async", "sequential", "on_success", "on_fail")
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """A check that is known: where it may stand and how its parameters are read."""
-
-    build: Callable[[Reader, When], Test]
-    whens: tuple[When, ...]
-    remote: bool = False
-
-
-def _before(build: Callable[[Reader], Test]) -> _Kind:
-    return _Kind(lambda read, _when: build(read), ("before",))
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "default.characterCount": _before(texts.character_count),
-    "default.wordCount": _before(texts.word_count),
-    "default.contains": _before(texts.contains),
-    "default.regexMatch": _before(texts.regex_match),
-    "default.requiredMetadataKeys": _before(texts.required_metadata_keys),
-    "default.metadata": _before(texts.metadata),
-    "default.webhook": _Kind(remote.webhook, ("before", "after"), remote=True),
-    "bedrock.guard": _Kind(lambda read, _when: remote.bedrock_guard(read), ("before",), True),
-    "retouch.image": _before(pictures.image),
-    "retouch.mask": _before(pictures.mask),
-    "retouch.output": _Kind(lambda read, _when: pictures.output(read), ("after",)),
-}
-_REMOTE = frozenset(name for name, kind in _KINDS.items() if kind.remote)
 
 
 def read(hooks: Mapping[str, Any], path: str = "config") -> Guardrails:
@@ -63,7 +35,7 @@ def read(hooks: Mapping[str, Any], path: str = "config") -> Guardrails:
     checks = [check for hook in (*found.before, *found.after) for check in hook.checks]
     if len(checks) > _MOST_CHECKS:
         raise InvalidConfig(path, f"has {len(checks)} checks; at most {_MOST_CHECKS} are run")
-    if sum(check.id in _REMOTE for check in checks) > _MOST_REMOTE:
+    if sum(_kinds()[check.id].remote for check in checks) > _MOST_REMOTE:
         raise InvalidConfig(path, f"has more than {_MOST_REMOTE} checks that are made elsewhere")
     return found
 
@@ -140,11 +112,11 @@ def _parameters(reader: Reader, key: str) -> Reader:
 
 def _check(name: str, parameters: Reader, when: When) -> Check | None:
     id = name if "." in name else f"default.{name}"
-    kind = _KINDS.get(id)
+    kind = _kinds().get(id)
     if kind is None:
         raise InvalidConfig(
             parameters.path,
-            f"is {id[:64]!r}, no check that is known: use one of {', '.join(_KINDS)}",
+            f"is {id[:64]!r}, no check that is known: use one of {', '.join(_kinds())}",
         )
     if when not in kind.whens:
         other = "after" if when == "before" else "before"
@@ -155,6 +127,13 @@ def _check(name: str, parameters: Reader, when: When) -> Check | None:
     check = Check(id, kind.build(parameters, when), fail_open, pixels)
     parameters.finish()
     return check if enabled else None
+
+
+def _kinds() -> Mapping[str, Kind]:
+    # Loaded for the first config that has a hook: most have none, and every cold start would pay.
+    from retouch.guardrails.kinds import KINDS
+
+    return KINDS
 
 
 def _fail_open(parameters: Reader) -> bool:

@@ -15,11 +15,7 @@ Link = Callable[[str, int, int], tuple[str, int | None]]
 
 
 class Source(Protocol):
-    """A body that is being fetched: its format as sniffed, and its bytes as they come."""
-
-    @property
-    def format(self) -> str:
-        """ "png", "jpeg" or "webp"."""
+    """A body that is being fetched: its bytes as they come."""
 
     @property
     def chunks(self) -> Iterator[bytes]:

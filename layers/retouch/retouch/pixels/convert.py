@@ -9,7 +9,7 @@ from PIL import Image
 
 from retouch.messages import Picture, Size
 from retouch.pixels.header import Header
-from retouch.pixels.inspect import examine, inspect
+from retouch.pixels.inspect import examine
 from retouch.pixels.pillow import load, save
 from retouch.pixels.refusal import UnfitError, refusal
 from retouch.pixels.structure import essence
@@ -128,28 +128,6 @@ def see_through(image: Image.Image) -> bool:
     if image.mode != "RGBA":
         return False
     return image.getchannel("A").histogram()[255] < image.width * image.height
-
-
-def upright(picture: Picture) -> Picture:
-    """The picture with its EXIF orientation baked in, encoded anew; one without it is returned."""
-    return reencode(picture, picture.format) if picture.rotated else picture
-
-
-def reencode(picture: Picture, format: str) -> Picture:
-    """The picture as a "png", "jpeg" or "webp" file, upright and without metadata."""
-    return inspect(encode(decode(picture), format))
-
-
-def clean(picture: Picture) -> Picture:
-    """The picture without EXIF, text, comments and trailing bytes; the pixels stay, bit by bit.
-
-    One that has none of these is returned itself. A rotated picture needs its EXIF to be seen upright
-    and so is encoded anew.
-    """
-    if picture.rotated:
-        return upright(picture)
-    bare = essence(picture.data, picture.format)
-    return picture if bare == picture.data else inspect(bare)
 
 
 def resize(image: Image.Image, size: Size) -> Image.Image:

@@ -31,14 +31,6 @@ def draw_mask(
     return marking(painted(shapes, against.size), finish, param=param, allow_full=allow_full)
 
 
-def mask_from_colour(picture: Picture, colour: tuple[int, int, int], tolerance: int) -> Mask:
-    """What has that sRGB colour, give or take `tolerance` levels in each channel, on a white ground.
-
-    Raises InvalidRequest (mask_empty) where nothing has it, and like `decode`.
-    """
-    return marking(coloured(picture, colour, tolerance), Finish(), param="mask", allow_full=True)
-
-
 def painted(shapes: Iterable[Shape], size: Size) -> Image.Image:
     """All shapes in one "L" image, 255 inside."""
     edit = Image.new("L", size)
@@ -48,7 +40,9 @@ def painted(shapes: Iterable[Shape], size: Size) -> Image.Image:
 
 
 def coloured(picture: Picture, colour: tuple[int, int, int], tolerance: int) -> Image.Image:
-    """An "L" image, 255 where the picture has the colour. Raises like `decode`."""
+    """An "L" image, 255 where the picture, on a white ground, has the sRGB colour, give or take `tolerance` levels
+    in each channel. Raises like `decode`.
+    """
     image = flatten(decode_srgb(picture)).convert("RGB")
     near = [255 if abs(v - wanted) <= tolerance else 0 for wanted in colour for v in range(256)]
     red, green, blue = image.point(near).split()

@@ -8,7 +8,7 @@ breaks a rule goes back once with the reason; what comes then is final.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -17,17 +17,16 @@ from PIL import Image
 
 from retouch.cards import Failed, Told
 from retouch.errors import BadUpstream
-from retouch.messages import Artifact, Conversation, Job, Picture, Reply, Step
+from retouch.messages import Artifact, Conversation, Job, Picture
 from retouch.operations.geometry import cut
 from retouch.operations.steps import in_words, run
 from retouch.operations.values import MOST_EDGE, MOST_PIXELS, PlanError
 from retouch.pixels.convert import decode, encode, encode_kept, flatten, resize, see_through
 from retouch.pixels.inspect import inspect
 from retouch.providers._planner_answer import Refusal, read_answer
+from retouch.providers._planner_ask import Ask, Messages
 from retouch.providers._planner_words import correction, request, system_prompt
 from retouch.sizes import parse_size
-
-Messages = list[dict[str, Any]]
 
 _SEEN_EDGE = 1568  # pixels; vision models scale larger pictures down themselves
 _SEEN_QUALITY = 85
@@ -37,23 +36,12 @@ _LONGEST_ECHO = 4000  # characters of a wrong answer that are sent back with the
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One answer of the model, and its token counts by OpenAI's names (input_tokens, output_tokens)."""
-
-    text: str
-    usage: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
 class Subject:
     """The picture to edit, what of it is marked ("L", as large), and what was done to it before any plan."""
 
     image: Image.Image
     mask: Image.Image | None
     words: str = ""
-
-
-Ask = Callable[[Job, Messages], Generator[Step, Reply, Said]]
 
 
 def converse(job: Job, ask: Ask) -> Conversation:

@@ -13,10 +13,10 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from retouch.cards import DIRECT, Auth, Model, Price, Provider, Told
-from retouch.messages import Call, Conversation, Job, Reply, Step
+from retouch.messages import Call, Conversation, Job, Picture, Reply, Step
 from retouch.operations.values import MOST_PIXELS
 from retouch.providers._answers import listed, mapping, text, whole, words
-from retouch.providers._planner import Messages, Said, converse, seen
+from retouch.providers._planner_ask import Messages, Said
 from retouch.sizes import FreeSize
 from retouch.specs import Choice, Unsent, Whole, Words
 
@@ -26,7 +26,17 @@ _PRICES = "Reka's price page, 2026-11"
 
 def edit(job: Job) -> Conversation:
     """One chat, or two where the first plan breaks a rule."""
+    # Loaded for the first plan: with its operations it would cost every cold start 20 ms.
+    from retouch.providers._planner import converse
+
     return (yield from converse(job, ask))
+
+
+def seen(job: Job) -> tuple[Picture, ...]:
+    """What leaves of an order's pictures: a small copy of the first."""
+    from retouch.providers import _planner
+
+    return _planner.seen(job)
 
 
 def ask(job: Job, messages: Messages) -> Generator[Step, Reply, Said]:

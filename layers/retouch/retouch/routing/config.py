@@ -6,7 +6,7 @@ targets below that have none of their own; `override_params` are merged, the chi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ from retouch.routing.reading import Reader
 from retouch.routing.tree import MODES, RETRIED, Branch, Cache, Condition, Leaf, Mode, Retry, Tree
 from retouch.routing.tree import leaves as leaves
 from retouch.specs import shown
-from retouch.wire.portkey import AWS_KEYS, FAMILIES
+from retouch.wire.portkey import AWS_KEYS
 
 _MOST_TARGETS = 64  # in all
 _DEEPEST = 8
@@ -36,15 +36,17 @@ _ELSEWHERE = frozenset(
         "strict_open_ai_compliance",
     )
 )
-# A cloud's own settings, handed on as the headers of the same name are.
-_FAMILIES = tuple(name.replace("-", "_") for name in FAMILIES)
 
 
-def parse(config: Mapping[str, Any]) -> Tree:
-    """The tree of a config object. InvalidConfig names the path and the rule."""
+def parse(config: Mapping[str, Any], families: tuple[str, ...]) -> Tree:
+    """The tree of a config object. InvalidConfig names the path and the rule.
+
+    `families` is how the headers of the providers' own options begin; here they have "_" for "-".
+    """
     if config == {}:
         raise InvalidConfig("config", "is empty: it needs targets, a provider or a setting")
-    tree = _node(Reader("config", config), Leaf("config"), 0)
+    prefixes = tuple(family.replace("-", "_") for family in families)
+    tree = _node(Reader("config", config), Leaf("config"), prefixes)
     if sum(1 for _ in leaves(tree)) > _MOST_TARGETS:
         raise InvalidConfig("config", f"has more than {_MOST_TARGETS} targets")
     if _patterns(tree) > _MOST_PATTERNS:
@@ -52,25 +54,27 @@ def parse(config: Mapping[str, Any]) -> Tree:
     return tree
 
 
-def _node(read: Reader, parent: Leaf, depth: int) -> Tree:
+def _node(read: Reader, parent: Leaf, prefixes: tuple[str, ...], depth: int = 0) -> Tree:
     if depth > _DEEPEST:
         raise InvalidConfig(read.path, f"is nested more than {_DEEPEST} deep")
-    own = _leaf(read, parent)
+    own = _leaf(read, parent, prefixes)
     targets = read.objects("targets", _MOST_TARGETS)
     strategy = read.object("strategy") or Reader(f"{read.path}.strategy", {})
     read.finish(_ELSEWHERE)
-    tree = _branch(own, targets, strategy, depth)
+    tree = _branch(own, targets, strategy, lambda target: _node(target, own, prefixes, depth + 1))
     if _paying(own) != _paying(parent):
         _check_heirs(own, tree)
     return tree
 
 
-def _branch(own: Leaf, targets: list[Reader], strategy: Reader, depth: int) -> Tree:
+def _branch(
+    own: Leaf, targets: list[Reader], strategy: Reader, below: Callable[[Reader], Tree]
+) -> Tree:
     mode = cast(Mode, strategy.word("mode", MODES, "single"))
     branch = Branch(
         own.path,
         mode,
-        targets=tuple(_node(target, own, depth + 1) for target in targets),
+        targets=tuple(map(below, targets)),
         weights=tuple(target.number("weight", 1.0, 0, _MOST_WEIGHT) for target in targets),
         name=own.name,
         on_status_codes=strategy.codes("on_status_codes"),
@@ -143,13 +147,13 @@ def _patterns(tree: Tree) -> int:
     return sum(one.patterns for one in tree.conditions) + sum(map(_patterns, tree.targets))
 
 
-def _leaf(read: Reader, parent: Leaf) -> Leaf:
+def _leaf(read: Reader, parent: Leaf, prefixes: tuple[str, ...]) -> Leaf:
     timeout = read.number("request_timeout", None, 1, _LONGEST_TIMEOUT)
     retry, cache = read.object("retry"), read.object("cache")
     hooks = {name: read.raw(name) for name in _HOOKS if read.raw(name)}
     read.number("weight", 1.0, 0, _MOST_WEIGHT)  # its group reads it too
     return replace(
-        _served(read, parent),
+        _served(read, parent, prefixes),
         name=read.text("name"),
         override_params={**parent.override_params, **(read.mapping("override_params") or {})},
         retry=_retry(retry) if retry else parent.retry,
@@ -161,11 +165,11 @@ def _leaf(read: Reader, parent: Leaf) -> Leaf:
     )
 
 
-def _served(read: Reader, parent: Leaf) -> Leaf:
+def _served(read: Reader, parent: Leaf, prefixes: tuple[str, ...]) -> Leaf:
     """Who serves and who pays. Inherited as a whole or not at all, so that no key goes to another provider."""
     provider = (read.text("provider") or "").strip() or None
     virtual_key = (read.text("virtual_key") or "").strip().removeprefix("@") or None
-    key, options = read.key("api_key"), _options(read)
+    key, options = read.key("api_key"), _options(read, prefixes)
     if key and virtual_key:
         raise InvalidConfig(
             read.path, "has both api_key and virtual_key; leave out who does not pay"
@@ -175,12 +179,12 @@ def _served(read: Reader, parent: Leaf) -> Leaf:
     return replace(parent, path=read.path, options={**parent.options, **options})
 
 
-def _options(read: Reader) -> dict[str, str]:
+def _options(read: Reader, prefixes: tuple[str, ...]) -> dict[str, str]:
     """{"azure-api-version": ...}. Long-lived cloud keys are refused, as they are in headers."""
     for name in (name.replace("-", "_") for name in AWS_KEYS):
         if read.raw(name):
             raise InvalidConfig(f"{read.path}.{name}", "is refused: use the gateway's own role")
-    found = {name: read.setting(name) for name in read.names(_FAMILIES)}
+    found = {name: read.setting(name) for name in read.names(prefixes)}
     return {name.replace("_", "-"): value for name, value in found.items() if value}
 
 

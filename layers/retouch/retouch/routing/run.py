@@ -161,7 +161,7 @@ def _again(leaf: Leaf, fault: Fault, retries: int) -> float | None:
 
 def _listed(fault: Fault, codes: tuple[int, ...]) -> bool:
     """Whether the config means this one: by the status the caller would see, or the one the provider gave."""
-    return fault.status in codes or getattr(fault, "upstream_status", None) in codes
+    return fault.status in codes or fault.upstream_status in codes
 
 
 def _told(leaf: Leaf, found: object) -> Attempt:

@@ -35,9 +35,7 @@ def as_v1(event: Mapping[str, Any]) -> dict[str, Any]:
 
 def inbound(event: Mapping[str, Any], limits: Limits = DEFAULT) -> Inbound:
     """The request in the event. InvalidRequest when its body cannot be decoded, TooLarge when it is too long."""
-    http = event["requestContext"].get("http") or {}
     return Inbound(
-        method=str(event.get("httpMethod") or http.get("method") or "GET").upper(),
         path=str(event.get("path") or event.get("rawPath") or "/"),
         headers=headers(event),
         body=body(event, limits),

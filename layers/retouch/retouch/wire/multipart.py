@@ -106,7 +106,7 @@ def _part(segment: MultipartSegment, pieces: list[bytes], limits: Limits) -> Par
             param=segment.name,
             code="field_too_large",
         )
-    return Part(segment.name, data, segment.filename, segment.content_type or "")
+    return Part(segment.name, data, segment.filename)
 
 
 def _limit_reached(what: str, limits: Limits) -> InvalidRequest:

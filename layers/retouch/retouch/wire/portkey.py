@@ -25,15 +25,21 @@ _FALSE = ("false", "0", "no", "off")
 _MOST_METADATA, _LONGEST_METADATA = 32, 128  # entries; characters of a name or value
 _LONGEST = 256  # characters of an id
 _LONGEST_TIMEOUT = 900.0  # seconds; no function runs longer
-FAMILIES = (
-    "amz-",
-    "aws-",
-    "azure-",
-    "fireworks-",
-    "openai-",
-    "stability-",
-    "vertex-",
-    "workers-ai-",
+# What is read here of the names behind the prefix; the providers' own options stand on their cards.
+READ = (
+    "cache-force-refresh",
+    "cache-namespace",
+    "config",
+    "custom-host",
+    "debug",
+    "default-input-guardrails",
+    "default-output-guardrails",
+    "forward-headers",
+    "metadata",
+    "request-timeout",
+    "strict-open-ai-compliance",
+    "trace-id",
+    "virtual-key",
 )
 AWS_KEYS = ("aws-access-key-id", "aws-secret-access-key", "aws-session-token")
 _NAME = re.compile(r"[a-z0-9_-]+")
@@ -63,16 +69,22 @@ class Portkey:
     )  # what a config may name
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # "azure-api-version", ...
     hooks: Mapping[str, Any] = field(default_factory=dict, repr=False)  # guardrails by kind
-    debug: bool = True  # False: nothing of the request's content is logged
+    debug: bool = (
+        True  # False: the log's line goes without the notes, which may repeat what was sent
+    )
 
 
-def read(headers: Mapping[str, str]) -> Portkey:
-    """The headers, whose names are lower-case. InvalidRequest for one that cannot be followed."""
-    said = {
+def read(headers: Mapping[str, str], families: tuple[str, ...]) -> Portkey:
+    """The headers, whose names are lower-case. InvalidRequest for one that cannot be followed.
+
+    `families` is how the names of the providers' own options begin.
+    """
+    given = {
         name.removeprefix(PREFIX): value.strip()
         for name, value in headers.items()
         if name.startswith(PREFIX) and value.strip().lower() not in ABSENT
     }
+    said = {name: given[name] for name in READ if name in given}
     return Portkey(
         config=_config(said.get("config")),
         virtual_key=said.get("virtual-key", "").removeprefix("@").strip() or None,
@@ -85,7 +97,7 @@ def read(headers: Mapping[str, str]) -> Portkey:
         custom_host=said.get("custom-host"),
         forward=forwarded(_NAME.findall(_listed(said)), headers),
         forwardable=forwarded(headers, headers),
-        options=_options(said),
+        options=_options(given, families),
         hooks=_hooks(said),
         debug=_flag(said, "debug", True),
     )
@@ -189,15 +201,15 @@ def _listed(said: Mapping[str, str]) -> str:
     return names
 
 
-def _options(said: Mapping[str, str]) -> dict[str, str]:
+def _options(given: Mapping[str, str], families: tuple[str, ...]) -> dict[str, str]:
     for name in AWS_KEYS:
-        if name in said:
+        if name in given:
             raise _wrong(
                 name,
                 f"{PREFIX}{name} is refused: long-lived AWS keys do not belong in headers. "
                 "Use the gateway's own role.",
             )
-    options = {name: value for name, value in said.items() if name.startswith(FAMILIES)}
+    options = {name: value for name, value in given.items() if name.startswith(families)}
     for name, value in options.items():
         if rule := unfit(value):
             raise _wrong(name, f"{PREFIX}{name} {rule}.")
