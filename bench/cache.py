@@ -44,8 +44,8 @@ def sides() -> dict[str, Callable[[], Any]]:
 
     from retouch.cache import Entry, look, remember
     from retouch.clock import SystemClock
-    from retouch.edges.aws import Aws
-    from retouch.edges.cache_store import CacheStore
+    from retouch.edges.aws.cache_store import CacheStore
+    from retouch.edges.aws.session import Aws
     from retouch.messages import Artifact
     from retouch.settings import Settings
 

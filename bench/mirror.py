@@ -96,11 +96,11 @@ def mirror_side(orders: Connection, authority: bytes, url: str) -> None:
     from dataclasses import replace
 
     from retouch.clock import SystemClock
-    from retouch.edges.aws import Aws
-    from retouch.edges.dial import Dialer
-    from retouch.edges.fetch import Fetcher
-    from retouch.edges.mirror_store import MirrorStore
-    from retouch.edges.spool import spool
+    from retouch.edges.aws.session import Aws
+    from retouch.edges.fetch.dial import Dialer
+    from retouch.edges.fetch.fetcher import Fetcher
+    from retouch.edges.mirror.spool import spool
+    from retouch.edges.mirror.store import MirrorStore
     from retouch.guard.policy import Policy
     from retouch.mirror.mirror import mirror
     from retouch.mirror.order import Order

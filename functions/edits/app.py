@@ -4,18 +4,18 @@ import os
 
 from retouch.breaker import Breaker
 from retouch.clock import SystemClock
-from retouch.edges.aws import Aws
-from retouch.edges.bedrock_guardrail import BedrockGuardrail
-from retouch.edges.breaker_table import circuits
-from retouch.edges.cache_store import CacheStore
-from retouch.edges.configs import ConfigShelf
+from retouch.edges.aws.bedrock_guardrail import BedrockGuardrail
+from retouch.edges.aws.breaker_table import circuits
+from retouch.edges.aws.cache_store import CacheStore
+from retouch.edges.aws.configs import ConfigShelf
+from retouch.edges.aws.session import Aws
+from retouch.edges.aws.store import S3Bucket
+from retouch.edges.aws.vault import KeyTable, Vault
 from retouch.edges.door import build
-from retouch.edges.http import Wall
-from retouch.edges.identity import Identities
-from retouch.edges.store import S3Bucket
+from retouch.edges.fetch.web import Web
 from retouch.edges.telemetry import Telemetry
-from retouch.edges.vault import KeyTable, Vault
-from retouch.edges.web import Web
+from retouch.edges.upstream.http import Wall
+from retouch.edges.upstream.identity import Identities
 from retouch.guardrails import Tools
 from retouch.house import House
 from retouch.providers import PROVIDERS

@@ -4,15 +4,15 @@ import os
 from dataclasses import replace
 
 from retouch.clock import SystemClock
-from retouch.edges.aws import Aws
-from retouch.edges.fetch import Fetcher
-from retouch.edges.mirror_desk import Desk
-from retouch.edges.mirror_door import Porter, build
-from retouch.edges.mirror_post import Post
-from retouch.edges.mirror_store import MirrorStore, permanent
-from retouch.edges.mirror_telemetry import MirrorTelemetry
-from retouch.edges.spool import spool
-from retouch.edges.vault import KeyTable, Vault
+from retouch.edges.aws.session import Aws
+from retouch.edges.aws.vault import KeyTable, Vault
+from retouch.edges.fetch.fetcher import Fetcher
+from retouch.edges.mirror.desk import Desk
+from retouch.edges.mirror.door import Porter, build
+from retouch.edges.mirror.post import Post
+from retouch.edges.mirror.spool import spool
+from retouch.edges.mirror.store import MirrorStore, permanent
+from retouch.edges.mirror.telemetry import MirrorTelemetry
 from retouch.guard.policy import Policy
 from retouch.mirror.yard import Yard
 from retouch.settings import Settings

@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from local.gateway import Gateway
-from retouch.edges.mirror_door import PATH
+from retouch.edges.mirror.door import PATH
 from retouch.edges.routes import ROUTES
 from retouch.errors import Fault
 from retouch.plan.params import DOCUMENTED

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from retouch.edges.mirror_telemetry import MirrorTelemetry
+from retouch.edges.mirror.telemetry import MirrorTelemetry
 from retouch.mirror import order, verdict
 from retouch.mirror.notices import FAILED, STORED
 from retouch.settings import Settings

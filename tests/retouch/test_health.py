@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.edges.aws import Aws
-from retouch.edges.store import S3Bucket
+from retouch.edges.aws.session import Aws
+from retouch.edges.aws.store import S3Bucket
 from retouch.health import ABSENT, LATE, OK, UNKNOWN, deep
 from retouch.providers import PROVIDERS
 from retouch.settings import Settings

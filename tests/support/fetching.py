@@ -1,7 +1,7 @@
 """A fetcher in a scripted web, and answers for it."""
 
 from retouch.clock import SystemClock
-from retouch.edges.fetch import Fetcher
+from retouch.edges.fetch.fetcher import Fetcher
 from retouch.guard.policy import Policy
 from retouch.guard.refusals import FetchError
 from tests.support.web import Names, payload

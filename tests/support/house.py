@@ -4,11 +4,11 @@ from datetime import date
 
 from retouch.breaker import Breaker, OwnCircuits
 from retouch.clock import SystemClock
-from retouch.edges.aws import Aws
-from retouch.edges.bedrock_guardrail import BedrockGuardrail
-from retouch.edges.http import Wall
-from retouch.edges.identity import Identities
-from retouch.edges.web import Web
+from retouch.edges.aws.bedrock_guardrail import BedrockGuardrail
+from retouch.edges.aws.session import Aws
+from retouch.edges.fetch.web import Web
+from retouch.edges.upstream.http import Wall
+from retouch.edges.upstream.identity import Identities
 from retouch.guardrails import Tools
 from retouch.house import House
 from retouch.providers import PROVIDERS

@@ -17,14 +17,14 @@ from moto.server import ThreadedMotoServer
 from moto.sqs.models import sqs_backends
 
 from retouch.clock import SystemClock
-from retouch.edges.aws import Aws as OurAws
-from retouch.edges.fetch import Fetcher
-from retouch.edges.mirror_desk import Desk
-from retouch.edges.mirror_door import Porter, build
-from retouch.edges.mirror_post import Post
-from retouch.edges.mirror_store import MirrorStore, permanent
-from retouch.edges.mirror_telemetry import MirrorTelemetry
-from retouch.edges.spool import spool
+from retouch.edges.aws.session import Aws as OurAws
+from retouch.edges.fetch.fetcher import Fetcher
+from retouch.edges.mirror.desk import Desk
+from retouch.edges.mirror.door import Porter, build
+from retouch.edges.mirror.post import Post
+from retouch.edges.mirror.spool import spool
+from retouch.edges.mirror.store import MirrorStore, permanent
+from retouch.edges.mirror.telemetry import MirrorTelemetry
 from retouch.guard.policy import Policy
 from retouch.mirror.yard import Yard
 from retouch.settings import Settings

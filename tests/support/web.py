@@ -17,7 +17,7 @@ from functools import cache
 
 from PIL import Image
 
-from retouch.edges.dial import Dialer
+from retouch.edges.fetch.dial import Dialer
 from tests.support.certificates import server_context, trust
 from tests.support.pictures import encoded, photo
 

@@ -8,8 +8,8 @@ import pytest
 from moto import mock_aws
 
 from retouch.admission import admit
-from retouch.edges.aws import Aws
-from retouch.edges.vault import KeyTable
+from retouch.edges.aws.session import Aws
+from retouch.edges.aws.vault import KeyTable
 from retouch.errors import Unauthorized
 from retouch.settings import Settings
 from retouch.wire.caller import caller

@@ -1,11 +1,11 @@
-"""Queues, buckets and a bus for the mirror's tests, started once."""
+"""Queues, buckets and a bus, started once a file: no longer, so that no other test finds them running."""
 
 import pytest
 
 from tests.support import mirror
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moto():
     with mirror.aws() as running:
         yield running

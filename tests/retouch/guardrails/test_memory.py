@@ -3,7 +3,7 @@
 import pytest
 
 from retouch.clock import SystemClock
-from retouch.edges.webhook import Webhook
+from retouch.edges.fetch.webhook import Webhook
 from retouch.guard.policy import Policy
 from retouch.guardrails import CheckError, Letter, Review, Tools, asked_once
 from tests.support.upstream import Upstream, as_json

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from retouch.cards import Auth
-from retouch.edges.origin import is_own
+from retouch.edges.upstream.origin import is_own
 from retouch.plan.resolve import Target
 from retouch.providers.black_forest_labs import FILL, PROVIDER
 from tests.contract.standin import MAGENTA

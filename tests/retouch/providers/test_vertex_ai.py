@@ -140,7 +140,7 @@ def test_an_access_token_goes_as_a_bearer(vertex):
 
 
 def test_without_a_key_google_vouches(vertex):
-    from tests.retouch.edges.test_identity_gcp import account
+    from tests.retouch.edges.upstream.test_identity_gcp import account
 
     with Upstream(as_json({"access_token": "ya29.role", "expires_in": 3599})) as tokens:
         env = {

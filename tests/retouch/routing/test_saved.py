@@ -5,8 +5,8 @@ import orjson
 import pytest
 from moto import mock_aws
 
-from retouch.edges.aws import Aws
-from retouch.edges.configs import ConfigShelf
+from retouch.edges.aws.configs import ConfigShelf
+from retouch.edges.aws.session import Aws
 from retouch.errors import Misconfigured
 from retouch.routing.problems import InvalidConfig
 from retouch.routing.saved import SavedConfigs, virtual_keys

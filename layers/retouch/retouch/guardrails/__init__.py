@@ -1,6 +1,7 @@
 """Guardrails: checks of a request before it is sent and of its pictures after, as a config's hooks ask for them.
 
-Pure rules. What needs a network is handed in as Tools; edges/webhook.py and edges/bedrock_guardrail.py are such.
+Pure rules. What needs a network is handed in as Tools: edges/fetch/webhook.py and
+edges/aws/bedrock_guardrail.py are such.
 """
 
 from retouch.guardrails.blank import is_blank

@@ -1,0 +1,1 @@
+"""What stands at AWS: the bucket, secrets and tables, one session for all."""

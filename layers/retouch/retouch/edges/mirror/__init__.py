@@ -1,0 +1,1 @@
+"""The mirror function's side of the world."""

@@ -1,0 +1,1 @@
+"""The way to providers: the wall, what their own hosts are, and who vouches for us."""
