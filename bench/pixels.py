@@ -19,9 +19,10 @@ from bench.paths import ROOT
 from bench.progress import Progress
 from bench.report import table
 from bench.stats import ratio
+from retouch.pixels.colour import decode_srgb
 from retouch.pixels.convert import decode, encode, encode_exactly
 from retouch.pixels.inspect import inspect
-from retouch.pixels.keep import feather_for, keep_outside
+from retouch.pixels.keep import feather_for, put_back
 
 GOAL = 1.15
 SIDES = (1024, 2048)  # pixels
@@ -103,7 +104,9 @@ def floor(original: bytes, answer: bytes, edit: Image.Image, kind: str) -> bytes
 def path(original: bytes, answer: bytes, edit: Image.Image, kind: str) -> bytes:
     """What is done with an answer whose mask leaves something to be put back."""
     feather = feather_for(edit.size)
-    image, _ = keep_outside(inspect(original), decode(inspect(answer)), edit, feather=feather)
+    image, _ = put_back(
+        decode_srgb(inspect(original)), decode(inspect(answer)), edit, feather=feather
+    )
     return encode_exactly(image, kind)
 
 

@@ -154,6 +154,12 @@ def test_no_pixel_is_counted_as_kept_in_a_lossy_answer(way):
     assert opened(result.pictures[0].data).format.lower() == way["convert_to"]
 
 
+def test_png_holds_every_pixel_whatever_compression_is_asked_for():
+    assert (
+        finished(painted(), keep=keep(), convert_to="png", compression=60).kept == 64 * 48 - 16 * 12
+    )
+
+
 def test_another_shape_is_told_and_left_alone_unless_asked_for():
     told = finished(painted("JPEG", (64, 64)), keep=keep())
     assert (told.kept, told.facts["size"], told.facts["output_format"]) == (0, "64x64", "jpeg")

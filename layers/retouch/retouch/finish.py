@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pybase64
@@ -14,7 +13,7 @@ from retouch.errors import BadUpstream, InvalidRequest, NotStored
 from retouch.links import Link
 from retouch.messages import Artifact, Picture
 from retouch.pixels.colour import decode_srgb
-from retouch.pixels.convert import decode, encode, encode_exactly, flatten, resize, see_through
+from retouch.pixels.convert import decode, encode, encode_kept, flatten, resize, see_through
 from retouch.pixels.frame import undo
 from retouch.pixels.inspect import inspect
 from retouch.pixels.keep import feather_for, put_back
@@ -91,13 +90,14 @@ def polish(artifact: Artifact, delivery: Delivery) -> Polished:
     if delivery.scale_to and image.size != delivery.scale_to:
         image = resize(image, delivery.scale_to)
     made = delivery.convert_to or (_exact(picture.format) if kept else picture.format)
-    exactly = bool(kept) and delivery.compression in (None, 100)
-    write = encode_exactly if exactly else partial(encode, compression=delivery.compression)
+    write = encode_kept if kept else encode
+    data = write(image, made, compression=delivery.compression)
     said = {"size": f"{image.width}x{image.height}", "output_format": made}
     facts = {**artifact.facts, **said, **({"background": "opaque"} if delivery.flatten else {})}
-    done = replace(artifact, b64="", data=write(image, made), facts=facts)
-    lossy = kept and not (exactly and made in _EXACT)
-    return Polished(done, None if lossy else kept, notes)
+    done = replace(artifact, b64="", data=data, facts=facts)
+    # Counted as kept is only what the file can hold.
+    exact = made == "png" or (made == "webp" and delivery.compression in (None, 100))
+    return Polished(done, kept if exact or not kept else None, notes)
 
 
 def _restored(picture: Picture, delivery: Delivery) -> tuple[Image, int | None, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw
 from retouch.pixels.colour import decode_srgb
 from retouch.pixels.convert import decode, resize
 from retouch.pixels.inspect import inspect
-from retouch.pixels.keep import feather_for, keep_outside
+from retouch.pixels.keep import feather_for, put_back
 from tests.retouch.pixels import profiles
 from tests.retouch.pixels.samples import KINDS, content, exif, sample
 from tests.retouch.pixels.strategies import edits, noise, pictures, seeds
@@ -29,6 +29,11 @@ def changed(before, after, edit):
     return max(high for _, high in difference.getextrema())
 
 
+def put(original, result, edit, feather):
+    """`put_back` into a picture's file."""
+    return put_back(decode_srgb(original), result, edit, feather=feather)
+
+
 @st.composite
 def orders(draw):
     """An original as a file, a repainted result of any mode, and a mask."""
@@ -46,7 +51,7 @@ def orders(draw):
 def test_outside_the_mask_not_one_level_changes(order, feather):
     original, result, edit = order
     before = decode(original)
-    kept, count = keep_outside(original, result, edit, feather=feather)
+    kept, count = put(original, result, edit, feather=feather)
     assert changed(before, kept, edit) == 0
     assert count >= edit.histogram()[0]
     assert kept.mode in ("L", "RGB", "RGBA")
@@ -58,7 +63,7 @@ def test_outside_the_mask_not_one_level_changes(order, feather):
 def test_without_a_feather_a_fully_marked_pixel_is_the_results(order):
     original, result, edit = order
     hard = edit.point(lambda v: 255 * (v > 127))
-    kept, count = keep_outside(original, result, hard, feather=0)
+    kept, count = put(original, result, hard, feather=0)
     full = ImageChops.invert(hard)
     assert count == hard.histogram()[0]
     shown = result.convert("RGBA"), kept.convert("RGBA")
@@ -74,7 +79,7 @@ def test_without_a_feather_a_fully_marked_pixel_is_the_results(order):
 def test_greys_blend_in_proportion(image, data):
     edit = data.draw(edits(size=image.size))
     result = noise("RGB", image.size, data.draw(seeds))
-    kept, _ = keep_outside(inspect(encoded(image)), result, edit, feather=0)
+    kept, _ = put(inspect(encoded(image)), result, edit, feather=0)
     weights = [v for v in edit.tobytes() for _ in range(3)]
     for old, new, weight, found in zip(
         image.tobytes(), result.tobytes(), weights, kept.tobytes(), strict=True
@@ -88,7 +93,7 @@ def test_every_kind_of_original_is_kept(kind):
     edit = Image.new("L", original.size)
     edit.paste(255, (10, 5, 30, 25))
     result = Image.new("RGB", original.size, (1, 200, 3))
-    kept, count = keep_outside(original, result, edit, feather=2)
+    kept, count = put(original, result, edit, feather=2)
     assert changed(decode(original), kept, edit) == 0
     assert kept.convert("RGBA").getpixel((20, 15)) == (1, 200, 3, 255)
     assert count == 45 * 30 - 400
@@ -109,13 +114,13 @@ def test_the_answer_holds_both_without_loss(before, after, mode):
     edit = Image.new("L", (8, 8))
     edit.paste(255, (0, 0, 4, 8))
     original, result = noise(before, (8, 8), 1), noise(after, (8, 8), 2)
-    assert keep_outside(inspect(encoded(original)), result, edit, feather=0)[0].mode == mode
+    assert put(inspect(encoded(original)), result, edit, feather=0)[0].mode == mode
 
 
 def test_alpha_that_hides_nothing_is_not_added():
     result = noise("RGB", (8, 8), 2).convert("RGBA")
     original = inspect(encoded(noise("RGB", (8, 8), 1)))
-    kept, _ = keep_outside(original, result, Image.new("L", (8, 8), 255), feather=0)
+    kept, _ = put(original, result, Image.new("L", (8, 8), 255), feather=0)
     assert kept.mode == "RGB"
     assert kept.tobytes() == result.convert("RGB").tobytes()
 
@@ -125,7 +130,7 @@ def test_hidden_colours_do_not_shine_through_the_seam():
     edit = Image.new("L", (40, 40))
     edit.paste(255, (10, 10, 30, 30))
     result = Image.new("RGB", (40, 40), (0, 200, 0))
-    kept, _ = keep_outside(inspect(encoded(original)), result, edit, feather=6)
+    kept, _ = put(inspect(encoded(original)), result, edit, feather=6)
     for red, green, blue, alpha in kept.crop((10, 10, 30, 30)).get_flattened_data():
         assert alpha < 20 or (red < 15 and green > 180 and blue < 15)
     assert kept.getpixel((0, 0)) == (255, 0, 255, 0)
@@ -136,7 +141,7 @@ def test_the_seam_is_inside_and_as_wide_as_asked():
     edit = Image.new("L", (60, 60))
     edit.paste(255, (20, 20, 40, 40))
     result = Image.new("RGB", (60, 60), "white")
-    line = keep_outside(original, result, edit, feather=4)[0].getchannel("R").crop((18, 30, 30, 31))
+    line = put(original, result, edit, feather=4)[0].getchannel("R").crop((18, 30, 30, 31))
     assert line.tobytes()[:2] == b"\0\0"
     assert list(line.tobytes()) == sorted(line.tobytes())
     assert sum(0 < v < 255 for v in line.tobytes()) == 4
@@ -150,7 +155,7 @@ def test_colours_are_compared_as_they_are_seen(format):
     edit.paste(255, (8, 8, 16, 16))
     result = noise("RGB", (32, 32), 4)
     result.info["icc_profile"] = profiles.mixed_up()
-    kept, _ = keep_outside(inspect(data), result, edit, feather=0)
+    kept, _ = put(inspect(data), result, edit, feather=0)
     assert changed(decode_srgb(data), kept, edit) == 0
     assert changed(decode(data), kept, edit) > 20
     red, _, blue = result.getpixel((10, 10))
@@ -164,7 +169,7 @@ def test_deep_pictures_are_kept_as_eight_bits():
     original = inspect(png(colour=2, depth=16, pixel=b"\x80\x01\x40\0\x20\0"))
     edit = Image.new("L", (8, 8))
     edit.paste(255, (0, 0, 2, 2))
-    kept, count = keep_outside(original, Image.new("RGB", (8, 8)), edit, feather=0)
+    kept, count = put(original, Image.new("RGB", (8, 8)), edit, feather=0)
     assert (kept.getpixel((5, 5)), count) == ((0x80, 0x40, 0x20), 60)
 
 
@@ -172,14 +177,14 @@ def test_a_turned_original_is_kept_as_it_is_displayed():
     data = encoded(content((30, 20)).convert("RGB"), "JPEG", exif=exif(6))
     edit = Image.new("L", (20, 30))
     edit.paste(255, (0, 0, 5, 5))
-    kept, _ = keep_outside(inspect(data), Image.new("RGB", (20, 30)), edit, feather=0)
+    kept, _ = put(inspect(data), Image.new("RGB", (20, 30)), edit, feather=0)
     assert changed(decode(data), kept, edit) == 0
 
 
 def test_the_mask_must_be_as_large_as_the_original():
     original = inspect(encoded(noise("RGB", (8, 8), 1)))
     with pytest.raises(ValueError, match="9, 8"):
-        keep_outside(original, Image.new("RGB", (8, 8)), Image.new("L", (9, 8)), feather=0)
+        put(original, Image.new("RGB", (8, 8)), Image.new("L", (9, 8)), feather=0)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
@@ -188,8 +193,8 @@ def test_a_result_of_another_size_is_scaled_where_it_is_needed(mode):
     result = noise(mode, (31, 22), 2)
     edit = Image.new("L", (90, 60))
     edit.paste(255, (20, 10, 70, 55))
-    kept, count = keep_outside(original, result, edit, feather=3)
-    scaled, same = keep_outside(original, resize(result, (90, 60)), edit, feather=3)
+    kept, count = put(original, result, edit, feather=3)
+    scaled, same = put(original, resize(result, (90, 60)), edit, feather=3)
     difference = ImageChops.difference(kept.convert("RGB"), scaled.convert("RGB"))
     assert max(high for _, high in difference.getextrema()) <= 1
     assert changed(decode(original), kept, edit) == 0
@@ -201,9 +206,9 @@ def test_a_picture_of_many_bands_has_no_seams_between_them(modes, monkeypatch):
     original = inspect(encoded(noise(modes[0], (70, 90), 1)))
     result, edit = noise(modes[1], (70, 90), 2), Image.new("L", (70, 90))
     ImageDraw.Draw(edit).ellipse((5, 8, 62, 80), fill=255)
-    whole = keep_outside(original, result, edit, feather=7)
+    whole = put(original, result, edit, feather=7)
     monkeypatch.setattr("retouch.pixels.regions._BAND", 300)
-    kept, count = keep_outside(original, result, edit, feather=7)
+    kept, count = put(original, result, edit, feather=7)
     assert count == whole[1]
     assert kept.mode == whole[0].mode
     assert kept.tobytes() == whole[0].tobytes()

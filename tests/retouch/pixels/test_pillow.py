@@ -64,14 +64,15 @@ from retouch.pixels.colour import normalise
 from retouch.pixels.convert import decode
 from retouch.pixels.frame import apply, pad_to_ratio
 from retouch.pixels.inspect import inspect
-from retouch.pixels.keep import keep_outside
+from retouch.pixels.colour import decode_srgb
+from retouch.pixels.keep import put_back
 from retouch.pixels.shapes import draw_mask
 from retouch.pixels.squeeze import smaller_png
 picture = inspect(open("events/photo.png", "rb").read())
 points = [[0.1, 0.1], [0.9, 0.5], [0.1, 0.9]]
 shapes = [{"type": "polygon", "points": points}, {"type": "circle", "cx": 0.5, "cy": 0.5, "r": 0.1}]
 mask = draw_mask({"shapes": shapes, "unit": "fraction", "feather": 0.01}, picture)
-keep_outside(picture, decode(picture), mask.edit, feather=3)
+put_back(decode_srgb(picture), decode(picture), mask.edit, feather=3)
 apply(pad_to_ratio(picture.size, (16, 9)), decode(normalise(picture)), fill="edge")
 for word in ("ImageFont", "ImageDraw", "ImageText", "ImageMath", "_imagingft"):
     assert "PIL." + word not in sys.modules, word

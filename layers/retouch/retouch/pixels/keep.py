@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from PIL import Image
 
-from retouch.messages import Picture, Size
-from retouch.pixels.colour import decode_srgb, to_srgb
+from retouch.messages import Size
+from retouch.pixels.colour import to_srgb
 from retouch.pixels.convert import plain, see_through
 from retouch.pixels.regions import Box, area, bands
 from retouch.pixels.rim import feathered_part
 
 _SHARE = 200  # the default feather is a 200th of the shorter side
 _ANY = [0] + [255] * 255
-
-
-def keep_outside(
-    original: Picture, result: Image.Image, edit: Image.Image, *, feather: int
-) -> tuple[Image.Image, int]:
-    """`put_back` into the original as it is displayed. Raises InvalidRequest like `decode`, too."""
-    return put_back(decode_srgb(original), result, edit, feather=feather)
 
 
 def put_back(

@@ -20,7 +20,7 @@ from retouch.wire.portkey import AWS_KEYS
 
 _MOST_TARGETS = 64  # in all
 _DEEPEST = 8
-_MOST_PATTERNS = 16  # each may take a third of a second
+_MOST_PATTERNS = 16  # a hostile one takes seconds of a long prompt
 _MOST_WEIGHT = 1e9
 _LONGEST_TIMEOUT = 900_000  # milliseconds; no function runs longer
 _HOOKS = ("before_request_hooks", "after_request_hooks", "input_guardrails", "output_guardrails")
