@@ -14,7 +14,7 @@ help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no key and no account
-	@PORT=$(PORT) exec $(BIN)/python -m local
+	@PORT=$(PORT) exec $(BIN)/python -m devserver
 
 test: $(VENV)/.dev ## The whole offline suite
 	$(BIN)/python -m pytest -q -n auto -m "not slow" tests

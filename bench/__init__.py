@@ -1,1 +1,1 @@
-"""Retouch beside Portkey and a direct call, on one machine, in one interleaved run."""
+"""Benchmarks: compare Retouch with Portkey and with a direct call, on one machine, in one interleaved run."""

@@ -1,94 +1,111 @@
-"""Retouch beside Portkey and a direct call, as tables of ratios and medians."""
+"""Compare Retouch with Portkey and a direct call, as tables of ratios and medians."""
 
 import argparse
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from bench import cache, mirror, paths, pixels, profiling, readme, report, routing, runner
-from bench.cells import CELLS, Cell
-from bench.progress import note
+from bench import (
+    cache,
+    markdown_sections,
+    mirror,
+    paths,
+    pixels,
+    profiling,
+    report,
+    routing,
+    runner,
+)
+from bench.progress import print_note
+from bench.scenarios import SCENARIOS, Scenario
 
-FULL = {"n": 40, "rounds": 5, "reps": 7}
-QUICK = {"n": 12, "rounds": 2, "reps": 5}
+FULL_RUN = {"n": 40, "rounds": 5, "reps": 7}
+QUICK_RUN = {"n": 12, "rounds": 2, "reps": 5}
 
 
-def options(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line, with the defaults of the chosen size filled in."""
-    cli = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    cli.add_argument(
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line and fill in the defaults of the chosen run size."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
         "what",
         nargs="?",
         default="compare",
         choices=("compare", "profile", "mirror", "cache", "routing", "pixels"),
     )
-    cli.add_argument("--n", type=int, help="requests per cell, target and round")
-    cli.add_argument("--rounds", type=int, help="rounds over all cells")
-    cli.add_argument("--reps", type=int, help="cold starts per target")
-    cli.add_argument("--cell", default="", help="only rows whose name has this, as '3 MB → URL'")
-    cli.add_argument("--quick", action="store_true", help="a first look, in well under a minute")
-    cli.add_argument(
-        "--readme", action="store_true", help="also rewrite the README's and the docs' sections"
+    parser.add_argument("--n", type=int, help="requests per scenario, target and round")
+    parser.add_argument("--rounds", type=int, help="rounds over all scenarios")
+    parser.add_argument("--reps", type=int, help="cold starts per target")
+    parser.add_argument(
+        "--cell", default="", help="only scenarios whose label contains this, such as '3 MB → URL'"
     )
-    cli.add_argument("--last", action="store_true", help="show the last result, measure nothing")
-    given = cli.parse_args(argv)
-    for name, value in (QUICK if given.quick else FULL).items():
-        if getattr(given, name) is None:
-            setattr(given, name, value)
-    return given
+    parser.add_argument("--quick", action="store_true", help="a short run of less than a minute")
+    parser.add_argument(
+        "--readme", action="store_true", help="also rewrite the sections of the README and the docs"
+    )
+    parser.add_argument(
+        "--last", action="store_true", help="show the last result and measure nothing"
+    )
+    parsed = parser.parse_args(argv)
+    for name, value in (QUICK_RUN if parsed.quick else FULL_RUN).items():
+        if getattr(parsed, name) is None:
+            setattr(parsed, name, value)
+    return parsed
 
 
-def chosen(text: str) -> list[Cell]:
-    """The cells whose name has the text."""
-    found = [cell for cell in CELLS if text in cell.label]
-    if not found:
-        raise SystemExit(f"no row has {text!r}; there are: {', '.join(c.label for c in CELLS)}")
-    return found
+def select_scenarios(text: str) -> list[Scenario]:
+    """Return the scenarios whose label contains the text. Exits when there is none."""
+    scenarios = [scenario for scenario in SCENARIOS if text in scenario.label]
+    if not scenarios:
+        labels = ", ".join(c.label for c in SCENARIOS)
+        raise SystemExit(f"No scenario matches {text!r}. There are: {labels}")
+    return scenarios
 
 
-def result(given: argparse.Namespace) -> dict[str, Any]:
-    """The last result, or a new one that is kept."""
-    if given.last:
+def load_or_measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the last result, or measure and save a new one."""
+    if arguments.last:
         return dict(json.loads(paths.RESULT.read_text(encoding="utf-8")))
-    new = runner.run(chosen(given.cell), given.n, given.rounds, given.reps)
+    new = runner.run(
+        select_scenarios(arguments.cell), arguments.n, arguments.rounds, arguments.reps
+    )
     paths.RESULT.write_text(json.dumps(new, indent=1, ensure_ascii=False), encoding="utf-8")
     return new
 
 
-def compare(given: argparse.Namespace) -> None:
-    """Measure, print, keep."""
-    found = result(given)
-    text = report.render(found)
+def compare(arguments: argparse.Namespace) -> None:
+    """Measure, print and save the comparison with Portkey."""
+    record = load_or_measure(arguments)
+    text = report.render(record)
     print(text)
-    for doubt in report.doubts(found["cells"]):
-        note(doubt)
-    if given.readme:
-        readme.compared(found)
+    for warning in report.find_warnings(record["cells"]):
+        print_note(warning)
+    if arguments.readme:
+        markdown_sections.write_comparison(record)
 
 
-def compare_pixels(given: argparse.Namespace) -> None:
-    """Measure and print."""
-    text = pixels.run(given.rounds)
+def compare_pixels(arguments: argparse.Namespace) -> None:
+    """Measure and print the comparison of the pixel path with Pillow."""
+    text = pixels.run(arguments.rounds)
     print(text)
-    if given.readme:
-        readme.splice(paths.SPEED, readme.PIXELS, text)
+    if arguments.readme:
+        markdown_sections.replace_section(paths.SPEED, markdown_sections.PIXELS_SECTION, text)
 
 
 def main() -> None:
-    """The command."""
-    given = options()
-    if given.what == "profile":
-        profiling.show(profiling.run(chosen(given.cell), given.n))
-    elif given.what == "mirror":
-        print(mirror.run(given.rounds))
-    elif given.what == "cache":
-        print(cache.run(given.n))
-    elif given.what == "routing":
+    """Run the command."""
+    arguments = parse_arguments()
+    if arguments.what == "profile":
+        profiling.print_profile(profiling.run(select_scenarios(arguments.cell), arguments.n))
+    elif arguments.what == "mirror":
+        print(mirror.run(arguments.rounds))
+    elif arguments.what == "cache":
+        print(cache.run(arguments.n))
+    elif arguments.what == "routing":
         print(routing.run())
-    elif given.what == "pixels":
-        compare_pixels(given)
+    elif arguments.what == "pixels":
+        compare_pixels(arguments)
     else:
-        compare(given)
+        compare(arguments)
 
 
 if __name__ == "__main__":

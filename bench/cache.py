@@ -1,7 +1,7 @@
-"""A cached answer beside a plain read of the same object: from the same S3 to JSON with base64 in it.
+"""Compare a cached response with a plain read of the same object: from the same S3 to JSON with base64.
 
-The sides take turns in one process, so that both pay for the same machine at the same time. The name of an entry needs
-the picture's pixels; what that costs is shown apart and together.
+The operations alternate in one process, so that both run under the same conditions. The key of a cache entry depends on
+the pixels of the image. The report shows its cost separately and as a part of the hit.
 """
 
 from __future__ import annotations
@@ -16,104 +16,119 @@ from typing import Any
 
 import orjson
 
-from bench.images import picture
-from bench.progress import Progress, note
+from bench.images import make_image
+from bench.progress import Progress, print_note
 from bench.stats import ratio
-from local.s3 import BUCKET, S3
+from devserver.s3 import BUCKET, LocalS3
 
-SIDE, NOISE = 1024, 500  # pixels and rows of noise: a PNG of 1.5 MB
-GOAL = 1.5
-READ, HIT, KEY, BOTH = "plain read", "hit", "its name", "hit with its name"
-_WARM_UP = 3  # turns
+IMAGE_SIDE, NOISE_ROWS = 1024, 500  # Pixels and rows of noise: a PNG of 1.5 MB.
+GOAL_RATIO = 1.5
+PLAIN_READ, CACHE_HIT, COMPUTE_KEY, HIT_WITH_KEY = (
+    "plain read",
+    "hit",
+    "its name",
+    "hit with its name",
+)
+_WARM_UP_TURNS = 3
 
 
 def run(turns: int) -> str:
-    """Measure, and say it in markdown."""
-    s3 = S3()
+    """Measure and return the report in markdown."""
+    s3 = LocalS3()
     try:
-        asyncio.run(s3.ready())
+        asyncio.run(s3.wait_until_ready())
         os.environ.update(s3.environment({}), AWS_DEFAULT_REGION="us-east-1")
-        return report(measured(sides(), turns))
+        return results_table(measure(measured_operations(), turns))
     finally:
         s3.stop()
 
 
-def sides() -> dict[str, Callable[[], Any]]:
-    """What is measured, by name."""
+def measured_operations() -> dict[str, Callable[[], Any]]:
+    """Return the measured operations by name."""
     import boto3
 
-    from retouch.cache import Entry, look, remember
-    from retouch.clock import SystemClock
-    from retouch.edges.aws.cache_store import CacheStore
-    from retouch.edges.aws.session import Aws
-    from retouch.messages import Artifact
-    from retouch.settings import Settings
+    from retouch.core.clock import SystemClock
+    from retouch.core.models import GeneratedImage
+    from retouch.core.settings import Settings
+    from retouch.gateway.cache import CacheEntry, lookup_entry, save_entry
+    from retouch.infrastructure.aws.cache_bucket import CacheBucket
+    from retouch.infrastructure.aws.clients import AwsClients
 
     client = boto3.client("s3")
-    store = CacheStore(Settings(bucket=BUCKET), SystemClock(), Aws())
-    data = picture(SIDE, NOISE)
-    name = namer(data)
-    note(f"an upload and an answer of {len(data) / 1e6:.1f} MB each")
-    remember(store, name(), Entry((Artifact(data=data),)), None)
-    held = f"cache/{name()}"
+    store = CacheBucket(Settings(bucket=BUCKET), SystemClock(), AwsClients())
+    data = make_image(IMAGE_SIDE, NOISE_ROWS)
+    name = cache_key_function(data)
+    print_note(f"an upload and a response of {len(data) / 1e6:.1f} MB each")
+    save_entry(store, name(), CacheEntry((GeneratedImage(data=data),)), None)
+    object_key = f"cache/{name()}"
 
-    def hit(name: str) -> bytes:
-        _, entry = look(store, name, None, refresh=False)
-        assert entry is not None, "it was put there"
-        items = [{"b64_json": artifact.base64()} for artifact in entry.artifacts]
+    def respond_from_cache(cache_key: str) -> bytes:
+        _, entry = lookup_entry(store, cache_key, None, refresh=False)
+        assert entry is not None, "the entry was saved before"
+        items = [{"b64_json": artifact.to_base64()} for artifact in entry.images]
         return orjson.dumps({"created": 0, "data": items})
 
-    known = name()
+    known_key = name()
     return {
-        READ: lambda: client.get_object(Bucket=BUCKET, Key=held)["Body"].read(),
-        HIT: lambda: hit(known),
-        KEY: name,
-        BOTH: lambda: hit(name()),
+        PLAIN_READ: lambda: client.get_object(Bucket=BUCKET, Key=object_key)["Body"].read(),
+        CACHE_HIT: lambda: respond_from_cache(known_key),
+        COMPUTE_KEY: name,
+        HIT_WITH_KEY: lambda: respond_from_cache(name()),
     }
 
 
-def namer(data: bytes) -> Callable[[], str]:
-    """Makes the name of an edit of that picture, as the gateway does."""
+def cache_key_function(data: bytes) -> Callable[[], str]:
+    """Return a function that computes the cache key of an edit of that image, as the gateway does."""
     from datetime import date
 
-    from retouch.cache import key
-    from retouch.messages import Material
-    from retouch.plan import fit
-    from retouch.plan.resolve import resolve
+    from retouch.core.credentials import ClientCredentials
+    from retouch.core.models import ResolvedInputs
+    from retouch.core.settings import Settings
+    from retouch.gateway.cache import cache_key
+    from retouch.gateway.validation import validate
+    from retouch.planning.model_resolution import resolve_model
+    from retouch.planning.plan import make_plan
     from retouch.providers import PROVIDERS
-    from retouch.settings import Settings
-    from retouch.wire.caller import Caller
-    from retouch.wire.wish import validate
 
-    wish = validate(Material({"model": "gpt-image-2", "prompt": "an empty beach"}, (data,)))
-    target = resolve(wish.model, Caller(), PROVIDERS, Settings(), date(2026, 11, 22))
-    plan = fit(target, wish, Settings())
-    return lambda: key(plan, plan.jobs, "bench", "")
+    request = validate(
+        ResolvedInputs({"model": "gpt-image-2", "prompt": "an empty beach"}, (data,))
+    )
+    resolved = resolve_model(
+        request.model, ClientCredentials(), PROVIDERS, Settings(), date(2026, 11, 22)
+    )
+    plan = make_plan(resolved, request, Settings())
+    return lambda: cache_key(plan, plan.jobs, "bench", "")
 
 
-def measured(doing: dict[str, Callable[[], Any]], turns: int) -> dict[str, list[float]]:
-    """Milliseconds of each side; who begins changes from turn to turn."""
-    found: dict[str, list[float]] = {name: [] for name in doing}
-    progress = Progress(turns + _WARM_UP)
-    for turn in range(turns + _WARM_UP):
-        for name in list(doing) if turn % 2 else list(doing)[::-1]:
+def measure(operations: dict[str, Callable[[], Any]], turns: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each operation. The operation that runs first alternates."""
+    milliseconds: dict[str, list[float]] = {name: [] for name in operations}
+    progress = Progress(turns + _WARM_UP_TURNS)
+    for turn in range(turns + _WARM_UP_TURNS):
+        for name in list(operations) if turn % 2 else list(operations)[::-1]:
             started = time.perf_counter()
-            doing[name]()
-            if turn >= _WARM_UP:
-                found[name].append(1000 * (time.perf_counter() - started))
-        progress.step("cache")
-    progress.end()
-    return found
+            operations[name]()
+            if turn >= _WARM_UP_TURNS:
+                milliseconds[name].append(1000 * (time.perf_counter() - started))
+        progress.advance("cache")
+    progress.finish()
+    return milliseconds
 
 
-def report(found: dict[str, list[float]]) -> str:
-    """A table of medians, and how a hit stands to the goal."""
-    middle = {name: median(times) for name, times in found.items()}
+def results_table(milliseconds: dict[str, list[float]]) -> str:
+    """Return a table of the medians, and the ratio of a hit with its goal."""
+    medians = {name: median(times) for name, times in milliseconds.items()}
     rows = ["| | ms | of a plain read |", "|---|---|---|"]
-    for name, ms in middle.items():
-        rows.append(f"| {name} | {ms:.1f} | {ratio(ms, middle[READ]):.2f} |")
-    alone, both = ratio(middle[HIT], middle[READ]), ratio(middle[BOTH], middle[READ])
-    rows += ["", f"A hit is {alone:.2f} of a plain read (goal {GOAL}), {both:.2f} with its name."]
+    for name, ms in medians.items():
+        rows.append(f"| {name} | {ms:.1f} | {ratio(ms, medians[PLAIN_READ]):.2f} |")
+    hit_ratio, keyed_hit_ratio = (
+        ratio(medians[CACHE_HIT], medians[PLAIN_READ]),
+        ratio(medians[HIT_WITH_KEY], medians[PLAIN_READ]),
+    )
+    rows += [
+        "",
+        f"A hit is {hit_ratio:.2f} of a plain read (goal {GOAL_RATIO}), {keyed_hit_ratio:.2f} with its name.",
+    ]
     return "\n".join(rows)
 
 

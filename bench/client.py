@@ -1,4 +1,4 @@
-"""The load driver's HTTP: one blocking keep-alive connection and as little Python as can be."""
+"""The HTTP client of the load driver: one blocking keep-alive connection with minimal Python code."""
 
 import io
 import socket
@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-TIMEOUT_S = 60
+TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back, and how long it took from the first byte out to the last byte in."""
+class Response:
+    """A response, and the seconds from the first byte sent to the last byte received."""
 
     status: int
     body: bytes
@@ -19,68 +19,68 @@ class Answer:
 
 
 class Connection:
-    """A keep-alive connection to one loopback server; a closed one is opened again."""
+    """A keep-alive connection to one loopback server. It reconnects when the server has closed it."""
 
     def __init__(self, base_url: str) -> None:
         url = urlsplit(base_url)
         if url.hostname != "127.0.0.1":
-            raise ValueError("the bench talks to 127.0.0.1 only")
+            raise ValueError("The benchmark connects only to 127.0.0.1.")
         self._address = (url.hostname, url.port or 80)
         self._socket: socket.socket | None = None
         self._reader: io.BufferedReader
 
-    def send(self, head: bytes, body: bytes) -> Answer:
-        """Send one prepared request and read its whole answer."""
+    def send(self, head: bytes, body: bytes) -> Response:
+        """Send one prepared request and read its whole response."""
         sock = self._socket or self._open()
         start = time.perf_counter()
         try:
             sock.sendall(head)
             sock.sendall(body)
-            status, data, keep = read_answer(self._reader)
+            status, data, keep_alive = read_response(self._reader)
         except OSError:
             self.close()
             raise
         seconds = time.perf_counter() - start
-        if not keep:
+        if not keep_alive:
             self.close()
-        return Answer(status, data, seconds)
+        return Response(status, data, seconds)
 
     def close(self) -> None:
-        """Let go of the socket."""
+        """Close the socket."""
         if self._socket:
             self._reader.close()
             self._socket.close()
             self._socket = None
 
     def _open(self) -> socket.socket:
-        self._socket = socket.create_connection(self._address, TIMEOUT_S)
-        # While nobody listens there, a port of the ephemeral range can reach itself.
+        self._socket = socket.create_connection(self._address, TIMEOUT_SECONDS)
+        # While nothing listens, a socket on a port of the ephemeral range can connect to itself.
         if self._socket.getsockname() == self._socket.getpeername():
             self._socket.close()
             self._socket = None
-            raise ConnectionRefusedError("nobody listens")
+            raise ConnectionRefusedError("nothing listens")
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self._socket.makefile("rb")
         return self._socket
 
 
-def read_answer(reader: io.BufferedIOBase) -> tuple[int, bytes, bool]:
-    """Status, body and whether the connection lives on."""
+def read_response(reader: io.BufferedIOBase) -> tuple[int, bytes, bool]:
+    """Return the status, the body and whether the connection stays open."""
     status = 100
     while status == 100:
         status, headers = _read_head(reader)
-    keep = headers.get(b"connection", b"").lower() != b"close"
+    keep_alive = headers.get(b"connection", b"").lower() != b"close"
     if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
-        return status, _read_chunks(reader), keep
+        return status, _read_chunks(reader), keep_alive
     if b"content-length" not in headers:
         return status, reader.read(), False
-    return status, _read_exactly(reader, int(headers[b"content-length"])), keep
+    return status, _read_exactly(reader, int(headers[b"content-length"])), keep_alive
 
 
 def _read_head(reader: io.BufferedIOBase) -> tuple[int, dict[bytes, bytes]]:
     first = reader.readline()
     if not first.startswith(b"HTTP/1."):
-        raise ConnectionError("closed before an answer")
+        raise ConnectionError("closed before a response")
     headers = {}
     while (line := reader.readline()) not in (b"\r\n", b""):
         name, _, value = line.partition(b":")
@@ -101,5 +101,5 @@ def _read_chunks(reader: io.BufferedIOBase) -> bytes:
 def _read_exactly(reader: io.BufferedIOBase, size: int) -> bytes:
     data = reader.read(size)
     if len(data) != size:
-        raise ConnectionError("cut short")
+        raise ConnectionError("the response was cut off")
     return data

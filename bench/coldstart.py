@@ -1,77 +1,77 @@
-"""From the start of a process to its first edit."""
+"""Measure the time from the start of a process to its first edit."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from bench.cells import SMALL, Cell
 from bench.client import Connection
 from bench.paths import IMAGES
-from bench.pictures import looks_served
-from bench.progress import note
+from bench.progress import print_note
+from bench.response_check import is_edit_response
+from bench.scenarios import SMALL, Scenario
 from bench.targets import Target
 
-CELL = Cell("20 KB", SMALL)
-LIMIT_S, POLL_S = 30, 0.001
+SCENARIO = Scenario("20 KB", SMALL)
+TIMEOUT_SECONDS, POLL_SECONDS = 30, 0.001
 
 
 @dataclass(frozen=True)
-class Start:
-    """A process that was just started, and when; it may not accept connections yet."""
+class StartedTarget:
+    """A target that was just started, and its start time. It may not accept connections yet."""
 
     target: Target
-    begin: float
+    started_at: float
 
 
-Starter = Callable[[], AbstractContextManager[Start]]
+Starter = Callable[[], AbstractContextManager[StartedTarget]]
 
 
 @dataclass
-class Starts:
-    """Every start of one target."""
+class StartMeasurements:
+    """The measured starts of one target."""
 
     seconds: list[float] = field(default_factory=list)
     rss_mb: list[dict[str, float]] = field(default_factory=list)
 
 
-def run(starters: dict[str, Starter], reps: int) -> dict[str, Starts]:
-    """Start the targets in turn, reps times each."""
-    found = {name: Starts() for name in starters}
-    order = list(starters)
+def run(starters: dict[str, Starter], reps: int) -> dict[str, StartMeasurements]:
+    """Start the targets alternately, `reps` times each, and return the measurements by name."""
+    measurements = {name: StartMeasurements() for name in starters}
+    names = list(starters)
     for starter in starters.values():
-        # Not counted: bytecode is written, and files come into the page cache.
-        _once(starter, Starts())
+        # The first start is not counted. It writes bytecode and fills the page cache.
+        _measure_start(starter, StartMeasurements())
     for rep in range(reps):
-        note(f"cold start {rep + 1}/{reps}")
-        for name in order[rep % len(order) :] + order[: rep % len(order)]:
-            _once(starters[name], found[name])
-    return found
+        print_note(f"cold start {rep + 1}/{reps}")
+        for name in names[rep % len(names) :] + names[: rep % len(names)]:
+            _measure_start(starters[name], measurements[name])
+    return measurements
 
 
-def _once(starter: Starter, starts: Starts) -> None:
-    body = CELL.body(IMAGES)
-    with starter() as start:
-        first_edit(start.target, body, start.begin + LIMIT_S)
-        starts.seconds.append(time.perf_counter() - start.begin)
-        starts.rss_mb.append(start.target.rss())
+def _measure_start(starter: Starter, measurements: StartMeasurements) -> None:
+    body = SCENARIO.request_body(IMAGES)
+    with starter() as started:
+        wait_for_first_edit(started.target, body, started.started_at + TIMEOUT_SECONDS)
+        measurements.seconds.append(time.perf_counter() - started.started_at)
+        measurements.rss_mb.append(started.target.rss_mb())
 
 
-def first_edit(target: Target, body: bytes, deadline: float) -> None:
-    """Return when the first edit was answered with a picture."""
-    wire, head = Connection(target.base_url), target.head(len(body))
+def wait_for_first_edit(target: Target, body: bytes, deadline: float) -> None:
+    """Return when the first edit succeeded. Raises TimeoutError after the deadline."""
+    connection, head = Connection(target.base_url), target.request_head(len(body))
     try:
-        while not _served(wire, head, body):
+        while not _is_served(connection, head, body):
             if time.perf_counter() > deadline:
-                raise TimeoutError(f"{target.name} served no edit")
-            time.sleep(POLL_S)
+                raise TimeoutError(f"{target.name} served no edit.")
+            time.sleep(POLL_SECONDS)
     finally:
-        wire.close()
+        connection.close()
 
 
-def _served(wire: Connection, head: bytes, body: bytes) -> bool:
+def _is_served(connection: Connection, head: bytes, body: bytes) -> bool:
     try:
-        answer = wire.send(head, body)
+        response = connection.send(head, body)
     except OSError:
         return False
-    return looks_served(answer.status, answer.body)
+    return is_edit_response(response.status, response.body)

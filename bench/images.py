@@ -1,4 +1,4 @@
-"""The pictures that travel: real PNGs of a known weight, the same on every run."""
+"""The images of the benchmark: real PNGs of a known size in bytes, the same on every run."""
 
 import io
 import random
@@ -6,44 +6,48 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-# name -> (side in pixels, rows of noise). Noise does not compress, so the rows set the weight.
-PICTURES = {
+# File name -> (side in pixels, rows of noise). Noise does not compress, so the rows set the file size.
+IMAGE_SPECS = {
     "upload-20k.png": (256, 25),
     "upload-3m.png": (1024, 1000),
     "answer-20k.png": (256, 26),
     "answer-1m.png": (1024, 374),
 }
-MASKS = {"mask-256.png": 256, "mask-1024.png": 1024}
+MASK_SIDES = {"mask-256.png": 256, "mask-1024.png": 1024}
 
 
-def picture(side: int, noisy_rows: int) -> bytes:
-    """A square RGB picture whose first rows are noise."""
+def make_image(side: int, noisy_rows: int) -> bytes:
+    """Return a square RGB image whose first rows are noise."""
     image = Image.new("RGB", (side, side), (90, 120, 200))
     noise = random.Random(noisy_rows).randbytes(side * noisy_rows * 3)
     image.paste(Image.frombytes("RGB", (side, noisy_rows), noise), (0, 0))
-    return _png(image)
+    return _encode_png(image)
 
 
-def mask(side: int) -> bytes:
-    """A square mask with one transparent window, OpenAI's sign for "edit here"."""
+def make_mask(side: int) -> bytes:
+    """Return a square mask with one transparent rectangle, which marks the edited region in OpenAI's format."""
     image = Image.new("RGBA", (side, side), (0, 0, 0, 255))
     quarter, half = side // 4, side // 2
     ImageDraw.Draw(image).rectangle([quarter, quarter, half, half], fill=(0, 0, 0, 0))
-    return _png(image)
+    return _encode_png(image)
 
 
-def write_all(folder: Path) -> None:
-    """Write every picture and mask that is not there yet."""
-    for name in (*PICTURES, *MASKS):
+def write_missing(folder: Path) -> None:
+    """Write every image and mask that does not exist yet."""
+    for name in (*IMAGE_SPECS, *MASK_SIDES):
         if not (folder / name).exists():
-            (folder / name).write_bytes(_make(name))
+            (folder / name).write_bytes(_image_bytes(name))
 
 
-def _make(name: str) -> bytes:
-    return mask(MASKS[name]) if name in MASKS else picture(*PICTURES[name])
+def _image_bytes(file_name: str) -> bytes:
+    return (
+        make_mask(MASK_SIDES[file_name])
+        if file_name in MASK_SIDES
+        else make_image(*IMAGE_SPECS[file_name])
+    )
 
 
-def _png(image: Image.Image) -> bytes:
+def _encode_png(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=1)
     return out.getvalue()

@@ -1,79 +1,96 @@
-"""One interleaved run: every round visits every cell, every request goes to all targets in turn."""
+"""One interleaved run: every round measures every scenario, and every request goes to all targets in turn."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bench.cells import Cell
-from bench.lanes import Lane, Series
+from bench.mock_control import MockControl
 from bench.paths import IMAGES
 from bench.progress import Progress
+from bench.scenario_client import Measurements, ScenarioClient
+from bench.scenarios import Scenario
 from bench.targets import Target
-from bench.upstream import Upstream
 
-Results = dict[Cell, dict[str, Series]]
-WARM_UP = 3
-# Compositing takes long and varies little: fewer requests tell the same.
-MASKED_SHARE = 4
+Results = dict[Scenario, dict[str, Measurements]]
+WARM_UP_REQUESTS = 3
+# Compositing is slow and varies little, so fewer requests give the same result.
+MASKED_DIVISOR = 4
 
 
 def run(
-    cells: Sequence[Cell], targets: Sequence[Target], upstream: Upstream, n: int, rounds: int
+    scenarios: Sequence[Scenario],
+    targets: Sequence[Target],
+    upstream: MockControl,
+    n: int,
+    rounds: int,
 ) -> Results:
-    """Measure the cells for all targets, n requests per cell, target and round."""
-    results: Results = {cell: {t.name: Series() for t in targets} for cell in cells}
-    progress = Progress(sum(share(cell, n) for cell in cells) * rounds * len(targets))
-    for turn in range(rounds):
-        for cell in cells:
-            upstream.use(cell.answer)
-            with _lanes(cell, targets, results[cell]) as lanes:
-                if turn == 0:
-                    _first(lanes, upstream, share(cell, n) // 2)
-                _warm_up(lanes, WARM_UP)
-                _round(lanes, share(cell, n), progress, f"{cell.label} {turn + 1}/{rounds}")
-    progress.end()
+    """Measure the scenarios on all targets, with n requests per scenario, target and round."""
+    results: Results = {
+        scenario: {t.name: Measurements() for t in targets} for scenario in scenarios
+    }
+    progress = Progress(
+        sum(request_count(scenario, n) for scenario in scenarios) * rounds * len(targets)
+    )
+    for round_index in range(rounds):
+        for scenario in scenarios:
+            upstream.select_response(scenario.response_kind)
+            with _open_clients(scenario, targets, results[scenario]) as clients:
+                if round_index == 0:
+                    _prepare_clients(clients, upstream, request_count(scenario, n) // 2)
+                _warm_up_clients(clients, WARM_UP_REQUESTS)
+                _run_round(
+                    clients,
+                    request_count(scenario, n),
+                    progress,
+                    f"{scenario.label} {round_index + 1}/{rounds}",
+                )
+    progress.finish()
     return results
 
 
-def share(cell: Cell, n: int) -> int:
-    """How many requests a round of this cell has."""
-    return max(5, n // MASKED_SHARE) if cell.masked else n
+def request_count(scenario: Scenario, n: int) -> int:
+    """Return the number of requests in one round of this scenario."""
+    return max(5, n // MASKED_DIVISOR) if scenario.has_mask else n
 
 
 @contextmanager
-def _lanes(
-    cell: Cell, targets: Sequence[Target], series: dict[str, Series]
-) -> Iterator[list[Lane]]:
-    lanes = [Lane(target, cell, IMAGES, series[target.name]) for target in targets]
+def _open_clients(
+    scenario: Scenario, targets: Sequence[Target], measurements: dict[str, Measurements]
+) -> Iterator[list[ScenarioClient]]:
+    clients = [
+        ScenarioClient(target, scenario, IMAGES, measurements[target.name]) for target in targets
+    ]
     try:
-        yield lanes
+        yield clients
     finally:
-        for lane in lanes:
-            lane.close()
+        for client in clients:
+            client.close()
 
 
-def _first(lanes: Sequence[Lane], upstream: Upstream, n: int) -> None:
-    # Just-in-time compilers need some requests before they show what they can do.
-    _warm_up(lanes, n)
-    for lane in lanes:
-        lane.series.seconds.clear()
-        lane.look(upstream)
+def _prepare_clients(clients: Sequence[ScenarioClient], upstream: MockControl, n: int) -> None:
+    # Just-in-time compilers need some requests before they reach full speed.
+    _warm_up_clients(clients, n)
+    for client in clients:
+        client.measurements.seconds.clear()
+        client.send_checked(upstream)
 
 
-def _warm_up(lanes: Sequence[Lane], n: int) -> None:
-    for lane in lanes:
-        lane.series.seconds.append([])
+def _warm_up_clients(clients: Sequence[ScenarioClient], n: int) -> None:
+    for client in clients:
+        client.measurements.seconds.append([])
         for _ in range(n):
-            lane.shoot()
-        lane.series.seconds[-1].clear()
+            client.send_timed()
+        client.measurements.seconds[-1].clear()
 
 
-def _round(lanes: Sequence[Lane], n: int, progress: Progress, label: str) -> None:
-    before = [lane.target.cpu() for lane in lanes]
+def _run_round(clients: Sequence[ScenarioClient], n: int, progress: Progress, label: str) -> None:
+    cpu_before = [client.target.cpu_seconds() for client in clients]
     for i in range(n):
-        turn = i % len(lanes)
-        for lane in (*lanes[turn:], *lanes[:turn]):
-            lane.shoot()
-            progress.step(label)
-    for lane, start in zip(lanes, before, strict=True):
-        used = lane.target.cpu()
-        lane.series.cpu.append({part: (used[part] - start[part]) / n for part in used})
+        turn = i % len(clients)
+        for client in (*clients[turn:], *clients[:turn]):
+            client.send_timed()
+            progress.advance(label)
+    for client, start in zip(clients, cpu_before, strict=True):
+        cpu_after = client.target.cpu_seconds()
+        client.measurements.cpu.append(
+            {part: (cpu_after[part] - start[part]) / n for part in cpu_after}
+        )

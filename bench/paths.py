@@ -1,20 +1,20 @@
-"""Where the bench keeps what it builds and what it finds."""
+"""The files and folders of the benchmark."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WORK = ROOT / ".work" / "bench"
-IMAGES = WORK / "images"
-LOGS = WORK / "logs"
-PORTKEY = WORK / "portkey"
-RESULT = WORK / "result.json"
-PROFILE = WORK / "worker.prof"
+WORK_FOLDER = ROOT / ".work" / "bench"
+IMAGES = WORK_FOLDER / "images"
+LOGS = WORK_FOLDER / "logs"
+PORTKEY = WORK_FOLDER / "portkey"
+RESULT = WORK_FOLDER / "result.json"
+PROFILE = WORK_FOLDER / "worker.prof"
 README = ROOT / "README.md"
 SPEED = ROOT / "docs" / "speed.md"
-PRELOAD = Path(__file__).with_name("force_loopback.cjs")
+LOOPBACK_PRELOAD = Path(__file__).with_name("force_loopback.cjs")
 
 
-def prepare() -> None:
-    """Make the folders of one run."""
+def create_folders() -> None:
+    """Create the folders of a run."""
     for folder in (IMAGES, LOGS, PORTKEY):
         folder.mkdir(parents=True, exist_ok=True)

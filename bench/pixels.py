@@ -1,7 +1,7 @@
-"""The pixel path beside Pillow's floor, and what each encoder's settings cost: time against bytes.
+"""Compare the pixel path of Retouch with the minimum in Pillow, and the time and bytes of encoder options.
 
-The floor is what nobody can leave out: decode the original and the answer, blend them by a mask, encode. The path does
-that too, with all that it checks, softens and counts. The sides take turns in one process.
+The minimum decodes the original and the provider's image, blends them by a mask and encodes the result. The pixel path
+does the same and also checks the images, feathers the mask and counts pixels. The operations alternate in one process.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from bench.paths import ROOT
 from bench.progress import Progress
-from bench.report import table
+from bench.report import markdown_table
 from bench.stats import ratio
-from retouch.pixels.colour import decode_srgb
-from retouch.pixels.convert import decode, encode, encode_exactly
-from retouch.pixels.inspect import inspect
-from retouch.pixels.keep import feather_for, put_back
+from retouch.imaging.codec import decode, encode, encode_lossless
+from retouch.imaging.colour import decode_srgb
+from retouch.imaging.compose import composite_original, default_feather
+from retouch.imaging.inspect import inspect_image
 
-GOAL = 1.15
-SIDES = (1024, 2048)  # pixels
-FLOOR, OURS = "Pillow", "Retouch"
-_GRAIN = 6.0  # levels of noise, as a camera's
-_WARM_UP = 1  # turns
-_IN_USE: Mapping[str, Mapping[str, Any]] = {  # for exact pixels, where the format can
+GOAL_RATIO = 1.15
+IMAGE_SIDES = (1024, 2048)  # Pixels.
+PILLOW, RETOUCH = "Pillow", "Retouch"
+_GRAIN_LEVELS = 6.0  # Levels of noise, similar to a camera's.
+_WARM_UP_TURNS = 1
+_USED_OPTIONS: Mapping[
+    str, Mapping[str, Any]
+] = {  # For exact pixels, where the format supports them.
     "png": {"compress_level": 1, "compress_type": zlib.Z_RLE},
     "webp": {"lossless": True, "exact": True, "method": 0, "quality": 0},
     "jpeg": {"quality": 95},
 }
-_ALSO_IN_USE = {"quality": 95, "method": 2}  # lossy WebP
-_ENCODINGS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+_USED_LOSSY_WEBP = {"quality": 95, "method": 2}  # Lossy WebP.
+_MEASURED_OPTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "png": (
         *({"compress_level": level} for level in (0, 1, 2, 3, 6, 9)),
         *({"compress_level": 1, "compress_type": way} for way in (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE)),
@@ -53,118 +55,133 @@ Work = Callable[[], object]
 
 
 def run(turns: int) -> str:
-    """Both tables in markdown."""
-    paths = {(side, kind): pair(side, kind) for side in SIDES for kind in ("png", "webp", "jpeg")}
-    image = photo(SIDES[0])
+    """Measure and return both tables in markdown."""
+    comparisons = {
+        (side, kind): build_comparison(side, kind)
+        for side in IMAGE_SIDES
+        for kind in ("png", "webp", "jpeg")
+    }
+    image = grainy_photo(IMAGE_SIDES[0])
     encoders = {
-        (format, said(options)): encoder(image, format, options)
-        for format, each in _ENCODINGS.items()
+        (format, options_text(options)): encoder(image, format, options)
+        for format, each in _MEASURED_OPTIONS.items()
         for options in each
     }
-    progress = Progress((turns + _WARM_UP) * (len(paths) + 1))
-    times = {name: measured(works, turns, progress) for name, works in paths.items()}
-    spent = measured(encoders, turns, progress)
-    progress.end()
-    weights = {name: len(work()) for name, work in encoders.items()}
-    return f"{path_table(times)}\n\n{encoder_table(spent, weights)}"
+    progress = Progress((turns + _WARM_UP_TURNS) * (len(comparisons) + 1))
+    times = {name: measure(works, turns, progress) for name, works in comparisons.items()}
+    encoder_times = measure(encoders, turns, progress)
+    progress.finish()
+    encoded_bytes = {name: len(work()) for name, work in encoders.items()}
+    return f"{comparison_table(times)}\n\n{encoder_table(encoder_times, encoded_bytes)}"
 
 
-def photo(side: int) -> Image.Image:
-    """The sample photo at that size, with a camera's grain: without it, it would compress like a drawing."""
+def grainy_photo(side: int) -> Image.Image:
+    """Return the sample photo at that size, with camera noise. Without noise it would compress like a drawing."""
     with Image.open(ROOT / "events" / "photo.png") as sample:
         smooth = sample.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    grain = Image.effect_noise((side, side), _GRAIN)
+    grain = Image.effect_noise((side, side), _GRAIN_LEVELS)
     return Image.blend(smooth, Image.merge("RGB", (grain,) * 3), 0.15)
 
 
-def pair(side: int, kind: str) -> dict[str, Work]:
-    """The floor and the path from two files to one of that kind."""
-    image = photo(side)
-    original, answer = (
+def build_comparison(side: int, kind: str) -> dict[str, Work]:
+    """Return both operations, which turn two files into one file of that format."""
+    image = grainy_photo(side)
+    original, provider_image = (
         encode(each, "jpeg" if kind == "jpeg" else "png")
         for each in (image, image.filter(ImageFilter.GaussianBlur(2)))
     )
-    edit = Image.new("L", image.size)
-    ImageDraw.Draw(edit).ellipse((side // 4, side // 4, side // 2, side // 2), fill=255)
+    edit_mask = Image.new("L", image.size)
+    ImageDraw.Draw(edit_mask).ellipse((side // 4, side // 4, side // 2, side // 2), fill=255)
     return {
-        FLOOR: lambda: floor(original, answer, edit, kind),
-        OURS: lambda: path(original, answer, edit, kind),
+        PILLOW: lambda: run_pillow(original, provider_image, edit_mask, kind),
+        RETOUCH: lambda: run_retouch(original, provider_image, edit_mask, kind),
     }
 
 
-def floor(original: bytes, answer: bytes, edit: Image.Image, kind: str) -> bytes:
-    """Pillow alone, with the same settings of its encoders."""
-    before, after = (Image.open(io.BytesIO(data)) for data in (original, answer))
-    mixed = Image.composite(after, before, edit)
+def run_pillow(original: bytes, provider_image: bytes, edit_mask: Image.Image, kind: str) -> bytes:
+    """Composite and encode with Pillow alone, with the same encoder options."""
+    before, after = (Image.open(io.BytesIO(data)) for data in (original, provider_image))
+    blended = Image.composite(after, before, edit_mask)
     out = io.BytesIO()
-    mixed.save(out, kind, **_IN_USE[kind])
+    blended.save(out, kind, **_USED_OPTIONS[kind])
     return out.getvalue()
 
 
-def path(original: bytes, answer: bytes, edit: Image.Image, kind: str) -> bytes:
-    """What is done with an answer whose mask leaves something to be put back."""
-    feather = feather_for(edit.size)
-    image, _ = put_back(
-        decode_srgb(inspect(original)), decode(inspect(answer)), edit, feather=feather
+def run_retouch(original: bytes, provider_image: bytes, edit_mask: Image.Image, kind: str) -> bytes:
+    """Composite and encode as Retouch does when the mask preserves a part of the original."""
+    feather = default_feather(edit_mask.size)
+    image, _ = composite_original(
+        decode_srgb(inspect_image(original)),
+        decode(inspect_image(provider_image)),
+        edit_mask,
+        feather=feather,
     )
-    return encode_exactly(image, kind)
+    return encode_lossless(image, kind)
 
 
 def encoder(image: Image.Image, format: str, options: Mapping[str, Any]) -> Callable[[], bytes]:
-    """Encodes the picture so."""
+    """Return a function that encodes the image with these options."""
 
-    def work() -> bytes:
+    def encode_once() -> bytes:
         out = io.BytesIO()
         image.save(out, format, **options)
         return out.getvalue()
 
-    return work
+    return encode_once
 
 
-def measured(works: Mapping[Any, Work], turns: int, progress: Progress) -> dict[Any, list[float]]:
-    """CPU milliseconds of each; who begins changes from turn to turn."""
-    found: dict[Any, list[float]] = {name: [] for name in works}
-    for turn in range(turns + _WARM_UP):
-        for name in list(works) if turn % 2 else list(works)[::-1]:
+def measure(
+    operations: Mapping[Any, Work], turns: int, progress: Progress
+) -> dict[Any, list[float]]:
+    """Return the CPU milliseconds of each operation. The operation that runs first alternates."""
+    milliseconds: dict[Any, list[float]] = {name: [] for name in operations}
+    for turn in range(turns + _WARM_UP_TURNS):
+        for name in list(operations) if turn % 2 else list(operations)[::-1]:
             started = time.process_time()
-            works[name]()
-            if turn >= _WARM_UP:
-                found[name].append(1000 * (time.process_time() - started))
-        progress.step("pixels")
-    return found
+            operations[name]()
+            if turn >= _WARM_UP_TURNS:
+                milliseconds[name].append(1000 * (time.process_time() - started))
+        progress.advance("pixels")
+    return milliseconds
 
 
-def path_table(times: Mapping[tuple[int, str], Mapping[str, list[float]]]) -> str:
-    """How the path stands to the floor, by the median of the turns' own ratios."""
+def comparison_table(times: Mapping[tuple[int, str], Mapping[str, list[float]]]) -> str:
+    """Return a table of Retouch against Pillow, by the median of the ratios of each turn."""
     rows = []
-    for (side, kind), found in times.items():
-        pairs = zip(found[OURS], found[FLOOR], strict=True)
-        share = median(ratio(ours, theirs) or 0.0 for ours, theirs in pairs)
-        verdict = f"≤ {GOAL} {'✓' if share <= GOAL else '✗'}"
-        middles = (f"{median(found[name]):.0f}" for name in (FLOOR, OURS))
-        rows.append((f"{side}x{side}, {kind.upper()}", *middles, f"{share:.2f}", verdict))
-    return table(("decode, blend, encode", "Pillow, ms", "Retouch, ms", "ratio", "goal"), rows)
+    for (side, kind), operation_times in times.items():
+        pairs = zip(operation_times[RETOUCH], operation_times[PILLOW], strict=True)
+        median_ratio = median(ratio(ours, theirs) or 0.0 for ours, theirs in pairs)
+        verdict = f"≤ {GOAL_RATIO} {'✓' if median_ratio <= GOAL_RATIO else '✗'}"
+        medians = (f"{median(operation_times[name]):.0f}" for name in (PILLOW, RETOUCH))
+        rows.append((f"{side}x{side}, {kind.upper()}", *medians, f"{median_ratio:.2f}", verdict))
+    return markdown_table(
+        ("decode, blend, encode", "Pillow, ms", "Retouch, ms", "ratio", "goal"), rows
+    )
 
 
 def encoder_table(
-    times: Mapping[tuple[str, str], list[float]], weights: Mapping[tuple[str, str], int]
+    times: Mapping[tuple[str, str], list[float]], encoded_bytes: Mapping[tuple[str, str], int]
 ) -> str:
-    """Milliseconds and bytes of each setting; the ones in use are bold."""
-    used = {said(options) for options in (*_IN_USE.values(), _ALSO_IN_USE)}
+    """Return a table of the milliseconds and bytes of each option set. The used ones are bold."""
+    used_options = {
+        options_text(options) for options in (*_USED_OPTIONS.values(), _USED_LOSSY_WEBP)
+    }
     rows = []
-    for (format, options), spent in times.items():
+    for (format, options), milliseconds in times.items():
         name = f"{format.upper()}, {options}"
-        bold = f"**{name}**" if options in used else name
-        rows.append((bold, f"{median(spent):.0f}", f"{weights[format, options] / 1e3:.0f}"))
-    return table((f"{SIDES[0]}x{SIDES[0]}", "ms", "KB"), rows)
+        bold = f"**{name}**" if options in used_options else name
+        rows.append(
+            (bold, f"{median(milliseconds):.0f}", f"{encoded_bytes[format, options] / 1e3:.0f}")
+        )
+    return markdown_table((f"{IMAGE_SIDES[0]}x{IMAGE_SIDES[0]}", "ms", "KB"), rows)
 
 
-def said(options: Mapping[str, Any]) -> str:
-    """Settings in words."""
-    return ", ".join(_words(options.items()))
+def options_text(options: Mapping[str, Any]) -> str:
+    """Return encoder options as text."""
+    return ", ".join(_option_texts(options.items()))
 
 
-def _words(options: Iterable[tuple[str, Any]]) -> Iterable[str]:
+def _option_texts(options: Iterable[tuple[str, Any]]) -> Iterable[str]:
     for name, value in options:
         if value is True:
             yield name

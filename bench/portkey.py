@@ -1,4 +1,4 @@
-"""The Portkey gateway, open source edition, with the versions of its own lock."""
+"""Install and run the open-source Portkey gateway, with the versions of its lock file."""
 
 import json
 import subprocess
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from bench import children
-from bench.children import free_port, spawn
-from bench.coldstart import Start, Starter
-from bench.paths import LOGS, PORTKEY, PRELOAD
+from bench import processes
+from bench.coldstart import StartedTarget, Starter
+from bench.paths import LOGS, LOOPBACK_PRELOAD, PORTKEY
+from bench.process_usage import tree_pids
+from bench.processes import free_port, start_process
 from bench.targets import PORTKEY as NAME
 from bench.targets import Target
-from bench.usage import tree
 
-# A fresh resolve of the ranges answers every successful edit with 500.
+# Newer versions within the declared ranges return 500 for every successful edit.
 MANIFEST: dict[str, Any] = {
     "name": "bench-peer",
     "private": True,
@@ -27,53 +27,53 @@ SERVER = PORTKEY / "node_modules/@portkey-ai/gateway/build/start-server.js"
 
 
 def install() -> str | None:
-    """Install it if it is not there; the reason when it cannot be run."""
-    if not children.found("node", "npm"):
+    """Install the gateway when it is missing. Return the reason when it cannot run, or None."""
+    if not processes.commands_exist("node", "npm"):
         return "Node and npm are not installed"
-    wanted = json.dumps(MANIFEST, indent=1)
+    manifest_text = json.dumps(MANIFEST, indent=1)
     manifest = PORTKEY / "package.json"
-    if SERVER.exists() and manifest.read_text() == wanted:
+    if SERVER.exists() and manifest.read_text() == manifest_text:
         return None
-    manifest.write_text(wanted)
+    manifest.write_text(manifest_text)
     with (LOGS / "npm.log").open("wb") as out:
-        done = subprocess.run(INSTALL, cwd=PORTKEY, stdout=out, stderr=out, check=False)
-    return None if SERVER.exists() and not done.returncode else "npm install failed"
+        completed = subprocess.run(INSTALL, cwd=PORTKEY, stdout=out, stderr=out, check=False)
+    return None if SERVER.exists() and not completed.returncode else "npm install failed"
 
 
 @contextmanager
-def starting(mock: str) -> Iterator[Target]:
-    """A gateway that was just started and may not listen yet; ended by pid."""
+def start_gateway(mock: str) -> Iterator[Target]:
+    """Start a gateway, which may not listen yet, and end it by pid."""
     port = free_port()
-    command = ["node", "--require", PRELOAD, SERVER, "--headless", f"--port={port}"]
-    process = spawn(command, "portkey", {"NODE_ENV": "production"}, cwd=PORTKEY)
+    command = ["node", "--require", LOOPBACK_PRELOAD, SERVER, "--headless", f"--port={port}"]
+    process = start_process(command, "portkey", {"NODE_ENV": "production"}, cwd=PORTKEY)
     try:
-        yield _target(mock, port, process.pid)
+        yield _gateway_target(mock, port, process.pid)
     finally:
-        children.stop(process)
+        processes.stop_process(process)
 
 
 @contextmanager
-def running(mock: str) -> Iterator[Target]:
-    """A gateway that listens."""
-    with starting(mock) as target:
-        target.wait()
+def run_gateway(mock: str) -> Iterator[Target]:
+    """Run a gateway and yield it when it listens."""
+    with start_gateway(mock) as target:
+        target.wait_until_listening()
         yield target
 
 
 @contextmanager
-def cold(mock: str) -> Iterator[Starter]:
-    """A starter for cold starts; nothing has to wait beforehand."""
+def cold_starter(mock: str) -> Iterator[Starter]:
+    """Yield a starter for cold starts. It needs no running process beforehand."""
 
     @contextmanager
-    def start() -> Iterator[Start]:
-        begin = time.perf_counter()
-        with starting(mock) as target:
-            yield Start(target, begin)
+    def start() -> Iterator[StartedTarget]:
+        started_at = time.perf_counter()
+        with start_gateway(mock) as target:
+            yield StartedTarget(target, started_at)
 
     yield start
 
 
-def _target(mock: str, port: int, pid: int) -> Target:
-    # The custom host points it at the mock; it trusts loopback hosts.
+def _gateway_target(mock: str, port: int, pid: int) -> Target:
+    # The custom host leads to the mock provider. Portkey trusts loopback hosts.
     headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{mock}/auto/v1"}
-    return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, {"gateway": lambda: tree(pid)})
+    return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, {"gateway": lambda: tree_pids(pid)})

@@ -1,29 +1,29 @@
-"""Where a worker's time goes: the real worker behind the real front, under cProfile."""
+"""Profile a worker of the development server with cProfile."""
 
 import pstats
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench import measure, paths, retouch
-from bench.cells import Cell
-from bench.children import mock_upstream
-from bench.upstream import Upstream
+from bench.mock_control import MockControl
+from bench.processes import run_mock_provider
+from bench.scenarios import Scenario
 
-HOOK = Path(__file__).with_name("profiled")
-LINES = 35
+PROFILE_HOOK = Path(__file__).with_name("profiled")
+PRINTED_LINES = 35
 
 
-def run(cells: Sequence[Cell], n: int) -> pstats.Stats:
-    """Profile n edits of each cell and the warm-up before them, imports included."""
-    paths.prepare()
+def run(scenarios: Sequence[Scenario], n: int) -> pstats.Stats:
+    """Profile n edits of each scenario, including the imports and the warm-up."""
+    paths.create_folders()
     paths.PROFILE.unlink(missing_ok=True)
-    hook = {"PYTHONPATH": str(HOOK), "BENCH_PROFILE": str(paths.PROFILE)}
-    with mock_upstream(paths.IMAGES) as mock, retouch.running(mock, hook) as target:
-        measure.run(cells, [target], Upstream(mock), n, rounds=1)
+    hook = {"PYTHONPATH": str(PROFILE_HOOK), "BENCH_PROFILE": str(paths.PROFILE)}
+    with run_mock_provider(paths.IMAGES) as mock, retouch.run_gateway(mock, hook) as target:
+        measure.run(scenarios, [target], MockControl(mock), n, rounds=1)
     return pstats.Stats(str(paths.PROFILE))
 
 
-def show(stats: pstats.Stats) -> None:
-    """The functions that cost most by themselves, then with all they call."""
-    stats.strip_dirs().sort_stats("tottime").print_stats(LINES)
-    stats.sort_stats("cumtime").print_stats(LINES)
+def print_profile(stats: pstats.Stats) -> None:
+    """Print the functions with the highest own time, then those with the highest cumulative time."""
+    stats.strip_dirs().sort_stats("tottime").print_stats(PRINTED_LINES)
+    stats.sort_stats("cumtime").print_stats(PRINTED_LINES)

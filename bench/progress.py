@@ -1,14 +1,14 @@
-"""A counter line on stderr."""
+"""A progress line on stderr."""
 
 import sys
 import time
 
-EVERY_S = 0.2
-EVERY_S_IN_A_LOG = 5.0
+REDRAW_SECONDS = 0.2
+LOG_INTERVAL_SECONDS = 5.0
 
 
 class Progress:
-    """Counts requests; redraws one line on a terminal, writes a line now and then in a log."""
+    """Counts requests. Redraws one line on a terminal, and writes a line every few seconds into a log."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -16,15 +16,15 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._next = 0.0
 
-    def step(self, label: str) -> None:
-        """One more is done."""
+    def advance(self, label: str) -> None:
+        """Count one finished request."""
         self._done += 1
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + (EVERY_S if self._live else EVERY_S_IN_A_LOG)
+            self._next = time.monotonic() + (REDRAW_SECONDS if self._live else LOG_INTERVAL_SECONDS)
             self._draw(label)
 
-    def end(self) -> None:
-        """Show the last state and leave the line."""
+    def finish(self) -> None:
+        """Print the last state and end the line."""
         self._draw("done")
         if self._live:
             print(file=sys.stderr)
@@ -35,6 +35,6 @@ class Progress:
         print(start + text, end=end, file=sys.stderr, flush=True)
 
 
-def note(text: str) -> None:
-    """One line about what happens now."""
+def print_note(text: str) -> None:
+    """Print one line about the current step."""
     print(f"bench: {text}", file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
-"""Retouch as `make run` serves it: a front in API Gateway's place, and one Lambda worker behind it.
+"""Run Retouch as `make run` does: the development server in place of API Gateway, and one Lambda worker.
 
-The front is a process of its own, so that its CPU is neither the worker's nor the load driver's.
+The server is a separate process, so that its CPU time counts neither for the worker nor for the load driver.
 """
 
 import os
@@ -11,74 +11,74 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from bench import children
-from bench.children import free_port, spawn
-from bench.coldstart import Start, Starter
+from bench import processes
+from bench.coldstart import StartedTarget, Starter
 from bench.paths import ROOT
-from bench.targets import BILLED, KEY, RETOUCH, Target
-from bench.usage import below
+from bench.process_usage import descendant_pids
+from bench.processes import free_port, start_process
+from bench.targets import API_KEY, BILLED_PART, RETOUCH, Target
 
-LAYER = ROOT / "layers" / "retouch"
-CODE = (LAYER, ROOT / "functions", ROOT / "local")
+LAYER_FOLDER = ROOT / "layers" / "retouch"
+CODE_FOLDERS = (LAYER_FOLDER, ROOT / "functions", ROOT / "devserver")
 
 
-def missing() -> str | None:
-    """The reason when it cannot be run."""
-    absent = [str(folder.relative_to(ROOT)) for folder in CODE if not any(folder.glob("*"))]
+def missing_code() -> str | None:
+    """Return the reason when Retouch cannot run, or None."""
+    absent = [str(folder.relative_to(ROOT)) for folder in CODE_FOLDERS if not any(folder.glob("*"))]
     return f"{', '.join(absent)} is empty" if absent else None
 
 
 @contextmanager
-def running(mock: str, also: Mapping[str, str] | None = None) -> Iterator[Target]:
-    """A front and its worker, both ready; `also` is added to their environment."""
+def run_gateway(mock: str, extra_env: Mapping[str, str] | None = None) -> Iterator[Target]:
+    """Run the server and its worker and yield the target when it listens. `extra_env` extends their environment."""
     port = free_port()
-    env = environment(mock, port, also or {})
-    front = spawn([sys.executable, "-m", "local"], "retouch", env)
-    parts = {BILLED: lambda: below(front.pid), "front": lambda: [front.pid]}
+    env = server_environment(mock, port, extra_env or {})
+    server = start_process([sys.executable, "-m", "devserver"], "retouch", env)
+    parts = {BILLED_PART: lambda: descendant_pids(server.pid), "front": lambda: [server.pid]}
     target = Target(RETOUCH, f"http://127.0.0.1:{port}/v1", parts=parts)
     try:
-        target.wait()
+        target.wait_until_listening()
         yield target
     finally:
-        children.stop(front)
+        processes.stop_process(server)
 
 
 @contextmanager
-def cold(mock: str) -> Iterator[Starter]:
-    """A starter of workers: the front, which waits, replaces one that ends at once."""
-    with running(mock) as target:
+def cold_starter(mock: str) -> Iterator[Starter]:
+    """Yield a starter of workers. It kills the worker, and the server starts a new one at once."""
+    with run_gateway(mock) as target:
 
         @contextmanager
-        def start() -> Iterator[Start]:
-            for pid in target.parts[BILLED]():
-                _end(pid)
-            yield Start(target, time.perf_counter())
+        def start() -> Iterator[StartedTarget]:
+            for pid in target.parts[BILLED_PART]():
+                _kill_and_wait(pid)
+            yield StartedTarget(target, time.perf_counter())
 
         yield start
 
 
-def environment(mock: str, port: int, also: Mapping[str, str]) -> dict[str, str]:
-    """One worker, the mock for a provider, and no store: nothing here answers with own links."""
-    path = [str(LAYER), str(ROOT), also.get("PYTHONPATH", "")]
+def server_environment(mock: str, port: int, extra_env: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the server: one worker, the mock provider and no bucket, because no link is signed."""
+    path = [str(LAYER_FOLDER), str(ROOT), extra_env.get("PYTHONPATH", "")]
     return {
-        **also,
+        **extra_env,
         "PORT": str(port),
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        # Bytecode is kept from the first start on, as it lies in a deployed layer.
+        # Python writes bytecode at the first start. A deployed layer contains bytecode too.
         "PYTHONDONTWRITEBYTECODE": "",
         "OPENAI_BASE_URL": f"{mock}/auto/v1",
-        "OPENAI_API_KEY": KEY,
+        "OPENAI_API_KEY": API_KEY,
         "RETOUCH_BUCKET": "",
         "RETOUCH_LOCAL_WORKERS": "1",
         "RETOUCH_LOCAL_WORKERS_MIN": "1",
     }
 
 
-def _end(pid: int) -> None:
-    # The front starts the next worker at the very moment the old one is gone.
-    watch = os.pidfd_open(pid)
+def _kill_and_wait(pid: int) -> None:
+    # The server starts the next worker as soon as the old one has ended.
+    pid_descriptor = os.pidfd_open(pid)
     try:
         os.kill(pid, signal.SIGKILL)
-        select.select([watch], [], [])
+        select.select([pid_descriptor], [], [])
     finally:
-        os.close(watch)
+        os.close(pid_descriptor)

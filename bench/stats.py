@@ -5,18 +5,18 @@ from statistics import median
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile: always a value that was measured."""
+    """Return the nearest-rank percentile, which is always a measured value."""
     ordered = sorted(values)
     return ordered[round(percent / 100 * (len(ordered) - 1))]
 
 
-def median_of(values: Sequence[float]) -> float | None:
-    """The median, or None when nothing was measured."""
+def median_or_none(values: Sequence[float]) -> float | None:
+    """Return the median, or None when there are no values."""
     return median(values) if values else None
 
 
-def ratio(ours: float | None, theirs: float | None) -> float | None:
-    """Ours through theirs; None when one is missing or theirs is nothing."""
-    if ours is None or not theirs or theirs <= 0:
+def ratio(numerator: float | None, denominator: float | None) -> float | None:
+    """Return numerator / denominator, or None when one is missing or the denominator is not positive."""
+    if numerator is None or not denominator or denominator <= 0:
         return None
-    return ours / theirs
+    return numerator / denominator

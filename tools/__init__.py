@@ -1,1 +1,1 @@
-"""Tools of the repository: documentation, samples, operations."""
+"""Command line tools of the repository: documentation, sample files and operations."""

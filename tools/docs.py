@@ -1,54 +1,54 @@
-"""Writes the parts of the documentation that are data: `python -m tools.docs [--check]`.
+"""Generate the tables of the documentation: `python -m tools.docs [--check]`.
 
-A generated part stands between `<!-- name:start -->` and `<!-- name:end -->`. With --check nothing is written;
-a stale part fails.
+A generated section stands between `<!-- name:start -->` and `<!-- name:end -->`. With --check the command writes
+nothing and fails when a section is stale.
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from retouch.cards import Model, Provider
-from retouch.lifecycle import endings
+from retouch.core.capabilities import ModelCapabilities, Provider
+from retouch.core.sizes import AspectRatios, FixedSizes, SizeRange
+from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
-from retouch.sizes import FixedSizes, FreeSize, Ratios
 
 ROOT = Path(__file__).parent.parent
 
 
 def providers_table() -> str:
-    """One row a provider: what it is called, how it is paid, what its models do.
+    """Return a table with one row for each provider: its name, default model, mask support and credential.
 
-    Retired ids count too: whether one is over depends on the day, and a table must not.
+    The count includes retired model ids, because the table must not depend on the date.
     """
     rows = ["| provider | slug | model ids | masks | key |", "|---|---|---|---|---|"]
     for provider in PROVIDERS:
         cells = [
-            f"[{provider.title}]({provider.docs})",
+            f"[{provider.title}]({provider.docs_url})",
             f"`{provider.name}`",
             f"{len(provider.models)}, by default `{provider.default_model}`",
-            _masks(provider),
-            _key(provider),
+            _mask_count(provider),
+            _credential_text(provider),
         ]
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
-def _masks(provider: Provider) -> str:
+def _mask_count(provider: Provider) -> str:
     ids = len(provider.models)
-    masks = sum(model.mask is not None for model in provider.models)
-    some = f"{masks} of {ids}" if masks else "by `preserve`"
-    return "all" if masks == ids else some
+    masks = sum(model.mask_format is not None for model in provider.models)
+    partial = f"{masks} of {ids}" if masks else "by `preserve`"
+    return "all" if masks == ids else partial
 
 
-def _key(provider: Provider) -> str:
+def _credential_text(provider: Provider) -> str:
     if provider.auth is None:
         return "none"
-    other = _VOUCHED[provider.auth.identity]
-    return f"`{provider.env}_API_KEY`" + (f" or {other}" if other else "")
+    identity = _IDENTITY_SOURCES[provider.auth.identity]
+    return f"`{provider.env_prefix}_API_KEY`" + (f" or {identity}" if identity else "")
 
 
-_VOUCHED = {
+_IDENTITY_SOURCES = {
     "": "",
     "aws": "the function's role",
     "gcp": "Google credentials",
@@ -57,68 +57,74 @@ _VOUCHED = {
 
 
 def models_table() -> str:
-    """One row a model: what it takes, makes and costs."""
+    """Return a table with one row for each model: its inputs, outputs and price."""
     rows = [
         "| model | does | images | mask | n | sizes | formats out | streams | price | until |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for provider in PROVIDERS:
-        rows += [_row(provider, model) for model in provider.models]
+        rows += [_model_row(provider, model) for model in provider.models]
     return "\n".join(rows)
 
 
-def _row(provider: Provider, model: Model) -> str:
-    ending = endings().get(f"{provider.name}/{model.id}")
+def _model_row(provider: Provider, model: ModelCapabilities) -> str:
+    retirement = retirements().get(f"{provider.name}/{model.id}")
     cells = [
         f"`{provider.name}/{model.id}`",
-        f"chooses of {len(model.chooses)}" if model.chooses else model.operation or "edits",
-        f"1 to {model.images}" if model.images > 1 else "1",
-        _mask(model),
-        str(model.n),
-        _sizes(model),
-        ", ".join(model.makes) or "its own",
-        "yes" if model.streams else "completed only",
-        _price(model),
-        str(ending.ends) if ending else "",
+        f"one of {len(model.operations)} operations"
+        if model.operations
+        else model.operation or "edits",
+        f"1 to {model.max_images}" if model.max_images > 1 else "1",
+        _mask_text(model),
+        str(model.max_n),
+        _size_text(model),
+        ", ".join(model.output_formats) or "chosen by the model",
+        "yes" if model.supports_streaming else "completed only",
+        _price_text(model),
+        str(retirement.shutdown_date) if retirement else "",
     ]
     return "| " + " | ".join(cells) + " |"
 
 
-def _mask(model: Model) -> str:
-    if model.mask is None:
-        return "by `preserve`" if model.instructs else "no"
-    return ("required, " if model.needs_mask else "") + ("soft" if model.mask.soft else "hard")
+def _mask_text(model: ModelCapabilities) -> str:
+    if model.mask_format is None:
+        return "by `preserve`" if model.follows_instructions else "no"
+    return ("required, " if model.requires_mask else "") + (
+        "soft" if model.mask_format.supports_soft_edges else "hard"
+    )
 
 
-def _price(model: Model) -> str:
+def _price_text(model: ModelCapabilities) -> str:
     price = model.price
     if price.image_out:
         return f"${price.text_in:g}/{price.image_in:g}/{price.image_out:g} a million tokens"
-    return f"${price.picture:g}" if price.picture else ""
+    return f"${price.per_image:g}" if price.per_image else ""
 
 
-def _sizes(model: Model) -> str:
+def _size_text(model: ModelCapabilities) -> str:
     spec = model.params.get("size")
-    if isinstance(spec, FreeSize):
-        return f"auto, up to {spec.longest_edge} px" + (
-            f" in {spec.step}s" if spec.step > 1 else ""
+    if isinstance(spec, SizeRange):
+        return f"auto, up to {spec.max_edge} px" + (
+            f" in {spec.edge_multiple}s" if spec.edge_multiple > 1 else ""
         )
-    if isinstance(spec, Ratios):
+    if isinstance(spec, AspectRatios):
         return f"{len(spec.ratios)} shapes" + (f", {'/'.join(spec.tiers)}" if spec.tiers else "")
-    return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "the picture's"
+    return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "same as the input"
 
 
-def retired_table() -> str:
-    """One row an ending: what serves the id afterwards and who says so."""
+def retirements_table() -> str:
+    """Return a table with one row for each retirement: the end date, the successor and the source."""
     rows = ["| model | ends | then served by | source |", "|---|---|---|---|"]
-    for ending in endings().values():
-        successor = f"`{ending.successor}`" if ending.successor else "-"
-        rows.append(f"| `{ending.model}` | {ending.ends} | {successor} | {ending.source} |")
+    for retirement in retirements().values():
+        successor = f"`{retirement.successor}`" if retirement.successor else "-"
+        rows.append(
+            f"| `{retirement.model_id}` | {retirement.shutdown_date} | {successor} | {retirement.source} |"
+        )
     return "\n".join(rows)
 
 
 def parameters_table() -> str:
-    """One row a model and parameter: the rule."""
+    """Return a table with one row for each parameter of each model: its rule."""
     rows = ["| model | parameter | rule |", "|---|---|---|"]
     for provider in PROVIDERS:
         for model in provider.models:
@@ -127,37 +133,37 @@ def parameters_table() -> str:
     return "\n".join(rows)
 
 
-PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
+SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
     ("docs/providers.md", "models", models_table),
-    ("docs/models.md", "retired", retired_table),
+    ("docs/models.md", "retired", retirements_table),
     ("docs/models.md", "parameters", parameters_table),
 )
 
 
-def splice(text: str, name: str, part: str) -> str:
-    """The text with the named part replaced; ValueError when its markers are missing."""
-    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
+def replace_section(text: str, section: str, content: str) -> str:
+    """Return the text with the named section replaced. Raises ValueError when the markers are missing."""
+    start, end = f"<!-- {section}:start -->", f"<!-- {section}:end -->"
     head, _, rest = text.partition(start)
-    _, found, tail = rest.partition(end)
-    if not found:
-        raise ValueError(f"no {start} ... {end}")
-    return f"{head}{start}\n{part}\n{end}{tail}"
+    _, end_marker, tail = rest.partition(end)
+    if not end_marker:
+        raise ValueError(f"The text has no {start} ... {end}.")
+    return f"{head}{start}\n{content}\n{end}{tail}"
 
 
 def main(check: bool) -> int:
-    """Write or compare every part; the number of stale ones."""
+    """Write every section, or only compare when `check` is set. Return the number of stale sections."""
     stale = 0
-    for file, name, make in PARTS:
+    for file, section, render in SECTIONS:
         path = ROOT / file
         before = path.read_text()
-        after = splice(before, name, make())
+        after = replace_section(before, section, render())
         if before != after and check:
-            print(f"{file}: the part '{name}' is stale; run `make docs`")
+            print(f"{file}: the section '{section}' is stale; run `make docs`")
             stale += 1
         elif before != after:
             path.write_text(after)
-            print(f"{file}: wrote '{name}'")
+            print(f"{file}: wrote '{section}'")
     return stale
 
 

@@ -1,8 +1,8 @@
-"""Examines a running gateway, deployed or local, and says in plain words what is wrong with it.
+"""Check a running gateway, deployed or local, and print what is wrong with it.
 
     RETOUCH_KEY=rt_... python -m tools.doctor --url https://.../prod/v1
 
-Nothing here costs money: edits are done by the embedded model.
+The checks cost no money: the embedded model performs the edits.
 """
 
 from __future__ import annotations
@@ -20,217 +20,248 @@ from typing import Any
 import requests
 from PIL import Image
 
-from tools.patient import PATIENCE, Answer, Gateway, Wrong, message
-from tools.specimens import every_byte, subject
-from tools.stack import Trouble, output, saying
+from tools.doctor_client import TIMEOUT_SECONDS, CheckFailed, GatewayClient, Response, error_message
+from tools.doctor_images import photo_and_mask, png_with_all_byte_pairs
+from tools.stack import CommandError, run_command, stack_output
 
-EDITS = "/v1/images/edits"
-SIZES = {"1 KB": 1_000, "100 KB": 100_000, "3 MB": 3_000_000}
-ABSENT = "not configured"
-FINE = {"ok": "it works", ABSENT: ABSENT, "not checked": "not checked: nothing free to ask it"}
-_NOBODY = "rt_" + "A" * 43  # well-formed, and nobody's
-_MANGLED = "API Gateway changed the bytes: binaryMediaTypes must include multipart/form-data."
+EDITS_PATH = "/v1/images/edits"
+BODY_SIZES = {"1 KB": 1_000, "100 KB": 100_000, "3 MB": 3_000_000}
+NOT_CONFIGURED = "not configured"
+HEALTHY_STATUS_TEXTS = {
+    "ok": "it works",
+    NOT_CONFIGURED: NOT_CONFIGURED,
+    "not checked": "not checked: there is no free request",
+}
+_UNKNOWN_KEY = "rt_" + "A" * 43  # A well-formed key that belongs to nobody.
+_BYTES_CHANGED = "API Gateway changed the bytes: binaryMediaTypes must include multipart/form-data."
 
 
-class Visit:
-    """What is found, printed as it is found."""
+class CheckReport:
+    """Runs checks, prints each result at once and counts the failures."""
 
     def __init__(self) -> None:
-        self.failed = 0
+        self.failure_count = 0
 
-    def check(self, title: str, examine: Callable[[], str]) -> bool:
-        """One line: the title before the examination, the finding after it."""
+    def run_check(self, title: str, check: Callable[[], str]) -> bool:
+        """Print one line: the title before the check runs, and its result afterwards. Return whether it passed."""
         print(f"{title}: ", end="", flush=True)
         try:
-            print(f"ok, {examine()}", flush=True)
-        except (Wrong, requests.RequestException, ValueError, KeyError, TypeError) as wrong:
-            print(f"WRONG. {_words(wrong)}", flush=True)
-            self.failed += 1
+            print(f"ok, {check()}", flush=True)
+        except (CheckFailed, requests.RequestException, ValueError, KeyError, TypeError) as error:
+            print(f"WRONG. {_error_text(error)}", flush=True)
+            self.failure_count += 1
             return False
         return True
 
 
-def _words(wrong: Exception) -> str:
-    if isinstance(wrong, requests.RequestException):
-        return f"No answer ({type(wrong).__name__})."
-    if isinstance(wrong, Wrong):
-        return str(wrong)
-    return f"The answer is not what a Retouch gateway says ({type(wrong).__name__}: {wrong})."
+def _error_text(error: Exception) -> str:
+    if isinstance(error, requests.RequestException):
+        return f"No response ({type(error).__name__})."
+    if isinstance(error, CheckFailed):
+        return str(error)
+    return f"The response is not one of a Retouch gateway ({type(error).__name__}: {error})."
 
 
-def alive(gateway: Gateway) -> str:
-    """GET /health."""
-    if gateway.told("GET", "/health") != {"status": "ok"}:
-        raise Wrong("It does not say that it is.")
-    return "it answers"
+def check_health(gateway: GatewayClient) -> str:
+    """Check that GET /health reports ok."""
+    if gateway.request_json("GET", "/health") != {"status": "ok"}:
+        raise CheckFailed("The response is not {'status': 'ok'}.")
+    return "it responds"
 
 
-def door(gateway: Gateway) -> str:
-    """Whether a key is asked for, and a key of nobody refused in the same words."""
-    answers = [gateway.ask("GET", "/v1/models", key) for key in ("", _NOBODY)]
-    if all(answer.status_code == 200 for answer in answers):
-        return "but OPEN: anybody who reaches this gateway may use it"
-    for answer in answers:
-        if answer.status_code != 401 or answer.json()["error"]["code"] != "invalid_api_key":
-            raise Wrong(f"Without a key it answers {answer.status_code}, not 401 invalid_api_key.")
-    if answers[0].json() != answers[1].json():
-        raise Wrong("It tells an unknown key from a missing one.")
+def check_authentication(gateway: GatewayClient) -> str:
+    """Check that a missing key and an unknown key get the same error, and that this key is accepted."""
+    responses = [gateway.request("GET", "/v1/models", key) for key in ("", _UNKNOWN_KEY)]
+    if all(response.status_code == 200 for response in responses):
+        return "but OPEN: anybody who can reach this gateway may use it"
+    for response in responses:
+        if response.status_code != 401 or response.json()["error"]["code"] != "invalid_api_key":
+            raise CheckFailed(
+                f"Without a key it returns {response.status_code}, not 401 invalid_api_key."
+            )
+    if responses[0].json() != responses[1].json():
+        raise CheckFailed("The error for an unknown key differs from the error for a missing key.")
     if not gateway.key:
-        raise Wrong("A key is needed to see more: make key NAME=doctor, then KEY=rt_...")
-    if gateway.ask("GET", "/v1/models").status_code == 401:
-        raise Wrong("It does not know this key: it is mistyped, revoked or another stack's.")
-    return "callers without a key are refused, and this key is known"
+        raise CheckFailed(
+            "A key is needed for the other checks: make key NAME=doctor, then KEY=rt_..."
+        )
+    if gateway.request("GET", "/v1/models").status_code == 401:
+        raise CheckFailed(
+            "The gateway does not know this key: it is mistyped, revoked or of another stack."
+        )
+    return "callers without a key are rejected, and this key is valid"
 
 
-def unchanged(gateway: Gateway, size: int) -> str:
-    """Whether all bytes of a form arrive as they were sent."""
-    sent = every_byte(size)
-    answer = _send(gateway, sent)
-    if answer.status_code == 400 and answer.json()["error"]["code"] == "body_corrupted_by_gateway":
-        # Behind a few letters the damage is not recognised, so that it can be measured.
-        sent = b"text" + sent
-        answer = _send(gateway, sent)
-    if answer.status_code != 200:
-        raise Wrong(f"{answer.status_code}: {message(answer)}")
-    said = answer.json()
-    whole = answer.request.body
-    if [said["body"], *said["images"]] != [_print(whole), _print(sent)]:
-        raise Wrong(f"{_MANGLED} Sent {_shown(_print(sent))}; arrived {_arrived(said)}.")
-    return f"{len(sent)} bytes arrived as they were sent"
+def check_upload_bytes(gateway: GatewayClient, size: int) -> str:
+    """Check that the gateway receives all bytes of a form unchanged."""
+    image = png_with_all_byte_pairs(size)
+    response = _post_image(gateway, image)
+    if (
+        response.status_code == 400
+        and response.json()["error"]["code"] == "body_corrupted_by_gateway"
+    ):
+        # With a text prefix the gateway does not detect the corruption, so its digests show the extent.
+        image = b"text" + image
+        response = _post_image(gateway, image)
+    if response.status_code != 200:
+        raise CheckFailed(f"{response.status_code}: {error_message(response)}")
+    digests = response.json()
+    request_body = response.request.body
+    if [digests["body"], *digests["images"]] != [_fingerprint(request_body), _fingerprint(image)]:
+        raise CheckFailed(
+            f"{_BYTES_CHANGED} Sent {_fingerprint_text(_fingerprint(image))}; arrived {_received_text(digests)}."
+        )
+    return f"{len(image)} bytes arrived unchanged"
 
 
-def _send(gateway: Gateway, picture: bytes) -> Answer:
-    return gateway.ask("POST", "/v1/doctor", files={"image": ("doctor.png", picture, "image/png")})
-
-
-def _print(data: Any) -> dict[str, Any]:
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _shown(fingerprint: dict[str, Any]) -> str:
-    return f"{fingerprint['bytes']} bytes, SHA-256 {fingerprint['sha256'][:16]}..."
-
-
-def _arrived(said: dict[str, Any]) -> str:
-    return (
-        _shown(said["images"][0])
-        if said["images"]
-        else f"no picture in {said['body']['bytes']} bytes"
+def _post_image(gateway: GatewayClient, image: bytes) -> Response:
+    return gateway.request(
+        "POST", "/v1/doctor", files={"image": ("doctor.png", image, "image/png")}
     )
 
 
-def preflight(gateway: Gateway, origin: str) -> str:
-    """Whether a browser would let a page of that origin send an edit."""
-    asked = {
+def _fingerprint(data: Any) -> dict[str, Any]:
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _fingerprint_text(fingerprint: dict[str, Any]) -> str:
+    return f"{fingerprint['bytes']} bytes, SHA-256 {fingerprint['sha256'][:16]}..."
+
+
+def _received_text(digests: dict[str, Any]) -> str:
+    return (
+        _fingerprint_text(digests["images"][0])
+        if digests["images"]
+        else f"no image in {digests['body']['bytes']} bytes"
+    )
+
+
+def check_preflight(gateway: GatewayClient, origin: str) -> str:
+    """Check that a browser lets a page of that origin send an edit."""
+    preflight_headers = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
     }
-    answer = gateway.ask("OPTIONS", EDITS, "", headers=asked)
-    given = {name.lower(): value.lower() for name, value in answer.headers.items()}
-    allowed = given.get("access-control-allow-headers", "")
-    fine = (
-        answer.ok
-        and given.get("access-control-allow-origin") in (origin.lower(), "*")
-        and "post" in given.get("access-control-allow-methods", "")
-        and ("authorization" in allowed and "content-type" in allowed)
+    response = gateway.request("OPTIONS", EDITS_PATH, "", headers=preflight_headers)
+    response_headers = {name.lower(): value.lower() for name, value in response.headers.items()}
+    allowed_headers = response_headers.get("access-control-allow-headers", "")
+    is_allowed = (
+        response.ok
+        and response_headers.get("access-control-allow-origin") in (origin.lower(), "*")
+        and "post" in response_headers.get("access-control-allow-methods", "")
+        and ("authorization" in allowed_headers and "content-type" in allowed_headers)
     )
-    if not fine:
-        raise Wrong(f"Pages of {origin} may not send edits: add it to CorsOrigins.")
+    if not is_allowed:
+        raise CheckFailed(f"Pages of {origin} may not send edits: add the origin to CorsOrigins.")
     return f"pages of {origin} may send edits"
 
 
-def depth(gateway: Gateway, checks: dict[str, str]) -> str:
-    """GET /health?deep=1; `checks` takes what it says of each part."""
-    answer = gateway.ask("GET", "/health", params={"deep": "1"})
-    if answer.status_code not in (200, 503):
-        raise Wrong(f"{answer.status_code}: {message(answer)}")
-    checks.update(answer.json()["checks"])
-    return "here is what it says of its parts"
+def check_deep_health(gateway: GatewayClient, checks: dict[str, str]) -> str:
+    """Request GET /health?deep=1 and copy the status of each dependency into `checks`."""
+    response = gateway.request("GET", "/health", params={"deep": "1"})
+    if response.status_code not in (200, 503):
+        raise CheckFailed(f"{response.status_code}: {error_message(response)}")
+    checks.update(response.json()["checks"])
+    return "the status of each dependency follows"
 
 
-def part(said: str) -> str:
-    """What the gateway says of one of its parts."""
-    if said not in FINE:
-        raise Wrong(said)
-    return FINE[said]
+def check_dependency(status: str) -> str:
+    """Return the text for the status that the gateway reports for one dependency. Raises CheckFailed for an error."""
+    if status not in HEALTHY_STATUS_TEXTS:
+        raise CheckFailed(status)
+    return HEALTHY_STATUS_TEXTS[status]
 
 
-def edit(gateway: Gateway) -> str:
-    """One edit by the embedded model."""
-    photo, mask = subject()
-    return _edited(gateway, {"image": ("photo.png", photo, "image/png"), "mask": mask}, {})
-
-
-def upload(gateway: Gateway) -> str:
-    """An edit of a picture that was put into the bucket first."""
-    photo, mask = subject()
-    invitation = gateway.told("POST", "/v1/uploads", json={"content_type": "image/png"})
-    kept = requests.post(
-        invitation["url"], data=invitation["fields"], files={"file": photo}, timeout=PATIENCE
+def check_edit(gateway: GatewayClient) -> str:
+    """Check one edit by the embedded model."""
+    photo, mask = photo_and_mask()
+    return _check_edit_result(
+        gateway, {"image": ("photo.png", photo, "image/png"), "mask": mask}, {}
     )
-    if not kept.ok:
-        raise Wrong(f"The bucket answered {kept.status_code} to an upload.")
-    return _edited(gateway, {"mask": mask}, {"image": f"upload://{invitation['id']}"})
 
 
-def _edited(gateway: Gateway, files: dict[str, Any], fields: dict[str, str]) -> str:
-    order = {
+def check_upload(gateway: GatewayClient) -> str:
+    """Check an edit of an image that was first uploaded to the bucket."""
+    photo, mask = photo_and_mask()
+    presigned_post = gateway.request_json("POST", "/v1/uploads", json={"content_type": "image/png"})
+    response = requests.post(
+        presigned_post["url"],
+        data=presigned_post["fields"],
+        files={"file": photo},
+        timeout=TIMEOUT_SECONDS,
+    )
+    if not response.ok:
+        raise CheckFailed(f"The bucket returned {response.status_code} for an upload.")
+    return _check_edit_result(
+        gateway, {"mask": mask}, {"image": f"upload://{presigned_post['id']}"}
+    )
+
+
+def _check_edit_result(
+    gateway: GatewayClient, files: dict[str, Any], fields: dict[str, str]
+) -> str:
+    form_fields = {
         **fields,
         "model": "local/erase",
         "prompt": "remove the square",
         "response_format": "b64_json",
     }
-    said = gateway.told("POST", EDITS, data=order, files=files)
+    result = gateway.request_json("POST", EDITS_PATH, data=form_fields, files=files)
     try:
-        image = Image.open(io.BytesIO(base64.b64decode(said["data"][0]["b64_json"])))
+        image = Image.open(io.BytesIO(base64.b64decode(result["data"][0]["b64_json"])))
         image.load()
-    except (OSError, SyntaxError) as broken:
-        raise Wrong("The result is not a readable picture.") from broken
+    except (OSError, SyntaxError) as error:
+        raise CheckFailed("The result is not a readable image.") from error
     if (image.format, image.size) != ("PNG", (64, 64)):
-        raise Wrong(f"The result is a {image.format} of {image.size}, not a PNG of (64, 64).")
+        raise CheckFailed(f"The result is a {image.format} of {image.size}, not a PNG of (64, 64).")
     return "the result is a readable PNG"
 
 
-def examine(gateway: Gateway, origin: str | None) -> int:
-    """Every check; how many failed. Without a way in there is nothing more to see."""
-    visit = Visit()
-    if not visit.check("health", lambda: alive(gateway)):
-        return visit.failed
-    if not visit.check("door", lambda: door(gateway)):
-        return visit.failed
-    for name, size in SIZES.items():
-        visit.check(f"bytes, {name}", partial(unchanged, gateway, size))
+def run_checks(gateway: GatewayClient, origin: str | None) -> int:
+    """Run every check and return the number of failures.
+
+    When health or authentication fails, the other checks cannot run.
+    """
+    report = CheckReport()
+    if not report.run_check("health", lambda: check_health(gateway)):
+        return report.failure_count
+    if not report.run_check("authentication", lambda: check_authentication(gateway)):
+        return report.failure_count
+    for name, size in BODY_SIZES.items():
+        report.run_check(f"bytes, {name}", partial(check_upload_bytes, gateway, size))
     if origin:
-        visit.check("browsers", lambda: preflight(gateway, origin))
+        report.run_check("browsers", lambda: check_preflight(gateway, origin))
     checks: dict[str, str] = {}
-    visit.check("health in depth", lambda: depth(gateway, checks))
-    for name, said in checks.items():
-        visit.check(f"- {name}", partial(part, said))
-    visit.check("edit", lambda: edit(gateway))
-    if checks.get("bucket", ABSENT) != ABSENT:
-        visit.check("upload", lambda: upload(gateway))
-    return visit.failed
+    report.run_check("deep health", lambda: check_deep_health(gateway, checks))
+    for name, status in checks.items():
+        report.run_check(f"- {name}", partial(check_dependency, status))
+    report.run_check("edit", lambda: check_edit(gateway))
+    if checks.get("bucket", NOT_CONFIGURED) != NOT_CONFIGURED:
+        report.run_check("upload", lambda: check_upload(gateway))
+    return report.failure_count
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 where nothing is wrong."""
-    parser = argparse.ArgumentParser(prog="doctor", description="Examines a running gateway")
-    parser.add_argument("--url", help="an SDK's base_url, with or without /v1")
+    """Run the command and return its exit status: 0 when every check passes."""
+    parser = argparse.ArgumentParser(prog="doctor", description="Check a running gateway")
+    parser.add_argument("--url", help="the base_url of an SDK, with or without /v1")
     parser.add_argument("--stack", help="the deployed stack, instead of --url")
-    parser.add_argument("--origin", help="a web page's origin, such as https://example.com")
-    asked = parser.parse_args(arguments)
-    return saying(lambda: _run(asked))
+    parser.add_argument("--origin", help="the origin of a web page, such as https://example.com")
+    options = parser.parse_args(arguments)
+    return run_command(lambda: _run_doctor(options))
 
 
-def _run(asked: argparse.Namespace) -> int:
-    if not (asked.url or asked.stack):
-        raise Trouble("Which gateway? URL=https://.../prod/v1 or STACK=...")
-    url = asked.url or output(asked.stack, "Endpoint")
+def _run_doctor(options: argparse.Namespace) -> int:
+    if not (options.url or options.stack):
+        raise CommandError("Name the gateway: URL=https://.../prod/v1 or STACK=...")
+    url = options.url or stack_output(options.stack, "Endpoint")
     root = url.rstrip("/").removesuffix("/v1")
-    failed = examine(Gateway(root, os.environ.get("RETOUCH_KEY", "")), asked.origin)
-    print(f"{failed} wrong." if failed else "All is well.")
-    return 1 if failed else 0
+    failure_count = run_checks(
+        GatewayClient(root, os.environ.get("RETOUCH_KEY", "")), options.origin
+    )
+    print(f"{failure_count} checks failed." if failure_count else "All checks passed.")
+    return 1 if failure_count else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Writes events/*.json, one request each as API Gateway hands it over: `python -m tools.events`.
+"""Write events/*.json: `python -m tools.events`. Each file holds one request as an API Gateway event.
 
-Every file keeps the promise in its name without a key or an account; EVENTS says which status that is.
+The events need no key and no account. EVENTS holds the expected status and error code of each event.
 """
 
 from __future__ import annotations
@@ -16,69 +16,71 @@ from typing import Any
 from PIL import Image, ImageDraw
 from requests_toolbelt import MultipartEncoder
 
-from tools.mirror_events import mirror_events
+from tools.mirror_events import mirror_samples
 
-FOLDER = Path(__file__).resolve().parent.parent / "events"
-SIDE = 64
-_BALL = (22, 24, 42, 44)
-_BOUNDARY = "retouch-sample-event"  # fixed, so that the files are the same each time
+EVENTS_FOLDER = Path(__file__).resolve().parent.parent / "events"
+IMAGE_SIDE = 64
+_BALL_BOX = (22, 24, 42, 44)
+_BOUNDARY = "retouch-sample-event"  # Fixed, so that every run writes the same files.
 
 Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An event and what it is answered with. `code` is the error's; for a direct invoke `status` is in the body."""
+    """An event with its expected status and error code. A direct invoke returns the status in its body."""
 
-    make: Callable[[], Event]
+    build_event: Callable[[], Event]
     status: int = 200
     code: str | None = None
 
 
-def picture() -> Image.Image:
-    """A red ball on sand."""
-    image = Image.linear_gradient("L").resize((SIDE, SIDE)).convert("RGB")
-    ImageDraw.Draw(image).ellipse(_BALL, fill=(214, 66, 52))
+def sample_image() -> Image.Image:
+    """Return an image of a red ball on sand."""
+    image = Image.linear_gradient("L").resize((IMAGE_SIDE, IMAGE_SIDE)).convert("RGB")
+    ImageDraw.Draw(image).ellipse(_BALL_BOX, fill=(214, 66, 52))
     return image
 
 
-def mask(side: int = SIDE) -> Image.Image:
-    """OpenAI's kind of mask: transparent where the ball is."""
+def sample_mask(side: int = IMAGE_SIDE) -> Image.Image:
+    """Return a mask in OpenAI's format: transparent over the ball."""
     image = Image.new("RGBA", (side, side), (0, 0, 0, 255))
-    ImageDraw.Draw(image).ellipse(_BALL, fill=(0, 0, 0, 0))
+    ImageDraw.Draw(image).ellipse(_BALL_BOX, fill=(0, 0, 0, 0))
     return image
 
 
-def cutout() -> Image.Image:
-    """The picture with the ball already transparent."""
-    image = picture().convert("RGBA")
-    ImageDraw.Draw(image).ellipse(_BALL, fill=(0, 0, 0, 0))
+def transparent_image() -> Image.Image:
+    """Return the sample image with a transparent ball."""
+    image = sample_image().convert("RGBA")
+    ImageDraw.Draw(image).ellipse(_BALL_BOX, fill=(0, 0, 0, 0))
     return image
 
 
-def png(image: Image.Image) -> bytes:
-    """The picture as a file."""
+def encode_png(image: Image.Image) -> bytes:
+    """Return the image encoded as PNG."""
     out = io.BytesIO()
     image.save(out, "PNG", compress_level=9)
     return out.getvalue()
 
 
-def data_url(image: Image.Image) -> dict[str, str]:
-    """The picture as OpenAI's JSON form has it."""
-    return {"image_url": "data:image/png;base64," + base64.b64encode(png(image)).decode()}
+def image_reference(image: Image.Image) -> dict[str, str]:
+    """Return the image as a reference of OpenAI's JSON form: an object with a data URL."""
+    return {"image_url": "data:image/png;base64," + base64.b64encode(encode_png(image)).decode()}
 
 
-def http(method: str, path: str, headers: Mapping[str, str], body: bytes | str = b"") -> Event:
-    """A REST proxy event. Bytes travel as base64, as the template's binary types have it; text as it is."""
+def proxy_event(
+    method: str, path: str, headers: Mapping[str, str], body: bytes | str = b""
+) -> Event:
+    """Return a REST proxy event. Bytes are base64-encoded, as with the template's binary types; text is not."""
     binary = isinstance(body, bytes)
     text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
-    sent = {"Accept": "*/*", **headers}
+    all_headers = {"Accept": "*/*", **headers}
     return {
         "resource": path,
         "path": path,
         "httpMethod": method,
-        "headers": sent,
-        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "headers": all_headers,
+        "multiValueHeaders": {name: [value] for name, value in all_headers.items()},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": None,
@@ -99,119 +101,138 @@ def http(method: str, path: str, headers: Mapping[str, str], body: bytes | str =
     }
 
 
-def form(*parts: tuple[str, Any], cut: int = 0) -> Callable[[], Event]:
-    """A multipart edit; pictures become file parts. `cut` bytes are missing at the end."""
+def multipart_edit(*parts: tuple[str, Any], missing_bytes: int = 0) -> Callable[[], Event]:
+    """Return a function that builds a multipart edit event. Images become file parts.
 
-    def make() -> Event:
-        encoder = MultipartEncoder([_part(*part) for part in parts], boundary=_BOUNDARY)
+    `missing_bytes` bytes are cut off at the end of the body.
+    """
+
+    def build_event() -> Event:
+        encoder = MultipartEncoder([_form_part(*part) for part in parts], boundary=_BOUNDARY)
         body = encoder.to_string()
-        return http(
+        return proxy_event(
             "POST",
             "/v1/images/edits",
             {"Content-Type": encoder.content_type},
-            body[: len(body) - cut],
+            body[: len(body) - missing_bytes],
         )
 
-    return make
+    return build_event
 
 
-def _part(name: str, value: Any) -> tuple[str, Any]:
+def _form_part(name: str, value: Any) -> tuple[str, Any]:
     if callable(value):
-        value = png(value())
+        value = encode_png(value())
     if isinstance(value, bytes):
         return name, (f"{name}.png", value, "image/png")
     return name, value
 
 
 def json_edit(**values: Any) -> Callable[[], Event]:
-    """OpenAI's JSON form of an edit, over HTTP."""
+    """Return a function that builds an HTTP event with an edit in OpenAI's JSON form."""
     headers = {"Content-Type": "application/json"}
-    return lambda: http("POST", "/v1/images/edits", headers, json.dumps(_referenced(values)))
+    return lambda: proxy_event(
+        "POST", "/v1/images/edits", headers, json.dumps(_with_image_references(values))
+    )
 
 
-def direct(**values: Any) -> Callable[[], Event]:
-    """The edit itself as the event."""
-    return lambda: _referenced(values)
+def direct_invoke(**values: Any) -> Callable[[], Event]:
+    """Return a function that builds a direct-invoke event, which is the edit itself."""
+    return lambda: _with_image_references(values)
 
 
-def _referenced(values: Mapping[str, Any]) -> dict[str, Any]:
+def _with_image_references(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: data_url(value())
+        name: image_reference(value())
         if callable(value)
-        else [data_url(v()) for v in value]
+        else [image_reference(v()) for v in value]
         if isinstance(value, tuple)
         else value
         for name, value in values.items()
     }
 
 
-def get(path: str) -> Callable[[], Event]:
-    """A GET without headers that matter."""
-    return lambda: http("GET", path, {})
+def get_request(path: str) -> Callable[[], Event]:
+    """Return a function that builds a GET event."""
+    return lambda: proxy_event("GET", path, {})
 
 
-def preflight() -> Event:
-    """What a browser asks before it sends an edit from another page."""
-    asked = {
+def preflight_request() -> Event:
+    """Return the preflight event that a browser sends before an edit from a page of another origin."""
+    headers = {
         "Origin": "https://editor.example",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization",
     }
-    return http("OPTIONS", "/v1/images/edits", asked)
+    return proxy_event("OPTIONS", "/v1/images/edits", headers)
 
 
 _PROMPT = ("prompt", "remove the ball")
-_IMAGE, _MASK = ("image", picture), ("mask", mask)
+_IMAGE, _MASK = ("image", sample_image), ("mask", sample_mask)
 
 EVENTS: Mapping[str, Sample] = {
-    "edit_multipart_one_image_with_mask": Sample(form(_PROMPT, _IMAGE, _MASK)),
-    "edit_multipart_own_transparency": Sample(form(_PROMPT, ("image", cutout))),
+    "edit_multipart_one_image_with_mask": Sample(multipart_edit(_PROMPT, _IMAGE, _MASK)),
+    "edit_multipart_own_transparency": Sample(
+        multipart_edit(_PROMPT, ("image", transparent_image))
+    ),
     "edit_multipart_two_results_resized_webp": Sample(
-        form(_PROMPT, ("n", "2"), ("size", "32x32"), ("output_format", "webp"), _IMAGE, _MASK)
+        multipart_edit(
+            _PROMPT, ("n", "2"), ("size", "32x32"), ("output_format", "webp"), _IMAGE, _MASK
+        )
     ),
-    "edit_json_form": Sample(json_edit(prompt=_PROMPT[1], images=(picture,), mask=mask)),
-    "edit_stream": Sample(form(_PROMPT, ("stream", "true"), _IMAGE, _MASK)),
-    "edit_direct_invoke": Sample(direct(prompt=_PROMPT[1], images=(picture,), mask=mask)),
+    "edit_json_form": Sample(
+        json_edit(prompt=_PROMPT[1], images=(sample_image,), mask=sample_mask)
+    ),
+    "edit_stream": Sample(multipart_edit(_PROMPT, ("stream", "true"), _IMAGE, _MASK)),
+    "edit_direct_invoke": Sample(
+        direct_invoke(prompt=_PROMPT[1], images=(sample_image,), mask=sample_mask)
+    ),
     "refused_several_images": Sample(
-        form(_PROMPT, ("image[]", picture), ("image[]", picture), _MASK), 400, "too_many_images"
+        multipart_edit(_PROMPT, ("image[]", sample_image), ("image[]", sample_image), _MASK),
+        400,
+        "too_many_images",
     ),
-    "refused_no_prompt": Sample(form(_IMAGE, _MASK), 400, "missing_required_parameter"),
-    "refused_no_mask": Sample(form(_PROMPT, _IMAGE), 400, "mask_required"),
+    "refused_no_prompt": Sample(multipart_edit(_IMAGE, _MASK), 400, "missing_required_parameter"),
+    "refused_no_mask": Sample(multipart_edit(_PROMPT, _IMAGE), 400, "mask_required"),
     "refused_mask_size": Sample(
-        form(_PROMPT, _IMAGE, ("mask", lambda: mask(SIDE // 2))), 400, "mask_size_mismatch"
+        multipart_edit(_PROMPT, _IMAGE, ("mask", lambda: sample_mask(IMAGE_SIDE // 2))),
+        400,
+        "mask_size_mismatch",
     ),
     "refused_not_an_image": Sample(
-        form(_PROMPT, ("image", b"%PDF-1.7\n%not a picture\n"), _MASK),
+        multipart_edit(_PROMPT, ("image", b"%PDF-1.7\n%not a picture\n"), _MASK),
         400,
         "unsupported_image_format",
     ),
-    "refused_truncated_upload": Sample(form(_PROMPT, _IMAGE, _MASK, cut=40), 400, "truncated_body"),
+    "refused_truncated_upload": Sample(
+        multipart_edit(_PROMPT, _IMAGE, _MASK, missing_bytes=40), 400, "truncated_body"
+    ),
     "refused_unknown_model": Sample(
-        form(_PROMPT, ("model", "nobody/nothing"), _IMAGE, _MASK), 404, "model_not_found"
+        multipart_edit(_PROMPT, ("model", "nobody/nothing"), _IMAGE, _MASK), 404, "model_not_found"
     ),
     "refused_unknown_parameter": Sample(
-        form(_PROMPT, ("strength", "0.5"), _IMAGE, _MASK), 400, "unknown_parameter"
+        multipart_edit(_PROMPT, ("strength", "0.5"), _IMAGE, _MASK), 400, "unknown_parameter"
     ),
     "refused_link_without_bucket": Sample(
-        form(_PROMPT, ("response_format", "url"), _IMAGE, _MASK), 400, "invalid_value"
+        multipart_edit(_PROMPT, ("response_format", "url"), _IMAGE, _MASK), 400, "invalid_value"
     ),
     "refused_direct_invoke_without_prompt": Sample(
-        direct(images=(picture,)), 400, "missing_required_parameter"
+        direct_invoke(images=(sample_image,)), 400, "missing_required_parameter"
     ),
-    "models": Sample(get("/v1/models")),
-    "health": Sample(get("/health")),
-    "openapi": Sample(get("/openapi.json")),
-    "preflight": Sample(preflight, 204),
+    "models": Sample(get_request("/v1/models")),
+    "health": Sample(get_request("/health")),
+    "openapi": Sample(get_request("/openapi.json")),
+    "preflight": Sample(preflight_request, 204),
 }
 
 
-MIRROR_EVENTS = mirror_events(http)
+MIRROR_EVENTS = mirror_samples(proxy_event)
 
 
 def main() -> None:
-    """Write every file."""
+    """Write every event file."""
     for name, sample in {**EVENTS, **MIRROR_EVENTS}.items():
-        (FOLDER / f"{name}.json").write_text(json.dumps(sample.make(), indent=1) + "\n")
+        (EVENTS_FOLDER / f"{name}.json").write_text(json.dumps(sample.make(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""Gateway keys: make one, revoke one, list them.
+"""Create, revoke and list gateway keys.
 
     python -m tools.keys new build-server
     python -m tools.keys revoke build-server
     python -m tools.keys list
 
-A key is shown once. What is stored opens nothing: its HMAC under a pepper that lies in the stack's secret. The
-table also holds an item "name/<name>" for each living key, so that two of them never share a name.
+A key is printed only once. The table stores its HMAC, computed with a pepper from the stack's secret, so a stored
+value cannot be used as a key. The table also holds an item "name/<name>" for each active key. This item keeps two
+active keys from sharing a name.
 """
 
 from __future__ import annotations
@@ -24,78 +25,91 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from retouch.admission import digest
-from retouch.wire.caller import GATEWAY_PREFIX
-from tools.stack import Trouble, outputs, saying
+from retouch.core.credentials import GATEWAY_PREFIX
+from retouch.gateway.authentication import key_digest
+from tools.stack import CommandError, run_command, stack_outputs
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_RESERVED = "name/"
-_PEPPER = "RETOUCH_PEPPER"
+_NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_RESERVATION_PREFIX = "name/"
+_PEPPER_FIELD = "RETOUCH_PEPPER"
 Item = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
-class Keys:
-    """The table of keys, and the secret with the pepper."""
+class KeyStore:
+    """The DynamoDB table of keys and the secret that holds the pepper."""
 
     table: str
     secret: str
 
-    def new(self, name: str) -> str:
-        """A fresh key, stored as its digest. Trouble when a living key has that name."""
+    def create(self, name: str) -> str:
+        """Create a key, store its digest and return the key. Raises CommandError when an active key has the name."""
         key = GATEWAY_PREFIX + secrets.token_urlsafe(32)
-        identity = digest(key, self._pepper())
-        item = {"id": identity, "name": checked(name), "created": now()}
-        taken = self._write(self._put(item), self._put({"id": _RESERVED + name, "key": identity}))
-        if taken:
-            raise Trouble(
-                f"There is a key '{name}' already. Revoke it first or choose another name."
+        key_id = key_digest(key, self._read_pepper())
+        item = {"id": key_id, "name": validate_name(name), "created": current_time()}
+        is_taken = self._write_transaction(
+            self._put_request(item),
+            self._put_request({"id": _RESERVATION_PREFIX + name, "key": key_id}),
+        )
+        if is_taken:
+            raise CommandError(
+                f"There is already a key '{name}'. Revoke it first or choose another name."
             )
         return key
 
     def revoke(self, name: str) -> None:
-        """Close the door to the key with that name. Trouble when there is none."""
-        reserved = self._client.get_item(
-            TableName=self.table, Key=_key(_RESERVED + checked(name)), ConsistentRead=True
+        """Revoke the active key with that name. Raises CommandError when there is none."""
+        reservation = self._client.get_item(
+            TableName=self.table,
+            Key=_item_key(_RESERVATION_PREFIX + validate_name(name)),
+            ConsistentRead=True,
         ).get("Item")
-        if not reserved:
-            raise Trouble(f"There is no living key '{name}'. `make keys` lists them all.")
-        identity = reserved["key"]["S"]
-        # Only while the name still stands for that very key: somebody else may be at it too.
-        free = {
+        if not reservation:
+            raise CommandError(f"There is no active key '{name}'. `make keys` lists all keys.")
+        key_id = reservation["key"]["S"]
+        # The condition fails when another operator has reassigned the name since the read.
+        delete_reservation = {
             "TableName": self.table,
-            "Key": _key(_RESERVED + name),
+            "Key": _item_key(_RESERVATION_PREFIX + name),
             "ConditionExpression": "#k = :k",
             "ExpressionAttributeNames": {"#k": "key"},
-            "ExpressionAttributeValues": {":k": {"S": identity}},
+            "ExpressionAttributeValues": {":k": {"S": key_id}},
         }
-        if self._write({"Update": self._mark(identity)}, {"Delete": free}):
-            raise Trouble(f"The key '{name}' changed meanwhile. Try again.")
+        if self._write_transaction(
+            {"Update": self._revocation_request(key_id)}, {"Delete": delete_reservation}
+        ):
+            raise CommandError(f"The key '{name}' changed in the meantime. Try again.")
 
-    def all(self) -> list[dict[str, str]]:
-        """Every key there ever was, oldest first, without what it is stored under."""
+    def list_keys(self) -> list[dict[str, str]]:
+        """Return every key, active or revoked, oldest first, without its id."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self.table, ConsistentRead=True
         )
         items = [item for page in pages for item in page["Items"]]
-        keys = [_plain(item) for item in items if not item["id"]["S"].startswith(_RESERVED)]
+        keys = [
+            _key_record(item)
+            for item in items
+            if not item["id"]["S"].startswith(_RESERVATION_PREFIX)
+        ]
         return sorted(keys, key=lambda key: (key["created"], key["name"]))
 
     @cached_property
     def _client(self) -> Any:
         return boto3.client("dynamodb")
 
-    def _pepper(self) -> str:
+    def _read_pepper(self) -> str:
         text = boto3.client("secretsmanager").get_secret_value(SecretId=self.secret)["SecretString"]
         try:
-            found = json.loads(text).get(_PEPPER)
+            pepper = json.loads(text).get(_PEPPER_FIELD)
         except (ValueError, AttributeError):
-            raise Trouble("The secret is not a JSON object.") from None
-        if not found:
-            raise Trouble(f"The secret has no {_PEPPER}; put a long random text there.")
-        return str(found)
+            raise CommandError("The secret is not a JSON object.") from None
+        if not pepper:
+            raise CommandError(
+                f"The secret has no {_PEPPER_FIELD}; add one with a long random text."
+            )
+        return str(pepper)
 
-    def _put(self, item: Mapping[str, str]) -> dict[str, Any]:
+    def _put_request(self, item: Mapping[str, str]) -> dict[str, Any]:
         return {
             "Put": {
                 "TableName": self.table,
@@ -104,62 +118,64 @@ class Keys:
             }
         }
 
-    def _mark(self, identity: str) -> dict[str, Any]:
+    def _revocation_request(self, key_id: str) -> dict[str, Any]:
         return {
             "TableName": self.table,
-            "Key": _key(identity),
+            "Key": _item_key(key_id),
             "UpdateExpression": "SET revoked = :now",
             "ConditionExpression": "attribute_exists(id)",
-            "ExpressionAttributeValues": {":now": {"S": now()}},
+            "ExpressionAttributeValues": {":now": {"S": current_time()}},
         }
 
-    def _write(self, *steps: Mapping[str, Any]) -> bool:
-        """All steps or none; whether a condition stood in the way."""
+    def _write_transaction(self, *requests: Mapping[str, Any]) -> bool:
+        """Write all requests in one transaction. Return True when a condition failed and nothing was written."""
         try:
-            self._client.transact_write_items(TransactItems=list(steps))
-        except ClientError as refused:
-            if refused.response["Error"]["Code"] != "TransactionCanceledException":
+            self._client.transact_write_items(TransactItems=list(requests))
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "TransactionCanceledException":
                 raise
             return True
         return False
 
 
-def _key(identity: str) -> Item:
-    return {"id": {"S": identity}}
+def _item_key(key_id: str) -> Item:
+    return {"id": {"S": key_id}}
 
 
-def _plain(item: Item) -> dict[str, str]:
+def _key_record(item: Item) -> dict[str, str]:
     return {name: value["S"] for name, value in item.items() if name != "id"}
 
 
-def checked(name: str) -> str:
-    """The name, if it is one."""
-    if not _NAME.fullmatch(name):
-        raise Trouble("A key needs a name of letters, digits, '.', '_' and '-': NAME=build-server")
+def validate_name(name: str) -> str:
+    """Return the name. Raises CommandError when it is not a valid key name."""
+    if not _NAME_PATTERN.fullmatch(name):
+        raise CommandError(
+            "A key needs a name of letters, digits, '.', '_' and '-': NAME=build-server"
+        )
     return name
 
 
-def now() -> str:
-    """The time in UTC, to the second."""
+def current_time() -> str:
+    """Return the current time in UTC as ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def table(keys: Sequence[Mapping[str, str]]) -> str:
-    """The list as it is printed."""
+def format_table(keys: Sequence[Mapping[str, str]]) -> str:
+    """Return the keys as a text table, or a hint when there are none."""
     if not keys:
         return "There are no keys yet: make key NAME=build-server"
     width = max(len("name"), *(len(key["name"]) for key in keys))
-    head = {"name": "name", "created": "created", "revoked": "revoked"}
+    header = {"name": "name", "created": "created", "revoked": "revoked"}
     lines = (
         f"{key['name']:{width}}  {key['created']:25}  {key.get('revoked', '-')}"
-        for key in (head, *keys)
+        for key in (header, *keys)
     )
     return "\n".join(lines)
 
 
-def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="keys", description="Gateway keys")
-    parser.add_argument("--stack", default="retouch", help="whose keys; %(default)s")
+    parser.add_argument("--stack", default="retouch", help="the stack of the keys; %(default)s")
     parser.add_argument("--table", help="the DynamoDB table, instead of the stack's")
     parser.add_argument("--secret", help="the secret with the pepper, instead of the stack's")
     actions = parser.add_subparsers(dest="action", required=True)
@@ -169,35 +185,37 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _found(asked: argparse.Namespace) -> Keys:
-    of_stack = {} if asked.table and asked.secret else outputs(asked.stack)
+def _open_key_store(options: argparse.Namespace) -> KeyStore:
+    resources = {} if options.table and options.secret else stack_outputs(options.stack)
     names = (
-        asked.table or of_stack.get("KeysTable", ""),
-        asked.secret or of_stack.get("SecretArn", ""),
+        options.table or resources.get("KeysTable", ""),
+        options.secret or resources.get("SecretArn", ""),
     )
     if not all(names):
-        raise Trouble(f"The stack '{asked.stack}' has no table of keys; deploy it again.")
-    return Keys(*names)
+        raise CommandError(f"The stack '{options.stack}' has no table of keys; deploy it again.")
+    return KeyStore(*names)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status."""
-    asked = _asked(arguments)
-    return saying(lambda: _act(asked))
+    """Run the command and return its exit status."""
+    options = _parse_arguments(arguments)
+    return run_command(lambda: _run_action(options))
 
 
-def _act(asked: argparse.Namespace) -> int:
-    if asked.action != "list":
-        checked(asked.name)
-    keys = _found(asked)
-    if asked.action == "new":
-        print(keys.new(asked.name))
-        print("Shown only now. Send it as 'Authorization: Bearer rt_...', or as an SDK's api_key.")
-    elif asked.action == "revoke":
-        keys.revoke(asked.name)
-        print(f"Revoked '{asked.name}'. The gateway forgets it within a minute.")
+def _run_action(options: argparse.Namespace) -> int:
+    if options.action != "list":
+        validate_name(options.name)
+    keys = _open_key_store(options)
+    if options.action == "new":
+        print(keys.create(options.name))
+        print(
+            "Printed only once. Send it as 'Authorization: Bearer rt_...' or as an SDK's api_key."
+        )
+    elif options.action == "revoke":
+        keys.revoke(options.name)
+        print(f"Revoked '{options.name}'. The gateway rejects it within a minute.")
     else:
-        print(table(keys.all()))
+        print(format_table(keys.list_keys()))
     return 0
 
 

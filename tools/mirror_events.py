@@ -1,7 +1,7 @@
-"""The mirror's events/mirror_*.json, one for each way in. Written by `python -m tools.events`.
+"""The events of events/mirror_*.json, one for each event source. `python -m tools.events` writes them.
 
-None of them needs a network: every URL in them is one the guard refuses, or the order is none. OUTCOME says what
-becomes of it where there is no queue for dead letters, so that a hopeless order is handed back.
+The events need no network: the URL policy refuses every URL in them, or the request is invalid. `outcome` is the result
+without a dead-letter queue, where a request that cannot succeed fails the invocation.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from typing import Any
 
 Event = Mapping[str, Any]
-Http = Callable[[str, str, Mapping[str, str], str], Event]
+BuildProxyEvent = Callable[[str, str, Mapping[str, str], str], Event]
 
-METADATA = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
-RUNTIME = "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next"
-_JSON = {"Content-Type": "application/json"}
+METADATA_URL = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
+RUNTIME_API_URL = "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next"
+_JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
 class MirrorSample:
-    """An event and its outcome: (status, code of each URL or of the error), or the names of reported messages."""
+    """An event with its expected outcome: (status, code of each URL or of the error), or the ids of failed messages."""
 
-    make: Callable[[], Event]
+    build_event: Callable[[], Event]
     outcome: tuple[Any, ...]
 
 
-def record(number: int, order: Any) -> dict[str, Any]:
-    """One SQS record as Lambda hands it over."""
+def sqs_record(number: int, body: Any) -> dict[str, Any]:
+    """Return one SQS record as Lambda delivers it."""
     return {
         "messageId": f"00000000-0000-4000-8000-00000000000{number}",
         "receiptHandle": "",
-        "body": json.dumps(order),
+        "body": json.dumps(body),
         "attributes": {
             "ApproximateReceiveCount": "1",
             "SentTimestamp": "1795324800000",
@@ -47,8 +47,8 @@ def record(number: int, order: Any) -> dict[str, Any]:
     }
 
 
-def bus_event(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """An event as EventBridge hands it over."""
+def eventbridge_event(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event as EventBridge delivers it."""
     return {
         "version": "0",
         "id": "00000000-0000-4000-8000-000000000000",
@@ -62,39 +62,50 @@ def bus_event(detail: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def mirror_events(http: Http) -> dict[str, MirrorSample]:
-    """Name -> sample. `http` makes a REST proxy event of method, path, headers and body."""
+def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
+    """Return the samples by name. `proxy_event` builds a REST proxy event from method, path, headers and body."""
 
-    def post(**order: Any) -> Callable[[], Event]:
-        return lambda: http("POST", "/v1/mirror", _JSON, json.dumps(order))
+    def post_request(**fields: Any) -> Callable[[], Event]:
+        return lambda: proxy_event("POST", "/v1/mirror", _JSON_HEADERS, json.dumps(fields))
 
-    cloud = {
+    cloud_event = {
         "specversion": "1.0",
         "id": "order-1",
         "source": "urn:shop",
         "type": "retouch.mirror.requested",
-        "data": {"url": METADATA},
+        "data": {"url": METADATA_URL},
     }
     blocked = (200, "ssrf_blocked")
-    names = [f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2)]
+    message_ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2)]
     return {
         "mirror_http": MirrorSample(
-            post(urls=[METADATA, RUNTIME], prefix="mirror/shop", metadata={"order": "4711"}),
+            post_request(
+                urls=[METADATA_URL, RUNTIME_API_URL],
+                prefix="mirror/shop",
+                metadata={"order": "4711"},
+            ),
             (*blocked, "ssrf_blocked"),
         ),
         "mirror_http_unknown_parameter": MirrorSample(
-            post(url=METADATA, size="large"), (400, "unknown_parameter")
+            post_request(url=METADATA_URL, size="large"), (400, "unknown_parameter")
         ),
-        "mirror_direct_invoke": MirrorSample(lambda: {"url": METADATA, "expires_in": 60}, blocked),
+        "mirror_direct_invoke": MirrorSample(
+            lambda: {"url": METADATA_URL, "expires_in": 60}, blocked
+        ),
         "mirror_sqs": MirrorSample(
-            lambda: {"Records": [record(1, {"url": METADATA}), record(2, {"link": METADATA})]},
-            tuple(names),
+            lambda: {
+                "Records": [
+                    sqs_record(1, {"url": METADATA_URL}),
+                    sqs_record(2, {"link": METADATA_URL}),
+                ]
+            },
+            tuple(message_ids),
         ),
         "mirror_eventbridge": MirrorSample(
-            lambda: bus_event({"url": METADATA}), ("failed", "Undelivered")
+            lambda: eventbridge_event({"url": METADATA_URL}), ("failed", "Undelivered")
         ),
         "mirror_eventbridge_cloudevent": MirrorSample(
-            lambda: bus_event(cloud), ("failed", "Undelivered")
+            lambda: eventbridge_event(cloud_event), ("failed", "Undelivered")
         ),
         "mirror_unknown_shape": MirrorSample(
             lambda: {"hello": "mirror"}, ("failed", "UnknownEvent")

@@ -1,8 +1,8 @@
-"""Paints the sample photo and its mask: a ball on a beach, made of arithmetic and always the same.
+"""Draw the sample photo and its mask: a ball on a beach. The output is computed and always the same.
 
     python -m tools.samples
 
-writes events/photo.png and events/mask.png, which the quickstart and the sample events use.
+writes events/photo.png and events/mask.png. The quickstart and the sample events use them.
 """
 
 from __future__ import annotations
@@ -13,114 +13,128 @@ from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-SIDE = 768
-HORIZON = 300
-SHORE = 430  # where the sea meets the sand, on average
-BALL = (452, 560, 88)  # centre x, centre y, radius
-EVENTS = Path(__file__).resolve().parent.parent / "events"
+IMAGE_SIDE = 768
+HORIZON_Y = 300
+SHORE_Y = 430  # The average y at which the sea meets the sand.
+BALL = (452, 560, 88)  # Centre x, centre y, radius.
+EVENTS_FOLDER = Path(__file__).resolve().parent.parent / "events"
 _RED, _CREAM, _BLUE = (214, 66, 52), (246, 240, 226), (42, 116, 176)
-_WEDGES = (_RED, _CREAM, _BLUE, _CREAM, (240, 178, 50), _CREAM)
-_LIGHT = (-0.48, -0.66, 0.58)  # towards the sun: left, up, to the viewer
+_WEDGE_COLOURS = (_RED, _CREAM, _BLUE, _CREAM, (240, 178, 50), _CREAM)
+_LIGHT_DIRECTION = (-0.48, -0.66, 0.58)  # Direction of the sun: left, up, towards the viewer.
 
 Colour = tuple[int, int, int]
 
 
 def main() -> None:
-    """Write both files."""
-    EVENTS.mkdir(exist_ok=True)
-    photo().save(EVENTS / "photo.png", compress_level=9)
-    mask().save(EVENTS / "mask.png", compress_level=9)
+    """Write the photo and the mask."""
+    EVENTS_FOLDER.mkdir(exist_ok=True)
+    draw_photo().save(EVENTS_FOLDER / "photo.png", compress_level=9)
+    draw_mask().save(EVENTS_FOLDER / "mask.png", compress_level=9)
 
 
-def photo() -> Image.Image:
-    """The beach with the ball, RGB."""
-    image = Image.new("RGB", (SIDE, SIDE))
-    image.paste(sky(), (0, 0))
-    image.paste(sea(), (0, HORIZON))
-    image = shore(image)
-    return with_ball(image)
+def draw_photo() -> Image.Image:
+    """Return the beach with the ball, as RGB."""
+    image = Image.new("RGB", (IMAGE_SIDE, IMAGE_SIDE))
+    image.paste(draw_sky(), (0, 0))
+    image.paste(draw_sea(), (0, HORIZON_Y))
+    image = add_shore(image)
+    return add_ball(image)
 
 
-def mask() -> Image.Image:
-    """OpenAI's kind of mask: RGBA, transparent over the ball and its shadow, a little generously."""
+def draw_mask() -> Image.Image:
+    """Return a mask in OpenAI's format: RGBA, transparent over the ball, its shadow and a small margin."""
     x, y, r = BALL
-    marked = Image.new("L", (SIDE, SIDE), 255)
+    marked = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE), 255)
     pen = ImageDraw.Draw(marked)
     pen.ellipse((x - r - 12, y - r - 12, x + r + 12, y + r + 12), fill=0)
     pen.ellipse((x - 92, y + 36, x + 236, y + 128), fill=0)
-    black = Image.new("L", (SIDE, SIDE))
+    black = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE))
     return Image.merge("RGBA", (black, black, black, marked))
 
 
-def sky() -> Image.Image:
-    """From a deep blue to a bright haze, with thin clouds that flatten towards the horizon."""
-    air = gradient((SIDE, HORIZON), ((84, 146, 206), (150, 194, 228), (214, 230, 238)))
-    cloud = fractal((SIDE, HORIZON), (96, 44), seed=11, octaves=5).point(lambda v: (v - 118) * 2.6)
+def draw_sky() -> Image.Image:
+    """Return a sky from deep blue to bright haze, with thin clouds that fade towards the horizon."""
+    air = vertical_gradient(
+        (IMAGE_SIDE, HORIZON_Y), ((84, 146, 206), (150, 194, 228), (214, 230, 238))
+    )
+    cloud = fractal_noise((IMAGE_SIDE, HORIZON_Y), (96, 44), seed=11, octaves=5).point(
+        lambda v: (v - 118) * 2.6
+    )
     cloud = cloud.filter(ImageFilter.GaussianBlur(1.2))
-    fade = gradient((SIDE, HORIZON), ((150, 150, 150), (210, 210, 210), (40, 40, 40))).convert("L")
-    veil = ImageChops.multiply(cloud, fade)
-    return Image.composite(Image.new("RGB", air.size, (250, 250, 250)), air, veil)
+    fade = vertical_gradient(
+        (IMAGE_SIDE, HORIZON_Y), ((150, 150, 150), (210, 210, 210), (40, 40, 40))
+    ).convert("L")
+    cloud_mask = ImageChops.multiply(cloud, fade)
+    return Image.composite(Image.new("RGB", air.size, (250, 250, 250)), air, cloud_mask)
 
 
-def sea() -> Image.Image:
-    """Darker at the horizon, turquoise at the shore, with waves that grow as they come."""
-    size = (SIDE, SIDE - HORIZON)
-    water = gradient(size, ((52, 118, 158), (70, 152, 176), (128, 196, 198), (150, 206, 202)))
-    near = fractal(size, (150, 14), seed=21, octaves=4)
-    far = fractal(size, (70, 4), seed=22, octaves=3)
+def draw_sea() -> Image.Image:
+    """Return a sea that is darker at the horizon and turquoise at the shore, with waves that grow towards it."""
+    size = (IMAGE_SIDE, IMAGE_SIDE - HORIZON_Y)
+    water = vertical_gradient(
+        size, ((52, 118, 158), (70, 152, 176), (128, 196, 198), (150, 206, 202))
+    )
+    near = fractal_noise(size, (150, 14), seed=21, octaves=4)
+    far = fractal_noise(size, (70, 4), seed=22, octaves=3)
     ramp = Image.linear_gradient("L").resize(size)
     waves = Image.composite(near, far, ramp)
-    return relief(water, waves, strength=0.22)
+    return add_relief(water, waves, strength=0.22)
 
 
-def shore(image: Image.Image) -> Image.Image:
-    """Lays the sand over the sea, with a dark wet band and a line of foam where they meet."""
-    edge = [_edge(x) for x in range(SIDE)]
-    image = Image.composite(foam_colour(), image, band(edge, -16, 5, 5))
-    image = Image.composite(wet(), image, band(edge, 4, SIDE, 2))
-    image = Image.composite(sand(), image, band(edge, 58, SIDE, 22))
-    lace = ImageChops.multiply(band(edge, -3, 7, 1.6), fractal((SIDE, SIDE), (26, 8), 31, 3))
-    return Image.composite(foam_colour(), image, lace.point(lambda v: min(255, v * 1.7)))
+def add_shore(image: Image.Image) -> Image.Image:
+    """Draw the sand over the sea, with a dark wet band and a line of foam between them."""
+    edge = [_shore_y(x) for x in range(IMAGE_SIDE)]
+    image = Image.composite(foam_layer(), image, band_mask(edge, -16, 5, 5))
+    image = Image.composite(wet_sand_layer(), image, band_mask(edge, 4, IMAGE_SIDE, 2))
+    image = Image.composite(sand_layer(), image, band_mask(edge, 58, IMAGE_SIDE, 22))
+    foam_line = ImageChops.multiply(
+        band_mask(edge, -3, 7, 1.6), fractal_noise((IMAGE_SIDE, IMAGE_SIDE), (26, 8), 31, 3)
+    )
+    return Image.composite(foam_layer(), image, foam_line.point(lambda v: min(255, v * 1.7)))
 
 
-def _edge(x: int) -> float:
-    """The height of the shore line at x."""
-    slope = 22 * (x / SIDE - 0.5)
-    return SHORE + slope + 7 * math.sin(x / 83) + 3 * math.sin(x / 31 + 1) + 1.5 * math.sin(x / 13)
+def _shore_y(x: int) -> float:
+    """Return the y of the shore line at x."""
+    slope = 22 * (x / IMAGE_SIDE - 0.5)
+    return (
+        SHORE_Y + slope + 7 * math.sin(x / 83) + 3 * math.sin(x / 31 + 1) + 1.5 * math.sin(x / 13)
+    )
 
 
-def band(edge: list[float], above: float, below: float, soft: float) -> Image.Image:
-    """An "L" mask of what lies between two distances from the shore line, in pixels."""
-    marked = Image.new("L", (SIDE, SIDE))
+def band_mask(edge: list[float], above: float, below: float, soft: float) -> Image.Image:
+    """Return an "L" mask of the band between two distances from the shore line, in pixels."""
+    marked = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE))
     top = [(x, y + above) for x, y in enumerate(edge)]
-    bottom = [(x, min(y + below, SIDE + 99)) for x, y in enumerate(edge)]
+    bottom = [(x, min(y + below, IMAGE_SIDE + 99)) for x, y in enumerate(edge)]
     ImageDraw.Draw(marked).polygon([*top, *reversed(bottom)], fill=255)
     return marked.filter(ImageFilter.GaussianBlur(soft))
 
 
-def foam_colour() -> Image.Image:
-    """White with a hint of the sky."""
-    return Image.new("RGB", (SIDE, SIDE), (240, 246, 244))
+def foam_layer() -> Image.Image:
+    """Return a layer of foam colour: white with a slight sky tint."""
+    return Image.new("RGB", (IMAGE_SIDE, IMAGE_SIDE), (240, 246, 244))
 
 
-def wet() -> Image.Image:
-    """Wet sand: dark, smooth, a little sky in it."""
-    return relief(
-        Image.new("RGB", (SIDE, SIDE), (160, 140, 112)),
-        fractal((SIDE, SIDE), (120, 16), 41, 3),
+def wet_sand_layer() -> Image.Image:
+    """Return a layer of wet sand: dark and smooth, with a slight sky tint."""
+    return add_relief(
+        Image.new("RGB", (IMAGE_SIDE, IMAGE_SIDE), (160, 140, 112)),
+        fractal_noise((IMAGE_SIDE, IMAGE_SIDE), (120, 16), 41, 3),
         0.1,
     )
 
 
-def sand() -> Image.Image:
-    """Dry sand: warm, with shallow dunes and a fine grain."""
-    ground = gradient((SIDE, SIDE), ((226, 204, 164), (226, 204, 164), (214, 188, 146)))
-    dunes = relief(ground, fractal((SIDE, SIDE), (170, 42), 51, 4), 0.16)
-    return relief(dunes, fractal((SIDE, SIDE), (3, 3), 52, 1), 0.07)
+def sand_layer() -> Image.Image:
+    """Return a layer of dry sand: warm, with shallow dunes and a fine grain."""
+    ground = vertical_gradient(
+        (IMAGE_SIDE, IMAGE_SIDE), ((226, 204, 164), (226, 204, 164), (214, 188, 146))
+    )
+    dunes = add_relief(ground, fractal_noise((IMAGE_SIDE, IMAGE_SIDE), (170, 42), 51, 4), 0.16)
+    return add_relief(dunes, fractal_noise((IMAGE_SIDE, IMAGE_SIDE), (3, 3), 52, 1), 0.07)
 
 
-def gradient(size: tuple[int, int], stops: tuple[Colour, ...]) -> Image.Image:
-    """Evenly spaced colours from top to bottom."""
+def vertical_gradient(size: tuple[int, int], stops: tuple[Colour, ...]) -> Image.Image:
+    """Return a vertical gradient through evenly spaced colours."""
     column = Image.new("RGB", (1, len(stops)))
     column.putdata(stops)
     half = 0.5
@@ -128,48 +142,52 @@ def gradient(size: tuple[int, int], stops: tuple[Colour, ...]) -> Image.Image:
     return column.resize(size, Image.Resampling.BILINEAR, box=box)
 
 
-def fractal(size: tuple[int, int], cell: tuple[int, int], seed: int, octaves: int) -> Image.Image:
-    """Smooth noise around 128, "L": octave after octave at half the size and half the strength."""
+def fractal_noise(
+    size: tuple[int, int], cell: tuple[int, int], seed: int, octaves: int
+) -> Image.Image:
+    """Return smooth "L" noise around 128. Each octave has half the size and half the strength of the previous one."""
     total = Image.new("L", size, 128)
     for octave in range(octaves):
-        layer = _noise(size, (max(1, cell[0] >> octave), max(1, cell[1] >> octave)), seed + octave)
+        layer = _smooth_noise(
+            size, (max(1, cell[0] >> octave), max(1, cell[1] >> octave)), seed + octave
+        )
         strength = 0.5**octave
         layer = layer.point(lambda v, s=strength: 128 + (v - 128) * s)
         total = ImageChops.add(total, layer, 1, -128)
     return total
 
 
-def _noise(size: tuple[int, int], cell: tuple[int, int], seed: int) -> Image.Image:
+def _smooth_noise(size: tuple[int, int], cell: tuple[int, int], seed: int) -> Image.Image:
     width, height = size[0] // cell[0] + 4, size[1] // cell[1] + 4
-    source = random.Random(seed)  # noqa: S311 - it paints clouds
+    source = random.Random(seed)  # noqa: S311 - not security related
     rough = Image.frombytes("L", (width, height), source.randbytes(width * height))
     box = (1, 1, 1 + size[0] / cell[0], 1 + size[1] / cell[1])
     return rough.resize(size, Image.Resampling.BICUBIC, box=box)
 
 
-def relief(image: Image.Image, height: Image.Image, strength: float) -> Image.Image:
-    """Lighter where `height` is over 128 and darker where it is under, by `strength`."""
+def add_relief(image: Image.Image, height: Image.Image, strength: float) -> Image.Image:
+    """Return the image lighter where `height` is above 128 and darker where it is below, scaled by `strength`."""
     shade = height.point(lambda v: 128 + (v - 128) * strength)
     return ImageChops.add(image, Image.merge("RGB", (shade,) * 3), 1, -128)
 
 
-def with_ball(image: Image.Image) -> Image.Image:
-    """Puts the ball and its shadow on the sand."""
+def add_ball(image: Image.Image) -> Image.Image:
+    """Draw the ball and its shadow on the sand."""
     x, y, r = BALL
-    shadow = Image.new("L", (SIDE, SIDE))
+    shadow = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE))
     ImageDraw.Draw(shadow).ellipse((x - 46, y + 52, x + 202, y + 108), fill=150)
     shadow = shadow.filter(ImageFilter.GaussianBlur(11))
-    contact = Image.new("L", (SIDE, SIDE))
+    contact = Image.new("L", (IMAGE_SIDE, IMAGE_SIDE))
     ImageDraw.Draw(contact).ellipse((x - 50, y + 66, x + 70, y + 98), fill=150)
     shadow = ImageChops.lighter(shadow, contact.filter(ImageFilter.GaussianBlur(6)))
     image = Image.composite(Image.new("RGB", image.size, (92, 76, 66)), image, shadow)
-    painted = ball(2 * r * 2).resize((2 * r, 2 * r), Image.Resampling.LANCZOS)
+    painted = draw_ball(2 * r * 2).resize((2 * r, 2 * r), Image.Resampling.LANCZOS)
     image.paste(painted, (x - r, y - r), painted)
     return image
 
 
-def ball(side: int) -> Image.Image:
-    """A beach ball of `side` pixels on nothing, RGBA."""
+def draw_ball(side: int) -> Image.Image:
+    """Return a beach ball of `side` pixels on a transparent background, as RGBA."""
     image = Image.new("RGBA", (side, side))
     half = side / 2
     pixels = image.load()
@@ -178,28 +196,28 @@ def ball(side: int) -> Image.Image:
         for column in range(side):
             x, y = (column + 0.5 - half) / half, (row + 0.5 - half) / half
             if x * x + y * y < 1:
-                pixels[column, row] = (*_lit(x, y, math.sqrt(1 - x * x - y * y)), 255)
+                pixels[column, row] = (*_shaded_colour(x, y, math.sqrt(1 - x * x - y * y)), 255)
     return image
 
 
-def _lit(x: float, y: float, z: float) -> Colour:
-    """The ball's colour where its surface points to (x, y, z)."""
-    facing = x * _LIGHT[0] + y * _LIGHT[1] + z * _LIGHT[2]
+def _shaded_colour(x: float, y: float, z: float) -> Colour:
+    """Return the shaded colour of the ball at the surface normal (x, y, z)."""
+    facing = x * _LIGHT_DIRECTION[0] + y * _LIGHT_DIRECTION[1] + z * _LIGHT_DIRECTION[2]
     shade = 0.42 + 0.62 * max(0.0, facing) + 0.1 * max(0.0, y)
-    shine = max(0.0, 2 * facing * z - _LIGHT[2]) ** 24 * 150
-    red, green, blue = (min(255, round(level * shade + shine)) for level in _wedge(x, y, z))
+    shine = max(0.0, 2 * facing * z - _LIGHT_DIRECTION[2]) ** 24 * 150
+    red, green, blue = (min(255, round(level * shade + shine)) for level in _wedge_colour(x, y, z))
     return red, green, blue
 
 
-def _wedge(x: float, y: float, z: float) -> Colour:
-    """Wedges around an axis that is tilted towards the viewer; a cap on the pole."""
+def _wedge_colour(x: float, y: float, z: float) -> Colour:
+    """Return the unshaded colour at the normal: wedges around an axis tilted to the viewer, with a cap on the pole."""
     across = 0.88 * x - 0.34 * y + 0.33 * z
     along = 0.25 * x + 0.9 * y + 0.36 * z
     pole = -0.42 * x - 0.24 * y + 0.87 * z
     if pole > 0.975:
         return _CREAM
     turn = (math.atan2(along, across) / math.tau + 1) % 1
-    return _WEDGES[int(turn * len(_WEDGES)) % len(_WEDGES)]
+    return _WEDGE_COLOURS[int(turn * len(_WEDGE_COLOURS)) % len(_WEDGE_COLOURS)]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a deployed stack says of itself, and how a tool says what went wrong: in one line."""
+"""Outputs of a deployed stack, and one-line error messages for the command line tools."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 
-class Trouble(Exception):
-    """The command cannot be carried out. The text is for the operator."""
+class CommandError(Exception):
+    """Raised when a command cannot run. The text tells the operator why."""
 
 
-def outputs(stack: str) -> Mapping[str, str]:
-    """The stack's outputs by name."""
+def stack_outputs(stack: str) -> Mapping[str, str]:
+    """Return the outputs of the stack by name. Raises CommandError when the stack does not exist."""
     client = boto3.client("cloudformation")
     try:
-        [found] = client.describe_stacks(StackName=stack)["Stacks"]
-    except ClientError as refused:
-        if refused.response["Error"]["Code"] != "ValidationError":
+        [description] = client.describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
             raise
         region = client.meta.region_name
-        raise Trouble(
+        raise CommandError(
             f"There is no stack '{stack}' in {region}. Deploy it, or name another: STACK=... AWS_REGION=..."
         ) from None
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in found.get("Outputs", [])}
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in description.get("Outputs", [])}
 
 
-def output(stack: str, name: str) -> str:
-    """One output."""
-    found = outputs(stack).get(name)
-    if not found:
-        raise Trouble(f"The stack '{stack}' has no output '{name}'; deploy it again.")
-    return found
+def stack_output(stack: str, name: str) -> str:
+    """Return one output of the stack. Raises CommandError when the stack does not have it."""
+    value = stack_outputs(stack).get(name)
+    if not value:
+        raise CommandError(f"The stack '{stack}' has no output '{name}'; deploy it again.")
+    return value
 
 
-def saying(command: Callable[[], int]) -> int:
-    """The command's exit status; 1 and one line where it fails for a reason that can be told."""
+def run_command(command: Callable[[], int]) -> int:
+    """Run the command and return its exit status. Print one line and return 1 for an expected error."""
     try:
         return command()
-    except (Trouble, BotoCoreError, ClientError) as wrong:
-        print(" ".join(str(wrong).split()), file=sys.stderr)
+    except (CommandError, BotoCoreError, ClientError) as error:
+        print(" ".join(str(error).split()), file=sys.stderr)
         return 1

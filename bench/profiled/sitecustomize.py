@@ -1,4 +1,4 @@
-"""Python imports this by itself where this folder is on PYTHONPATH: workers then profile themselves."""
+"""Profile workers. Python imports this module automatically when this folder is on PYTHONPATH."""
 
 import cProfile
 import os
@@ -7,18 +7,18 @@ import sys
 from types import FrameType
 
 
-def start(path: str) -> None:
-    """Profile from now on; the gateway's signal to end is the moment to write it down."""
+def start_profile(path: str) -> None:
+    """Start the profile, and write it when the server sends SIGTERM."""
     profile = cProfile.Profile()
 
-    def finish(_signal: int, _frame: FrameType | None) -> None:
+    def write_profile(_signal: int, _frame: FrameType | None) -> None:
         profile.disable()
         profile.dump_stats(path)
         os._exit(0)
 
-    signal.signal(signal.SIGTERM, finish)
+    signal.signal(signal.SIGTERM, write_profile)
     profile.enable()
 
 
-if "retouch.runtime" in sys.orig_argv:
-    start(os.environ["BENCH_PROFILE"])
+if "retouch.infrastructure.lambda_runtime" in sys.orig_argv:
+    start_profile(os.environ["BENCH_PROFILE"])

@@ -1,44 +1,47 @@
-"""The edits function: builds the house once per cold start and opens its door."""
+"""The edits function. It builds its services and its handler once per cold start."""
 
 import os
 
-from retouch.breaker import Breaker
-from retouch.clock import SystemClock
-from retouch.edges.aws.bedrock_guardrail import BedrockGuardrail
-from retouch.edges.aws.breaker_table import circuits
-from retouch.edges.aws.cache_store import CacheStore
-from retouch.edges.aws.configs import ConfigShelf
-from retouch.edges.aws.session import Aws
-from retouch.edges.aws.store import S3Bucket
-from retouch.edges.aws.vault import KeyTable, Vault
-from retouch.edges.door import build
-from retouch.edges.fetch.web import Web
-from retouch.edges.telemetry import Telemetry
-from retouch.edges.upstream.http import Wall
-from retouch.edges.upstream.identity import Identities
-from retouch.guardrails import Tools
-from retouch.house import House
+from retouch.api.handlers.edits import build_handler
+from retouch.core.clock import SystemClock
+from retouch.core.settings import Settings
+from retouch.gateway.circuit_breaker import CircuitBreaker
+from retouch.gateway.guardrails.model import GuardrailClients
+from retouch.gateway.routing.saved_configs import SavedConfigs
+from retouch.gateway.services import Services
+from retouch.infrastructure.aws.api_key_table import ApiKeyTable
+from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
+from retouch.infrastructure.aws.cache_bucket import CacheBucket
+from retouch.infrastructure.aws.circuit_table import circuit_store
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.config_bucket import ConfigBucket
+from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.upstream.http_client import ProviderHttpClient
+from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.providers import PROVIDERS
-from retouch.routing.saved import SavedConfigs
-from retouch.settings import Settings
 
 settings = Settings.from_env(os.environ)
-clock, aws = SystemClock(), Aws()
-vault = Vault(settings, clock, aws)
+clock, aws_clients = SystemClock(), AwsClients()
+secret_store = SecretStore(settings, clock, aws_clients)
 telemetry = Telemetry()
-web = Web(settings, clock, aws, telemetry.fetched)
-house = House(
+image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
+services = Services(
     settings=settings,
     providers=PROVIDERS,
-    send=Wall(settings, clock, web.result, Identities(clock)),
-    bucket=S3Bucket(settings, aws),
-    web=web.picture,
+    send=ProviderHttpClient(settings, clock, image_fetcher.fetch_result, IdentityProviders(clock)),
+    bucket=S3Bucket(settings, aws_clients),
+    fetch_image=image_fetcher.fetch_input,
     clock=clock,
-    secrets=vault.read,
-    keys=KeyTable(settings, clock, aws),
-    tools=Tools(web.webhook, BedrockGuardrail(aws), clock),
-    breaker=Breaker(circuits(settings.breaker_table, clock, aws), clock),
-    cache=CacheStore(settings, clock, aws),
-    configs=SavedConfigs(ConfigShelf(settings, aws).read, clock),
+    read_secrets=secret_store.read,
+    find_key_name=ApiKeyTable(settings, clock, aws_clients),
+    guardrail_clients=GuardrailClients(
+        image_fetcher.webhook_client, BedrockGuardrailClient(aws_clients), clock
+    ),
+    breaker=CircuitBreaker(circuit_store(settings.breaker_table, clock, aws_clients), clock),
+    cache=CacheBucket(settings, clock, aws_clients),
+    load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
 )
-handler = build(house, vault.warm, telemetry)
+handler = build_handler(services, secret_store.start_reading, telemetry)

@@ -1,41 +1,49 @@
-"""The mirror function: builds the yard once per cold start and opens its door."""
+"""The mirror function. It builds its services and its handler once per cold start."""
 
 import os
 from dataclasses import replace
 
-from retouch.clock import SystemClock
-from retouch.edges.aws.session import Aws
-from retouch.edges.aws.vault import KeyTable, Vault
-from retouch.edges.fetch.fetcher import Fetcher
-from retouch.edges.mirror.desk import Desk
-from retouch.edges.mirror.door import Porter, build
-from retouch.edges.mirror.post import Post
-from retouch.edges.mirror.spool import spool
-from retouch.edges.mirror.store import MirrorStore, permanent
-from retouch.edges.mirror.telemetry import MirrorTelemetry
-from retouch.guard.policy import Policy
-from retouch.mirror.yard import Yard
-from retouch.settings import Settings
+from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
+from retouch.api.handlers.mirror_queue import MirrorConsumer
+from retouch.core.clock import SystemClock
+from retouch.core.settings import Settings
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.infrastructure.aws.api_key_table import ApiKeyTable
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
+from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
+from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.body_spool import spool_body
+from retouch.infrastructure.fetch.fetcher import Fetcher
+from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.mirror.services import MirrorServices
 
 settings = Settings.from_env(os.environ)
-clock, aws = SystemClock(), Aws()
-vault = Vault(settings, clock, aws)
-store = MirrorStore(settings, clock, aws)
+clock, aws_clients = SystemClock(), AwsClients()
+secret_store = SecretStore(settings, clock, aws_clients)
+store = MirrorBucket(settings, clock, aws_clients)
 policy = replace(
-    Policy.from_text(settings.fetch_allow),
-    most_bytes=settings.mirror_bytes,
-    total_seconds=settings.mirror_seconds,
+    FetchPolicy.from_text(settings.fetch_allowlist),
+    max_bytes=settings.max_mirror_bytes,
+    total_seconds=settings.mirror_timeout,
 )
 telemetry = MirrorTelemetry()
-yard = Yard(
+services = MirrorServices(
     settings=settings,
     clock=clock,
-    open=Fetcher(policy, clock, log=telemetry.fetched).open,
-    spool=spool,
+    open_url=Fetcher(policy, clock, log=telemetry.log_fetch).open,
+    spool=spool_body,
     store=store,
-    link=permanent(settings.public_base_url) if settings.public_base_url else store.presigned,
+    make_link=permanent_links(settings.public_base_url)
+    if settings.public_base_url
+    else store.presign,
 )
-handler = build(
-    Desk(yard, store, Post(settings, aws), telemetry),
-    Porter(settings, vault.read, KeyTable(settings, clock, aws), vault.warm),
+handler = build_handler(
+    MirrorConsumer(services, store, MirrorMessaging(settings, aws_clients), telemetry),
+    MirrorAuth(
+        settings,
+        secret_store.read,
+        ApiKeyTable(settings, clock, aws_clients),
+        secret_store.start_reading,
+    ),
 )

@@ -6,7 +6,7 @@ from bench import images
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory) -> Path:
+def images_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("pictures")
-    images.write_all(folder)
+    images.write_missing(folder)
     return folder

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from bench.client import Connection, read_answer
+from bench.client import Connection, read_response
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n"
 
@@ -21,18 +21,18 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x
         (CHUNKED + b"Trailer: 1\r\n\r\n", (200, b"abcde", True)),
     ],
 )
-def test_answers_are_read_to_their_end(raw, expected) -> None:
-    assert read_answer(io.BytesIO(raw)) == expected
+def test_read_response_reads_the_whole_response(raw, expected) -> None:
+    assert read_response(io.BytesIO(raw)) == expected
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut", CHUNKED[:-12]]
 )
-def test_an_answer_that_breaks_off_is_an_error(raw) -> None:
+def test_read_response_raises_when_the_response_is_cut_off(raw) -> None:
     with pytest.raises((ConnectionError, ValueError)):
-        read_answer(io.BytesIO(raw))
+        read_response(io.BytesIO(raw))
 
 
-def test_only_loopback_is_spoken_to() -> None:
+def test_connection_rejects_hosts_other_than_loopback() -> None:
     with pytest.raises(ValueError, match="only"):
         Connection("http://192.0.2.1:80/v1")

@@ -7,7 +7,7 @@ from bench import images
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "least", "most"),
+    ("name", "side", "min_bytes", "max_bytes"),
     [
         ("upload-20k.png", 256, 18_000, 23_000),
         ("upload-3m.png", 1024, 3_000_000, 3_200_000),
@@ -15,18 +15,20 @@ from bench import images
         ("answer-1m.png", 1024, 1_130_000, 1_170_000),
     ],
 )
-def test_pictures_have_the_size_and_weight_they_are_named_for(pictures, name, side, least, most):
-    data = (pictures / name).read_bytes()
-    assert least < len(data) < most
+def test_bench_images_have_the_dimensions_and_bytes_of_their_names(
+    images_folder, name, side, min_bytes, max_bytes
+):
+    data = (images_folder / name).read_bytes()
+    assert min_bytes < len(data) < max_bytes
     with Image.open(io.BytesIO(data)) as image:
         image.load()
         assert (image.format, image.size) == ("PNG", (side, side))
 
 
-def test_masks_have_one_window(pictures) -> None:
-    with Image.open(pictures / "mask-256.png") as mask:
+def test_bench_mask_has_one_transparent_rectangle(images_folder) -> None:
+    with Image.open(images_folder / "mask-256.png") as mask:
         assert mask.getchannel("A").histogram()[0] == 65 * 65
 
 
-def test_pictures_are_the_same_on_every_run() -> None:
-    assert images.picture(64, 8) == images.picture(64, 8)
+def test_make_image_returns_the_same_bytes_on_every_run() -> None:
+    assert images.make_image(64, 8) == images.make_image(64, 8)

@@ -2,42 +2,55 @@ import io
 
 from PIL import Image, ImageChops
 
-from bench.pixels import FLOOR, OURS, encoder_table, measured, pair, path_table, photo, said
+from bench.pixels import (
+    PILLOW,
+    RETOUCH,
+    build_comparison,
+    comparison_table,
+    encoder_table,
+    grainy_photo,
+    measure,
+    options_text,
+)
 from bench.progress import Progress
 
 LEVEL = "compress level 1, compress type 3"
 
 
-def test_both_sides_make_the_same_picture_but_for_the_rim() -> None:
-    works = pair(128, "png")
-    floor, ours = (Image.open(io.BytesIO(works[name]())) for name in (FLOOR, OURS))
-    assert floor.size == ours.size == (128, 128)
-    difference = ImageChops.difference(floor, ours)
+def test_pillow_and_retouch_produce_the_same_pixels_inside_the_mask() -> None:
+    operations = build_comparison(128, "png")
+    pillow, retouch = (Image.open(io.BytesIO(operations[name]())) for name in (PILLOW, RETOUCH))
+    assert pillow.size == retouch.size == (128, 128)
+    difference = ImageChops.difference(pillow, retouch)
     left, top, right, bottom = difference.getbbox() or (32, 32, 64, 64)
     assert (left, top) >= (32, 32)
     assert (right, bottom) <= (65, 65)
     assert difference.getpixel((48, 48)) == (0, 0, 0)
 
 
-def test_the_photo_has_grain() -> None:
-    row = photo(64).crop((0, 0, 64, 1)).convert("L").tobytes()
+def test_grainy_photo_has_noise() -> None:
+    row = grainy_photo(64).crop((0, 0, 64, 1)).convert("L").tobytes()
     assert len(set(row)) > 8
 
 
-def test_sides_take_turns() -> None:
+def test_pixels_measure_alternates_which_operation_runs_first() -> None:
     order: list[str] = []
-    found = measured({name: lambda name=name: order.append(name) for name in "ab"}, 2, Progress(3))
+    milliseconds = measure(
+        {name: lambda name=name: order.append(name) for name in "ab"}, 2, Progress(3)
+    )
     assert "".join(order) == "baabba"
-    assert [len(times) for times in found.values()] == [2, 2]
+    assert [len(times) for times in milliseconds.values()] == [2, 2]
 
 
-def test_the_ratio_is_that_of_the_turns() -> None:
-    text = path_table({(64, "png"): {FLOOR: [10.0, 20.0, 10.0], OURS: [11.0, 22.0, 30.0]}})
+def test_comparison_table_shows_the_median_of_the_ratios_of_each_turn() -> None:
+    text = comparison_table(
+        {(64, "png"): {PILLOW: [10.0, 20.0, 10.0], RETOUCH: [11.0, 22.0, 30.0]}}
+    )
     assert "| 64x64, PNG | 10 | 22 | 1.10 | ≤ 1.15 ✓ |" in text
 
 
-def test_the_setting_in_use_is_bold() -> None:
-    names = [("PNG", LEVEL), ("PNG", said({"compress_level": 9}))]
+def test_encoder_table_marks_the_used_options_bold() -> None:
+    names = [("PNG", LEVEL), ("PNG", options_text({"compress_level": 9}))]
     text = encoder_table({name: [5.0] for name in names}, {name: 2000 for name in names})
     assert f"| **PNG, {LEVEL}** | 5 | 2 |" in text
     assert "| PNG, compress level 9 | 5 | 2 |" in text

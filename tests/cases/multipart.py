@@ -1,7 +1,8 @@
-"""Hostile request bodies and events with their verdicts; multipart_cases.json says what each must come to.
+"""Hostile request bodies and events from multipart_cases.json, each with its verdict.
 
-`allow | parse` must succeed with the stated parts, `error` must fail with one of the stated codes, `either`
-may do one or the other but nothing third. The cases name codes of their own; CODES maps them to ours.
+The verdicts `allow` and `parse` require success with the stated parts. `error` requires a failure with one of the
+stated codes. `either` permits both, and no other outcome. The cases use their own codes; CODES maps them to the codes
+of this package.
 """
 
 import base64
@@ -48,19 +49,21 @@ CODES = {
 }
 
 
-def ours(codes):
-    """All of our codes that fulfil any of a case's."""
+def matching_codes(codes):
+    """Return all error codes of this package that satisfy any of a case's codes."""
     return set().union(*(CODES[code] for code in codes))
 
 
 def cases(*groups):
-    """The cases of the named groups, or all."""
-    found = json.loads((Path(__file__).parent / "multipart_cases.json").read_text("utf-8"))["cases"]
-    return [expand(case) for case in found if not groups or case["group"] in groups]
+    """Return the cases of the named groups, or all cases when no group is named."""
+    raw_cases = json.loads((Path(__file__).parent / "multipart_cases.json").read_text("utf-8"))[
+        "cases"
+    ]
+    return [expand(case) for case in raw_cases if not groups or case["group"] in groups]
 
 
 def expand(value):
-    """{"$rep": [prefix, char, n]} stands for prefix + char * n, anywhere in a case."""
+    """Replace {"$rep": [prefix, char, n]} by prefix + char * n, anywhere in a case."""
     if isinstance(value, dict):
         if set(value) == {"$rep"}:
             prefix, char, count = value["$rep"]
@@ -70,11 +73,11 @@ def expand(value):
 
 
 def body_bytes(segments):
-    """[{"b64"}, {"zb64"}, {"rep": [b64, n]}] -> the request body."""
-    return b"".join(map(_segment, segments))
+    """Return the request body from segments: {"b64"}, {"zb64"} (zlib) or {"rep": [b64, n]}."""
+    return b"".join(map(_segment_bytes, segments))
 
 
-def _segment(segment):
+def _segment_bytes(segment):
     if "b64" in segment:
         return base64.b64decode(segment["b64"])
     if "zb64" in segment:

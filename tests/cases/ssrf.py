@@ -1,15 +1,15 @@
-"""Hostile URLs, names, redirects and answers with their verdicts; ssrf_cases.json says what each must come to.
+"""Hostile URLs, names, redirects and responses from ssrf_cases.json, each with its verdict.
 
-`allow` must bring the picture, `block` must fail with one of the stated codes, `either` may do one or the other
-but nothing third. The cases name codes of their own; OUTCOMES maps each to our public code and our reasons.
+The verdict `allow` requires the image. `block` requires a failure with one of the stated codes. `either` permits both,
+and no other outcome. The cases use their own codes; OUTCOMES maps each to "public code/reason" of this package.
 """
 
 import json
 from pathlib import Path
 
-_FILE = json.loads((Path(__file__).parent / "ssrf_cases.json").read_text("utf-8"))
+_CASE_FILE = json.loads((Path(__file__).parent / "ssrf_cases.json").read_text("utf-8"))
 
-DEFAULT_POLICY = _FILE["default_policy"]
+DEFAULT_POLICY = _CASE_FILE["default_policy"]
 
 OUTCOMES = {
     "invalid_url": {"invalid_url/invalid_url", "ssrf_blocked/host_not_allowed"},
@@ -36,18 +36,18 @@ OUTCOMES = {
 }
 
 
-def outcomes(reasons):
-    """All of our outcomes that fulfil any of a case's."""
+def matching_outcomes(reasons):
+    """Return all "public code/reason" outcomes that satisfy any of a case's reasons."""
     return set().union(*(OUTCOMES[reason] for reason in reasons))
 
 
 def cases():
-    """All cases, long strings expanded."""
-    return [expand(case) for case in _FILE["cases"]]
+    """Return all cases with their long strings expanded."""
+    return [expand(case) for case in _CASE_FILE["cases"]]
 
 
 def expand(value):
-    """{"$rep": [prefix, char, n]} stands for prefix + char * n, anywhere in a case."""
+    """Replace {"$rep": [prefix, char, n]} by prefix + char * n, anywhere in a case."""
     if isinstance(value, dict):
         if set(value) == {"$rep"}:
             prefix, char, count = value["$rep"]

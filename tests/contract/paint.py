@@ -1,4 +1,4 @@
-"""What stand-ins do to pictures: repaint what the mask marks, so that a wrong polarity can be seen."""
+"""The image edits of the stand-ins: repaint the region that the mask marks, which makes a wrong polarity visible."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from PIL import Image
 
 from tests.contract.standin import MAGENTA
 
-_QUICK = {"png": {"compress_level": 1}, "webp": {"method": 0}}
+_FAST_OPTIONS = {"png": {"compress_level": 1}, "webp": {"method": 0}}
 
 
-EVERYWHERE = False  # a test may let providers ignore the mask
+EVERYWHERE = False  # a test sets this to True to let providers ignore the mask
 
 
-def opened(data: bytes) -> Image.Image:
-    """The picture, decoded; raises what Pillow raises for a broken one."""
+def decode_image(data: bytes) -> Image.Image:
+    """Return the decoded image. Raises the Pillow error of a broken image."""
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
 
 
-def encoded(image: Image.Image, format: str = "png") -> bytes:
-    out = io.BytesIO()
-    image.save(out, format.upper(), **_QUICK.get(format, {}))
-    return out.getvalue()
+def encode_image(image: Image.Image, format: str = "png") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format.upper(), **_FAST_OPTIONS.get(format, {}))
+    return buffer.getvalue()
 
 
-def repainted(data: bytes, white_edits: Image.Image | None, format: str = "png") -> bytes:
-    """Magenta where the mask is white (everywhere without one); a repainter of all would ignore the mask."""
-    picture = opened(data).convert("RGB")
-    paint = Image.new("RGB", picture.size, MAGENTA)
-    if white_edits is None or EVERYWHERE:
-        return encoded(paint, format)
-    mask = white_edits.convert("L").resize(picture.size)
-    return encoded(Image.composite(paint, picture, mask), format)
+def repaint(data: bytes, edit_mask: Image.Image | None, format: str = "png") -> bytes:
+    """Return the image with magenta where the mask is white, or everywhere without a mask.
+
+    EVERYWHERE makes it ignore the mask.
+    """
+    original = decode_image(data).convert("RGB")
+    paint = Image.new("RGB", original.size, MAGENTA)
+    if edit_mask is None or EVERYWHERE:
+        return encode_image(paint, format)
+    mask = edit_mask.convert("L").resize(original.size)
+    return encode_image(Image.composite(paint, original, mask), format)

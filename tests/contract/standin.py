@@ -1,6 +1,7 @@
-"""A provider on a real socket, written from its documentation: strict about what the real one refuses.
+"""A test double of a provider on a real socket, written from the provider's documentation.
 
-One subclass a provider in `standins/`; the contract suite enrols them by existing.
+It refuses what the real provider refuses. `standins/` has one subclass per provider. The contract suite finds a
+subclass by its file name.
 """
 
 from __future__ import annotations
@@ -9,99 +10,117 @@ import threading
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from tests.support.upstream import Answer, Received, Upstream
+from tests.support.upstream import ReceivedRequest, ScriptedResponse, Upstream
 
 MAGENTA = (255, 0, 255)
 
 
 @dataclass
 class Failure:
-    """What the provider says when it fails (answers in order, the last repeats), and what the caller must get."""
+    """A provider failure, and the error that the caller must get.
 
-    answers: list[Answer]
+    The provider sends `responses` in order and repeats the last one. It first answers `successes_first` requests
+    normally: 1 fails the first poll of a job that is submitted, polled and fetched. `expected_calls` is how often
+    the gateway must send the call.
+    """
+
+    responses: list[ScriptedResponse]
     status: int
     code: str | None
     billed: str  # "yes", "no" or "unknown"
-    after: int = (
-        0  # how many good answers come first: 1 fails the first poll of a submit-poll-fetch
-    )
-    orders: int = 1  # how often the order goes out: again only where nothing can have been bought
+    successes_first: int = 0
+    expected_calls: int = 1
 
 
-def repeated(failure: Failure, orders: int = 3) -> Failure:
-    """The same, where the order goes out several times."""
-    return replace(failure, orders=orders)
+def with_expected_calls(failure: Failure, expected_calls: int = 3) -> Failure:
+    """Return the same failure with another number of expected calls."""
+    return replace(failure, orders=expected_calls)
 
 
 @dataclass
-class Seen:
-    """What one paid call carried, read from the wire: decoded files, mask apart, and all plain fields."""
+class ParsedRequest:
+    """The content of one paid call: the image files as bytes, the mask separately, and all other fields."""
 
-    pictures: list[bytes]
+    images: list[bytes]
     mask: bytes | None = None
     fields: dict = field(default_factory=dict)
 
 
 class StandIn(Upstream):
-    """Use as a context manager, like Upstream. Subclasses write `env`, `respond`, `seen` and `failures`."""
+    """A test double of a provider, used as a context manager like Upstream.
+
+    Subclasses define `slug`, `env`, `respond`, `parse_request` and `failures`.
+    """
 
     slug = ""
     key = "contract-key-0123456789"
 
     def __init__(self):
-        super().__init__(Answer())
-        self.failing: list[Answer] = []
-        self._links = count()
-        self.good_first = 0
-        self.elsewhere = Upstream(
-            Answer(404)
-        )  # another origin, where results lie; never shown the key
+        super().__init__(ScriptedResponse())
+        self.failure_responses: list[ScriptedResponse] = []
+        self._result_numbers = count()
+        self.successes_left = 0
+        # Another origin that serves the results. It must never receive the key.
+        self.result_host = Upstream(ScriptedResponse(404))
 
     def __enter__(self):
-        self.elsewhere.__enter__()
+        self.result_host.__enter__()
         return super().__enter__()
 
     def __exit__(self, *exc):
-        for leave in (super().__exit__, self.elsewhere.__exit__):  # each takes a moment
-            threading.Thread(target=leave, args=exc, daemon=True).start()
+        for exit_server in (
+            super().__exit__,
+            self.result_host.__exit__,
+        ):  # each takes some time, so both run in threads
+            threading.Thread(target=exit_server, args=exc, daemon=True).start()
 
-    def link(self, data: bytes) -> str:
-        """A link to a result, on another origin than the provider's own."""
-        path = f"/results/{next(self._links)}"
-        self.elsewhere.files[path] = data
-        return f"{self.elsewhere.url}{path}"
+    def result_url(self, data: bytes) -> str:
+        """Publish a result on the result host, which is another origin. Return its URL."""
+        path = f"/results/{next(self._result_numbers)}"
+        self.result_host.files[path] = data
+        return f"{self.result_host.url}{path}"
 
     def env(self) -> dict[str, str]:
-        """The variables that make a gateway use this stand-in, its key included."""
+        """Return the environment variables that make a gateway use this stand-in, including its key."""
         raise NotImplementedError
 
-    def respond(self, received: Received) -> Answer:
-        """The provider's answer to one request, whatever its method; refusals in the provider's own shape."""
+    def respond(self, received: ReceivedRequest) -> ScriptedResponse:
+        """Return the provider's response to one request of any method. Errors have the provider's own format."""
         raise NotImplementedError
 
-    def seen(self, received: Received) -> Seen:
-        """What a paid call carried."""
+    def parse_request(self, received: ReceivedRequest) -> ParsedRequest:
+        """Return the content of a paid call."""
         raise NotImplementedError
 
     def failures(self) -> dict[str, Failure]:
-        """By name: bad_key, forbidden, rate_limited, rate_limited_with_hint, server_error_html, moderated, strange,
-        pending_forever, cut, ... whichever the provider has."""
+        """Return the provider's failures by name.
+
+        Names are bad_key, forbidden, rate_limited, rate_limited_with_hint, server_error_html, moderated, strange,
+        pending_forever, cut and others, as far as the provider has them.
+        """
         raise NotImplementedError
 
-    def fail(self, failure: Failure) -> None:
-        """Answer with this failure from now on."""
-        self.failing, self.good_first = list(failure.answers), failure.after
+    def fail_with(self, failure: Failure) -> None:
+        """Answer every later request with this failure."""
+        self.failure_responses, self.successes_left = (
+            list(failure.responses),
+            failure.successes_first,
+        )
 
     def serve(self, handler):
-        received = self.record(handler)
-        return self.answer(handler, self._scripted() or self.respond(received))
+        received = self.record_request(handler)
+        return self.write_response(handler, self._next_failure() or self.respond(received))
 
     download = serve
 
-    def _scripted(self) -> Answer | None:
-        if not self.failing:
+    def _next_failure(self) -> ScriptedResponse | None:
+        if not self.failure_responses:
             return None
-        if self.good_first:
-            self.good_first -= 1
+        if self.successes_left:
+            self.successes_left -= 1
             return None
-        return self.failing.pop(0) if len(self.failing) > 1 else self.failing[0]
+        return (
+            self.failure_responses.pop(0)
+            if len(self.failure_responses) > 1
+            else self.failure_responses[0]
+        )

@@ -1,104 +1,124 @@
-"""However a provider fails, the caller gets OpenAI's envelope, the right class, and the truth about the bill."""
+"""Every provider failure gives the caller an OpenAI error envelope, the right status and the right billing state."""
 
 import logging
 from dataclasses import replace
 
 import pytest
 
-from tests.contract.corridor import ask, house_of
-from tests.contract.enrolled import PAID, failures_of, lives, name_of, standin
-from tests.contract.orders import PROMPT, wanted
-from tests.support.upstream import Answer, as_json
+from tests.contract.registry import (
+    PAID_PROVIDERS,
+    is_live,
+    make_standin,
+    parameter_id,
+    provider_failures,
+)
+from tests.contract.runner import send_request, services_for
+from tests.contract.sample_requests import PROMPT, sample_requests
+from tests.support.upstream import ScriptedResponse, json_response
 
-CASES = [(p, name) for p in PAID for name in failures_of(p)]
+CASES = [(p, name) for p in PAID_PROVIDERS for name in provider_failures(p)]
 
 
-def first_order(provider):
-    """Of one picture, for two conversations side by side would share the stand-in's script."""
-    model = next(m for m in provider.models if lives(provider, m))
-    return replace(next(iter(wanted(provider, model).values())), n=1)
+def first_request(provider):
+    """Return the first sample request with n=1.
+
+    Two parallel calls would share the scripted responses of the stand-in.
+    """
+    model = next(m for m in provider.models if is_live(provider, m))
+    return replace(next(iter(sample_requests(provider, model).values())), n=1)
 
 
-@pytest.mark.parametrize(("provider", "name"), CASES, ids=name_of)
-def test_failures_become_ours(provider, name, capsys, caplog):
+@pytest.mark.parametrize(("provider", "name"), CASES, ids=parameter_id)
+def test_provider_failure_returns_expected_error_and_billing(provider, name, capsys, caplog):
     caplog.set_level(logging.DEBUG)
-    with standin(provider) as server:
+    with make_standin(provider) as server:
         failure = server.failures()[name]
-        server.fail(failure)
-        outcome = ask(first_order(provider), house=house_of(server))
-    assert outcome.error is not None, "a failure was taken for success"
+        server.fail_with(failure)
+        outcome = send_request(first_request(provider), services=services_for(server))
+    assert outcome.error is not None, "a failure was reported as success"
     assert {"message", "type", "param", "code"} <= outcome.error.keys()
     assert outcome.error["message"]
-    got = (outcome.status, outcome.error["code"], outcome.headers["x-retouch-billed"])
-    assert got == (failure.status, failure.code, failure.billed)
-    assert outcome.headers.get("x-should-retry") == advice(failure, outcome.error["type"])
-    assert len(server.calls) == failure.orders
-    hidden(server, outcome, capsys, caplog)
+    actual = (outcome.status, outcome.error["code"], outcome.headers["x-retouch-billed"])
+    assert actual == (failure.status, failure.code, failure.billed)
+    assert outcome.headers.get("x-should-retry") == expected_should_retry(
+        failure, outcome.error["type"]
+    )
+    assert len(server.calls) == failure.expected_calls
+    assert_secrets_hidden(server, outcome, capsys, caplog)
 
 
-def advice(failure, type):
-    """What the caller's SDK must be told: never again what may have been bought, or what cannot help.
+def expected_should_retry(failure, type):
+    """Return the expected x-should-retry header, or None when the SDK's own rule decides.
 
-    Only where the provider asked for patience or fell over before it began the SDK's own rule holds.
+    The header is "false" when the call may have been billed, or when a retry cannot help. The SDK decides after a rate
+    limit, and after a provider error that occurred before the provider began.
     """
-    passing = failure.status == 429 and type != "insufficient_quota"
-    fell = failure.status in (502, 504)
-    return None if failure.billed == "no" and (passing or fell) else "false"
+    is_rate_limit = failure.status == 429 and type != "insufficient_quota"
+    is_gateway_failure = failure.status in (502, 504)
+    return None if failure.billed == "no" and (is_rate_limit or is_gateway_failure) else "false"
 
 
-@pytest.mark.parametrize("provider", PAID, ids=name_of)
+@pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_a_5xx_never_buys_twice(provider, status):
-    page = {"content-type": "text/html", "retry-after": "1"}
-    with standin(provider) as server:
-        server.failing = [Answer(status, b"<html>Service Unavailable</html>", page)]
-        outcome = ask(first_order(provider), house=house_of(server))
+def test_call_answered_with_5xx_is_not_retried(provider, status):
+    headers = {"content-type": "text/html", "retry-after": "1"}
+    with make_standin(provider) as server:
+        server.failure_responses = [
+            ScriptedResponse(status, b"<html>Service Unavailable</html>", headers)
+        ]
+        outcome = send_request(first_request(provider), services=services_for(server))
         assert len(server.calls) == 1
     assert outcome.headers["x-retouch-billed"] == "unknown"
     assert outcome.headers["x-should-retry"] == "false"
 
 
-def hidden(server, outcome, capsys, caplog):
-    """Neither the key nor the prompt shows anywhere."""
+def assert_secrets_hidden(server, outcome, capsys, caplog):
+    """Assert that the key and the prompt are in no output, log, error or header."""
     printed = capsys.readouterr()
-    seen = (printed.out, printed.err, caplog.text, str(outcome.error), str(outcome.headers))
-    for text in seen:
+    visible_texts = (
+        printed.out,
+        printed.err,
+        caplog.text,
+        str(outcome.error),
+        str(outcome.headers),
+    )
+    for text in visible_texts:
         assert server.key not in text
         assert PROMPT not in text
 
 
-@pytest.mark.parametrize("provider", PAID, ids=name_of)
+@pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
 @pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 429, 500])
-def test_an_echoed_key_stays_hidden(provider, status, capsys, caplog):
+def test_key_echoed_by_provider_is_not_disclosed(provider, status, capsys, caplog):
     caplog.set_level(logging.DEBUG)
-    with standin(provider) as server:
+    with make_standin(provider) as server:
         echo = f"no {server.key} is good"
-        words = dict.fromkeys(("message", "detail", "id", "name", "code", "type", "status"), echo)
-        body = {**words, "error": {**words, "details": [words]}, "errors": [echo]}
-        server.failing = [as_json(body, status, **{"x-request-id": server.key})]
-        outcome = ask(first_order(provider), house=house_of(server))
+        fields = dict.fromkeys(("message", "detail", "id", "name", "code", "type", "status"), echo)
+        body = {**fields, "error": {**fields, "details": [fields]}, "errors": [echo]}
+        server.failure_responses = [json_response(body, status, **{"x-request-id": server.key})]
+        outcome = send_request(first_request(provider), services=services_for(server))
     assert outcome.error is not None
-    hidden(server, outcome, capsys, caplog)
+    assert_secrets_hidden(server, outcome, capsys, caplog)
 
 
-@pytest.mark.parametrize("provider", PAID, ids=name_of)
+@pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
 @pytest.mark.parametrize(
     "answer",
-    [Answer(200, b""), as_json({}), as_json([]), as_json(None)],
+    [ScriptedResponse(200, b""), json_response({}), json_response([]), json_response(None)],
     ids=lambda a: repr(a.body),
 )
-def test_nothing_is_never_success(provider, answer):
-    with standin(provider) as server:
-        server.failing = [answer]
-        outcome = ask(first_order(provider), house=house_of(server))
+def test_empty_provider_response_returns_server_error(provider, answer):
+    with make_standin(provider) as server:
+        server.failure_responses = [answer]
+        outcome = send_request(first_request(provider), services=services_for(server))
     assert outcome.status >= 500
     assert outcome.headers["x-retouch-billed"] == "unknown"
 
 
-@pytest.mark.parametrize("provider", PAID, ids=name_of)
-def test_success_hides_the_key_too(provider, capsys, caplog):
+@pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
+def test_successful_edit_does_not_disclose_key(provider, capsys, caplog):
     caplog.set_level(logging.DEBUG)
-    with standin(provider) as server:
-        outcome = ask(first_order(provider), house=house_of(server))
+    with make_standin(provider) as server:
+        outcome = send_request(first_request(provider), services=services_for(server))
     assert outcome.error is None
-    hidden(server, outcome, capsys, caplog)
+    assert_secrets_hidden(server, outcome, capsys, caplog)

@@ -1,18 +1,18 @@
-"""The gateway as `make run` serves it, with a provider on a real socket behind it."""
+"""Fixtures: the development server of `make run`, with a fake provider on a real socket behind it."""
 
 import pytest
 
-from local.gateway import Gateway
-from tests.support.pictures import b64, photo
-from tests.support.upstream import Upstream, as_json
+from devserver.server import DevServer
+from tests.support.images import b64, photo
+from tests.support.upstream import Upstream, json_response
 
-RESULT = photo(1024, 1024)
-GOOD = as_json({"created": 1, "data": [{"b64_json": b64(RESULT)}]})
+RESULT_IMAGE = photo(1024, 1024)
+SUCCESS_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(RESULT_IMAGE)}]})
 
 
 @pytest.fixture(scope="session")
 def provider():
-    with Upstream(GOOD) as server:
+    with Upstream(SUCCESS_RESPONSE) as server:
         yield server
 
 
@@ -25,13 +25,13 @@ def gateway(provider):
         "AZURE_OPENAI_API_KEY": "az-configured",
         "AZURE_OPENAI_ENDPOINT": provider.url,
     }
-    with Gateway(env=env, workers=2, s3=True) as running:
+    with DevServer(env=env, workers=2, s3=True) as running:
         yield running
 
 
 @pytest.fixture
 def upstream(provider):
-    """The provider with a clean record and its usual answer."""
-    provider.answers[:] = [GOOD]
+    """Return the provider with no recorded requests and its default response."""
+    provider.answers[:] = [SUCCESS_RESPONSE]
     provider.received.clear()
     return provider

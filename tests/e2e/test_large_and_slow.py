@@ -1,4 +1,4 @@
-"""Past the usual walls: 29 seconds, 6 MB in, 10 MB out."""
+"""Tests beyond the usual limits of API Gateway and Lambda: 29 seconds, 6 MB of input, 10 MB of output."""
 
 import base64
 import hashlib
@@ -9,10 +9,10 @@ import pytest
 import requests
 from PIL import Image
 
-from tests.support.pictures import b64, encoded, photo
-from tests.support.upstream import as_json
+from tests.support.images import b64, encode_image, photo
+from tests.support.upstream import json_response
 
-PICTURE = photo(64, 64)
+IMAGE = photo(64, 64)
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def client(gateway):
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY")
 
 
-def noise(megabytes):
-    """A real PNG of about that many bytes: noise does not compress."""
+def noise_png(megabytes):
+    """Return a valid PNG of about that many megabytes. It contains noise, which does not compress."""
     side = int((megabytes * 1_000_000 / 3) ** 0.5)
     image = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
-    return encoded(image, compress_level=0)
+    return encode_image(image, compress_level=0)
 
 
 @pytest.mark.parametrize(
@@ -35,62 +35,66 @@ def noise(megabytes):
         pytest.param(180, marks=[pytest.mark.slow, pytest.mark.timeout(300)]),
     ],
 )
-def test_slow_is_not_failed(client, upstream, seconds):
-    answer = as_json({"created": 1, "data": [{"b64_json": b64(PICTURE)}]})
-    answer.delay = seconds
-    upstream.answers[:] = [answer]
-    response = client.images.edit(model="gpt-image-2", image=PICTURE, prompt="p")
-    assert base64.b64decode(response.data[0].b64_json) == PICTURE
+def test_slow_provider_edit_succeeds(client, upstream, seconds):
+    provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
+    provider_response.delay = seconds
+    upstream.answers[:] = [provider_response]
+    response = client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p")
+    assert base64.b64decode(response.data[0].b64_json) == IMAGE
     assert len(upstream.calls) == 1
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_hasty_sdk_does_not_buy_again(gateway, upstream, stream):
-    """It gives up after silence and orders again, so it is given a sign of life in time."""
-    hasty = openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY", timeout=2.0)
-    answer = as_json({"created": 1, "data": [{"b64_json": b64(PICTURE)}]})
-    answer.delay = 5.0
-    upstream.answers[:] = [answer]
-    order = {"model": "gpt-image-2", "image": PICTURE, "prompt": "p"}
+def test_sdk_with_short_timeout_sends_only_one_provider_call(gateway, upstream, stream):
+    # An SDK repeats the request after an idle timeout, so the gateway has to send keep-alive bytes in time.
+    short_timeout_client = openai.OpenAI(
+        base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY", timeout=2.0
+    )
+    provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
+    provider_response.delay = 5.0
+    upstream.answers[:] = [provider_response]
+    edit_arguments = {"model": "gpt-image-2", "image": IMAGE, "prompt": "p"}
     if stream:
-        *_, last = hasty.images.edit(**order, stream=True)
-        found = last.b64_json
+        *_, last = short_timeout_client.images.edit(**edit_arguments, stream=True)
+        image_base64 = last.b64_json
     else:
-        found = hasty.images.edit(**order).data[0].b64_json
-    assert base64.b64decode(found) == PICTURE
+        image_base64 = short_timeout_client.images.edit(**edit_arguments).data[0].b64_json
+    assert base64.b64decode(image_base64) == IMAGE
     assert len(upstream.calls) == 1
 
 
-def test_a_20_mb_result_comes_whole(client, upstream):
-    result = noise(20)
-    upstream.answers[:] = [as_json({"created": 1, "data": [{"b64_json": b64(result)}]})]
-    response = client.images.edit(model="gpt-image-2", image=PICTURE, prompt="p")
+def test_result_of_20_mb_is_returned_unchanged(client, upstream):
+    result = noise_png(20)
+    upstream.answers[:] = [json_response({"created": 1, "data": [{"b64_json": b64(result)}]})]
+    response = client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p")
     assert base64.b64decode(response.data[0].b64_json) == result
 
 
-def test_a_body_beyond_the_front_is_told_the_way(gateway, upstream):
+def test_body_over_the_limit_gets_413_with_a_hint_to_uploads(gateway, upstream):
     body = {"prompt": "p", "model": "gpt-image-2"}
-    files = {"image": ("a.png", noise(6), "image/png")}
-    answer = requests.post(f"{gateway.url}/v1/images/edits", data=body, files=files, timeout=30)
-    assert answer.status_code == 413
-    error = answer.json()["error"]
+    files = {"image": ("a.png", noise_png(6), "image/png")}
+    response = requests.post(f"{gateway.url}/v1/images/edits", data=body, files=files, timeout=30)
+    assert response.status_code == 413
+    error = response.json()["error"]
     assert error["code"] == "body_too_large"
     assert "/v1/uploads" in error["message"]
     assert upstream.calls == []
 
 
-def test_a_30_mb_input_goes_by_upload(gateway, upstream):
-    picture = noise(30)
-    invited = requests.post(f"{gateway.url}/v1/uploads", json={}, timeout=30).json()
-    form = {name: (None, value) for name, value in invited["fields"].items()}
-    put = requests.post(invited["url"], files={**form, "file": ("a.png", picture)}, timeout=60)
-    assert put.status_code in (200, 201, 204)
-    answer = requests.post(
+def test_image_of_30_mb_is_edited_after_an_upload(gateway, upstream):
+    image = noise_png(30)
+    presigned_post = requests.post(f"{gateway.url}/v1/uploads", json={}, timeout=30).json()
+    form = {name: (None, value) for name, value in presigned_post["fields"].items()}
+    upload_response = requests.post(
+        presigned_post["url"], files={**form, "file": ("a.png", image)}, timeout=60
+    )
+    assert upload_response.status_code in (200, 201, 204)
+    response = requests.post(
         f"{gateway.url}/v1/images/edits",
-        json={"model": "gpt-image-2", "prompt": "p", "images": [{"file_id": invited["id"]}]},
+        json={"model": "gpt-image-2", "prompt": "p", "images": [{"file_id": presigned_post["id"]}]},
         timeout=60,
     )
-    assert answer.status_code == 200, answer.text[:500]
+    assert response.status_code == 200, response.text[:500]
     ((_, _, mime, data),) = upstream.calls[0].files
     assert mime == "image/png"
-    assert hashlib.sha256(data).digest() == hashlib.sha256(picture).digest()
+    assert hashlib.sha256(data).digest() == hashlib.sha256(image).digest()

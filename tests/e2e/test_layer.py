@@ -1,4 +1,4 @@
-"""The layer as it is built, for both processors."""
+"""Tests of the built layer for both architectures."""
 
 import os
 import re
@@ -7,22 +7,22 @@ import subprocess
 
 import pytest
 
-from tests.e2e.built import ENV, ROOT, need_interpreter
+from tests.e2e.sam_build import ENV, ROOT, require_interpreter
 
 SOURCE = ROOT / "layers" / "retouch"
-MACHINE = {"arm64": 0xB7, "x86_64": 0x3E}
-BUNDLED = re.compile(rb"lib[\w+]+-[0-9a-f]{8}\.so[.\d]*")
+ELF_MACHINE = {"arm64": 0xB7, "x86_64": 0x3E}
+BUNDLED_LIBRARY = re.compile(rb"lib[\w+]+-[0-9a-f]{8}\.so[.\d]*")
 UNCHECKED_HASH = 1
 
 
-@pytest.fixture(scope="module", params=MACHINE)
+@pytest.fixture(scope="module", params=ELF_MACHINE)
 def layer(request, tmp_path_factory):
-    """(architecture, folder), built in a copy of the source as `sam build` does it."""
-    need_interpreter()
+    """Return (architecture, folder) of a layer that was built in a copy of the source, as `sam build` does."""
+    require_interpreter()
     folder = tmp_path_factory.mktemp(request.param)
     shutil.copytree(SOURCE, folder / "source")
     (folder / "out").mkdir()
-    done = subprocess.run(
+    completed = subprocess.run(
         ["make", "-s", "-f", SOURCE / "Makefile", "build-RetouchLayer"],
         cwd=folder / "source",
         env={
@@ -35,44 +35,44 @@ def layer(request, tmp_path_factory):
         text=True,
         timeout=100,
     )
-    if "Failed to fetch" in done.stderr:
-        pytest.skip("not run: no package index to take the layer's libraries from")
-    assert done.returncode == 0, done.stderr
-    assert f"the layer for {request.param} has " in done.stdout
+    if "Failed to fetch" in completed.stderr:
+        pytest.skip("not run: the package index for the layer's libraries is not reachable")
+    assert completed.returncode == 0, completed.stderr
+    assert f"the layer for {request.param} has " in completed.stdout
     return request.param, folder / "out"
 
 
-def test_it_is_small_enough(layer):
+def test_layer_is_at_most_52_mb(layer):
     _, folder = layer
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= 52_000_000
 
 
-def test_it_is_for_the_processor_that_was_asked_for(layer):
+def test_layer_libraries_match_the_requested_architecture(layer):
     architecture, folder = layer
     libraries = [f for f in folder.rglob("*") if f.is_file() and ".so" in f.suffixes]
     assert len(libraries) > 10
     for library in libraries:
         head = library.read_bytes()[:20]
         assert head.startswith(b"\x7fELF")
-        assert int.from_bytes(head[18:20], "little") == MACHINE[architecture], library
+        assert int.from_bytes(head[18:20], "little") == ELF_MACHINE[architecture], library
 
 
-def test_no_library_that_is_left_needs_one_that_was_removed(layer):
+def test_layer_libraries_need_no_removed_library(layer):
     _, folder = layer
     present = {f.name.encode() for f in (folder / "python" / "pillow.libs").iterdir()}
     for library in folder.rglob("*.so*"):
-        missing = set(BUNDLED.findall(library.read_bytes())) - present
+        missing = set(BUNDLED_LIBRARY.findall(library.read_bytes())) - present
         assert not missing, library
 
 
-def test_it_brings_the_runtime_and_not_what_lambda_has(layer):
+def test_layer_contains_the_runtime_but_not_boto3(layer):
     _, folder = layer
     assert os.access(folder / "retouch-runtime", os.X_OK)
-    assert (folder / "python" / "retouch" / "openapi.json").exists()
+    assert (folder / "python" / "retouch" / "api" / "openapi.json").exists()
     assert not list(folder.glob("python/boto*"))
 
 
-def test_every_module_is_compiled_whatever_its_time_says(layer):
+def test_layer_modules_are_compiled_with_unchecked_hashes(layer):
     _, folder = layer
     for module in folder.rglob("*.py"):
         compiled = module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc"

@@ -1,6 +1,6 @@
-"""The mirror may die anywhere: killed fifty times in the middle of its work, a repeated order ends whole.
+"""Test that a repeated mirror request completes after the mirror was killed at a random time, in fifty rounds.
 
-Each round has a folder of its own, so that every kill meets work that is still to be done.
+Each round has its own prefix, so that every kill happens while there is work left.
 """
 
 import asyncio
@@ -18,47 +18,47 @@ from pathlib import Path
 import boto3
 import pytest
 
-from local.s3 import BUCKET, S3
-from tests.support.mirror import Host
-from tests.support.pictures import photo
+from devserver.s3 import BUCKET, LocalS3
+from tests.support.images import photo
+from tests.support.mirror import ImageHost
 
 ROOT = Path(__file__).parents[2]
 ROUNDS, LARGE_EVERY = 50, 10
-SMALL = 5
+SMALL_IMAGES = 5
 SEED = 20_261_122
 
 
-def heavy(size, seed):
-    """A picture with so many bytes after its end, which no reader minds."""
+def padded_jpeg(size, seed):
+    """Return a JPEG with `size` random bytes after its end, which decoders ignore."""
     return photo(64, 64, "JPEG") + random.Random(seed).randbytes(size)
 
 
 @pytest.fixture(scope="module")
-def pictures():
-    with Host() as host:
-        host.files.update({f"/{n}": heavy(60_000 + n, n) for n in range(SMALL)})
+def image_host():
+    with ImageHost() as host:
+        host.files.update({f"/{n}": padded_jpeg(60_000 + n, n) for n in range(SMALL_IMAGES)})
         host.files["/same"] = host.files["/0"]
-        host.files["/large"] = heavy(18_000_000, 99)  # goes in parts
+        host.files["/large"] = padded_jpeg(18_000_000, 99)  # Large enough for a multipart upload.
         yield host
 
 
 @pytest.fixture(scope="module")
 def bucket():
-    s3 = S3()
+    s3 = LocalS3()
     try:
-        asyncio.run(s3.ready())
+        asyncio.run(s3.wait_until_ready())
         yield s3
     finally:
         s3.stop()
 
 
-class Nursery:
-    """Children that work, and can be killed at it."""
+class ForkServer:
+    """Starts child processes that run the mirror function and can be killed."""
 
     def __init__(self, env):
         path = f"{ROOT}/layers/retouch:{ROOT}:{ROOT}/functions/mirror"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.mirror_nursery"],
+            [sys.executable, "-m", "tests.e2e.mirror_fork_server"],
             cwd=ROOT,
             env={**os.environ, **env, "PYTHONPATH": path},
             stdin=subprocess.PIPE,
@@ -66,24 +66,24 @@ class Nursery:
             stderr=subprocess.PIPE,
             text=True,
         )
-        assert self.said() == "ready"
+        assert self.read_line() == "ready"
 
-    def said(self):
+    def read_line(self):
         return self.process.stderr.readline().strip()
 
     def run(self, event, kill_after=None):
-        """The child's exit status and how long it lived."""
+        """Run the event in a child process. Return the exit status and the seconds that the child ran."""
         self.process.stdin.write(json.dumps({"event": event, "left": 60_000}) + "\n")
         self.process.stdin.flush()
-        pid, born = int(self.said()), time.monotonic()
+        pid, started = int(self.read_line()), time.monotonic()
         if kill_after is not None:
             timer = threading.Timer(kill_after, os.kill, (pid, signal.SIGKILL))
             timer.start()
-            status = int(self.said())
+            status = int(self.read_line())
             timer.cancel()
         else:
-            status = int(self.said())
-        return status, time.monotonic() - born
+            status = int(self.read_line())
+        return status, time.monotonic() - started
 
     def close(self):
         self.process.stdin.close()
@@ -91,17 +91,17 @@ class Nursery:
 
 
 @pytest.fixture
-def nursery(bucket, pictures):
-    nursery = Nursery(
+def fork_server(bucket, image_host):
+    server = ForkServer(
         {
             **bucket.environment({}),
             "AWS_DEFAULT_REGION": "us-east-1",
             "RETOUCH_AUTH_MODE": "open",
-            "RETOUCH_FETCH_ALLOW": pictures.url.removeprefix("http://"),
+            "RETOUCH_FETCH_ALLOW": image_host.url.removeprefix("http://"),
         }
     )
-    yield nursery
-    nursery.close()
+    yield server
+    server.close()
 
 
 @pytest.fixture
@@ -112,42 +112,44 @@ def s3(bucket):
     )
 
 
-def objects(s3, prefix):
-    """{key: the hash of its bytes}."""
-    found = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+def object_hashes(s3, prefix):
+    """Return {key: SHA-256 of the object's bytes}."""
+    entries = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     return {
         entry["Key"]: hashlib.sha256(
             s3.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
         ).hexdigest()
-        for entry in found
+        for entry in entries
     }
 
 
-def whole(found):
-    return all(hashed in key for key, hashed in found.items())
+def are_complete(hashes):
+    return all(hashed in key for key, hashed in hashes.items())
 
 
-def test_killed_fifty_times_and_whole_fifty_times(nursery, s3, pictures):
-    small = [f"{pictures.url}/{path}" for path in (*range(SMALL), "same")]
-    large = f"{pictures.url}/large"
-    chance = random.Random(SEED)
-    lasts, killed, half_way = {}, 0, 0
+def test_repeated_mirror_request_completes_after_each_of_fifty_kills(fork_server, s3, image_host):
+    small = [f"{image_host.url}/{path}" for path in (*range(SMALL_IMAGES), "same")]
+    large = f"{image_host.url}/large"
+    kill_times = random.Random(SEED)
+    durations, killed_count, partial_count = {}, 0, 0
     for turn in range(ROUNDS):
         urls = [*small, large] if turn % LARGE_EVERY == 0 else small
-        order = {"urls": urls, "prefix": f"mirror/round-{turn}"}
-        if len(urls) not in lasts:
-            status, lasts[len(urls)] = nursery.run({**order, "prefix": f"mirror/whole-{turn}"})
+        payload = {"urls": urls, "prefix": f"mirror/round-{turn}"}
+        if len(urls) not in durations:
+            status, durations[len(urls)] = fork_server.run(
+                {**payload, "prefix": f"mirror/whole-{turn}"}
+            )
             assert status == 0
-        status, _ = nursery.run(order, kill_after=chance.uniform(0, lasts[len(urls)]))
-        killed += status == -signal.SIGKILL
-        left = objects(s3, f"mirror/round-{turn}/")
-        assert whole(left)
-        half_way += 0 < len(left) < len(urls) - 1
+        status, _ = fork_server.run(payload, kill_after=kill_times.uniform(0, durations[len(urls)]))
+        killed_count += status == -signal.SIGKILL
+        hashes_after_kill = object_hashes(s3, f"mirror/round-{turn}/")
+        assert are_complete(hashes_after_kill)
+        partial_count += 0 < len(hashes_after_kill) < len(urls) - 1
 
-        status, _ = nursery.run(order)
+        status, _ = fork_server.run(payload)
         assert status == 0
-        found = objects(s3, f"mirror/round-{turn}/")
-        assert whole(found)
-        assert len(found) == len(urls) - 1, "one object for the two URLs with the same bytes"
-    assert killed >= ROUNDS // 2
-    assert half_way >= 5, "some of the kills came in the middle of the uploads"
+        hashes = object_hashes(s3, f"mirror/round-{turn}/")
+        assert are_complete(hashes)
+        assert len(hashes) == len(urls) - 1, "The two URLs with the same bytes share one object."
+    assert killed_count >= ROUNDS // 2
+    assert partial_count >= 5, "Some kills have to happen during the uploads."

@@ -1,4 +1,4 @@
-"""The official Node SDKs, OpenAI's and Portkey's. Not run where there is no Node; npm installs them once."""
+"""Tests of the official Node SDKs of OpenAI and Portkey. npm installs them once. Skipped without Node."""
 
 import json
 import shutil
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pictures import cutout, hole, photo
+from tests.support.images import box_mask, cutout, photo
 
 HERE = Path(__file__).parent / "node"
 WORK = Path(__file__).parents[2] / ".work" / "node"
 
 
 @pytest.fixture(scope="session")
-def node():
+def node_folder():
     if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("not run: no Node on this machine")
+        pytest.skip("not run: Node is not installed")
     if not (WORK / "node_modules" / "portkey-ai").exists():
         shutil.copytree(HERE, WORK, dirs_exist_ok=True)
         installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
@@ -25,11 +25,13 @@ def node():
     return WORK
 
 
-def test_edit_mask_n_stream_and_typed_errors(node, gateway, upstream, tmp_path):
+def test_openai_node_sdk_edits_streams_and_raises_typed_errors(
+    node_folder, gateway, upstream, tmp_path
+):
     (tmp_path / "image.png").write_bytes(photo(96, 96))
-    (tmp_path / "mask.png").write_bytes(hole(96, 96))
-    shutil.copy(HERE / "check.mjs", node / "check.mjs")
-    done = subprocess.run(
+    (tmp_path / "mask.png").write_bytes(box_mask(96, 96))
+    shutil.copy(HERE / "check.mjs", node_folder / "check.mjs")
+    completed = subprocess.run(
         [
             "node",
             "check.mjs",
@@ -37,13 +39,13 @@ def test_edit_mask_n_stream_and_typed_errors(node, gateway, upstream, tmp_path):
             str(tmp_path / "image.png"),
             str(tmp_path / "mask.png"),
         ],
-        cwd=node,
+        cwd=node_folder,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(completed.stdout)
     assert report == {
         "plain": 1,
         "list": 1,
@@ -55,19 +57,23 @@ def test_edit_mask_n_stream_and_typed_errors(node, gateway, upstream, tmp_path):
     assert [part[2] for part in upstream.calls[1].files] == ["image/png", "image/png"]
 
 
-def test_portkeys_own_sdk(node, gateway, upstream, tmp_path):
-    for name, data in (("image", photo(96, 96)), ("mask", hole(96, 96)), ("cut", cutout(96, 96))):
+def test_portkey_node_sdk_edits_and_streams(node_folder, gateway, upstream, tmp_path):
+    for name, data in (
+        ("image", photo(96, 96)),
+        ("mask", box_mask(96, 96)),
+        ("cut", cutout(96, 96)),
+    ):
         (tmp_path / f"{name}.png").write_bytes(data)
-    shutil.copy(HERE / "portkey.mjs", node / "portkey.mjs")
+    shutil.copy(HERE / "portkey.mjs", node_folder / "portkey.mjs")
     files = [str(tmp_path / f"{name}.png") for name in ("image", "mask", "cut")]
-    done = subprocess.run(
+    completed = subprocess.run(
         ["node", "portkey.mjs", f"{gateway.url}/v1", *files],
-        cwd=node,
+        cwd=node_folder,
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(completed.stdout)
     assert report == {"plain": "http", "masked": "PNG", "events": ["image_edit.completed"]}
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-node"

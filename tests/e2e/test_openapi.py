@@ -1,4 +1,4 @@
-"""The published contract: generated requests get answers that it allows, and it has every route and code there is."""
+"""Tests of the published contract: it allows every response to generated requests, and lists every route and code."""
 
 import ast
 import json
@@ -19,23 +19,23 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from local.gateway import Gateway
-from retouch.edges.mirror.door import PATH
-from retouch.edges.routes import ROUTES
-from retouch.errors import Fault
-from retouch.plan.params import DOCUMENTED
+from devserver.server import DevServer
+from retouch.api.handlers.mirror_http import MIRROR_PATH
+from retouch.api.routes import ROUTES
+from retouch.core.errors import Fault
+from retouch.gateway.validation import GATEWAY_PARAMS
+from retouch.planning.parameters import OPENAI_PARAMS
 from retouch.providers import PROVIDERS
-from retouch.wire.wish import OWN
-from tests.support.events import multipart
-from tests.support.pictures import data_url, hole, photo
-from tests.support.upstream import closed_port
+from tests.support.events import encode_multipart
+from tests.support.images import box_mask, data_url, photo
+from tests.support.upstream import unused_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "retouch" / "retouch"
-DOCUMENT = json.loads((PACKAGE / "openapi.json").read_bytes())
+DOCUMENT = json.loads((PACKAGE / "api" / "openapi.json").read_bytes())
 CODES = set(DOCUMENT["components"]["schemas"]["Code"]["enum"])
-EDITS = "/v1/images/edits"
-PHOTO, HOLE = photo(16, 16), hole(16, 16)
+EDITS_PATH = "/v1/images/edits"
+PHOTO, MASK = photo(16, 16), box_mask(16, 16)
 CONFORMS = [
     status_code_conformance,
     content_type_conformance,
@@ -47,10 +47,10 @@ OPERATIONS = {
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
 }
-FILES = "/v1/files/{token}"
-# What takes nothing at all, and what takes any text, cannot be asked wrongly.
-VARIED = [key for key in OPERATIONS if key[0] not in ("/openapi.json", FILES)]
-BOUNDED = settings(
+FILES_PATH = "/v1/files/{token}"
+# Routes without parameters, and routes that accept any text, have no invalid requests.
+FUZZED_OPERATIONS = [key for key in OPERATIONS if key[0] not in ("/openapi.json", FILES_PATH)]
+FUZZ_SETTINGS = settings(
     max_examples=25,
     derandomize=True,
     database=None,
@@ -60,201 +60,212 @@ BOUNDED = settings(
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 
 
-def variants(case):
-    """The generated request, and the same with real pictures: random bytes never get as far as an edit."""
+def request_variants(case):
+    """Yield the generated request, and the same request with real images. Random bytes never reach an edit."""
     yield case
-    if case.path == EDITS and isinstance(case.body, dict) and "prompt" in case.body:
-        case.body = {**case.body, **pictures(case), "model": "local/erase"}
+    if case.path == EDITS_PATH and isinstance(case.body, dict) and "prompt" in case.body:
+        case.body = {**case.body, **image_fields(case), "model": "local/erase"}
         yield case
 
 
-def pictures(case):
+def image_fields(case):
     if case.media_type == "application/json":
         left = {"image": None, "images": [data_url(PHOTO)]}
-        return {**left, "mask": {"image_url": data_url(HOLE)}}
-    return {"image": PHOTO, "mask": HOLE}
+        return {**left, "mask": {"image_url": data_url(MASK)}}
+    return {"image": PHOTO, "mask": MASK}
 
 
-def own_code(ctx, response, case):
-    """Nothing but the gateway itself answers here, so every code has to be on its list; and nothing is slow."""
+def check_error_code(ctx, response, case):
+    """Check that an error has a listed code, and that no 200 response to an edit carries an error.
+
+    Only a slow provider can cause an error in a 200 response, and these tests involve no provider.
+    """
     if response.status_code >= 400:
         assert response.json()["error"]["code"] in CODES
-    elif case.path == EDITS and "json" in response.headers["content-type"][0]:
+    elif case.path == EDITS_PATH and "json" in response.headers["content-type"][0]:
         assert "error" not in response.json()
 
 
-CHECKS = [not_a_server_error, *CONFORMS, own_code]
+CHECKS = [not_a_server_error, *CONFORMS, check_error_code]
 
 
 @pytest.fixture(scope="module")
-def running():
-    with Gateway(env={"RETOUCH_AUTH_MODE": "open"}, workers=2, s3=True) as gateway:
+def gateway_url():
+    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}, workers=2, s3=True) as gateway:
         yield gateway.url
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
-@pytest.mark.parametrize(("path", "method"), VARIED)
-def test_every_answer_is_in_the_contract(path, method, mode, running):
-    @BOUNDED
+@pytest.mark.parametrize(("path", "method"), FUZZED_OPERATIONS)
+def test_generated_requests_get_responses_allowed_by_the_contract(path, method, mode, gateway_url):
+    @FUZZ_SETTINGS
     @given(schema[path][method].as_strategy(generation_mode=mode))
     def check(case):
-        for variant in variants(case):
-            variant.call_and_validate(base_url=running, checks=CHECKS, timeout=30)
+        for variant in request_variants(case):
+            variant.call_and_validate(base_url=gateway_url, checks=CHECKS, timeout=30)
 
     check()
 
 
-def conforms(path, method, answer):
-    token = {"path_parameters": {"token": "x"}} if path == FILES else {}
+def assert_conforms(path, method, response):
+    token = {"path_parameters": {"token": "x"}} if path == FILES_PATH else {}
     case = schema[path][method].Case(**token)
-    case.validate_response(answer, checks=CONFORMS)
-    return answer
+    case.validate_response(response, checks=CONFORMS)
+    return response
 
 
 FIELDS = {
     "image": ("a.png", PHOTO, "image/png"),
-    "mask": ("m.png", HOLE, "image/png"),
+    "mask": ("m.png", MASK, "image/png"),
     "prompt": "x",
 }
 
 
-def edit(url, **fields):
-    kind, body = multipart({**FIELDS, **fields})
-    return requests.post(url + EDITS, data=body, headers={"Content-Type": kind}, timeout=30)
+def post_edit(url, **fields):
+    content_type, body = encode_multipart({**FIELDS, **fields})
+    return requests.post(
+        url + EDITS_PATH, data=body, headers={"Content-Type": content_type}, timeout=30
+    )
 
 
 @pytest.mark.parametrize("response_format", ["b64_json", "url"])
-def test_an_edit_is_in_the_contract(running, response_format):
-    answer = conforms(EDITS, "POST", edit(running, response_format=response_format))
-    assert answer.status_code == 200
-    assert response_format in answer.json()["data"][0]
+def test_edit_response_conforms_to_the_contract(gateway_url, response_format):
+    response = assert_conforms(
+        EDITS_PATH, "POST", post_edit(gateway_url, response_format=response_format)
+    )
+    assert response.status_code == 200
+    assert response_format in response.json()["data"][0]
 
 
-def test_a_stream_is_in_the_contract(running):
-    answer = conforms(EDITS, "POST", edit(running, stream="true"))
-    [frame] = answer.text.strip().split("\n\n")
-    assert as_schema("Event").is_valid(json.loads(frame.partition("data: ")[2]))
+def test_edit_stream_conforms_to_the_contract(gateway_url):
+    response = assert_conforms(EDITS_PATH, "POST", post_edit(gateway_url, stream="true"))
+    [event] = response.text.strip().split("\n\n")
+    assert schema_validator("Event").is_valid(json.loads(event.partition("data: ")[2]))
 
 
-def as_schema(name):
+def schema_validator(name):
     return jsonschema.Draft202012Validator(
         {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     )
 
 
-def test_what_fails_is_in_the_contract():
+def test_error_responses_conform_to_the_contract():
     env = {
         "RETOUCH_AUTH_MODE": "open",
         "OPENAI_API_KEY": "sk-x",
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{closed_port()}",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{unused_port()}",
     }
-    with Gateway(env=env) as gateway:
+    with DevServer(env=env) as gateway:
         health = requests.get(gateway.url + "/health?deep=1", timeout=30)
         upload = requests.post(gateway.url + "/v1/uploads", timeout=30)
-        refused = edit(gateway.url, model="openai/gpt-image-2")
-    assert conforms("/health", "GET", health).status_code == 503
-    assert conforms("/v1/uploads", "POST", upload).status_code == 500
-    assert conforms(EDITS, "POST", refused).status_code == 502
+        edit_response = post_edit(gateway.url, model="openai/gpt-image-2")
+    assert assert_conforms("/health", "GET", health).status_code == 503
+    assert assert_conforms("/v1/uploads", "POST", upload).status_code == 500
+    assert assert_conforms(EDITS_PATH, "POST", edit_response).status_code == 502
 
 
-def test_a_closed_door_is_in_the_contract():
-    with Gateway(env={"RETOUCH_AUTH_MODE": "keys"}) as gateway:
+def test_unauthenticated_responses_conform_to_the_contract():
+    with DevServer(env={"RETOUCH_AUTH_MODE": "keys"}) as gateway:
         for (path, method), operation in OPERATIONS.items():
             query = "?deep=1" if path == "/health" else ""
             url = gateway.url + path.replace("{token}", "x") + query
-            answer = requests.request(method, url, timeout=30)
-            if path == EDITS:
-                answer = edit(gateway.url)
-            conforms(path, method, answer)
-            opened = 404 if path == FILES else 200
-            assert answer.status_code == (opened if operation.get("security") == [] else 401)
+            response = requests.request(method, url, timeout=30)
+            if path == EDITS_PATH:
+                response = post_edit(gateway.url)
+            assert_conforms(path, method, response)
+            open_status = 404 if path == FILES_PATH else 200
+            assert response.status_code == (open_status if operation.get("security") == [] else 401)
 
 
-def test_it_has_every_route_and_no_other():
+def test_contract_has_exactly_the_routes_of_the_handlers():
     routes = {(path.replace("<", "{").replace(">", "}"), method) for method, path in ROUTES}
-    assert routes | {(PATH, "POST")} == set(OPERATIONS)
+    assert routes | {(MIRROR_PATH, "POST")} == set(OPERATIONS)
 
 
-def test_it_is_what_the_gateway_publishes(running):
-    assert requests.get(running + "/openapi.json", timeout=30).json() == DOCUMENT
+def test_gateway_publishes_the_contract_at_openapi_json(gateway_url):
+    assert requests.get(gateway_url + "/openapi.json", timeout=30).json() == DOCUMENT
 
 
 @pytest.mark.parametrize("form", ["EditForm", "EditJson"])
-def test_it_has_every_parameter_that_is_not_a_models_own(form):
-    documented = set(DOCUMENTED) | set(OWN)
-    on_cards = {name for p in PROVIDERS for m in p.models for name in m.params}
-    said = set(DOCUMENT["components"]["schemas"][form]["properties"])
-    assert documented <= said
-    assert said <= documented | on_cards | {"image", "images", "image[]"}
+def test_contract_lists_every_parameter_that_is_not_model_specific(form):
+    documented = set(OPENAI_PARAMS) | set(GATEWAY_PARAMS)
+    model_params = {name for p in PROVIDERS for m in p.models for name in m.params}
+    listed = set(DOCUMENT["components"]["schemas"][form]["properties"])
+    assert documented <= listed
+    assert listed <= documented | model_params | {"image", "images", "image[]"}
 
 
-def test_it_has_every_code_that_the_code_has():
-    assert set(codes_in_the_source()) <= CODES
+def test_contract_codes_equal_the_error_codes_of_the_source():
+    assert set(source_codes()) <= CODES
     written = " ".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     templates = (ROOT / "template.yaml").read_text()
     unused = {code for code in CODES if not re.search(rf'"{code}"', written + templates)}
     assert unused == set()
 
 
-def test_it_has_every_code_that_the_documentation_has():
+def test_contract_codes_equal_the_documented_error_codes():
     table = (ROOT / "docs" / "answers.md").read_text().partition("## Error codes")[2]
     assert set(re.findall(r"`([a-z_0-9]+)`", table)) == CODES
 
 
-def test_every_code_is_among_those_of_its_status():
-    raised = set(raised_in_the_source())
+def test_raised_codes_are_listed_at_their_status():
+    raised = set(raised_codes())
     assert {("foreign_host", 502), ("plan_not_understood", 502), ("empty_body", 400)} <= raised
-    assert {pair for pair in raised if pair[0] not in listed_at(pair[1])} == set()
+    assert {pair for pair in raised if pair[0] not in codes_at_status(pair[1])} == set()
 
 
-def listed_at(status):
-    """The codes that an answer of that status may have; all where it has no list of its own."""
-    found = DOCUMENT["paths"][EDITS]["post"]["responses"].get(str(status), {})
-    name = found.get("$ref", "").rpartition("/")[2]
-    schema = DOCUMENT["components"]["responses"].get(name, found)
-    for part in (
+def codes_at_status(status):
+    """Return the codes that a response of that status may have, or all codes when the status has no own list."""
+    response = DOCUMENT["paths"][EDITS_PATH]["post"]["responses"].get(str(status), {})
+    name = response.get("$ref", "").rpartition("/")[2]
+    schema = DOCUMENT["components"]["responses"].get(name, response)
+    for subschema in (
         schema.get("content", {}).get("application/json", {}).get("schema", {}).get("allOf", ())
     ):
-        own = part.get("properties", {}).get("error", {}).get("properties", {}).get("code", {})
-        if "enum" in own:
-            return own["enum"]
+        code_schema = (
+            subschema.get("properties", {}).get("error", {}).get("properties", {}).get("code", {})
+        )
+        if "enum" in code_schema:
+            return code_schema["enum"]
     return CODES
 
 
-def raised_in_the_source():
-    """(code, status) of every class of faults, and of every one that is made with a code of its own."""
-    kinds = {kind.__name__: kind for kind in kinds_of(Fault)}
-    yield from ((kind.code, kind.status) for kind in kinds.values() if kind.code)
-    for node in nodes_of_the_source():
-        kind = kinds.get(getattr(getattr(node, "func", None), "id", None))
-        said = {word.arg: word.value for word in node.keywords} if kind else {}
-        status = getattr(said.get("status"), "value", getattr(kind, "status", None))
-        yield from ((code, status) for code in texts(said.get("code")))
+def raised_codes():
+    """Yield (code, status) of every fault class, and of every fault that is created with its own code."""
+    kinds = {fault_class.__name__: fault_class for fault_class in fault_classes(Fault)}
+    yield from (
+        (fault_class.code, fault_class.status) for fault_class in kinds.values() if fault_class.code
+    )
+    for node in source_nodes():
+        fault_class = kinds.get(getattr(getattr(node, "func", None), "id", None))
+        keywords = {keyword.arg: keyword.value for keyword in node.keywords} if fault_class else {}
+        status = getattr(keywords.get("status"), "value", getattr(fault_class, "status", None))
+        yield from ((code, status) for code in string_values(keywords.get("code")))
 
 
-def kinds_of(kind):
-    yield kind
-    for below in kind.__subclasses__():
-        yield from kinds_of(below)
+def fault_classes(fault_class):
+    yield fault_class
+    for subclass in fault_class.__subclasses__():
+        yield from fault_classes(subclass)
 
 
-def texts(value):
-    """What an expression may be, as far as it is written there."""
+def string_values(value):
+    """Return the string constants that the expression can evaluate to."""
     branches = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
-    found = [getattr(branch, "value", None) for branch in branches]
-    return [text for text in found if isinstance(text, str)]
+    values = [getattr(branch, "value", None) for branch in branches]
+    return [text for text in values if isinstance(text, str)]
 
 
-def nodes_of_the_source():
+def source_nodes():
     for path in PACKAGE.rglob("*.py"):
         yield from ast.walk(ast.parse(path.read_text()))
 
 
-def codes_in_the_source():
-    """Every `code="..."` of a call and `code = "..."` of a class of faults."""
-    for node in nodes_of_the_source():
+def source_codes():
+    """Yield every `code="..."` of a call and every `code = "..."` of a fault class."""
+    for node in source_nodes():
         name = getattr(node, "arg", None) or getattr(
             (getattr(node, "targets", None) or [getattr(node, "target", None)])[0], "id", None
         )
         if name == "code":
-            yield from texts(getattr(node, "value", None))
+            yield from string_values(getattr(node, "value", None))

@@ -1,4 +1,4 @@
-"""Samples of Portkey's documentation and SDK against the served gateway: only the address is another one."""
+"""Tests with samples of Portkey's documentation and SDK, unchanged except for the base URL."""
 
 import base64
 import json
@@ -8,16 +8,16 @@ import urllib.request
 import pytest
 from portkey_ai import Portkey, createHeaders
 
-from local.gateway import Gateway
-from tests.support.pictures import b64, cutout, hole, opened, photo
-from tests.support.upstream import as_events, as_json
+from devserver.server import DevServer
+from tests.support.images import b64, box_mask, cutout, decode_image, photo
+from tests.support.upstream import json_response, sse_response
 
-PICTURE, MASK, CUTOUT = photo(96, 96), hole(96, 96), cutout(96, 96)
-DALLE = {"size": "1024x1024"}
+IMAGE, MASK, CUTOUT = photo(96, 96), box_mask(96, 96), cutout(96, 96)
+DALLE_PARAMS = {"size": "1024x1024"}
 
 
 @pytest.fixture(scope="module")
-def portkeys(provider):
+def portkey_gateway_url(provider):
     env = {
         "RETOUCH_AUTH_MODE": "open",
         "OPENAI_BASE_URL": f"{provider.url}/v1",
@@ -25,63 +25,63 @@ def portkeys(provider):
             {"openai-team": {"provider": "openai", "api_key": "sk-team"}}
         ),
     }
-    with Gateway(env=env, workers=2, s3=True) as running:
+    with DevServer(env=env, workers=2, s3=True) as running:
         yield running.url
 
 
 @pytest.fixture
 def files(tmp_path):
     (tmp_path / "original.png").write_bytes(CUTOUT)
-    (tmp_path / "otter.png").write_bytes(PICTURE)
+    (tmp_path / "otter.png").write_bytes(IMAGE)
     (tmp_path / "mask.png").write_bytes(MASK)
     return tmp_path
 
 
-def curl(folder, url, *options):
-    done = subprocess.run(
+def curl_edit(folder, url, *options):
+    completed = subprocess.run(
         ["curl", "-sS", "-i", url + "/v1/images/edits", *options],
         cwd=folder,
         capture_output=True,
         timeout=60,
         check=True,
     )
-    head, _, body = done.stdout.rpartition(b"\r\n\r\n")
+    head, _, body = completed.stdout.rpartition(b"\r\n\r\n")
     return int(head.split()[1]), head.decode().lower(), json.loads(body)
 
 
-def test_curl_with_provider_and_key(portkeys, upstream, files):
-    status, head, answer = curl(
+def test_curl_edit_succeeds_with_provider_and_key_headers(portkey_gateway_url, upstream, files):
+    status, head, response = curl_edit(
         files,
-        portkeys,
+        portkey_gateway_url,
         *("-H", "x-portkey-provider: openai", "-H", "x-portkey-api-key: sk-mine"),
         *("-F", "image=@original.png", "-F", "prompt=Add a party hat to the cat"),
         *("-F", "n=1", "-F", "size=1024x1024"),
     )
-    assert status == 200, answer
+    assert status == 200, response
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-mine"
     assert "x-portkey-last-used-option-index: config" in head
-    with urllib.request.urlopen(answer["data"][0]["url"]) as link:
-        assert opened(link.read()).size == (1024, 1024)
+    with urllib.request.urlopen(response["data"][0]["url"]) as link:
+        assert decode_image(link.read()).size == (1024, 1024)
 
 
-def test_curl_with_a_virtual_key(portkeys, upstream, files):
-    upstream.answers[:] = [as_json({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
-    status, _, answer = curl(
+def test_curl_edit_succeeds_with_a_virtual_key(portkey_gateway_url, upstream, files):
+    upstream.answers[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
+    status, _, response = curl_edit(
         files,
-        portkeys,
+        portkey_gateway_url,
         *("-H", "x-portkey-api-key: ", "-H", "x-portkey-virtual-key: openai-team"),
         *("-F", "image=@otter.png", "-F", "mask=@mask.png", "-F", "n=2"),
         *("-F", "prompt=A cute baby sea otter wearing a beret", "-F", "size=1024x1024"),
     )
-    assert status == 200, answer
-    assert len(answer["data"]) == 2
+    assert status == 200, response
+    assert len(response["data"]) == 2
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-team"
 
 
-def test_curl_with_the_numbered_fields_of_a_renderer(portkeys, upstream, files):
-    status, _, answer = curl(
+def test_curl_edit_succeeds_with_numbered_image_fields(portkey_gateway_url, upstream, files):
+    status, _, response = curl_edit(
         files,
-        portkeys,
+        portkey_gateway_url,
         *("--header", "Authorization: Bearer sk-mine"),
         *("--form", "prompt=在图片中添加一朵红色的玫瑰花", "--form", "background=transparent"),
         *("--form", "mask=@mask.png", "--form", "model=gpt-image-1", "--form", "n=1"),
@@ -90,72 +90,81 @@ def test_curl_with_the_numbered_fields_of_a_renderer(portkeys, upstream, files):
         *("--form", "stream=false", "--form", "user=me", "--form", "input_fidelity=high"),
         *("--form", "image.0=@otter.png", "--form", "image.1.items=@otter.png"),
     )
-    assert status == 200, answer
+    assert status == 200, response
     assert [part[0] for part in upstream.calls[0].files] == ["image[]", "image[]", "mask"]
 
 
 @pytest.fixture
-def client(portkeys):
-    return Portkey(base_url=f"{portkeys}/v1", provider="openai", Authorization="sk-mine")
+def client(portkey_gateway_url):
+    return Portkey(base_url=f"{portkey_gateway_url}/v1", provider="openai", Authorization="sk-mine")
 
 
-def test_sdk_plain(client, upstream):
-    answer = client.images.edit(image=CUTOUT, prompt="Add a party hat to the cat", n=1, **DALLE)
-    with urllib.request.urlopen(answer.data[0].url) as link:
-        assert opened(link.read()).size == (1024, 1024)
+def test_portkey_sdk_edit_returns_a_working_link(client, upstream):
+    response = client.images.edit(
+        image=CUTOUT, prompt="Add a party hat to the cat", n=1, **DALLE_PARAMS
+    )
+    with urllib.request.urlopen(response.data[0].url) as link:
+        assert decode_image(link.read()).size == (1024, 1024)
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-mine"
 
 
-def test_sdk_mask_and_two_pictures(client, upstream):
-    upstream.answers[:] = [as_json({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
-    answer = client.images.edit(image=PICTURE, mask=MASK, prompt="A sunflower", n=2, **DALLE)
-    assert len({image.url for image in answer.data}) >= 1
-    assert len(answer.data) == 2
+def test_portkey_sdk_edit_with_mask_returns_two_images(client, upstream):
+    upstream.answers[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
+    response = client.images.edit(image=IMAGE, mask=MASK, prompt="A sunflower", n=2, **DALLE_PARAMS)
+    assert len({image.url for image in response.data}) >= 1
+    assert len(response.data) == 2
 
 
-def test_sdk_base64(client, upstream):
-    answer = client.images.edit(image=CUTOUT, prompt="sparkles", response_format="b64_json")
-    assert opened(base64.b64decode(answer.data[0].b64_json)).size == (1024, 1024)
+def test_portkey_sdk_edit_returns_base64_on_request(client, upstream):
+    response = client.images.edit(image=CUTOUT, prompt="sparkles", response_format="b64_json")
+    assert decode_image(base64.b64decode(response.data[0].b64_json)).size == (1024, 1024)
 
 
-def test_sdk_prefixed_model_and_trace(client, upstream):
-    answer = client.with_options(trace_id="t-7").images.edit(
+def test_portkey_sdk_sends_prefixed_model_and_gets_its_trace_id(client, upstream):
+    response = client.with_options(trace_id="t-7").images.edit(
         image=CUTOUT, prompt="p", model="openai/dall-e-2", response_format="b64_json"
     )
-    assert answer.get_headers()["trace-id"] == "t-7"
-    assert answer.get_headers()["retry-attempt-count"] == "0"
+    assert response.get_headers()["trace-id"] == "t-7"
+    assert response.get_headers()["retry-attempt-count"] == "0"
 
 
-def test_sdk_config_in_json(portkeys, upstream):
+def test_portkey_sdk_inline_config_sets_key_and_parameters(portkey_gateway_url, upstream):
     config = {
         "provider": "openai",
         "api_key": "sk-inline",
         "override_params": {"model": "gpt-image-2", "quality": "low"},
     }
-    client = Portkey(base_url=f"{portkeys}/v1", config=config)
-    client.images.edit(image=PICTURE, prompt="p")
+    client = Portkey(base_url=f"{portkey_gateway_url}/v1", config=config)
+    client.images.edit(image=IMAGE, prompt="p")
     (call,) = upstream.calls
     assert call.headers["authorization"] == "Bearer sk-inline"
     assert call.fields["quality"] == "low"
 
 
-def test_sdk_stream(client, upstream):
-    facts = {"size": "64x64", "quality": "low", "background": "opaque", "output_format": "png"}
-    done = {
+def test_portkey_sdk_stream_ends_with_the_completed_event(client, upstream):
+    image_fields = {
+        "size": "64x64",
+        "quality": "low",
+        "background": "opaque",
+        "output_format": "png",
+    }
+    completed = {
         "type": "image_edit.completed",
         "b64_json": b64(photo(64, 64)),
         "created_at": 1,
-        **facts,
+        **image_fields,
     }
-    upstream.answers[:] = [as_events(done)]
-    events = list(client.images.edit(model="gpt-image-2", image=PICTURE, prompt="p", stream=True))
+    upstream.answers[:] = [sse_response(completed)]
+    events = list(client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p", stream=True))
     assert [event.type for event in events] == ["image_edit.completed"]
 
 
-def test_openai_sdk_with_portkeys_headers(portkeys, upstream):
+def test_openai_sdk_edit_succeeds_with_portkey_headers(portkey_gateway_url, upstream):
     import openai
 
     headers = createHeaders(provider="openai", api_key="sk-mine", metadata={"_user": "me"})
-    client = openai.OpenAI(base_url=f"{portkeys}/v1", api_key="DUMMY-KEY", default_headers=headers)
-    client.images.edit(model="gpt-image-2", image=PICTURE, prompt="p")
+    client = openai.OpenAI(
+        base_url=f"{portkey_gateway_url}/v1", api_key="DUMMY-KEY", default_headers=headers
+    )
+    client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p")
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-mine"

@@ -1,4 +1,4 @@
-"""The built function in a container, as `make invoke` runs it. Not run where there is no container runtime."""
+"""Tests of the built function in a container, as `make invoke` runs it. Skipped without a container runtime."""
 
 import json
 import os
@@ -12,38 +12,38 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.built import ENV, ROOT, WORK, built, make
-from tests.infra.test_events import outcome
-from tools.events import EVENTS, FOLDER
+from tests.e2e.sam_build import ENV, ROOT, WORK, run_build, run_make
+from tests.infra.test_events import status_and_code
+from tools.events import EVENTS, EVENTS_FOLDER
 
-SETUP = ROOT / "tools" / "aws" / "sam-local-setup.sh"
+SETUP_SCRIPT = ROOT / "tools" / "aws" / "sam-local-setup.sh"
 
 pytestmark = [pytest.mark.timeout(400)]
 
 
-def runtime():
-    """Whether a container can be run here: Docker, or podman by root with what it needs."""
+def has_container_runtime():
+    """Return whether containers can run here: with Docker, or as root with podman and its requirements."""
     if shutil.which("docker"):
-        asked = subprocess.run(["docker", "info"], capture_output=True, timeout=30)
-        if asked.returncode == 0:
+        completed = subprocess.run(["docker", "info"], capture_output=True, timeout=30)
+        if completed.returncode == 0:
             return True
-    needed = ("podman", "runc")
-    return os.geteuid() == 0 and all(map(shutil.which, needed)) and Path("/bin/busybox").exists()
+    programs = ("podman", "runc")
+    return os.geteuid() == 0 and all(map(shutil.which, programs)) and Path("/bin/busybox").exists()
 
 
 @pytest.fixture(scope="module")
-def local():
-    """The build for this machine; podman's service ends with the tests, and the next command starts another."""
-    if not runtime():
-        pytest.skip("not run: no container runtime")
-    with built("build-local"):
+def sam_build():
+    """Build for this machine. Stop podman's service after the tests; the next command starts a new one."""
+    if not has_container_runtime():
+        pytest.skip("not run: there is no container runtime")
+    with run_build("build-local"):
         yield
-        subprocess.run([SETUP, WORK, "stop"], check=False)
+        subprocess.run([SETUP_SCRIPT, WORK, "stop"], check=False)
 
 
 @pytest.fixture
-def endpoint(local):
-    """`sam local start-lambda` with a warm container; the address that takes invocations."""
+def endpoint(sam_build):
+    """Run `sam local start-lambda` with a warm container and yield the invocation URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,11 +61,11 @@ def endpoint(local):
                 break
         yield f"http://127.0.0.1:{port}/2015-03-31/functions/EditsFunction/invocations"
     finally:
-        end(server)
+        stop_server(server)
 
 
-def end(server):
-    """Ask it to go, which takes its containers along; one that does not go is ended."""
+def stop_server(server):
+    """Stop the server and its containers with SIGINT. Kill the server when it does not end in time."""
     server.send_signal(signal.SIGINT)
     try:
         server.communicate(timeout=100)
@@ -74,22 +74,22 @@ def end(server):
         server.communicate()
 
 
-def invoke(endpoint, event):
-    began = time.perf_counter()
-    with urllib.request.urlopen(endpoint, event, timeout=200) as answer:
-        return json.load(answer), time.perf_counter() - began
+def time_invocation(endpoint, event):
+    started = time.perf_counter()
+    with urllib.request.urlopen(endpoint, event, timeout=200) as response:
+        return json.load(response), time.perf_counter() - started
 
 
-def test_every_event_keeps_its_promise_in_the_container(endpoint):
+def test_sample_events_get_their_status_in_the_container(endpoint):
     for name, sample in EVENTS.items():
-        answer, _ = invoke(endpoint, (FOLDER / f"{name}.json").read_bytes())
-        if isinstance(answer.get("body"), str):
-            answer["body"] = answer["body"].encode()
-        assert outcome(answer) == (sample.status, sample.code), name
+        response, _ = time_invocation(endpoint, (EVENTS_FOLDER / f"{name}.json").read_bytes())
+        if isinstance(response.get("body"), str):
+            response["body"] = response["body"].encode()
+        assert status_and_code(response) == (sample.status, sample.code), name
 
 
-def test_make_invoke(local):
-    done = make("invoke", "EVENT=events/edit_direct_invoke.json")
-    assert done.returncode == 0, done.stderr
-    (picture,) = json.loads(done.stdout.splitlines()[-1])["data"]
-    assert picture["b64_json"]
+def test_make_invoke_prints_an_edited_image(sam_build):
+    completed = run_make("invoke", "EVENT=events/edit_direct_invoke.json")
+    assert completed.returncode == 0, completed.stderr
+    (image,) = json.loads(completed.stdout.splitlines()[-1])["data"]
+    assert image["b64_json"]

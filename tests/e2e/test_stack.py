@@ -1,7 +1,7 @@
-"""The whole stack on a stand-in for AWS: created from the template, then asked over HTTP.
+"""Tests of the whole stack on an AWS emulator: created from the template, then called over HTTP.
 
-The stand-in creates the resources and runs the function with its layer, secret, table and bucket. It answers in one
-piece and does not know gateway responses; streams are tested through the local front.
+The emulator creates the resources and runs the function with its layer, secret, table and bucket. Its responses are
+buffered, and it does not support gateway responses. The tests of the development server cover streams.
 """
 
 import json
@@ -16,31 +16,31 @@ import urllib.request
 import boto3
 import pytest
 
-from retouch.admission import digest
-from tests.e2e.built import ENV, ROOT, WORK, built, need_interpreter, need_tools
-from tests.support.events import multipart
-from tests.support.pictures import hole, opened, photo
+from retouch.gateway.authentication import key_digest
+from tests.e2e.sam_build import ENV, ROOT, WORK, require_interpreter, require_tools, run_build
+from tests.support.events import encode_multipart
+from tests.support.images import box_mask, decode_image, photo
 
 KEY = "rt_for-this-test"
-EDIT = {
+EDIT_FIELDS = {
     "prompt": "remove the box",
     "image": ("image.png", photo(96, 96), "image/png"),
-    "mask": ("mask.png", hole(96, 96), "image/png"),
+    "mask": ("mask.png", box_mask(96, 96), "image/png"),
 }
-FOLDER = ROOT / ".work" / "stack-build"
+BUILD_FOLDER = ROOT / ".work" / "stack-build"
 
 pytestmark = [pytest.mark.timeout(400)]
 
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
-    """The environment in which every AWS client ends up at the stand-in."""
-    need_interpreter()
-    need_tools(".work/stack/.ready", ".work/sam/.ready")
+    """Yield the environment that leads every AWS client to the emulator."""
+    require_interpreter()
+    require_tools(".work/stack/.ready", ".work/sam/.ready")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    own = {
+    emulator_env = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -49,8 +49,8 @@ def aws(tmp_path_factory):
         "EDGE_PORT": port,
     }
     folder = tmp_path_factory.mktemp("aws")
-    env = {**ENV, **own, "TMPDIR": str(folder)}
-    env.pop("PYTHONPATH", None)  # the function has to find its code in its layer
+    env = {**ENV, **emulator_env, "TMPDIR": str(folder)}
+    env.pop("PYTHONPATH", None)  # The function has to import its code from its layer.
     server = subprocess.Popen(
         [ROOT / ".work" / "stack" / "bin" / "ministack"],
         cwd=folder,
@@ -60,90 +60,94 @@ def aws(tmp_path_factory):
         start_new_session=True,
     )
     try:
-        wait_for(int(port))
+        wait_for_port(int(port))
         yield env
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
 
 
-def wait_for(port):
+def wait_for_port(port):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise TimeoutError("the stand-in for AWS did not start")
+    raise TimeoutError("The AWS emulator did not start.")
 
 
 @pytest.fixture(scope="module")
 def stack(aws):
-    """The outputs, with `url` as the address at which the stand-in serves the API."""
+    """Return the stack outputs, with `url` as the URL at which the emulator serves the API."""
     command = [
         ROOT / ".work" / "sam" / "bin" / "python",
-        ROOT / "tools" / "aws" / "stand_in.py",
+        ROOT / "tools" / "aws" / "deploy_to_ministack.py",
         WORK / "build" / "template.yaml",
-        FOLDER,
+        BUILD_FOLDER,
     ]
-    with built("build-native"):
-        done = subprocess.run(command, env=aws, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
-    outputs = json.loads(done.stdout.splitlines()[-1])
+    with run_build("build-native"):
+        completed = subprocess.run(command, env=aws, capture_output=True, text=True, timeout=200)
+    assert completed.returncode == 0, completed.stderr
+    outputs = json.loads(completed.stdout.splitlines()[-1])
     api = outputs["Endpoint"].removeprefix("https://").partition(".")[0]
     url = f"{aws['AWS_ENDPOINT_URL']}/restapis/{api}/prod/_user_request_"
-    give_key(outputs, aws)
+    store_key(outputs, aws)
     return {**outputs, "url": url}
 
 
-def give_key(outputs, aws):
-    """What an operator does after the first deployment."""
+def store_key(outputs, aws):
+    """Store the digest of a key, as an operator does after the first deployment."""
     session = boto3.Session("test", "test", region_name="us-east-1")
-    at = {"endpoint_url": aws["AWS_ENDPOINT_URL"]}
-    secret = session.client("secretsmanager", **at).get_secret_value(SecretId=outputs["SecretArn"])
+    client_options = {"endpoint_url": aws["AWS_ENDPOINT_URL"]}
+    secret = session.client("secretsmanager", **client_options).get_secret_value(
+        SecretId=outputs["SecretArn"]
+    )
     pepper = json.loads(secret["SecretString"])["RETOUCH_PEPPER"]
-    item = {"id": {"S": digest(KEY, pepper)}, "name": {"S": "test"}}
-    session.client("dynamodb", **at).put_item(TableName=outputs["KeysTable"], Item=item)
+    item = {"id": {"S": key_digest(KEY, pepper)}, "name": {"S": "test"}}
+    session.client("dynamodb", **client_options).put_item(TableName=outputs["KeysTable"], Item=item)
 
 
-def ask(stack, path, fields=None, key=KEY):
-    """(status, document) of a request."""
-    kind, body = multipart(fields) if fields else (None, None)
+def request_json(stack, path, fields=None, key=KEY):
+    """Send a request and return (status, document)."""
+    content_type, body = encode_multipart(fields) if fields else (None, None)
     request = urllib.request.Request(stack["url"] + path, body)
     request.add_header("Authorization", f"Bearer {key}")
-    if kind:
-        request.add_header("Content-Type", kind)
+    if content_type:
+        request.add_header("Content-Type", content_type)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as refused:
-        return refused.code, json.load(refused)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
 
 
-def test_an_edit_with_a_key_comes_back_as_a_link_into_the_bucket(stack):
-    status, body = ask(stack, "/v1/images/edits", {**EDIT, "response_format": "url"})
+def test_edit_with_a_key_returns_a_link_into_the_bucket(stack):
+    status, body = request_json(
+        stack, "/v1/images/edits", {**EDIT_FIELDS, "response_format": "url"}
+    )
     assert status == 200, body
     url = body["data"][0]["url"]
     assert stack["Bucket"] in url
     with urllib.request.urlopen(url, timeout=30) as link:
-        assert opened(link.read()).size == (96, 96)
+        assert decode_image(link.read()).size == (96, 96)
 
 
-def test_without_a_key_nothing_is_edited(stack):
-    status, body = ask(stack, "/v1/images/edits", EDIT, key="rt_guessed")
+def test_edit_with_an_unknown_key_gets_401(stack):
+    status, body = request_json(stack, "/v1/images/edits", EDIT_FIELDS, key="rt_guessed")
     assert (status, body["error"]["code"]) == (401, "invalid_api_key")
 
 
-def test_everything_configured_works(stack):
-    status, body = ask(stack, "/health?deep=1")
+def test_deep_health_reports_the_bucket_ok(stack):
+    status, body = request_json(stack, "/health?deep=1")
     assert (status, body["checks"]["bucket"]) == (200, "ok")
 
 
-def test_uploads_arrive_as_the_bytes_they_were(stack):
-    status, body = ask(stack, "/v1/doctor", EDIT)
-    assert (status, body["images"][0]["bytes"]) == (200, len(EDIT["image"][1]))
+def test_multipart_upload_reaches_the_function_unchanged(stack):
+    status, body = request_json(stack, "/v1/doctor", EDIT_FIELDS)
+    assert (status, body["images"][0]["bytes"]) == (200, len(EDIT_FIELDS["image"][1]))
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/openapi.json", "/health"])
-def test_every_route_leads_to_the_function(stack, path):
-    assert ask(stack, path)[0] == 200
+def test_public_routes_reach_the_function(stack, path):
+    assert request_json(stack, path)[0] == 200

@@ -1,4 +1,4 @@
-"""The template as plain dictionaries: !Ref and friends in their long form."""
+"""Fixtures: the template as plain dictionaries, with !Ref and other short functions in their long form."""
 
 from pathlib import Path
 
@@ -32,6 +32,6 @@ def api(resources):
 
 @pytest.fixture(scope="session")
 def routes(function):
-    """{(method, path): properties} of every route."""
+    """Return {(method, path): properties} of every route."""
     events = [event["Properties"] for event in function["Events"].values()]
     return {(event["Method"], event["Path"]): event for event in events}

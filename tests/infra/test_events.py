@@ -1,4 +1,4 @@
-"""Every sample event keeps the promise in its name, through the function as it is deployed."""
+"""Tests of the sample events against the deployed function's handler."""
 
 import importlib
 import json
@@ -7,15 +7,15 @@ import sys
 import pytest
 
 from tests.infra.conftest import ROOT
-from tests.support.events import context
-from tools.events import EVENTS, FOLDER, MIRROR_EVENTS
+from tests.support.events import lambda_context
+from tools.events import EVENTS, EVENTS_FOLDER, MIRROR_EVENTS
 
-LOCAL = json.loads((FOLDER / "env" / "local.json").read_text())["Parameters"]
+LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())["Parameters"]
 
 
 @pytest.fixture(scope="module")
 def handler():
-    """functions/edits/app.py with what `make invoke` gives it."""
+    """Return the handler of functions/edits/app.py with the environment of `make invoke`."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**LOCAL, "RETOUCH_CORS_ORIGINS": "*"}.items():
             patch.setenv(name, value)
@@ -25,25 +25,28 @@ def handler():
         sys.modules.pop("app", None)
 
 
-def outcome(answer):
-    """(status, error code) of a proxy response or of a direct invoke's value."""
-    if "statusCode" not in answer:
-        return answer["retouch"]["status"], answer.get("error", {}).get("code")
-    if answer["statusCode"] < 400:
-        return answer["statusCode"], None
-    return answer["statusCode"], json.loads(bytes(answer["body"]))["error"]["code"]
+def status_and_code(response):
+    """Return (status, error code) of a proxy response or of the value of a direct invoke."""
+    if "statusCode" not in response:
+        return response["retouch"]["status"], response.get("error", {}).get("code")
+    if response["statusCode"] < 400:
+        return response["statusCode"], None
+    return response["statusCode"], json.loads(bytes(response["body"]))["error"]["code"]
 
 
-def test_the_files_are_those_of_the_generator():
-    assert {file.stem for file in FOLDER.glob("*.json")} == {*EVENTS, *MIRROR_EVENTS}
-
-
-@pytest.mark.parametrize("name", EVENTS)
-def test_the_promise(handler, name):
-    event = json.loads((FOLDER / f"{name}.json").read_text())
-    assert outcome(handler(event, context())) == (EVENTS[name].status, EVENTS[name].code)
+def test_event_files_are_exactly_the_generated_files():
+    assert {file.stem for file in EVENTS_FOLDER.glob("*.json")} == {*EVENTS, *MIRROR_EVENTS}
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_files_stay_small(name):
-    assert (FOLDER / f"{name}.json").stat().st_size < 8_000
+def test_sample_event_gets_its_expected_status_and_code(handler, name):
+    event = json.loads((EVENTS_FOLDER / f"{name}.json").read_text())
+    assert status_and_code(handler(event, lambda_context())) == (
+        EVENTS[name].status,
+        EVENTS[name].code,
+    )
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_event_file_is_smaller_than_8_kb(name):
+    assert (EVENTS_FOLDER / f"{name}.json").stat().st_size < 8_000

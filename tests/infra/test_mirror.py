@@ -1,17 +1,17 @@
-"""What the template promises about the mirror: its ways in, its rights, and that nothing is lost unseen."""
+"""Tests of the mirror in the template: its event sources, its permissions, its queues and its alarms."""
 
 import json
 
 import pytest
 
-from retouch.edges.mirror.telemetry import MirrorTelemetry
-from retouch.mirror import order, verdict
-from retouch.mirror.notices import FAILED, STORED
-from retouch.settings import Settings
+from retouch.core.settings import Settings
+from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.mirror import request, retry_decision
+from retouch.mirror.cloud_events import FAILED_TYPE, STORED_TYPE
 from tests.infra.conftest import ROOT
-from tests.infra.test_template import as_list, statements
+from tests.infra.test_template import as_list, policy_statements
 
-SHORTEST_LINK = 600  # seconds a provider's result URL lives, at the least
+MIN_RESULT_URL_SECONDS = 600  # The minimum lifetime of a provider's result URL, in seconds.
 
 
 @pytest.fixture(scope="module")
@@ -24,25 +24,25 @@ def queue(resources):
     return resources["MirrorQueue"]["Properties"]
 
 
-def rights(resources):
-    """{action: its resources} of the one role."""
-    found = {}
-    for statement in statements(resources, "MirrorRole"):
+def role_permissions(resources):
+    """Return {action: resources} of the mirror role."""
+    permissions = {}
+    for statement in policy_statements(resources, "MirrorRole"):
         for action in as_list(statement["Action"]):
-            assert action not in found
-            found[action] = json.dumps(statement["Resource"])
-    return found
+            assert action not in permissions
+            permissions[action] = json.dumps(statement["Resource"])
+    return permissions
 
 
-def test_variables_are_ones_that_somebody_reads(mirror):
-    known = (ROOT / "layers/retouch/retouch/settings.py").read_text()
+def test_mirror_function_variables_are_read_by_settings(mirror):
+    known = (ROOT / "layers/retouch/retouch/core/settings.py").read_text()
     for name in mirror["Environment"]["Variables"]:
         assert not name.startswith("RETOUCH_") or f'"{name}"' in known, name
 
 
-def test_it_may_do_what_it_does_and_no_more(resources):
-    found = rights(resources)
-    assert set(found) == {
+def test_mirror_role_has_exactly_the_needed_permissions(resources):
+    permissions = role_permissions(resources)
+    assert set(permissions) == {
         "s3:GetObject",
         "s3:PutObject",
         "s3:AbortMultipartUpload",
@@ -57,36 +57,39 @@ def test_it_may_do_what_it_does_and_no_more(resources):
         "logs:PutLogEvents",
         "events:PutEvents",
     }
-    assert not any('"*"' in resource for resource in found.values())
+    assert not any('"*"' in resource for resource in permissions.values())
 
 
-def test_it_writes_into_its_own_folder_only(resources):
-    found = rights(resources)
-    assert json.loads(found["s3:PutObject"])["Fn::Sub"] == "${ResultsBucket.Arn}/mirror/*"
-    assert order.ANSWERS.startswith(f"{order.FOLDER}/")
+def test_mirror_role_writes_only_below_the_mirror_prefix(resources):
+    permissions = role_permissions(resources)
+    assert json.loads(permissions["s3:PutObject"])["Fn::Sub"] == "${ResultsBucket.Arn}/mirror/*"
+    assert request.RESPONSE_PREFIX.startswith(f"{request.DEFAULT_PREFIX}/")
 
 
-def test_what_is_left_of_an_order_may_go_into_its_own_queue(resources, mirror):
-    sent = json.loads(rights(resources)["sqs:SendMessage"])
-    assert [resource["Fn::GetAtt"][0] for resource in sent] == ["MirrorDeadLetters", "MirrorQueue"]
-    assert mirror["RecursiveLoop"] == "Allow", "or Lambda ends it after sixteen rounds"
+def test_mirror_function_may_requeue_unfinished_messages(resources, mirror):
+    queue_resources = json.loads(role_permissions(resources)["sqs:SendMessage"])
+    assert [resource["Fn::GetAtt"][0] for resource in queue_resources] == [
+        "MirrorDeadLetters",
+        "MirrorQueue",
+    ]
+    assert mirror["RecursiveLoop"] == "Allow", "Otherwise Lambda stops the loop after 16 rounds."
 
 
-def test_mirrored_pictures_stay_and_what_edits_ask_for_does_not(resources):
+def test_bucket_lifecycle_expires_edit_copies_but_no_mirrored_images(resources):
     rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    ends = {rule["Prefix"] for rule in rules if "Prefix" in rule}
-    assert {order.ANSWERS, order.EDITS} <= ends
-    assert not any("mirror/shop/x.png".startswith(prefix) for prefix in ends)
+    expiring_prefixes = {rule["Prefix"] for rule in rules if "Prefix" in rule}
+    assert {request.RESPONSE_PREFIX, request.EDIT_PREFIX} <= expiring_prefixes
+    assert not any("mirror/shop/x.png".startswith(prefix) for prefix in expiring_prefixes)
 
 
-def test_unfinished_uploads_are_removed(resources):
+def test_bucket_lifecycle_aborts_incomplete_uploads_in_every_prefix(resources):
     rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (rule,) = [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
     assert rule["Status"] == "Enabled"
-    assert "Prefix" not in rule, "of whatever folder"
+    assert "Prefix" not in rule, "The rule applies to every prefix."
 
 
-def test_the_ways_in(mirror):
+def test_mirror_function_has_its_four_event_sources(mirror):
     events = mirror["Events"].values()
     assert [event["Type"] for event in events] == ["Api", "Api", "SQS", "EventBridgeRule"]
     routes = {
@@ -102,49 +105,51 @@ def test_the_ways_in(mirror):
     )
 
 
-def test_a_request_may_take_as_long_as_the_function_and_is_never_silent_for_too_long(mirror):
+def test_mirror_route_timeout_exceeds_the_function_timeout(mirror):
     assert mirror["Events"]["Mirror"]["Properties"]["TimeoutInMillis"] > mirror["Timeout"] * 1000
-    assert mirror["Timeout"] < 300, "a regional API hangs up on 300 silent seconds"
+    assert mirror["Timeout"] < 300, "A regional API closes a connection after 300 idle seconds."
 
 
-def test_one_bad_message_does_not_repeat_the_others(mirror):
+def test_mirror_queue_reports_failures_for_each_message(mirror):
     properties = mirror["Events"]["Orders"]["Properties"]
     assert properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert properties["BatchSize"] == 5
 
 
-def test_a_message_is_not_handed_out_twice_at_once(mirror, queue):
+def test_mirror_queue_visibility_is_six_times_the_function_timeout(mirror, queue):
     assert queue["VisibilityTimeout"] >= 6 * mirror["Timeout"]
 
 
-def test_what_nobody_can_do_ends_in_the_queue_for_dead_letters(resources, mirror, queue):
-    dead = {"Fn::GetAtt": ["MirrorDeadLetters", "Arn"]}
+def test_failed_mirror_messages_from_every_source_go_to_the_dead_letter_queue(
+    resources, mirror, queue
+):
+    dead_letter_arn = {"Fn::GetAtt": ["MirrorDeadLetters", "Arn"]}
     assert queue["RedrivePolicy"] == {
-        "deadLetterTargetArn": dead,
-        "maxReceiveCount": verdict.TRIES,
+        "deadLetterTargetArn": dead_letter_arn,
+        "maxReceiveCount": retry_decision.MAX_TRIES,
     }
-    assert mirror["Events"]["Requested"]["Properties"]["DeadLetterConfig"]["Arn"] == dead
+    assert mirror["Events"]["Requested"]["Properties"]["DeadLetterConfig"]["Arn"] == dead_letter_arn
     failed = mirror["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
-    assert failed == {"Type": "SQS", "Destination": dead}
+    assert failed == {"Type": "SQS", "Destination": dead_letter_arn}
     days = resources["MirrorDeadLetters"]["Properties"]["MessageRetentionPeriod"] / 86_400
     assert days == 14
 
 
-def test_what_it_tells_the_bus_is_no_order(mirror):
+def test_published_mirror_events_do_not_match_the_request_rule(mirror):
     pattern = mirror["Events"]["Requested"]["Properties"]["Pattern"]
-    assert not {STORED, FAILED} & set(pattern["detail-type"])
+    assert not {STORED_TYPE, FAILED_TYPE} & set(pattern["detail-type"])
 
 
-def test_temporary_files_have_room(mirror):
+def test_ephemeral_storage_holds_all_parallel_downloads(mirror):
     settings = Settings()
     assert (
         mirror["EphemeralStorage"]["Size"] * 2**20
-        > settings.mirror_parallel * settings.mirror_bytes
+        > settings.max_parallel_mirrors * settings.max_mirror_bytes
     )
-    assert settings.mirror_seconds < mirror["Timeout"]
+    assert settings.mirror_timeout < mirror["Timeout"]
 
 
-def test_both_queues_speak_tls_only_and_are_encrypted(resources):
+def test_mirror_queues_require_tls_and_are_encrypted(resources):
     policy = resources["MirrorQueuesPolicy"]["Properties"]
     deny = policy["PolicyDocument"]["Statement"][0]
     assert (deny["Effect"], deny["Principal"]) == ("Deny", "*")
@@ -154,30 +159,35 @@ def test_both_queues_speak_tls_only_and_are_encrypted(resources):
         assert resources[name]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_the_alarm_rings_while_the_links_still_live(resources):
+def test_mirror_age_alarm_fires_before_result_urls_expire(resources):
     alarm = resources["MirrorLateAlarm"]["Properties"]
     assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert alarm["Threshold"] + alarm["Period"] < SHORTEST_LINK
+    assert alarm["Threshold"] + alarm["Period"] < MIN_RESULT_URL_SECONDS
 
 
-def test_so_does_the_one_for_orders_that_are_sent_again(resources, mirror):
+def test_requeued_message_alarm_fires_before_result_urls_expire(resources, mirror):
     alarm = resources["MirrorUnfinishedAlarm"]["Properties"]
-    pause = verdict.pause(verdict.TRIES - 1)
-    # Told of just before it was late, an order is told of again after its pause and its next try.
-    assert alarm["Threshold"] + pause + mirror["Timeout"] + alarm["Period"] < SHORTEST_LINK
+    requeue_delay = retry_decision.retry_delay(retry_decision.MAX_TRIES - 1)
+    # A message whose age is just below the threshold reports its age again after the delay and the next attempt.
+    assert (
+        alarm["Threshold"] + requeue_delay + mirror["Timeout"] + alarm["Period"]
+        < MIN_RESULT_URL_SECONDS
+    )
 
 
-def test_it_listens_to_what_the_mirror_says(resources, capsys):
-    MirrorTelemetry().waits(301.5)
-    (said,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
-    (metrics,) = said["_aws"]["CloudWatchMetrics"]
+def test_unfinished_alarm_matches_the_metric_of_the_mirror(resources, capsys):
+    MirrorTelemetry().record_request_age(301.5)
+    (metric_line,) = [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line
+    ]
+    (metrics,) = metric_line["_aws"]["CloudWatchMetrics"]
     (dimensions,) = metrics["Dimensions"]
     alarm = resources["MirrorUnfinishedAlarm"]["Properties"]
-    assert (metrics["Namespace"], said[alarm["MetricName"]]) == (alarm["Namespace"], [301.5])
-    assert [{"Name": n, "Value": said[n]} for n in dimensions] == alarm["Dimensions"]
+    assert (metrics["Namespace"], metric_line[alarm["MetricName"]]) == (alarm["Namespace"], [301.5])
+    assert [{"Name": n, "Value": metric_line[n]} for n in dimensions] == alarm["Dimensions"]
 
 
-def test_the_first_dead_letter_rings(resources):
+def test_dead_letter_alarm_fires_at_the_first_message(resources):
     alarm = resources["MirrorDeadLettersAlarm"]["Properties"]
     assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["MirrorDeadLetters", "QueueName"]}
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "GreaterThanOrEqualToThreshold")

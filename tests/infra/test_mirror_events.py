@@ -1,21 +1,21 @@
-"""Every sample event of the mirror keeps its promise, through the function as it is deployed."""
+"""Tests of the mirror's sample events against the deployed function's handler."""
 
 import importlib.util
 import json
 
 import pytest
 
-from retouch.runtime.failures import Failure
+from retouch.infrastructure.lambda_runtime.errors import ErrorReport
 from tests.infra.conftest import ROOT
-from tests.support.events import context
-from tools.events import FOLDER, MIRROR_EVENTS
+from tests.support.events import lambda_context
+from tools.events import EVENTS_FOLDER, MIRROR_EVENTS
 
-LOCAL = json.loads((FOLDER / "env" / "local.json").read_text())
+LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())
 
 
 @pytest.fixture(scope="module")
 def handler():
-    """functions/mirror/app.py with what `make invoke` gives it."""
+    """Return the handler of functions/mirror/app.py with the environment of `make invoke`."""
     spec = importlib.util.spec_from_file_location("mirror_app", ROOT / "functions/mirror/app.py")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**LOCAL["Parameters"], **LOCAL["MirrorFunction"]}.items():
@@ -25,33 +25,36 @@ def handler():
         yield app.handler
 
 
-def outcome(answer):
-    """What a sample promises, of an answer or of a failed invocation's report."""
-    if "errorType" in answer:
-        return "failed", answer["errorType"]
-    if "batchItemFailures" in answer:
-        return tuple(failure["itemIdentifier"] for failure in answer["batchItemFailures"])
-    body = json.loads(bytes(answer["body"])) if "body" in answer else answer
-    status = answer.get("statusCode") or answer["retouch"]["status"]
+def event_outcome(response):
+    """Return the outcome of a response or of the error report of a failed invocation."""
+    if "errorType" in response:
+        return "failed", response["errorType"]
+    if "batchItemFailures" in response:
+        return tuple(failure["itemIdentifier"] for failure in response["batchItemFailures"])
+    body = json.loads(bytes(response["body"])) if "body" in response else response
+    status = response.get("statusCode") or response["retouch"]["status"]
     if "error" in body:
         return status, body["error"]["code"]
     return status, *(item["error"]["code"] for item in body["data"])
 
 
-def invoke(handler, event):
-    """As the runtime reports it."""
+def invoke_or_report(handler, event):
+    """Invoke the handler. Return its response, or the error report of the runtime."""
     try:
-        return handler(event, context())
+        return handler(event, lambda_context())
     except Exception as error:
-        return json.loads(Failure(error).document())
+        return json.loads(ErrorReport(error).to_json())
 
 
 @pytest.mark.parametrize("name", MIRROR_EVENTS)
-def test_the_promise(handler, name):
-    event = json.loads((FOLDER / f"{name}.json").read_text())
-    assert outcome(invoke(handler, event)) == MIRROR_EVENTS[name].outcome
+def test_mirror_sample_event_gets_its_expected_outcome(handler, name):
+    event = json.loads((EVENTS_FOLDER / f"{name}.json").read_text())
+    assert event_outcome(invoke_or_report(handler, event)) == MIRROR_EVENTS[name].outcome
 
 
 @pytest.mark.parametrize("name", MIRROR_EVENTS)
-def test_the_file_is_what_the_generator_makes(name):
-    assert json.loads((FOLDER / f"{name}.json").read_text()) == MIRROR_EVENTS[name].make()
+def test_mirror_event_file_matches_the_generator(name):
+    assert (
+        json.loads((EVENTS_FOLDER / f"{name}.json").read_text())
+        == MIRROR_EVENTS[name].build_event()
+    )

@@ -1,83 +1,85 @@
-"""What the template lets in, and what API Gateway says by itself."""
+"""Tests of the API routes in the template and of API Gateway's own responses."""
 
 import json
 
 import pytest
 
-from local import problems
-from retouch.edges.routes import ROUTES
+from devserver import error_responses
+from retouch.api.routes import ROUTES
 
-EDIT = ("POST", "/v1/images/edits")
-NEVER_AGAIN = ("INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE", "DEFAULT_5XX")
+EDIT_ROUTE = ("POST", "/v1/images/edits")
+NOT_RETRYABLE = ("INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE", "DEFAULT_5XX")
 
 
-def answers(api):
-    """{name: (status, headers, error envelope)} of the gateway's own answers."""
-    found = {}
-    for name, given in api["GatewayResponses"].items():
-        text = given["ResponseTemplates"]["application/json"]
-        text = text.replace("$context.error.messageString", '"said by the gateway"')
-        found[name] = (
-            given.get("StatusCode"),
-            given["ResponseParameters"]["Headers"],
+def gateway_responses(api):
+    """Return {name: (status, headers, error envelope)} of API Gateway's own responses."""
+    responses = {}
+    for name, response in api["GatewayResponses"].items():
+        text = response["ResponseTemplates"]["application/json"]
+        text = text.replace("$context.error.messageString", '"a message of the gateway"')
+        responses[name] = (
+            response.get("StatusCode"),
+            response["ResponseParameters"]["Headers"],
             json.loads(text)["error"],
         )
-    return found
+    return responses
 
 
-def test_every_route_of_the_handler_is_let_in_and_no_other(routes):
+def test_template_routes_equal_the_routes_of_the_handler(routes):
     methods = {route for route in routes if route[0] != "OPTIONS"}
-    ours = {(m, path.replace("<", "{").replace(">", "}")) for m, path in ROUTES}
-    assert methods == ours
+    handler_routes = {(m, path.replace("<", "{").replace(">", "}")) for m, path in ROUTES}
+    assert methods == handler_routes
 
 
-def test_browsers_may_ask_first_where_pages_call(routes):
+def test_browser_routes_accept_preflight_requests(routes):
     for path in ("/v1/images/edits", "/v1/uploads", "/v1/models"):
         assert ("OPTIONS", path) in routes
 
 
-def test_every_route_streams_because_the_runtime_always_does(routes):
+def test_every_route_uses_response_streaming(routes):
     assert {route["ResponseTransferMode"] for route in routes.values()} == {"RESPONSE_STREAM"}
 
 
-def test_an_edit_may_take_as_long_as_the_function(routes, template):
-    longest = template["Parameters"]["TimeoutSeconds"]["MaxValue"]
-    assert routes[EDIT]["TimeoutInMillis"] >= longest * 1000
+def test_edit_route_timeout_covers_the_longest_function_timeout(routes, template):
+    max_seconds = template["Parameters"]["TimeoutSeconds"]["MaxValue"]
+    assert routes[EDIT_ROUTE]["TimeoutInMillis"] >= max_seconds * 1000
 
 
-def test_uploads_arrive_as_bytes_and_json_as_text(api):
-    # Any wildcard would turn JSON into base64, which costs a third of what a function takes.
+def test_api_treats_only_multipart_bodies_as_binary(api):
+    # A wildcard would turn JSON into base64, which needs a third more of the payload limit.
     assert api["BinaryMediaTypes"] == ["multipart/form-data"]
 
 
-def test_one_stage_in_one_region(api):
+def test_api_has_a_single_regional_stage(api):
     assert api["EndpointConfiguration"] == {"Type": "REGIONAL"}
-    assert api["OpenApiVersion"], "without it SAM adds a second stage"
+    assert api["OpenApiVersion"], "Without it SAM adds a second stage."
 
 
-def test_every_method_is_throttled(api):
+def test_api_throttles_every_method(api):
     (settings,) = api["MethodSettings"]
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
     assert settings["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
     assert settings["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
 
 
-def test_the_access_log_is_json_and_says_no_more_than_it_must(api):
+def test_access_log_is_json_without_authorization_values(api):
     line = json.loads(api["AccessLogSetting"]["Format"])
     assert {"requestId", "status", "path"} <= set(line)
     assert not any("authorization" in value.lower() for value in line.values())
 
 
-def test_the_gateway_speaks_openais_envelope(api):
-    for name, (_, headers, error) in answers(api).items():
+def test_gateway_responses_use_the_openai_error_envelope(api):
+    for name, (_, headers, error) in gateway_responses(api).items():
         assert set(error) == {"message", "type", "param", "code"}, name
         assert headers["x-retouch-billed"] in ("'no'", "'unknown'")
-        assert headers["Access-Control-Allow-Origin"] == "'*'", "or a page cannot read it"
+        assert headers["Access-Control-Allow-Origin"] == "'*'", (
+            "Without it a web page cannot read the response."
+        )
 
 
-@pytest.mark.parametrize("name", NEVER_AGAIN)
-def test_what_may_have_been_bought_is_not_bought_again(api, name):
-    _, headers, _ = answers(api)[name]
+@pytest.mark.parametrize("name", NOT_RETRYABLE)
+def test_gateway_responses_with_unknown_billing_forbid_retries(api, name):
+    _, headers, _ = gateway_responses(api)[name]
     assert headers["x-should-retry"] == "'false'"
     assert headers["x-retouch-billed"] == "'unknown'"
     assert "x-should-retry" in headers["Access-Control-Expose-Headers"]
@@ -95,18 +97,18 @@ def test_what_may_have_been_bought_is_not_bought_again(api, name):
         ("INTEGRATION_FAILURE", 504, "gateway_timeout"),
     ],
 )
-def test_status_and_code(api, name, status, code):
-    assert answers(api)[name][0] == status
-    assert answers(api)[name][2]["code"] == code
+def test_gateway_response_has_its_status_and_error_code(api, name, status, code):
+    assert gateway_responses(api)[name][0] == status
+    assert gateway_responses(api)[name][2]["code"] == code
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "error_response"),
     [
-        ("REQUEST_TOO_LARGE", problems.BODY_TOO_LARGE),
-        ("INTEGRATION_TIMEOUT", problems.GATEWAY_TIMEOUT),
-        ("DEFAULT_5XX", problems.FUNCTION_FAILED),
+        ("REQUEST_TOO_LARGE", error_responses.BODY_TOO_LARGE),
+        ("INTEGRATION_TIMEOUT", error_responses.GATEWAY_TIMEOUT),
+        ("DEFAULT_5XX", error_responses.FUNCTION_FAILED),
     ],
 )
-def test_the_local_front_says_the_same(api, name, problem):
-    assert answers(api)[name][2] == json.loads(problem.body)["error"]
+def test_dev_server_errors_equal_the_template_gateway_responses(api, name, error_response):
+    assert gateway_responses(api)[name][2] == json.loads(error_response.body)["error"]

@@ -1,18 +1,18 @@
-"""What the template promises about the function, its rights and what is kept."""
+"""Tests of the template: the functions, their permissions and the stored data."""
 
 import json
 import re
 
 import pytest
 
-from retouch.edges.telemetry import Telemetry
-from retouch.settings import Settings
+from retouch.core.settings import Settings
+from retouch.infrastructure.telemetry import Telemetry
 from tests.infra.conftest import ROOT
 
 STATEFUL = ("ResultsBucket", "ProviderSecret", "KeysTable", "MirrorDeadLetters")
 
 
-def statements(resources, role):
+def policy_statements(resources, role):
     for policy in resources[role]["Properties"].get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
@@ -22,80 +22,78 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def test_every_parameter_has_a_default_that_works(template):
+def test_template_parameters_all_have_defaults(template):
     for name, parameter in template["Parameters"].items():
         assert "Default" in parameter, name
 
 
-def test_slow_is_not_failed_and_never_silent_for_longer_than_the_gateways_patience(
-    template, function
-):
+def test_function_timeout_and_keep_alive_fit_the_api_gateway_limits(template, function):
     seconds = template["Parameters"]["TimeoutSeconds"]["Default"]
     settings = Settings()
-    assert seconds > settings.deadline_margin + settings.least_call
+    assert seconds > settings.deadline_margin + settings.min_call_seconds
     assert seconds == 900
-    silence = float(function["Environment"]["Variables"]["RETOUCH_SILENCE_SECONDS"])
-    assert 0 < silence < 300, "a regional API hangs up on 300 silent seconds"
+    keep_alive_after = float(function["Environment"]["Variables"]["RETOUCH_SILENCE_SECONDS"])
+    assert 0 < keep_alive_after < 300, "A regional API closes a connection after 300 idle seconds."
 
 
-def test_the_runtime_that_streams_is_in_the_layer(function):
+def test_layer_contains_the_executable_exec_wrapper(function):
     wrapper = function["Environment"]["Variables"]["AWS_LAMBDA_EXEC_WRAPPER"]
     file = ROOT / "layers/retouch" / wrapper.removeprefix("/opt/")
     assert file.stat().st_mode & 0o111
 
 
-# Read by settings.py, and not to be chosen where the template runs them.
-OTHER_RUNS = {
-    "RETOUCH_LEAST_CALL_SECONDS": "tests and benches, whose providers answer at once",
-    "RETOUCH_HEARTBEAT_SECONDS": "fronts that hang up sooner than API Gateway does",
-    "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default",
+# Variables that the settings read and that the template does not set, with the environments that need them.
+NOT_IN_TEMPLATE = {
+    "RETOUCH_LEAST_CALL_SECONDS": "tests and benchmarks, whose providers respond at once",
+    "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
+    "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
-    "RETOUCH_MIRROR_SECONDS": "other timeouts: the default is half of the mirror function's",
+    "RETOUCH_MIRROR_SECONDS": "other timeouts: the default is half of the mirror function's timeout",
 }
 
 
-def variables(resources):
-    """Every variable of either function."""
+def function_variables(resources):
+    """Return the names of all environment variables of both functions."""
     functions = (resources[name]["Properties"] for name in ("EditsFunction", "MirrorFunction"))
     return {name for each in functions for name in each["Environment"]["Variables"]}
 
 
-def test_variables_are_ones_that_somebody_reads(resources):
-    known = set(read_by_settings())
-    assert {n for n in variables(resources) if n.startswith("RETOUCH_")} <= known
+def test_function_variables_are_read_by_settings(resources):
+    known = set(variables_read_by_settings())
+    assert {n for n in function_variables(resources) if n.startswith("RETOUCH_")} <= known
 
 
-def test_what_is_read_can_be_set_or_there_is_a_reason(resources):
+def test_settings_missing_from_the_template_are_documented_with_a_reason(resources):
     documented = (ROOT / "docs/configuration.md").read_text()
-    assert set(read_by_settings()) - variables(resources) == set(OTHER_RUNS)
-    for name in OTHER_RUNS:
+    assert set(variables_read_by_settings()) - function_variables(resources) == set(NOT_IN_TEMPLATE)
+    for name in NOT_IN_TEMPLATE:
         (line,) = [x for x in documented.splitlines() if x.startswith(f"| `{name}` |")]
         assert "not in the template" in line, name
 
 
-def read_by_settings():
-    source = (ROOT / "layers/retouch/retouch/settings.py").read_text()
+def variables_read_by_settings():
+    source = (ROOT / "layers/retouch/retouch/core/settings.py").read_text()
     return re.findall(r'"(RETOUCH_[A-Z_]+)"', source)
 
 
-def test_every_parameter_and_output_has_its_line_in_the_documentation(template):
+def test_deploy_page_documents_every_parameter_and_output(template):
     text = (ROOT / "docs/deploy.md").read_text()
     named = [*template["Parameters"], *template["Outputs"]]
     assert [name for name in named if f"`{name}`" not in text] == []
 
 
-def test_every_parameter_is_used(template, resources):
+def test_template_uses_every_parameter(template, resources):
     text = (ROOT / "template.yaml").read_text().partition("\nConditions:")[2]
     unused = [n for n in template["Parameters"] if not re.search(rf"\b{n}\b", text)]
     assert unused == []
 
 
-def test_an_edit_is_never_bought_again_by_lambda(function):
-    """An asynchronous invoke that fails is repeated twice unless this says no."""
+def test_asynchronous_invocations_of_the_edit_function_are_not_retried(function):
+    # By default Lambda repeats a failed asynchronous invocation twice.
     assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
 
 
-def test_the_stacks_own_address_can_be_told_to_both_functions(template, resources):
+def test_base_url_parameter_reaches_both_functions_and_is_validated(template, resources):
     for name in ("EditsFunction", "MirrorFunction"):
         variables = resources[name]["Properties"]["Environment"]["Variables"]
         assert variables["RETOUCH_BASE_URL"] == {"Ref": "BaseUrl"}
@@ -106,26 +104,26 @@ def test_the_stacks_own_address_can_be_told_to_both_functions(template, resource
         assert not re.fullmatch(pattern, bad)
 
 
-def test_no_secret_is_a_variable(function):
+def test_edit_function_variables_contain_no_secrets(function):
     for name, value in function["Environment"]["Variables"].items():
         assert not re.search("KEY$|TOKEN|PASSWORD", name)
         assert "resolve:" not in json.dumps(value)
 
 
 @pytest.mark.parametrize("role", ["EditsRole", "MirrorRole"])
-def test_rights_are_named_one_by_one(resources, role):
+def test_role_statements_use_no_wildcards(resources, role):
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
-    for statement in statements(resources, role):
+    for statement in policy_statements(resources, role):
         assert all("*" not in action for action in as_list(statement["Action"])), statement
         assert all(resource != "*" for resource in as_list(statement["Resource"])), statement
 
 
-def test_rights_end_at_what_is_ours(resources):
-    rights = {}
-    for statement in statements(resources, "EditsRole"):
+def test_edit_role_has_exactly_the_needed_permissions(resources):
+    permissions = {}
+    for statement in policy_statements(resources, "EditsRole"):
         for action in as_list(statement["Action"]):
-            rights[action] = rights.get(action, "") + json.dumps(statement["Resource"])
-    assert set(rights) == {
+            permissions[action] = permissions.get(action, "") + json.dumps(statement["Resource"])
+    assert set(permissions) == {
         "s3:GetObject",
         "s3:PutObject",
         "s3:ListBucket",
@@ -139,19 +137,19 @@ def test_rights_end_at_what_is_ours(resources):
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    assert "results/*" in rights["s3:PutObject"]
-    assert "uploads/*" in rights["s3:PutObject"]
-    assert "ResultsBucket.Arn}/*" not in rights["s3:PutObject"]
+    assert "results/*" in permissions["s3:PutObject"]
+    assert "uploads/*" in permissions["s3:PutObject"]
+    assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
 
 
-def test_the_bucket_is_private_and_forgets(resources):
+def test_results_bucket_is_private_and_expires_its_objects(resources):
     bucket = resources["ResultsBucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]
     assert "VersioningConfiguration" not in bucket
     rules = bucket["LifecycleConfiguration"]["Rules"]
-    ends = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
-    assert ends == {
+    expiry_days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
+    assert expiry_days == {
         "results/": {"Ref": "ResultDays"},
         "uploads/": 1,
         "mirror/answers/": 1,
@@ -161,13 +159,13 @@ def test_the_bucket_is_private_and_forgets(resources):
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 
 
-def test_results_outlive_their_links(template):
+def test_stored_results_outlive_their_signed_links(template):
     days, seconds = (template["Parameters"][name] for name in ("ResultDays", "UrlSeconds"))
     assert days["MinValue"] * 86_400 >= seconds["MaxValue"]
-    assert seconds["Default"] == Settings().url_lifetime
+    assert seconds["Default"] == Settings().result_url_seconds
 
 
-def test_the_bucket_speaks_tls_only(resources):
+def test_results_bucket_policy_denies_requests_without_tls(resources):
     (statement,) = resources["ResultsBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == (
         "Deny",
@@ -179,18 +177,18 @@ def test_the_bucket_speaks_tls_only(resources):
 
 
 @pytest.mark.parametrize("name", STATEFUL)
-def test_what_cannot_be_made_again_survives_the_stack(resources, name):
+def test_stateful_resources_are_retained_when_the_stack_is_deleted(resources, name):
     assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_the_secret_begins_with_a_pepper(resources):
+def test_provider_secret_is_generated_with_a_pepper(resources):
     generated = resources["ProviderSecret"]["Properties"]["GenerateSecretString"]
     assert generated["GenerateStringKey"] == "RETOUCH_PEPPER"
     assert json.loads(generated["SecretStringTemplate"]) == {}
-    assert generated["PasswordLength"] >= 43, "256 bits of letters and digits"
+    assert generated["PasswordLength"] >= 43, "43 letters and digits hold 256 bits."
 
 
-def test_keys_are_looked_up_by_digest_and_cost_nothing_unasked(resources):
+def test_keys_table_is_on_demand_encrypted_and_keyed_by_id(resources):
     table = resources["KeysTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
@@ -198,12 +196,12 @@ def test_keys_are_looked_up_by_digest_and_cost_nothing_unasked(resources):
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
 
 
-def test_logs_end(resources):
+def test_log_groups_expire_after_the_retention_parameter(resources):
     for group in ("EditsLogs", "MirrorLogs", "ApiLogs"):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_alarms_ring_for_our_own_faults_only(resources):
+def test_alarms_cover_gateway_faults_and_mirror_queues_only(resources):
     alarms = {
         (p["Properties"]["Namespace"], p["Properties"]["MetricName"])
         for p in resources.values()
@@ -216,35 +214,35 @@ def test_alarms_ring_for_our_own_faults_only(resources):
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }
     assert alarms == own | queues
-    assert own_dimensions(resources)["blame"] == "gateway"
+    assert fault_alarm_dimensions(resources)["blame"] == "gateway"
 
 
-def test_the_alarm_listens_to_what_the_function_says(resources, capsys):
-    Telemetry().record(
+def test_gateway_fault_alarm_matches_the_metric_of_the_function(resources, capsys):
+    Telemetry().record_request(
         "edit", 500, 1.0, {"error": "internal_error", "blame": "gateway", "param": None}
     )
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (said,) = [line for line in lines if "_aws" in line]
-    (metrics,) = said["_aws"]["CloudWatchMetrics"]
+    (metric_line,) = [line for line in lines if "_aws" in line]
+    (metrics,) = metric_line["_aws"]["CloudWatchMetrics"]
     (dimensions,) = metrics["Dimensions"]
-    alarm = own_dimensions(resources)
+    alarm = fault_alarm_dimensions(resources)
     assert metrics["Namespace"] == "Retouch"
-    assert "EditErrors" in said
-    assert {name: said[name] for name in dimensions} == alarm
+    assert "EditErrors" in metric_line
+    assert {name: metric_line[name] for name in dimensions} == alarm
 
 
-def own_dimensions(resources):
+def fault_alarm_dimensions(resources):
     alarm = resources["GatewayFaultsAlarm"]["Properties"]
     return {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
 
 
-def test_the_dashboard_is_valid_json(resources):
+def test_dashboard_body_is_json_with_six_widgets(resources):
     body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(body)["widgets"]
     assert len(widgets) == 6
 
 
-def test_outputs_say_all_that_a_caller_and_an_operator_need(template):
+def test_stack_outputs_include_endpoint_curl_and_resource_names(template):
     assert {"Endpoint", "Curl", "Dashboard", "Bucket", "SecretArn", "KeysTable"} <= set(
         template["Outputs"]
     )
@@ -254,7 +252,7 @@ def test_outputs_say_all_that_a_caller_and_an_operator_need(template):
         assert (ROOT / path).exists()
 
 
-def test_every_skip_of_the_policy_scan_has_its_reason(resources):
+def test_checkov_skips_all_have_a_comment(resources):
     for name, resource in resources.items():
         for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
             assert len(skip["comment"]) > 20, name

@@ -1,24 +1,48 @@
+"""Fixtures with SQS, S3 and EventBridge. Each test file starts its own server, so no other test finds it running."""
+
+from __future__ import annotations
+
 import pytest
 
-from tests.support.pictures import b64, photo
-from tests.support.upstream import Upstream, as_json
+from tests.support import mirror
+from tests.support.images import b64, photo
+from tests.support.upstream import Upstream, json_response
 
 RESULT = photo(1024, 1024)
 
 
 @pytest.fixture
 def upstream():
-    """A provider that answers every edit with one picture."""
-    with Upstream(as_json({"created": 1, "data": [{"b64_json": b64(RESULT)}]})) as server:
+    """Start a provider that answers every edit with one image."""
+    with Upstream(json_response({"created": 1, "data": [{"b64_json": b64(RESULT)}]})) as server:
         yield server
 
 
 @pytest.fixture
 def env(upstream):
-    """Settings that point both GPT image hosts at the upstream."""
+    """Return settings that point the OpenAI and Azure OpenAI hosts at the upstream."""
     return {
         "OPENAI_API_KEY": "sk-configured",
         "OPENAI_BASE_URL": f"{upstream.url}/v1",
         "AZURE_OPENAI_API_KEY": "az-configured",
         "AZURE_OPENAI_ENDPOINT": upstream.url,
     }
+
+
+@pytest.fixture(scope="module")
+def moto():
+    with mirror.start_moto_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def aws(moto):
+    """Return the AWS stand-in with empty queues and buckets."""
+    moto.fresh()
+    return moto
+
+
+@pytest.fixture
+def web():
+    with mirror.ImageHost() as server:
+        yield server

@@ -1,4 +1,4 @@
-"""An authority of our own, and certificates good and bad for whatever name is asked."""
+"""A test certificate authority that issues valid and invalid certificates for any server name."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -8,44 +8,51 @@ import trustme
 
 
 @cache
-def authority():
+def certificate_authority():
     return trustme.CA()
 
 
 @cache
-def trust():
-    """A client context that trusts this internet alone."""
+def client_tls_context():
+    """Return a client TLS context that trusts only the test certificate authority."""
     context = ssl.create_default_context()
-    authority().configure_trust(context)
+    certificate_authority().configure_trust(context)
     return context
 
 
-def server_context(kind, address, names):
-    """A context that shows a certificate for whatever name is asked, else for the address."""
-    context = certified(kind, address)
+def server_tls_context(kind, address, server_names):
+    """Return a server TLS context with a certificate for the requested name.
 
-    def named(connection, name, _context):
+    A client that sends no server name (SNI) gets a certificate for `address`. The context adds each requested name
+    to the list `server_names`.
+    """
+    context = tls_context_for(kind, address)
+
+    def select_certificate(connection, name, _context):
         if name:
-            names.append(name)
-            connection.context = certified(kind, name)
+            server_names.append(name)
+            connection.context = tls_context_for(kind, name)
 
-    context.sni_callback = named
+    context.sni_callback = select_certificate
     return context
 
 
-def certified(kind, name):
+def tls_context_for(kind, name):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if kind == "self_signed":
-        own = trustme.CA()
-        with own.cert_pem.tempfile() as cert, own.private_key_pem.tempfile() as key:
+        self_signed_ca = trustme.CA()
+        with (
+            self_signed_ca.cert_pem.tempfile() as cert,
+            self_signed_ca.private_key_pem.tempfile() as key,
+        ):
             context.load_cert_chain(cert, key)
     else:
-        issued(kind, name).configure_cert(context)
+        issue_certificate(kind, name).configure_cert(context)
     return context
 
 
 @cache
-def issued(kind, name):
-    past = datetime.now(UTC) - timedelta(days=1) if kind == "expired" else None
+def issue_certificate(kind, name):
+    not_after = datetime.now(UTC) - timedelta(days=1) if kind == "expired" else None
     host = "elsewhere.test" if kind == "other_name" else name
-    return authority().issue_cert(host, not_after=past)
+    return certificate_authority().issue_cert(host, not_after=not_after)

@@ -1,4 +1,4 @@
-"""Requests as API Gateway hands them over: REST proxy events with base64 bodies."""
+"""Lambda events as API Gateway sends them: REST proxy events with base64 bodies."""
 
 import base64
 import json
@@ -7,14 +7,18 @@ from types import SimpleNamespace
 from requests_toolbelt import MultipartEncoder
 
 
-def multipart(fields):
-    """(content type, body) of a form; values are text or (filename, bytes, type). A list keeps repetitions."""
+def encode_multipart(fields):
+    """Return (content type, body) of a multipart form.
+
+    Each value is a text or (file name, bytes, content type). `fields` is a dict, or a list of pairs when a name
+    occurs more than once.
+    """
     pairs = list(fields.items()) if isinstance(fields, dict) else fields
     encoder = MultipartEncoder([(n, v if isinstance(v, tuple) else str(v)) for n, v in pairs])
     return encoder.content_type, encoder.to_string()
 
 
-def event(content_type="", body=b"", headers=None, method="POST", path="/v1/images/edits"):
+def proxy_event(content_type="", body=b"", headers=None, method="POST", path="/v1/images/edits"):
     all_headers = {"Content-Type": content_type, **(headers or {})}
     return {
         "resource": path,
@@ -29,16 +33,16 @@ def event(content_type="", body=b"", headers=None, method="POST", path="/v1/imag
 
 
 def form_event(fields, headers=None):
-    content_type, body = multipart(fields)
-    return event(content_type, body, headers)
+    content_type, body = encode_multipart(fields)
+    return proxy_event(content_type, body, headers)
 
 
 def json_event(values, headers=None):
-    return event("application/json", json.dumps(values).encode(), headers)
+    return proxy_event("application/json", json.dumps(values).encode(), headers)
 
 
-def context(seconds=60.0):
-    """A Lambda context with a fixed time left."""
+def lambda_context(seconds=60.0):
+    """Return a Lambda context whose remaining time is always `seconds`."""
     return SimpleNamespace(
         aws_request_id="invocation",
         function_name="edits",

@@ -1,39 +1,45 @@
-"""A fetcher in a scripted web, and answers for it."""
+"""A Fetcher connected to the fake internet, and scripted responses for it."""
 
-from retouch.clock import SystemClock
-from retouch.edges.fetch.fetcher import Fetcher
-from retouch.guard.policy import Policy
-from retouch.guard.refusals import FetchError
-from tests.support.web import Names, payload
+from retouch.core.clock import SystemClock
+from retouch.core.url_policy.errors import FetchError
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.infrastructure.fetch.fetcher import Fetcher
+from tests.support.fake_internet import ScriptedResolver, body_bytes
 
 URL = "https://a.test/x.png?sig=secret"
-PNG = payload("png:8x8")
+PNG = body_bytes("png:8x8")
 CLOCK = SystemClock()
 
 
-def fetcher(web, policy=None, answers=None, log=None):
-    names = Names(answers or {"*": [["8.8.8.8"]]})
-    sink = log.append if log is not None else lambda line: None
-    return Fetcher(policy or Policy(), CLOCK, resolve=names, dial=web.dial, log=sink)
+def make_fetcher(web, policy=None, dns_answers=None, log=None):
+    resolver = ScriptedResolver(dns_answers or {"*": [["8.8.8.8"]]})
+    write_log = log.append if log is not None else lambda line: None
+    return Fetcher(
+        policy or FetchPolicy(),
+        CLOCK,
+        resolve_name=resolver,
+        open_connection=web.open_connection,
+        log=write_log,
+    )
 
 
-def raw(*lines, body=b""):
+def raw_response(*lines, body=b""):
     return {"raw": "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + body}
 
 
-def answer(body="png:8x8", status=200, **headers):
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return {"status": status, "headers": named, "body": body}
+def scripted_response(body="png:8x8", status=200, **headers):
+    header_values = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"status": status, "headers": header_values, "body": body}
 
 
-def chunked(data, size=7):
-    pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in [*pieces, b""])
+def encode_chunked(data, size=7):
+    chunks = [data[at : at + size] for at in range(0, len(data), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in [*chunks, b""])
 
 
-def outcome(web, policy=None, **options):
-    """The reason of a refusal, or the bytes of a picture."""
+def fetch_outcome(web, policy=None, **options):
+    """Fetch the test URL. Return the reason of the FetchError, or the bytes of the image."""
     try:
-        return fetcher(web, policy).read(URL, CLOCK.now() + 10, **options)
+        return make_fetcher(web, policy).read(URL, CLOCK.now() + 10, **options)
     except FetchError as error:
         return error.reason

@@ -1,4 +1,4 @@
-"""The mirror for tests: real sockets to pictures, and S3, SQS and EventBridge as moto serves them."""
+"""The mirror for tests: images on real sockets, and S3, SQS and EventBridge from a moto server."""
 
 import hashlib
 import json
@@ -16,47 +16,51 @@ import boto3
 from moto.server import ThreadedMotoServer
 from moto.sqs.models import sqs_backends
 
-from retouch.clock import SystemClock
-from retouch.edges.aws.session import Aws as OurAws
-from retouch.edges.fetch.fetcher import Fetcher
-from retouch.edges.mirror.desk import Desk
-from retouch.edges.mirror.door import Porter, build
-from retouch.edges.mirror.post import Post
-from retouch.edges.mirror.spool import spool
-from retouch.edges.mirror.store import MirrorStore, permanent
-from retouch.edges.mirror.telemetry import MirrorTelemetry
-from retouch.guard.policy import Policy
-from retouch.mirror.yard import Yard
-from retouch.settings import Settings
-from tests.support.upstream import Answer, Upstream
+from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
+from retouch.api.handlers.mirror_queue import MirrorConsumer
+from retouch.core.clock import SystemClock
+from retouch.core.settings import Settings
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.infrastructure.aws.clients import AwsClients as OurAws
+from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
+from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
+from retouch.infrastructure.body_spool import spool_body
+from retouch.infrastructure.fetch.fetcher import Fetcher
+from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.mirror.services import MirrorServices
+from tests.support.upstream import ScriptedResponse, Upstream
 
 BUCKET = "mirror-test"
 
 
-class Host(Upstream):
-    """A host of pictures. `files` are served, `scripts` get the request's handler; everything else is 404."""
+class ImageHost(Upstream):
+    """An image host.
+
+    `files` maps a path to the bytes to serve. `scripts` maps a path to a function that gets the request handler.
+    Every other path gets 404.
+    """
 
     def __init__(self):
-        super().__init__(Answer(404))
+        super().__init__(ScriptedResponse(404))
         self.scripts = {}
 
     def download(self, handler):
         script = self.scripts.get(urlsplit(handler.path).path)
         if script is None:
             return super().download(handler)
-        self.record(handler)
+        self.record_request(handler)
         try:
             return script(handler)
-        except OSError:  # the mirror has hung up
+        except OSError:  # the mirror closed the connection
             handler.close_connection = True
 
-    def status(self, path, status):
-        """Answer this path with this status from now on."""
-        self.scripts[path] = lambda handler: self.answer(handler, Answer(status))
+    def set_status(self, path, status):
+        """Answer every later request for `path` with `status`."""
+        self.scripts[path] = lambda handler: self.write_response(handler, ScriptedResponse(status))
 
 
-class Aws:
-    """Buckets, queues and a bus on a local socket."""
+class MotoAws:
+    """S3 buckets, SQS queues and an EventBridge bus on a local socket."""
 
     def __init__(self, url):
         self.url = url
@@ -71,8 +75,11 @@ class Aws:
             session.client(name, endpoint_url=url) for name in ("s3", "sqs", "events")
         )
 
-    def fresh(self):
-        """An empty bucket, empty queues, a bus whose events end up in a queue; settings that name them."""
+    def reset(self):
+        """Delete everything and create an empty bucket, empty queues and an event bus.
+
+        A rule sends the events of the bus to the queue 'news'. The attributes `queue` and `dead` hold the queue URLs.
+        """
         urlopen(Request(f"{self.url}/moto-api/reset", method="POST")).close()
         self.s3.create_bucket(Bucket=BUCKET)
         self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
@@ -81,7 +88,7 @@ class Aws:
         self.queue = self.sqs.create_queue(
             QueueName="orders", Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "720"}
         )["QueueUrl"]
-        self.news = self.sqs.create_queue(QueueName="news")["QueueUrl"]
+        self.events_queue = self.sqs.create_queue(QueueName="news")["QueueUrl"]
         self.events.create_event_bus(Name="bus")
         pattern = json.dumps({"source": ["retouch"]})
         self.events.put_rule(Name="news", EventBusName="bus", EventPattern=pattern)
@@ -89,30 +96,33 @@ class Aws:
         self.events.put_targets(Rule="news", EventBusName="bus", Targets=[target])
 
     def objects(self, prefix=""):
-        """{key: bytes} of the bucket."""
-        found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+        """Return the objects of the bucket as {key: bytes}."""
+        entries = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return {
-            o["Key"]: self.s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in found
+            o["Key"]: self.s3.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read()
+            for o in entries
         }
 
     def head(self, key):
         return self.s3.head_object(Bucket=BUCKET, Key=key)
 
-    def letters(self, queue):
-        """What lies in a queue, taken out of it: [(body, {attribute: text})]."""
-        found = []
-        while got := self.sqs.receive_message(
+    def take_messages(self, queue):
+        """Remove all messages from a queue and return them as [(body, {attribute: text})]."""
+        taken = []
+        while messages := self.sqs.receive_message(
             QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
-            for message in got:
-                told = message.get("MessageAttributes", {})
-                found.append((message["Body"], {k: v["StringValue"] for k, v in told.items()}))
+            for message in messages:
+                attributes = message.get("MessageAttributes", {})
+                taken.append(
+                    (message["Body"], {k: v["StringValue"] for k, v in attributes.items()})
+                )
                 self.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return found
+        return taken
 
-    def batch(self):
-        """What waits in the queue of orders, as Lambda hands it over."""
-        got = self.sqs.receive_message(
+    def receive_batch(self):
+        """Receive the waiting messages of the request queue and return them as a Lambda SQS event."""
+        messages = self.sqs.receive_message(
             QueueUrl=self.queue,
             MaxNumberOfMessages=10,
             AttributeNames=["All"],
@@ -126,66 +136,71 @@ class Aws:
                     "body": message["Body"],
                     "attributes": message["Attributes"],
                     "messageAttributes": {
-                        name: {"stringValue": told["StringValue"], "dataType": told["DataType"]}
-                        for name, told in message.get("MessageAttributes", {}).items()
+                        name: {
+                            "stringValue": attribute["StringValue"],
+                            "dataType": attribute["DataType"],
+                        }
+                        for name, attribute in message.get("MessageAttributes", {}).items()
                     },
                     "eventSource": "aws:sqs",
                     "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:orders",
                 }
-                for message in got
+                for message in messages
             ]
         }
 
-    def order(self, body):
-        """Send an order, or any text."""
+    def send_message(self, body):
+        """Send a mirror request or any text to the request queue. Return the message id."""
         text = body if isinstance(body, str) else json.dumps(body)
         return self.sqs.send_message(QueueUrl=self.queue, MessageBody=text)["MessageId"]
 
-    def hand_out_again(self):
-        """As if every visibility timeout and every delay were over."""
-        for message in self._kept():
+    def make_messages_visible(self):
+        """End every visibility timeout and every delay, so that all messages can be received."""
+        for message in self._queued_messages():
             message.visible_at = message.delayed_until = 0
 
     def hidden_seconds(self):
-        """For how long each message is still hidden."""
+        """Return for each message the seconds until it becomes visible."""
         return [
             max(message.visible_at, message.delayed_until) / 1000 - time.time()
-            for message in self._kept()
+            for message in self._queued_messages()
         ]
 
-    def _kept(self):
+    def _queued_messages(self):
         return sqs_backends["123456789012"]["us-east-1"].queues["orders"]._messages
 
-    def settle(self, event, answer):
-        """Delete what was not reported as failed, as Lambda does."""
-        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+    def delete_processed(self, event, response):
+        """Delete the messages that the response does not report as failed, as Lambda does."""
+        failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         for record in event["Records"]:
             if record["messageId"] not in failed:
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=record["receiptHandle"])
 
 
 @contextmanager
-def aws():
-    """moto's server for as long as the context lasts; every client of this process ends up there."""
+def start_moto_aws():
+    """Run a moto server while the context is open. All boto3 clients of this process connect to it."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    found = Aws(f"http://{host}:{port}")
+    moto = MotoAws(f"http://{host}:{port}")
     try:
-        with patch.dict(os.environ, found.env):
+        with patch.dict(os.environ, moto.env):
             boto3.setup_default_session()
-            # What takes time is that each session reads the services' models anew.
-            anew, shared = boto3.Session, boto3.Session()
-            same = lambda *own, **named: anew(*own, **named) if own or named else shared  # noqa: E731
-            with patch.object(boto3, "Session", same):
-                yield found
+            # Each new session reads the service models again, which is slow. All callers share one session.
+            new_session, shared_session = boto3.Session, boto3.Session()
+            session_factory = lambda *own, **named: (
+                new_session(*own, **named) if own or named else shared_session
+            )  # noqa: E731
+            with patch.object(boto3, "Session", session_factory):
+                yield moto
     finally:
         boto3.DEFAULT_SESSION = None
         server.stop()
 
 
 def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
-    """The mirror with everything real: .handler, .desk, .settings, .clock."""
+    """Return the mirror with its real parts: .handler, .desk (consumer), .yard (services), .settings and .clock."""
     allow = ",".join(upstream.url.partition("//")[2] for upstream in upstreams)
     settings = Settings.from_env(
         {
@@ -199,32 +214,38 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
         }
     )
     clock = clock or SystemClock()
-    ours = OurAws()
-    store = MirrorStore(settings, clock, ours)
+    aws_clients = OurAws()
+    store = MirrorBucket(settings, clock, aws_clients)
     policy = replace(
-        Policy.from_text(settings.fetch_allow),
-        most_bytes=settings.mirror_bytes,
-        total_seconds=settings.mirror_seconds,
+        FetchPolicy.from_text(settings.fetch_allowlist),
+        most_bytes=settings.max_mirror_bytes,
+        total_seconds=settings.mirror_timeout,
     )
-    base = settings.public_base_url
-    said = telemetry()
-    yard = Yard(
+    base_url = settings.public_base_url
+    mirror_telemetry = telemetry()
+    services = MirrorServices(
         settings,
         clock,
-        Fetcher(policy, clock, log=said.fetched).open,
-        spool,
+        Fetcher(policy, clock, log=mirror_telemetry.log_fetch).open,
+        spool_body,
         store,
-        permanent(base) if base else store.presigned,
+        permanent_links(base_url) if base_url else store.presign,
     )
-    desk = Desk(yard, store, Post(settings, ours), said)
-    porter = Porter(settings, lambda: secrets or {}, (keys or {}).get, lambda: None)
+    consumer = MirrorConsumer(
+        services, store, MirrorMessaging(settings, aws_clients), mirror_telemetry
+    )
+    auth = MirrorAuth(settings, lambda: secrets or {}, (keys or {}).get, lambda: None)
     return SimpleNamespace(
-        handler=build(desk, porter), desk=desk, yard=yard, settings=settings, clock=clock
+        handler=build_handler(consumer, auth),
+        desk=consumer,
+        yard=services,
+        settings=settings,
+        clock=clock,
     )
 
 
 def telemetry():
-    """A logger that writes to the standard output of this very test."""
+    """Return a MirrorTelemetry whose logger writes to the standard output of the current test."""
     logger = logging.getLogger("retouch")
     logger.handlers.clear()
     logger.__dict__.pop("init", None)
@@ -232,6 +253,6 @@ def telemetry():
     return MirrorTelemetry()
 
 
-def name_of(data, extension="png", prefix="mirror"):
-    """The key these bytes belong under."""
+def object_key(data, extension="png", prefix="mirror"):
+    """Return the object key for these bytes: the prefix, the SHA-256 of the bytes and the extension."""
     return f"{prefix}/{hashlib.sha256(data).hexdigest()}.{extension}"

@@ -1,4 +1,4 @@
-"""A provider on a real socket: records what it receives, answers by script, misbehaves on request."""
+"""A provider server on a real socket. It records requests, sends scripted responses and can fail as scripted."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from multipart import PushMultipartParser, parse_options_header
 
 
 @dataclass
-class Received:
-    """One request as it arrived. `parts` are (name, filename, content type, bytes) of a multipart body."""
+class ReceivedRequest:
+    """One recorded request. `parts` are (name, file name, content type, bytes) of a multipart body."""
 
     method: str
     path: str
@@ -26,10 +26,10 @@ class Received:
 
     @property
     def parts(self):
-        kind, options = parse_options_header(self.headers.get("content-type", ""))
-        if kind != "multipart/form-data":
+        content_type, options = parse_options_header(self.headers.get("content-type", ""))
+        if content_type != "multipart/form-data":
             return []
-        found, current = [], None
+        collected, current = [], None
         with PushMultipartParser(options["boundary"], strict=True) as parser:
             for event in parser.parse(self.body):
                 if isinstance(event, (bytes, bytearray)):
@@ -37,8 +37,8 @@ class Received:
                 elif event is not None:
                     current = [event.name, event.filename, event.content_type, b""]
                 else:
-                    found.append(tuple(current))
-        return found
+                    collected.append(tuple(current))
+        return collected
 
     @property
     def fields(self):
@@ -53,40 +53,51 @@ class Received:
 
 
 @dataclass
-class Answer:
-    """What to answer. `pieces` are sent one by one with `gap` seconds between, as a stream would be."""
+class ScriptedResponse:
+    """One scripted response.
+
+    The server sends `chunks` one by one, `chunk_interval` seconds apart, as a stream. `delay` is the seconds before
+    the response starts. `network_failure` is one of:
+    "reset": the connection is reset before a response;
+    "cut": the connection is reset in the middle of the response;
+    "hang": the server waits for up to 60 seconds, then resets the connection;
+    "early-reset": the connection is reset before the request body is read.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict = field(default_factory=dict)
-    pieces: list | None = None
-    gap: float = 0.0
+    chunks: list | None = None
+    chunk_interval: float = 0.0
     delay: float = 0.0
-    fault: str = (
-        ""  # "reset" before an answer, "cut" in the middle, "hang", "early-reset" unread body
+    network_failure: str = ""
+
+
+def json_response(body, status=200, **headers):
+    data = json.dumps(body).encode()
+    return ScriptedResponse(status, data, {"content-type": "application/json", **headers})
+
+
+def sse_response(*events, chunk_interval=0.0):
+    chunks = [
+        f"event: {e.get('type', 'error')}\ndata: {json.dumps(e)}\n\n".encode() for e in events
+    ]
+    return ScriptedResponse(
+        headers={"content-type": "text/event-stream"}, chunks=chunks, chunk_interval=chunk_interval
     )
 
 
-def as_json(body, status=200, **headers):
-    data = json.dumps(body).encode()
-    return Answer(status, data, {"content-type": "application/json", **headers})
-
-
-def as_events(*events, gap=0.0):
-    frames = [
-        f"event: {e.get('type', 'error')}\ndata: {json.dumps(e)}\n\n".encode() for e in events
-    ]
-    return Answer(headers={"content-type": "text/event-stream"}, pieces=frames, gap=gap)
-
-
 class Upstream:
-    """Use as a context manager. `answers` are used in order; the last one repeats."""
+    """A provider server, used as a context manager.
 
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.received: list[Received] = []
+    It sends `responses` in order and repeats the last one. `files` maps a path to the bytes that a GET returns.
+    """
+
+    def __init__(self, *responses):
+        self.responses = list(responses)
+        self.received: list[ReceivedRequest] = []
         self.files: dict[str, bytes] = {}
-        self.gone = threading.Event()
+        self.closed = threading.Event()
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -112,83 +123,85 @@ class Upstream:
         return self
 
     def __exit__(self, *exc):
-        self.gone.set()
+        self.closed.set()
         self.server.shutdown()
         self.server.server_close()
 
     @property
     def calls(self):
-        """Paid calls: the POSTs."""
+        """The paid calls, which are the POST requests."""
         return [r for r in self.received if r.method == "POST"]
 
-    def record(self, handler):
+    def record_request(self, handler):
         url = urlsplit(handler.path)
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         query = dict(parse_qsl(url.query))
-        received = Received(handler.command, url.path, query, headers, body)
+        received = ReceivedRequest(handler.command, url.path, query, headers, body)
         self.received.append(received)
         return received
 
     def serve(self, handler):
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if answer.fault == "early-reset":
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if response.fault == "early-reset":
             handler.rfile.read(100)
-            self.received.append(Received(handler.command, handler.path, {}, {}, b""))
-            return reset(handler)
-        self.record(handler)
-        return self.answer(handler, answer)
+            self.received.append(ReceivedRequest(handler.command, handler.path, {}, {}, b""))
+            return reset_connection(handler)
+        self.record_request(handler)
+        return self.write_response(handler, response)
 
     def download(self, handler):
-        self.record(handler)
+        self.record_request(handler)
         data = self.files.get(urlsplit(handler.path).path)
         if data is None:
-            return self.answer(handler, Answer(404, b"no such file"))
-        return self.answer(handler, Answer(200, data, {"content-type": "application/octet-stream"}))
+            return self.write_response(handler, ScriptedResponse(404, b"no such file"))
+        return self.write_response(
+            handler, ScriptedResponse(200, data, {"content-type": "application/octet-stream"})
+        )
 
-    def answer(self, handler, answer):
-        if answer.delay:
-            self.gone.wait(answer.delay)
-        if answer.fault == "hang":
-            self.gone.wait(60)
-        if answer.fault in ("reset", "hang"):
-            return reset(handler)
-        handler.send_response(answer.status)
-        for name, value in answer.headers.items():
+    def write_response(self, handler, response):
+        if response.delay:
+            self.closed.wait(response.delay)
+        if response.fault == "hang":
+            self.closed.wait(60)
+        if response.fault in ("reset", "hang"):
+            return reset_connection(handler)
+        handler.send_response(response.status)
+        for name, value in response.headers.items():
             handler.send_header(name, value)
-        if answer.pieces is not None:
-            return self.stream(handler, answer)
-        handler.send_header("content-length", str(len(answer.body)))
+        if response.pieces is not None:
+            return self.write_chunks(handler, response)
+        handler.send_header("content-length", str(len(response.body)))
         handler.end_headers()
-        if answer.fault == "cut":
-            handler.wfile.write(answer.body[: len(answer.body) // 2])
-            return reset(handler)
-        handler.wfile.write(answer.body)
+        if response.fault == "cut":
+            handler.wfile.write(response.body[: len(response.body) // 2])
+            return reset_connection(handler)
+        handler.wfile.write(response.body)
         return None
 
-    def stream(self, handler, answer):
+    def write_chunks(self, handler, response):
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
-        for piece in answer.pieces:
-            handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        for chunk in response.pieces:
+            handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             handler.wfile.flush()
-            time.sleep(answer.gap)
-        if answer.fault == "cut":
-            return reset(handler)
+            time.sleep(response.gap)
+        if response.fault == "cut":
+            return reset_connection(handler)
         handler.wfile.write(b"0\r\n\r\n")
         return None
 
 
-def reset(handler):
-    """Close with RST, as a crashed server does."""
+def reset_connection(handler):
+    """Close the connection with RST, as a crashed server does."""
     handler.close_connection = True
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     handler.connection.close()
 
 
-def closed_port():
-    """A port on which nothing listens."""
+def unused_port():
+    """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

@@ -1,21 +1,21 @@
-"""The generated parts of the documentation: they are data, so that no day of the calendar makes them stale."""
+"""Tests of the generated sections of the documentation."""
 
 import pytest
 
-from retouch.lifecycle import Ending
+from retouch.planning.retirement import Retirement
 from tools import docs
 
 
 @pytest.mark.parametrize("over", [True, False])
-@pytest.mark.parametrize("make", [make for _, _, make in docs.PARTS])
-def test_a_part_is_the_same_on_every_day(make, over, monkeypatch):
-    today = make()
-    monkeypatch.setattr(Ending, "over", lambda *_: over)
-    assert make() == today
+@pytest.mark.parametrize("make", [make for _, _, make in docs.SECTIONS])
+def test_generated_section_does_not_depend_on_the_date(make, over, monkeypatch):
+    first_text = make()
+    monkeypatch.setattr(Retirement, "is_shut_down", lambda *_: over)
+    assert make() == first_text
 
 
-def test_a_part_replaces_what_stood_there_and_nothing_else():
+def test_replace_section_changes_only_the_text_between_its_markers():
     text = "a\n<!-- x:start -->\nold\n<!-- x:end -->\nb\n"
-    assert docs.splice(text, "x", "new") == text.replace("old", "new")
-    with pytest.raises(ValueError, match="no <!-- y:start -->"):
-        docs.splice(text, "y", "new")
+    assert docs.replace_section(text, "x", "new") == text.replace("old", "new")
+    with pytest.raises(ValueError, match="has no <!-- y:start -->"):
+        docs.replace_section(text, "y", "new")

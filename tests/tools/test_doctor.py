@@ -1,4 +1,4 @@
-"""The doctor at the bedside of real gateways: well ones, and ones that something is wrong with."""
+"""Tests of the doctor against running gateways, healthy ones and broken ones."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,8 +8,8 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from local.gateway import Gateway
-from tests.support.upstream import Upstream, as_json, closed_port
+from devserver.server import DevServer
+from tests.support.upstream import Upstream, json_response, unused_port
 from tools import doctor, keys
 
 ORIGIN = "https://pages.example"
@@ -19,15 +19,15 @@ PEPPER = '{"RETOUCH_PEPPER": "pepper-pepper-pepper"}'
 @pytest.fixture(scope="module")
 def gateway():
     env = {"RETOUCH_AUTH_MODE": "open", "RETOUCH_CORS_ORIGINS": ORIGIN}
-    with Gateway(env=env, s3=True) as running:
+    with DevServer(env=env, s3=True) as running:
         yield running.url
 
 
 @pytest.fixture
-def visit(capsys, monkeypatch):
-    """Run the command: (status, {title: finding})."""
+def run_doctor(capsys, monkeypatch):
+    """Return a function that runs the command and returns (status, {title: finding})."""
 
-    def command(url, *more, key=""):
+    def run(url, *more, key=""):
         monkeypatch.setenv("RETOUCH_KEY", key)
         status = doctor.main(["--url", url, *more])
         printed = capsys.readouterr()
@@ -35,59 +35,66 @@ def visit(capsys, monkeypatch):
         lines = [line for line in printed.out.splitlines() if ": " in line]
         return status, dict(line.split(": ", 1) for line in lines)
 
-    return command
+    return run
 
 
-@pytest.mark.parametrize("end", ["", "/v1", "/v1/"])
-def test_a_well_gateway(end, gateway, visit):
-    status, found = visit(gateway + end, "--origin", ORIGIN)
+@pytest.mark.parametrize("url_suffix", ["", "/v1", "/v1/"])
+def test_doctor_reports_every_check_ok_for_a_healthy_gateway(url_suffix, gateway, run_doctor):
+    status, findings = run_doctor(gateway + url_suffix, "--origin", ORIGIN)
     assert status == 0
-    assert set(found) >= {"health", "door", "bytes, 3 MB", "browsers", "edit", "upload"}
-    assert all(finding.startswith("ok, ") for finding in found.values())
-    assert "OPEN" in found["door"]
-    assert found["- bucket"] == "ok, it works"
-    assert found["- openai"] == "ok, not configured"
-    assert found["- bedrock"] == "ok, not checked: nothing free to ask it"
+    assert set(findings) >= {
+        "health",
+        "authentication",
+        "bytes, 3 MB",
+        "browsers",
+        "edit",
+        "upload",
+    }
+    assert all(finding.startswith("ok, ") for finding in findings.values())
+    assert "OPEN" in findings["authentication"]
+    assert findings["- bucket"] == "ok, it works"
+    assert findings["- openai"] == "ok, not configured"
+    assert findings["- bedrock"] == "ok, not checked: there is no free request"
 
 
-def test_an_origin_that_is_not_let_in(gateway, visit):
-    status, found = visit(gateway, "--origin", "https://other.example")
+def test_doctor_fails_the_browser_check_for_an_origin_outside_cors(gateway, run_doctor):
+    status, findings = run_doctor(gateway, "--origin", "https://other.example")
     assert status == 1
-    assert "https://other.example may not send edits" in found["browsers"]
+    assert "https://other.example may not send edits" in findings["browsers"]
 
 
-class Meddler(BaseHTTPRequestHandler):
-    """Passes requests on, and decodes bodies as text like an API without binaryMediaTypes."""
+class BodyCorruptingProxy(BaseHTTPRequestHandler):
+    """Forwards requests and decodes their bodies as text, like an API without binaryMediaTypes."""
 
     def log_message(self, *args):
         pass
 
-    def pass_on(self):
+    def forward(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {k: v for k, v in self.headers.items() if k.lower() != "content-length"}
-        answer = requests.request(
+        response = requests.request(
             self.command,
             self.server.behind + self.path,
             data=body.decode(errors="replace").encode(),
             headers=headers,
             timeout=30,
         )
-        self.send_response(answer.status_code)
-        self.send_header("content-type", answer.headers["content-type"])
-        self.send_header("content-length", str(len(answer.content)))
+        self.send_response(response.status_code)
+        self.send_header("content-type", response.headers["content-type"])
+        self.send_header("content-length", str(len(response.content)))
         self.end_headers()
-        self.wfile.write(answer.content)
+        self.wfile.write(response.content)
 
     def do_GET(self):
-        self.pass_on()
+        self.forward()
 
     def do_POST(self):
-        self.pass_on()
+        self.forward()
 
 
 @pytest.fixture
-def meddling(gateway):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Meddler)
+def corrupting_proxy(gateway):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BodyCorruptingProxy)
     server.behind = gateway
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -95,36 +102,38 @@ def meddling(gateway):
     server.server_close()
 
 
-def test_changed_bytes_are_found_and_explained(meddling, visit):
-    status, found = visit(meddling)
+def test_doctor_names_binary_media_types_when_a_proxy_changes_upload_bytes(
+    corrupting_proxy, run_doctor
+):
+    status, findings = run_doctor(corrupting_proxy)
     assert status == 1
-    assert found["health"].startswith("ok")
+    assert findings["health"].startswith("ok")
     for size in ("1 KB", "100 KB"):
-        finding = found[f"bytes, {size}"]
+        finding = findings[f"bytes, {size}"]
         assert "binaryMediaTypes must include multipart/form-data" in finding
         assert "Sent " in finding
         assert "arrived " in finding
-    assert found["edit"].startswith("WRONG")
+    assert findings["edit"].startswith("WRONG")
 
 
-def test_a_part_that_is_ill_is_named(visit):
+def test_doctor_names_the_dependency_that_is_unreachable(run_doctor):
     env = {
         "RETOUCH_AUTH_MODE": "open",
         "OPENAI_API_KEY": "sk-x",
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{closed_port()}",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{unused_port()}",
     }
-    with Gateway(env=env) as gateway:
-        status, found = visit(gateway.url)
+    with DevServer(env=env) as gateway:
+        status, findings = run_doctor(gateway.url)
     assert status == 1
-    assert found["- openai"].startswith("WRONG. ")
-    assert found["- bucket"] == "ok, not configured"
-    assert "upload" not in found
-    assert found["edit"].startswith("ok")
+    assert findings["- openai"].startswith("WRONG. ")
+    assert findings["- bucket"] == "ok, not configured"
+    assert "upload" not in findings
+    assert findings["edit"].startswith("ok")
 
 
 @pytest.fixture(scope="module")
-def closed():
-    """A gateway with a door, and a key to it."""
+def gateway_with_keys():
+    """Return the URL of a gateway that requires keys, and a valid key."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -144,43 +153,45 @@ def closed():
             BillingMode="PAY_PER_REQUEST",
         )
         boto3.client("secretsmanager").create_secret(Name="secret", SecretString=PEPPER)
-        key = keys.Keys("keys", "secret").new("doctor")
+        key = keys.KeyStore("keys", "secret").create("doctor")
         names = {"RETOUCH_KEYS_TABLE": "keys", "RETOUCH_SECRET_ID": "secret"}
-        with Gateway(env={**names, "RETOUCH_AUTH_MODE": "keys"}, s3=True) as running:
+        with DevServer(env={**names, "RETOUCH_AUTH_MODE": "keys"}, s3=True) as running:
             yield running.url, key
     server.stop()
 
 
-def test_a_closed_gateway_with_its_key(closed, visit):
-    url, key = closed
-    status, found = visit(url, key=key)
+def test_doctor_passes_on_a_gateway_with_keys_when_the_key_is_valid(gateway_with_keys, run_doctor):
+    url, key = gateway_with_keys
+    status, findings = run_doctor(url, key=key)
     assert status == 0
-    assert found["door"].startswith("ok, callers without a key are refused")
-    assert found["upload"].startswith("ok")
+    assert findings["authentication"].startswith("ok, callers without a key are rejected")
+    assert findings["upload"].startswith("ok")
 
 
 @pytest.mark.parametrize(
-    ("key", "told"), [("", "A key is needed"), ("rt_" + "B" * 43, "does not know this key")]
+    ("key", "message"), [("", "A key is needed"), ("rt_" + "B" * 43, "does not know this key")]
 )
-def test_a_closed_gateway_without_its_key(key, told, closed, visit):
-    status, found = visit(closed[0], key=key)
-    assert (status, set(found)) == (1, {"health", "door"})
-    assert told in found["door"]
+def test_doctor_stops_at_authentication_when_the_key_is_missing_or_unknown(
+    key, message, gateway_with_keys, run_doctor
+):
+    status, findings = run_doctor(gateway_with_keys[0], key=key)
+    assert (status, set(findings)) == (1, {"health", "authentication"})
+    assert message in findings["authentication"]
 
 
-def test_nobody_there(visit):
-    status, found = visit(f"http://127.0.0.1:{closed_port()}")
-    assert (status, found) == (1, {"health": "WRONG. No answer (ConnectionError)."})
+def test_doctor_fails_only_the_health_check_when_nothing_listens(run_doctor):
+    status, findings = run_doctor(f"http://127.0.0.1:{unused_port()}")
+    assert (status, findings) == (1, {"health": "WRONG. No response (ConnectionError)."})
 
 
-def test_something_else_entirely(visit):
-    with Upstream(as_json({})) as other:
+def test_doctor_fails_the_health_check_when_another_server_answers(run_doctor):
+    with Upstream(json_response({})) as other:
         other.files["/health"] = b"<html>hello</html>"
-        status, found = visit(other.url)
+        status, findings = run_doctor(other.url)
     assert status == 1
-    assert found["health"].startswith("WRONG. ")
+    assert findings["health"].startswith("WRONG. ")
 
 
-def test_without_an_address_it_says_how(capsys):
+def test_doctor_without_url_or_stack_prints_usage_and_fails(capsys):
     assert doctor.main([]) == 1
-    assert capsys.readouterr().err == "Which gateway? URL=https://.../prod/v1 or STACK=...\n"
+    assert capsys.readouterr().err == "Name the gateway: URL=https://.../prod/v1 or STACK=...\n"

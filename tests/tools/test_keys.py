@@ -1,4 +1,4 @@
-"""Keys that the tool makes open the real door, and nothing that is stored does."""
+"""Tests of the keys tool: the gateway accepts its keys and rejects every stored value."""
 
 import json
 import re
@@ -7,13 +7,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from retouch.admission import admit
-from retouch.edges.aws.session import Aws
-from retouch.edges.aws.vault import KeyTable
-from retouch.errors import Unauthorized
-from retouch.settings import Settings
-from retouch.wire.caller import caller
-from tests.support.house import TestClock
+from retouch.api.request.credentials import read_credentials
+from retouch.core.errors import Unauthorized
+from retouch.core.settings import Settings
+from retouch.gateway.authentication import authenticate_key
+from retouch.infrastructure.aws.api_key_table import ApiKeyTable
+from retouch.infrastructure.aws.clients import AwsClients
+from tests.support.services import FakeClock
 from tools import keys
 
 TABLE, PEPPER = "keys", "pepper-5b1c" * 6
@@ -44,55 +44,57 @@ def aws(monkeypatch):
 
 
 @pytest.fixture
-def run(aws, capsys):
-    """Run the command: (status, lines of output, lines of errors)."""
+def run_keys(aws, capsys):
+    """Return a function that runs the command and returns (status, output lines, error lines)."""
 
-    def command(*arguments):
+    def run(*arguments):
         status = keys.main(arguments)
         printed = capsys.readouterr()
         return status, printed.out.splitlines(), printed.err.splitlines()
 
-    return command
+    return run
 
 
 @pytest.fixture
 def clock():
-    return TestClock()
+    return FakeClock()
 
 
 @pytest.fixture
-def door(aws, clock):
-    """Who the gateway takes the bearer of a key for."""
-    table = KeyTable(Settings(keys_table=TABLE), clock, Aws())
+def authenticate(aws, clock):
+    """Return a function that authenticates a key at the gateway and returns the name of its principal."""
+    table = ApiKeyTable(Settings(keys_table=TABLE), clock, AwsClients())
 
-    def knock(key, header="Authorization"):
+    def principal_name(key, header="Authorization"):
         value = f"Bearer {key}" if header == "Authorization" else key
-        return admit(caller({header.lower(): value}), "keys", PEPPER, table).name
+        return authenticate_key(
+            read_credentials({header.lower(): value}), "keys", PEPPER, table
+        ).name
 
-    return knock
+    return principal_name
 
 
-def items():
+def stored_items():
     return boto3.client("dynamodb").scan(TableName=TABLE)["Items"]
 
 
-def test_a_new_key_opens_the_door(run, door):
-    status, (key, hint), errors = run("new", "build-server")
+def test_new_key_is_accepted_by_the_gateway_in_both_headers(run_keys, authenticate):
+    status, (key, hint), errors = run_keys("new", "build-server")
     assert (status, errors) == (0, [])
     assert re.fullmatch(r"rt_[A-Za-z0-9_-]{43}", key)
     assert "Authorization: Bearer" in hint
-    assert door(key) == "build-server"
-    assert door(key, "x-portkey-api-key") == "build-server"
+    assert authenticate(key) == "build-server"
+    assert authenticate(key, "x-portkey-api-key") == "build-server"
 
 
-def test_no_two_keys_are_alike(run):
-    made = {run("new", f"key{n}")[1][0] for n in range(5)}
-    assert len(made) == 5
+def test_new_keys_are_unique(run_keys):
+    keys_created = {run_keys("new", f"key{n}")[1][0] for n in range(5)}
+    assert len(keys_created) == 5
 
 
-def test_what_is_stored_opens_nothing(run, door):
-    key = run("new", "build-server")[1][0]
-    stored = items()
+def test_stored_values_are_rejected_as_keys(run_keys, authenticate):
+    key = run_keys("new", "build-server")[1][0]
+    stored = stored_items()
     [item] = [i for i in stored if not i["id"]["S"].startswith("name/")]
     assert set(item) == {"id", "name", "created"}
     assert re.fullmatch(r"[0-9a-f]{64}", item["id"]["S"])
@@ -102,67 +104,69 @@ def test_what_is_stored_opens_nothing(run, door):
     values = {value["S"] for i in stored for value in i.values()}
     for value in values | {f"rt_{value}" for value in values}:
         with pytest.raises(Unauthorized):
-            door(value)
+            authenticate(value)
 
 
-def test_another_pepper_opens_nothing(run, aws):
-    key = run("new", "build-server")[1][0]
-    table = KeyTable(Settings(keys_table=TABLE), TestClock(), Aws())
+def test_key_is_rejected_under_another_pepper(run_keys, aws):
+    key = run_keys("new", "build-server")[1][0]
+    table = ApiKeyTable(Settings(keys_table=TABLE), FakeClock(), AwsClients())
     with pytest.raises(Unauthorized):
-        admit(caller({"authorization": f"Bearer {key}"}), "keys", "another", table)
+        authenticate_key(
+            read_credentials({"authorization": f"Bearer {key}"}), "keys", "another", table
+        )
 
 
-def test_a_revoked_key_opens_nothing_after_a_minute(run, door, clock):
-    key = run("new", "build-server")[1][0]
-    assert door(key) == "build-server"
-    assert run("revoke", "build-server")[0] == 0
-    clock.skipped += 59
-    assert door(key) == "build-server"
-    clock.skipped += 2
+def test_revoked_key_is_rejected_after_a_minute(run_keys, authenticate, clock):
+    key = run_keys("new", "build-server")[1][0]
+    assert authenticate(key) == "build-server"
+    assert run_keys("revoke", "build-server")[0] == 0
+    clock.skipped_seconds += 59
+    assert authenticate(key) == "build-server"
+    clock.skipped_seconds += 2
     with pytest.raises(Unauthorized):
-        door(key)
+        authenticate(key)
 
 
-def test_unknown_revoked_and_malformed_keys_get_the_same_answer(run, door):
-    revoked = run("new", "build-server")[1][0]
-    run("revoke", "build-server")
-    answers = set()
+def test_unknown_revoked_and_malformed_keys_get_the_same_error(run_keys, authenticate):
+    revoked = run_keys("new", "build-server")[1][0]
+    run_keys("revoke", "build-server")
+    errors = set()
     for key in (revoked, "rt_" + "A" * 43, "rt_", "rt_short", "rt_" + "A" * 5000, "sk-other", ""):
-        with pytest.raises(Unauthorized) as refused:
-            door(key)
-        answers.add((refused.value.status, refused.value.code, str(refused.value)))
-    assert len(answers) == 1
+        with pytest.raises(Unauthorized) as raised:
+            authenticate(key)
+        errors.add((raised.value.status, raised.value.code, str(raised.value)))
+    assert len(errors) == 1
 
 
-def test_a_name_is_free_again_after_its_key_is_revoked(run, door):
-    first = run("new", "build-server")[1][0]
-    status, _, [error] = run("new", "build-server")
+def test_key_name_can_be_reused_after_its_key_is_revoked(run_keys, authenticate):
+    first = run_keys("new", "build-server")[1][0]
+    status, _, [error] = run_keys("new", "build-server")
     assert status == 1
     assert "already" in error
-    run("revoke", "build-server")
-    second = run("new", "build-server")[1][0]
-    assert door(second) == "build-server"
+    run_keys("revoke", "build-server")
+    second = run_keys("new", "build-server")[1][0]
+    assert authenticate(second) == "build-server"
     with pytest.raises(Unauthorized):
-        door(first)
+        authenticate(first)
 
 
-def test_the_list_tells_all_but_the_keys(run):
-    assert run("list")[1] == ["There are no keys yet: make key NAME=build-server"]
-    made = [run("new", name)[1][0] for name in ("one", "two")]
-    run("revoke", "one")
-    _, [head, *rows], _ = run("list")
+def test_key_list_shows_names_and_dates_but_no_keys(run_keys):
+    assert run_keys("list")[1] == ["There are no keys yet: make key NAME=build-server"]
+    created = [run_keys("new", name)[1][0] for name in ("one", "two")]
+    run_keys("revoke", "one")
+    _, [head, *rows], _ = run_keys("list")
     assert head.split() == ["name", "created", "revoked"]
-    told = {row.split()[0]: row.split()[1:] for row in rows}
-    assert set(told) == {"one", "two"}
-    assert told["two"][1] == "-"
-    assert all(re.match(r"20\d\d-\d\d-\d\dT", time) for time in (told["one"] + told["two"][:1]))
-    assert not any(key in row for key in made for row in rows)
+    listed = {row.split()[0]: row.split()[1:] for row in rows}
+    assert set(listed) == {"one", "two"}
+    assert listed["two"][1] == "-"
+    assert all(re.match(r"20\d\d-\d\d-\d\dT", time) for time in (listed["one"] + listed["two"][:1]))
+    assert not any(key in row for key in created for row in rows)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (("revoke", "nobody"), "no living key 'nobody'"),
+        (("revoke", "nobody"), "no active key 'nobody'"),
         (("new", "a b"), "letters, digits"),
         (("new", ""), "NAME=build-server"),
         (("--stack", "other", "list"), "no stack 'other' in us-east-1"),
@@ -170,21 +174,21 @@ def test_the_list_tells_all_but_the_keys(run):
         (("--secret", "no-such-secret", "new", "a"), "ResourceNotFound"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(arguments, told, run):
-    status, out, [error] = run(*arguments)
+def test_keys_command_prints_each_failure_in_one_line(arguments, message, run_keys):
+    status, out, [error] = run_keys(*arguments)
     assert (status, out) == (1, [])
-    assert told in error
+    assert message in error
 
 
 @pytest.mark.parametrize("secret", ['{"OPENAI_API_KEY":"sk-canary"}', "sk-canary", '["sk-canary"]'])
-def test_a_secret_without_a_pepper_is_said_but_not_shown(secret, run):
+def test_secret_without_pepper_fails_without_printing_the_secret(secret, run_keys):
     boto3.client("secretsmanager").put_secret_value(SecretId="secret", SecretString=secret)
-    status, out, [error] = run("new", "a")
-    assert (status, out, items()) == (1, [], [])
+    status, out, [error] = run_keys("new", "a")
+    assert (status, out, stored_items()) == (1, [], [])
     assert "sk-canary" not in error
 
 
-def test_table_and_secret_by_name_need_no_stack(run):
+def test_new_key_with_table_and_secret_arguments_needs_no_stack(run_keys):
     boto3.client("cloudformation").delete_stack(StackName="retouch")
-    status, (key, _), _ = run("--table", TABLE, "--secret", "secret", "new", "a")
+    status, (key, _), _ = run_keys("--table", TABLE, "--secret", "secret", "new", "a")
     assert (status, len(key)) == (0, 46)

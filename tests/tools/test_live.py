@@ -1,4 +1,4 @@
-"""The live test, against stand-ins instead of the real thing."""
+"""Tests of the live check against fake providers."""
 
 import json
 from dataclasses import replace
@@ -6,20 +6,20 @@ from dataclasses import replace
 import pytest
 
 from retouch.providers import PROVIDERS
-from tests.contract.standins.azure_openai import AzureOpenAI
-from tests.contract.standins.openai import OpenAI
-from tests.support.pictures import opened
+from tests.contract.standins.azure_openai import AzureOpenAIStandIn
+from tests.contract.standins.openai import OpenAIStandIn
+from tests.support.images import decode_image
 from tools import live
-from tools.live_orders import encoded, order
+from tools.live_samples import encode_png, sample_edit
 
 AZURE = next(p for p in PROVIDERS if p.name == "azure-openai")
 
 
 @pytest.fixture
-def visit(tmp_path, capsys, monkeypatch):
-    """Run the command with these variables: (status, what was printed)."""
+def run_live(tmp_path, capsys, monkeypatch):
+    """Return a function that runs the command with these variables and returns (status, output)."""
 
-    def command(env, *arguments):
+    def run(env, *arguments):
         for name, value in env.items():
             monkeypatch.setenv(name, value)
         status = live.main([*arguments, "--into", str(tmp_path)])
@@ -28,63 +28,66 @@ def visit(tmp_path, capsys, monkeypatch):
             assert not name.endswith("KEY") or value not in printed.out + printed.err
         return status, printed.out
 
-    return command
+    return run
 
 
-def test_every_living_model_is_asked_and_its_picture_kept(visit, tmp_path):
-    with AzureOpenAI() as server:
-        status, said = visit(server.env(), "azure-openai")
-        asked = [received.path.split("/")[3] for received in server.calls]
+def test_live_checks_every_available_model_and_saves_its_image(run_live, tmp_path):
+    with AzureOpenAIStandIn() as server:
+        status, output = run_live(server.env(), "azure-openai")
+        requested = [received.path.split("/")[3] for received in server.calls]
     assert status == 0
-    living = [model.id for model in live.live(AZURE)]
-    assert asked == living
-    for model in living:
-        assert f"azure-openai/{model} " in said
-        assert opened((tmp_path / "azure-openai" / f"{model}.0.png").read_bytes()).size[0] >= 816
-    assert f"{len(living)} models asked, 0 failed, about $" in said
-    assert "dall-e-2" not in said
+    available = [model.id for model in live.available_models(AZURE)]
+    assert requested == available
+    for model in available:
+        assert f"azure-openai/{model} " in output
+        assert (
+            decode_image((tmp_path / "azure-openai" / f"{model}.0.png").read_bytes()).size[0] >= 816
+        )
+    assert f"{len(available)} models checked, 0 failed, about $" in output
+    assert "dall-e-2" not in output
 
 
-def test_the_cheapest_settings_are_sent(visit):
-    with OpenAI() as server:
-        status, _ = visit(server.env(), "openai", "--model", "gpt-image-2.6-flare")
-        (call,) = server.calls
+def test_live_sends_the_cheapest_settings_of_the_model(run_live):
+    with OpenAIStandIn() as server:
+        status, _ = run_live(server.env(), "openai", "--model", "gpt-image-2.6-flare")
+        (received,) = server.calls
     assert status == 0
-    assert call.fields["quality"] == "low"
-    assert call.fields["complexity"] == "low"
-    assert call.fields["size"] == "816x816"
-    assert [name for name, *_ in call.files] == ["image", "mask"]
+    assert received.fields["quality"] == "low"
+    assert received.fields["complexity"] == "low"
+    assert received.fields["size"] == "816x816"
+    assert [name for name, *_ in received.files] == ["image", "mask"]
 
 
-def test_a_failure_is_told_in_the_providers_words(visit, tmp_path):
-    with OpenAI() as server:
-        server.fail(server.failures()["quota_insufficient_quota"])
-        status, said = visit(server.env(), "openai", "--model", "gpt-image-2")
+def test_live_prints_the_provider_error_when_an_edit_fails(run_live, tmp_path):
+    with OpenAIStandIn() as server:
+        server.fail_with(server.failures()["quota_insufficient_quota"])
+        status, output = run_live(server.env(), "openai", "--model", "gpt-image-2")
     assert status == 1
-    assert "FAILED 429 insufficient_quota: no money (billed: no)" in said
-    kept = json.loads((tmp_path / "openai" / "gpt-image-2.json").read_text())
-    assert kept["status"] == 429
+    assert "FAILED 429 insufficient_quota: no money (billed: no)" in output
+    saved = json.loads((tmp_path / "openai" / "gpt-image-2.json").read_text())
+    assert saved["status"] == 429
 
 
-class Inverted(OpenAI):
-    """Repaints what is not marked."""
+class InvertedMaskOpenAI(OpenAIStandIn):
+    """A fake provider that inverts the mask."""
 
-    def at_once(self, seen):
-        mask = opened(seen.mask)
+    def image_response(self, seen):
+        mask = decode_image(seen.mask)
         mask.putalpha(mask.getchannel("A").point(lambda alpha: 255 - alpha))
-        return super().at_once(replace(seen, mask=encoded(mask)))
+        return super().image_response(replace(seen, mask=encode_png(mask)))
 
 
-def test_a_model_that_repaints_the_rest_has_failed(visit):
-    with Inverted() as server:
-        status, said = visit(server.env(), "openai", "--model", "gpt-image-2")
+def test_live_fails_a_model_that_changes_unmarked_pixels(run_live):
+    with InvertedMaskOpenAI() as server:
+        status, output = run_live(server.env(), "openai", "--model", "gpt-image-2")
     assert status == 1
-    assert "FAILED" in said
+    assert "FAILED" in output
 
 
-def test_without_a_key_nothing_is_asked(visit, monkeypatch):
+def test_live_without_a_key_sends_no_request(run_live, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    assert visit({}, "openai") == (0, "openai was not asked: no key in OPENAI_API_KEY.\n")
+    text = "openai was not checked: there is no key in OPENAI_API_KEY.\n"
+    assert run_live({}, "openai") == (0, text)
 
 
 @pytest.mark.parametrize(
@@ -98,42 +101,46 @@ def test_without_a_key_nothing_is_asked(visit, monkeypatch):
         ("bedrock", "AWS_BEARER_TOKEN_BEDROCK"),
     ],
 )
-def test_every_documented_credential_counts_as_a_key(provider, variable):
-    (card,) = [p for p in PROVIDERS if p.name == provider]
-    assert live.missing_key(card, {variable: "x"}) == ""
-    assert live.missing_key(card, {variable: ""}) == f"{card.env}_API_KEY"
+def test_missing_key_variable_accepts_every_documented_credential(provider, variable):
+    (definition,) = [p for p in PROVIDERS if p.name == provider]
+    assert live.missing_key_variable(definition, {variable: "x"}) == ""
+    assert (
+        live.missing_key_variable(definition, {variable: ""}) == f"{definition.env_prefix}_API_KEY"
+    )
 
 
-def test_settings_are_no_credential():
+def test_missing_key_variable_ignores_settings_without_credentials():
     settings = {"AZURE_OPENAI_ENDPOINT": "https://acme.example", "AZURE_OPENAI_DEPLOYMENTS": "a=b"}
-    assert live.missing_key(AZURE, settings) == "AZURE_OPENAI_API_KEY"
-    assert live.missing_key(AZURE, {"AZURE_OPENAI_BASE_URL": "u"}) == "AZURE_OPENAI_API_KEY"
+    assert live.missing_key_variable(AZURE, settings) == "AZURE_OPENAI_API_KEY"
+    assert (
+        live.missing_key_variable(AZURE, {"AZURE_OPENAI_BASE_URL": "u"}) == "AZURE_OPENAI_API_KEY"
+    )
 
 
-def test_credentials_that_were_only_begun_are_told_by_who_would_vouch(visit, monkeypatch):
+def test_live_with_incomplete_credentials_names_the_missing_variables(run_live, monkeypatch):
     monkeypatch.delenv("AZURE_OPENAI_API_KEY", raising=False)
-    with AzureOpenAI() as server:
+    with AzureOpenAIStandIn() as server:
         env = {"AZURE_OPENAI_ENDPOINT": server.url, "AZURE_OPENAI_TENANT_ID": "t"}
-        status, said = visit(env, "azure-openai", "--model", "gpt-image-2")
+        status, output = run_live(env, "azure-openai", "--model", "gpt-image-2")
         assert server.calls == []
     assert status == 1
-    assert "set AZURE_OPENAI_CLIENT_ID and AZURE_OPENAI_CLIENT_SECRET" in said
+    assert "set AZURE_OPENAI_CLIENT_ID and AZURE_OPENAI_CLIENT_SECRET" in output
 
 
 @pytest.mark.parametrize("name", ["nobody", "local"])
-def test_an_unknown_provider(name, visit):
-    status, said = visit({}, name)
+def test_live_with_unknown_provider_lists_the_paid_providers(name, run_live):
+    status, output = run_live({}, name)
     assert status == 2
-    assert "openai, azure-openai" in said
-    assert "local" not in said.partition("There are")[2]
+    assert "openai, azure-openai" in output
+    assert "local" not in output.partition("There are")[2]
 
 
-@pytest.mark.parametrize("provider", [p for p in PROVIDERS if p.paid], ids=lambda p: p.name)
-def test_every_card_permits_its_order(provider):
+@pytest.mark.parametrize("provider", [p for p in PROVIDERS if p.is_paid], ids=lambda p: p.name)
+def test_sample_edit_is_valid_for_every_model_of_the_provider(provider):
     for model in provider.models:
-        sent = order(model)
-        assert (sent.mask is not None) == (model.mask is not None)
-        for name, value in sent.fields.items():
+        sample = sample_edit(model)
+        assert (sample.mask is not None) == (model.mask is not None)
+        for name, value in sample.fields.items():
             assert name == "prompt" or model.params[name].read(name, value) == value
         if model.when and model.when.given:
-            assert set(model.when.given) & sent.fields.keys()
+            assert set(model.when.given) & sample.fields.keys()

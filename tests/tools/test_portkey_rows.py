@@ -1,4 +1,4 @@
-"""The rows of the Portkey suite, each against Retouch, and the page that is made of them."""
+"""Tests of the Portkey comparison: each row against Retouch, and the page that the rows generate."""
 
 import sys
 from collections import Counter
@@ -9,87 +9,91 @@ import pytest
 from tests.support.upstream import Upstream
 from tools.portkey import __main__ as command
 from tools.portkey import page
-from tools.portkey.asking import ask, complaints
-from tools.portkey.gateways import ask_portkey, retouch
-from tools.portkey.row import GOOD, Expect, Row
+from tools.portkey.gateways import run_retouch, send_row_to_portkey
+from tools.portkey.observation import find_mismatches, send_row
+from tools.portkey.row import SUCCESS, Expected, Row
 from tools.portkey.rows import ROWS
 
 
 @pytest.fixture(scope="module")
 def upstream():
-    with Upstream(GOOD) as server:
+    with Upstream(SUCCESS) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def url(upstream):
-    with retouch(upstream) as address:
+    with run_retouch(upstream) as address:
         yield address
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_row_holds(row, url, upstream):
-    assert list(complaints(row.ours, ask(row, url, upstream))) == []
+def test_row_matches_the_response_of_retouch(row, url, upstream):
+    assert list(find_mismatches(row.ours, send_row(row, url, upstream))) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_verdict_agrees_with_what_was_seen(row):
+def test_row_verdict_agrees_with_its_expected_responses(row):
     assert (row.theirs is None) == (row.verdict == "same")
     assert row.why.strip()
     assert "|" not in row.name + row.why
 
 
-def test_no_two_rows_have_one_name():
+def test_row_names_are_unique():
     assert Counter(row.name for row in ROWS).most_common(1)[0][1] == 1
 
 
-def test_the_page_is_current():
-    assert page.current(), "run `python -m tools.portkey --write`"
+def test_portkey_page_matches_the_rows():
+    assert page.is_current(), "run `python -m tools.portkey --write`"
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "expected",
     [
-        Expect(status=201),
-        Expect(calls=2),
-        Expect(headers={"x-portkey-provider": "nobody"}),
-        Expect(headers={"x-portkey-provider": None}),
-        Expect(headers={"x-nothing": "*"}),
-        Expect(body={"data.0.b64_json": "other"}),
-        Expect(body={"data.7": "*"}),
-        Expect(sent={"field prompt": "other"}),
-        Expect(sent={"files": []}),
-        Expect(sent={"path": "/"}),
+        Expected(status=201),
+        Expected(call_count=2),
+        Expected(headers={"x-portkey-provider": "nobody"}),
+        Expected(headers={"x-portkey-provider": None}),
+        Expected(headers={"x-nothing": "*"}),
+        Expected(body={"data.0.b64_json": "other"}),
+        Expected(body={"data.7": "*"}),
+        Expected(sent={"field prompt": "other"}),
+        Expected(sent={"files": []}),
+        Expected(sent={"path": "/"}),
     ],
     ids=str,
 )
-def test_a_row_that_does_not_hold_is_told(wrong, url, upstream):
-    assert len(list(complaints(wrong, ask(Row("p", "w"), url, upstream)))) == 1
+def test_find_mismatches_reports_one_line_for_each_wrong_value(expected, url, upstream):
+    assert len(list(find_mismatches(expected, send_row(Row("p", "w"), url, upstream)))) == 1
 
 
-def test_the_command_counts_and_names_what_does_not_hold(url, upstream, monkeypatch, capsys):
+def test_run_rows_prints_and_counts_rows_with_mismatches(url, upstream, monkeypatch, capsys):
     monkeypatch.setattr(command, "ROWS", ROWS[:2])
-    wanted = {ROWS[0].name: Expect(299), ROWS[1].name: ROWS[1].ours}
-    assert command.told("Retouch", ask, lambda row: wanted[row.name], url, upstream) == 1
+    expected = {ROWS[0].name: Expected(299), ROWS[1].name: ROWS[1].retouch}
+    assert command.run_rows("Retouch", send_row, lambda row: expected[row.name], url, upstream) == 1
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"Retouch: {ROWS[0].name}: status 200 instead of 299")
-    assert last == "Retouch: 1 of 2 rows hold"
+    assert last == "Retouch: 1 of 2 rows match"
 
 
-def test_the_command_prints_its_result_and_nothing_else(monkeypatch, capfd):
-    hung_up = [row for row in ROWS if row.ours.status == 408]
-    assert hung_up, "the upstream's complaint about a caller who hangs up is no result either"
-    refused = [row for row in ROWS if row.ours.status == 400][:2]
-    monkeypatch.setattr(command, "ROWS", rows := [ROWS[0], *refused, *hung_up])
+def test_portkey_command_prints_only_its_result(monkeypatch, capfd):
+    hung_up = [row for row in ROWS if row.retouch.status == 408]
+    assert hung_up, (
+        "the errors that the upstream logs for early disconnects must not be printed either"
+    )
+    rejected = [row for row in ROWS if row.retouch.status == 400][:2]
+    monkeypatch.setattr(command, "ROWS", rows := [ROWS[0], *rejected, *hung_up])
     monkeypatch.setattr(sys, "argv", ["tools.portkey"])
     assert command.main() == 0
-    assert "".join(capfd.readouterr()) == f"Retouch: {len(rows)} of {len(rows)} rows hold\n"
+    assert "".join(capfd.readouterr()) == f"Retouch: {len(rows)} of {len(rows)} rows match\n"
 
 
-def test_a_config_is_led_to_the_upstream_at_every_depth(upstream):
+def test_portkey_row_gets_the_custom_host_at_every_config_level(upstream):
     row = Row("p", "w", config={"targets": [{"targets": [{"api_key": "k"}]}]})
-    with Upstream(GOOD) as gateway:
-        ask_portkey(replace(row, headers={"x-portkey-custom-host": "h"}), gateway.url, upstream)
+    with Upstream(SUCCESS) as gateway:
+        send_row_to_portkey(
+            replace(row, headers={"x-portkey-custom-host": "h"}), gateway.url, upstream
+        )
         headers = gateway.calls[0].headers
     host = f"{upstream.url}/v1"
     assert headers["x-portkey-custom-host"] == host

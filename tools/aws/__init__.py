@@ -1,1 +1,1 @@
-"""What stands between the template and an AWS account."""
+"""Tools for deployments on AWS: costs, cold starts and emulators."""

@@ -1,7 +1,8 @@
-"""Cold starts, through Lambda's emulator on one core: `python -m tools.aws.coldstart [runs]`, into docs/deploy.md.
+"""Measure cold starts in Lambda's emulator on one core: `python -m tools.aws.coldstart [runs]`, into docs/deploy.md.
 
-A cold start is the first invocation of a process that does not exist yet: interpreter, imports, secret, key, the
-edit itself. AWS and the provider are loopback servers that answer at once, so what is left is ours.
+A cold start is the first invocation, before the process exists. It includes the interpreter, the imports, the secret,
+the key and the edit itself. Loopback servers replace AWS and the provider and respond at once, so the measured time is
+the time of Retouch alone.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from retouch.admission import digest
-from tools.aws.emulator import ROOT, first_invoke, loopback
-from tools.docs import splice
-from tools.events import form, get, mask, picture, png
+from retouch.gateway.authentication import key_digest
+from tools.aws.lambda_emulator import ROOT, loopback_server, time_first_invocation
+from tools.docs import replace_section
+from tools.events import encode_png, get_request, multipart_edit, sample_image, sample_mask
 
 RUNS = 9
 _LAYERS = {
@@ -32,41 +33,54 @@ _PAGE = ROOT / "docs" / "deploy.md"
 
 
 @dataclass(frozen=True)
-class Case:
-    """A first request."""
+class ColdStartCase:
+    """A request that a new process receives first."""
 
     title: str
     event: bytes
-    keys: bool  # whether callers need a key, so that secret and table are read
+    requires_key: (
+        bool  # Whether callers need a key, so that the function reads the secret and the table.
+    )
 
 
-def cases() -> list[Case]:
-    """The rows of the table."""
+def cold_start_cases() -> list[ColdStartCase]:
+    """Return the measured cases, one for each row of the table."""
     return [
-        Case("nothing: an empty handler", b"{}", keys=False),
-        Case("`GET /health`", _http(get("/health")()), keys=False),
-        Case("`local/erase`, open", _edit("local/erase"), keys=False),
-        Case("`local/erase`, with a key", _edit("local/erase"), keys=True),
-        Case("`openai/gpt-image-2`, with a key", _edit("openai/gpt-image-2"), keys=True),
+        ColdStartCase("nothing: an empty handler", b"{}", requires_key=False),
+        ColdStartCase(
+            "`GET /health`", _authorized_event(get_request("/health")()), requires_key=False
+        ),
+        ColdStartCase("`local/erase`, open", _edit_event("local/erase"), requires_key=False),
+        ColdStartCase("`local/erase`, with a key", _edit_event("local/erase"), requires_key=True),
+        ColdStartCase(
+            "`openai/gpt-image-2`, with a key", _edit_event("openai/gpt-image-2"), requires_key=True
+        ),
     ]
 
 
-def _edit(model: str) -> bytes:
-    parts = (("prompt", "remove the ball"), ("model", model), ("image", picture), ("mask", mask))
-    return _http(form(*parts)())
+def _edit_event(model: str) -> bytes:
+    parts = (
+        ("prompt", "remove the ball"),
+        ("model", model),
+        ("image", sample_image),
+        ("mask", sample_mask),
+    )
+    return _authorized_event(multipart_edit(*parts)())
 
 
-def _http(event: Mapping[str, object]) -> bytes:
+def _authorized_event(event: Mapping[str, object]) -> bytes:
     headers = dict(event["headers"]) | {"Authorization": f"Bearer {_KEY}"}  # type: ignore[call-overload]
-    several = {name: [value] for name, value in headers.items()}
-    return json.dumps({**event, "headers": headers, "multiValueHeaders": several}).encode()
+    multi_value_headers = {name: [value] for name, value in headers.items()}
+    return json.dumps(
+        {**event, "headers": headers, "multiValueHeaders": multi_value_headers}
+    ).encode()
 
 
-def answers() -> dict[str, bytes]:
-    """What AWS and the provider say."""
+def stub_responses() -> dict[str, bytes]:
+    """Return the responses of AWS and of the provider by target or path."""
     secret = {"RETOUCH_PEPPER": _PEPPER, "OPENAI_API_KEY": "sk-none"}
-    item = {"id": {"S": digest(_KEY, _PEPPER)}, "name": {"S": "coldstart"}}
-    edited = base64.b64encode(png(picture().resize((1024, 1024)))).decode()
+    item = {"id": {"S": key_digest(_KEY, _PEPPER)}, "name": {"S": "coldstart"}}
+    edited = base64.b64encode(encode_png(sample_image().resize((1024, 1024)))).decode()
     return {
         "secretsmanager.GetSecretValue": json.dumps({"SecretString": json.dumps(secret)}).encode(),
         "DynamoDB_20120810.GetItem": json.dumps({"Item": item}).encode(),
@@ -74,15 +88,15 @@ def answers() -> dict[str, bytes]:
     }
 
 
-def environment(case: Case, url: str) -> dict[str, str]:
-    """The function's variables."""
+def function_environment(case: ColdStartCase, url: str) -> dict[str, str]:
+    """Return the environment variables of the function."""
     provider = {
         "OPENAI_BASE_URL": f"{url}/v1",
-        "RETOUCH_AUTH_MODE": "keys" if case.keys else "open",
+        "RETOUCH_AUTH_MODE": "keys" if case.requires_key else "open",
     }
     if case.event == b"{}":
-        return {"_HANDLER": "empty.handler", "LAMBDA_TASK_ROOT": str(_empty())}
-    if not case.keys:
+        return {"_HANDLER": "empty.handler", "LAMBDA_TASK_ROOT": str(_write_empty_function())}
+    if not case.requires_key:
         return provider
     return {
         **provider,
@@ -92,7 +106,7 @@ def environment(case: Case, url: str) -> dict[str, str]:
     }
 
 
-def _empty() -> Path:
+def _write_empty_function() -> Path:
     folder = ROOT / ".work" / "local" / "empty"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "empty.py").write_text(
@@ -101,19 +115,21 @@ def _empty() -> Path:
     return folder
 
 
-def measure(case: Case, layer: Path, python: Path, url: str, runs: int) -> float:
-    """The fastest of the runs, in milliseconds: whatever else runs on the machine only ever adds to it."""
+def fastest_start(case: ColdStartCase, layer: Path, python: Path, url: str, runs: int) -> float:
+    """Return the time of the fastest run in milliseconds. Other load on the machine can only make a run slower."""
     times = []
     for _ in range(runs):
-        took, answer = first_invoke(layer, python, case.event, environment(case, url))
-        if answer.get("statusCode") != 200:
-            raise RuntimeError(f"{case.title}: {answer}")
-        times.append(took)
+        milliseconds, response = time_first_invocation(
+            layer, python, case.event, function_environment(case, url)
+        )
+        if response.get("statusCode") != 200:
+            raise RuntimeError(f"{case.title}: {response}")
+        times.append(milliseconds)
     return min(times)
 
 
-def stock_layer(python: Path) -> None:
-    """What `pip install --target` would make: nothing removed, nothing compiled."""
+def build_stock_layer(python: Path) -> None:
+    """Build the layer as `pip install --target` does: it removes no files and compiles none."""
     folder = _LAYERS["stock"]
     shutil.rmtree(folder, ignore_errors=True)
     source = ROOT / "layers" / "retouch"
@@ -134,46 +150,51 @@ def stock_layer(python: Path) -> None:
     shutil.copy2(source / "retouch-runtime", folder)
 
 
-def size(folder: Path) -> float:
-    """Megabytes of all files."""
+def folder_megabytes(folder: Path) -> float:
+    """Return the size of all files in megabytes."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def table(runs: int) -> str:
-    """The table in markdown, with the machine it was measured on."""
+def measure_table(runs: int) -> str:
+    """Measure every case and return a markdown table, with the name of the machine."""
     python = ROOT / ".work" / "stack" / "bin" / "python"
-    stock_layer(python)
+    build_stock_layer(python)
     rows = ["| first request, ms | layer as built | stock layer |", "|---|---|---|"]
-    with loopback(answers()) as url:
-        for case in cases():
-            found = [measure(case, layer, python, url, runs) for layer in _LAYERS.values()]
-            rows.append(f"| {case.title} | {found[0]:.0f} | {found[1]:.0f} |")
-    built, stock = (size(layer) for layer in _LAYERS.values())
+    with loopback_server(stub_responses()) as url:
+        for case in cold_start_cases():
+            milliseconds = [
+                fastest_start(case, layer, python, url, runs) for layer in _LAYERS.values()
+            ]
+            rows.append(f"| {case.title} | {milliseconds[0]:.0f} | {milliseconds[1]:.0f} |")
+    built, stock = (folder_megabytes(layer) for layer in _LAYERS.values())
     rows.append(f"| unzipped, MB | {built:.1f} | {stock:.1f} |")
-    rows += ["", f"Fastest of {runs} on one core: {_processor()}, CPython {_version(python)}."]
+    rows += [
+        "",
+        f"Fastest of {runs} on one core: {_processor_name()}, CPython {_python_version(python)}.",
+    ]
     return "\n".join(rows)
 
 
-def _processor() -> str:
+def _processor_name() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
 
 
-def _version(python: Path) -> str:
-    asked = [python, "-c", "import platform; print(platform.python_version())"]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+def _python_version(python: Path) -> str:
+    command = [python, "-c", "import platform; print(platform.python_version())"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def main(runs: int) -> int:
-    """Measure and write; the exit status."""
+    """Measure, write the page and return the exit status."""
     if platform.machine() != "x86_64" or not shutil.which("taskset"):
-        print("not run: the emulator and the stock layer are for x86_64 Linux")
+        print("not run: the emulator and the stock layer need x86_64 Linux")
         return 0
     os.sched_setaffinity(0, set(os.sched_getaffinity(0)) - {0} or {0})
-    found = table(runs)
-    print(found)
-    _PAGE.write_text(splice(_PAGE.read_text(), "coldstart", found))
+    text = measure_table(runs)
+    print(text)
+    _PAGE.write_text(replace_section(_PAGE.read_text(), "coldstart", text))
     return 0
 
 

@@ -1,7 +1,7 @@
-"""What edits cost in AWS, from the template's own resources: `python -m tools.aws.cost [--check]`.
+"""Compute the AWS cost of edits from the template's resources: `python -m tools.aws.cost [--check]`.
 
-Writes the tables in docs/cost.md between their markers; with --check nothing is written and a stale table fails.
-A resource of a type that PER_MONTH does not know fails too, so that nothing with a price is forgotten.
+The command writes the tables of docs/cost.md between their markers. With --check it writes nothing and fails when a
+table is stale. It also fails for a resource type that RESOURCE_USD_PER_MONTH lacks, so that no cost is missed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 from cfnlint.decode import decode
 
 from tools.aws import prices
-from tools.docs import splice
+from tools.docs import replace_section
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "cost.md"
-RATES = (0, 10, 1000)  # edits a day
+EDITS_PER_DAY = (0, 10, 1000)
 
-# What a resource costs for being there. Zero is what is paid by use only, or never.
-PER_MONTH = {
+# The monthly cost of an idle resource. Zero means that AWS bills only its use, or nothing.
+RESOURCE_USD_PER_MONTH = {
     "AWS::ApiGateway::Account": 0.0,
     "AWS::CloudWatch::Alarm": prices.ALARM_MONTH,
     "AWS::CloudWatch::Dashboard": prices.DASHBOARD_MONTH,
@@ -31,7 +31,7 @@ PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH / 2,  # one of the two; nobody polls dead letters
+    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH / 2,  # Only one of the two queues is polled.
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,
@@ -41,28 +41,28 @@ PER_MONTH = {
 
 
 @dataclass(frozen=True)
-class Edit:
-    """A typical edit. Nearly all of its time is spent waiting for the provider, and is paid for."""
+class TypicalEdit:
+    """A typical edit. Lambda bills its whole duration, and nearly all of that is waiting for the provider."""
 
     seconds: float = 20.0
-    megabytes_out: float = 2.0  # one 1024x1024 PNG as base64, or by its link
+    megabytes_out: float = 2.0  # One 1024x1024 PNG as base64 or behind its link.
     log_kilobytes: float = (
-        2.0  # the function's line and metrics, Lambda's own lines, the access log
+        2.0  # The function's line and metrics, Lambda's own lines and the access log.
     )
-    metrics: int = 4  # names times models in use, published in each hour that has edits
-    key_reads: float = 1.0  # at most; a key is remembered for a minute
-    secret_reads: float = 1.0  # at most; the secret is remembered for five
+    metrics: int = 4  # Metric names times used models, published in each hour that has edits.
+    key_reads: float = 1.0  # At most. A key is cached for one minute.
+    secret_reads: float = 1.0  # At most. The secret is cached for five minutes.
 
 
-EDIT = Edit()
+TYPICAL_EDIT = TypicalEdit()
 
 
 def main(check: bool) -> int:
-    """Write or compare; 1 when something is stale."""
+    """Write the page, or only compare when `check` is set. Return 1 when the page is stale."""
     before = PAGE.read_text()
-    template = loaded()
-    after = splice(before, "cost", by_rate(template))
-    after = splice(after, "per-edit", by_part(template))
+    template = load_template()
+    after = replace_section(before, "cost", rate_table(template))
+    after = replace_section(after, "per-edit", cost_table(template))
     if after != before and check:
         print("docs/cost.md is stale; run `make cost`")
         return 1
@@ -70,25 +70,25 @@ def main(check: bool) -> int:
     return 0
 
 
-def loaded() -> Mapping[str, Any]:
-    """The template; exits where it cannot be read."""
+def load_template() -> Mapping[str, Any]:
+    """Return the template. Exits when it cannot be read."""
     template, problems = decode(str(ROOT / "template.yaml"))
     if problems or template is None:
         raise SystemExit(f"template.yaml: {problems}")
     return template
 
 
-def standing(template: Mapping[str, Any]) -> dict[str, float]:
-    """Type -> dollars a month for its resources to be there."""
-    found: dict[str, float] = {}
+def fixed_costs(template: Mapping[str, Any]) -> dict[str, float]:
+    """Return the monthly cost of the idle resources in dollars, by resource type."""
+    costs: dict[str, float] = {}
     for resource in template["Resources"].values():
         kind = str(resource["Type"])
-        found[kind] = found.get(kind, 0.0) + PER_MONTH[kind]
-    return {kind: cost for kind, cost in found.items() if cost}
+        costs[kind] = costs.get(kind, 0.0) + RESOURCE_USD_PER_MONTH[kind]
+    return {kind: cost for kind, cost in costs.items() if cost}
 
 
-def parts(template: Mapping[str, Any], edit: Edit = EDIT) -> dict[str, float]:
-    """What -> dollars for one edit whose result is stored and fetched once."""
+def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) -> dict[str, float]:
+    """Return the cost in dollars of each part of one edit, whose result is stored and fetched once."""
     parameters = template["Parameters"]
     gigabytes = parameters["MemorySize"]["Default"] / 1024
     second = prices.LAMBDA_GB_SECOND[parameters["Architecture"]["Default"]] * gigabytes
@@ -99,56 +99,65 @@ def parts(template: Mapping[str, Any], edit: Edit = EDIT) -> dict[str, float]:
         f"Data out, {edit.megabytes_out:g} MB": edit.megabytes_out / 1024 * prices.TRANSFER_GB,
         "S3, one result put, kept and fetched": prices.S3_PUT
         + prices.S3_GET
-        + stored * parameters["ResultDays"]["Default"] / prices.DAYS,
+        + stored * parameters["ResultDays"]["Default"] / prices.DAYS_PER_MONTH,
         f"Logs, {edit.log_kilobytes:g} KB": edit.log_kilobytes / 1024**2 * prices.LOG_GB,
         "Secret and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
     }
 
 
-def month(template: Mapping[str, Any], a_day: int) -> float:
-    """Dollars a month at so many edits a day."""
-    busy = min(a_day, 24) / 24  # metrics are paid for by the hour in which they are published
-    fixed = sum(standing(template).values()) + EDIT.metrics * prices.METRIC_MONTH * busy
-    return fixed + a_day * prices.DAYS * sum(parts(template).values())
+def monthly_cost(template: Mapping[str, Any], edits_per_day: int) -> float:
+    """Return the monthly cost in dollars at that many edits a day."""
+    active_share = (
+        min(edits_per_day, 24) / 24
+    )  # AWS bills metrics for each hour in which they are published.
+    fixed = (
+        sum(fixed_costs(template).values())
+        + TYPICAL_EDIT.metrics * prices.METRIC_MONTH * active_share
+    )
+    return fixed + edits_per_day * prices.DAYS_PER_MONTH * sum(edit_costs(template).values())
 
 
-def container(a_day: int) -> float:
-    """The same for a gateway that is always there: one small task, a load balancer, their addresses."""
+def container_monthly_cost(edits_per_day: int) -> float:
+    """Return the monthly cost of a container gateway: one small task, a load balancer and their addresses."""
     task = 0.5 * prices.FARGATE_VCPU_HOUR + 1.0 * prices.FARGATE_GB_HOUR
-    addresses = 3 * prices.IPV4_HOUR  # two zones of the balancer, one task
-    gigabytes = EDIT.megabytes_out / 1024
+    addresses = 3 * prices.IPV4_HOUR  # Two zones of the load balancer and one task.
+    gigabytes = TYPICAL_EDIT.megabytes_out / 1024
     traffic = gigabytes * (prices.TRANSFER_GB + prices.ALB_GB)
-    return (task + prices.ALB_HOUR + addresses) * prices.HOURS + a_day * prices.DAYS * traffic
+    return (
+        task + prices.ALB_HOUR + addresses
+    ) * prices.HOURS_PER_MONTH + edits_per_day * prices.DAYS_PER_MONTH * traffic
 
 
-def by_rate(template: Mapping[str, Any]) -> str:
-    """A row a rate, beside the container."""
+def rate_table(template: Mapping[str, Any]) -> str:
+    """Return a table with one row for each rate, compared with the container."""
     rows = [
         "| edits a day | Retouch, a month | for 1,000 edits | container, a month | for 1,000 edits |",
         "|---|---|---|---|---|",
     ]
-    for rate in RATES:
-        both = (month(template, rate), container(rate))
-        cells = [f"${cost:,.2f} | {_thousand(cost, rate)}" for cost in both]
+    for rate in EDITS_PER_DAY:
+        both = (monthly_cost(template, rate), container_monthly_cost(rate))
+        cells = [f"${cost:,.2f} | {_cost_per_thousand(cost, rate)}" for cost in both]
         rows.append(f"| {rate:,} | {' | '.join(cells)} |")
-    there = ", ".join(
-        f"{kind.split('::')[-1].lower()} ${c:.2f}" for kind, c in standing(template).items()
+    fixed_text = ", ".join(
+        f"{kind.split('::')[-1].lower()} ${c:.2f}" for kind, c in fixed_costs(template).items()
     )
-    rows += ["", f"At idle Retouch costs what its resources cost for being there: {there}."]
+    rows += ["", f"At idle Retouch costs what its resources cost for being there: {fixed_text}."]
     return "\n".join(rows)
 
 
-def _thousand(cost: float, a_day: int) -> str:
-    return f"${cost / (a_day * prices.DAYS) * 1000:,.2f}" if a_day else "-"
+def _cost_per_thousand(cost: float, edits_per_day: int) -> str:
+    return (
+        f"${cost / (edits_per_day * prices.DAYS_PER_MONTH) * 1000:,.2f}" if edits_per_day else "-"
+    )
 
 
-def by_part(template: Mapping[str, Any]) -> str:
-    """A row a part of an edit's price."""
-    found = parts(template)
+def cost_table(template: Mapping[str, Any]) -> str:
+    """Return a table with one row for each part of the cost of an edit."""
+    costs = edit_costs(template)
     rows = ["| part | for 1,000 edits |", "|---|---|"]
-    rows += [f"| {name} | ${cost * 1000:.3f} |" for name, cost in found.items()]
-    return "\n".join([*rows, f"| together | ${sum(found.values()) * 1000:.2f} |"])
+    rows += [f"| {name} | ${cost * 1000:.3f} |" for name, cost in costs.items()]
+    return "\n".join([*rows, f"| together | ${sum(costs.values()) * 1000:.2f} |"])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""AWS list prices in US dollars: us-east-1, on demand, without any free tier.
+"""AWS list prices in US dollars: us-east-1, on demand, without a free tier.
 
-Copied by hand from the public price pages named beside them, as they stood in 2025. They change without notice:
-check before relying on them.
+The prices were copied by hand in 2025 from the public price pages that the comments name. AWS changes prices without
+notice, so check them before you rely on them.
 """
 
 AS_OF = "2025"
 REGION = "us-east-1"
-HOURS = 730.0  # of a month, as AWS counts them
-DAYS = HOURS / 24
+HOURS_PER_MONTH = 730.0  # AWS counts 730 hours for one month.
+DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 
 # aws.amazon.com/lambda/pricing
 LAMBDA_REQUEST = 0.20e-6
@@ -31,9 +31,9 @@ DYNAMODB_READ = 0.125e-6
 SECRET_MONTH = 0.40
 SECRET_CALL = 5.0e-6
 
-# aws.amazon.com/sqs/pricing: Lambda asks an empty queue five times every 20 seconds
+# aws.amazon.com/sqs/pricing: Lambda polls an empty queue five times every 20 seconds
 SQS_REQUEST = 0.40e-6
-SQS_POLLED_MONTH = 5 * 3 * 60 * HOURS * SQS_REQUEST
+SQS_POLLED_MONTH = 5 * 3 * 60 * HOURS_PER_MONTH * SQS_REQUEST
 
 # aws.amazon.com/cloudwatch/pricing
 ALARM_MONTH = 0.10
@@ -47,5 +47,5 @@ FARGATE_GB_HOUR = 0.004445
 
 # aws.amazon.com/elasticloadbalancing/pricing and aws.amazon.com/vpc/pricing
 ALB_HOUR = 0.0225
-ALB_GB = 0.008  # one capacity unit for an hour carries one gigabyte
+ALB_GB = 0.008  # One capacity unit for one hour carries one gigabyte.
 IPV4_HOUR = 0.005

@@ -1,4 +1,5 @@
-"""Retouch held against Portkey's gateway on image edits: `python -m tools.portkey [--write] [--with-portkey]`.
+"""Compare Retouch with Portkey's gateway on image edits: `python -m tools.portkey [--write] [--with-portkey]`.
 
-Every row is one request, an upstream's script and what must come back, of Retouch and of Portkey's own open gateway.
+Each row holds one request, the scripted responses of the upstream, and the responses expected of Retouch and of
+Portkey's open-source gateway.
 """

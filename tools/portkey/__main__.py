@@ -1,4 +1,4 @@
-"""Runs the suite; the status is 1 where a row does not hold."""
+"""Run the rows of the comparison. The exit status is 1 when a row does not match."""
 
 import sys
 from argparse import ArgumentParser
@@ -6,45 +6,50 @@ from collections.abc import Callable
 
 from tests.support.upstream import Upstream
 from tools.portkey import page
-from tools.portkey.asking import Seen, ask, complaints
-from tools.portkey.gateways import ask_portkey, portkeys, retouch
-from tools.portkey.row import GOOD, Expect, Row
+from tools.portkey.gateways import run_portkey, run_retouch, send_row_to_portkey
+from tools.portkey.observation import Observation, find_mismatches, send_row
+from tools.portkey.row import SUCCESS, Expected, Row
 from tools.portkey.rows import ROWS
 
-Ask = Callable[[Row, str, Upstream], Seen]
+SendRow = Callable[[Row, str, Upstream], Observation]
 
 
-def told(name: str, asking: Ask, expect: Callable[[Row], Expect], url: str, up: Upstream) -> int:
-    """Print what is wrong with each row; the number of rows with something wrong."""
-    wrong = 0
+def run_rows(
+    name: str, send: SendRow, expect: Callable[[Row], Expected], url: str, upstream: Upstream
+) -> int:
+    """Print the mismatches of each row and return the number of rows that have any."""
+    failed_rows = 0
     for row in ROWS:
-        found = list(complaints(expect(row), asking(row, url, up)))
-        wrong += bool(found)
-        for line in found:
+        problems = list(find_mismatches(expect(row), send(row, url, upstream)))
+        failed_rows += bool(problems)
+        for line in problems:
             print(f"{name}: {row.name}: {line}")
-    print(f"{name}: {len(ROWS) - wrong} of {len(ROWS)} rows hold")
-    return wrong
+    print(f"{name}: {len(ROWS) - failed_rows} of {len(ROWS)} rows match")
+    return failed_rows
 
 
 def main() -> int:
-    """Run what the arguments say."""
+    """Run the command and return its exit status."""
     parser = ArgumentParser(prog="python -m tools.portkey", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write docs/portkey.md's table only")
     parser.add_argument(
-        "--with-portkey", action="store_true", help="also run Portkey's own gateway"
+        "--write", action="store_true", help="only write the tables of docs/portkey.md"
     )
-    asked = parser.parse_args()
-    if asked.write:
+    parser.add_argument("--with-portkey", action="store_true", help="also run Portkey's gateway")
+    options = parser.parse_args()
+    if options.write:
         page.write()
         return 0
-    with Upstream(GOOD) as upstream:
-        upstream.server.handle_error = lambda *_: None  # in some rows the gateway hangs up on it
-        with retouch(upstream) as url:
-            wrong = told("Retouch", ask, lambda row: row.ours, url, upstream)
-        if asked.with_portkey:
-            with portkeys(upstream) as url:
-                wrong += told("Portkey", ask_portkey, lambda r: r.theirs or r.ours, url, upstream)
-    return int(bool(wrong))
+    with Upstream(SUCCESS) as upstream:
+        # In some rows the gateway disconnects early.
+        upstream.server.handle_error = lambda *_: None
+        with run_retouch(upstream) as url:
+            failed_rows = run_rows("Retouch", send_row, lambda row: row.retouch, url, upstream)
+        if options.with_portkey:
+            with run_portkey(upstream) as url:
+                failed_rows += run_rows(
+                    "Portkey", send_row_to_portkey, lambda r: r.portkey or r.retouch, url, upstream
+                )
+    return int(bool(failed_rows))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""All rows, in the order of the page."""
+"""All rows in the order of the page."""
 
 from tools.portkey.row import Row
-from tools.portkey.rows_answers import ANSWERS, BODIES, GUARDRAILS
+from tools.portkey.rows_answers import BODIES, GUARDRAILS, RESPONSES
 from tools.portkey.rows_configs import CONFIGS
 from tools.portkey.rows_headers import HEADERS, KEYS
 from tools.portkey.rows_retries import CACHE, RETRIES
@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
     "Retries": RETRIES,
     "Cache": CACHE,
     "Guardrails": GUARDRAILS,
-    "Answers": ANSWERS,
+    "Answers": RESPONSES,
     "Bodies": BODIES,
 }
 ROWS = tuple(row for rows in GROUPS.values() for row in rows)

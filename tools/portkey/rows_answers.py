@@ -1,10 +1,10 @@
-"""Rows of what is sent as a body and what comes back."""
+"""Rows about request bodies, guardrails and responses."""
 
-from tests.support.pictures import data_url
-from tools.portkey.row import ANY, OPENAI, PICTURE, Expect, Row, failing
+from tests.support.images import data_url
+from tools.portkey.row import IMAGE, NON_EMPTY, OPENAI_HEADERS, Expected, Row, error_response
 
 
-def _guarded(word: str, **hook: object) -> dict[str, object]:
+def _guardrail_config(word: str, **hook: object) -> dict[str, object]:
     check = {"default.contains": {"words": [word], "operator": "none"}, "id": "words", **hook}
     return {"provider": "openai", "api_key": "sk-a", "input_guardrails": [check]}
 
@@ -14,76 +14,78 @@ GUARDRAILS = (
         "input guardrail that passes",
         "200",
         headers={},
-        config=_guarded("passport", deny=True),
+        config=_guardrail_config("passport", deny=True),
     ),
     Row(
         "input guardrail fails with deny",
-        "446 and nothing is sent; there the guardrail lets the form pass",
-        Expect(446, 0, body={"error.type": "hooks_failed", "hook_results": ANY}),
-        Expect(),
+        "446, and nothing is sent; in Portkey the guardrail accepts the form",
+        Expected(446, 0, body={"error.type": "hooks_failed", "hook_results": NON_EMPTY}),
+        Expected(),
         "better",
         headers={},
-        config=_guarded("guardrail", deny=True),
+        config=_guardrail_config("guardrail", deny=True),
     ),
     Row(
         "input guardrail fails without deny",
-        "246, the picture and the results; there the guardrail lets the form pass",
-        Expect(246, 1, body={"data.0.b64_json": ANY, "hook_results": ANY}),
-        Expect(),
+        "246 with the image and the check results; in Portkey the guardrail accepts the form",
+        Expected(246, 1, body={"data.0.b64_json": NON_EMPTY, "hook_results": NON_EMPTY}),
+        Expected(),
         "better",
         headers={},
-        config=_guarded("guardrail"),
+        config=_guardrail_config("guardrail"),
     ),
     Row(
         "guardrail saved under an id",
-        "there is no place for saved guardrails; the checks stand in the config",
-        Expect(400, 0, body={"error.code": "invalid_config"}),
-        Expect(),
+        "Retouch stores no guardrails; the checks are part of the config",
+        Expected(400, 0, body={"error.code": "invalid_config"}),
+        Expected(),
         "not offered",
         headers={},
         config={"provider": "openai", "api_key": "sk-a", "input_guardrails": ["pg-words"]},
     ),
 )
 
-ANSWERS = (
+RESPONSES = (
     Row(
         "response headers of a plain edit",
-        "which option, how many retries, who served",
-        Expect(
+        "they name the option, the retry count and the provider",
+        Expected(
             headers={
                 "x-portkey-last-used-option-index": "config",
                 "x-portkey-retry-attempt-count": "0",
                 "x-portkey-provider": "openai",
             },
-            body={"data.0.b64_json": ANY},
+            body={"data.0.b64_json": NON_EMPTY},
         ),
     ),
     Row(
         "upstream's x-request-id",
-        "the gateway's own id stands there; the provider's is in `x-retouch-upstream-request-id`",
-        Expect(headers={"x-request-id": ANY, "x-retouch-upstream-request-id": "up-1"}),
-        Expect(headers={"x-request-id": "up-1"}),
+        "the header has the gateway's own id; the provider's id is in `x-retouch-upstream-request-id`",
+        Expected(headers={"x-request-id": NON_EMPTY, "x-retouch-upstream-request-id": "up-1"}),
+        Expected(headers={"x-request-id": "up-1"}),
         "not offered",
     ),
     Row(
         "upstream's 400",
-        "status and sentence are passed on",
-        Expect(400, body={"error.message": "upstream says 400"}),
-        answers=(failing(400),),
+        "status and message are passed on",
+        Expected(400, body={"error.message": "upstream says 400"}),
+        upstream_responses=(error_response(400),),
     ),
     Row(
         "the gateway's own errors",
-        "in OpenAI's envelope, which SDKs show, beside `status`; there `status` and `message` only",
-        Expect(400, 0, body={"error.message": ANY, "error.type": ANY, "status": "failure"}),
-        Expect(400, 0, body={"error": None, "message": ANY}),
+        "in OpenAI's envelope, which SDKs display, plus `status`; Portkey returns only `status` and `message`",
+        Expected(
+            400, 0, body={"error.message": NON_EMPTY, "error.type": NON_EMPTY, "status": "failure"}
+        ),
+        Expected(400, 0, body={"error": None, "message": NON_EMPTY}),
         "better",
-        headers={**OPENAI, "x-portkey-provider": "nobody"},
+        headers={**OPENAI_HEADERS, "x-portkey-provider": "nobody"},
     ),
     Row(
         "GET instead of POST",
-        "405; there it is sent upstream with the key",
-        Expect(405, 0),
-        Expect(404, 1, sent={"authorization": "Bearer sk-mine"}),
+        "405; Portkey sends it upstream with the key",
+        Expected(405, 0),
+        Expected(404, 1, sent={"authorization": "Bearer sk-mine"}),
         "better",
         method="GET",
     ),
@@ -92,52 +94,56 @@ ANSWERS = (
 BODIES = (
     Row(
         "JSON body with a data URL",
-        "taken as OpenAI's JSON form of an edit; there a bare 500",
-        Expect(body={"data.0.b64_json": ANY}),
-        Expect(500, 0),
+        "accepted as OpenAI's JSON form of an edit; Portkey returns a plain 500",
+        Expected(body={"data.0.b64_json": NON_EMPTY}),
+        Expected(500, 0),
         "better",
         json={
             "model": "gpt-image-2",
             "prompt": "p",
-            "images": [{"image_url": data_url(PICTURE)}],
+            "images": [{"image_url": data_url(IMAGE)}],
         },
     ),
     Row(
         "model `openai/gpt-image-2` in a form",
-        "the prefix is taken off; there it is sent upstream",
-        Expect(sent={"field model": "gpt-image-2"}),
-        Expect(sent={"field model": "openai/gpt-image-2"}),
+        "the prefix is removed; Portkey sends it upstream",
+        Expected(sent={"field model": "gpt-image-2"}),
+        Expected(sent={"field model": "openai/gpt-image-2"}),
         "better",
         fields={"model": "openai/gpt-image-2"},
     ),
-    Row("field `image` and a mask", "taken", files=(("image", "image/png"), ("mask", "image/png"))),
+    Row(
+        "field `image` and a mask",
+        "accepted",
+        files=(("image", "image/png"), ("mask", "image/png")),
+    ),
     Row(
         "field `image[]`, twice",
-        "sent as it is",
-        Expect(sent={"files": ["image[]", "image[]"]}),
+        "sent unchanged",
+        Expected(sent={"files": ["image[]", "image[]"]}),
         files=(("image[]", "image/png"), ("image[]", "image/png")),
     ),
     Row(
         "fields `image[0]` and `image[1]`",
-        "sent as the `image[]` that OpenAI reads; there passed on as they are",
-        Expect(sent={"files": ["image[]", "image[]"]}),
-        Expect(sent={"files": ["image[0]", "image[1]"]}),
+        "sent as `image[]`, which OpenAI reads; Portkey forwards them unchanged",
+        Expected(sent={"files": ["image[]", "image[]"]}),
+        Expected(sent={"files": ["image[0]", "image[1]"]}),
         "better",
         files=(("image[0]", "image/png"), ("image[1]", "image/png")),
     ),
     Row(
         "fields `image.0` and `image.1`",
-        "sent as the `image[]` that OpenAI reads; there passed on as they are",
-        Expect(sent={"files": ["image[]", "image[]"]}),
-        Expect(sent={"files": ["image.0", "image.1"]}),
+        "sent as `image[]`, which OpenAI reads; Portkey forwards them unchanged",
+        Expected(sent={"files": ["image[]", "image[]"]}),
+        Expected(sent={"files": ["image.0", "image.1"]}),
         "better",
         files=(("image.0", "image/png"), ("image.1", "image/png")),
     ),
     Row(
-        "picture typed application/octet-stream",
-        "the type is read from the bytes and sent right; there it is passed on",
-        Expect(sent={"type of image": "image/png"}),
-        Expect(sent={"type of image": "application/octet-stream"}),
+        "image typed application/octet-stream",
+        "the type is detected from the bytes and corrected; Portkey forwards it unchanged",
+        Expected(sent={"type of image": "image/png"}),
+        Expected(sent={"type of image": "application/octet-stream"}),
         "better",
         files=(("image", "application/octet-stream"),),
     ),

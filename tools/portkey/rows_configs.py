@@ -1,177 +1,184 @@
-"""Rows of configs: who is asked."""
+"""Rows about configs: which target serves the request."""
 
-from tools.portkey.row import GOOD, Expect, Row, failing
+from tools.portkey.row import SUCCESS, Expected, Row, error_response
 
-_A = {"provider": "openai", "api_key": "sk-a"}
-_B = {"provider": "openai", "api_key": "sk-b"}
-_LAST = "x-portkey-last-used-option-index"
-_RETRIES = "x-portkey-retry-attempt-count"
-_BY_B = Expect(200, 2, {_LAST: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"})
-_ONLY_A = {_LAST: "config.targets[0]"}
-
-
-def _fallback(**strategy: object) -> dict[str, object]:
-    return {"strategy": {"mode": "fallback", **strategy}, "targets": [_A, _B]}
+_TARGET_A = {"provider": "openai", "api_key": "sk-a"}
+_TARGET_B = {"provider": "openai", "api_key": "sk-b"}
+_OPTION_HEADER = "x-portkey-last-used-option-index"
+_RETRY_COUNT_HEADER = "x-portkey-retry-attempt-count"
+_SERVED_BY_B = Expected(
+    200, 2, {_OPTION_HEADER: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"}
+)
+_SERVED_BY_A = {_OPTION_HEADER: "config.targets[0]"}
 
 
-def _named(query: object, **more: object) -> dict[str, object]:
+def _fallback_config(**strategy: object) -> dict[str, object]:
+    return {"strategy": {"mode": "fallback", **strategy}, "targets": [_TARGET_A, _TARGET_B]}
+
+
+def _conditional_config(query: object, **strategy: object) -> dict[str, object]:
     conditions = [{"query": query, "then": "b"}]
     return {
-        "strategy": {"mode": "conditional", "conditions": conditions, **more},
-        "targets": [{**_A, "name": "a"}, {**_B, "name": "b"}],
+        "strategy": {"mode": "conditional", "conditions": conditions, **strategy},
+        "targets": [{**_TARGET_A, "name": "a"}, {**_TARGET_B, "name": "b"}],
     }
 
 
 CONFIGS = (
     Row(
         "inline config with provider and key",
-        "the config pays",
-        Expect(headers={_LAST: "config"}, sent={"authorization": "Bearer sk-a"}),
+        "the key of the config is used",
+        Expected(headers={_OPTION_HEADER: "config"}, sent={"authorization": "Bearer sk-a"}),
         headers={},
-        config=_A,
+        config=_TARGET_A,
     ),
     Row(
         "saved config `pc-photos`",
-        "read from the operator's bucket; the open gateway takes JSON only",
-        Expect(sent={"authorization": "Bearer sk-saved"}),
-        Expect(400, 0),
+        "read from the operator's bucket; the open gateway accepts only JSON",
+        Expected(sent={"authorization": "Bearer sk-saved"}),
+        Expected(400, 0),
         "better",
         headers={},
         config="pc-photos",
     ),
     Row(
         "fallback whose second target names an unknown guardrail",
-        "refused before the first target is asked; there the guardrail counts for nothing",
-        Expect(400, 0, body={"error.code": "invalid_config"}),
-        Expect(),
+        "rejected before the first target is called; Portkey ignores the guardrail",
+        Expected(400, 0, body={"error.code": "invalid_config"}),
+        Expected(),
         "better",
         headers={},
         config={
             "strategy": {"mode": "fallback"},
-            "targets": [_A, {**_B, "input_guardrails": [{"default.unheardOf": {}, "id": "x"}]}],
+            "targets": [
+                _TARGET_A,
+                {**_TARGET_B, "input_guardrails": [{"default.unheardOf": {}, "id": "x"}]},
+            ],
         },
     ),
-    Row("config that is no JSON", "400, nothing is sent", Expect(400, 0), config="{oops"),
+    Row("config that is no JSON", "400, and nothing is sent", Expected(400, 0), config="{oops"),
     Row(
         "config with an unknown mode",
-        "400, nothing is sent",
-        Expect(400, 0),
+        "400, and nothing is sent",
+        Expected(400, 0),
         headers={},
-        config={"strategy": {"mode": "roulette"}, "targets": [_A]},
+        config={"strategy": {"mode": "roulette"}, "targets": [_TARGET_A]},
     ),
     Row(
         "fallback, upstream 429",
-        "the second target is asked",
-        _BY_B,
+        "the second target is called",
+        _SERVED_BY_B,
         headers={},
-        config=_fallback(),
-        answers=(failing(429), GOOD),
+        config=_fallback_config(),
+        upstream_responses=(error_response(429), SUCCESS),
     ),
     Row(
         "fallback on_status_codes [429], upstream 429",
-        "the second target is asked",
-        _BY_B,
+        "the second target is called",
+        _SERVED_BY_B,
         headers={},
-        config=_fallback(on_status_codes=[429]),
-        answers=(failing(429), GOOD),
+        config=_fallback_config(on_status_codes=[429]),
+        upstream_responses=(error_response(429), SUCCESS),
     ),
     Row(
         "fallback on_status_codes [429], upstream 500",
-        "not listed, so it stays; 502 says that the provider failed and not the gateway",
-        Expect(502, 1, _ONLY_A),
-        Expect(500, 1, _ONLY_A),
+        "500 is not listed, so there is no fallback; 502 says that the provider failed, not the gateway",
+        Expected(502, 1, _SERVED_BY_A),
+        Expected(500, 1, _SERVED_BY_A),
         "better",
         headers={},
-        config=_fallback(on_status_codes=[429]),
-        answers=(failing(500), GOOD),
+        config=_fallback_config(on_status_codes=[429]),
+        upstream_responses=(error_response(500), SUCCESS),
     ),
     Row(
         "fallback, upstream 400",
-        "a wrong request is not sent to a second provider",
-        Expect(400, 1, _ONLY_A),
-        _BY_B,
+        "an invalid request is not sent to a second provider",
+        Expected(400, 1, _SERVED_BY_A),
+        _SERVED_BY_B,
         "better",
         headers={},
-        config=_fallback(),
-        answers=(failing(400), GOOD),
+        config=_fallback_config(),
+        upstream_responses=(error_response(400), SUCCESS),
     ),
     Row(
         "fallback on_status_codes [400], upstream 400",
-        "listed, so the second target is asked",
-        _BY_B,
+        "400 is listed, so the second target is called",
+        _SERVED_BY_B,
         headers={},
-        config=_fallback(on_status_codes=[400]),
-        answers=(failing(400), GOOD),
+        config=_fallback_config(on_status_codes=[400]),
+        upstream_responses=(error_response(400), SUCCESS),
     ),
     Row(
         "fallback, upstream refuses the content",
-        "a refusal is not taken to a second provider unless `on_content_refusal` says so",
-        Expect(400, 1, _ONLY_A, {"error.code": "moderation_blocked"}),
-        _BY_B,
+        "refused content is not sent to a second provider unless `on_content_refusal` allows it",
+        Expected(400, 1, _SERVED_BY_A, {"error.code": "moderation_blocked"}),
+        _SERVED_BY_B,
         "better",
         headers={},
-        config=_fallback(),
-        answers=(failing(400, "moderation_blocked"), GOOD),
+        config=_fallback_config(),
+        upstream_responses=(error_response(400, "moderation_blocked"), SUCCESS),
     ),
     Row(
         "loadbalance with weights 0 and 1",
-        "the second target is asked",
-        Expect(headers={_LAST: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"}),
+        "the second target is called",
+        Expected(
+            headers={_OPTION_HEADER: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"}
+        ),
         headers={},
         config={
             "strategy": {"mode": "loadbalance"},
-            "targets": [{**_A, "weight": 0}, {**_B, "weight": 1}],
+            "targets": [{**_TARGET_A, "weight": 0}, {**_TARGET_B, "weight": 1}],
         },
     ),
     Row(
         "conditional on metadata",
-        "the target of the condition is asked",
-        Expect(sent={"authorization": "Bearer sk-b"}),
+        "the target of the condition is called",
+        Expected(sent={"authorization": "Bearer sk-b"}),
         headers={"x-portkey-metadata": '{"plan": "pro"}'},
-        config=_named({"metadata.plan": {"$eq": "pro"}}, default="a"),
+        config=_conditional_config({"metadata.plan": {"$eq": "pro"}}, default="a"),
     ),
     Row(
         "conditional on params.quality of a form",
-        "fields of a form are seen; there no condition on them matches",
-        Expect(sent={"authorization": "Bearer sk-b"}),
-        Expect(sent={"authorization": "Bearer sk-a"}),
+        "conditions can use form fields; in Portkey no condition on them matches",
+        Expected(sent={"authorization": "Bearer sk-b"}),
+        Expected(sent={"authorization": "Bearer sk-a"}),
         "better",
         headers={},
-        config=_named({"params.quality": {"$eq": "low"}}, default="a"),
+        config=_conditional_config({"params.quality": {"$eq": "low"}}, default="a"),
         fields={"quality": "low"},
     ),
     Row(
         "conditional, nothing matches and no default",
-        "400 that says so; there a plain 500",
-        Expect(400, 0, body={"error.code": "no_target_matches"}),
-        Expect(500, 0),
+        "400 with the reason; Portkey returns a plain 500",
+        Expected(400, 0, body={"error.code": "no_target_matches"}),
+        Expected(500, 0),
         "better",
         headers={},
-        config=_named({"metadata.plan": {"$eq": "pro"}}),
+        config=_conditional_config({"metadata.plan": {"$eq": "pro"}}),
     ),
     Row(
         "fallback in a fallback",
-        "the way to the answer is named",
-        Expect(200, 2, {_LAST: "config.targets[0].targets[1]"}),
+        "the path to the serving target is returned",
+        Expected(200, 2, {_OPTION_HEADER: "config.targets[0].targets[1]"}),
         headers={},
-        config={"strategy": {"mode": "fallback"}, "targets": [_fallback(), _A]},
-        answers=(failing(429), GOOD),
+        config={"strategy": {"mode": "fallback"}, "targets": [_fallback_config(), _TARGET_A]},
+        upstream_responses=(error_response(429), SUCCESS),
     ),
     Row(
         "retry of the config, inherited by its targets",
-        "the target is asked again",
-        Expect(200, 2, {_RETRIES: "1", **_ONLY_A}),
+        "the target is called again",
+        Expected(200, 2, {_RETRY_COUNT_HEADER: "1", **_SERVED_BY_A}),
         headers={},
-        config={**_fallback(), "retry": {"attempts": 1}},
-        answers=(failing(429), GOOD),
+        config={**_fallback_config(), "retry": {"attempts": 1}},
+        upstream_responses=(error_response(429), SUCCESS),
     ),
     Row(
         "override_params on a form",
-        "the field is replaced; there it is dropped",
-        Expect(sent={"field quality": "low"}),
-        Expect(sent={"field quality": None}),
+        "the field is replaced; Portkey drops it",
+        Expected(sent={"field quality": "low"}),
+        Expected(sent={"field quality": None}),
         "better",
         headers={},
-        config={**_A, "override_params": {"quality": "low"}},
+        config={**_TARGET_A, "override_params": {"quality": "low"}},
     ),
 )

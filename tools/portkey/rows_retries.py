@@ -1,109 +1,109 @@
-"""Rows of configs: how often a target is asked, and what is kept of its answers."""
+"""Rows about configs: retries of a target and the cache of its responses."""
 
-from tools.portkey.row import GOOD, Expect, Row, failing
+from tools.portkey.row import SUCCESS, Expected, Row, error_response
 
-_A = {"provider": "openai", "api_key": "sk-a"}
-_RETRIES = "x-portkey-retry-attempt-count"
-_CACHE = "x-portkey-cache-status"
-_SOON = failing(429, **{"retry-after-ms": "50"})
+_TARGET = {"provider": "openai", "api_key": "sk-a"}
+_RETRY_COUNT_HEADER = "x-portkey-retry-attempt-count"
+_CACHE_STATUS_HEADER = "x-portkey-cache-status"
+_SHORT_RETRY_AFTER = error_response(429, **{"retry-after-ms": "50"})
 
 
-def _retry(attempts: int, **more: object) -> dict[str, object]:
-    return {**_A, "retry": {"attempts": attempts, **more}}
+def _retry_config(attempts: int, **more: object) -> dict[str, object]:
+    return {**_TARGET, "retry": {"attempts": attempts, **more}}
 
 
 RETRIES = (
     Row(
         "retry, upstream 429 once",
-        "asked again after a second",
-        Expect(200, 2, {_RETRIES: "1"}),
+        "called again after one second",
+        Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
         headers={},
-        config=_retry(2),
-        answers=(failing(429), GOOD),
+        config=_retry_config(2),
+        upstream_responses=(error_response(429), SUCCESS),
     ),
     Row(
         "retry, upstream 500 once",
-        "what may have been bought is not bought again unless `may_buy_twice` says so",
-        Expect(502, 1, {_RETRIES: "0"}),
-        Expect(200, 2, {_RETRIES: "1"}),
+        "a call that may be billed is not repeated unless `may_buy_twice` allows it",
+        Expected(502, 1, {_RETRY_COUNT_HEADER: "0"}),
+        Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
         "better",
         headers={},
-        config=_retry(2),
-        answers=(failing(500), GOOD),
+        config=_retry_config(2),
+        upstream_responses=(error_response(500), SUCCESS),
     ),
     Row(
         "retries used up",
-        "the last answer, and -1",
-        Expect(429, 2, {_RETRIES: "-1"}),
+        "the last response, and -1",
+        Expected(429, 2, {_RETRY_COUNT_HEADER: "-1"}),
         headers={},
-        config=_retry(1),
-        answers=(failing(429),),
+        config=_retry_config(1),
+        upstream_responses=(error_response(429),),
     ),
     *(
         Row(
             f"{spelling}, upstream 429 with retry-after-ms",
-            "waited for and counted",
-            Expect(200, 2, {_RETRIES: "1"}),
+            "the delay is respected and the retry counted",
+            Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
             headers={},
-            config=_retry(2, **{spelling: True}),
-            answers=(_SOON, GOOD),
+            config=_retry_config(2, **{spelling: True}),
+            upstream_responses=(_SHORT_RETRY_AFTER, SUCCESS),
         )
         for spelling in ("use_retry_after_header", "use_retry_after_headers")
     ),
 )
 
-_KEPT = {**_A, "cache": {"mode": "simple", "max_age": 600}}
-_UNKEPT = Expect(200, 2, {_CACHE: "DISABLED"})
+_CACHE_CONFIG = {**_TARGET, "cache": {"mode": "simple", "max_age": 600}}
+_NOT_CACHED = Expected(200, 2, {_CACHE_STATUS_HEADER: "DISABLED"})
 
 CACHE = (
-    Row("no cache asked for", "DISABLED", Expect(headers={_CACHE: "DISABLED"})),
+    Row("no cache requested", "DISABLED", Expected(headers={_CACHE_STATUS_HEADER: "DISABLED"})),
     Row(
         "cache, first time",
-        "MISS, and the answer is kept; there edits are never cached",
-        Expect(headers={_CACHE: "MISS"}),
-        Expect(headers={_CACHE: "DISABLED"}),
+        "MISS, and the response is stored; Portkey never caches edits",
+        Expected(headers={_CACHE_STATUS_HEADER: "MISS"}),
+        Expected(headers={_CACHE_STATUS_HEADER: "DISABLED"}),
         "better",
         headers={},
-        config=_KEPT,
+        config=_CACHE_CONFIG,
     ),
     Row(
         "cache, the same edit again",
-        "HIT, and nothing is bought; there it is bought twice",
-        Expect(200, 1, {_CACHE: "HIT"}),
-        _UNKEPT,
+        "HIT, and there is no second provider call; Portkey calls the provider twice",
+        Expected(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
+        _NOT_CACHED,
         "better",
         headers={},
-        config=_KEPT,
-        again={},
+        config=_CACHE_CONFIG,
+        repeat_headers={},
     ),
     Row(
         "cache, again in another namespace",
-        "a part of the cache of its own; the open gateway has none",
-        Expect(200, 2, {_CACHE: "MISS"}),
-        _UNKEPT,
+        "each namespace is a separate part of the cache; the open gateway has none",
+        Expected(200, 2, {_CACHE_STATUS_HEADER: "MISS"}),
+        _NOT_CACHED,
         "better",
         headers={},
-        config=_KEPT,
-        again={"x-portkey-cache-namespace": "other"},
+        config=_CACHE_CONFIG,
+        repeat_headers={"x-portkey-cache-namespace": "other"},
     ),
     Row(
         "cache, again with force-refresh true",
-        "bought anew and kept",
-        Expect(200, 2, {_CACHE: "REFRESH"}),
-        _UNKEPT,
+        "the provider is called again and the response stored",
+        Expected(200, 2, {_CACHE_STATUS_HEADER: "REFRESH"}),
+        _NOT_CACHED,
         "better",
         headers={},
-        config=_KEPT,
-        again={"x-portkey-cache-force-refresh": "true"},
+        config=_CACHE_CONFIG,
+        repeat_headers={"x-portkey-cache-force-refresh": "true"},
     ),
     Row(
         "cache, again with force-refresh false",
         "false means false: HIT",
-        Expect(200, 1, {_CACHE: "HIT"}),
-        _UNKEPT,
+        Expected(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
+        _NOT_CACHED,
         "better",
         headers={},
-        config=_KEPT,
-        again={"x-portkey-cache-force-refresh": "false"},
+        config=_CACHE_CONFIG,
+        repeat_headers={"x-portkey-cache-force-refresh": "false"},
     ),
 )

@@ -1,4 +1,4 @@
-"""Hostile and boundary image files, made by code and always the same, with their verdicts.
+"""Hostile and boundary image files with their verdicts. Code generates them, and they are always the same.
 
     from tests.cases.images import generate
     for case in generate(directory): ...
@@ -10,38 +10,38 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from tests.cases.images import foreign, jpegs, masks, pngs, pngs_broken, webps
-from tests.cases.images.case import CODES, Case, Made
+from tests.cases.images import jpegs, masks, other_formats, pngs, pngs_broken, webps
+from tests.cases.images.case import CODES, Case, CaseSpec
 
-__all__ = ["CODES", "Case", "Made", "everything", "generate"]
+__all__ = ["CODES", "Case", "CaseSpec", "all_specs", "generate"]
 
-_MODULES = (pngs, pngs_broken, foreign, jpegs, webps, masks)
+_MODULES = (pngs, pngs_broken, other_formats, jpegs, webps, masks)
 
 
 def generate(directory):
-    """Write all files and return their cases."""
+    """Write all files into the directory and return their cases."""
     target = Path(directory)
     target.mkdir(parents=True, exist_ok=True)
-    return [_write(target, made) for made in everything()]
+    return [_write_case(target, spec) for spec in all_specs()]
 
 
 @cache
-def everything():
-    """All files in the making, in a fixed order."""
+def all_specs():
+    """Return the specifications of all files, in a fixed order."""
     return tuple(chain.from_iterable(module.cases() for module in _MODULES))
 
 
-def _write(directory, made):
-    path = directory / made.file
-    path.write_bytes(made.data)
+def _write_case(directory, spec):
+    path = directory / spec.file
+    path.write_bytes(spec.data)
     return Case(
-        file=made.file,
+        file=spec.file,
         path=path,
-        role=made.role,
-        verdict=made.verdict,
-        codes=made.codes,
-        against=made.against,
-        note=made.note,
-        max_ms=made.max_ms,
-        made=made,
+        role=spec.role,
+        verdict=spec.verdict,
+        codes=spec.codes,
+        image_size=spec.against,
+        note=spec.note,
+        max_ms=spec.max_ms,
+        spec=spec,
     )

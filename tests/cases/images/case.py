@@ -1,18 +1,18 @@
-"""One image file and what must come of it."""
+"""An image file and its expected outcome."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-_DAMAGED = {"image_parse_error", "image_truncated"}
-_UNKNOWN = {"unsupported_image_format"}
+_DAMAGED_CODES = {"image_parse_error", "image_truncated"}
+_FORMAT_CODES = {"unsupported_image_format"}
 
-# What the cases call a fault -> the codes with which the product says it.
+# Error name in the cases -> the error codes of this package for it.
 CODES = {
     "empty": {"empty_image_file"},
-    "corrupt": _DAMAGED | _UNKNOWN,
-    "truncated": _DAMAGED,
-    "not_an_image": _DAMAGED | _UNKNOWN,
-    "format_not_allowed": _UNKNOWN,
+    "corrupt": _DAMAGED_CODES | _FORMAT_CODES,
+    "truncated": _DAMAGED_CODES,
+    "not_an_image": _DAMAGED_CODES | _FORMAT_CODES,
+    "format_not_allowed": _FORMAT_CODES,
     "too_many_pixels": {"image_too_large"},
     "dimension_too_large": {"image_too_large"},
     "too_large": {"image_file_too_large"},
@@ -24,49 +24,49 @@ CODES = {
     "mask_ambiguous": {"mask_empty"},
 }
 
-COR = ("corrupt", "truncated", "not_an_image")
-FMT = ("format_not_allowed", "not_an_image")
-PIX = ("too_many_pixels", "corrupt", "not_an_image")
+CORRUPT = ("corrupt", "truncated", "not_an_image")
+WRONG_FORMAT = ("format_not_allowed", "not_an_image")
+TOO_MANY_PIXELS = ("too_many_pixels", "corrupt", "not_an_image")
 
 
 @dataclass(frozen=True)
-class Made:
-    """A file in the making.
+class CaseSpec:
+    """The specification of one file.
 
-    verdict: accept | reject | either (one or the other, but nothing third). role: input (an uploaded
-    image), mask (against an image of the size `against`), result (what a provider sent for an image;
-    as an input it must be refused, too).
+    `verdict` is accept, reject or either. "either" permits acceptance and refusal, and no other outcome.
+    `role` is input, mask or result. An input is an uploaded image. A mask belongs to an image of `image_size`.
+    A result is the file that a provider returned as an image; it must also be refused as an input.
     """
 
     file: str
     data: bytes
     verdict: str
-    faults: tuple[str, ...] = ()  # keys of CODES; any one is right for a refusal
+    error_names: tuple[str, ...] = ()  # keys of CODES; a refusal may have any of them
     note: str = ""
     role: str = "input"
-    against: tuple[int, int] | None = None
+    image_size: tuple[int, int] | None = None
     max_ms: int = 2000
-    max_mb: int = 150  # of memory
-    size: tuple[int, int] | None = None  # as displayed
-    editable: float | None = None  # share of the mask that is marked
-    mentions: tuple[str, ...] = ()  # in the message of the refusal
-    secrets: tuple[bytes, ...] = ()  # not to be found in a cleaned or re-encoded file
+    max_mb: int = 150  # memory limit
+    displayed_size: tuple[int, int] | None = None  # as displayed
+    marked_share: float | None = None  # share of the mask that is marked for editing
+    message_contains: tuple[str, ...] = ()  # texts that the error message must contain
+    secrets: tuple[bytes, ...] = ()  # bytes that a cleaned or re-encoded file must not contain
 
     @property
     def codes(self):
-        return frozenset().union(*(CODES[fault] for fault in self.faults))
+        return frozenset().union(*(CODES[fault] for fault in self.error_names))
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file that was written, and its verdict in the product's own codes."""
+    """A written file with its verdict and its expected error codes."""
 
     file: str
     path: Path
     role: str
     verdict: str
     codes: frozenset
-    against: tuple[int, int] | None
+    image_size: tuple[int, int] | None
     note: str
     max_ms: int
-    made: Made  # everything else
+    spec: CaseSpec  # all other properties

@@ -1,34 +1,46 @@
-"""WebP files: kinds, metadata, animations, lies in the container."""
+"""WebP files: encodings, metadata, animations, false sizes in the container."""
 
 from PIL import Image
 
-from tests.cases.images.build import SECRETS, encoded, gradient, noise, private_exif
-from tests.cases.images.case import COR, Made
+from tests.cases.images.build import (
+    SECRETS,
+    encode_image,
+    gradient_image,
+    noise_image,
+    private_exif,
+)
+from tests.cases.images.case import CORRUPT, CaseSpec
 
 
 def cases():
-    image = noise()
-    plain = encoded(image, "WEBP", quality=80)
-    yield Made("webp_lossy.webp", plain, "accept", size=(64, 48))
-    clear = image.convert("RGBA")
-    clear.putalpha(128)
-    yield Made("webp_lossless_alpha.webp", encoded(clear, "WEBP", lossless=True), "accept")
-    data = encoded(image, "WEBP", exif=private_exif().tobytes())
-    yield Made("webp_exif_gps.webp", data, "accept", secrets=SECRETS)
-    data = plain[:4] + b"\xff\xff\xff\x7f" + plain[8:]
-    yield Made("webp_riff_size_too_big.webp", data, "either", COR)
-    data = encoded(Image.new("RGB", (16383, 1)), "WEBP")
-    yield Made("webp_max_16383.webp", data, "either", ("dimension_too_large",))
-    yield Made("webp_cut.webp", plain[: len(plain) // 2], "reject", COR, "half a download")
-    yield from _animated(image)
+    image = noise_image()
+    lossy = encode_image(image, "WEBP", quality=80)
+    yield CaseSpec("webp_lossy.webp", lossy, "accept", displayed_size=(64, 48))
+    transparent = image.convert("RGBA")
+    transparent.putalpha(128)
+    yield CaseSpec(
+        "webp_lossless_alpha.webp", encode_image(transparent, "WEBP", lossless=True), "accept"
+    )
+    data = encode_image(image, "WEBP", exif=private_exif().tobytes())
+    yield CaseSpec("webp_exif_gps.webp", data, "accept", secrets=SECRETS)
+    data = lossy[:4] + b"\xff\xff\xff\x7f" + lossy[8:]
+    yield CaseSpec("webp_riff_size_too_big.webp", data, "either", CORRUPT)
+    data = encode_image(Image.new("RGB", (16383, 1)), "WEBP")
+    yield CaseSpec("webp_max_16383.webp", data, "either", ("dimension_too_large",))
+    yield CaseSpec(
+        "webp_cut.webp", lossy[: len(lossy) // 2], "reject", CORRUPT, "incomplete download"
+    )
+    yield from _animated_files(image)
 
 
-def _animated(image):
+def _animated_files(image):
     faults = ("too_many_frames",)
-    data = encoded(image, "WEBP", save_all=True, append_images=[gradient()] * 3)
-    yield Made("webp_animated.webp", data, "either", faults)
-    small = gradient().resize((4, 4))
-    turned = [small.rotate(90 * (n % 4)).point(lambda v, n=n: (v + n) % 256) for n in range(500)]
-    options = {"save_all": True, "append_images": turned, "minimize_size": False}
-    data = encoded(image.resize((4, 4)), "WEBP", **options)
-    yield Made("webp_animated_500.webp", data, "either", faults, max_ms=3000)
+    data = encode_image(image, "WEBP", save_all=True, append_images=[gradient_image()] * 3)
+    yield CaseSpec("webp_animated.webp", data, "either", faults)
+    small = gradient_image().resize((4, 4))
+    rotated_frames = [
+        small.rotate(90 * (n % 4)).point(lambda v, n=n: (v + n) % 256) for n in range(500)
+    ]
+    options = {"save_all": True, "append_images": rotated_frames, "minimize_size": False}
+    data = encode_image(image.resize((4, 4)), "WEBP", **options)
+    yield CaseSpec("webp_animated_500.webp", data, "either", faults, max_ms=3000)

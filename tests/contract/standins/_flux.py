@@ -1,5 +1,8 @@
-"""The FLUX task protocol as Fireworks and BFL serve it: an order becomes a task, which is not there at first,
-then pending, then done; its result lies on another host, which takes no key."""
+"""The FLUX task protocol as Fireworks and BFL serve it.
+
+A request creates a task. The first poll does not find the task, the next one finds it pending, and then it is ready.
+The result is on another host, which accepts no key.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,31 @@ from collections import Counter
 from itertools import count
 from typing import ClassVar
 
-from tests.contract.paint import encoded, opened, repainted
+from tests.contract.paint import decode_image, encode_image, repaint
 from tests.contract.standin import Failure, StandIn
-from tests.support.upstream import Answer, as_json
+from tests.support.upstream import ScriptedResponse, json_response
 
-WAITING = ("Task not found", "Pending")
-MOST_BYTES = 20_000_000
-MOST_PIXELS = 20_000_000
-MODERATED = (400, "moderation_blocked", "unknown")
-BROKEN = (502, "provider_error", "unknown")
-OPERATOR = (500, "provider_credentials", "no")
+PENDING_STATES = ("Task not found", "Pending")
+MAX_IMAGE_BYTES = 20_000_000
+MAX_PIXELS = 20_000_000
+MODERATION_ERROR = (400, "moderation_blocked", "unknown")
+PROVIDER_ERROR = (502, "provider_error", "unknown")
+CREDENTIALS_ERROR = (500, "provider_credentials", "no")
 
 
 class Refusal(Exception):
-    """Raised with what the real one would say."""
+    """An error with the status and the message that the real provider would send."""
 
     def __init__(self, status, message):
         super().__init__(message)
         self.status, self.message = status, message
 
 
-def whole(low, high=2**63):
+def int_between(low, high=2**63):
     return lambda value: type(value) is int and low <= value <= high
 
 
-def number(low, high):
+def number_between(low, high):
     return lambda value: type(value) in (int, float) and low <= value <= high
 
 
@@ -42,147 +45,182 @@ def one_of(*values):
     return lambda value: value in values
 
 
-def flag(value):
+def is_bool(value):
     return type(value) is bool
 
 
-def text(value):
+def is_text(value):
     return isinstance(value, str) and bool(value)
 
 
-def ratio(value):
-    """Between 21:9 and 9:21."""
+def is_aspect_ratio(value):
+    """Return whether the aspect ratio is between 21:9 and 9:21."""
     width, _, height = value.partition(":")
     return 9 / 21 <= int(width) / int(height) <= 21 / 9
 
 
-KONTEXT = {
-    "prompt": text,
-    "seed": whole(0),
-    "aspect_ratio": ratio,
+KONTEXT_FIELDS = {
+    "prompt": is_text,
+    "seed": int_between(0),
+    "aspect_ratio": is_aspect_ratio,
     "output_format": one_of("jpeg", "png"),
-    "prompt_upsampling": flag,
-    "safety_tolerance": whole(0, 2),
+    "prompt_upsampling": is_bool,
+    "safety_tolerance": int_between(0, 2),
 }
 
 
-class Tasks(StandIn):
-    """Subclasses say who may come in and how an order is worded."""
+class FluxStandIn(StandIn):
+    """A FLUX stand-in. Subclasses check the key and read the request format."""
 
     status_of_refusal: ClassVar = 400
 
     def __init__(self):
         super().__init__()
         self.tasks: dict[str, bytes] = {}
-        self.numbers = count()  # orders come side by side
+        self.task_numbers = count()  # requests arrive in parallel
         self.polls = Counter()
-        self.ending: Answer | None = None
+        self.final_response: ScriptedResponse | None = None
 
-    def fail(self, failure):
-        """What ends a task badly is said to every poll, however many orders there are."""
-        if failure.after:
-            (self.ending,) = failure.answers
+    def fail_with(self, failure):
+        """Answer with this failure. A failure that ends a task is sent to every poll of every task."""
+        if failure.successes_first:
+            (self.final_response,) = failure.responses
         else:
-            super().fail(failure)
+            super().fail_with(failure)
 
-    def accept(self, seen, allowed):
-        """The task's id. Refusal for fields that the model does not have and pictures it does not take."""
-        for name, value in seen.fields.items():
-            if name not in allowed or not allowed[name](value):
+    def create_task(self, request, field_rules):
+        """Create a task and return its id. Raises Refusal for a field or an image that the model does not accept."""
+        for name, value in request.fields.items():
+            if name not in field_rules or not field_rules[name](value):
                 raise Refusal(self.status_of_refusal, f"{name}: {value!r} is not permitted")
-        if "prompt" not in seen.fields:
+        if "prompt" not in request.fields:
             raise Refusal(self.status_of_refusal, "prompt: field required")
-        self.check_pictures(seen)
-        task = f"task-{next(self.numbers)}"
-        self.tasks[task] = painted(seen)
+        self.check_images(request)
+        task = f"task-{next(self.task_numbers)}"
+        self.tasks[task] = paint_result(request)
         return task
 
-    def check_pictures(self, seen):
-        for data in seen.pictures:
-            width, height = opened(data).size
-            if len(data) > MOST_BYTES or width * height > MOST_PIXELS:
+    def check_images(self, request):
+        for data in request.pictures:
+            width, height = decode_image(data).size
+            if len(data) > MAX_IMAGE_BYTES or width * height > MAX_PIXELS:
                 raise Refusal(self.status_of_refusal, "image too large")
-        if seen.mask and opened(seen.mask).size != opened(seen.pictures[0]).size:
+        if (
+            request.mask
+            and decode_image(request.mask).size != decode_image(request.pictures[0]).size
+        ):
             raise Refusal(self.status_of_refusal, "mask and image differ in size")
 
-    def polled(self, task):
-        return self.ending or as_json(self.state(task))
+    def poll_response(self, task):
+        return self.final_response or json_response(self.task_state(task))
 
-    def state(self, task):
-        polls, self.polls[task] = self.polls[task], self.polls[task] + 1
+    def task_state(self, task):
+        poll_number, self.polls[task] = self.polls[task], self.polls[task] + 1
         if task not in self.tasks:
             return {"id": task, "status": "Task not found", "result": None}
-        if polls < len(WAITING):
-            return {"id": task, "status": WAITING[polls], "result": None, "progress": 0.2}
-        return {"id": task, "status": "Ready", "result": {"sample": self.link(self.tasks[task])}}
+        if poll_number < len(PENDING_STATES):
+            return {
+                "id": task,
+                "status": PENDING_STATES[poll_number],
+                "result": None,
+                "progress": 0.2,
+            }
+        return {
+            "id": task,
+            "status": "Ready",
+            "result": {"sample": self.result_url(self.tasks[task])},
+        }
 
     def task_failures(self):
-        """How a task ends badly, and how the conversation breaks."""
-        gone = {"sample": f"{self.elsewhere.url}/expired"}
+        """Return the failures of a task and of the connection."""
+        expired_result = {"sample": f"{self.result_host.url}/expired"}
         return {
-            "moderated_request": ended("Request Moderated", MODERATED),
-            "moderated_content": ended(
-                "Content Moderated", MODERATED, details={"Moderation Reasons": ["Derivative Works"]}
+            "moderated_request": ended_task_failure("Request Moderated", MODERATION_ERROR),
+            "moderated_content": ended_task_failure(
+                "Content Moderated",
+                MODERATION_ERROR,
+                details={"Moderation Reasons": ["Derivative Works"]},
             ),
-            "moderated_in_words": ended("Content Moderated", MODERATED, details="Derivative Works"),
-            "moderated_in_a_list": ended(
-                "Content Moderated", MODERATED, details=["Derivative Works", 5]
+            "moderated_in_words": ended_task_failure(
+                "Content Moderated", MODERATION_ERROR, details="Derivative Works"
             ),
-            "moderated_oddly": ended(
-                "Request Moderated", MODERATED, details={"Moderation Reasons": {"hate": True}}
+            "moderated_in_a_list": ended_task_failure(
+                "Content Moderated", MODERATION_ERROR, details=["Derivative Works", 5]
             ),
-            "job_failed": ended("Error", BROKEN),
-            "job_failed_with_words": ended("Error", BROKEN, details={"message": "out of memory"}),
-            "task_lost": ended("Task not found", BROKEN),
-            "pending_forever": ended("Pending", (504, "deadline_exceeded", "unknown")),
-            "result_expired": ended("Ready", (502, "result_not_fetched", "unknown"), result=gone),
-            "strange": fails(as_json({}), *BROKEN),
-            "strange_html": fails(html(200), *BROKEN),
-            "strange_state": fails(as_json({}), *BROKEN, after=1),
-            "strange_result": ended("Ready", BROKEN, result={}),
-            "server_error_html": fails(html(500), *BROKEN),
-            "gateway_timeout": fails(Answer(504), 504, "deadline_exceeded", "unknown"),
-            "poll_fails": fails(html(502), *BROKEN, after=1),
-            "cut": fails(Answer(200, b'{"id": "x' + b"x" * 500, fault="cut"), *BROKEN),
-            "reset": fails(Answer(fault="reset"), *BROKEN),
+            "moderated_oddly": ended_task_failure(
+                "Request Moderated",
+                MODERATION_ERROR,
+                details={"Moderation Reasons": {"hate": True}},
+            ),
+            "job_failed": ended_task_failure("Error", PROVIDER_ERROR),
+            "job_failed_with_words": ended_task_failure(
+                "Error", PROVIDER_ERROR, details={"message": "out of memory"}
+            ),
+            "task_lost": ended_task_failure("Task not found", PROVIDER_ERROR),
+            "pending_forever": ended_task_failure("Pending", (504, "deadline_exceeded", "unknown")),
+            "result_expired": ended_task_failure(
+                "Ready", (502, "result_not_fetched", "unknown"), result=expired_result
+            ),
+            "strange": expected_failure(json_response({}), *PROVIDER_ERROR),
+            "strange_html": expected_failure(html_response(200), *PROVIDER_ERROR),
+            "strange_state": expected_failure(
+                json_response({}), *PROVIDER_ERROR, successes_first=1
+            ),
+            "strange_result": ended_task_failure("Ready", PROVIDER_ERROR, result={}),
+            "server_error_html": expected_failure(html_response(500), *PROVIDER_ERROR),
+            "gateway_timeout": expected_failure(
+                ScriptedResponse(504), 504, "deadline_exceeded", "unknown"
+            ),
+            "poll_fails": expected_failure(html_response(502), *PROVIDER_ERROR, successes_first=1),
+            "cut": expected_failure(
+                ScriptedResponse(200, b'{"id": "x' + b"x" * 500, network_failure="cut"),
+                *PROVIDER_ERROR,
+            ),
+            "reset": expected_failure(ScriptedResponse(network_failure="reset"), *PROVIDER_ERROR),
         }
 
 
-def fails(answer, status, code, billed="no", after=0):
-    return Failure([answer], status, code, billed, after)
+def expected_failure(response, status, code, billed="no", successes_first=0):
+    return Failure([response], status, code, billed, successes_first)
 
 
-def ended(status, expected, **more):
-    return fails(as_json({"id": "x", "status": status, "result": None, **more}), *expected, after=1)
+def ended_task_failure(status, expected, **more):
+    return expected_failure(
+        json_response({"id": "x", "status": status, "result": None, **more}),
+        *expected,
+        successes_first=1,
+    )
 
 
-def html(status):
-    return Answer(status, b"<html>502 Bad Gateway</html>", {"content-type": "text/html"})
+def html_response(status):
+    return ScriptedResponse(status, b"<html>502 Bad Gateway</html>", {"content-type": "text/html"})
 
 
-def decoded(value, status):
-    """Base64 as a picture."""
+def decode_base64_image(value, status):
+    """Return the image bytes of a base64 text. Raises Refusal when they are no image."""
     try:
         data = base64.b64decode(value, validate=True)
-        opened(data)
+        decode_image(data)
     except (binascii.Error, OSError, TypeError, ValueError):
         raise Refusal(status, "cannot decode the image") from None
     return data
 
 
-def painted(seen):
-    mask = opened(seen.mask) if seen.mask else None
-    image = opened(repainted(seen.pictures[0], mask))
-    return encoded(image.resize(size_of(seen, image.size)), seen.fields["output_format"])
+def paint_result(request):
+    mask = decode_image(request.mask) if request.mask else None
+    image = decode_image(repaint(request.pictures[0], mask))
+    return encode_image(
+        image.resize(output_size(request, image.size)), request.fields["output_format"]
+    )
 
 
-def size_of(seen, own):
-    """As wished, else the picture's own."""
-    fields = seen.fields
+def output_size(request, image_size):
+    """Return the requested size, or the size of the image."""
+    fields = request.fields
     if "width" in fields:
         return fields["width"], fields["height"]
     if "aspect_ratio" not in fields:
-        return own
+        return image_size
     width, height = map(int, fields["aspect_ratio"].split(":"))
-    edge = math.sqrt(own[0] * own[1] / (width * height))
+    edge = math.sqrt(image_size[0] * image_size[1] / (width * height))
     return round(width * edge), round(height * edge)

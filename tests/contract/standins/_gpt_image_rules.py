@@ -1,4 +1,4 @@
-"""What OpenAI's images/edits refuses, field by field, and how it and its likes say no."""
+"""The field rules of OpenAI's images/edits, and its error responses, which Azure shares."""
 
 from __future__ import annotations
 
@@ -6,75 +6,83 @@ import re
 from dataclasses import dataclass
 
 from tests.contract.standin import Failure
-from tests.support.upstream import Answer, as_json
+from tests.support.upstream import ScriptedResponse, json_response
 
 SIZES = ("auto", "1024x1024", "1536x1024", "1024x1536")
 QUALITIES = ("auto", "low", "medium", "high")
 
 
-def error(status, code, message, param=None, type="image_generation_user_error", **more):
+def error_response(status, code, message, param=None, type="image_generation_user_error", **more):
     headers = {"x-request-id": "req_standin", **more.pop("headers", {})}
     body = {"error": {"message": message, "type": type, "param": param, "code": code, **more}}
-    return as_json(body, status, **headers)
+    return json_response(body, status, **headers)
 
 
-# What the caller must get: status, code, and where it is not "no", who was billed.
-OPERATOR = (500, "provider_credentials")
-LIMITED = (429, "rate_limit_exceeded")
-BLOCKED = (400, "moderation_blocked", "unknown")
-BROKEN = (502, "provider_error", "unknown")
+# The error that the caller must get: status, code and, unless it is "no", the billing state.
+CREDENTIALS_ERROR = (500, "provider_credentials")
+RATE_LIMIT_ERROR = (429, "rate_limit_exceeded")
+MODERATION_ERROR = (400, "moderation_blocked", "unknown")
+PROVIDER_ERROR = (502, "provider_error", "unknown")
 
 
-def fails(answer, status, code, billed="no"):
-    return Failure([answer], status, code, billed)
+def expected_failure(response, status, code, billed="no"):
+    return Failure([response], status, code, billed)
 
 
 def shared_failures():
-    """What any server does when it breaks; whether it had painted by then, nobody knows."""
-    page = {"content-type": "text/html"}
-    cut = Answer(200, b'{"data": [{"b64_json": "' + b"A" * 5000, fault="cut")
+    """Return the failures of any broken server. It is unknown whether it had already made an image."""
+    html_headers = {"content-type": "text/html"}
+    cut_response = ScriptedResponse(
+        200, b'{"data": [{"b64_json": "' + b"A" * 5000, network_failure="cut"
+    )
     return {
-        "server_error_html": fails(Answer(500, b"<html>", page), *BROKEN),
-        "gateway_timeout": fails(Answer(504, b""), 504, "deadline_exceeded", "unknown"),
-        "strange": fails(as_json({}), *BROKEN),
-        "strange_html": fails(Answer(200, b"<html>", page), *BROKEN),
-        "empty": fails(as_json({"data": []}), 502, "no_image_returned", "unknown"),
-        "cut": fails(cut, *BROKEN),
-        "reset": fails(Answer(fault="reset"), *BROKEN),
+        "server_error_html": expected_failure(
+            ScriptedResponse(500, b"<html>", html_headers), *PROVIDER_ERROR
+        ),
+        "gateway_timeout": expected_failure(
+            ScriptedResponse(504, b""), 504, "deadline_exceeded", "unknown"
+        ),
+        "strange": expected_failure(json_response({}), *PROVIDER_ERROR),
+        "strange_html": expected_failure(
+            ScriptedResponse(200, b"<html>", html_headers), *PROVIDER_ERROR
+        ),
+        "empty": expected_failure(json_response({"data": []}), 502, "no_image_returned", "unknown"),
+        "cut": expected_failure(cut_response, *PROVIDER_ERROR),
+        "reset": expected_failure(ScriptedResponse(network_failure="reset"), *PROVIDER_ERROR),
     }
 
 
 class Refusal(Exception):
-    """Raised where the real one answers an error."""
+    """An error response of the real provider."""
 
-    def __init__(self, answer: Answer):
+    def __init__(self, response: ScriptedResponse):
         super().__init__()
-        self.answer = answer
+        self.response = response
 
 
 def refuse(status, code, message, param=None):
-    raise Refusal(error(status, code, message, param))
+    raise Refusal(error_response(status, code, message, param))
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What differs between the models."""
+class ModelRules:
+    """The rules that differ between the models."""
 
     sizes: tuple[str, ...] = SIZES
-    free: bool = False  # any WIDTHxHEIGHT within the second generation's limits
+    any_size: bool = False  # any WIDTHxHEIGHT within the limits of the second generation
     qualities: tuple[str, ...] = QUALITIES
-    fidelities: tuple[str, ...] = ()  # none: sending the field is an error
+    fidelities: tuple[str, ...] = ()  # empty: a request with the field is an error
     complexities: tuple[str, ...] = ()
 
-    def size(self, value):
-        return value in self.sizes or (self.free and free_size(value))
+    def accepts_size(self, value):
+        return value in self.sizes or (self.any_size and is_allowed_size(value))
 
 
-def free_size(value):
-    found = re.fullmatch(r"([0-9]+)x([0-9]+)", value)
-    if not found:
+def is_allowed_size(value):
+    match = re.fullmatch(r"([0-9]+)x([0-9]+)", value)
+    if not match:
         return False
-    width, height = int(found[1]), int(found[2])
+    width, height = int(match[1]), int(match[2])
     return (
         width % 16 == height % 16 == 0
         and max(width, height) <= 3840
@@ -83,7 +91,7 @@ def free_size(value):
     )
 
 
-def whole(low, high):
+def int_between(low, high):
     return lambda value: type(value) is int and low <= value <= high
 
 
@@ -91,5 +99,5 @@ def one_of(*values):
     return lambda value: value in values
 
 
-def text(longest):
-    return lambda value: isinstance(value, str) and 1 <= len(value) <= longest
+def text_up_to(max_length):
+    return lambda value: isinstance(value, str) and 1 <= len(value) <= max_length

@@ -1,12 +1,12 @@
-"""What the Stability services take and paint, by their OpenAPI document; the same on every host."""
+"""The rules and results of the Stability services, from their OpenAPI document. They are the same on every host."""
 
 import re
 
 from PIL import Image
 
-from tests.contract.paint import encoded, opened, repainted
+from tests.contract.paint import decode_image, encode_image, repaint
 from tests.contract.standin import MAGENTA, Failure
-from tests.support.upstream import Answer, as_json
+from tests.support.upstream import ScriptedResponse, json_response
 
 STYLES = (
     "3d-model", "analog-film", "anime", "cinematic", "comic-book", "digital-art", "enhance",
@@ -15,190 +15,210 @@ STYLES = (
 )  # fmt: skip
 RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
 EDGES = ("left", "right", "up", "down")
-LARGEST = 9_437_184
-NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
+MAX_PIXELS = 9_437_184
+NUMBER_PATTERN = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
-def whole(low, high):
+def int_between(low, high):
     return lambda value: re.fullmatch("[0-9]+", str(value)) and low <= int(value) <= high
 
 
-def real(low, high):
-    return lambda value: NUMBER.fullmatch(str(value)) and low <= float(value) <= high
+def float_between(low, high):
+    return lambda value: NUMBER_PATTERN.fullmatch(str(value)) and low <= float(value) <= high
 
 
 def one_of(*values):
     return lambda value: value in values
 
 
-def text(longest=10_000):
-    return lambda value: isinstance(value, str) and 1 <= len(value) <= longest
+def text_up_to(max_length=10_000):
+    return lambda value: isinstance(value, str) and 1 <= len(value) <= max_length
 
 
-SHARE = real(0, 1)
-SEED = whole(0, 4_294_967_294)
+UNIT_RANGE = float_between(0, 1)
+SEED = int_between(0, 4_294_967_294)
 FORMAT = one_of("png", "jpeg", "webp")
-MADE = {"seed": SEED, "output_format": FORMAT}
-GUIDED = {**MADE, "negative_prompt": text(), "style_preset": one_of(*STYLES)}
-SEARCH = {**GUIDED, "prompt": text(), "grow_mask": whole(0, 20)}
-CONTROL = {**GUIDED, "prompt": text(), "control_strength": SHARE}
-SHAPED = {**GUIDED, "prompt": text(), "aspect_ratio": one_of(*RATIOS)}
-DIFFUSION = {
-    **GUIDED,
-    "prompt": text(),
-    "strength": SHARE,
+OUTPUT_FIELDS = {"seed": SEED, "output_format": FORMAT}
+GUIDED_FIELDS = {**OUTPUT_FIELDS, "negative_prompt": text_up_to(), "style_preset": one_of(*STYLES)}
+SEARCH_FIELDS = {**GUIDED_FIELDS, "prompt": text_up_to(), "grow_mask": int_between(0, 20)}
+CONTROL_FIELDS = {**GUIDED_FIELDS, "prompt": text_up_to(), "control_strength": UNIT_RANGE}
+ASPECT_RATIO_FIELDS = {**GUIDED_FIELDS, "prompt": text_up_to(), "aspect_ratio": one_of(*RATIOS)}
+DIFFUSION_FIELDS = {
+    **GUIDED_FIELDS,
+    "prompt": text_up_to(),
+    "strength": UNIT_RANGE,
     "mode": one_of("image-to-image"),
     "model": one_of("sd3.5-large", "sd3.5-large-turbo", "sd3.5-medium", "sd3.5-flash"),
-    "cfg_scale": real(1, 10),
+    "cfg_scale": float_between(1, 10),
     "output_format": one_of("png", "jpeg"),
 }
-RELIGHT = {
-    **MADE,
-    "background_prompt": text(),
-    "foreground_prompt": text(),
-    "negative_prompt": text(),
-    "preserve_original_subject": SHARE,
-    "original_background_depth": SHARE,
+RELIGHT_FIELDS = {
+    **OUTPUT_FIELDS,
+    "background_prompt": text_up_to(),
+    "foreground_prompt": text_up_to(),
+    "negative_prompt": text_up_to(),
+    "preserve_original_subject": UNIT_RANGE,
+    "original_background_depth": UNIT_RANGE,
     "keep_original_background": one_of("true", "false"),
     "light_source_direction": one_of("left", "right", "above", "below"),
-    "light_source_strength": SHARE,
+    "light_source_strength": UNIT_RANGE,
 }
-OUTPAINT = {
-    **MADE,
-    **dict.fromkeys(EDGES, whole(0, 2000)),
-    "creativity": SHARE,
-    "prompt": text(),
+OUTPAINT_FIELDS = {
+    **OUTPUT_FIELDS,
+    **dict.fromkeys(EDGES, int_between(0, 2000)),
+    "creativity": UNIT_RANGE,
+    "prompt": text_up_to(),
     "style_preset": one_of(*STYLES),
 }
-TRANSFER = {
-    **MADE,
-    "prompt": text(),
-    "negative_prompt": text(),
-    "composition_fidelity": SHARE,
-    "style_strength": SHARE,
-    "change_strength": real(0.1, 1),
+TRANSFER_FIELDS = {
+    **OUTPUT_FIELDS,
+    "prompt": text_up_to(),
+    "negative_prompt": text_up_to(),
+    "composition_fidelity": UNIT_RANGE,
+    "style_strength": UNIT_RANGE,
+    "change_strength": float_between(0.1, 1),
 }
-# By operation: what may be in the order, and what of that, pictures included, must be.
+# Per operation: the rules of the permitted fields, and the required fields, including images.
 SERVICES = {
-    "inpaint": ({**GUIDED, "prompt": text(), "grow_mask": whole(0, 100)}, "image prompt"),
-    "erase": ({**MADE, "grow_mask": whole(0, 20)}, "image"),
-    "outpaint": (OUTPAINT, "image"),
-    "search-and-replace": ({**SEARCH, "search_prompt": text()}, "image prompt search_prompt"),
-    "search-and-recolor": ({**SEARCH, "select_prompt": text()}, "image prompt select_prompt"),
+    "inpaint": (
+        {**GUIDED_FIELDS, "prompt": text_up_to(), "grow_mask": int_between(0, 100)},
+        "image prompt",
+    ),
+    "erase": ({**OUTPUT_FIELDS, "grow_mask": int_between(0, 20)}, "image"),
+    "outpaint": (OUTPAINT_FIELDS, "image"),
+    "search-and-replace": (
+        {**SEARCH_FIELDS, "search_prompt": text_up_to()},
+        "image prompt search_prompt",
+    ),
+    "search-and-recolor": (
+        {**SEARCH_FIELDS, "select_prompt": text_up_to()},
+        "image prompt select_prompt",
+    ),
     "remove-background": ({"output_format": one_of("png", "webp")}, "image"),
-    "replace-background-and-relight": (RELIGHT, "subject_image"),
-    "image-to-image": (DIFFUSION, "image prompt strength mode"),
-    "ultra": ({**SHAPED, "strength": SHARE}, "image prompt strength"),
-    "control-sketch": (CONTROL, "image prompt"),
-    "control-structure": (CONTROL, "image prompt"),
-    "control-style": ({**SHAPED, "fidelity": SHARE}, "image prompt"),
-    "style-transfer": (TRANSFER, "init_image style_image"),
+    "replace-background-and-relight": (RELIGHT_FIELDS, "subject_image"),
+    "image-to-image": (DIFFUSION_FIELDS, "image prompt strength mode"),
+    "ultra": ({**ASPECT_RATIO_FIELDS, "strength": UNIT_RANGE}, "image prompt strength"),
+    "control-sketch": (CONTROL_FIELDS, "image prompt"),
+    "control-structure": (CONTROL_FIELDS, "image prompt"),
+    "control-style": ({**ASPECT_RATIO_FIELDS, "fidelity": UNIT_RANGE}, "image prompt"),
+    "style-transfer": (TRANSFER_FIELDS, "init_image style_image"),
 }
-PICTURES = {
+IMAGE_FIELDS = {
     "replace-background-and-relight": ("subject_image", "background_reference", "light_reference"),
     "style-transfer": ("init_image", "style_image"),
 }
-MASKED = ("inpaint", "erase")
+MASKED_OPERATIONS = ("inpaint", "erase")
 
 
-class Bad(Exception):
-    """What the real one finds fault with."""
+class BadRequest(Exception):
+    """An error in a request that the real service would refuse."""
 
 
-def check(operation, fields, files):
-    """Bad for everything that the operation does not take."""
-    rules, needed = SERVICES[operation]
-    names = (*PICTURES.get(operation, ("image",)), *(("mask",) if operation in MASKED else ()))
+def check_request(operation, fields, files):
+    """Raises BadRequest for everything that the operation does not accept."""
+    rules, required = SERVICES[operation]
+    names = (
+        *IMAGE_FIELDS.get(operation, ("image",)),
+        *(("mask",) if operation in MASKED_OPERATIONS else ()),
+    )
     for name, value in fields.items():
         if name not in rules:
-            raise Bad(f"{name}: is not allowed")
+            raise BadRequest(f"{name}: is not allowed")
         if not rules[name](value):
-            raise Bad(f"{name}: {value!r} is not valid")
+            raise BadRequest(f"{name}: {value!r} is not valid")
     if unknown := set(files) - set(names):
-        raise Bad(f"{', '.join(unknown)}: not allowed")
-    if missing := set(needed.split()) - {*fields, *files}:
-        raise Bad(f"{', '.join(missing)}: cannot be blank")
+        raise BadRequest(f"{', '.join(unknown)}: not allowed")
+    if missing := set(required.split()) - {*fields, *files}:
+        raise BadRequest(f"{', '.join(missing)}: cannot be blank")
     if operation == "outpaint" and not any(int(fields.get(edge, 0)) for edge in EDGES):
-        raise Bad("at least one direction must be non-zero")
-    check_light(operation, fields, files)
-    if operation in MASKED and "mask" not in files and not has_alpha(files["image"]):
-        raise Bad("neither a mask nor an alpha channel")
+        raise BadRequest("at least one direction must be non-zero")
+    check_relight(operation, fields, files)
+    if operation in MASKED_OPERATIONS and "mask" not in files and not has_alpha(files["image"]):
+        raise BadRequest("neither a mask nor an alpha channel")
 
 
-def check_light(operation, fields, files):
-    """There must be a new background, and a light before it has a strength."""
+def check_relight(operation, fields, files):
+    """Require a new background. Require a light source or a light reference when a light strength is set."""
     if operation != "replace-background-and-relight":
         return
     if not {"background_prompt", "background_reference"} & {*fields, *files}:
-        raise Bad("background_prompt or background_reference: one of them is required")
-    lit = {"light_source_direction", "light_reference"} & {*fields, *files}
-    if "light_source_strength" in fields and not lit:
-        raise Bad("light_source_strength: needs light_reference or light_source_direction")
+        raise BadRequest("background_prompt or background_reference: one of them is required")
+    light_fields = {"light_source_direction", "light_reference"} & {*fields, *files}
+    if "light_source_strength" in fields and not light_fields:
+        raise BadRequest("light_source_strength: needs light_reference or light_source_direction")
 
 
 def has_alpha(data):
-    return "A" in opened(data).getbands()
+    return "A" in decode_image(data).getbands()
 
 
-def check_picture(data, most_pixels, widest):
-    image = opened(data)
+def check_image(data, max_pixels, max_aspect_ratio):
+    image = decode_image(data)
     width, height = image.size
     if image.format not in ("PNG", "JPEG", "WEBP"):
-        raise Bad(f"{image.format} is not supported")
-    if min(image.size) < 64 or not 4096 <= width * height <= most_pixels:
-        raise Bad(f"{width}x{height} is not a size")
-    if widest and max(image.size) > widest * min(image.size):
-        raise Bad("the aspect ratio must be between 1:2.5 and 2.5:1")
+        raise BadRequest(f"{image.format} is not supported")
+    if min(image.size) < 64 or not 4096 <= width * height <= max_pixels:
+        raise BadRequest(f"{width}x{height} is not a permitted size")
+    if max_aspect_ratio and max(image.size) > max_aspect_ratio * min(image.size):
+        raise BadRequest("the aspect ratio must be between 1:2.5 and 2.5:1")
 
 
-def painted(operation, fields, files):
-    """The result: magenta wherever the service paints."""
-    picture = files[PICTURES.get(operation, ("image",))[0]]
-    made = fields.get("output_format", "png")
+def paint_result(operation, fields, files):
+    """Return the result: magenta wherever the service paints."""
+    image_data = files[IMAGE_FIELDS.get(operation, ("image",))[0]]
+    output_format = fields.get("output_format", "png")
     if operation == "remove-background":
-        image = opened(picture).convert("RGBA")
+        image = decode_image(image_data).convert("RGBA")
         image.paste((0, 0, 0, 0), (0, 0, image.width // 4, image.height // 4))
-        return encoded(image, made)
+        return encode_image(image, output_format)
     if operation == "outpaint":
-        return outpainted(opened(picture), [int(fields.get(edge, 0)) for edge in EDGES], made)
-    if operation not in MASKED:
-        return repainted(picture, None, made)
+        return outpaint(
+            decode_image(image_data), [int(fields.get(edge, 0)) for edge in EDGES], output_format
+        )
+    if operation not in MASKED_OPERATIONS:
+        return repaint(image_data, None, output_format)
     if "mask" in files:
-        # Colours are read, so a mask in another dialect would edit the wrong place.
-        return repainted(picture, opened(files["mask"]).convert("L"), made)
-    hole = opened(picture).getchannel("A").point(lambda alpha: 255 - alpha)
-    return repainted(picture, hole, made)
+        # The service reads the colours of the mask. A mask in another format would edit the wrong region.
+        return repaint(image_data, decode_image(files["mask"]).convert("L"), output_format)
+    edit_mask = decode_image(image_data).getchannel("A").point(lambda alpha: 255 - alpha)
+    return repaint(image_data, edit_mask, output_format)
 
 
-def outpainted(picture, edges, made):
-    """The picture on a larger canvas; one of many millions of pixels is made smaller, to be quick."""
+def outpaint(image, edges, output_format):
+    """Return the image on a larger canvas. A canvas with an edge above 1024 is scaled down for speed."""
     left, right, up, down = edges
-    width, height = picture.width + left + right, picture.height + up + down
+    width, height = image.width + left + right, image.height + up + down
     scale = min(1.0, 1024 / max(width, height))
     canvas = Image.new("RGB", (round(width * scale), round(height * scale)), MAGENTA)
-    inner = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    canvas.paste(picture.resize(inner), (round(left * scale), round(up * scale)))
-    return encoded(canvas, made)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    canvas.paste(image.resize(inner), (round(left * scale), round(up * scale)))
+    return encode_image(canvas, output_format)
 
 
-def fails(answer, status, code, billed="no"):
-    return Failure([answer], status, code, billed)
+def expected_failure(response, status, code, billed="no"):
+    return Failure([response], status, code, billed)
 
 
-BROKEN = (502, "provider_error", "unknown")
-OPERATOR = (500, "provider_credentials")
-LIMITED = (429, "rate_limit_exceeded")
+PROVIDER_ERROR = (502, "provider_error", "unknown")
+CREDENTIALS_ERROR = (500, "provider_credentials")
+RATE_LIMIT_ERROR = (429, "rate_limit_exceeded")
 
 
-def broken_failures():
-    """What any server does when it breaks."""
-    page = {"content-type": "text/html"}
-    cut = Answer(200, b'{"image": "' + b"A" * 5000, fault="cut")
+def server_failures():
+    """Return the failures of any broken server."""
+    html_headers = {"content-type": "text/html"}
+    cut_response = ScriptedResponse(200, b'{"image": "' + b"A" * 5000, network_failure="cut")
     return {
-        "server_error_html": fails(Answer(500, b"<html>", page), *BROKEN),
-        "gateway_timeout": fails(Answer(504, b""), 504, "deadline_exceeded", "unknown"),
-        "strange": fails(as_json({}), *BROKEN),
-        "strange_html": fails(Answer(200, b"<html>", page), *BROKEN),
-        "cut": fails(cut, *BROKEN),
-        "reset": fails(Answer(fault="reset"), *BROKEN),
+        "server_error_html": expected_failure(
+            ScriptedResponse(500, b"<html>", html_headers), *PROVIDER_ERROR
+        ),
+        "gateway_timeout": expected_failure(
+            ScriptedResponse(504, b""), 504, "deadline_exceeded", "unknown"
+        ),
+        "strange": expected_failure(json_response({}), *PROVIDER_ERROR),
+        "strange_html": expected_failure(
+            ScriptedResponse(200, b"<html>", html_headers), *PROVIDER_ERROR
+        ),
+        "cut": expected_failure(cut_response, *PROVIDER_ERROR),
+        "reset": expected_failure(ScriptedResponse(network_failure="reset"), *PROVIDER_ERROR),
     }

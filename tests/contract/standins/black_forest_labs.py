@@ -1,58 +1,58 @@
-"""Black Forest Labs: bare base64 pictures, a poll address in the answer, another host for results."""
+"""Black Forest Labs: base64 images without a data: prefix, a poll URL in the response, another host for results."""
 
 from __future__ import annotations
 
-from tests.contract.standin import Seen, repeated
+from tests.contract.standin import ParsedRequest, with_expected_calls
 from tests.contract.standins._flux import (
-    KONTEXT,
-    OPERATOR,
+    CREDENTIALS_ERROR,
+    KONTEXT_FIELDS,
+    FluxStandIn,
     Refusal,
-    Tasks,
-    decoded,
-    fails,
-    number,
+    decode_base64_image,
+    expected_failure,
+    int_between,
+    is_text,
+    number_between,
     one_of,
-    text,
-    whole,
 )
-from tests.support.upstream import as_json
+from tests.support.upstream import json_response
 
 
-def edge(value):
+def is_edge(value):
     return type(value) is int and value >= 64 and value % 16 == 0
 
 
-FLUX_2 = {
-    "prompt": text,
-    "seed": whole(0),
-    "width": edge,
-    "height": edge,
+FLUX_2_FIELDS = {
+    "prompt": is_text,
+    "seed": int_between(0),
+    "width": is_edge,
+    "height": is_edge,
     "output_format": one_of("jpeg", "png"),
-    "safety_tolerance": whole(0, 5),
+    "safety_tolerance": int_between(0, 5),
 }
-FILL = {
-    "prompt": text,
-    "seed": whole(0),
-    "steps": whole(15, 50),
-    "guidance": number(1.5, 100),
+FILL_FIELDS = {
+    "prompt": is_text,
+    "seed": int_between(0),
+    "steps": int_between(15, 50),
+    "guidance": number_between(1.5, 100),
     "output_format": one_of("jpeg", "png"),
 }
 MODELS = {
-    "flux-kontext-pro": (KONTEXT, 4),
-    "flux-kontext-max": (KONTEXT, 4),
-    "flux-pro-1.0-fill": (FILL, 1),
-    "flux-2-pro": (FLUX_2, 8),
-    "flux-2-max": (FLUX_2, 8),
-    "flux-2-flex": (FLUX_2, 8),
-    "flux-2-klein-9b": (FLUX_2, 8),
+    "flux-kontext-pro": (KONTEXT_FIELDS, 4),
+    "flux-kontext-max": (KONTEXT_FIELDS, 4),
+    "flux-pro-1.0-fill": (FILL_FIELDS, 1),
+    "flux-2-pro": (FLUX_2_FIELDS, 8),
+    "flux-2-max": (FLUX_2_FIELDS, 8),
+    "flux-2-flex": (FLUX_2_FIELDS, 8),
+    "flux-2-klein-9b": (FLUX_2_FIELDS, 8),
 }
 
 
-def error(status, detail, **headers):
-    return as_json({"detail": detail}, status, **headers)
+def error_response(status, detail, **headers):
+    return json_response({"detail": detail}, status, **headers)
 
 
-class BlackForestLabs(Tasks):
+class BlackForestLabsStandIn(FluxStandIn):
     slug = "black-forest-labs"
     status_of_refusal = 422
 
@@ -61,48 +61,56 @@ class BlackForestLabs(Tasks):
 
     def respond(self, received):
         if received.headers.get("x-key") != self.key:
-            return error(403, "Not authenticated")
-        where = (received.method, received.path)
-        if where == ("GET", "/v1/credits"):
-            return as_json({"credits": 120.5})
-        if where == ("GET", "/v1/get_result"):
-            return self.polled(received.query["id"])
+            return error_response(403, "Not authenticated")
+        route = (received.method, received.path)
+        if route == ("GET", "/v1/credits"):
+            return json_response({"credits": 120.5})
+        if route == ("GET", "/v1/get_result"):
+            return self.poll_response(received.query["id"])
         model = received.path.removeprefix("/v1/")
         if received.method != "POST" or model not in MODELS:
-            return error(404, "Not Found")
+            return error_response(404, "Not Found")
         try:
-            task = self.accept(self.seen(received), MODELS[model][0])
+            task = self.create_task(self.parse_request(received), MODELS[model][0])
         except Refusal as refusal:
-            return error(
+            return error_response(
                 refusal.status, [{"loc": ["body"], "msg": refusal.message, "type": "value_error"}]
             )
-        polling = f"{self.url}/v1/get_result?id={task}"
-        return as_json({"id": task, "polling_url": polling, "cost": 4.0, "input_mp": 1.0})
+        polling_url = f"{self.url}/v1/get_result?id={task}"
+        return json_response({"id": task, "polling_url": polling_url, "cost": 4.0, "input_mp": 1.0})
 
-    def seen(self, received):
+    def parse_request(self, received):
         fields = received.json()
-        _, most = MODELS[received.path.removeprefix("/v1/")]
-        fill = received.path.endswith("fill")
-        names = ["image" if fill else "input_image"]
-        names += [f"input_image_{number}" for number in range(2, most + 1)]
-        pictures = [decoded(fields.pop(name), 422) for name in names if name in fields]
-        if not pictures:
+        _, max_images = MODELS[received.path.removeprefix("/v1/")]
+        is_fill = received.path.endswith("fill")
+        names = ["image" if is_fill else "input_image"]
+        names += [f"input_image_{number}" for number in range(2, max_images + 1)]
+        images = [decode_base64_image(fields.pop(name), 422) for name in names if name in fields]
+        if not images:
             raise Refusal(422, f"{names[0]}: field required")
-        mask = decoded(fields.pop("mask"), 422) if fill and "mask" in fields else None
-        return Seen(pictures, mask, fields)
+        mask = (
+            decode_base64_image(fields.pop("mask"), 422) if is_fill and "mask" in fields else None
+        )
+        return ParsedRequest(images, mask, fields)
 
     def failures(self):
         limited = (429, "rate_limit_exceeded")
         invalid = [{"loc": ["body", "prompt"], "msg": "Field required", "type": "missing"}]
         return {
             **self.task_failures(),
-            "bad_key": fails(error(403, f"Not authenticated: {self.key}"), *OPERATOR),
-            "bad_key_401": fails(error(401, "Invalid key"), *OPERATOR),
-            "retired": fails(error(404, "Not Found"), 404, "model_not_found"),
-            "no_credit": fails(error(402, "Insufficient credits"), 429, "insufficient_quota"),
-            "invalid": fails(error(422, invalid), 422, "provider_refused"),
-            "rate_limited": fails(error(429, "too many active tasks"), *limited),
-            "rate_limited_with_hint": repeated(
-                fails(error(429, "later", **{"retry-after": "2"}), *limited)
+            "bad_key": expected_failure(
+                error_response(403, f"Not authenticated: {self.key}"), *CREDENTIALS_ERROR
+            ),
+            "bad_key_401": expected_failure(error_response(401, "Invalid key"), *CREDENTIALS_ERROR),
+            "retired": expected_failure(error_response(404, "Not Found"), 404, "model_not_found"),
+            "no_credit": expected_failure(
+                error_response(402, "Insufficient credits"), 429, "insufficient_quota"
+            ),
+            "invalid": expected_failure(error_response(422, invalid), 422, "provider_refused"),
+            "rate_limited": expected_failure(
+                error_response(429, "too many active tasks"), *limited
+            ),
+            "rate_limited_with_hint": with_expected_calls(
+                expected_failure(error_response(429, "later", **{"retry-after": "2"}), *limited)
             ),
         }

@@ -1,22 +1,29 @@
-"""Fireworks AI: Kontext workflows. Orders and polls are both POSTs; only orders are paid for."""
+"""Fireworks AI: Kontext workflows. Edits and polls are both POST requests; only edits are paid calls."""
 
 from __future__ import annotations
 
-from tests.contract.standin import Seen, repeated
-from tests.contract.standins._flux import KONTEXT, OPERATOR, Refusal, Tasks, decoded, fails
-from tests.support.upstream import as_json
+from tests.contract.standin import ParsedRequest, with_expected_calls
+from tests.contract.standins._flux import (
+    CREDENTIALS_ERROR,
+    KONTEXT_FIELDS,
+    FluxStandIn,
+    Refusal,
+    decode_base64_image,
+    expected_failure,
+)
+from tests.support.upstream import json_response
 
 ROOT = "/inference/v1"
 WORKFLOWS = f"{ROOT}/workflows/accounts/fireworks/models"
 MODELS = ("flux-kontext-pro", "flux-kontext-max")
 
 
-def error(status, message, type="invalid_request_error", **headers):
+def error_response(status, message, type="invalid_request_error", **headers):
     body = {"error": {"object": "error", "type": type, "message": message}}
-    return as_json(body, status, **headers)
+    return json_response(body, status, **headers)
 
 
-class FireworksAi(Tasks):
+class FireworksAiStandIn(FluxStandIn):
     slug = "fireworks-ai"
 
     def env(self):
@@ -28,42 +35,60 @@ class FireworksAi(Tasks):
 
     def respond(self, received):
         if received.headers.get("authorization") != f"Bearer {self.key}":
-            return error(401, "The API key you provided is invalid.", "authentication_error")
+            return error_response(
+                401, "The API key you provided is invalid.", "authentication_error"
+            )
         if (received.method, received.path) == ("GET", f"{ROOT}/models"):
-            return as_json({"object": "list", "data": []})
+            return json_response({"object": "list", "data": []})
         model, _, action = received.path.removeprefix(f"{WORKFLOWS}/").partition("/")
         if received.method != "POST" or model not in MODELS or action not in ("", "get_result"):
-            return error(404, "Model not found, inaccessible, and/or not deployed")
+            return error_response(404, "Model not found, inaccessible, and/or not deployed")
         if action:
-            return self.polled(received.json()["id"])
+            return self.poll_response(received.json()["id"])
         try:
-            return as_json({"request_id": self.accept(self.seen(received), KONTEXT)})
+            return json_response(
+                {"request_id": self.create_task(self.parse_request(received), KONTEXT_FIELDS)}
+            )
         except Refusal as refusal:
-            return as_json({"error_message": refusal.message}, refusal.status)
+            return json_response({"error_message": refusal.message}, refusal.status)
 
-    def seen(self, received):
+    def parse_request(self, received):
         fields = received.json()
-        head, found, data = fields.pop("input_image", "").partition(";base64,")
-        if not found or head not in ("data:image/png", "data:image/jpeg", "data:image/webp"):
+        prefix, separator, data = fields.pop("input_image", "").partition(";base64,")
+        if not separator or prefix not in ("data:image/png", "data:image/jpeg", "data:image/webp"):
             raise Refusal(400, "input_image must be a data URL of an image")
-        return Seen([decoded(data, 400)], None, fields)
+        return ParsedRequest([decode_base64_image(data, 400)], None, fields)
 
     def failures(self):
         limited = (429, "rate_limit_exceeded")
         refused = ("provider_refused",)
         return {
             **self.task_failures(),
-            "bad_key": fails(error(401, f"The API key {self.key} is invalid."), *OPERATOR),
-            "forbidden": fails(error(403, "not permitted"), 403, *refused),
-            "retired": fails(error(404, "not deployed"), 404, "model_not_found"),
-            "suspended": fails(error(412, "account suspended"), *OPERATOR),
-            "no_credit": fails(error(402, "payment required"), 429, "insufficient_quota"),
-            "rate_limited": fails(error(429, "slower"), *limited),
-            "rate_limited_with_hint": repeated(
-                fails(error(429, "slower", **{"retry-after": "2"}), *limited)
+            "bad_key": expected_failure(
+                error_response(401, f"The API key {self.key} is invalid."), *CREDENTIALS_ERROR
             ),
-            "bad_workflow": fails(as_json({"error_message": "no"}, 400), 400, *refused),
-            "bad_text": fails(as_json({"error": "no"}, 400), 400, *refused),
-            "bad_fault": fails(as_json({"fault": {"faultstring": "no"}}, 400), 400, *refused),
-            "bad_detail": fails(as_json({"detail": [{"msg": "no"}]}, 400), 400, *refused),
+            "forbidden": expected_failure(error_response(403, "not permitted"), 403, *refused),
+            "retired": expected_failure(
+                error_response(404, "not deployed"), 404, "model_not_found"
+            ),
+            "suspended": expected_failure(
+                error_response(412, "account suspended"), *CREDENTIALS_ERROR
+            ),
+            "no_credit": expected_failure(
+                error_response(402, "payment required"), 429, "insufficient_quota"
+            ),
+            "rate_limited": expected_failure(error_response(429, "slower"), *limited),
+            "rate_limited_with_hint": with_expected_calls(
+                expected_failure(error_response(429, "slower", **{"retry-after": "2"}), *limited)
+            ),
+            "bad_workflow": expected_failure(
+                json_response({"error_message": "no"}, 400), 400, *refused
+            ),
+            "bad_text": expected_failure(json_response({"error": "no"}, 400), 400, *refused),
+            "bad_fault": expected_failure(
+                json_response({"fault": {"faultstring": "no"}}, 400), 400, *refused
+            ),
+            "bad_detail": expected_failure(
+                json_response({"detail": [{"msg": "no"}]}, 400), 400, *refused
+            ),
         }

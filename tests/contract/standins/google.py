@@ -1,4 +1,4 @@
-"""The Gemini API from Google's documentation and google-genai 3.4.0; the other host's stand-in builds on it."""
+"""The Gemini API, from Google's documentation and google-genai 3.4.0. The Vertex AI stand-in extends it."""
 
 import base64
 import functools
@@ -6,12 +6,12 @@ import re
 
 from PIL import Image
 
-from tests.contract.paint import encoded, opened
-from tests.contract.standin import MAGENTA, Failure, Seen, StandIn
-from tests.support.upstream import Answer, as_json
+from tests.contract.paint import decode_image, encode_image
+from tests.contract.standin import MAGENTA, Failure, ParsedRequest, StandIn
+from tests.support.upstream import ScriptedResponse, json_response
 
-# Width and height at 1K by ratio; the extreme ones are not known to the older models.
-GRID = {
+# Width and height at 1K, per aspect ratio. The older models do not know the extreme ratios.
+SIZES_BY_RATIO = {
     "1:1": (1024, 1024),
     "2:3": (848, 1264),
     "3:2": (1264, 848),
@@ -27,17 +27,17 @@ GRID = {
     "1:8": (384, 3072),
     "8:1": (3072, 384),
 }
-SMALLER = 8  # edges are drawn so many times smaller than the real ones, to be quick
-EXTREME = {"1:4", "4:1", "1:8", "8:1"}
-TIERS = {"1K": 1, "2K": 2, "4K": 4}
-LEVELS = {
+SIZE_DIVISOR = 8  # result edges are this many times smaller than the real ones, for speed
+EXTREME_RATIOS = {"1:4", "4:1", "1:8", "8:1"}
+SIZE_TIERS = {"1K": 1, "2K": 2, "4K": 4}
+THINKING_LEVELS = {
     "gemini-nano-banana-2.1": {"MINIMAL", "MEDIUM", "HIGH"},
     "gemini-3.1-flash-image": {"MINIMAL", "HIGH"},
 }
-MODELS = {  # most pictures, tiers, whether the extreme ratios exist
-    "gemini-nano-banana-2.1": (14, TIERS, True),
-    "gemini-3-pro-image": (14, TIERS, False),
-    "gemini-3.1-flash-image": (14, TIERS, True),
+MODELS = {  # maximum number of images, size tiers, whether the extreme ratios exist
+    "gemini-nano-banana-2.1": (14, SIZE_TIERS, True),
+    "gemini-3-pro-image": (14, SIZE_TIERS, False),
+    "gemini-3.1-flash-image": (14, SIZE_TIERS, True),
     "gemini-3.1-flash-lite-image": (14, {}, True),
     "gemini-2.5-flash-image": (3, {}, False),
 }
@@ -48,7 +48,13 @@ THRESHOLDS = {
     "BLOCK_NONE",
     "OFF",
 }
-HARMS = {"HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT", "CIVIC_INTEGRITY"}
+HARM_CATEGORIES = {
+    "HARASSMENT",
+    "HATE_SPEECH",
+    "SEXUALLY_EXPLICIT",
+    "DANGEROUS_CONTENT",
+    "CIVIC_INTEGRITY",
+}
 USAGE = {
     "promptTokenCount": 1130,
     "promptTokensDetails": [
@@ -60,179 +66,193 @@ USAGE = {
     "thoughtsTokenCount": 180,
     "totalTokenCount": 2430,
 }
-GOOGLE = "type.googleapis.com/google.rpc."
+TYPE_PREFIX = "type.googleapis.com/google.rpc."
 
 
-class Bad(Exception):
-    """What the real one answers INVALID_ARGUMENT to."""
+class InvalidArgument(Exception):
+    """An error that the real API answers with INVALID_ARGUMENT."""
 
 
-class Gemini(StandIn):
+class GeminiStandIn(StandIn):
     slug = "google"
     paths = re.compile(r"/v1(?:beta)?/models/(?P<model>[^/:]+):generateContent")
-    input_bytes = 20_000_000  # all pictures together, in base64
+    max_input_bytes = 20_000_000  # of all images together, in base64
     image_keys = frozenset(("aspectRatio", "imageSize"))
 
     def env(self):
         return {"GOOGLE_API_KEY": self.key, "GOOGLE_BASE_URL": f"{self.url}/v1beta"}
 
     def respond(self, received):
-        refusal = self.refused(received)
+        refusal = self.authentication_error(received)
         if refusal or received.method == "GET":
-            return refusal or as_json({"models": [{"name": f"models/{m}"} for m in MODELS]})
-        found = self.paths.fullmatch(received.path)
-        if not found or found["model"] not in MODELS:
-            return error(404, "NOT_FOUND", f"{received.path} is not found for API version v1beta.")
+            return refusal or json_response({"models": [{"name": f"models/{m}"} for m in MODELS]})
+        match = self.paths.fullmatch(received.path)
+        if not match or match["model"] not in MODELS:
+            return error_response(
+                404, "NOT_FOUND", f"{received.path} is not found for API version v1beta."
+            )
         try:
-            return self.edited(found["model"], received)
-        except (Bad, KeyError, TypeError, ValueError, OSError) as wrong:
-            return error(400, "INVALID_ARGUMENT", f"Invalid JSON payload received: {wrong!r}")
+            return self.edit_response(match["model"], received)
+        except (InvalidArgument, KeyError, TypeError, ValueError, OSError) as problem:
+            return error_response(
+                400, "INVALID_ARGUMENT", f"Invalid JSON payload received: {problem!r}"
+            )
 
-    def refused(self, received):
-        """What is wrong with the key, if anything."""
+    def authentication_error(self, received):
+        """Return the error response for a missing or wrong key, or None."""
         if received.query.get("key"):
-            return error(400, "INVALID_ARGUMENT", "Keep the key out of the URL.")
+            return error_response(400, "INVALID_ARGUMENT", "Keep the key out of the URL.")
         key = received.headers.get("x-goog-api-key")
         if key is None:
-            return error(403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers.")
-        return None if key == self.key else bad_key()
+            return error_response(
+                403, "PERMISSION_DENIED", "Method doesn't allow unregistered callers."
+            )
+        return None if key == self.key else bad_key_response()
 
-    def edited(self, model, received):
-        order = camel(received.json())
-        known(order, {"contents", "generationConfig", "safetySettings"}, "")
-        pictures, _ = self.contents(order, MODELS[model][0])
-        config = self.config(order.get("generationConfig", {}), model)
-        check_safety(order.get("safetySettings", []))
-        return as_json(answer(self.drawn(config, opened(pictures[0]).size)))
+    def edit_response(self, model, received):
+        body = to_camel_case(received.json())
+        require_known_names(body, {"contents", "generationConfig", "safetySettings"}, "")
+        images, _ = self.parse_contents(body, MODELS[model][0])
+        config = self.parse_config(body.get("generationConfig", {}), model)
+        check_safety(body.get("safetySettings", []))
+        return json_response(response_body(self.draw_result(config, decode_image(images[0]).size)))
 
-    def contents(self, order, most):
-        (content,) = order["contents"]
-        known(content, {"role", "parts"}, "contents[0]")
+    def parse_contents(self, body, max_images):
+        (content,) = body["contents"]
+        require_known_names(content, {"role", "parts"}, "contents[0]")
         require(content["role"] == "user", "contents[0].role")
         *files, text = content["parts"]
-        require(set(text) == {"text"} and text["text"], "the words stand last")
-        require(0 < len(files) <= most, f"at most {most} images")
-        data = [self.picture(file) for file in files]
-        require(sum(len(d) * 4 // 3 for d in data) < self.input_bytes, "request size")
+        require(set(text) == {"text"} and text["text"], "the text must be the last part")
+        require(0 < len(files) <= max_images, f"at most {max_images} images")
+        data = [self.decode_part(file) for file in files]
+        require(sum(len(d) * 4 // 3 for d in data) < self.max_input_bytes, "request size")
         return data, text["text"]
 
-    def picture(self, part):
-        known(part, {"inlineData"}, "part")
-        known(part["inlineData"], {"mimeType", "data"}, "inlineData")
+    def decode_part(self, part):
+        require_known_names(part, {"inlineData"}, "part")
+        require_known_names(part["inlineData"], {"mimeType", "data"}, "inlineData")
         data = base64.b64decode(part["inlineData"]["data"], validate=True)
-        format = opened(data).format
+        format = decode_image(data).format
         require(part["inlineData"]["mimeType"] == f"image/{format.lower()}", "mimeType")
         require(format in ("PNG", "JPEG", "WEBP"), "mimeType")
         return data
 
-    def config(self, config, model):
+    def parse_config(self, config, model):
         allowed = {"responseModalities", "imageConfig", "thinkingConfig", "seed", "candidateCount"}
-        known(config, allowed, "generationConfig")
+        require_known_names(config, allowed, "generationConfig")
         require(config.get("responseModalities") in (["IMAGE"], ["TEXT", "IMAGE"]), "modalities")
         require(config.get("candidateCount", 1) == 1, "candidateCount")
         require(0 <= config.get("seed", 0) < 2**31, "seed")
         thinking = config.get("thinkingConfig", {})
-        known(thinking, {"thinkingLevel", "includeThoughts"}, "thinkingConfig")
+        require_known_names(thinking, {"thinkingLevel", "includeThoughts"}, "thinkingConfig")
         if "thinkingLevel" in thinking:
-            require(thinking["thinkingLevel"] in LEVELS.get(model, ()), "thinkingLevel")
+            require(thinking["thinkingLevel"] in THINKING_LEVELS.get(model, ()), "thinkingLevel")
         image = config.get("imageConfig", {})
-        known(image, self.image_keys, "imageConfig")
-        check_shape(image, model)
+        require_known_names(image, self.image_keys, "imageConfig")
+        check_image_config(image, model)
         return image
 
-    def drawn(self, image, size):
-        """The picture, painted over, on the grid of the ratio that was asked for or that the input has."""
-        ratio = image.get("aspectRatio") or min(
-            GRID, key=lambda r: abs(GRID[r][0] / GRID[r][1] - size[0] / size[1])
-        )
-        times = TIERS[image.get("imageSize", "1K")]
-        width, height = GRID[ratio]
-        drawn = painted(width * times // SMALLER, height * times // SMALLER, "png")
-        return drawn, "image/png"
+    def draw_result(self, image, size):
+        """Return (bytes, content type) of a magenta image in the size of the requested ratio.
 
-    def seen(self, received):
-        order = camel(received.json())
-        data, text = self.contents(order, 14)
-        config = order["generationConfig"]
-        return Seen(data, None, {"prompt": text, **config, **config.get("imageConfig", {})})
+        Without a requested ratio, use the ratio nearest to that of the input.
+        """
+        ratio = image.get("aspectRatio") or min(
+            SIZES_BY_RATIO,
+            key=lambda r: abs(SIZES_BY_RATIO[r][0] / SIZES_BY_RATIO[r][1] - size[0] / size[1]),
+        )
+        multiplier = SIZE_TIERS[image.get("imageSize", "1K")]
+        width, height = SIZES_BY_RATIO[ratio]
+        result = magenta_image(
+            width * multiplier // SIZE_DIVISOR, height * multiplier // SIZE_DIVISOR, "png"
+        )
+        return result, "image/png"
+
+    def parse_request(self, received):
+        body = to_camel_case(received.json())
+        data, text = self.parse_contents(body, 14)
+        config = body["generationConfig"]
+        return ParsedRequest(
+            data, None, {"prompt": text, **config, **config.get("imageConfig", {})}
+        )
 
     def failures(self):
         return {
-            "bad_key": Failure([bad_key()], 500, "provider_credentials", "no"),
+            "bad_key": Failure([bad_key_response()], 500, "provider_credentials", "no"),
             "forbidden": Failure(
-                [error(403, "PERMISSION_DENIED", "Your API key was reported as leaked.")],
+                [error_response(403, "PERMISSION_DENIED", "Your API key was reported as leaked.")],
                 500,
                 "provider_credentials",
                 "no",
             ),
             "not_enabled": Failure(
-                [error(403, "PERMISSION_DENIED", "Not enabled.", info("SERVICE_DISABLED"))],
+                [error_response(403, "PERMISSION_DENIED", "Not enabled.", error_info("SERVICE_DISABLED"))],
                 500,
                 "provider_credentials",
                 "no",
             ),
             "region": Failure(
-                [error(400, "FAILED_PRECONDITION", "User location is not supported.")],
+                [error_response(400, "FAILED_PRECONDITION", "User location is not supported.")],
                 500,
                 "provider_credentials",
                 "no",
             ),
             "no_credit": Failure(
-                [error(402, "RESOURCE_EXHAUSTED", "Your prepaid credits are depleted.")],
+                [error_response(402, "RESOURCE_EXHAUSTED", "Your prepaid credits are depleted.")],
                 429,
                 "insufficient_quota",
                 "no",
             ),
             "no_credit_today": Failure(
-                [exhausted("GenerateRequestsPerDayPerProjectPerModel", "3600s")],
+                [quota_response("GenerateRequestsPerDayPerProjectPerModel", "3600s")],
                 429,
                 "insufficient_quota",
                 "no",
             ),
             "rate_limited": Failure(
-                [error(429, "RESOURCE_EXHAUSTED", "Resource exhausted.")],
+                [error_response(429, "RESOURCE_EXHAUSTED", "Resource exhausted.")],
                 429,
                 "rate_limit_exceeded",
                 "no",
             ),
             "rate_limited_with_hint": Failure(
-                [exhausted("GenerateRequestsPerMinutePerProjectPerModel", "18s")],
+                [quota_response("GenerateRequestsPerMinutePerProjectPerModel", "18s")],
                 429,
                 "rate_limit_exceeded",
                 "no",
             ),
             "retired": Failure(
-                [error(404, "NOT_FOUND", "models/x is not found for API version v1beta.")],
+                [error_response(404, "NOT_FOUND", "models/x is not found for API version v1beta.")],
                 404,
                 "model_not_found",
                 "no",
             ),
             "bad_request_in_a_list": Failure(
-                [as_json([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}], 400)],
+                [json_response([{"error": {"code": 400, "message": "no", "status": "INVALID_ARGUMENT"}}], 400)],
                 400,
                 "provider_refused",
                 "no",
             ),
             "overloaded": Failure(
-                [error(503, "UNAVAILABLE", "The model is overloaded.")], 502, "provider_error", "no"
+                [error_response(503, "UNAVAILABLE", "The model is overloaded.")], 502, "provider_error", "no"
             ),
             "late": Failure(
-                [error(504, "DEADLINE_EXCEEDED", "Deadline expired.")],
+                [error_response(504, "DEADLINE_EXCEEDED", "Deadline expired.")],
                 504,
                 "deadline_exceeded",
                 "unknown",
             ),
             "server_error_html": Failure(
-                [Answer(500, b"<html>Error 500</html>", {"content-type": "text/html"})],
+                [ScriptedResponse(500, b"<html>Error 500</html>", {"content-type": "text/html"})],
                 502,
                 "provider_error",
                 "unknown",
             ),
-            **pictureless(),
-            "strange": Failure([as_json({})], 502, "no_image_returned", "unknown"),
-            "strange_html": Failure([Answer(200, b"<html>")], 502, "provider_error", "unknown"),
+            **imageless_failures(),
+            "strange": Failure([json_response({})], 502, "no_image_returned", "unknown"),
+            "strange_html": Failure([ScriptedResponse(200, b"<html>")], 502, "provider_error", "unknown"),
             "cut": Failure(
-                [Answer(200, b'{"candidates": [{"con', fault="cut")],
+                [ScriptedResponse(200, b'{"candidates": [{"con', network_failure="cut")],
                 502,
                 "provider_error",
                 "unknown",
@@ -240,39 +260,61 @@ class Gemini(StandIn):
         }  # fmt: skip
 
 
-def pictureless():
-    """The five ways of a 200 without a picture."""
-    moderated = (400, "moderation_blocked")
-    broken = (502, "provider_error", "unknown")
+def imageless_failures():
+    """Return the failures that have status 200 and no image."""
+    moderation_error = (400, "moderation_blocked")
+    provider_error = (502, "provider_error", "unknown")
     return {
         "moderated_input": Failure(
-            [as_json({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}})], *moderated, "no"
+            [json_response({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}})],
+            *moderation_error,
+            "no",
         ),
         "moderated_output": Failure(
-            [ended("IMAGE_PROHIBITED_CONTENT", finishMessage="Blocked. Support code: 72817394")],
-            *moderated,
+            [
+                finished_response(
+                    "IMAGE_PROHIBITED_CONTENT", finishMessage="Blocked. Support code: 72817394"
+                )
+            ],
+            *moderation_error,
             "unknown",
         ),
         "moderated_empty_picture": Failure(
-            [ended("IMAGE_SAFETY", [{"inlineData": {"mimeType": "image/png", "data": ""}}])],
-            *moderated,
+            [
+                finished_response(
+                    "IMAGE_SAFETY", [{"inlineData": {"mimeType": "image/png", "data": ""}}]
+                )
+            ],
+            *moderation_error,
             "unknown",
         ),
         "moderated_odd_ratings": Failure(
-            [ended("IMAGE_SAFETY", safetyRatings=[None, {"blocked": True, "category": 7}])],
-            *moderated,
+            [
+                finished_response(
+                    "IMAGE_SAFETY", safetyRatings=[None, {"blocked": True, "category": 7}]
+                )
+            ],
+            *moderation_error,
             "unknown",
         ),
         "text_for_a_picture": Failure(
-            [ended("STOP", [{"inlineData": {"mimeType": "text/plain", "data": "c29ycnk="}}])],
-            *broken,
+            [
+                finished_response(
+                    "STOP", [{"inlineData": {"mimeType": "text/plain", "data": "c29ycnk="}}]
+                )
+            ],
+            *provider_error,
         ),
-        "moderated_recitation": Failure([ended("IMAGE_RECITATION")], *moderated, "unknown"),
-        "no_image": Failure([ended("NO_IMAGE")], *broken),
-        "other": Failure([ended("IMAGE_OTHER")], *broken),
-        "truncated": Failure([ended("MAX_TOKENS", [{"text": "I will"}])], *broken),
+        "moderated_recitation": Failure(
+            [finished_response("IMAGE_RECITATION")], *moderation_error, "unknown"
+        ),
+        "no_image": Failure([finished_response("NO_IMAGE")], *provider_error),
+        "other": Failure([finished_response("IMAGE_OTHER")], *provider_error),
+        "truncated": Failure(
+            [finished_response("MAX_TOKENS", [{"text": "I will"}])], *provider_error
+        ),
         "in_words": Failure(
-            [ended("STOP", [{"text": "I can't remove watermarks."}])],
+            [finished_response("STOP", [{"text": "I can't remove watermarks."}])],
             400,
             "provider_refused",
             "unknown",
@@ -280,51 +322,58 @@ def pictureless():
     }
 
 
-def camel(value, name=""):
-    """The same with camelCase names and plain base64; the API takes other forms too, the official SDK mixes them."""
+def to_camel_case(value, name=""):
+    """Return the value with camelCase names and standard base64.
+
+    The API also accepts snake_case names and URL-safe base64. The official SDK mixes both forms.
+    """
     if isinstance(value, list):
-        return [camel(inner) for inner in value]
+        return [to_camel_case(inner) for inner in value]
     if isinstance(value, dict):
         names = {n: re.sub("_([a-z])", lambda m: m[1].upper(), n) for n in value}
-        return {names[n]: camel(inner, n) for n, inner in value.items()}
+        return {names[n]: to_camel_case(inner, n) for n, inner in value.items()}
     return value.replace("-", "+").replace("_", "/") if name == "data" else value
 
 
-def known(found, allowed, where):
-    extra = set(found) - set(allowed)
-    require(not extra, f"Unknown name \"{extra}\" at '{where}'")
+def require_known_names(values, allowed, location):
+    extra = set(values) - set(allowed)
+    require(not extra, f"Unknown name \"{extra}\" at '{location}'")
 
 
-def require(fine, what):
-    if not fine:
-        raise Bad(what)
+def require(condition, name):
+    if not condition:
+        raise InvalidArgument(name)
 
 
-def check_shape(image, model):
-    _, tiers, extreme = MODELS[model]
+def check_image_config(image, model):
+    _, tiers, allows_extreme_ratios = MODELS[model]
     ratio, size = image.get("aspectRatio"), image.get("imageSize")
-    require(ratio is None or (ratio in GRID and (extreme or ratio not in EXTREME)), "aspectRatio")
+    require(
+        ratio is None
+        or (ratio in SIZES_BY_RATIO and (allows_extreme_ratios or ratio not in EXTREME_RATIOS)),
+        "aspectRatio",
+    )
     require(size is None or size in tiers, "imageSize")
 
 
 def check_safety(settings):
     for setting in settings:
-        known(setting, {"category", "threshold"}, "safetySettings")
+        require_known_names(setting, {"category", "threshold"}, "safetySettings")
         require(setting["threshold"] in THRESHOLDS, "threshold")
-        require(setting["category"].removeprefix("HARM_CATEGORY_") in HARMS, "category")
+        require(setting["category"].removeprefix("HARM_CATEGORY_") in HARM_CATEGORIES, "category")
 
 
 @functools.cache
-def painted(width, height, format):
-    return encoded(Image.new("RGB", (width, height), MAGENTA), format)
+def magenta_image(width, height, format):
+    return encode_image(Image.new("RGB", (width, height), MAGENTA), format)
 
 
-def answer(drawn):
-    data, mime = drawn
-    interim = base64.b64encode(painted(16, 16, "png")).decode()
+def response_body(result):
+    data, mime = result
+    interim_image = base64.b64encode(magenta_image(16, 16, "png")).decode()
     parts = [
         {"text": "Thinking about scarves.", "thought": True},
-        {"inlineData": {"mimeType": "image/png", "data": interim}, "thought": True},
+        {"inlineData": {"mimeType": "image/png", "data": interim_image}, "thought": True},
         {
             "inlineData": {"mimeType": mime, "data": base64.b64encode(data).decode()},
             "thoughtSignature": "c2ln",
@@ -340,31 +389,33 @@ def answer(drawn):
     }
 
 
-def ended(reason, parts=None, **also):
+def finished_response(reason, parts=None, **candidate_fields):
     content = {"role": "model", **({"parts": parts} if parts else {})}
-    candidate = {"index": 0, "content": content, "finishReason": reason, **also}
-    return as_json({"candidates": [candidate], "usageMetadata": USAGE})
+    candidate = {"index": 0, "content": content, "finishReason": reason, **candidate_fields}
+    return json_response({"candidates": [candidate], "usageMetadata": USAGE})
 
 
-def info(reason):
-    return {"@type": f"{GOOGLE}ErrorInfo", "reason": reason, "domain": "googleapis.com"}
+def error_info(reason):
+    return {"@type": f"{TYPE_PREFIX}ErrorInfo", "reason": reason, "domain": "googleapis.com"}
 
 
-def error(status, name, message, *details):
+def error_response(status, name, message, *details):
     body = {"code": status, "message": message, "status": name}
-    return as_json({"error": {**body, **({"details": list(details)} if details else {})}}, status)
+    return json_response(
+        {"error": {**body, **({"details": list(details)} if details else {})}}, status
+    )
 
 
-def bad_key():
+def bad_key_response():
     message = "API key not valid. Please pass a valid API key."
-    return error(400, "INVALID_ARGUMENT", message, info("API_KEY_INVALID"))
+    return error_response(400, "INVALID_ARGUMENT", message, error_info("API_KEY_INVALID"))
 
 
-def exhausted(quota, delay):
-    return error(
+def quota_response(quota, delay):
+    return error_response(
         429,
         "RESOURCE_EXHAUSTED",
         "Quota exceeded.",
-        {"@type": f"{GOOGLE}QuotaFailure", "violations": [{"quotaId": quota}]},
-        {"@type": f"{GOOGLE}RetryInfo", "retryDelay": delay},
+        {"@type": f"{TYPE_PREFIX}QuotaFailure", "violations": [{"quotaId": quota}]},
+        {"@type": f"{TYPE_PREFIX}RetryInfo", "retryDelay": delay},
     )

@@ -1,70 +1,70 @@
-"""OpenAI: multipart, or JSON with references, where alone `moderation` may stand."""
+"""OpenAI: a multipart body, or a JSON body with image references. Only the JSON body may have `moderation`."""
 
 from typing import ClassVar
 
-from tests.contract.standin import repeated
-from tests.contract.standins._gpt_image import GptImage
+from tests.contract.standin import with_expected_calls
+from tests.contract.standins._gpt_image import GptImageStandIn
 from tests.contract.standins._gpt_image_rules import (
-    BLOCKED,
-    LIMITED,
-    OPERATOR,
+    CREDENTIALS_ERROR,
+    MODERATION_ERROR,
     QUALITIES,
-    Rules,
-    error,
-    fails,
+    RATE_LIMIT_ERROR,
+    ModelRules,
+    error_response,
+    expected_failure,
     one_of,
     refuse,
     shared_failures,
-    text,
+    text_up_to,
 )
-from tests.support.upstream import as_json
+from tests.support.upstream import json_response
 
-FIRST = Rules(fidelities=("low", "high"))
-SECOND = Rules(sizes=("auto",), free=True)
-FINER = Rules(sizes=("auto",), free=True, qualities=(*QUALITIES, "xhigh", "max"))
-LATEST = Rules(
+FIRST_GENERATION = ModelRules(fidelities=("low", "high"))
+SECOND_GENERATION = ModelRules(sizes=("auto",), any_size=True)
+GENERATION_2_5 = ModelRules(sizes=("auto",), any_size=True, qualities=(*QUALITIES, "xhigh", "max"))
+GENERATION_2_6 = ModelRules(
     sizes=("auto",),
-    free=True,
+    any_size=True,
     qualities=(*QUALITIES, "xhigh", "max"),
     complexities=("low", "medium", "high"),
 )
-QUOTAS = (
+QUOTA_CODES = (
     "insufficient_quota",
     "credit_balance_exhausted",
     "organization_usage_limit_exceeded",
     "organization_spend_limit_exceeded",
     "project_spend_limit_exceeded",
 )
-REJECTED = "Your request was rejected by the safety system."
+REJECTED_MESSAGE = "Your request was rejected by the safety system."
 
 
-class OpenAI(GptImage):
+class OpenAIStandIn(GptImageStandIn):
     slug = "openai"
     models: ClassVar = {
-        "gpt-image-2.6-sunburst": LATEST,
-        "gpt-image-2.6-flare": LATEST,
-        "gpt-image-2.5-sunburst": FINER,
-        "gpt-image-2.5-sunburst-2026-09-08": FINER,
-        "gpt-image-2.5-flare": FINER,
-        "gpt-image-2.5-flare-2026-09-08": FINER,
-        "gpt-image-2": SECOND,
-        "gpt-image-2-2026-04-21": SECOND,
-        "gpt-image-1.5": FIRST,
-        "gpt-image-1.5-2025-12-16": FIRST,
-        "chatgpt-image-latest": FIRST,
-        "gpt-image-1-mini": Rules(fidelities=("low",)),
+        "gpt-image-2.6-sunburst": GENERATION_2_6,
+        "gpt-image-2.6-flare": GENERATION_2_6,
+        "gpt-image-2.5-sunburst": GENERATION_2_5,
+        "gpt-image-2.5-sunburst-2026-09-08": GENERATION_2_5,
+        "gpt-image-2.5-flare": GENERATION_2_5,
+        "gpt-image-2.5-flare-2026-09-08": GENERATION_2_5,
+        "gpt-image-2": SECOND_GENERATION,
+        "gpt-image-2-2026-04-21": SECOND_GENERATION,
+        "gpt-image-1.5": FIRST_GENERATION,
+        "gpt-image-1.5-2025-12-16": FIRST_GENERATION,
+        "chatgpt-image-latest": FIRST_GENERATION,
+        "gpt-image-1-mini": ModelRules(fidelities=("low",)),
     }
 
     def env(self):
         return {"OPENAI_API_KEY": self.key, "OPENAI_BASE_URL": f"{self.url}/v1"}
 
-    def admit(self, received):
+    def check_access(self, received):
         if received.headers.get("authorization") != f"Bearer {self.key}":
             refuse(401, "invalid_api_key", "Incorrect API key provided.")
-        where = (received.method, received.path, received.query)
-        if where == ("GET", "/v1/models", {}):
+        route = (received.method, received.path, received.query)
+        if route == ("GET", "/v1/models", {}):
             return ""
-        if where != ("POST", "/v1/images/edits", {}):
+        if route != ("POST", "/v1/images/edits", {}):
             refuse(404, "unknown_url", f"Unknown request URL: {received.path}")
         fields = received.fields if received.parts else received.json()
         if fields.get("model") not in self.models:
@@ -73,49 +73,51 @@ class OpenAI(GptImage):
             refuse(400, "unknown_parameter", "Unknown parameter: 'moderation'.", "moderation")
         return fields["model"]
 
-    def fields(self, rules):
-        own = {
-            **super().fields(rules),
-            "model": text(100),
-            "safety_identifier": text(512),
-            "moderation": one_of("auto", "low"),  # of the JSON form: see admit
+    def field_rules(self, rules):
+        rules_by_field = {
+            **super().field_rules(rules),
+            "model": text_up_to(100),
+            "safety_identifier": text_up_to(512),
+            "moderation": one_of("auto", "low"),  # JSON body only: see check_access
         }
         if rules.complexities:
-            own["complexity"] = one_of(*rules.complexities)
-        return own
+            rules_by_field["complexity"] = one_of(*rules.complexities)
+        return rules_by_field
 
     def failures(self):
-        hint = {"retry-after-ms": "1500", "retry-after": "60"}
+        retry_headers = {"retry-after-ms": "1500", "retry-after": "60"}
         return {
             **shared_failures(),
-            "bad_key": fails(error(401, "invalid_api_key", f"Incorrect API key: {self.key}."), *OPERATOR),
-            "forbidden": fails(error(403, None, "Your organization must be verified."), 403, "provider_refused"),
-            "retired": fails(error(400, "invalid_value", "No such model.", "model"), 400, "invalid_value"),
-            "rate_limited": fails(error(429, "rate_limit_exceeded", "slower"), *LIMITED),
-            "rate_limited_with_hint": repeated(
-                fails(error(429, "rate_limit_exceeded", "slower", headers=hint), *LIMITED)
+            "bad_key": expected_failure(error_response(401, "invalid_api_key", f"Incorrect API key: {self.key}."), *CREDENTIALS_ERROR),
+            "forbidden": expected_failure(error_response(403, None, "Your organization must be verified."), 403, "provider_refused"),
+            "retired": expected_failure(error_response(400, "invalid_value", "No such model.", "model"), 400, "invalid_value"),
+            "rate_limited": expected_failure(error_response(429, "rate_limit_exceeded", "slower"), *RATE_LIMIT_ERROR),
+            "rate_limited_with_hint": with_expected_calls(
+                expected_failure(error_response(429, "rate_limit_exceeded", "slower", headers=retry_headers), *RATE_LIMIT_ERROR)
             ),
-            "slow_down": fails(error(429, "slow_down", "too fast"), 429, "slow_down"),
-            "overloaded": repeated(fails(error(503, "server_is_overloaded", "later"), 502, "provider_overloaded")),
-            "error_of_odd_types": fails(error(400, 123, ["no", {}], ["a"]), 400, "provider_refused"),
-            "error_in_a_sentence": fails(as_json({"error": "no"}, 400), 400, "provider_refused"),
-            **{f"quota_{code}": quota(code) for code in QUOTAS},
-            "moderated_input": moderated("no", moderation_details=stage("input")),
-            "moderated_output": moderated("unknown", moderation_details=stage("output")),
-            "moderated_plain": moderated("unknown"),
-            "moderated_dall_e": fails(error(400, "content_policy_violation", REJECTED), *BLOCKED),
+            "slow_down": expected_failure(error_response(429, "slow_down", "too fast"), 429, "slow_down"),
+            "overloaded": with_expected_calls(expected_failure(error_response(503, "server_is_overloaded", "later"), 502, "provider_overloaded")),
+            "error_of_odd_types": expected_failure(error_response(400, 123, ["no", {}], ["a"]), 400, "provider_refused"),
+            "error_in_a_sentence": expected_failure(json_response({"error": "no"}, 400), 400, "provider_refused"),
+            **{f"quota_{code}": quota_failure(code) for code in QUOTA_CODES},
+            "moderated_input": moderation_failure("no", moderation_details=moderation_stage("input")),
+            "moderated_output": moderation_failure("unknown", moderation_details=moderation_stage("output")),
+            "moderated_plain": moderation_failure("unknown"),
+            "moderated_dall_e": expected_failure(error_response(400, "content_policy_violation", REJECTED_MESSAGE), *MODERATION_ERROR),
         }  # fmt: skip
 
 
-def quota(code):
-    answer = error(429, code, "no money", type="insufficient_quota", headers={"retry-after": "1"})
-    return fails(answer, 429, code)
+def quota_failure(code):
+    response = error_response(
+        429, code, "no money", type="insufficient_quota", headers={"retry-after": "1"}
+    )
+    return expected_failure(response, 429, code)
 
 
-def stage(name):
+def moderation_stage(name):
     return {"moderation_stage": name, "categories": ["violence"]}
 
 
-def moderated(billed, **more):
-    answer = error(400, "moderation_blocked", REJECTED, **more)
-    return fails(answer, 400, "moderation_blocked", billed)
+def moderation_failure(billed, **more):
+    response = error_response(400, "moderation_blocked", REJECTED_MESSAGE, **more)
+    return expected_failure(response, 400, "moderation_blocked", billed)

@@ -1,7 +1,7 @@
-"""Reka as its SDK and its pages describe it: POST /v1/chat with strict messages, and a planner's answers.
+"""Reka, from its SDK and its documentation: POST /v1/chat with strict messages, and replies that contain a plan.
 
-It cannot see, so it plans by words in the instruction: what is to be painted it refuses, everything else becomes
-magenta, as the other stand-ins paint it.
+The stand-in does not look at the images. It plans by the words of the instruction. It refuses an instruction with the
+word "hat", which needs painting. For every other instruction it plans a magenta tint, the colour of all stand-ins.
 """
 
 import base64
@@ -10,14 +10,14 @@ import re
 
 from PIL import Image
 
-from tests.contract.paint import encoded, opened
-from tests.contract.standin import Failure, Seen, StandIn
-from tests.support.upstream import Answer, as_json
+from tests.contract.paint import decode_image, encode_image
+from tests.contract.standin import Failure, ParsedRequest, StandIn
+from tests.support.upstream import ScriptedResponse, json_response
 
 MODELS = ("reka-flash", "reka-core", "reka-edge", "reka-edge-2603", "hosted-vision-model")
 ROLES = ("user", "assistant", "system", "tool_output")
-MEDIA = ("image_url", "video_url", "audio_url", "pdf_url")
-NUMBERS = {
+MEDIA_TYPES = ("image_url", "video_url", "audio_url", "pdf_url")
+NUMBER_RANGES = {
     "max_tokens": (1, 100_000),
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -26,15 +26,17 @@ NUMBERS = {
     "presence_penalty": (-2, 2),
     "seed": (0, 2**63),
 }
-OTHERS = {"stream", "stop", "tools", "tool_choice", "use_search_engine"}
+OTHER_FIELDS = {"stream", "stop", "tools", "tool_choice", "use_search_engine"}
 MAGENTA_PLAN = '{"steps": [{"op": "tint", "color": "#ff00ff", "strength": 1}]}'
 REFUSAL = '{"refuse": "Adding a hat needs painting."}'
-WHERE = re.compile(r"between (\d+) and (\d+) px from the left and (\d+) and (\d+) px from the top")
-BALANCE = "P001: Insufficient Balance"
+REGION_PATTERN = re.compile(
+    r"between (\d+) and (\d+) px from the left and (\d+) and (\d+) px from the top"
+)
+BALANCE_MESSAGE = "P001: Insufficient Balance"
 
 
-class Invalid(Exception):
-    """What FastAPI would put into `detail`."""
+class ValidationError(Exception):
+    """A validation error. `detail` has the format of FastAPI."""
 
     def __init__(self, msg, *loc, type="value_error"):
         super().__init__(msg)
@@ -46,114 +48,130 @@ class RekaStandIn(StandIn):
 
     def __init__(self):
         super().__init__()
-        self.says = []  # what the model answers, in order; by the instruction when they are used up
+        self.planner_replies = []  # replies of the model, in order; when none is left, the instruction decides
 
     def env(self):
         return {"REKA_API_KEY": self.key, "REKA_BASE_URL": f"{self.url}/v1"}
 
     def respond(self, received):
         if received.headers.get("x-api-key") != self.key:
-            return error(401, "Invalid API key", "authentication_error", "invalid_api_key")
+            return error_response(401, "Invalid API key", "authentication_error", "invalid_api_key")
         if received.path == "/v1/models":
-            return as_json([{"id": name} for name in MODELS])
+            return json_response([{"id": name} for name in MODELS])
         if received.path != "/v1/chat":
-            return as_json({"detail": "Not Found"}, 404)
+            return json_response({"detail": "Not Found"}, 404)
         if received.method != "POST":
-            return as_json({"detail": "Method Not Allowed"}, 405)
+            return json_response({"detail": "Method Not Allowed"}, 405)
         try:
-            order = checked(received.json())
-        except Invalid as invalid:
-            return as_json({"detail": [invalid.detail]}, 422)
+            body = check_body(received.json())
+        except ValidationError as invalid:
+            return json_response({"detail": [invalid.detail]}, 422)
         except ValueError:
-            return as_json({"detail": "There was an error parsing the body"}, 400)
-        if order["model"] not in MODELS:
-            return error(404, f"Model {order['model']} not found", "not_found_error", None)
-        return chat(order["model"], self.says.pop(0) if self.says else planned(order))
+            return json_response({"detail": "There was an error parsing the body"}, 400)
+        if body["model"] not in MODELS:
+            return error_response(404, f"Model {body['model']} not found", "not_found_error", None)
+        return chat_response(
+            body["model"], self.planner_replies.pop(0) if self.planner_replies else plan_text(body)
+        )
 
-    def seen(self, received):
-        order = received.json()
-        user = order["messages"][1]["content"]
-        pictures = [decoded(part) for part in user if part["type"] == "image_url"]
-        words = "\n".join(part["text"] for part in user if part["type"] == "text")
-        rest = {name: value for name, value in order.items() if name != "messages"}
-        fields = {**rest, "system": order["messages"][0]["content"], "prompt": words}
-        return Seen(pictures, marked(pictures[0], words), fields)
+    def parse_request(self, received):
+        body = received.json()
+        user = body["messages"][1]["content"]
+        images = [decode_image_part(part) for part in user if part["type"] == "image_url"]
+        instruction = "\n".join(part["text"] for part in user if part["type"] == "text")
+        other_fields = {name: value for name, value in body.items() if name != "messages"}
+        fields = {**other_fields, "system": body["messages"][0]["content"], "prompt": instruction}
+        return ParsedRequest(images, region_mask(images[0], instruction), fields)
 
     def failures(self):
-        bad_key = error(401, "Invalid API key", "authentication_error", "invalid_api_key")
-        limit = ("Too many requests", "rate_limit_error", None)
-        nonsense = [chat("reka-flash", "Certainly! I made the picture nicer.")]
+        bad_key = error_response(401, "Invalid API key", "authentication_error", "invalid_api_key")
+        rate_limit_fields = ("Too many requests", "rate_limit_error", None)
+        unreadable_plan = [chat_response("reka-flash", "Certainly! I made the picture nicer.")]
         return {
             "bad_key": Failure([bad_key], 500, "provider_credentials", "no"),
-            "rate_limited": Failure([error(429, *limit)], 429, "rate_limit_exceeded", "no"),
+            "rate_limited": Failure(
+                [error_response(429, *rate_limit_fields)], 429, "rate_limit_exceeded", "no"
+            ),
             "rate_limited_with_hint": Failure(
-                [error(429, *limit, **{"retry-after": "40"})], 429, "rate_limit_exceeded", "no"
+                [error_response(429, *rate_limit_fields, **{"retry-after": "40"})],
+                429,
+                "rate_limit_exceeded",
+                "no",
             ),
             "no_credit": Failure(
-                [error(400, BALANCE, "invalid_request_error", None)],
+                [error_response(400, BALANCE_MESSAGE, "invalid_request_error", None)],
                 429,
                 "insufficient_quota",
                 "no",
             ),
             "no_credit_payment_required": Failure(
-                [as_json({"detail": BALANCE}, 402)], 429, "insufficient_quota", "no"
+                [json_response({"detail": BALANCE_MESSAGE}, 402)], 429, "insufficient_quota", "no"
             ),
             "unknown_model": Failure(
-                [error(404, "Model not found", "not_found_error", None)],
+                [error_response(404, "Model not found", "not_found_error", None)],
                 404,
                 "model_not_found",
                 "no",
             ),
             "invalid": Failure(
-                [as_json({"detail": [Invalid("field required", "model").detail]}, 422)],
+                [
+                    json_response(
+                        {"detail": [ValidationError("field required", "model").detail]}, 422
+                    )
+                ],
                 422,
                 "provider_refused",
                 "no",
             ),
             "server_error": Failure(
-                [error(500, "Internal", "server_error", None)], 502, "provider_error", "unknown"
-            ),
-            "server_error_html": Failure(
-                [Answer(503, b"<html>no</html>", {"content-type": "text/html"})],
+                [error_response(500, "Internal", "server_error", None)],
                 502,
                 "provider_error",
                 "unknown",
             ),
-            "strange": Failure([as_json({})], 502, "provider_error", "unknown"),
+            "server_error_html": Failure(
+                [ScriptedResponse(503, b"<html>no</html>", {"content-type": "text/html"})],
+                502,
+                "provider_error",
+                "unknown",
+            ),
+            "strange": Failure([json_response({})], 502, "provider_error", "unknown"),
             "strange_html": Failure(
-                [Answer(200, b"<html>hi</html>", {"content-type": "text/html"})],
+                [ScriptedResponse(200, b"<html>hi</html>", {"content-type": "text/html"})],
                 502,
                 "provider_error",
                 "unknown",
             ),
             "cut": Failure(
-                [Answer(200, b'{"id": "c_1", "model"', fault="cut")],
+                [ScriptedResponse(200, b'{"id": "c_1", "model"', network_failure="cut")],
                 502,
                 "provider_error",
                 "unknown",
             ),
             "moderated_in_prose": Failure(
-                [chat("reka-flash", "I am sorry, I cannot help with that.")],
+                [chat_response("reka-flash", "I am sorry, I cannot help with that.")],
                 502,
                 "plan_not_understood",
                 "yes",
-                orders=2,
+                expected_calls=2,
             ),
             "needs_painting": Failure(
-                [chat("reka-flash", REFUSAL)], 400, "unsupported_operation", "yes"
+                [chat_response("reka-flash", REFUSAL)], 400, "unsupported_operation", "yes"
             ),
-            "plan_not_understood": Failure(nonsense, 502, "plan_not_understood", "yes", orders=2),
+            "plan_not_understood": Failure(
+                unreadable_plan, 502, "plan_not_understood", "yes", expected_calls=2
+            ),
         }
 
 
-def error(status, message, type, code, **headers):
+def error_response(status, message, type, code, **headers):
     body = {"error": {"message": message, "type": type, "code": code, "param": None}}
-    return as_json(body, status, **headers)
+    return json_response(body, status, **headers)
 
 
-def chat(model, text, reason="stop"):
+def chat_response(model, text, reason="stop"):
     message = {"role": "assistant", "content": text}
-    return as_json(
+    return json_response(
         {
             "id": "c_1",
             "model": model,
@@ -163,64 +181,66 @@ def chat(model, text, reason="stop"):
     )
 
 
-def planned(order):
-    words = order["messages"][-1]["content"]
-    asked = words if isinstance(words, str) else words[-1]["text"]
-    return REFUSAL if "hat" in asked.lower().split() else MAGENTA_PLAN
+def plan_text(body):
+    content = body["messages"][-1]["content"]
+    instruction = content if isinstance(content, str) else content[-1]["text"]
+    return REFUSAL if "hat" in instruction.lower().split() else MAGENTA_PLAN
 
 
-def marked(picture, words):
-    """The mask as far as words tell of it: white in the box around it. None where they tell of none."""
-    found = WHERE.search(words)
-    if not found:
+def region_mask(image, instruction):
+    """Return a mask with white in the box that the instruction describes, or None when it describes no box."""
+    match = REGION_PATTERN.search(instruction)
+    if not match:
         return None
-    left, right, top, bottom = map(int, found.groups())
-    mask = Image.new("L", opened(picture).size)
+    left, right, top, bottom = map(int, match.groups())
+    mask = Image.new("L", decode_image(image).size)
     mask.paste(255, (left, top, right, bottom))
-    return encoded(mask)
+    return encode_image(mask)
 
 
-def checked(order):
-    """The order, or Invalid as the SDK's types and Reka's pages would have it."""
-    if not isinstance(order, dict):
-        raise Invalid("value is not a valid dict", type="type_error.dict")
-    unknown = order.keys() - NUMBERS.keys() - OTHERS - {"model", "messages"}
+def check_body(body):
+    """Return the request body. Raises ValidationError as the SDK's types and Reka's documentation require."""
+    if not isinstance(body, dict):
+        raise ValidationError("value is not a valid dict", type="type_error.dict")
+    unknown = body.keys() - NUMBER_RANGES.keys() - OTHER_FIELDS - {"model", "messages"}
     if unknown:
-        raise Invalid("extra fields not permitted", sorted(unknown)[0], type="value_error.extra")
-    check_numbers(order)
-    if not isinstance(order.get("model"), str) or not isinstance(order.get("stream", False), bool):
-        raise Invalid("field required", "model")
-    if not isinstance(order.get("messages"), list) or not order["messages"]:
-        raise Invalid("ensure this value has at least 1 items", "messages")
-    for index, message in enumerate(order["messages"]):
+        raise ValidationError(
+            "extra fields not permitted", sorted(unknown)[0], type="value_error.extra"
+        )
+    check_numbers(body)
+    if not isinstance(body.get("model"), str) or not isinstance(body.get("stream", False), bool):
+        raise ValidationError("field required", "model")
+    if not isinstance(body.get("messages"), list) or not body["messages"]:
+        raise ValidationError("ensure this value has at least 1 items", "messages")
+    for index, message in enumerate(body["messages"]):
         check_message(index, message)
-    if order["messages"][-1]["role"] != "user":
-        raise Invalid("the last message must be the user's", "messages")
-    return order
+    if body["messages"][-1]["role"] != "user":
+        raise ValidationError("the last message must be the user's", "messages")
+    return body
 
 
-def check_numbers(order):
-    for name, (low, high) in NUMBERS.items():
-        value = order.get(name, low)
+def check_numbers(body):
+    for name, (low, high) in NUMBER_RANGES.items():
+        value = body.get(name, low)
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not low <= value <= high
         ):
-            raise Invalid("value out of range", name)
+            raise ValidationError("value out of range", name)
 
 
 def check_message(index, message):
     if message.keys() - {"role", "content", "tool_calls"} or message.get("role") not in ROLES:
-        raise Invalid("not a valid message", "messages", index)
+        raise ValidationError("not a valid message", "messages", index)
     content = message.get("content")
     if isinstance(content, str) and content:
         return
     if not isinstance(content, list) or not content:
-        raise Invalid("content is empty", "messages", index, "content")
+        raise ValidationError("content is empty", "messages", index, "content")
     kinds = [check_part(index, part) for part in content]
     if "text" in kinds[:-1]:
-        raise Invalid("media parts come before the text part", "messages", index, "content")
+        raise ValidationError("media parts come before the text part", "messages", index, "content")
 
 
 def check_part(index, part):
@@ -228,22 +248,24 @@ def check_part(index, part):
     if (
         part.keys() != {"type", kind}
         or not isinstance(part[kind], str)
-        or kind not in ("text", *MEDIA)
+        or kind not in ("text", *MEDIA_TYPES)
     ):
-        raise Invalid("str type expected", "messages", index, "content", type="type_error.str")
+        raise ValidationError(
+            "str type expected", "messages", index, "content", type="type_error.str"
+        )
     if kind == "image_url":
-        decoded(part)
+        decode_image_part(part)
     return kind
 
 
-def decoded(part):
-    head, _, data = part["image_url"].partition(";base64,")
+def decode_image_part(part):
+    prefix, _, data = part["image_url"].partition(";base64,")
     try:
         raw = base64.b64decode(data, validate=True)
         with Image.open(io.BytesIO(raw)) as image:
             image.load()
-            if head != f"data:image/{image.format.lower()}":
-                raise Invalid("media type does not match", "messages")
-    except (OSError, ValueError) as broken:
-        raise Invalid(f"cannot read the image: {broken}", "messages") from None
+            if prefix != f"data:image/{image.format.lower()}":
+                raise ValidationError("media type does not match", "messages")
+    except (OSError, ValueError) as error:
+        raise ValidationError(f"cannot read the image: {error}", "messages") from None
     return raw

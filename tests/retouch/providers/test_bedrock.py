@@ -1,38 +1,38 @@
-"""AWS Bedrock's peculiarities: colons in paths, successes that are none, quotas and endings in disguise."""
+"""Tests of the AWS Bedrock adapter: colons in paths, failures with a success status, quotas and retired models."""
 
 import base64
 
 import pytest
 
-from retouch.errors import InvalidRequest
-from retouch.providers.bedrock import PROVIDER, locate
+from retouch.core.errors import InvalidRequest
+from retouch.providers.bedrock import PROVIDER, resolve_base_url
 from tests.contract.standin import MAGENTA
-from tests.contract.standins.bedrock import MODELS, Bedrock, failed
-from tests.support.door import edit, png
-from tests.support.house import build_house
-from tests.support.pictures import cutout, hole, opened, photo, scene
+from tests.contract.standins.bedrock import MODELS, BedrockStandIn, error_response
+from tests.support.gateway_client import file_part, post_edit
+from tests.support.images import box_mask, cutout, decode_image, photo, scene
+from tests.support.services import build_services
 
-IMAGE = png(photo(96, 96))
-MASK = png(hole(96, 96))
-CUTOUT = png(cutout(96, 96))
+IMAGE = file_part(photo(96, 96))
+MASK = file_part(box_mask(96, 96))
+CUTOUT = file_part(cutout(96, 96))
 INPAINT = "us.stability.stable-image-inpaint-v1:0"
 
 
 @pytest.fixture
 def server():
-    with Bedrock() as server:
+    with BedrockStandIn() as server:
         yield server
 
 
-def ask(server, fields, model="edit"):
-    house = build_house(server.env(), providers=(PROVIDER,))
-    return edit({"model": f"bedrock/{model}", "image": IMAGE, **fields}, house=house)
+def bedrock_edit(server, fields, model="edit"):
+    services = build_services(server.env(), providers=(PROVIDER,))
+    return post_edit({"model": f"bedrock/{model}", "image": IMAGE, **fields}, services=services)
 
 
-def words_of(call):
-    """The order without its pictures."""
-    named = ("image", "mask", "init_image", "style_image")
-    return {name: value for name, value in call.json().items() if name not in named}
+def sent_text_fields(call):
+    """Return the request body without its images."""
+    file_fields = ("image", "mask", "init_image", "style_image")
+    return {name: value for name, value in call.json().items() if name not in file_fields}
 
 
 @pytest.mark.parametrize(
@@ -57,19 +57,19 @@ def words_of(call):
         ),
     ],
 )  # fmt: skip
-def test_the_operation_follows_the_request(server, fields, operation, sent):
-    answer = ask(server, fields)
-    assert answer.status == 200, answer.json
+def test_edit_model_chooses_operation_from_request(server, fields, operation, sent):
+    response = bedrock_edit(server, fields)
+    assert response.status == 200, response.json
     (call,) = server.calls
     profile = next(name for name, does in MODELS.items() if does == operation)
     assert call.path == f"/model/{profile.replace(':', '%3A')}/invoke"
-    assert words_of(call) == sent
-    assert answer.headers["x-retouch-operation"] == operation
+    assert sent_text_fields(call) == sent
+    assert response.headers["x-retouch-operation"] == operation
 
 
-def test_the_documented_example(server):
+def test_inpaint_request_matches_documented_example(server):
     prompt = {"prompt": "a green velvet armchair", "mask": MASK}
-    ask(server, {**prompt, "seed": "41", "grow_mask": "5", "output_format": "png"})
+    bedrock_edit(server, {**prompt, "seed": "41", "grow_mask": "5", "output_format": "png"})
     (call,) = server.calls
     assert (call.method, call.path) == (
         "POST",
@@ -78,7 +78,7 @@ def test_the_documented_example(server):
     assert call.headers["authorization"] == f"Bearer {server.key}"
     assert (call.headers["content-type"], call.headers["accept"]) == ("application/json",) * 2
     body = call.json()
-    image, mask = (opened(base64.b64decode(body.pop(name))) for name in ("image", "mask"))
+    image, mask = (decode_image(base64.b64decode(body.pop(name))) for name in ("image", "mask"))
     assert (image.size, image.mode, mask.size, mask.mode) == ((96, 96), "RGB", (96, 96), "L")
     assert body == {
         "prompt": "a green velvet armchair",
@@ -89,29 +89,29 @@ def test_the_documented_example(server):
 
 
 @pytest.mark.parametrize("profile", MODELS)
-def test_a_profiles_id_is_a_models_id(profile):
-    card = PROVIDER.model(profile)
-    assert card is not None
-    assert (card.upstream, card.operation) == (profile, MODELS[profile])
+def test_inference_profile_id_finds_its_model(profile):
+    model = PROVIDER.find_model(profile)
+    assert model is not None
+    assert (model.upstream_name, model.operation) == (profile, MODELS[profile])
 
 
-def test_a_profile_can_be_named(server):
-    answer = ask(server, {"prompt": "p", "mask": MASK}, INPAINT)
-    assert answer.status == 200
-    assert answer.headers["x-retouch-model"] == "bedrock/inpaint"
+def test_request_naming_inference_profile_runs_its_operation(server):
+    response = bedrock_edit(server, {"prompt": "p", "mask": MASK}, INPAINT)
+    assert response.status == 200
+    assert response.headers["x-retouch-model"] == "bedrock/inpaint"
     assert server.calls[0].path.count("inpaint") == 1
 
 
-def test_style_comes_from_the_second_picture(server):
-    house = build_house(server.env(), providers=(PROVIDER,))
+def test_style_transfer_sends_second_image_as_style(server):
+    services = build_services(server.env(), providers=(PROVIDER,))
     parts = [("model", "bedrock/style-transfer"), ("image[]", IMAGE), ("image[]", CUTOUT)]
-    assert edit(parts, house=house).status == 200
+    assert post_edit(parts, services=services).status == 200
     assert server.calls[0].json().keys() == {"init_image", "style_image"}
 
 
-def test_white_is_edited_and_nothing_else(server):
-    answer = ask(server, {"prompt": "p", "mask": MASK, "preserve": "false"})
-    result = opened(base64.b64decode(answer.json["data"][0]["b64_json"]))
+def test_mask_is_sent_with_white_where_edited(server):
+    response = bedrock_edit(server, {"prompt": "p", "mask": MASK, "preserve": "false"})
+    result = decode_image(base64.b64decode(response.json["data"][0]["b64_json"]))
     assert result.getpixel((48, 48)) == MAGENTA
     assert result.getpixel((2, 2)) == scene(96, 96).getpixel((2, 2))
 
@@ -124,8 +124,8 @@ def test_white_is_edited_and_nothing_else(server):
         ({"left": "2000", "right": "2000", "down": "2000"}, {"output_format": "png"}, "png"),
     ],
 )
-def test_a_large_canvas_would_not_fit_into_an_answer_as_png(server, edges, wanted, asked):
-    assert ask(server, {**edges, **wanted}).status == 200
+def test_outpaint_to_large_canvas_defaults_to_webp(server, edges, wanted, asked):
+    assert bedrock_edit(server, {**edges, **wanted}).status == 200
     assert server.calls[0].json().get("output_format") == asked
 
 
@@ -137,20 +137,20 @@ def test_a_large_canvas_would_not_fit_into_an_answer_as_png(server, edges, wante
         ("moderated_3_output", "output"),
     ],
 )
-def test_a_success_may_be_a_refusal(server, failure, stage):
-    server.fail(server.failures()[failure])
-    answer = ask(server, {"prompt": "p"})
-    error = answer.json["error"]
-    assert (answer.status, error["code"]) == (400, "moderation_blocked")
+def test_filter_reason_in_success_becomes_moderation_blocked(server, failure, stage):
+    server.fail_with(server.failures()[failure])
+    response = bedrock_edit(server, {"prompt": "p"})
+    error = response.json["error"]
+    assert (response.status, error["code"]) == (400, "moderation_blocked")
     assert error["moderation_details"]["moderation_stage"] == stage
-    assert answer.headers["x-retouch-billed"] == "unknown"
+    assert response.headers["x-retouch-billed"] == "unknown"
 
 
-def test_an_inference_error_is_nobodys_moderation(server):
-    server.fail(server.failures()["inference"])
-    answer = ask(server, {"prompt": "p"})
-    assert (answer.status, answer.json["error"]["code"]) == (502, "provider_error")
-    assert "Inference error" in answer.json["error"]["message"]
+def test_inference_error_in_success_becomes_provider_error(server):
+    server.fail_with(server.failures()["inference"])
+    response = bedrock_edit(server, {"prompt": "p"})
+    assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
+    assert "Inference error" in response.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -161,36 +161,36 @@ def test_an_inference_error_is_nobodys_moderation(server):
         ("not_enabled", "You don't have access to the model"),
     ],
 )
-def test_why_it_failed_is_told(server, failure, says):
-    server.fail(server.failures()[failure])
-    assert ask(server, {"prompt": "p"}).json["error"]["message"].startswith(says)
+def test_error_message_tells_retired_from_not_enabled(server, failure, says):
+    server.fail_with(server.failures()[failure])
+    assert bedrock_edit(server, {"prompt": "p"}).json["error"]["message"].startswith(says)
 
 
-def test_a_used_up_quota_is_not_knocked_at(server):
-    server.fail(server.failures()["quota"])
-    answer = ask(server, {"prompt": "p"})
-    assert (answer.status, answer.json["error"]["code"]) == (429, "insufficient_quota")
-    assert answer.headers["x-should-retry"] == "false"
+def test_exhausted_quota_returns_429_without_retry(server):
+    server.fail_with(server.failures()["quota"])
+    response = bedrock_edit(server, {"prompt": "p"})
+    assert (response.status, response.json["error"]["code"]) == (429, "insufficient_quota")
+    assert response.headers["x-should-retry"] == "false"
 
 
-def test_who_the_gateway_is_at_aws_stays_here(server):
-    server.fail(server.failures()["forbidden"])
-    answer = ask(server, {"prompt": "p"})
-    assert answer.status == 500
-    assert "arn:" not in str(answer.json)
+def test_forbidden_error_hides_role_arn(server):
+    server.fail_with(server.failures()["forbidden"])
+    response = bedrock_edit(server, {"prompt": "p"})
+    assert response.status == 500
+    assert "arn:" not in str(response.json)
 
 
-def test_a_model_that_warms_up_is_asked_again(server):
-    warming = failed(429, "ModelNotReadyException", "The model is not ready.")
-    server.failing = [warming, warming]
-    server.fail(server.failures()["not_ready"])
-    answer = ask(server, {"prompt": "p"})
-    assert (answer.status, len(server.calls)) == (502, 3)
+def test_model_not_ready_is_retried_twice_then_returns_502(server):
+    warming = error_response(429, "ModelNotReadyException", "The model is not ready.")
+    server.failure_responses = [warming, warming]
+    server.fail_with(server.failures()["not_ready"])
+    response = bedrock_edit(server, {"prompt": "p"})
+    assert (response.status, len(server.calls)) == (502, 3)
 
 
-def test_nothing_else_is_asked_twice(server):
-    server.fail(server.failures()["rate_limited"])
-    assert ask(server, {"prompt": "p"}).status == 429
+def test_rate_limited_request_is_not_retried(server):
+    server.fail_with(server.failures()["rate_limited"])
+    assert bedrock_edit(server, {"prompt": "p"}).status == 429
     assert len(server.calls) == 1
 
 
@@ -201,16 +201,16 @@ def test_nothing_else_is_asked_twice(server):
         ({"region": "us-east-1"}, "https://bedrock-runtime.us-east-1.amazonaws.com"),
     ],
 )
-def test_the_region_makes_the_address(options, url):
-    assert locate(options) == url
+def test_base_url_contains_region(options, url):
+    assert resolve_base_url(options) == url
 
 
 @pytest.mark.parametrize(
     "region", ["x@127.0.0.1", "us-west-2.evil.example/", "127.0.0.1:1/#", "-a"]
 )
-def test_a_region_is_a_name_and_no_address(region):
+def test_region_that_is_no_plain_label_is_refused(region):
     with pytest.raises(InvalidRequest, match="region like us-west-2") as refused:
-        locate({"region": region})
+        resolve_base_url({"region": region})
     assert refused.value.param == "x-portkey-aws-region"
 
 
@@ -226,25 +226,25 @@ def test_a_region_is_a_name_and_no_address(region):
         ({"left": "9"}, "operation: outpaint"),
     ],
 )
-def test_the_contract_of_a_retired_model_holds(server, fields, note):
-    answer = ask(server, fields, "amazon.nova-canvas-v1:0")
-    assert answer.status == 200, answer.json
-    assert note in answer.headers["x-retouch-notes"]
-    sent = words_of(server.calls[0])
+def test_retired_model_request_is_served_by_successor_with_note(server, fields, note):
+    response = bedrock_edit(server, fields, "amazon.nova-canvas-v1:0")
+    assert response.status == 200, response.json
+    assert note in response.headers["x-retouch-notes"]
+    sent = sent_text_fields(server.calls[0])
     assert sent.keys() >= fields.keys() - {"mask", "quality"}
 
 
 @pytest.mark.parametrize(
     ("field", "value"), [("n", "6"), ("quality", "high"), ("seed", "2147483647")]
 )
-def test_the_limits_of_a_retired_contract_hold(server, field, value):
+def test_retired_model_value_over_limit_is_refused_before_any_call(server, field, value):
     fields = {"prompt": "p", "mask": MASK, field: value}
-    answer = ask(server, fields, "amazon.nova-canvas-v1:0")
-    assert (answer.status, answer.json["error"]["param"]) == (400, field)
+    response = bedrock_edit(server, fields, "amazon.nova-canvas-v1:0")
+    assert (response.status, response.json["error"]["param"]) == (400, field)
     assert server.calls == []
 
 
-def test_pictures_that_do_not_fit_are_not_sent():
-    for card in PROVIDER.models:
-        base64_bytes = card.request_bytes * 4 / 3
-        assert base64_bytes + 3 * 4 * card.prompt_chars < 25_000_000
+def test_request_limit_of_each_model_fits_into_body_limit():
+    for model in PROVIDER.models:
+        base64_bytes = model.max_request_bytes * 4 / 3
+        assert base64_bytes + 3 * 4 * model.max_prompt_chars < 25_000_000

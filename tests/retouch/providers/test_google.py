@@ -1,4 +1,4 @@
-"""Gemini's peculiarities: words after pictures, shapes and tiers, and the ways of a 200 without a picture."""
+"""Tests of the Gemini adapter: text after images, aspect ratios and tiers, and every kind of 200 without an image."""
 
 import base64
 import json
@@ -7,21 +7,30 @@ import pytest
 from google import genai
 from google.genai import types
 
-from retouch.cards import Failed
-from retouch.messages import Job, Picture, Reply
-from retouch.providers import _gemini
+from retouch.core.capabilities import ProviderFailure
+from retouch.core.models import EncodedImage
+from retouch.core.provider_protocol import ProviderJob, ProviderResponse
+from retouch.providers._shared import gemini as _gemini
 from retouch.providers.google import PROVIDER, edit
-from tests.contract.standins.google import SMALLER, Gemini, camel, ended, error, exhausted, info
-from tests.contract.standins.google import answer as answered
-from tests.support.door import edit as knock
-from tests.support.door import png
-from tests.support.house import build_house
-from tests.support.pictures import hole, opened, photo
-from tests.support.upstream import as_json
+from tests.contract.standins.google import (
+    SIZE_DIVISOR,
+    GeminiStandIn,
+    error_info,
+    error_response,
+    finished_response,
+    quota_response,
+    to_camel_case,
+)
+from tests.contract.standins.google import response_body as answered
+from tests.support.gateway_client import file_part
+from tests.support.gateway_client import post_edit as knock
+from tests.support.images import box_mask, decode_image, photo
+from tests.support.services import build_services
+from tests.support.upstream import json_response
 
 PROMPT = "put a red scarf on the cat"
 MODEL = "gemini-nano-banana-2.1"
-# The worked answer of Google's documentation, with made-up content.
+# The example response of Google's documentation, with invented content.
 USAGE = {
     "promptTokenCount": 1130,
     "promptTokensDetails": [
@@ -37,49 +46,49 @@ USAGE = {
 
 @pytest.fixture
 def gemini():
-    with Gemini() as server:
+    with GeminiStandIn() as server:
         yield server
 
 
-CAT = photo(96, 64)
+CAT_PHOTO = photo(96, 64)
 
 
-def ask(server, model=MODEL, images=(CAT,), **fields):
-    house = build_house(server.env(), providers=(PROVIDER,))
+def google_edit(server, model=MODEL, images=(CAT_PHOTO,), **fields):
+    services = build_services(server.env(), providers=(PROVIDER,))
     form = [("model", f"google/{model}"), ("prompt", PROMPT), *fields.items()]
-    return knock([*form, *(("image[]", png(image)) for image in images)], house=house)
+    return knock([*form, *(("image[]", file_part(image)) for image in images)], services=services)
 
 
-def order(server):
+def sent_body(server):
     (call,) = server.calls
     return call.json()
 
 
-def job(images=1, **params):
+def build_job(images=1, **params):
     data = photo(96, 64)
-    picture = Picture(data, "png", 96, 64)
-    return Job(MODEL, PROMPT, (picture,) * images, params=params)
+    image = EncodedImage(data, "png", 96, 64)
+    return ProviderJob(MODEL, PROMPT, (image,) * images, params=params)
 
 
-def talked(answer, **params):
-    """What the adapter makes of an answer."""
-    conversation = edit(job(**params))
-    conversation.send(None)
-    with pytest.raises((StopIteration, Failed)) as end:
-        conversation.send(Reply(200, {}, json.dumps(answer).encode()))
-    return end.value.value if isinstance(end.value, StopIteration) else end.value.told
+def adapter_outcome(response, **params):
+    """Return the images or the ParsedError that the adapter derives from a response body."""
+    adapter = edit(build_job(**params))
+    adapter.send(None)
+    with pytest.raises((StopIteration, ProviderFailure)) as end:
+        adapter.send(ProviderResponse(200, {}, json.dumps(response).encode()))
+    return end.value.value if isinstance(end.value, StopIteration) else end.value.error
 
 
-def body_of(answer):
-    return json.loads(answer.body)
+def json_body(response):
+    return json.loads(response.body)
 
 
-def test_the_order_is_the_worked_example():
-    call = edit(job(aspect_ratio="1:1", resolution="1K")).send(None)
-    assert (call.method, call.path) == ("POST", f"/models/{MODEL}:generateContent")
-    assert not call.repeatable
+def test_edit_request_matches_documented_example():
+    request = edit(build_job(aspect_ratio="1:1", resolution="1K")).send(None)
+    assert (request.method, request.path) == ("POST", f"/models/{MODEL}:generateContent")
+    assert not request.idempotent
     data = base64.b64encode(photo(96, 64)).decode()
-    assert call.json == {
+    assert request.json == {
         "contents": [
             {
                 "role": "user",
@@ -96,13 +105,16 @@ def test_the_order_is_the_worked_example():
     }
 
 
-def test_an_edit_and_its_facts(gemini):
-    answer = ask(gemini)
-    (item,) = answer.json["data"]
-    assert answer.status == 200
-    assert opened(base64.b64decode(item["b64_json"])).size == (1264 // SMALLER, 848 // SMALLER)
-    assert answer.json["output_format"] == "png"
-    assert answer.json["usage"] == {
+def test_edit_returns_image_format_and_usage(gemini):
+    response = google_edit(gemini)
+    (item,) = response.json["data"]
+    assert response.status == 200
+    assert decode_image(base64.b64decode(item["b64_json"])).size == (
+        1264 // SIZE_DIVISOR,
+        848 // SIZE_DIVISOR,
+    )
+    assert response.json["output_format"] == "png"
+    assert response.json["usage"] == {
         "input_tokens": 1130,
         "output_tokens": 1300,
         "total_tokens": 2430,
@@ -111,64 +123,64 @@ def test_an_edit_and_its_facts(gemini):
     }
 
 
-def test_the_key_is_in_a_header_and_nowhere_else(gemini):
-    ask(gemini)
+def test_key_is_sent_in_header_only(gemini):
+    google_edit(gemini)
     (call,) = gemini.calls
     assert call.headers["x-goog-api-key"] == gemini.key
     assert call.query == {}
     assert gemini.key.encode() not in call.body
 
 
-def test_without_a_size_the_model_follows_the_picture(gemini):
-    ask(gemini)
-    assert "imageConfig" not in order(gemini)["generationConfig"]
+def test_request_without_size_omits_image_config(gemini):
+    google_edit(gemini)
+    assert "imageConfig" not in sent_body(gemini)["generationConfig"]
 
 
 @pytest.mark.parametrize(
     ("size", "ratio", "tier"),
     [("1024x1024", "1:1", "1K"), ("1264x848", "3:2", "1K"), ("1024x1536", "2:3", "2K")],
 )
-def test_a_size_becomes_a_shape_and_a_tier(gemini, size, ratio, tier):
-    assert ask(gemini, size=size).status == 200
-    assert order(gemini)["generationConfig"]["imageConfig"] == {
+def test_size_is_sent_as_aspect_ratio_and_tier(gemini, size, ratio, tier):
+    assert google_edit(gemini, size=size).status == 200
+    assert sent_body(gemini)["generationConfig"]["imageConfig"] == {
         "aspectRatio": ratio,
         "imageSize": tier,
     }
 
 
-def test_a_size_is_exact_in_the_end(gemini):
-    answer = ask(gemini, size="1200x800")
-    assert order(gemini)["generationConfig"]["imageConfig"]["aspectRatio"] == "3:2"
-    assert opened(base64.b64decode(answer.json["data"][0]["b64_json"])).size == (1200, 800)
-    assert "size: rendered as 3:2" in answer.headers["x-retouch-notes"]
+def test_result_is_scaled_to_exact_size(gemini):
+    response = google_edit(gemini, size="1200x800")
+    assert sent_body(gemini)["generationConfig"]["imageConfig"]["aspectRatio"] == "3:2"
+    assert decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).size == (1200, 800)
+    assert "size: rendered as 3:2" in response.headers["x-retouch-notes"]
 
 
 @pytest.mark.parametrize("model", ["gemini-2.5-flash-image", "gemini-3.1-flash-lite-image"])
-def test_models_of_one_tier_are_sent_none(gemini, model):
-    assert ask(gemini, model, size="1024x1024").status == 200
-    assert order(gemini)["generationConfig"]["imageConfig"] == {"aspectRatio": "1:1"}
-    assert ask(gemini, model, resolution="1K").status == 400
+def test_model_with_single_tier_omits_image_size(gemini, model):
+    assert google_edit(gemini, model, size="1024x1024").status == 200
+    assert sent_body(gemini)["generationConfig"]["imageConfig"] == {"aspectRatio": "1:1"}
+    assert google_edit(gemini, model, resolution="1K").status == 400
 
 
-def test_extreme_shapes_are_the_newer_models(gemini):
-    assert ask(gemini, aspect_ratio="8:1").status == 200
-    refused = ask(gemini, "gemini-3-pro-image", aspect_ratio="8:1")
+def test_extreme_ratio_is_refused_by_older_model(gemini):
+    assert google_edit(gemini, aspect_ratio="8:1").status == 200
+    refused = google_edit(gemini, "gemini-3-pro-image", aspect_ratio="8:1")
     assert refused.json["error"]["param"] == "aspect_ratio"
     assert len(gemini.calls) == 1
 
 
-def test_n_becomes_calls_with_seeds_of_their_own(gemini):
-    answer = ask(gemini, n="3", seed="7")
+def test_n_images_become_calls_with_consecutive_seeds(gemini):
+    response = google_edit(gemini, n="3", seed="7")
     seeds = {call.json()["generationConfig"]["seed"] for call in gemini.calls}
-    assert len(answer.json["data"]) == 3
+    assert len(response.json["data"]) == 3
     assert seeds == {7, 8, 9}
     assert all("candidateCount" not in call.json()["generationConfig"] for call in gemini.calls)
-    assert answer.json["usage"]["total_tokens"] == 3 * 2430
+    assert response.json["usage"]["total_tokens"] == 3 * 2430
 
 
-def test_extras_reach_the_wire(gemini):
-    ask(gemini, thinking_level="high", safety_threshold="block_only_high", resolution="2K")
-    sent = order(gemini)
+def test_extra_parameters_are_sent_in_google_form(gemini):
+    google_edit(gemini, thinking_level="high", safety_threshold="block_only_high", resolution="2K")
+    sent = sent_body(gemini)
     assert sent["generationConfig"]["thinkingConfig"] == {"thinkingLevel": "HIGH"}
     assert sent["generationConfig"]["imageConfig"] == {"imageSize": "2K"}
     assert [s["category"] for s in sent["safetySettings"]] == [
@@ -180,10 +192,10 @@ def test_extras_reach_the_wire(gemini):
     assert {s["threshold"] for s in sent["safetySettings"]} == {"BLOCK_ONLY_HIGH"}
 
 
-def test_several_formats_keep_their_own_media_types(gemini):
-    pictures = [photo(64, 64, format) for format in ("PNG", "JPEG", "WEBP")]
-    assert ask(gemini, images=pictures).status == 200
-    parts = order(gemini)["contents"][0]["parts"]
+def test_images_of_several_formats_keep_their_media_types(gemini):
+    images = [photo(64, 64, format) for format in ("PNG", "JPEG", "WEBP")]
+    assert google_edit(gemini, images=images).status == 200
+    parts = sent_body(gemini)["contents"][0]["parts"]
     types_sent = [part["inlineData"]["mimeType"] for part in parts[:-1]]
     assert types_sent == ["image/png", "image/jpeg", "image/webp"]
     assert parts[-1] == {"text": PROMPT}
@@ -192,9 +204,9 @@ def test_several_formats_keep_their_own_media_types(gemini):
 @pytest.mark.parametrize(
     ("model", "most"), [(MODEL, 14), ("gemini-2.5-flash-image", 3), ("gemini-3-pro-image", 14)]
 )
-def test_how_many_pictures_go_in(gemini, model, most):
-    assert ask(gemini, model, images=[photo(64, 64)] * most).status == 200
-    refused = ask(gemini, model, images=[photo(64, 64)] * (most + 1))
+def test_images_over_model_limit_are_refused(gemini, model, most):
+    assert google_edit(gemini, model, images=[photo(64, 64)] * most).status == 200
+    refused = google_edit(gemini, model, images=[photo(64, 64)] * (most + 1))
     assert refused.json["error"]["code"] == "too_many_images"
     assert len(gemini.calls) == 1
 
@@ -208,55 +220,57 @@ def test_how_many_pictures_go_in(gemini, model, most):
         ({"seed": "-1"}, "seed"),
     ],
 )
-def test_what_it_cannot_do_is_refused_by_name(gemini, fields, param):
-    answer = ask(gemini, **fields)
-    assert answer.status == 400
-    assert answer.json["error"]["param"] == param
+def test_unsupported_parameter_is_refused_before_any_call(gemini, fields, param):
+    response = google_edit(gemini, **fields)
+    assert response.status == 400
+    assert response.json["error"]["param"] == param
     assert gemini.calls == []
 
 
-def test_a_mask_is_refused_or_kept_to_here(gemini):
-    refused = ask(gemini, mask=png(hole(96, 64)))
+def test_mask_is_refused_without_preserve_and_restored_with_it(gemini):
+    refused = google_edit(gemini, mask=file_part(box_mask(96, 64)))
     assert refused.json["error"]["param"] == "mask"
     assert gemini.calls == []
-    answer = ask(gemini, mask=png(hole(96, 64)), preserve="true")
-    kept = opened(base64.b64decode(answer.json["data"][0]["b64_json"])).convert("RGB")
-    before = opened(photo(96, 64)).convert("RGB")
-    assert answer.status == 200
-    assert kept.size == before.size
-    assert kept.getpixel((2, 2)) == before.getpixel((2, 2))
-    assert kept.getpixel((48, 32)) == (255, 0, 255)
+    response = google_edit(gemini, mask=file_part(box_mask(96, 64)), preserve="true")
+    result = decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).convert("RGB")
+    original = decode_image(photo(96, 64)).convert("RGB")
+    assert response.status == 200
+    assert result.size == original.size
+    assert result.getpixel((2, 2)) == original.getpixel((2, 2))
+    assert result.getpixel((48, 32)) == (255, 0, 255)
 
 
-def test_other_formats_are_made_here(gemini):
-    answer = ask(gemini, output_format="webp", output_compression="40")
-    assert opened(base64.b64decode(answer.json["data"][0]["b64_json"])).format == "WEBP"
-    assert order(gemini)["generationConfig"] == {"responseModalities": ["IMAGE"]}
+def test_webp_output_is_converted_by_gateway(gemini):
+    response = google_edit(gemini, output_format="webp", output_compression="40")
+    assert decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).format == "WEBP"
+    assert sent_body(gemini)["generationConfig"] == {"responseModalities": ["IMAGE"]}
 
 
-def test_a_jpeg_is_handed_on_as_one():
+def test_jpeg_result_keeps_its_format():
     data = base64.b64encode(photo(64, 64, "JPEG")).decode()
     part = {"inlineData": {"mimeType": "image/jpeg", "data": data}}
-    (artifact,) = talked({"candidates": [{"content": {"parts": [part]}}]})
-    assert artifact.facts == {"output_format": "jpeg"}
-    assert artifact.bytes() == photo(64, 64, "JPEG")
+    (image,) = adapter_outcome({"candidates": [{"content": {"parts": [part]}}]})
+    assert image.facts == {"output_format": "jpeg"}
+    assert image.bytes() == photo(64, 64, "JPEG")
 
 
-def test_thoughts_are_no_results():
+def test_thought_parts_are_not_returned_as_results():
     full = answered((photo(64, 64), "image/png"))
-    (artifact,) = talked(full)
-    assert artifact.bytes() == photo(64, 64)
+    (image,) = adapter_outcome(full)
+    assert image.bytes() == photo(64, 64)
     full["candidates"][0]["content"]["parts"].pop()
-    assert talked({**full, "candidates": full["candidates"]}).kind == ""
+    assert adapter_outcome({**full, "candidates": full["candidates"]}).kind == ""
 
 
-def test_of_several_pictures_the_first_is_the_result():
+def test_first_of_several_images_is_returned():
     parts = [
         {"inlineData": {"mimeType": "image/png", "data": base64.b64encode(photo(n, n)).decode()}}
         for n in (64, 65)
     ]
-    (artifact,) = talked({"candidates": [{"content": {"parts": [{"text": "Here."}, *parts]}}]})
-    assert opened(artifact.bytes()).size == (64, 64)
+    (image,) = adapter_outcome(
+        {"candidates": [{"content": {"parts": [{"text": "Here."}, *parts]}}]}
+    )
+    assert decode_image(image.bytes()).size == (64, 64)
 
 
 @pytest.mark.parametrize(
@@ -285,17 +299,17 @@ def test_of_several_pictures_the_first_is_the_result():
         ),
     ],
 )
-def test_token_counts_in_openais_words(counted, usage):
-    assert _gemini.usage(counted) == usage
+def test_token_counts_are_converted_to_openai_usage(counted, usage):
+    assert _gemini.to_openai_usage(counted) == usage
 
 
 @pytest.mark.parametrize(
     "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK"]
 )
-def test_a_blocked_request(reason):
-    told = talked({"promptFeedback": {"blockReason": reason}, "usageMetadata": USAGE})
-    assert (told.kind, told.billed) == ("moderated", "no")
-    assert told.details["moderation_details"] == {
+def test_block_reason_becomes_unbilled_input_moderation(reason):
+    parsed = adapter_outcome({"promptFeedback": {"blockReason": reason}, "usageMetadata": USAGE})
+    assert (parsed.kind, parsed.billed) == ("moderated", "no")
+    assert parsed.details["moderation_details"] == {
         "moderation_stage": "input",
         "categories": [reason.lower().replace("_", " ")],
     }
@@ -309,10 +323,10 @@ def test_a_blocked_request(reason):
         *("PUP_LIMITED_DISABLED", "MODEL_ARMOR"),
     ],
 )
-def test_a_blocked_result(reason):
-    told = talked(body_of(ended(reason)))
-    assert (told.kind, told.billed) == ("moderated", "unknown")
-    assert told.details["moderation_details"]["moderation_stage"] == "output"
+def test_blocking_finish_reason_becomes_output_moderation(reason):
+    parsed = adapter_outcome(json_body(finished_response(reason)))
+    assert (parsed.kind, parsed.billed) == ("moderated", "unknown")
+    assert parsed.details["moderation_details"]["moderation_stage"] == "output"
 
 
 @pytest.mark.parametrize(
@@ -334,10 +348,10 @@ def test_a_blocked_result(reason):
         ),
     ],
 )
-def test_support_codes_say_what_and_where(also, stage, categories):
-    told = talked(body_of(ended("SAFETY", **also)))
-    assert told.billed == "unknown"
-    assert told.details["moderation_details"] == {
+def test_support_codes_set_moderation_stage_and_categories(also, stage, categories):
+    parsed = adapter_outcome(json_body(finished_response("SAFETY", **also)))
+    assert parsed.billed == "unknown"
+    assert parsed.details["moderation_details"] == {
         "moderation_stage": stage,
         "categories": categories,
     }
@@ -346,74 +360,103 @@ def test_support_codes_say_what_and_where(also, stage, categories):
 @pytest.mark.parametrize(
     "reason", ["NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "MAX_TOKENS", "NEW"]
 )
-def test_what_broke_is_no_refusal(reason):
-    told = talked(body_of(ended(reason, [{"text": "I will"}])))
-    assert told.kind == ""
-    assert reason in told.message
+def test_other_finish_reason_is_not_reported_as_refusal(reason):
+    parsed = adapter_outcome(json_body(finished_response(reason, [{"text": "I will"}])))
+    assert parsed.kind == ""
+    assert reason in parsed.message
 
 
-def test_a_refusal_in_words(gemini):
+def test_text_answer_without_image_returns_provider_refused(gemini):
     gemini.fail(gemini.failures()["in_words"])
-    answer = ask(gemini)
-    assert answer.status == 400
-    assert "I can't remove watermarks." in answer.json["error"]["message"]
-    assert answer.json["error"]["code"] == "provider_refused"
+    response = google_edit(gemini)
+    assert response.status == 400
+    assert "I can't remove watermarks." in response.json["error"]["message"]
+    assert response.json["error"]["code"] == "provider_refused"
 
 
-def test_stopping_without_a_word_is_no_refusal():
-    assert talked(body_of(ended("STOP"))).kind == ""
+def test_stop_without_text_is_not_reported_as_refusal():
+    assert adapter_outcome(json_body(finished_response("STOP"))).kind == ""
 
 
 @pytest.mark.parametrize("nothing", [{}, {"candidates": []}, {"promptFeedback": {}}])
-def test_an_empty_answer_has_no_picture(nothing):
-    assert talked(nothing) == []
+def test_empty_response_yields_no_images(nothing):
+    assert adapter_outcome(nothing) == []
 
 
 @pytest.mark.parametrize(
     ("answer", "kind", "retry_after"),
     [
-        (error(400, "INVALID_ARGUMENT", "m", info("API_KEY_INVALID")), "auth", None),
-        (error(403, "PERMISSION_DENIED", "m", info("API_KEY_SERVICE_BLOCKED")), "auth", None),
-        (error(403, "PERMISSION_DENIED", "m"), "auth", None),
-        (error(403, "PERMISSION_DENIED", "m", info("SERVICE_DISABLED")), "suspended", None),
-        (error(403, "PERMISSION_DENIED", "m", info("BILLING_DISABLED")), "out_of_quota", None),
-        (error(400, "FAILED_PRECONDITION", "m"), "suspended", None),
-        (error(400, "INVALID_ARGUMENT", "m"), "", None),
-        (error(401, "UNAUTHENTICATED", "m"), "auth", None),
-        (error(402, "RESOURCE_EXHAUSTED", "m"), "out_of_quota", None),
-        (error(404, "NOT_FOUND", "m"), "no_such_model", None),
-        (error(429, "RESOURCE_EXHAUSTED", "m"), "rate_limited", None),
-        (exhausted("GenerateRequestsPerMinutePerProjectPerModel", "18s"), "rate_limited", 18.0),
-        (exhausted("GenerateRequestsPerMinutePerProjectPerModel", "0.5s"), "rate_limited", 0.5),
-        (exhausted("GenerateRequestsPerMinutePerProjectPerModel", "soon"), "rate_limited", None),
-        (exhausted("GenerateRequestsPerDayPerProjectPerModel", "9s"), "out_of_quota", 9.0),
-        (exhausted("RequestsPerMinutePerProject-FreeTier", "9s"), "out_of_quota", 9.0),
-        (error(500, "INTERNAL", "m"), "", None),
-        (as_json([{"error": {"code": 402, "message": "m"}}], 402), "out_of_quota", None),
+        (error_response(400, "INVALID_ARGUMENT", "m", error_info("API_KEY_INVALID")), "auth", None),
+        (
+            error_response(403, "PERMISSION_DENIED", "m", error_info("API_KEY_SERVICE_BLOCKED")),
+            "auth",
+            None,
+        ),
+        (error_response(403, "PERMISSION_DENIED", "m"), "auth", None),
+        (
+            error_response(403, "PERMISSION_DENIED", "m", error_info("SERVICE_DISABLED")),
+            "suspended",
+            None,
+        ),
+        (
+            error_response(403, "PERMISSION_DENIED", "m", error_info("BILLING_DISABLED")),
+            "out_of_quota",
+            None,
+        ),
+        (error_response(400, "FAILED_PRECONDITION", "m"), "suspended", None),
+        (error_response(400, "INVALID_ARGUMENT", "m"), "", None),
+        (error_response(401, "UNAUTHENTICATED", "m"), "auth", None),
+        (error_response(402, "RESOURCE_EXHAUSTED", "m"), "out_of_quota", None),
+        (error_response(404, "NOT_FOUND", "m"), "no_such_model", None),
+        (error_response(429, "RESOURCE_EXHAUSTED", "m"), "rate_limited", None),
+        (
+            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "18s"),
+            "rate_limited",
+            18.0,
+        ),
+        (
+            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "0.5s"),
+            "rate_limited",
+            0.5,
+        ),
+        (
+            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "soon"),
+            "rate_limited",
+            None,
+        ),
+        (quota_response("GenerateRequestsPerDayPerProjectPerModel", "9s"), "out_of_quota", 9.0),
+        (quota_response("RequestsPerMinutePerProject-FreeTier", "9s"), "out_of_quota", 9.0),
+        (error_response(500, "INTERNAL", "m"), "", None),
+        (json_response([{"error": {"code": 402, "message": "m"}}], 402), "out_of_quota", None),
     ],
 )
-def test_errors(answer, kind, retry_after):
-    told = PROVIDER.explain(Reply(answer.status, {}, answer.body))
-    assert (told.kind, told.retry_after) == (kind, retry_after)
-    assert told.message in ("m", "Quota exceeded.")
+def test_error_response_yields_kind_and_retry_after(answer, kind, retry_after):
+    parsed = PROVIDER.parse_error(ProviderResponse(answer.status, {}, answer.body))
+    assert (parsed.kind, parsed.retry_after) == (kind, retry_after)
+    assert parsed.message in ("m", "Quota exceeded.")
 
 
 @pytest.mark.parametrize(("status", "billed"), [(500, "no"), (503, "no"), (504, None), (400, None)])
-def test_what_failed_at_googles_is_not_charged(status, billed):
-    assert PROVIDER.explain(Reply(status, {}, error(status, "X", "m").body)).billed == billed
+def test_status_500_or_503_is_not_billed(status, billed):
+    assert (
+        PROVIDER.parse_error(
+            ProviderResponse(status, {}, error_response(status, "X", "m").body)
+        ).billed
+        == billed
+    )
 
 
-@pytest.mark.parametrize("name", sorted(Gemini().failures()))
-def test_failures_reach_the_caller_as_promised(gemini, name):
+@pytest.mark.parametrize("name", sorted(GeminiStandIn().failures()))
+def test_provider_failure_maps_to_promised_status_code_and_billing(gemini, name):
     failure = gemini.failures()[name]
     gemini.fail(failure)
-    answer = ask(gemini)
-    assert (answer.status, answer.json["error"]["code"]) == (failure.status, failure.code)
-    assert answer.headers["x-retouch-billed"] == failure.billed
+    response = google_edit(gemini)
+    assert (response.status, response.json["error"]["code"]) == (failure.status, failure.code)
+    assert response.headers["x-retouch-billed"] == failure.billed
     assert len(gemini.calls) == 1
 
 
-def test_the_official_sdk_sends_the_same(gemini):
+def test_gateway_request_equals_official_sdk_request(gemini):
     data = [photo(96, 64), photo(64, 64, "JPEG")]
     client = genai.Client(
         api_key=gemini.key,
@@ -433,15 +476,17 @@ def test_the_official_sdk_sends_the_same(gemini):
             seed=7,
             safety_settings=[
                 types.SafetySetting(category=f"HARM_CATEGORY_{harm}", threshold="BLOCK_NONE")
-                for harm in _gemini.HARMS
+                for harm in _gemini.HARM_CATEGORIES
             ],
         ),
     )
-    wishes = {"aspect_ratio": "3:2", "resolution": "2K", "thinking_level": "high", "seed": "7"}
-    answer = ask(gemini, images=data, safety_threshold="block_none", **wishes)
-    theirs, ours = gemini.calls
-    assert theirs.path == ours.path
-    assert theirs.headers["x-goog-api-key"] == ours.headers["x-goog-api-key"]
-    assert camel(theirs.json()) == camel(ours.json()) == ours.json()
-    drawn = next(p for p in response.parts if p.inline_data and not p.thought).inline_data.data
-    assert drawn == base64.b64decode(answer.json["data"][0]["b64_json"])
+    parameters = {"aspect_ratio": "3:2", "resolution": "2K", "thinking_level": "high", "seed": "7"}
+    gateway_response = google_edit(gemini, images=data, safety_threshold="block_none", **parameters)
+    sdk_call, gateway_call = gemini.calls
+    assert sdk_call.path == gateway_call.path
+    assert sdk_call.headers["x-goog-api-key"] == gateway_call.headers["x-goog-api-key"]
+    assert (
+        to_camel_case(sdk_call.json()) == to_camel_case(gateway_call.json()) == gateway_call.json()
+    )
+    sdk_image = next(p for p in response.parts if p.inline_data and not p.thought).inline_data.data
+    assert sdk_image == base64.b64decode(gateway_response.json["data"][0]["b64_json"])

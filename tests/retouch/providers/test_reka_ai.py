@@ -1,4 +1,4 @@
-"""Reka plans and Retouch carries out: what the model is told, what is believed of its answer, who pays."""
+"""Tests of the Reka adapter and the planner: the prompt, the check of the model's reply, the edit and the billing."""
 
 import base64
 import json
@@ -8,26 +8,26 @@ import pytest
 from PIL import Image, ImageChops
 from reka.client import Reka
 
-from retouch.errors import BadUpstream
-from retouch.messages import Reply
-from retouch.operations.registry import OPERATIONS
-from retouch.operations.steps import read_steps
-from retouch.operations.values import PlanError
-from retouch.providers._planner_answer import Refusal, read_answer
-from retouch.providers._planner_words import EXAMPLES, MASKED_EXAMPLES, system_prompt
-from retouch.providers.reka_ai import PROVIDER, explain
+from retouch.core.errors import UpstreamError
+from retouch.core.provider_protocol import ProviderResponse
+from retouch.imaging.operations.program import read_steps
+from retouch.imaging.operations.registry import OPERATIONS
+from retouch.imaging.operations.values import InvalidSteps
+from retouch.providers._shared.planner.parse import Refusal, parse_planner_reply
+from retouch.providers._shared.planner.prompt import EXAMPLES, MASKED_EXAMPLES, system_prompt
+from retouch.providers.reka_ai import PROVIDER, parse_error
 from tests.contract.standin import MAGENTA
-from tests.contract.standins.reka_ai import REFUSAL, RekaStandIn, chat
-from tests.support import door
-from tests.support.house import build_house
-from tests.support.pictures import encoded, hole, opened, photo, scene
-from tests.support.upstream import Answer, as_json
+from tests.contract.standins.reka_ai import REFUSAL, RekaStandIn, chat_response
+from tests.support import gateway_client
+from tests.support.images import box_mask, decode_image, encode_image, photo, scene
+from tests.support.services import build_services
+from tests.support.upstream import ScriptedResponse, json_response
 
-PAGE = (Path(__file__).parents[3] / "docs/planner.md").read_text()
+PLANNER_PAGE = (Path(__file__).parents[3] / "docs/planner.md").read_text()
 PHOTO = photo(96, 64)
-GREY = '{"steps": [{"op": "greyscale"}]}'
-TILT = {"op": "straighten", "angle": 1}
-WRONG = '{"steps": [{"op": "paint", "what": "a hat"}]}'
+GREYSCALE_PLAN = '{"steps": [{"op": "greyscale"}]}'
+STRAIGHTEN_STEP = {"op": "straighten", "angle": 1}
+INVALID_PLAN = '{"steps": [{"op": "paint", "what": "a hat"}]}'
 
 
 @pytest.fixture
@@ -36,168 +36,186 @@ def server():
         yield standin
 
 
-def buy(server, image=PHOTO, **fields):
-    parts = {"model": "reka-ai/reka-flash", "prompt": "nicer", "image": door.png(image), **fields}
-    return door.edit(parts, house=build_house(server.env(), providers=(PROVIDER,)))
+def reka_edit(server, image=PHOTO, **fields):
+    parts = {
+        "model": "reka-ai/reka-flash",
+        "prompt": "nicer",
+        "image": gateway_client.file_part(image),
+        **fields,
+    }
+    return gateway_client.post_edit(
+        parts, services=build_services(server.env(), providers=(PROVIDER,))
+    )
 
 
-def picture(answer):
-    return opened(base64.b64decode(answer.json["data"][0]["b64_json"]))
+def result_image(response):
+    return decode_image(base64.b64decode(response.json["data"][0]["b64_json"]))
 
 
-def said(answer):
-    return answer.json["data"][0]["revised_prompt"]
+def revised_prompt(response):
+    return response.json["data"][0]["revised_prompt"]
 
 
-def test_the_plan_is_carried_out_and_said(server):
+def test_valid_plan_is_applied_and_described(server):
     server.says = ['{"steps": [{"op": "crop", "region": {"right": 0.5}}, {"op": "greyscale"}]}']
-    answer = buy(server)
+    response = reka_edit(server)
     expected = scene(96, 64).crop((0, 0, 48, 64)).convert("L").convert("RGB")
-    assert ImageChops.difference(picture(answer), expected).getbbox() is None
-    assert said(answer) == "Crop to the left half, then make the whole picture greyscale."
-    assert answer.json["size"] == "48x64"
-    assert answer.json["background"] == "opaque"
-    usage = answer.json["usage"]
+    assert ImageChops.difference(result_image(response), expected).getbbox() is None
+    assert (
+        revised_prompt(response) == "Crop to the left half, then make the whole picture greyscale."
+    )
+    assert response.json["size"] == "48x64"
+    assert response.json["background"] == "opaque"
+    usage = response.json["usage"]
     assert usage == {"input_tokens": 1310, "output_tokens": 60, "total_tokens": 1370}
-    assert answer.headers["x-retouch-billed"] == "yes"
+    assert response.headers["x-retouch-billed"] == "yes"
 
 
-def test_the_call_is_a_native_chat(server):
-    buy(server, prompt="black and white")
+def test_chat_request_has_reka_format(server):
+    reka_edit(server, prompt="black and white")
     (call,) = server.calls
-    order = call.json()
+    body = call.json()
     assert call.path == "/v1/chat"
     assert call.headers["x-api-key"] == server.key
     assert "authorization" not in call.headers
-    assert order["model"] == "reka-flash"
-    assert order["temperature"] == 0
-    system, user = order["messages"]
+    assert body["model"] == "reka-flash"
+    assert body["temperature"] == 0
+    system, user = body["messages"]
     assert system == {"role": "system", "content": system_prompt(False)}
     media, text = user["content"]
     assert media["image_url"].startswith("data:image/jpeg;base64,/9j/")
     assert text["text"] == "The picture has 96x64 pixels.\n\nInstruction:\nblack and white"
 
 
-def test_the_official_sdk_sends_the_same(server):
-    """reka-api is given our messages in its own types and must arrive at our JSON."""
-    server.says = [WRONG, GREY]
-    buy(server)
-    ours = [call.json() for call in server.calls]
+def test_gateway_request_equals_official_sdk_request(server):
+    """The SDK reka-api gets our messages in its own types and must send the same JSON as the gateway."""
+    server.says = [INVALID_PLAN, GREYSCALE_PLAN]
+    reka_edit(server)
+    gateway_bodies = [call.json() for call in server.calls]
     client = Reka(api_key=server.key, base_url=f"{server.url}/v1")
-    for order in ours:
-        chosen = {n: order[n] for n in ("messages", "model", "max_tokens", "temperature")}
-        response = client.chat.create(**chosen)
+    for body in gateway_bodies:
+        arguments = {n: body[n] for n in ("messages", "model", "max_tokens", "temperature")}
+        response = client.chat.create(**arguments)
         assert response.responses[0].message.content
         assert response.usage.input_tokens == 1310
-    sdk = server.calls[len(ours) :]
-    assert [call.json() for call in sdk] == ours
-    assert [(c.method, c.path, c.headers["x-api-key"]) for c in sdk] == [
-        (c.method, c.path, c.headers["x-api-key"]) for c in server.calls[: len(ours)]
+    sdk_calls = server.calls[len(gateway_bodies) :]
+    assert [call.json() for call in sdk_calls] == gateway_bodies
+    assert [(c.method, c.path, c.headers["x-api-key"]) for c in sdk_calls] == [
+        (c.method, c.path, c.headers["x-api-key"]) for c in server.calls[: len(gateway_bodies)]
     ]
 
 
-def test_the_model_sees_a_small_copy_and_the_original_is_edited(server):
+def test_large_image_is_sent_as_small_copy_and_edited_at_full_size(server):
     large = scene(1600, 800)
     server.says = ['{"steps": [{"op": "crop", "region": {"right": "1599px"}}]}']
-    answer = buy(server, encoded(large))
-    seen = opened(server.seen(server.calls[0]).pictures[0])
-    assert (seen.size, seen.format) == ((1568, 784), "JPEG")
-    assert picture(answer).tobytes() == large.crop((0, 0, 1599, 800)).tobytes()
-    assert "The picture has 1600x800 pixels." in server.seen(server.calls[0]).fields["prompt"]
+    response = reka_edit(server, encode_image(large))
+    copy = decode_image(server.parse_request(server.calls[0]).pictures[0])
+    assert (copy.size, copy.format) == ((1568, 784), "JPEG")
+    assert result_image(response).tobytes() == large.crop((0, 0, 1599, 800)).tobytes()
+    assert (
+        "The picture has 1600x800 pixels." in server.parse_request(server.calls[0]).fields["prompt"]
+    )
 
 
-def test_a_picture_beyond_the_limit_is_scaled_down_and_that_is_said(server):
-    huge = encoded(Image.new("RGB", (16_384, 100), "white"))
-    server.says = [GREY]
-    answer = buy(server, huge)
-    assert said(answer).startswith("Scale from 16384x100 to 16383x99 px, then make the whole")
-    assert picture(answer).size == (16_383, 99)
+def test_image_over_size_limit_is_scaled_down_and_described(server):
+    huge = encode_image(Image.new("RGB", (16_384, 100), "white"))
+    server.says = [GREYSCALE_PLAN]
+    response = reka_edit(server, huge)
+    assert revised_prompt(response).startswith(
+        "Scale from 16384x100 to 16383x99 px, then make the whole"
+    )
+    assert result_image(response).size == (16_383, 99)
 
 
-def test_transparency_is_told_and_kept(server):
+def test_transparent_image_is_described_to_model_and_stays_transparent(server):
     image = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
     image.paste((9, 99, 199, 255), (0, 0, 20, 20))
     server.says = ['{"steps": [{"op": "flip", "axis": "left-right"}]}'] * 2
-    answer = buy(server, encoded(image))
-    assert "may be transparent" in server.seen(server.calls[0]).fields["prompt"]
-    assert answer.json["background"] == "transparent"
-    assert picture(answer).getchannel("A").getbbox() == (20, 0, 40, 20)
-    assert buy(server, encoded(image), output_format="jpeg").json["background"] == "opaque"
+    response = reka_edit(server, encode_image(image))
+    assert "may be transparent" in server.parse_request(server.calls[0]).fields["prompt"]
+    assert response.json["background"] == "transparent"
+    assert result_image(response).getchannel("A").getbbox() == (20, 0, 40, 20)
+    assert (
+        reka_edit(server, encode_image(image), output_format="jpeg").json["background"] == "opaque"
+    )
 
 
 @pytest.mark.parametrize("form", ["png", "jpeg", "webp"])
-def test_formats_are_made_here(server, form):
-    answer = buy(server, output_format=form)
-    assert picture(answer).format == form.upper()
-    assert answer.json["output_format"] == form
+def test_requested_output_format_is_encoded_by_gateway(server, form):
+    response = reka_edit(server, output_format=form)
+    assert result_image(response).format == form.upper()
+    assert response.json["output_format"] == form
 
 
-def test_compression_is_obeyed(server):
-    server.says = [GREY] * 2
+def test_lower_output_compression_gives_smaller_file(server):
+    server.says = [GREYSCALE_PLAN] * 2
     small, large = (
-        buy(server, output_format="jpeg", output_compression=q).json["data"][0]["b64_json"]
+        reka_edit(server, output_format="jpeg", output_compression=q).json["data"][0]["b64_json"]
         for q in ("10", "95")
     )
     assert len(small) < len(large)
 
 
-def test_n_pictures_are_one_plan(server):
-    answer = buy(server, n="3")
-    assert len({item["b64_json"] for item in answer.json["data"]}) == 1
-    assert len(answer.json["data"]) == 3
+def test_n_images_share_single_plan(server):
+    response = reka_edit(server, n="3")
+    assert len({item["b64_json"] for item in response.json["data"]}) == 1
+    assert len(response.json["data"]) == 3
     assert len(server.calls) == 1
-    assert said(answer).endswith("The 3 pictures are the same: nothing here is random.")
-    assert answer.json["usage"]["total_tokens"] == 1370
+    assert revised_prompt(response).endswith("The 3 pictures are the same: nothing here is random.")
+    assert response.json["usage"]["total_tokens"] == 1370
 
 
 @pytest.mark.parametrize(
     ("size", "expected"), [("48x32", (48, 32)), ("64x64", (64, 64)), ("auto", (96, 64))]
 )
-def test_size_is_made_without_distortion(server, size, expected):
-    server.says = [GREY]
-    answer = buy(server, size=size)
-    assert picture(answer).size == expected
-    told = "will be cut to the shape" in server.seen(server.calls[0]).fields["prompt"]
-    assert told == (size != "auto")
-    assert ("crop and scale" in said(answer)) == (size != "auto")
-    if size == "64x64":  # the box of the scene keeps its shape: a third of the height and as wide
-        red = picture(answer).convert("RGB").getchannel("R")
+def test_result_is_cropped_and_scaled_to_requested_size(server, size, expected):
+    server.says = [GREYSCALE_PLAN]
+    response = reka_edit(server, size=size)
+    assert result_image(response).size == expected
+    is_described = (
+        "will be cut to the shape" in server.parse_request(server.calls[0]).fields["prompt"]
+    )
+    assert is_described == (size != "auto")
+    assert ("crop and scale" in revised_prompt(response)) == (size != "auto")
+    if size == "64x64":  # the crop must not distort the box in the scene
+        red = result_image(response).convert("RGB").getchannel("R")
         centre = scene(96, 64).convert("L").convert("RGB").crop((16, 0, 80, 64))
         assert ImageChops.difference(red, centre.getchannel("R")).getextrema()[1] <= 2
 
 
-def test_a_mask_is_told_and_confines(server):
-    answer = buy(server, mask=door.png(hole(96, 64)))
-    seen = server.seen(server.calls[0])
+def test_mask_is_described_to_model_and_confines_edit(server):
+    response = reka_edit(server, mask=gateway_client.file_part(box_mask(96, 64)))
+    request = server.parse_request(server.calls[0])
     assert (
-        "between 32 and 63 px from the left and 21 and 41 px from the top" in seen.fields["prompt"]
+        "between 32 and 63 px from the left and 21 and 41 px from the top"
+        in request.fields["prompt"]
     )
-    assert seen.fields["system"] == system_prompt(True)
-    assert "crop" not in seen.fields["system"]
-    result = picture(answer).convert("RGB")
+    assert request.fields["system"] == system_prompt(True)
+    assert "crop" not in request.fields["system"]
+    result = result_image(response).convert("RGB")
     assert result.getpixel((40, 30)) == MAGENTA
     result.paste(scene(96, 64).crop((32, 21, 63, 41)), (32, 21))
     assert ImageChops.difference(result, scene(96, 64)).getbbox() is None
-    assert said(answer) == "Tint the marked area #ff00ff."
+    assert revised_prompt(response) == "Tint the marked area #ff00ff."
 
 
-def test_moving_pixels_under_a_mask_is_sent_back(server):
+def test_plan_moving_pixels_under_mask_is_corrected(server):
     server.says = ['{"steps": [{"op": "rotate", "angle": 90}]}', '{"steps": [{"op": "erase"}]}']
-    answer = buy(server, mask=door.png(hole(96, 64)))
-    assert said(answer) == "Erase the marked area."
+    response = reka_edit(server, mask=gateway_client.file_part(box_mask(96, 64)))
+    assert revised_prompt(response) == "Erase the marked area."
     assert "'rotate' cannot be confined to a mask" in str(server.calls[1].json()["messages"][3])
 
 
-def test_a_plan_that_breaks_a_rule_goes_back_once(server):
-    server.says = [WRONG, GREY]
-    answer = buy(server)
-    assert answer.status == 200
+def test_invalid_plan_is_returned_to_model_once(server):
+    server.says = [INVALID_PLAN, GREYSCALE_PLAN]
+    response = reka_edit(server)
+    assert response.status == 200
     first, second = (call.json()["messages"] for call in server.calls)
     assert second[:2] == first
-    assert second[2] == {"role": "assistant", "content": WRONG}
+    assert second[2] == {"role": "assistant", "content": INVALID_PLAN}
     assert second[3]["role"] == "user"
     assert "Step 1: 'paint' is no operation" in second[3]["content"][0]["text"]
-    assert answer.json["usage"] == {
+    assert response.json["usage"] == {
         "input_tokens": 2620,
         "output_tokens": 120,
         "total_tokens": 2740,
@@ -213,28 +231,28 @@ def test_a_plan_that_breaks_a_rule_goes_back_once(server):
         "",
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_goes_back_too(server, plan):
-    server.says = [plan, GREY]
-    assert buy(server).status == 200
+def test_plan_that_cannot_be_applied_is_returned_to_model(server, plan):
+    server.says = [plan, GREYSCALE_PLAN]
+    assert reka_edit(server).status == 200
     assert len(server.calls) == 2
 
 
-def test_two_wrong_plans_are_the_end_and_were_paid_for(server):
-    server.says = [WRONG, WRONG, GREY]
-    answer = buy(server)
-    assert (answer.status, answer.json["error"]["code"]) == (502, "plan_not_understood")
-    assert "'paint' is no operation" in answer.json["error"]["message"]
-    assert answer.headers["x-retouch-billed"] == "yes"
-    assert answer.headers["x-should-retry"] == "false"
+def test_two_invalid_plans_fail_as_billed(server):
+    server.says = [INVALID_PLAN, INVALID_PLAN, GREYSCALE_PLAN]
+    response = reka_edit(server)
+    assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
+    assert "'paint' is no operation" in response.json["error"]["message"]
+    assert response.headers["x-retouch-billed"] == "yes"
+    assert response.headers["x-should-retry"] == "false"
     assert len(server.calls) == 2
 
 
-@pytest.mark.parametrize("says", [[REFUSAL], [WRONG, REFUSAL]])
-def test_what_needs_painting_is_refused_by_name(server, says):
+@pytest.mark.parametrize("says", [[REFUSAL], [INVALID_PLAN, REFUSAL]])
+def test_refusal_by_model_returns_unsupported_operation(server, says):
     server.says = says
-    answer = buy(server, prompt="put a hat on the dog")
-    error = answer.json["error"]
-    assert (answer.status, error["code"], error["param"]) == (
+    response = reka_edit(server, prompt="put a hat on the dog")
+    error = response.json["error"]
+    assert (response.status, error["code"], error["param"]) == (
         400,
         "unsupported_operation",
         "prompt",
@@ -242,63 +260,69 @@ def test_what_needs_painting_is_refused_by_name(server, says):
     assert error["type"] == "invalid_request_error"
     assert "Adding a hat needs painting." in error["message"]
     assert "/v1/models" in error["message"]
-    assert answer.headers["x-retouch-billed"] == "yes"
+    assert response.headers["x-retouch-billed"] == "yes"
 
 
-def test_a_failure_after_the_first_plan_is_not_free(server):
-    server.failing = [chat("reka-flash", WRONG), as_json({"detail": "slow down"}, 429)]
-    answer = buy(server)
-    assert answer.status == 429
-    assert answer.headers["x-retouch-billed"] == "unknown"
-    assert answer.headers["x-should-retry"] == "false"
+def test_error_after_first_plan_has_unknown_billing(server):
+    server.failure_responses = [
+        chat_response("reka-flash", INVALID_PLAN),
+        json_response({"detail": "slow down"}, 429),
+    ]
+    response = reka_edit(server)
+    assert response.status == 429
+    assert response.headers["x-retouch-billed"] == "unknown"
+    assert response.headers["x-should-retry"] == "false"
 
 
-def test_a_mask_of_everything_leaves_nothing_to_erase_from(server):
+def test_erase_with_full_mask_returns_mask_full(server):
     server.says = ['{"steps": [{"op": "erase"}]}']
-    everything = encoded(Image.new("RGBA", (96, 64), (0, 0, 0, 0)))
-    answer = buy(server, mask=door.png(everything), allow_full_mask="true")
-    assert (answer.status, answer.json["error"]["code"]) == (400, "mask_full")
-    assert answer.headers["x-retouch-billed"] == "unknown"
+    everything = encode_image(Image.new("RGBA", (96, 64), (0, 0, 0, 0)))
+    response = reka_edit(server, mask=gateway_client.file_part(everything), allow_full_mask="true")
+    assert (response.status, response.json["error"]["code"]) == (400, "mask_full")
+    assert response.headers["x-retouch-billed"] == "unknown"
 
 
-def test_other_hosted_models_are_taken_by_name(server):
-    assert buy(server, model="reka-ai/hosted-vision-model").status == 200
+def test_unlisted_model_name_is_forwarded(server):
+    assert reka_edit(server, model="reka-ai/hosted-vision-model").status == 200
     assert server.calls[0].json()["model"] == "hosted-vision-model"
-    missing = buy(server, model="reka-ai/reka-flahs")
+    missing = reka_edit(server, model="reka-ai/reka-flahs")
     assert (missing.status, missing.json["error"]["code"]) == (404, "model_not_found")
 
 
 @pytest.mark.parametrize("field", ["quality", "input_fidelity"])
-def test_what_a_planner_cannot_do_is_refused_by_name(server, field):
-    answer = buy(server, **{field: "high"})
-    assert (answer.status, answer.json["error"]["param"]) == (400, field)
+def test_unsupported_parameter_is_refused_before_any_call(server, field):
+    response = reka_edit(server, **{field: "high"})
+    assert (response.status, response.json["error"]["param"]) == (400, field)
     assert server.calls == []
 
 
-def test_content_in_parts_is_joined(server):
+def test_reply_content_in_parts_is_joined(server):
     message = {
         "role": "assistant",
-        "content": [{"type": "text", "text": GREY[:9]}, {"type": "text", "text": GREY[9:]}],
+        "content": [
+            {"type": "text", "text": GREYSCALE_PLAN[:9]},
+            {"type": "text", "text": GREYSCALE_PLAN[9:]},
+        ],
     }
     body = {"responses": [{"message": message}]}
-    server.failing = [as_json(body)]
-    answer = buy(server)
-    assert answer.status == 200
-    assert "usage" not in answer.json
+    server.failure_responses = [json_response(body)]
+    response = reka_edit(server)
+    assert response.status == 200
+    assert "usage" not in response.json
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        GREY,
-        f"```json\n{GREY}\n```",
-        f"Sure, here is the plan:\n\n{GREY}\nEnjoy!",
-        f"<think>maybe {{crop}}?</think>{GREY}",
-        f"It could be {{\"steps\": []}} or so. </reasoning>\n{GREY}",
+        GREYSCALE_PLAN,
+        f"```json\n{GREYSCALE_PLAN}\n```",
+        f"Sure, here is the plan:\n\n{GREYSCALE_PLAN}\nEnjoy!",
+        f"<think>maybe {{crop}}?</think>{GREYSCALE_PLAN}",
+        f"It could be {{\"steps\": []}} or so. </reasoning>\n{GREYSCALE_PLAN}",
     ],
 )  # fmt: skip
-def test_the_json_is_found_wherever_it_stands(text):
-    (step,) = read_answer(text, False)
+def test_plan_json_is_found_inside_other_text(text):
+    (step,) = parse_planner_reply(text, False)
     assert step.operation.name == "greyscale"
 
 
@@ -320,40 +344,40 @@ def test_the_json_is_found_wherever_it_stands(text):
         '{"refuse": true}',
         '{"refuse": "  "}',
         '{"steps": [' + ",".join(['{"op": "greyscale"}'] * 10_000) + "]}",
-        GREY + GREY,
+        GREYSCALE_PLAN + GREYSCALE_PLAN,
         json.dumps({"steps": [{"op": "greyscale", "region": {"left": [[[[1]]]]}}]}),
         "\ud800{}",
     ],
 )
-def test_hostile_answers_are_no_plans(text):
-    with pytest.raises(PlanError) as caught:
-        read_answer(text, False)
+def test_malformed_reply_raises_short_plan_error(text):
+    with pytest.raises(InvalidSteps) as caught:
+        parse_planner_reply(text, False)
     assert len(str(caught.value)) < 600
 
 
-def test_a_refusal_is_one_line_and_not_endless():
-    refusal = read_answer(json.dumps({"refuse": "because\nof " + "x" * 1000}), False)
+def test_long_refusal_becomes_short_single_line():
+    refusal = parse_planner_reply(json.dumps({"refuse": "because\nof " + "x" * 1000}), False)
     assert isinstance(refusal, Refusal)
-    assert refusal.why.startswith("because of xxx")
-    assert len(refusal.why) <= 301
+    assert refusal.reason.startswith("because of xxx")
+    assert len(refusal.reason) <= 301
 
 
 @pytest.mark.parametrize(("examples", "masked"), [(EXAMPLES, False), (MASKED_EXAMPLES, True)])
-def test_the_examples_keep_the_rules(examples, masked):
-    answers = [read_answer(text, masked) for _, text in examples]
+def test_prompt_examples_are_valid_replies(examples, masked):
+    answers = [parse_planner_reply(text, masked) for _, text in examples]
     assert isinstance(answers[-1], Refusal)
-    assert not any(isinstance(answer, Refusal) for answer in answers[:-1])
+    assert not any(isinstance(response, Refusal) for response in answers[:-1])
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_the_vocabulary_is_the_registry(masked):
+def test_system_prompt_lists_all_usable_operations(masked):
     text = system_prompt(masked)
     for operation in OPERATIONS.values():
-        assert (f"\n- {operation.name}" in text) == (not (masked and operation.moves))
-        if not (masked and operation.moves):
+        assert (f"\n- {operation.name}" in text) == (not (masked and operation.changes_geometry))
+        if not (masked and operation.changes_geometry):
             for name, field in operation.fields.items():
                 assert name == "region" or f"    {name}: {field.spec.rule()}" in text
-    assert len(text) < 6000  # every edit pays for it
+    assert len(text) < 6000  # every edit pays for these tokens
 
 
 @pytest.mark.parametrize(
@@ -371,85 +395,99 @@ def test_the_vocabulary_is_the_registry(masked):
         (404, {"detail": "model not found"}, ("no_such_model", "model not found")),
     ],
 )  # fmt: skip
-def test_failures_are_read(status, body, told):
-    found = explain(Reply(status, {}, json.dumps(body).encode()))
-    assert (found.kind, found.message) == told
+def test_error_response_yields_kind_and_message(status, body, told):
+    error = parse_error(ProviderResponse(status, {}, json.dumps(body).encode()))
+    assert (error.kind, error.message) == told
 
 
-def test_html_in_front_of_reka_is_no_secret_and_no_crash(server):
-    server.failing = [Answer(502, b"<html>bad gateway</html>", {"content-type": "text/html"})]
-    answer = buy(server)
-    assert (answer.status, answer.json["error"]["code"]) == (502, BadUpstream.code)
+def test_html_error_page_returns_502(server):
+    server.failure_responses = [
+        ScriptedResponse(502, b"<html>bad gateway</html>", {"content-type": "text/html"})
+    ]
+    response = reka_edit(server)
+    assert (response.status, response.json["error"]["code"]) == (502, UpstreamError.code)
 
 
-def test_the_docs_list_is_the_registry():
+def test_docs_table_lists_all_operations_and_fields():
     for operation in OPERATIONS.values():
-        row = next(line for line in PAGE.splitlines() if line.startswith(f"| `{operation.name}`"))
+        row = next(
+            line for line in PLANNER_PAGE.splitlines() if line.startswith(f"| `{operation.name}`")
+        )
         for name in operation.fields:
             assert f"`{name}`" in row
 
 
-def test_the_docs_examples_are_plans():
-    blocks = PAGE.split("```json\n")[1:]
+def test_docs_examples_are_valid_plans():
+    blocks = PLANNER_PAGE.split("```json\n")[1:]
     plans = [json.loads(block.split("```")[0]) for block in blocks]
     assert len(plans) == 2
     for plan in plans:
         read_steps(plan["steps"], False)
 
 
-def marking(box):
+def mask_shapes(box):
     left, top, right, bottom = box
     shape = {"type": "box", "x": left, "y": top, "width": right - left, "height": bottom - top}
     return json.dumps({"shapes": [shape]})
 
 
-def test_a_masked_picture_beyond_the_limit_keeps_its_size_and_every_other_pixel(server):
+def test_masked_image_over_size_limit_keeps_its_size_and_unmarked_pixels(server):
     huge = Image.effect_noise((16_384, 64), 60).convert("RGB")
     box = (100, 10, 140, 40)
     server.says = ['{"steps": [{"op": "tint", "color": "red", "strength": 1}]}']
-    answer = buy(server, encoded(huge), mask=marking(box), preserve="true")
-    assert picture(answer).size == huge.size
-    changed = ImageChops.difference(picture(answer), huge).convert("L")
+    response = reka_edit(server, encode_image(huge), mask=mask_shapes(box), preserve="true")
+    assert result_image(response).size == huge.size
+    changed = ImageChops.difference(result_image(response), huge).convert("L")
     assert changed.getbbox() == box
-    assert picture(answer).getpixel((120, 25)) == (255, 0, 0)
-    assert answer.headers["x-retouch-preserved-pixels"] == str(16_384 * 64 - 40 * 30)
-    assert said(answer) == (
+    assert result_image(response).getpixel((120, 25)) == (255, 0, 0)
+    assert response.headers["x-retouch-preserved-pixels"] == str(16_384 * 64 - 40 * 30)
+    assert revised_prompt(response) == (
         "Scale from 16384x64 to 16383x63 px, then tint the marked area red, then scale that area back."
     )
 
 
-def test_with_a_mask_webp_is_lossless(server):
+def test_webp_result_with_mask_keeps_unmarked_pixels(server):
     original = Image.effect_noise((96, 64), 60).convert("RGB")
-    answer = buy(server, encoded(original), mask=marking((8, 8, 20, 20)), output_format="webp")
-    changed = ImageChops.difference(picture(answer), original).convert("L")
+    response = reka_edit(
+        server, encode_image(original), mask=box_mask((8, 8, 20, 20)), output_format="webp"
+    )
+    changed = ImageChops.difference(result_image(response), original).convert("L")
     assert changed.getbbox() == (8, 8, 20, 20)
-    assert answer.headers["x-retouch-preserved-pixels"] == str(96 * 64 - 12 * 12)
+    assert response.headers["x-retouch-preserved-pixels"] == str(96 * 64 - 12 * 12)
 
 
-def test_an_opaque_background_is_made_here(server):
-    clear = scene(96, 64).convert("RGBA")
-    clear.putalpha(90)
-    server.says = [GREY] * 2
-    answer = buy(server, encoded(clear), background="opaque")
-    assert (picture(answer).mode, answer.json["background"]) == ("RGB", "opaque")
+def test_opaque_background_is_applied_by_gateway(server):
+    translucent = scene(96, 64).convert("RGBA")
+    translucent.putalpha(90)
+    server.says = [GREYSCALE_PLAN] * 2
+    response = reka_edit(server, encode_image(translucent), background="opaque")
+    assert (result_image(response).mode, response.json["background"]) == ("RGB", "opaque")
 
 
-def test_a_plan_that_is_too_much_work_goes_back_and_then_fails_as_paid(server):
-    tilts = json.dumps({"steps": [{"op": "resize", "to": "4096x4096"}, *[TILT] * 11]})
-    server.says = [tilts, GREY]
-    assert buy(server).status == 200
+def test_plan_over_work_limit_is_corrected_once_then_fails_as_billed(server):
+    long_plan = json.dumps(
+        {"steps": [{"op": "resize", "to": "4096x4096"}, *[STRAIGHTEN_STEP] * 11]}
+    )
+    server.says = [long_plan, GREYSCALE_PLAN]
+    assert reka_edit(server).status == 200
     assert "too much work for a picture of" in str(server.calls[1].json()["messages"][3])
-    server.says = [tilts, tilts]
-    answer = buy(server)
-    assert (answer.status, answer.json["error"]["code"]) == (502, "plan_not_understood")
-    assert answer.headers["x-retouch-billed"] == "yes"
+    server.says = [long_plan, long_plan]
+    response = reka_edit(server)
+    assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
+    assert response.headers["x-retouch-billed"] == "yes"
 
 
-def test_a_dry_run_tells_what_the_model_would_see(server):
-    house = build_house(server.env(), providers=(PROVIDER,))
-    order = {"model": "reka-ai/reka-flash", "prompt": "nicer", "image": door.png(photo(1999, 1000))}
-    told = door.edit({**order, "dry_run": "true"}, house=house).json["calls"][0]["images"]
+def test_dry_run_reports_image_copy_sent_to_model(server):
+    services = build_services(server.env(), providers=(PROVIDER,))
+    fields = {
+        "model": "reka-ai/reka-flash",
+        "prompt": "nicer",
+        "image": gateway_client.file_part(photo(1999, 1000)),
+    }
+    reported_images = gateway_client.post_edit(
+        {**fields, "dry_run": "true"}, services=services
+    ).json["calls"][0]["images"]
     assert server.calls == []
-    door.edit(order, house=house)
-    sent = server.seen(server.calls[0]).pictures[0]
-    assert told == [{"format": "jpeg", "width": 1568, "height": 784, "bytes": len(sent)}]
+    gateway_client.post_edit(fields, services=services)
+    sent = server.parse_request(server.calls[0]).pictures[0]
+    assert reported_images == [{"format": "jpeg", "width": 1568, "height": 784, "bytes": len(sent)}]

@@ -1,4 +1,4 @@
-"""Segmind's peculiarities: a schema for every slug, two API versions, failures under other statuses."""
+"""Tests of the Segmind adapter: one schema for each slug, two API versions, failures under unusual statuses."""
 
 import base64
 from urllib.parse import urlsplit
@@ -6,79 +6,81 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from retouch.messages import Reply
-from retouch.providers.segmind import PROVIDER, SLUGS, explain
+from retouch.core.provider_protocol import ProviderResponse
+from retouch.providers.segmind import PROVIDER, SLUG_SCHEMAS, parse_error
 from tests.contract.standin import MAGENTA
-from tests.contract.standins.segmind import RESET, Segmind
-from tests.support import door
-from tests.support.house import build_house
-from tests.support.pictures import b64, cutout, data_url, encoded, hole, opened, photo
-from tests.support.upstream import Answer, as_json
+from tests.contract.standins.segmind import RATE_LIMIT_HEADERS, SegmindStandIn
+from tests.support import gateway_client
+from tests.support.images import b64, box_mask, cutout, data_url, decode_image, encode_image, photo
+from tests.support.services import build_services
+from tests.support.upstream import ScriptedResponse, json_response
 
 PHOTO = photo(96, 64)
-MASK = door.png(hole(96, 64))
-MASKED = [model.id for model in PROVIDER.models if model.needs_mask]
-FREE = [model.id for model in PROVIDER.models if not model.mask]
+MASK = gateway_client.file_part(box_mask(96, 64))
+MASKED_SLUGS = [model.id for model in PROVIDER.models if model.requires_mask]
+UNMASKED_SLUGS = [model.id for model in PROVIDER.models if not model.mask_format]
 
 
 @pytest.fixture
 def server():
-    with Segmind() as standin:
+    with SegmindStandIn() as standin:
         yield standin
 
 
-def buy(server, model="edit", more=None, images=(PHOTO,), **fields):
-    allow = urlsplit(server.elsewhere.url).netloc
-    env = {"RETOUCH_FETCH_ALLOW": allow, **server.env(), **(more or {})}
+def segmind_edit(server, model="edit", settings=None, images=(PHOTO,), **fields):
+    allow = urlsplit(server.result_host.url).netloc
+    env = {"RETOUCH_FETCH_ALLOW": allow, **server.env(), **(settings or {})}
     fields = {"model": f"segmind/{model}", "prompt": "p", **fields}
-    parts = [*fields.items(), *(("image[]", door.png(data)) for data in images)]
-    return door.edit(parts, house=build_house(env, providers=(PROVIDER,)))
+    parts = [*fields.items(), *(("image[]", gateway_client.file_part(data)) for data in images)]
+    return gateway_client.post_edit(parts, services=build_services(env, providers=(PROVIDER,)))
 
 
-def picture(answer):
-    return opened(base64.b64decode(answer.json["data"][0]["b64_json"])).convert("RGB")
+def result_image(response):
+    return decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).convert("RGB")
 
 
-def test_the_tables_agree():
-    assert {*SLUGS, "edit"} == {model.id for model in PROVIDER.models}
+def test_slug_schemas_and_models_have_equal_ids():
+    assert {*SLUG_SCHEMAS, "edit"} == {model.id for model in PROVIDER.models}
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>We are sorry.</html>", b"not a picture"])
-def test_a_file_that_is_no_picture_is_no_success(server, body):
-    server.failing = [Answer(200, body, {"content-type": "image/png"})]
-    answer = buy(server, "seg-beyond", left="9")
-    assert (answer.status, answer.json["error"]["code"]) == (502, "no_image_returned")
-    assert answer.headers["x-retouch-billed"] == "unknown"
+def test_result_file_that_is_no_image_returns_no_image_returned(server, body):
+    server.failure_responses = [ScriptedResponse(200, body, {"content-type": "image/png"})]
+    response = segmind_edit(server, "seg-beyond", left="9")
+    assert (response.status, response.json["error"]["code"]) == (502, "no_image_returned")
+    assert response.headers["x-retouch-billed"] == "unknown"
 
 
 @pytest.mark.parametrize("output", [{}, [], None, 5, [[]], {"image": None}, "", {"a": {"b": []}}])
-def test_a_job_without_a_result_is_no_success(server, output):
-    server.accepted = lambda _: Segmind.accepted(server, output)
-    answer = buy(server, "qwen-image-edit")
-    assert (answer.status, answer.json["error"]["code"]) == (502, "provider_error")
+def test_finished_task_without_result_url_returns_502(server, output):
+    server.accepted = lambda _: SegmindStandIn.create_job(server, output)
+    response = segmind_edit(server, "qwen-image-edit")
+    assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
 
 
 @pytest.mark.parametrize(
     "around", [lambda link: [None, link], lambda link: {"seed": 0, "images": [{"url": link}]}]
 )
-def test_a_result_is_found_behind_what_is_none(server, around):
-    server.accepted = lambda output: Segmind.accepted(server, around(output))
-    assert buy(server, "qwen-image-edit").status == 200
+def test_result_url_is_found_in_nested_output(server, around):
+    server.accepted = lambda output: SegmindStandIn.create_job(server, around(output))
+    assert segmind_edit(server, "qwen-image-edit").status == 200
 
 
-def test_nothing_is_painted_around_by_no_pixels(server):
-    answer = buy(server, "seg-beyond", left="0")
-    assert (answer.status, answer.json["error"]["param"]) == (400, "left")
+def test_outpaint_by_zero_pixels_is_refused_before_any_call(server):
+    response = segmind_edit(server, "seg-beyond", left="0")
+    assert (response.status, response.json["error"]["param"]) == (400, "left")
     assert server.received == []
 
 
-def test_a_classic_slug_is_ordered_as_documented(server):
-    answer = buy(server, "sdxl-inpaint", mask=MASK, strength="0.9", seed="41", output_format="png")
+def test_classic_slug_request_matches_documentation(server):
+    response = segmind_edit(
+        server, "sdxl-inpaint", mask=MASK, strength="0.9", seed="41", output_format="png"
+    )
     (call,) = server.received
-    order = call.json()
-    mask = opened(base64.b64decode(order.pop("mask")))
+    body = call.json()
+    mask = decode_image(base64.b64decode(body.pop("mask")))
     assert call.path == "/v1/sdxl-inpaint"
-    assert order == {
+    assert body == {
         "image": b64(PHOTO),
         "prompt": "p",
         "samples": 1,
@@ -87,15 +89,15 @@ def test_a_classic_slug_is_ordered_as_documented(server):
         "base64": False,
     }
     assert (mask.getpixel((48, 32)), mask.getpixel((2, 2))) == (255, 0)
-    assert answer.json["output_format"] == "png"
+    assert response.json["output_format"] == "png"
 
 
-def test_a_current_slug_is_ordered_polled_and_fetched(server):
+def test_v2_slug_submits_task_then_polls_and_fetches_result(server):
     images = [photo(32 + i, 32) for i in range(3)]
-    answer = buy(server, "qwen-image-edit-plus", images=images, output_format="jpeg")
-    assert answer.status == 200, answer.json
-    order, *polls = server.received
-    assert order.json() == {
+    response = segmind_edit(server, "qwen-image-edit-plus", images=images, output_format="jpeg")
+    assert response.status == 200, response.json
+    submission, *polls = server.received
+    assert submission.json() == {
         "image": data_url(photo(32, 32)),
         "image_2": data_url(photo(33, 32)),
         "image_3": data_url(photo(34, 32)),
@@ -104,7 +106,7 @@ def test_a_current_slug_is_ordered_polled_and_fetched(server):
     }
     status = "/v2/requests/r_0/status"
     assert [p.path for p in polls] == [status, status, status, "/v2/requests/r_0"]
-    (download,) = server.elsewhere.received
+    (download,) = server.result_host.received
     assert server.key not in str(download.headers)
 
 
@@ -118,98 +120,113 @@ def test_a_current_slug_is_ordered_polled_and_fetched(server):
         ({}, "qwen-image-edit-plus"),
     ],
 )
-def test_what_was_sent_chooses_the_slug(server, fields, slug):
-    answer = buy(server, **fields)
-    assert answer.status == 200, answer.json
+def test_edit_model_chooses_slug_from_request(server, fields, slug):
+    response = segmind_edit(server, **fields)
+    assert response.status == 200, response.json
     assert server.calls[0].path.endswith(f"/{slug}")
 
 
-def test_a_request_that_means_nothing_is_refused_unpaid(server):
-    assert buy(server, prompt="").status == 400
+def test_request_without_prompt_mask_or_edges_is_refused_before_any_call(server):
+    assert segmind_edit(server, prompt="").status == 400
     assert server.received == []
 
 
-def test_what_the_chosen_slug_lacks_is_refused_by_name(server):
-    answer = buy(server, mask=MASK, go_fast="true")
-    assert answer.json["error"]["param"] == "go_fast"
+def test_parameter_missing_in_chosen_slug_is_refused_before_any_call(server):
+    response = segmind_edit(server, mask=MASK, go_fast="true")
+    assert response.json["error"]["param"] == "go_fast"
     assert server.received == []
 
 
-def test_an_unknown_slug_is_refused_by_name(server):
-    answer = buy(server, "sd3-inpainting")
-    assert (answer.status, answer.json["error"]["code"]) == (404, "model_not_found")
-    assert "sd3-inpainting" in answer.json["error"]["message"]
+def test_unknown_slug_returns_404_before_any_call(server):
+    response = segmind_edit(server, "sd3-inpainting")
+    assert (response.status, response.json["error"]["code"]) == (404, "model_not_found")
+    assert "sd3-inpainting" in response.json["error"]["message"]
     assert server.received == []
 
 
-@pytest.mark.parametrize("slug", MASKED)
-def test_transparent_is_what_is_repainted(server, slug):
-    answer = buy(server, slug, mask=MASK, preserve="false", output_format="png")
-    edited, original = picture(answer), opened(PHOTO)
-    assert close(edited.getpixel((48, 32)), MAGENTA)
-    assert close(edited.getpixel((4, 4)), original.getpixel((4, 4)))
+@pytest.mark.parametrize("slug", MASKED_SLUGS)
+def test_transparent_mask_area_is_edited_and_the_rest_is_not(server, slug):
+    response = segmind_edit(server, slug, mask=MASK, preserve="false", output_format="png")
+    edited, original = result_image(response), decode_image(PHOTO)
+    assert are_close(edited.getpixel((48, 32)), MAGENTA)
+    assert are_close(edited.getpixel((4, 4)), original.getpixel((4, 4)))
 
 
-def close(one, other):
-    """Equal but for what JPEG does."""
-    return all(abs(a - b) < 24 for a, b in zip(one, other, strict=True))
+def are_close(first, second):
+    """Return whether two colours are equal within the loss of JPEG."""
+    return all(abs(a - b) < 24 for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("slug", FREE)
-def test_every_other_slug_answers(server, slug):
-    answer = buy(server, slug, **({"left": "16"} if slug == "seg-beyond" else {}))
-    assert answer.status == 200, answer.json
-    assert picture(answer).getpixel((48, 32)) in (MAGENTA, opened(PHOTO).getpixel((48, 32)))
+@pytest.mark.parametrize("slug", UNMASKED_SLUGS)
+def test_unmasked_slug_returns_image(server, slug):
+    response = segmind_edit(server, slug, **({"left": "16"} if slug == "seg-beyond" else {}))
+    assert response.status == 200, response.json
+    assert result_image(response).getpixel((48, 32)) in (
+        MAGENTA,
+        decode_image(PHOTO).getpixel((48, 32)),
+    )
 
 
-@pytest.mark.parametrize("slug", MASKED)
-def test_only_fill_is_given_soft_edges(server, slug):
+@pytest.mark.parametrize("slug", MASKED_SLUGS)
+def test_soft_mask_edges_are_sent_to_flux_fill_only(server, slug):
     soft = Image.linear_gradient("L").resize((96, 64))
     mask = Image.merge("LA", (Image.new("L", soft.size), soft)).convert("RGBA")
-    assert buy(server, slug, mask=door.png(encoded(mask))).status == 200
-    levels = len(opened(server.seen(server.calls[0]).mask).getcolors())
+    assert (
+        segmind_edit(server, slug, mask=gateway_client.file_part(encode_image(mask))).status == 200
+    )
+    levels = len(decode_image(server.parse_request(server.calls[0]).mask).getcolors())
     assert levels > 30 if slug.startswith("flux") else levels == 2
 
 
-def test_sd15_works_at_the_pictures_size_in_eights(server):
-    answer = buy(server, "sd1.5-inpainting", images=[photo(100, 71)], mask=door.png(hole(100, 71)))
-    assert answer.status == 200, answer.json
-    order = server.calls[0].json()
-    assert (order["img_width"], order["img_height"]) == (96, 64)
+def test_sd15_size_is_rounded_down_to_multiples_of_eight(server):
+    response = segmind_edit(
+        server,
+        "sd1.5-inpainting",
+        images=[photo(100, 71)],
+        mask=gateway_client.file_part(box_mask(100, 71)),
+    )
+    assert response.status == 200, response.json
+    body = server.calls[0].json()
+    assert (body["img_width"], body["img_height"]) == (96, 64)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("slug", ["sdxl-inpaint", "flux-fill-dev"])
-def test_an_operator_may_force_the_version(server, version, slug):
-    answer = buy(server, slug, {"SEGMIND_API_VERSION": version}, mask=MASK)
-    assert answer.status == 200, answer.json
+def test_api_version_setting_overrides_slug_version(server, version, slug):
+    response = segmind_edit(server, slug, {"SEGMIND_API_VERSION": version}, mask=MASK)
+    assert response.status == 200, response.json
     assert server.calls[0].path == f"/{version}/{slug}"
 
 
 @pytest.mark.parametrize("slug", ["sdxl-inpaint", "flux-fill-pro"])
-def test_pictures_may_be_uploaded_first(server, slug):
-    upload = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
-    assert buy(server, slug, upload, mask=MASK).status == 200
-    first, order = server.received[:2]
-    assert first.json()["data_urls"][0] == data_url(PHOTO)
-    links = [order.json()[name] for name in ("image", "mask")]
-    assert links == [f"{server.elsewhere.url}/results/{i}" for i in range(2)]
+def test_upload_url_setting_uploads_images_before_edit(server, slug):
+    settings = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
+    assert segmind_edit(server, slug, settings, mask=MASK).status == 200
+    upload_call, edit_call = server.received[:2]
+    assert upload_call.json()["data_urls"][0] == data_url(PHOTO)
+    urls = [edit_call.json()[name] for name in ("image", "mask")]
+    assert urls == [f"{server.result_host.url}/results/{i}" for i in range(2)]
 
 
-def test_an_upload_that_loses_a_file_orders_nothing(server):
-    server.failing = [as_json({"file_urls": ["https://images.segmind.com/assets/1.png"]})]
-    upload = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
-    assert buy(server, "flux-fill-pro", upload, mask=MASK).status == 502
+def test_upload_that_loses_file_stops_before_edit(server):
+    server.failure_responses = [
+        json_response({"file_urls": ["https://images.segmind.com/assets/1.png"]})
+    ]
+    settings = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
+    assert segmind_edit(server, "flux-fill-pro", settings, mask=MASK).status == 502
     assert server.calls == []
 
 
-def test_an_upload_is_no_order(server):
-    """A refusal of the order after it is still free."""
-    url = f"{server.elsewhere.url}/results/0"
-    server.failing = [as_json({"file_urls": [url, url]}), as_json({"error": "bad mask"}, 400)]
-    upload = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
-    answer = buy(server, "flux-fill-pro", upload, mask=MASK)
-    assert (answer.status, answer.headers["x-retouch-billed"]) == (400, "no")
+def test_refused_edit_after_upload_is_not_billed(server):
+    """The upload costs nothing, so an edit request that is refused after it is not billed."""
+    url = f"{server.result_host.url}/results/0"
+    server.failure_responses = [
+        json_response({"file_urls": [url, url]}),
+        json_response({"error": "bad mask"}, 400),
+    ]
+    settings = {"SEGMIND_UPLOAD_URL": f"{server.url}/upload-asset"}
+    response = segmind_edit(server, "flux-fill-pro", settings, mask=MASK)
+    assert (response.status, response.headers["x-retouch-billed"]) == (400, "no")
 
 
 @pytest.mark.parametrize(
@@ -221,46 +238,65 @@ def test_an_upload_is_no_order(server):
         (200, "no GPU", (502, "provider_error")),
     ],
 )
-def test_a_failed_job_is_never_free_and_never_asked_for_its_result(server, status, words, expected):
-    server.ending = as_json({"status": "FAILED", "error": words}, status)
-    answer = buy(server)
-    assert (answer.status, answer.json["error"]["code"]) == expected
-    assert answer.json["error"]["message"] == words
-    assert answer.headers["x-retouch-billed"] == "unknown"
+def test_failed_task_has_unknown_billing_and_no_result_request(server, status, words, expected):
+    server.ending = json_response({"status": "FAILED", "error": words}, status)
+    response = segmind_edit(server)
+    assert (response.status, response.json["error"]["code"]) == expected
+    assert response.json["error"]["message"] == words
+    assert response.headers["x-retouch-billed"] == "unknown"
     assert len(server.received) == 2
 
 
-def test_base64_in_json_is_a_picture_too(server):
-    server.failing = [as_json({"image": b64(PHOTO), "status": "Success", "infer_time": 3.1})]
-    assert picture(buy(server, "seg-beyond", left="16")).tobytes() == opened(PHOTO).tobytes()
-
-
-def test_a_job_on_another_host_is_not_asked_after(server):
-    server.fail(server.failures()["status_elsewhere"])
-    answer = buy(server)
-    assert (answer.status, answer.json["error"]["code"]) == (502, "provider_error")
-    assert answer.headers["x-retouch-billed"] == "unknown"
-    assert server.elsewhere.received == []
-
-
-def limited(**headers):
-    return explain(Reply(429, headers, b'{"error": "Rate limit exceeded"}'))
-
-
-def test_the_wait_is_read_against_the_answers_own_date():
-    assert limited(**RESET).retry_after == 3.0
-    assert limited(**{**RESET, "date": "Sun, 22 Nov 2026 00:31:09 GMT"}).retry_after == 0.0
+def test_base64_result_in_json_is_returned(server):
+    server.failure_responses = [
+        json_response({"image": b64(PHOTO), "status": "Success", "infer_time": 3.1})
+    ]
     assert (
-        limited(**{**RESET, "x-rate-limit-reset-at-utc": "2026-11-22T00:31:00"}).retry_after == 3.0
+        result_image(segmind_edit(server, "seg-beyond", left="16")).tobytes()
+        == decode_image(PHOTO).tobytes()
     )
-    assert limited(date=RESET["date"]).retry_after is None
-    assert limited(**{n: v for n, v in RESET.items() if n != "date"}).retry_after is None
 
 
-def test_an_order_over_the_rate_is_sent_again_after_the_wait(server):
+def test_status_url_on_other_host_is_not_requested(server):
+    server.fail_with(server.failures()["status_elsewhere"])
+    response = segmind_edit(server)
+    assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
+    assert response.headers["x-retouch-billed"] == "unknown"
+    assert server.result_host.received == []
+
+
+def rate_limit_error(**headers):
+    return parse_error(ProviderResponse(429, headers, b'{"error": "Rate limit exceeded"}'))
+
+
+def test_retry_after_is_reset_time_minus_response_date():
+    assert rate_limit_error(**RATE_LIMIT_HEADERS).retry_after == 3.0
+    assert (
+        rate_limit_error(
+            **{**RATE_LIMIT_HEADERS, "date": "Sun, 22 Nov 2026 00:31:09 GMT"}
+        ).retry_after
+        == 0.0
+    )
+    assert (
+        rate_limit_error(
+            **{**RATE_LIMIT_HEADERS, "x-rate-limit-reset-at-utc": "2026-11-22T00:31:00"}
+        ).retry_after
+        == 3.0
+    )
+    assert rate_limit_error(date=RATE_LIMIT_HEADERS["date"]).retry_after is None
+    assert (
+        rate_limit_error(**{n: v for n, v in RATE_LIMIT_HEADERS.items() if n != "date"}).retry_after
+        is None
+    )
+
+
+def test_rate_limited_edit_is_retried_after_reset(server):
     server.good_first = 0
-    server.failing = [as_json({"error": "Rate limit exceeded"}, 429, **RESET), as_json({})]
-    buy(server)
+    server.failure_responses = [
+        json_response({"error": "Rate limit exceeded"}, 429, **RATE_LIMIT_HEADERS),
+        json_response({}),
+    ]
+    segmind_edit(server)
     assert len(server.calls) == 2
 
 
@@ -280,7 +316,7 @@ def test_an_order_over_the_rate_is_sent_again_after_the_wait(server):
         (410, "gone", "no_such_model"),
     ],
 )
-def test_failures_are_known_by_their_words(status, text, kind):
-    told = explain(Reply(status, {}, as_json({"error": text}).body))
-    assert told.kind == kind
-    assert ("moderation_details" in told.details) is (kind == "moderated")
+def test_error_message_text_sets_error_kind(status, text, kind):
+    error = parse_error(ProviderResponse(status, {}, json_response({"error": text}).body))
+    assert error.kind == kind
+    assert ("moderation_details" in error.details) is (kind == "moderated")

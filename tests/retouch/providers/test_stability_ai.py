@@ -1,48 +1,48 @@
-"""Stability AI's peculiarities: an operation for every wish, soft masks, blurred successes, a slow background."""
+"""Tests of the Stability AI adapter: operations, soft masks, blurred successes and the asynchronous new background."""
 
 import base64
 import re
 
 import pytest
 
-from retouch.health import deep
+from retouch.gateway.health import check_health
 from retouch.providers.stability_ai import PROVIDER
 from tests.contract.standin import MAGENTA
-from tests.contract.standins._stability import fails
-from tests.contract.standins.stability_ai import StabilityAI, said
-from tests.support.door import edit, png
-from tests.support.house import TestClock, build_house
-from tests.support.pictures import cutout, encoded, hole, opened, photo, scene
-from tests.support.upstream import as_json
+from tests.contract.standins._stability import expected_failure
+from tests.contract.standins.stability_ai import StabilityAIStandIn, error_response
+from tests.support.gateway_client import file_part, post_edit
+from tests.support.images import box_mask, cutout, decode_image, encode_image, photo, scene
+from tests.support.services import FakeClock, build_services
+from tests.support.upstream import json_response
 
-IMAGE = png(photo(96, 96))
-MASK = png(hole(96, 96))
-CUTOUT = png(cutout(96, 96))
+IMAGE = file_part(photo(96, 96))
+MASK = file_part(box_mask(96, 96))
+CUTOUT = file_part(cutout(96, 96))
 
 
 @pytest.fixture
 def server():
-    with StabilityAI() as server:
+    with StabilityAIStandIn() as server:
         yield server
 
 
 @pytest.fixture
 def clock():
-    return TestClock()
+    return FakeClock()
 
 
-def ask(server, fields, clock=None):
-    wanted = dict(fields)
-    model = wanted.pop("model", "edit")
-    first = {"model": f"stability-ai/{model}", "image": wanted.pop("image", IMAGE)}
-    several = isinstance(first["image"], list)
-    pictures = [("image[]", i) for i in first.pop("image")] if several else []
-    house = build_house(server.env(), clock, providers=(PROVIDER,))
-    return edit([*first.items(), *pictures, *wanted.items()], house=house)
+def stability_edit(server, fields, clock=None):
+    remaining = dict(fields)
+    model = remaining.pop("model", "edit")
+    first_fields = {"model": f"stability-ai/{model}", "image": remaining.pop("image", IMAGE)}
+    has_several_images = isinstance(first_fields["image"], list)
+    image_parts = [("image[]", i) for i in first_fields.pop("image")] if has_several_images else []
+    services = build_services(server.env(), clock, providers=(PROVIDER,))
+    return post_edit([*first_fields.items(), *image_parts, *remaining.items()], services=services)
 
 
-def picture_of(answer):
-    return opened(base64.b64decode(answer.json["data"][0]["b64_json"]))
+def result_image(response):
+    return decode_image(base64.b64decode(response.json["data"][0]["b64_json"]))
 
 
 @pytest.mark.parametrize(
@@ -72,16 +72,16 @@ def picture_of(answer):
         ({"prompt": "p", "model": "erase", "mask": MASK}, "edit/erase", {}),
     ],
 )  # fmt: skip
-def test_the_operation_follows_the_request(server, fields, path, sent):
-    answer = ask(server, fields)
-    assert answer.status == 200, answer.json
+def test_edit_model_chooses_operation_from_request(server, fields, path, sent):
+    response = stability_edit(server, fields)
+    assert response.status == 200, response.json
     (call,) = server.calls
     assert call.path == f"/v2beta/stable-image/{path}"
     assert call.fields == sent
 
 
-def test_the_documented_example(server):
-    ask(
+def test_inpaint_request_matches_documented_example(server):
+    stability_edit(
         server,
         {
             "prompt": "a green velvet armchair",
@@ -107,117 +107,117 @@ def test_the_documented_example(server):
     assert re.fullmatch("[0-9a-f]{64}", call.headers["stability-client-user-id"])
 
 
-def test_white_is_edited_and_nothing_else(server):
-    answer = ask(server, {"prompt": "p", "mask": MASK, "preserve": "false"})
-    result, mask = picture_of(answer), opened(server.calls[0].files[1][3])
+def test_mask_is_sent_with_white_where_edited(server):
+    response = stability_edit(server, {"prompt": "p", "mask": MASK, "preserve": "false"})
+    result, mask = result_image(response), decode_image(server.calls[0].files[1][3])
     assert (mask.mode, mask.getpixel((48, 48)), mask.getpixel((2, 2))) == ("L", 255, 0)
     assert result.getpixel((48, 48)) == MAGENTA
     assert result.getpixel((2, 2)) == scene(96, 96).getpixel((2, 2))
 
 
-def test_greys_mean_partial_strength(server):
-    mask = opened(hole(96, 96))
+def test_translucent_mask_area_is_sent_as_grey(server):
+    mask = decode_image(box_mask(96, 96))
     mask.paste((0, 0, 0, 55), (0, 0, 20, 20))
-    ask(server, {"prompt": "p", "mask": png(encoded(mask))})
-    sent = opened(server.calls[0].files[1][3])
+    stability_edit(server, {"prompt": "p", "mask": file_part(encode_image(mask))})
+    sent = decode_image(server.calls[0].files[1][3])
     assert [sent.getpixel(at) for at in ((5, 5), (48, 48), (90, 5))] == [200, 255, 0]
 
 
-def test_pictures_go_without_transparency(server):
-    ask(server, {"prompt": "p", "image": CUTOUT})
-    image, mask = (opened(data) for _, _, _, data in server.calls[0].files)
+def test_transparent_image_is_sent_opaque_with_mask(server):
+    stability_edit(server, {"prompt": "p", "image": CUTOUT})
+    image, mask = (decode_image(data) for _, _, _, data in server.calls[0].files)
     assert "A" not in image.getbands()
     assert mask.getpixel((48, 48)) == 255
 
 
-def test_without_a_mark_there_is_nothing_to_erase(server):
-    answer = ask(server, {"model": "erase"})
-    assert (answer.status, answer.json["error"]["code"]) == (400, "mask_required")
+def test_erase_without_mask_is_refused_before_any_call(server):
+    response = stability_edit(server, {"model": "erase"})
+    assert (response.status, response.json["error"]["code"]) == (400, "mask_required")
     assert server.calls == []
 
 
-def test_a_cut_out_picture_as_jpeg_is_made_from_png(server):
-    answer = ask(server, {"model": "remove-background", "output_format": "jpeg"})
+def test_remove_background_as_jpeg_is_converted_from_png(server):
+    response = stability_edit(server, {"model": "remove-background", "output_format": "jpeg"})
     assert server.calls[0].fields == {"output_format": "png"}
-    assert picture_of(answer).format == "JPEG"
+    assert result_image(response).format == "JPEG"
 
 
-def test_a_blurred_success_is_moderation_and_stays_here(server):
+def test_filtered_success_becomes_moderation_blocked_without_image(server):
     failure = server.failures()["moderated_2_blurred"]
-    server.fail(failure)
-    answer = ask(server, {"prompt": "p"})
-    error = answer.json["error"]
-    assert (answer.status, error["code"]) == (400, "moderation_blocked")
+    server.fail_with(failure)
+    response = stability_edit(server, {"prompt": "p"})
+    error = response.json["error"]
+    assert (response.status, error["code"]) == (400, "moderation_blocked")
     assert error["moderation_details"] == {"moderation_stage": "output", "categories": []}
-    assert answer.headers["x-retouch-billed"] == "unknown"
-    assert "data" not in answer.json
+    assert response.headers["x-retouch-billed"] == "unknown"
+    assert "data" not in response.json
 
 
-def test_moderation_before_the_work_costs_nothing(server):
-    server.fail(server.failures()["moderated_1_before"])
-    answer = ask(server, {"prompt": "p"})
-    assert answer.json["error"]["moderation_details"]["moderation_stage"] == "input"
-    assert answer.headers["x-retouch-billed"] == "no"
+def test_content_moderation_error_is_unbilled_input_moderation(server):
+    server.fail_with(server.failures()["moderated_1_before"])
+    response = stability_edit(server, {"prompt": "p"})
+    assert response.json["error"]["moderation_details"]["moderation_stage"] == "input"
+    assert response.headers["x-retouch-billed"] == "no"
 
 
-def test_another_language_is_the_prompts_fault(server):
-    server.fail(server.failures()["language"])
-    error = ask(server, {"prompt": "ein Stuhl"}).json["error"]
+def test_invalid_language_error_names_prompt_param(server):
+    server.fail_with(server.failures()["language"])
+    error = stability_edit(server, {"prompt": "ein Stuhl"}).json["error"]
     assert (error["type"], error["param"]) == ("invalid_request_error", "prompt")
 
 
-def test_a_light_that_is_not_there_has_no_strength(server):
+def test_light_strength_without_light_is_refused_before_any_call(server):
     fields = {"model": "replace-background-and-relight", "prompt": "a beach"}
-    answer = ask(server, {**fields, "light_source_strength": "0.5"})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "light_source_strength")
+    response = stability_edit(server, {**fields, "light_source_strength": "0.5"})
+    assert (response.status, response.json["error"]["param"]) == (400, "light_source_strength")
     assert server.calls == []
 
 
 @pytest.mark.parametrize(
     "light", [{"light_source_direction": "left"}, {"image": [IMAGE, IMAGE, IMAGE]}]
 )
-def test_a_light_has_a_strength(server, light):
+def test_light_strength_with_light_is_accepted(server, light):
     fields = {"model": "replace-background-and-relight", "prompt": "a beach"}
-    answer = ask(server, {**fields, "light_source_strength": "0.5", **light})
-    assert answer.status == 200, answer.json
+    response = stability_edit(server, {**fields, "light_source_strength": "0.5", **light})
+    assert response.status == 200, response.json
 
 
 @pytest.mark.parametrize("model", ["edit", "outpaint"])
 @pytest.mark.parametrize("zero", ["0", "00"])
-def test_nothing_is_painted_around_by_no_pixels(server, model, zero):
-    answer = ask(server, {"model": model, "left": zero, "down": "0"})
-    assert (answer.status, answer.json["error"]["param"]) == (400, "left")
-    assert "other than 0" in answer.json["error"]["message"]
+def test_outpaint_by_zero_pixels_is_refused_before_any_call(server, model, zero):
+    response = stability_edit(server, {"model": model, "left": zero, "down": "0"})
+    assert (response.status, response.json["error"]["param"]) == (400, "left")
+    assert "other than 0" in response.json["error"]["message"]
     assert server.calls == []
 
 
-def test_a_lockout_lasts_a_minute_and_is_not_knocked_at(server):
-    server.fail(server.failures()["rate_limited"])
-    answer = ask(server, {"prompt": "p"})
-    assert (answer.status, answer.headers["retry-after"]) == (429, "60")
+def test_rate_limit_without_hint_returns_retry_after_60_without_retry(server):
+    server.fail_with(server.failures()["rate_limited"])
+    response = stability_edit(server, {"prompt": "p"})
+    assert (response.status, response.headers["retry-after"]) == (429, "60")
     assert len(server.calls) == 1
 
 
-def test_a_hint_is_better_than_the_documented_minute(server):
-    server.fail(server.failures()["rate_limited_with_hint"])
-    assert ask(server, {"prompt": "p"}).headers["retry-after"] == "30"
+def test_rate_limit_with_hint_returns_its_retry_after(server):
+    server.fail_with(server.failures()["rate_limited_with_hint"])
+    assert stability_edit(server, {"prompt": "p"}).headers["retry-after"] == "30"
 
 
-RELIT = {
+RELIGHT_FIELDS = {
     "model": "replace-background-and-relight",
     "prompt": "a beach",
-    "image": [IMAGE, png(photo(80, 80))],
+    "image": [IMAGE, file_part(photo(80, 80))],
     "keep_original_background": "true",
     "light_source_direction": "above",
 }
 
 
-def test_a_new_background_is_asked_for_until_it_is_there(server, clock):
-    answer = ask(server, RELIT, clock)
-    assert answer.status == 200, answer.json
-    order, *polls = server.received
-    assert [name for name, *_ in order.files] == ["subject_image", "background_reference"]
-    assert order.fields == {
+def test_relight_result_is_polled_until_ready(server, clock):
+    response = stability_edit(server, RELIGHT_FIELDS, clock)
+    assert response.status == 200, response.json
+    submission, *polls = server.received
+    assert [name for name, *_ in submission.files] == ["subject_image", "background_reference"]
+    assert submission.fields == {
         "background_prompt": "a beach",
         "keep_original_background": "true",
         "light_source_direction": "above",
@@ -225,47 +225,47 @@ def test_a_new_background_is_asked_for_until_it_is_there(server, clock):
     assert [(poll.method, poll.path) for poll in polls] == [
         ("GET", f"/v2beta/results/{0:064x}")
     ] * 2
-    assert clock.slept == [10.0, 10.0]
+    assert clock.sleeps == [10.0, 10.0]
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (said(404, "not_found", "expired"), 404),
-        (said(500, "internal_error", "oops"), 502),
-        (said(403, "content_moderation", "no"), 400),
+        (error_response(404, "not_found", "expired"), 404),
+        (error_response(500, "internal_error", "oops"), 502),
+        (error_response(403, "content_moderation", "no"), 400),
     ],
 )
-def test_what_was_ordered_may_be_billed(server, clock, answer, expected):
-    failure = fails(answer, expected, None)
-    failure.after = 1
-    server.fail(failure)
-    told = ask(server, RELIT, clock)
-    assert (told.status, told.headers["x-retouch-billed"]) == (expected, "unknown")
+def test_relight_poll_failure_has_unknown_billing(server, clock, answer, expected):
+    failure = expected_failure(answer, expected, None)
+    failure.successes_first = 1
+    server.fail_with(failure)
+    response = stability_edit(server, RELIGHT_FIELDS, clock)
+    assert (response.status, response.headers["x-retouch-billed"]) == (expected, "unknown")
     assert len(server.calls) == 1
 
 
-def test_a_background_that_never_comes_ends_in_time(server, clock):
-    failure = fails(as_json({"id": "0", "status": "in-progress"}, 202), 504, None)
-    failure.after = 1
-    server.fail(failure)
-    answer = ask(server, RELIT, clock)
-    assert (answer.status, answer.headers["x-retouch-billed"]) == (504, "unknown")
-    assert sum(clock.slept) < 60
+def test_relight_result_that_never_comes_returns_504(server, clock):
+    failure = expected_failure(json_response({"id": "0", "status": "in-progress"}, 202), 504, None)
+    failure.successes_first = 1
+    server.fail_with(failure)
+    response = stability_edit(server, RELIGHT_FIELDS, clock)
+    assert (response.status, response.headers["x-retouch-billed"]) == (504, "unknown")
+    assert sum(clock.sleeps) < 60
 
 
-def test_each_of_several_has_a_seed_of_its_own(server):
-    answer = ask(server, {"prompt": "p", "n": "3", "seed": "7"})
-    assert len(answer.json["data"]) == 3
+def test_n_images_become_calls_with_consecutive_seeds(server):
+    response = stability_edit(server, {"prompt": "p", "n": "3", "seed": "7"})
+    assert len(response.json["data"]) == 3
     assert sorted(call.fields["seed"] for call in server.calls) == ["7", "8", "9"]
 
 
 @pytest.mark.parametrize("model", PROVIDER.models, ids=lambda model: model.id)
-def test_every_card_has_a_price_and_its_source(model):
+def test_model_has_price_and_source(model):
     assert model.chooses or (0.02 <= model.price.picture <= 0.08 and model.price.source)
 
 
-def test_a_key_is_checked_for_nothing(server):
-    house = build_house(server.env(), providers=(PROVIDER,))
-    assert deep(house)["checks"]["stability-ai"] == "ok"
+def test_health_check_requests_balance_only(server):
+    services = build_services(server.env(), providers=(PROVIDER,))
+    assert check_health(services)["checks"]["stability-ai"] == "ok"
     assert [received.path for received in server.received] == ["/v1/user/balance"]

@@ -1,4 +1,4 @@
-"""Vertex AI's peculiarities: places in the path, three kinds of proof, formats that can be chosen."""
+"""Tests of the Vertex AI adapter: projects and locations in paths, three kinds of credential, output formats."""
 
 import base64
 import json
@@ -10,36 +10,38 @@ from google import genai
 from google.genai import types
 from google.oauth2.credentials import Credentials
 
-from retouch.providers.vertex_ai import PROVIDER, locate
-from tests.contract.standins.google import camel
-from tests.contract.standins.vertex_ai import VertexAI
-from tests.support.door import edit as knock
-from tests.support.door import png
-from tests.support.house import build_house
-from tests.support.pictures import opened, photo
-from tests.support.upstream import Upstream, as_json
+from retouch.providers.vertex_ai import PROVIDER, resolve_base_url
+from tests.contract.standins.google import to_camel_case
+from tests.contract.standins.vertex_ai import VertexAIStandIn
+from tests.support.gateway_client import file_part
+from tests.support.gateway_client import post_edit as knock
+from tests.support.images import decode_image, photo
+from tests.support.services import build_services
+from tests.support.upstream import Upstream, json_response
 
 PROMPT = "put a red scarf on the cat"
 MODEL = "gemini-nano-banana-2.1"
-CAT = photo(96, 64)
-PLACE = "/v1/projects/acme/locations"
+CAT_PHOTO = photo(96, 64)
+LOCATIONS_PATH = "/v1/projects/acme/locations"
 
 
 @pytest.fixture
 def vertex():
-    with VertexAI() as server:
+    with VertexAIStandIn() as server:
         yield server
 
 
-def ask(server, env=(), images=(CAT,), headers=None, **fields):
-    house = build_house({**server.env(), **dict(env)}, providers=(PROVIDER,))
+def vertex_edit(server, env=(), images=(CAT_PHOTO,), headers=None, **fields):
+    services = build_services({**server.env(), **dict(env)}, providers=(PROVIDER,))
     form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), *fields.items()]
     return knock(
-        [*form, *(("image[]", png(image)) for image in images)], house=house, headers=headers
+        [*form, *(("image[]", file_part(image)) for image in images)],
+        services=services,
+        headers=headers,
     )
 
 
-def config(server):
+def sent_image_config(server):
     return server.calls[-1].json()["generationConfig"].get("imageConfig")
 
 
@@ -55,11 +57,11 @@ def config(server):
         ({"project": "p", "location": "us-central1"}, "https://us-central1-aiplatform.googleapis.com"),
     ],
 )  # fmt: skip
-def test_hosts_of_locations(options, url):
-    assert locate(options) == url
+def test_base_url_follows_project_and_location(options, url):
+    assert resolve_base_url(options) == url
 
 
-WHERE = {"x-portkey-vertex-project-id": "p", "x-portkey-vertex-region": "us-central1"}
+LOCATION_HEADERS = {"x-portkey-vertex-project-id": "p", "x-portkey-vertex-region": "us-central1"}
 
 
 @pytest.mark.parametrize(
@@ -75,40 +77,46 @@ WHERE = {"x-portkey-vertex-project-id": "p", "x-portkey-vertex-region": "us-cent
         ("x-portkey-vertex-project-id", "a:b:c"),
     ],
 )  # fmt: skip
-def test_nobody_names_another_host_in_a_place(header, value):
-    with listening() as (port, knocks):
-        headers = {**WHERE, header: value.replace(":1", f":{port}")}
-        form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", png(CAT))]
-        house = build_house({}, providers=(PROVIDER,))
-        answer = knock(form, house=house, headers={"authorization": "Bearer AIzaMine", **headers})
-        assert knocks() == 0
-    said = answer.json["error"]
-    assert (answer.status, said["param"]) == (400, header)
-    assert said["message"].startswith("Invalid value ")
+def test_location_header_naming_other_host_is_refused_without_connection(header, value):
+    with listening_port() as (port, connection_count):
+        headers = {**LOCATION_HEADERS, header: value.replace(":1", f":{port}")}
+        form = [
+            ("model", f"vertex-ai/{MODEL}"),
+            ("prompt", PROMPT),
+            ("image", file_part(CAT_PHOTO)),
+        ]
+        services = build_services({}, providers=(PROVIDER,))
+        response = knock(
+            form, services=services, headers={"authorization": "Bearer AIzaMine", **headers}
+        )
+        assert connection_count() == 0
+    error = response.json["error"]
+    assert (response.status, error["param"]) == (400, header)
+    assert error["message"].startswith("Invalid value ")
 
 
 @contextmanager
-def listening():
-    """A port of this machine, and how often somebody has knocked there."""
+def listening_port():
+    """Yield a local port and a function that returns 1 if a client has connected to it, else 0."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.1)
 
-        def knocks():
+        def connection_count():
             try:
                 server.accept()[0].close()
             except TimeoutError:
                 return 0
             return 1
 
-        yield server.getsockname()[1], knocks
+        yield server.getsockname()[1], connection_count
 
 
-def test_a_wrong_place_of_the_operators_is_the_operators_fault():
+def test_invalid_location_setting_returns_500():
     env = {"VERTEX_AI_API_KEY": "k", "VERTEX_AI_PROJECT": "p", "VERTEX_AI_LOCATION": "a/b"}
-    form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", png(CAT))]
-    answer = knock(form, house=build_house(env, providers=(PROVIDER,)))
-    assert answer.status == 500
-    assert "Tell the gateway's operator." in answer.json["error"]["message"]
+    form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", file_part(CAT_PHOTO))]
+    response = knock(form, services=build_services(env, providers=(PROVIDER,)))
+    assert response.status == 500
+    assert "Tell the gateway's operator." in response.json["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -116,13 +124,13 @@ def test_a_wrong_place_of_the_operators_is_the_operators_fault():
     [
         ({}, "/v1"),
         ({"VERTEX_AI_LOCATION": "eu"}, "/v1"),
-        ({"VERTEX_AI_PROJECT": "acme"}, f"{PLACE}/global"),
-        ({"VERTEX_AI_PROJECT": "acme", "VERTEX_AI_LOCATION": "eu"}, f"{PLACE}/eu"),
+        ({"VERTEX_AI_PROJECT": "acme"}, f"{LOCATIONS_PATH}/global"),
+        ({"VERTEX_AI_PROJECT": "acme", "VERTEX_AI_LOCATION": "eu"}, f"{LOCATIONS_PATH}/eu"),
         ({"VERTEX_AI_PROJECT": "example.com:acme"}, "/v1/projects/example.com:acme/locations/global"),
     ],
 )  # fmt: skip
-def test_places_in_the_path(vertex, env, place):
-    assert ask(vertex, env).status == 200
+def test_request_path_contains_project_and_location(vertex, env, place):
+    assert vertex_edit(vertex, env).status == 200
     (call,) = vertex.calls
     assert call.path == f"{place}/publishers/google/models/{MODEL}:generateContent"
     assert call.headers["x-goog-api-key"] == vertex.key
@@ -130,34 +138,34 @@ def test_places_in_the_path(vertex, env, place):
     assert call.query == {}
 
 
-def test_an_access_token_goes_as_a_bearer(vertex):
+def test_access_token_is_sent_as_bearer(vertex):
     env = {"VERTEX_AI_API_KEY": "", "VERTEX_AI_PROJECT": "acme"}
-    answer = ask(vertex, env, headers={"authorization": "Bearer ya29.callers"})
+    response = vertex_edit(vertex, env, headers={"authorization": "Bearer ya29.callers"})
     (call,) = vertex.calls
-    assert answer.status == 200
+    assert response.status == 200
     assert call.headers["authorization"] == "Bearer ya29.callers"
     assert "x-goog-api-key" not in call.headers
 
 
-def test_without_a_key_google_vouches(vertex):
-    from tests.retouch.edges.upstream.test_identity_gcp import account
+def test_service_account_without_key_sends_fetched_token(vertex):
+    from tests.retouch.infrastructure.upstream.identity.test_gcp import service_account
 
-    with Upstream(as_json({"access_token": "ya29.role", "expires_in": 3599})) as tokens:
+    with Upstream(json_response({"access_token": "ya29.role", "expires_in": 3599})) as tokens:
         env = {
             "VERTEX_AI_API_KEY": "",
             "VERTEX_AI_PROJECT": "acme",
-            "VERTEX_AI_SERVICE_ACCOUNT_JSON": json.dumps(account(tokens)),
+            "VERTEX_AI_SERVICE_ACCOUNT_JSON": json.dumps(service_account(tokens)),
         }
-        answer = ask(vertex, env)
-    assert answer.status == 200
+        response = vertex_edit(vertex, env)
+    assert response.status == 200
     assert vertex.calls[0].headers["authorization"] == "Bearer ya29.role"
     assert len(tokens.calls) == 1
 
 
-def test_without_a_key_and_a_project_nothing_is_sent(vertex):
-    answer = ask(vertex, {"VERTEX_AI_API_KEY": ""})
-    assert answer.status == 401
-    assert "VERTEX_AI_PROJECT" in answer.json["error"]["message"]
+def test_missing_key_and_project_returns_401_before_any_call(vertex):
+    response = vertex_edit(vertex, {"VERTEX_AI_API_KEY": ""})
+    assert response.status == 401
+    assert "VERTEX_AI_PROJECT" in response.json["error"]["message"]
     assert vertex.received == []
 
 
@@ -188,41 +196,41 @@ def test_without_a_key_and_a_project_nothing_is_sent(vertex):
         ),
     ],
 )
-def test_what_only_this_host_takes(vertex, fields, sent):
-    answer = ask(vertex, **fields)
-    assert answer.status == 200
-    assert config(vertex) == sent
+def test_vertex_only_parameters_are_sent_in_image_config(vertex, fields, sent):
+    response = vertex_edit(vertex, **fields)
+    assert response.status == 200
+    assert sent_image_config(vertex) == sent
 
 
 @pytest.mark.parametrize(("format", "made"), [("png", "PNG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
-def test_the_format_that_was_asked_for_is_what_comes(vertex, format, made):
-    answer = ask(vertex, output_format=format)
-    assert opened(base64.b64decode(answer.json["data"][0]["b64_json"])).format == made
-    assert answer.json["output_format"] == format
+def test_requested_output_format_is_returned(vertex, format, made):
+    response = vertex_edit(vertex, output_format=format)
+    assert decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).format == made
+    assert response.json["output_format"] == format
 
 
-def test_every_card_has_the_limit_of_a_file():
-    assert {model.image_bytes for model in PROVIDER.models} == {7_000_000}
+def test_every_model_limits_image_bytes_to_7_mb():
+    assert {model.max_image_bytes for model in PROVIDER.models} == {7_000_000}
 
 
-@pytest.mark.parametrize("name", sorted(VertexAI().failures()))
-def test_failures_reach_the_caller_as_promised(vertex, name):
+@pytest.mark.parametrize("name", sorted(VertexAIStandIn().failures()))
+def test_provider_failure_maps_to_promised_status_code_and_billing(vertex, name):
     failure = vertex.failures()[name]
     vertex.fail(failure)
-    answer = ask(vertex)
-    assert (answer.status, answer.json["error"]["code"]) == (failure.status, failure.code)
-    assert answer.headers["x-retouch-billed"] == failure.billed
+    response = vertex_edit(vertex)
+    assert (response.status, response.json["error"]["code"]) == (failure.status, failure.code)
+    assert response.headers["x-retouch-billed"] == failure.billed
 
 
-def sdk(server, **how):
+def sdk_client(server, **client_options):
     options = types.HttpOptions(base_url=server.url, api_version="v1")
-    return genai.Client(vertexai=True, http_options=options, **how)
+    return genai.Client(vertexai=True, http_options=options, **client_options)
 
 
-def buy(client):
+def sdk_edit(client):
     return client.models.generate_content(
         model=MODEL,
-        contents=[types.Part.from_bytes(data=CAT, mime_type="image/png"), PROMPT],
+        contents=[types.Part.from_bytes(data=CAT_PHOTO, mime_type="image/png"), PROMPT],
         config=types.GenerateContentConfig(
             response_modalities=["IMAGE"],
             image_config=types.ImageConfig(
@@ -238,7 +246,7 @@ def buy(client):
     )
 
 
-WISHES = {
+PARAMETERS = {
     "aspect_ratio": "3:2",
     "resolution": "1K",
     "person_generation": "allow_all",
@@ -248,21 +256,25 @@ WISHES = {
 }
 
 
-def test_the_official_sdk_sends_the_same_with_a_token(vertex):
+def test_gateway_request_with_token_equals_official_sdk_request(vertex):
     token = Credentials("ya29.sdk")
-    buy(sdk(vertex, project="acme", location="global", credentials=token))
+    sdk_edit(sdk_client(vertex, project="acme", location="global", credentials=token))
     env = {"VERTEX_AI_API_KEY": "ya29.sdk", "VERTEX_AI_PROJECT": "acme"}
-    assert ask(vertex, env, **WISHES).status == 200
-    theirs, ours = vertex.calls
-    assert theirs.path == ours.path
-    assert theirs.headers["authorization"] == ours.headers["authorization"] == "Bearer ya29.sdk"
-    assert camel(theirs.json()) == ours.json()
+    assert vertex_edit(vertex, env, **PARAMETERS).status == 200
+    sdk_call, gateway_call = vertex.calls
+    assert sdk_call.path == gateway_call.path
+    assert (
+        sdk_call.headers["authorization"]
+        == gateway_call.headers["authorization"]
+        == "Bearer ya29.sdk"
+    )
+    assert to_camel_case(sdk_call.json()) == gateway_call.json()
 
 
-def test_the_official_sdk_sends_the_same_in_express_mode(vertex):
-    buy(sdk(vertex, api_key=vertex.key))
-    assert ask(vertex, **WISHES).status == 200
-    theirs, ours = vertex.calls
-    assert theirs.path == ours.path
-    assert theirs.headers["x-goog-api-key"] == ours.headers["x-goog-api-key"]
-    assert camel(theirs.json()) == ours.json()
+def test_gateway_request_in_express_mode_equals_official_sdk_request(vertex):
+    sdk_edit(sdk_client(vertex, api_key=vertex.key))
+    assert vertex_edit(vertex, **PARAMETERS).status == 200
+    sdk_call, gateway_call = vertex.calls
+    assert sdk_call.path == gateway_call.path
+    assert sdk_call.headers["x-goog-api-key"] == gateway_call.headers["x-goog-api-key"]
+    assert to_camel_case(sdk_call.json()) == gateway_call.json()

@@ -1,8 +1,11 @@
-"""The register. A new provider is one file beside this one and one name in the tuple."""
+"""The list of all providers.
+
+To add a provider, add one file to this package and one name to `PROVIDERS`.
+"""
 
 from __future__ import annotations
 
-from retouch.cards import Provider
+from retouch.core.capabilities import Provider
 from retouch.providers import (
     azure_openai,
     bedrock,
@@ -17,7 +20,7 @@ from retouch.providers import (
     vertex_ai,
 )
 
-# In this order a model's bare id finds its provider.
+# A model id without a provider name is looked up in this order. The first provider that has the model serves it.
 PROVIDERS: tuple[Provider, ...] = (
     local.PROVIDER,
     openai.PROVIDER,

@@ -1,9 +1,13 @@
 """Azure OpenAI images/edits. https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e
 
-The GPT image order under another roof. Peculiarities, as of 2026-11: the model is a deployment, named in
-the path (classic form, where a `model` field broke calls) or in the form (v1 form); multipart only; WebP is taken
-neither in nor out; `output_compression` is documented the other way round, so it is done here instead; at least
-five shapes of content-filter error; a 403 may mean that the whole resource is suspended.
+The requests are those of the GPT image models on another host. Peculiarities, as of 2026-11:
+- The model is a deployment. The classic form names it in the path, and a `model` field broke calls there. The v1 form
+  names it in the form data.
+- Requests are multipart only.
+- WebP is supported neither as input nor as output.
+- `output_compression` is documented with the opposite meaning, so the gateway compresses instead.
+- There are at least five shapes of content-filter error.
+- A 403 may mean that Azure has suspended the whole resource.
 """
 
 from __future__ import annotations
@@ -14,71 +18,99 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from retouch.cards import ALPHA, KEY, Auth, Model, Price, Provider, Told
-from retouch.messages import Call, Conversation, Job, Reply
-from retouch.providers._answers import mapping, words
-from retouch.providers._gpt_image import body, converse, told_by
-from retouch.providers._gpt_image_cards import (
-    DALL_E_2,
-    GPT2_PARAMS,
-    GPT25_PARAMS,
-    GPT_PARAMS,
-    PRICE,
-    PRICE_15,
-    PRICE_MINI,
+from retouch.core.capabilities import (
+    ALPHA_MASK,
+    API_KEY_SETTING,
+    Auth,
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    Provider,
 )
-from retouch.providers._kit import plain
-from retouch.specs import Choice, Spec, Unsent
+from retouch.core.parameters import EnumParam, NotForwarded, ParameterSpec
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared.gpt_image import build_body, parse_openai_error, request_images
+from retouch.providers._shared.gpt_image_models import (
+    DALL_E_2,
+    DEFAULT_PRICE,
+    GPT_IMAGE_1_5_PRICE,
+    GPT_IMAGE_1_MINI_PRICE,
+    GPT_IMAGE_1_PARAMS,
+    GPT_IMAGE_2_5_PARAMS,
+    GPT_IMAGE_2_PARAMS,
+)
+from retouch.providers._shared.helpers import validate_label
+from retouch.providers._shared.response_parsing import error_message, mapping_or_empty
 
-DEFAULT_VERSION = "2025-04-01-preview"
-V1_VERSIONS = ("v1", "latest", "preview")
-FILTER_CODES = ("contentfilter", "content_filter", "content_policy_violation")
-_OPENAI = re.compile(r"/openai(?=/|$)")
-# A picture is what 1024x1024 costs in the quality that is made where none is named.
-_PRICE = replace(PRICE, picture=0.211)
-_PRICE_15 = replace(PRICE_15, picture=0.133)
-_VIOLATIONS = re.compile(r"safety_violations=\[([\w, /-]*)\]")
+DEFAULT_API_VERSION = "2025-04-01-preview"
+V1_API_VERSIONS = ("v1", "latest", "preview")
+CONTENT_FILTER_CODES = ("contentfilter", "content_filter", "content_policy_violation")
+_OPENAI_SEGMENT_PATTERN = re.compile(r"/openai(?=/|$)")
+# The price of an image is that of 1024x1024 in the quality that Azure uses by default.
+_DEFAULT_PRICE = replace(DEFAULT_PRICE, per_image=0.211)
+_GPT_IMAGE_1_5_PRICE = replace(GPT_IMAGE_1_5_PRICE, per_image=0.133)
+_SAFETY_VIOLATIONS_PATTERN = re.compile(r"safety_violations=\[([\w, /-]*)\]")
 
 
-def edit(job: Job) -> Conversation:
-    """One call, in the URL form that the endpoint and the API version ask for."""
-    deployment = deployment_of(job)
-    root, rest = _apart(job.options["base_url"])
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request, in the URL form that the endpoint and the API version require."""
+    deployment = deployment_name(job)
+    root, suffix = _split_base_url(job.options["base_url"])
     version = job.options.get("api_version", "")
-    if rest.startswith("/v1") or version in V1_VERSIONS:
+    if suffix.startswith("/v1") or version in V1_API_VERSIONS:
         query = {"api-version": version} if version == "preview" else {}
-        path, also = "v1/images/edits", {"model": deployment}
+        path, model_field = "v1/images/edits", {"model": deployment}
     else:
-        query = {"api-version": version or DEFAULT_VERSION}
-        path, also = f"deployments/{quote(deployment, safe='')}/images/edits", {}
+        query = {"api-version": version or DEFAULT_API_VERSION}
+        path, model_field = f"deployments/{quote(deployment, safe='')}/images/edits", {}
     url = f"{root}/openai/{path}"
-    return (yield from converse(Call("POST", url, query=query, **body(job, also))))
+    return (
+        yield from request_images(
+            ProviderRequest("POST", url, query=query, **build_body(job, model_field))
+        )
+    )
 
 
-def _apart(base_url: str) -> tuple[str, str]:
-    """What stands before the path's segment "openai", and behind it; operators paste whole URLs of calls."""
+def _split_base_url(base_url: str) -> tuple[str, str]:
+    """Return the URL before its path segment "openai", and the path after it.
+
+    Operators paste complete request URLs into the endpoint setting.
+    """
     url = urlsplit(base_url)
-    before, *behind = _OPENAI.split(url.path, maxsplit=1)
-    return f"{url.scheme}://{url.netloc}{before.rstrip('/')}", "".join(behind)
+    prefix, *suffix = _OPENAI_SEGMENT_PATTERN.split(url.path, maxsplit=1)
+    return f"{url.scheme}://{url.netloc}{prefix.rstrip('/')}", "".join(suffix)
 
 
-def locate(options: Mapping[str, str]) -> str:
-    """The endpoint of a resource that a request names. InvalidRequest for what is no name of one."""
+def resolve_base_url(options: Mapping[str, str]) -> str:
+    """Return the endpoint of the resource that a request names, or "" when it names none.
+
+    Raises InvalidRequest when the name is not a valid resource name.
+    """
     resource = options.get("resource")
     if not resource:
         return ""
     rule = "the name before .openai.azure.com, of small letters, digits and hyphens"
-    return f"https://{plain(resource, 'azure-resource-name', rule)}.openai.azure.com"
+    return f"https://{validate_label(resource, 'azure-resource-name', rule)}.openai.azure.com"
 
 
-def check(options: Mapping[str, str]) -> Call:
-    """The list of models, in the form that both generations of endpoints have."""
-    root, _ = _apart(options["base_url"])
-    return Call("GET", f"{root}/openai/models", {"api-version": "2024-10-21"}, repeatable=True)
+def health_check(options: Mapping[str, str]) -> ProviderRequest:
+    """Return the request for the list of models, in the form that classic and v1 endpoints both support."""
+    root, _ = _split_base_url(options["base_url"])
+    return ProviderRequest(
+        "GET", f"{root}/openai/models", {"api-version": "2024-10-21"}, idempotent=True
+    )
 
 
-def deployment_of(job: Job) -> str:
-    """The request's own, else AZURE_OPENAI_DEPLOYMENTS's ("gpt-image-2=img2"), else what the model is called."""
+def deployment_name(job: ProviderJob) -> str:
+    """Return the deployment name.
+
+    It is the one in the request, else the one in AZURE_OPENAI_DEPLOYMENTS ("gpt-image-2=img2"), else the model name.
+    """
     if job.options.get("deployment"):
         return job.options["deployment"]
     pairs = (pair.partition("=") for pair in job.options.get("deployments", "").split(","))
@@ -86,87 +118,108 @@ def deployment_of(job: Job) -> str:
     return names.get(job.model, job.model)
 
 
-def explain(reply: Reply) -> Told:
-    """All content filters become one; the code may be a number, a numeric string or a word."""
-    said = reply.json()["error"]
-    error = mapping(said)
-    code, message = str(error.get("code") or ""), words(said)
-    inner = mapping(error.get("innererror") or error.get("inner_error"))
-    if code.lower() in FILTER_CODES or inner.get("code") == "ResponsibleAIPolicyViolation":
-        return Told("moderated", message, None, None, _filtered(inner, message))
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error. All content-filter errors become one kind.
+
+    The `code` of an error may be a number, a numeric string or a word.
+    """
+    error_value = response.json()["error"]
+    error = mapping_or_empty(error_value)
+    code, message = str(error.get("code") or ""), error_message(error_value)
+    inner_error = mapping_or_empty(error.get("innererror") or error.get("inner_error"))
+    if (
+        code.lower() in CONTENT_FILTER_CODES
+        or inner_error.get("code") == "ResponsibleAIPolicyViolation"
+    ):
+        return ParsedError(
+            "moderated", message, None, None, _moderation_details(inner_error, message)
+        )
     if code == "moderation_blocked":
-        return Told("moderated", message, None, None, _filtered({}, message))
-    if reply.status == 403 and "temporarily blocked" in message:
-        return Told("suspended", "Azure has suspended the whole resource for policy violations.")
-    if reply.status == 401:
-        return Told("auth", message)
-    return told_by(
-        reply.status, {**error, "message": message, "code": None if code.isdigit() else code}
+        return ParsedError("moderated", message, None, None, _moderation_details({}, message))
+    if response.status == 403 and "temporarily blocked" in message:
+        return ParsedError(
+            "suspended", "Azure has suspended the whole resource for policy violations."
+        )
+    if response.status == 401:
+        return ParsedError("auth", message)
+    return parse_openai_error(
+        response.status, {**error, "message": message, "code": None if code.isdigit() else code}
     )
 
 
-def _filtered(inner: Mapping[str, Any], message: str) -> dict[str, Any]:
-    results = mapping(inner.get("content_filter_results") or inner.get("content_filter_result"))
-    named = [name for name, found in results.items() if mapping(found).get("filtered")]
-    listed = _VIOLATIONS.search(message)
-    categories = named or ([c.strip() for c in listed[1].split(",")] if listed else [])
+def _moderation_details(inner_error: Mapping[str, Any], message: str) -> dict[str, Any]:
+    results = mapping_or_empty(
+        inner_error.get("content_filter_results") or inner_error.get("content_filter_result")
+    )
+    filtered = [
+        name for name, result in results.items() if mapping_or_empty(result).get("filtered")
+    ]
+    match = _SAFETY_VIOLATIONS_PATTERN.search(message)
+    categories = filtered or ([c.strip() for c in match[1].split(",")] if match else [])
     return {"moderation_details": {"moderation_stage": "unknown", "categories": categories}}
 
 
-def _azure(
-    model_id: str, params: Mapping[str, Spec], price: Price = _PRICE, auto: str = "high"
-) -> Model:
-    """A card; `auto` is the quality that Azure makes where none is named."""
-    return Model(
+def _azure_model(
+    model_id: str,
+    params: Mapping[str, ParameterSpec],
+    price: Price = _DEFAULT_PRICE,
+    default_quality: str = "high",
+) -> ModelCapabilities:
+    """Return the capabilities of a model. Azure uses `default_quality` when a request names no quality."""
+    return ModelCapabilities(
         id=model_id,
-        images=16,
-        inputs=("png", "jpeg"),
-        mask=ALPHA,
-        mask_bytes=4_000_000,
-        params=_own(params, auto),
-        makes=("png", "jpeg"),
-        compresses=False,
-        streams=True,
-        transparent=True,
-        # Azure's own default differs by model and from OpenAI's, so it is always said in so many words.
-        defaults={"quality": "auto"},
+        max_images=16,
+        upstream_formats=("png", "jpeg"),
+        mask_format=ALPHA_MASK,
+        max_mask_bytes=4_000_000,
+        params=_azure_params(params, default_quality),
+        output_formats=("png", "jpeg"),
+        supports_compression=False,
+        supports_streaming=True,
+        may_return_transparency=True,
+        # Azure's default quality differs by model and from OpenAI's default, so the quality is always sent.
+        default_params={"quality": "auto"},
         price=price,
     )
 
 
-def _own(params: Mapping[str, Spec], auto: str) -> dict[str, Spec]:
-    """The family's parameters less what Azure does not document, with its own defaults."""
-    own = {n: s for n, s in params.items() if n != "safety_identifier"}
-    own["moderation"] = Unsent(Choice(("auto",)), "the deployment's content filter decides")
-    own["quality"] = Choice(
-        ("low", "medium", "high"), {"auto": auto, "standard": "medium", "hd": "high"}
+def _azure_params(
+    params: Mapping[str, ParameterSpec], default_quality: str
+) -> dict[str, ParameterSpec]:
+    """Return the parameters that Azure documents, with its own defaults."""
+    supported = {n: s for n, s in params.items() if n != "safety_identifier"}
+    supported["moderation"] = NotForwarded(
+        EnumParam(("auto",)), "the deployment's content filter decides"
     )
-    return own
+    supported["quality"] = EnumParam(
+        ("low", "medium", "high"), {"auto": default_quality, "standard": "medium", "hd": "high"}
+    )
+    return supported
 
 
 PROVIDER = Provider(
     name="azure-openai",
     title="Azure OpenAI",
-    docs="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e",
-    env="AZURE_OPENAI",
-    base_setting="endpoint",
+    docs_url="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/dall-e",
+    env_prefix="AZURE_OPENAI",
+    base_url_setting="endpoint",
     settings=("endpoint", "api_version", "deployments", "authority", "scope"),
-    # Entra's tokens are JSON web tokens, and those begin so; https://ai.azure.com/.default is the newer scope.
+    # Entra tokens are JSON web tokens, which start with "eyJ". https://ai.azure.com/.default is the newer scope.
     auth=Auth(
         "api-key",
-        tokens=("eyJ",),
+        bearer_key_prefixes=("eyJ",),
         identity="entra",
         scope="https://cognitiveservices.azure.com/.default",
     ),
     secrets=("tenant_id", "client_id", "client_secret"),
-    portkey={
+    portkey_settings={
         "azure-resource-name": "resource",
         "azure-deployment-id": "deployment",
         "azure-api-version": "api_version",
-        "azure-ad-token": KEY,
+        "azure-ad-token": API_KEY_SETTING,
     },
-    family=("azure-",),
-    remedies=dict.fromkeys(
+    header_prefixes=("azure-",),
+    refused_headers=dict.fromkeys(
         (
             "azure-auth-mode",
             "azure-entra-client-id",
@@ -176,25 +229,25 @@ PROVIDER = Provider(
         ),
         "Fetch a token with it yourself and send that as azure-ad-token.",
     ),
-    locate=locate,
-    edit=edit,
-    explain=explain,
-    check=check,
+    resolve_base_url=resolve_base_url,
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=health_check,
     default_model="gpt-image-2",
     models=(
-        _azure("gpt-image-2", GPT2_PARAMS),
-        _azure("gpt-image-2.5-sunburst", GPT25_PARAMS),
-        _azure("gpt-image-2.5-flare", GPT25_PARAMS),
-        _azure("gpt-image-1.5", GPT_PARAMS, _PRICE_15),
-        _azure(
+        _azure_model("gpt-image-2", GPT_IMAGE_2_PARAMS),
+        _azure_model("gpt-image-2.5-sunburst", GPT_IMAGE_2_5_PARAMS),
+        _azure_model("gpt-image-2.5-flare", GPT_IMAGE_2_5_PARAMS),
+        _azure_model("gpt-image-1.5", GPT_IMAGE_1_PARAMS, _GPT_IMAGE_1_5_PRICE),
+        _azure_model(
             "gpt-image-1-mini",
-            {n: s for n, s in GPT_PARAMS.items() if n != "input_fidelity"},
-            PRICE_MINI,
-            auto="medium",
+            {n: s for n, s in GPT_IMAGE_1_PARAMS.items() if n != "input_fidelity"},
+            GPT_IMAGE_1_MINI_PRICE,
+            default_quality="medium",
         ),
-        _azure("gpt-image-1", GPT_PARAMS),
-        replace(DALL_E_2, defaults={**DALL_E_2.defaults, "quality": "standard"}),
+        _azure_model("gpt-image-1", GPT_IMAGE_1_PARAMS),
+        replace(DALL_E_2, default_params={**DALL_E_2.default_params, "quality": "standard"}),
     ),
-    # A deployment may have any name; what it runs is assumed to be the model that is generally available.
-    deployments=_azure("", GPT2_PARAMS),
+    # A deployment may have any name. It is assumed to run the model that is generally available.
+    deployment_template=_azure_model("", GPT_IMAGE_2_PARAMS),
 )

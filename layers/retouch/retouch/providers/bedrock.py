@@ -1,11 +1,10 @@
 """Stability's image services on AWS Bedrock. https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html
 
-Facts from botocore 1.44.5 and AWS's pages, as of 2026-11. Peculiarities: bare base64 in JSON; the services
-are asked by their US inference profile, whose id is a model id here too; a filtered edit is a success without
-a picture; an answer of over 16 MiB fails after the work was done; a quota is a 400, and a retired model a 404
-that may read like a missing permission. Amazon's own Titan and Nova editors are shut down: their ids are
-kept for the clients that still send them. Without more to go by, `edit` is SD 3.5 image-to-image, with a
-strength of 0.7 unless the caller says otherwise.
+Facts from botocore 1.44.5 and AWS's pages, as of 2026-11. Images are bare base64 in JSON. The services are called by
+their US inference profile, whose id is a model id here too. A filtered edit is a success without an image. A response
+of over 16 MiB fails after the work was done. An exhausted quota is a 400. A retired model is a 404 whose message may
+read like a missing permission. Amazon's own Titan and Nova editors are shut down. Their ids stay for the clients that
+still send them. If the request selects no other operation, `edit` is SD 3.5 image-to-image. Its default strength is 0.7.
 """
 
 from __future__ import annotations
@@ -16,202 +15,252 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from retouch.cards import SOFT_WHITE, Auth, Failed, Model, Price, Provider, Told
-from retouch.messages import Artifact, Call, Conversation, Job, Reply
-from retouch.providers._answers import drawn, listed, mapping, text
-from retouch.providers._kit import plain
-from retouch.providers._stability import (
-    CONTROL,
-    GROW,
-    GUIDED,
-    OUTPAINT,
-    REMOVE_BACKGROUND,
-    SEARCH,
-    SEEDED,
-    SHAPED,
-    SHARE,
-    STRENGTH,
-    TEXT,
-    TRANSFER,
-    chooser,
-    moderated,
-    pictures,
-    service,
-    words,
+from retouch.core.capabilities import (
+    SOFT_WHITE_MASK,
+    Auth,
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    Provider,
+    ProviderFailure,
 )
-from retouch.sizes import AsInput
-from retouch.specs import Choice, Real, Spec, Unsent, Whole, Words
+from retouch.core.models import GeneratedImage
+from retouch.core.parameters import (
+    EnumParam,
+    FloatParam,
+    IntParam,
+    NotForwarded,
+    ParameterSpec,
+    StringParam,
+)
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.sizes import SameAsInput
+from retouch.providers._shared.helpers import validate_label
+from retouch.providers._shared.response_parsing import (
+    image_base64,
+    list_or_empty,
+    mapping_or_empty,
+    text_or_empty,
+)
+from retouch.providers._shared.stability import (
+    CONTROL_PARAMS,
+    DEFAULT_STRENGTH,
+    FRACTION,
+    GROW_MASK,
+    OUTPAINT_PARAMS,
+    RATIO_PARAMS,
+    REMOVE_BACKGROUND_PARAMS,
+    SEARCH_PARAMS,
+    SIZE_PARAMS,
+    STYLE_PARAMS,
+    TEXT,
+    TRANSFER_PARAMS,
+    edit_model,
+    image_files,
+    moderation_error,
+    operation_model,
+    text_fields,
+)
 
-REGION = "us-west-2"  # of those with the services the one that has SD 3.5 as well
-REQUEST_BYTES = 18_000_000  # of pictures: 24,000,000 as base64, of 25,000,000 for a whole body
-LONGEST_ANSWER = 16_777_216
-_PNG_PIXELS = 4_000_000  # more may not fit into an answer as PNG: 3 bytes each, and base64
-_SOURCE = "AWS's price list by way of litellm 1.109.1"
-_NOT_ENABLED = re.compile(r"access to the model|model access is denied", re.IGNORECASE)
-_ENDED = re.compile(r"end of its life|marked by provider as legacy", re.IGNORECASE)
+DEFAULT_REGION = "us-west-2"  # the only region with the image services that has SD 3.5 too
+# Of image files: 24,000,000 as base64; the limit of the whole body is 25,000,000.
+MAX_REQUEST_BYTES = 18_000_000
+MAX_RESPONSE_BYTES = 16_777_216
+_MAX_PNG_PIXELS = 4_000_000  # a larger PNG may exceed the limit: 3 bytes a pixel, plus base64
+_PRICE_SOURCE = "AWS's price list by way of litellm 1.109.1"
+_NOT_ENABLED_PATTERN = re.compile(r"access to the model|model access is denied", re.IGNORECASE)
+_RETIRED_PATTERN = re.compile(r"end of its life|marked by provider as legacy", re.IGNORECASE)
 
 
-def edit(job: Job) -> Conversation:
-    """One call; the colon in a model's id is escaped in the path."""
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request. The colon in a model id is escaped in the path."""
     path = f"/model/{quote(job.model, safe='')}/invoke"
-    reply = yield Call("POST", path, json=_body(job), headers={"Accept": "application/json"})
-    answer = reply.json()
-    _check(answer)
-    return [Artifact(b64=picture) for picture in answer["images"] if drawn(picture)]
+    response = yield ProviderRequest(
+        "POST", path, json=_build_body(job), headers={"Accept": "application/json"}
+    )
+    payload = response.json()
+    _check_finish_reasons(payload)
+    return [GeneratedImage(b64=image) for image in payload["images"] if image_base64(image)]
 
 
-def _body(job: Job) -> dict[str, Any]:
-    operation = _OPERATIONS[job.model]
-    files = {name: file.base64() for name, file in pictures(job, operation).items()}
-    said = words(job, operation)
+def _build_body(job: ProviderJob) -> dict[str, Any]:
+    operation = _OPERATION_BY_MODEL_ID[job.model]
+    files = {name: file.to_base64() for name, file in image_files(job, operation).items()}
+    fields = text_fields(job, operation)
     if operation == "image-to-image":
-        said = {"mode": operation, "strength": STRENGTH, **said}
-    if operation == "outpaint" and _canvas(job) > _PNG_PIXELS:
-        said = {"output_format": "webp", **said}
-    return {**files, **said}
+        fields = {"mode": operation, "strength": DEFAULT_STRENGTH, **fields}
+    if operation == "outpaint" and _outpainted_pixels(job) > _MAX_PNG_PIXELS:
+        fields = {"output_format": "webp", **fields}
+    return {**files, **fields}
 
 
-def _canvas(job: Job) -> int:
-    """Pixels of an outpainted picture."""
-    first, edges = job.images[0], job.params
-    width = first.width + edges.get("left", 0) + edges.get("right", 0)
-    height = first.height + edges.get("up", 0) + edges.get("down", 0)
+def _outpainted_pixels(job: ProviderJob) -> int:
+    """Return the number of pixels of the outpainted image."""
+    image, edges = job.images[0], job.params
+    width = image.width + edges.get("left", 0) + edges.get("right", 0)
+    height = image.height + edges.get("up", 0) + edges.get("down", 0)
     return int(width * height)
 
 
-def _check(answer: Mapping[str, Any]) -> None:
-    """Failed where the success is none: "Filter reason: prompt", "Inference error"."""
-    reason = next(filter(None, map(text, listed(answer.get("finish_reasons")))), "")
+def _check_finish_reasons(payload: Mapping[str, Any]) -> None:
+    """Raise ProviderFailure when a success carries a failure, e.g. "Filter reason: prompt" or "Inference error"."""
+    reason = next(
+        filter(None, map(text_or_empty, list_or_empty(payload.get("finish_reasons")))), ""
+    )
     if reason.startswith("Filter reason"):
         stage = "output" if "output" in reason else "input"
-        raise Failed(moderated(f"The safety filter refused the edit. {reason}.", stage))
-    if reason and not any(map(drawn, listed(answer.get("images")))):
-        raise Failed(Told(message=f"AWS Bedrock ended the edit: {reason}."))
+        raise ProviderFailure(
+            moderation_error(f"The safety filter refused the edit. {reason}.", stage)
+        )
+    if reason and not any(map(image_base64, list_or_empty(payload.get("images")))):
+        raise ProviderFailure(ParsedError(message=f"AWS Bedrock ended the edit: {reason}."))
 
 
-def explain(reply: Reply) -> Told:
-    """The kind stands in a header, with a URL behind it; the body has only the sentence."""
-    error = reply.headers.get("x-amzn-errortype", "").partition(":")[0]
-    answer = mapping(reply.json())
-    message = text(answer.get("message")) or text(answer.get("Message"))
-    if reply.status == 403:
-        return Told("no_such_model" if _NOT_ENABLED.search(message) else "auth", message)
-    if reply.status == 404:
-        hint = "AWS has retired the model. " if _ENDED.search(message) else ""
-        return Told("no_such_model", hint + message)
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error. A header has its type, followed by a URL. The body has only the message."""
+    error = response.headers.get("x-amzn-errortype", "").partition(":")[0]
+    payload = mapping_or_empty(response.json())
+    message = text_or_empty(payload.get("message")) or text_or_empty(payload.get("Message"))
+    if response.status == 403:
+        return ParsedError(
+            "no_such_model" if _NOT_ENABLED_PATTERN.search(message) else "auth", message
+        )
+    if response.status == 404:
+        hint = "AWS has retired the model. " if _RETIRED_PATTERN.search(message) else ""
+        return ParsedError("no_such_model", hint + message)
     if error == "ServiceQuotaExceededException":
-        return Told("out_of_quota", message)
+        return ParsedError("out_of_quota", message)
     if error == "ModelNotReadyException":
-        return Told("not_started", message)
-    late = str(LONGEST_ANSWER) in message
-    return Told("", message, billed="unknown" if late else None)
+        return ParsedError("not_started", message)
+    is_too_large = str(MAX_RESPONSE_BYTES) in message
+    return ParsedError("", message, billed="unknown" if is_too_large else None)
 
 
-def locate(options: Mapping[str, str]) -> str:
-    """The runtime of the region that is set, or of the one that has all models. InvalidRequest for what is none."""
-    region = plain(options.get("region", REGION), "aws-region", "a region like us-west-2")
+def resolve_base_url(options: Mapping[str, str]) -> str:
+    """Return the runtime endpoint of the configured or default region. Raises InvalidRequest for an invalid name."""
+    region = validate_label(
+        options.get("region", DEFAULT_REGION), "aws-region", "a region like us-west-2"
+    )
     return f"https://bedrock-runtime.{region}.amazonaws.com"
 
 
-def _card(name: str, upstream: str, params: Mapping[str, Spec], usd: float) -> Model:
-    unsent = {"user": Unsent(Words(512), "AWS Bedrock has no such field")}
-    own = service(name, {**params, **unsent}, Price(picture=usd, source=_SOURCE))
-    return replace(own, upstream=upstream, request_bytes=REQUEST_BYTES)
+def _model(
+    name: str, upstream: str, params: Mapping[str, ParameterSpec], usd: float
+) -> ModelCapabilities:
+    user_param = {"user": NotForwarded(StringParam(512), "AWS Bedrock has no such field")}
+    model = operation_model(
+        name, {**params, **user_param}, Price(per_image=usd, source=_PRICE_SOURCE)
+    )
+    return replace(model, upstream_name=upstream, max_request_bytes=MAX_REQUEST_BYTES)
 
 
-def _retired(name: str) -> Model:
-    """The contract of a model that is gone, as far as a successor can keep it."""
-    return Model(
+def _retired_model(name: str) -> ModelCapabilities:
+    """Return the limits and parameters of a retired model, as far as its successor can support them."""
+    return ModelCapabilities(
         id=name,
-        prompt="optional",
-        prompt_chars=1024,
-        n=5,
-        mask=SOFT_WHITE,
+        prompt_mode="optional",
+        max_prompt_chars=1024,
+        max_n=5,
+        mask_format=SOFT_WHITE_MASK,
         params={
-            "size": AsInput(),
-            "quality": Choice(("standard", "premium")),
-            "negative_prompt": Words(1024),
-            "seed": Whole(0, 2_147_483_646),
+            "size": SameAsInput(),
+            "quality": EnumParam(("standard", "premium")),
+            "negative_prompt": StringParam(1024),
+            "seed": IntParam(0, 2_147_483_646),
         },
     )
 
 
-_REMOVED = _card(
+_REMOVE_BACKGROUND = _model(
     "remove-background",
     "us.stability.stable-image-remove-background-v1:0",
-    REMOVE_BACKGROUND,
+    REMOVE_BACKGROUND_PARAMS,
     0.07,
 )
-_DIFFUSION = _card(
+_IMAGE_TO_IMAGE = _model(
     "image-to-image",
     "stability.sd3-5-large-v1:0",
-    {**SEEDED, "negative_prompt": TEXT, "strength": SHARE},
+    {**SIZE_PARAMS, "negative_prompt": TEXT, "strength": FRACTION},
     0.08,
 )
-_STYLE: Mapping[str, Spec] = {**SHAPED, "negative_prompt": TEXT, "fidelity": SHARE}
-_SERVICES = (
-    _card(
+_CONTROL_STYLE: Mapping[str, ParameterSpec] = {
+    **RATIO_PARAMS,
+    "negative_prompt": TEXT,
+    "fidelity": FRACTION,
+}
+_OPERATION_MODELS = (
+    _model(
         "inpaint",
         "us.stability.stable-image-inpaint-v1:0",
-        {**SEEDED, **GUIDED, "grow_mask": GROW},
+        {**SIZE_PARAMS, **STYLE_PARAMS, "grow_mask": GROW_MASK},
         0.07,
     ),
-    _card(
+    _model(
         "erase",
         "us.stability.stable-image-erase-object-v1:0",
-        {**SEEDED, "grow_mask": GROW},
+        {**SIZE_PARAMS, "grow_mask": GROW_MASK},
         0.07,
     ),
-    _card(
+    _model(
         "outpaint",
         "us.stability.stable-outpaint-v1:0",
-        {**OUTPAINT, "creativity": Real(0.1, 1)},
+        {**OUTPAINT_PARAMS, "creativity": FloatParam(0.1, 1)},
         0.06,
     ),
-    _card(
+    _model(
         "search-and-replace",
         "us.stability.stable-image-search-replace-v1:0",
-        {**SEARCH, "search_prompt": TEXT},
+        {**SEARCH_PARAMS, "search_prompt": TEXT},
         0.07,
     ),
-    _card(
+    _model(
         "search-and-recolor",
         "us.stability.stable-image-search-recolor-v1:0",
-        {**SEARCH, "select_prompt": TEXT},
+        {**SEARCH_PARAMS, "select_prompt": TEXT},
         0.07,
     ),
-    # JPEG is listed, but it would lose the very transparency that is asked for.
-    replace(_REMOVED, makes=("png", "webp")),
-    # WebP is not surely among what it makes.
-    replace(_DIFFUSION, makes=("png", "jpeg")),
-    _card("control-sketch", "us.stability.stable-image-control-sketch-v1:0", CONTROL, 0.07),
-    _card("control-structure", "us.stability.stable-image-control-structure-v1:0", CONTROL, 0.07),
-    _card("control-style", "us.stability.stable-image-style-guide-v1:0", _STYLE, 0.07),
-    _card("style-transfer", "us.stability.stable-style-transfer-v1:0", TRANSFER, 0.08),
+    # AWS lists JPEG too, but JPEG would lose the transparency that this operation creates.
+    replace(_REMOVE_BACKGROUND, output_formats=("png", "webp")),
+    # It is not certain that the model can return WebP.
+    replace(_IMAGE_TO_IMAGE, output_formats=("png", "jpeg")),
+    _model("control-sketch", "us.stability.stable-image-control-sketch-v1:0", CONTROL_PARAMS, 0.07),
+    _model(
+        "control-structure",
+        "us.stability.stable-image-control-structure-v1:0",
+        CONTROL_PARAMS,
+        0.07,
+    ),
+    _model("control-style", "us.stability.stable-image-style-guide-v1:0", _CONTROL_STYLE, 0.07),
+    _model("style-transfer", "us.stability.stable-style-transfer-v1:0", TRANSFER_PARAMS, 0.08),
 )
-_OPERATIONS = {card.upstream: card.operation for card in _SERVICES}
+_OPERATION_BY_MODEL_ID = {card.upstream_name: card.operation for card in _OPERATION_MODELS}
 PROVIDER = Provider(
     name="bedrock",
     title="AWS Bedrock",
-    docs="https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html",
-    env="BEDROCK",
+    docs_url="https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html",
+    env_prefix="BEDROCK",
     key_variable="AWS_BEARER_TOKEN_BEDROCK",
     settings=("region",),
-    locate=locate,
-    portkey={"aws-region": "region"},
-    family=("aws-", "amz-"),
-    remedies={
+    resolve_base_url=resolve_base_url,
+    portkey_settings={"aws-region": "region"},
+    header_prefixes=("aws-", "amz-"),
+    refused_headers={
         "aws-role-arn": "Send a Bedrock API key of your own, or let the gateway's own role pay."
     },
     auth=Auth("Authorization", "Bearer ", identity="aws", scope="bedrock"),
-    edit=edit,
-    explain=explain,
+    edit_flow=edit,
+    parse_error=parse_error,
     default_model="edit",
     models=(
-        chooser(_SERVICES),
-        *_SERVICES,
-        _retired("amazon.nova-canvas-v1:0"),
-        _retired("amazon.titan-image-generator-v2:0"),
-        _retired("amazon.titan-image-generator-v1"),
+        edit_model(_OPERATION_MODELS),
+        *_OPERATION_MODELS,
+        _retired_model("amazon.nova-canvas-v1:0"),
+        _retired_model("amazon.titan-image-generator-v2:0"),
+        _retired_model("amazon.titan-image-generator-v1"),
     ),
 )

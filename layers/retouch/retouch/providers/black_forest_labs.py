@@ -1,98 +1,127 @@
 """Black Forest Labs. https://docs.bfl.ai
 
-Facts from the vendor's pages as of 2026-11. Peculiarities: pictures are bare base64; the field is `input_image`,
-but `image` where there is a mask; the poll's address comes with the order and lies on a regional host that
-wants the key; the result lies on yet another that does not; a bad key is a 403, no credits are a 402.
+Facts from the vendor's pages as of 2026-11. Peculiarities:
+- Images are bare base64.
+- The image field is `input_image`, but `image` in requests with a mask.
+- The response to an edit request contains the URL to poll. It is on a regional host that requires the key.
+- The result is on yet another host, which does not require the key.
+- A bad key is a 403. An account without credits is a 402.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from retouch.cards import SOFT_WHITE, Auth, Kind, Model, Price, Provider, Told
-from retouch.messages import Call, Conversation, Job, Reply
-from retouch.providers._answers import words
-from retouch.providers._flux import COMMON, LIMITS, fields, kontext, result
-from retouch.sizes import AsInput, FreeSize, parse_size
-from retouch.specs import Real, Whole
+from retouch.core.capabilities import (
+    SOFT_WHITE_MASK,
+    Auth,
+    ErrorKind,
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    Provider,
+)
+from retouch.core.parameters import FloatParam, IntParam
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.sizes import SameAsInput, SizeRange, parse_size
+from retouch.providers._shared.flux import (
+    COMMON_PARAMS,
+    SIZE_LIMITS,
+    fetch_task_result,
+    kontext_model,
+    request_fields,
+)
+from retouch.providers._shared.response_parsing import error_message
 
-KINDS: dict[int, Kind] = {403: "auth", 404: "no_such_model"}
-PRICES = "docs.bfl.ai, 2026-11, at one megapixel"
+KIND_BY_STATUS: dict[int, ErrorKind] = {403: "auth", 404: "no_such_model"}
+PRICE_SOURCE = "docs.bfl.ai, 2026-11, at one megapixel"
 # Edges of 64 and more in steps of 16, up to 4 megapixels.
-SIZES = FreeSize(step=16, longest_edge=2048, least_pixels=65_536, most_pixels=4_000_000, widest=8)
+FLUX_2_SIZES = SizeRange(
+    edge_multiple=16, max_edge=2048, min_pixels=65_536, max_pixels=4_000_000, max_aspect_ratio=8
+)
 
 
-def edit(job: Job) -> Conversation:
-    """One task, asked after where its order's answer says."""
-    order = (yield Call("POST", f"/{job.model}", json=body(job))).json()
-    return [(yield from result(Call("GET", order["polling_url"])))]
+def edit(job: ProviderJob) -> Conversation:
+    """Submit one task and poll it at the URL that the response contains."""
+    task = (yield ProviderRequest("POST", f"/{job.model}", json=build_body(job))).json()
+    return [(yield from fetch_task_result(ProviderRequest("GET", task["polling_url"])))]
 
 
-def body(job: Job) -> dict[str, Any]:
-    """The order. A size is two fields; `auto` is none."""
-    wanted = fields(job)
-    if size := parse_size(wanted.pop("size", "")):
-        wanted.update(width=size[0], height=size[1])
-    first, *more = (picture.base64() for picture in job.images)
+def build_body(job: ProviderJob) -> dict[str, Any]:
+    """Return the request body. A size is sent as two fields, and `auto` is not sent."""
+    json_body = request_fields(job)
+    if size := parse_size(json_body.pop("size", "")):
+        json_body.update(width=size[0], height=size[1])
+    first_image, *other_images = (picture.to_base64() for picture in job.images)
     if job.mask_file:
-        return {**wanted, "image": first, "mask": job.mask_file.base64()}
-    further = {f"input_image_{number}": text for number, text in enumerate(more, 2)}
-    return {**wanted, "input_image": first, **further}
+        return {**json_body, "image": first_image, "mask": job.mask_file.to_base64()}
+    numbered_images = {f"input_image_{number}": text for number, text in enumerate(other_images, 2)}
+    return {**json_body, "input_image": first_image, **numbered_images}
 
 
-def explain(reply: Reply) -> Told:
-    """{"detail": "text"} or FastAPI's list of objects."""
-    return Told(KINDS.get(reply.status, ""), words(reply.json()))
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error. Its body is {"detail": "text"}, or `detail` is FastAPI's list of objects."""
+    return ParsedError(KIND_BY_STATUS.get(response.status, ""), error_message(response.json()))
 
 
-def flux_2(name: str, price: float) -> Model:
-    """A FLUX.2 card: several pictures, free sizes, no mask."""
-    return Model(
+def flux_2_model(name: str, price: float) -> ModelCapabilities:
+    """Return the capabilities of a FLUX.2 model: several images, free sizes, no mask."""
+    return ModelCapabilities(
         id=name,
-        images=8,
-        image_bytes=20_000_000,
-        bounds=LIMITS,
-        per_call=1,
-        params={"size": SIZES, "safety_tolerance": Whole(0, 5), **COMMON},
-        makes=("png", "jpeg"),
-        compresses=False,
-        instructs=True,
-        price=Price(price, source=PRICES),
+        max_images=8,
+        max_image_bytes=20_000_000,
+        size_limits=SIZE_LIMITS,
+        max_n_per_call=1,
+        params={"size": FLUX_2_SIZES, "safety_tolerance": IntParam(0, 5), **COMMON_PARAMS},
+        output_formats=("png", "jpeg"),
+        supports_compression=False,
+        follows_instructions=True,
+        price=Price(price, source=PRICE_SOURCE),
     )
 
 
-FILL = Model(
+FLUX_PRO_FILL = ModelCapabilities(
     id="flux-pro-1.0-fill",
-    image_bytes=20_000_000,
-    bounds=LIMITS,
-    opaque=True,  # transparency would be read as a second mask
-    per_call=1,
-    mask=SOFT_WHITE,
-    needs_mask=True,
-    params={"size": AsInput(), "steps": Whole(15, 50), "guidance": Real(1.5, 100), **COMMON},
-    makes=("png", "jpeg"),
-    compresses=False,
-    price=Price(0.05, source=PRICES),
+    max_image_bytes=20_000_000,
+    size_limits=SIZE_LIMITS,
+    requires_opaque=True,  # the provider would read transparency as a second mask
+    max_n_per_call=1,
+    mask_format=SOFT_WHITE_MASK,
+    requires_mask=True,
+    params={
+        "size": SameAsInput(),
+        "steps": IntParam(15, 50),
+        "guidance": FloatParam(1.5, 100),
+        **COMMON_PARAMS,
+    },
+    output_formats=("png", "jpeg"),
+    supports_compression=False,
+    price=Price(0.05, source=PRICE_SOURCE),
 )
 PROVIDER = Provider(
     name="black-forest-labs",
     title="Black Forest Labs",
-    docs="https://docs.bfl.ai",
-    env="BFL",
+    docs_url="https://docs.bfl.ai",
+    env_prefix="BFL",
     base_url="https://api.bfl.ai/v1",
     auth=Auth("x-key"),
-    own_hosts=("api.bfl.ai", "api.*.bfl.ai"),
-    edit=edit,
-    explain=explain,
-    check=Call("GET", "/credits", repeatable=True),
+    key_hosts=("api.bfl.ai", "api.*.bfl.ai"),
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=ProviderRequest("GET", "/credits", idempotent=True),
     default_model="flux-kontext-pro",
     models=(
-        kontext("flux-kontext-pro", 4, Price(0.04, source=PRICES)),
-        kontext("flux-kontext-max", 4, Price(0.08, source=PRICES)),
-        FILL,
-        flux_2("flux-2-pro", 0.045),
-        flux_2("flux-2-max", 0.10),
-        flux_2("flux-2-flex", 0.10),
-        flux_2("flux-2-klein-9b", 0.015),
+        kontext_model("flux-kontext-pro", 4, Price(0.04, source=PRICE_SOURCE)),
+        kontext_model("flux-kontext-max", 4, Price(0.08, source=PRICE_SOURCE)),
+        FLUX_PRO_FILL,
+        flux_2_model("flux-2-pro", 0.045),
+        flux_2_model("flux-2-max", 0.10),
+        flux_2_model("flux-2-flex", 0.10),
+        flux_2_model("flux-2-klein-9b", 0.015),
     ),
 )

@@ -1,53 +1,73 @@
 """Fireworks AI, FLUX Kontext workflows. https://docs.fireworks.ai/api-reference/generate-or-edit-image-using-flux-kontext
 
-Facts from the Fireworks pages as of 2026-04 and @ai-sdk/fireworks 3.0.62; the official SDK has had no images
-since 1.0. Peculiarities: one picture, no mask; submit, poll by POST, fetch from another host; png and jpeg
-only; errors come in five shapes. Whether the family is still served was not confirmed since 2026-04.
+Facts from the Fireworks pages as of 2026-04 and @ai-sdk/fireworks 3.0.62. The official SDK has had no images since
+1.0. Peculiarities:
+- One image, no mask.
+- The adapter submits a task, polls it by POST and fetches the result from another host.
+- The output is png or jpeg only.
+- Errors have five shapes.
+Whether the models are still served was not confirmed since 2026-04.
 """
 
 from __future__ import annotations
 
-from retouch.cards import Auth, Kind, Price, Provider, Told
-from retouch.messages import Call, Conversation, Job, Reply
-from retouch.providers._answers import mapping, text, words
-from retouch.providers._flux import fields, kontext, result
+from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Price, Provider
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared.flux import fetch_task_result, kontext_model, request_fields
+from retouch.providers._shared.response_parsing import (
+    error_message,
+    mapping_or_empty,
+    text_or_empty,
+)
 
-KINDS: dict[int, Kind] = {404: "no_such_model", 412: "suspended"}
-PRICES = "litellm 1.109.1 model map (unconfirmed)"
+KIND_BY_STATUS: dict[int, ErrorKind] = {404: "no_such_model", 412: "suspended"}
+PRICE_SOURCE = "litellm 1.109.1 model map (unconfirmed)"
 
 
-def edit(job: Job) -> Conversation:
-    """One task. The poll is a POST, but orders nothing."""
+def edit(job: ProviderJob) -> Conversation:
+    """Submit one task and poll it. The poll is a POST, but it costs nothing."""
     workflow = f"/workflows/accounts/fireworks/models/{job.model}"
-    body = {**fields(job), "input_image": job.images[0].data_url()}
-    order = (yield Call("POST", workflow, json=body)).json()
-    if not text(order["request_id"]):
-        raise ValueError("a task is asked after by its id")
-    ask = Call("POST", f"{workflow}/get_result", json={"id": order["request_id"]})
-    return [(yield from result(ask))]
+    body = {**request_fields(job), "input_image": job.images[0].to_data_url()}
+    task = (yield ProviderRequest("POST", workflow, json=body)).json()
+    if not text_or_empty(task["request_id"]):
+        raise ValueError("the response has no task id to poll")
+    poll_request = ProviderRequest(
+        "POST", f"{workflow}/get_result", json={"id": task["request_id"]}
+    )
+    return [(yield from fetch_task_result(poll_request))]
 
 
-def explain(reply: Reply) -> Told:
-    """{"error": {...}} or {"error": "text"}, {"error_message": ...}, {"fault": ...}, {"detail": ...}."""
-    answer = mapping(reply.json())
-    said = (answer.get(name) for name in ("error", "error_message", "fault", "detail"))
-    return Told(KINDS.get(reply.status, ""), next(filter(None, map(words, said)), ""))
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error.
+
+    Its body is {"error": {...}}, {"error": "text"}, {"error_message": ...}, {"fault": ...} or {"detail": ...}.
+    """
+    payload = mapping_or_empty(response.json())
+    errors = (payload.get(name) for name in ("error", "error_message", "fault", "detail"))
+    return ParsedError(
+        KIND_BY_STATUS.get(response.status, ""), next(filter(None, map(error_message, errors)), "")
+    )
 
 
 PROVIDER = Provider(
     name="fireworks-ai",
     title="Fireworks AI",
-    docs="https://docs.fireworks.ai/api-reference/generate-or-edit-image-using-flux-kontext",
-    env="FIREWORKS",
+    docs_url="https://docs.fireworks.ai/api-reference/generate-or-edit-image-using-flux-kontext",
+    env_prefix="FIREWORKS",
     base_url="https://api.fireworks.ai/inference/v1",
     auth=Auth("Authorization", "Bearer "),
-    family=("fireworks-",),
-    edit=edit,
-    explain=explain,
-    check=Call("GET", "/models", repeatable=True),
+    header_prefixes=("fireworks-",),
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=ProviderRequest("GET", "/models", idempotent=True),
     default_model="flux-kontext-pro",
     models=(
-        kontext("flux-kontext-pro", 1, Price(0.04, source=PRICES)),
-        kontext("flux-kontext-max", 1, Price(0.08, source=PRICES)),
+        kontext_model("flux-kontext-pro", 1, Price(0.04, source=PRICE_SOURCE)),
+        kontext_model("flux-kontext-max", 1, Price(0.08, source=PRICE_SOURCE)),
     ),
 )

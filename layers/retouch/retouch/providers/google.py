@@ -1,46 +1,51 @@
 """Google's Gemini API with a key from AI Studio. https://ai.google.dev/gemini-api/docs/image-generation
 
-Facts from google-genai 3.4.0 and Google's pages as of 2026-11. The key goes into a header, never into the URL. One
-request may have about 20 MB in base64; the higher limit that was announced is not relied on. The answer's format,
-PNG or JPEG, cannot be chosen. A request that fails with 500 or 503 is not charged, says Google's billing FAQ.
-Imagen's models were shut down on 2026-08-17 and have no cards.
+Facts from google-genai 3.4.0 and Google's pages as of 2026-11. The key is sent in a header, never in the URL. One
+request may have about 20 MB in base64. Google has announced a higher limit, but this adapter does not rely on it. The
+output format, PNG or JPEG, cannot be chosen. Google's billing FAQ says that a request that fails with 500 or 503 is
+not charged. Imagen's models were shut down on 2026-08-17 and are not listed.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from retouch.cards import Auth, Provider, Told
-from retouch.messages import Call, Conversation, Job, Reply
-from retouch.providers import _gemini_refusals
-from retouch.providers._gemini import body, converse
-from retouch.providers._gemini_cards import FAMILY
+from retouch.core.capabilities import Auth, ParsedError, Provider
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared import gemini_errors
+from retouch.providers._shared.gemini import build_body, request_image
+from retouch.providers._shared.gemini_models import GEMINI_MODELS
 
-REQUEST_BYTES = 13_500_000  # 18 MB in base64
+MAX_REQUEST_BYTES = 13_500_000  # 18 MB in base64
 
 
-def edit(job: Job) -> Conversation:
-    """One call, one picture."""
-    call = Call("POST", f"/models/{job.model}:generateContent", json=body(job))
-    return (yield from converse(call))
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request for one image."""
+    request = ProviderRequest("POST", f"/models/{job.model}:generateContent", json=build_body(job))
+    return (yield from request_image(request))
 
 
-def explain(reply: Reply) -> Told:
-    """Google's error; what broke or never began on its side costs nothing."""
-    told = _gemini_refusals.explain(reply)
-    return replace(told, billed="no") if reply.status in (500, 503) else told
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error. A 500 or 503 is not billed."""
+    error = gemini_errors.parse_google_error(response)
+    return replace(error, billed="no") if response.status in (500, 503) else error
 
 
 PROVIDER = Provider(
     name="google",
     title="Google Gemini",
-    docs="https://ai.google.dev/gemini-api/docs/image-generation",
-    env="GOOGLE",
+    docs_url="https://ai.google.dev/gemini-api/docs/image-generation",
+    env_prefix="GOOGLE",
     base_url="https://generativelanguage.googleapis.com/v1beta",
     auth=Auth("x-goog-api-key"),
-    edit=edit,
-    explain=explain,
-    check=Call("GET", "/models", {"pageSize": "1"}, repeatable=True),
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=ProviderRequest("GET", "/models", {"pageSize": "1"}, idempotent=True),
     default_model="gemini-nano-banana-2.1",
-    models=tuple(replace(model, request_bytes=REQUEST_BYTES) for model in FAMILY),
+    models=tuple(replace(model, max_request_bytes=MAX_REQUEST_BYTES) for model in GEMINI_MODELS),
 )

@@ -1,23 +1,29 @@
-"""The embedded provider: edits that need no model, done here with Pillow alone. Works without key and network."""
+"""The embedded provider: edits that need no model and run here with Pillow alone. It needs no key and no network."""
 
 from __future__ import annotations
 
-from retouch.cards import DIRECT, Model, Provider
-from retouch.messages import Artifact, Conversation, Job
-from retouch.pixels.convert import decode, encode_kept, flatten, resize, see_through
-from retouch.pixels.erase import erase
-from retouch.sizes import FreeSize, parse_size
-from retouch.specs import Choice, Unsent, Whole, Words
+from retouch.core.capabilities import DIRECT_MASK, ModelCapabilities, Provider
+from retouch.core.models import GeneratedImage
+from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
+from retouch.core.provider_protocol import Conversation, ProviderJob
+from retouch.core.sizes import SizeRange, parse_size
+from retouch.imaging.codec import decode, encode_preserved, flatten, has_transparency, resize
+from retouch.imaging.inpaint.erase import erase_area
 
-PASSES = {"low": 0, "auto": 1, "medium": 1, "high": 3}
+FILL_PASSES = {"low": 0, "auto": 1, "medium": 1, "high": 3}
 
 
-def edit(job: Job) -> Conversation:
-    """Erase what the mask marks; the same picture for each of n, since nothing here is random."""
+def edit(job: ProviderJob) -> Conversation:
+    """Erase the area that the mask marks and return the result n times.
+
+    All n images are the same, because the edit is not random.
+    """
     yield from ()
-    assert job.mask is not None, "the card says needs_mask"
-    image = erase(
-        decode(job.images[0]), job.mask.edit, passes=PASSES[job.params.get("quality", "auto")]
+    assert job.mask is not None, "the model has needs_mask"
+    image = erase_area(
+        decode(job.images[0]),
+        job.mask.pixels,
+        passes=FILL_PASSES[job.params.get("quality", "auto")],
     )
     size = parse_size(job.params.get("size", "auto"))
     if size and size != image.size:
@@ -25,47 +31,55 @@ def edit(job: Job) -> Conversation:
     if job.params.get("background") == "opaque":
         image = flatten(image)
     output_format = job.params.get("output_format", "png")
-    data = encode_kept(image, output_format, compression=job.params.get("output_compression"))
-    clear = see_through(image) and output_format != "jpeg"
-    picture = Artifact(
+    data = encode_preserved(image, output_format, compression=job.params.get("output_compression"))
+    is_transparent = has_transparency(image) and output_format != "jpeg"
+    result = GeneratedImage(
         data=data,
         revised_prompt=(
             f"Removed the marked {job.mask.coverage:.1%} of the picture and filled it from its surroundings. "
             "The prompt was not interpreted."
         ),
-        facts={
+        metadata={
             "size": f"{image.width}x{image.height}",
             "output_format": output_format,
             "quality": job.params.get("quality", "auto"),
-            "background": "transparent" if clear else "opaque",
+            "background": "transparent" if is_transparent else "opaque",
         },
     )
-    return [picture] * job.n
+    return [result] * job.n
 
 
 PROVIDER = Provider(
     name="local",
     title="Retouch itself",
-    docs="docs/local.md",
-    edit=edit,
+    docs_url="docs/local.md",
+    edit_flow=edit,
     default_model="erase",
-    paid=False,
+    is_paid=False,
     models=(
-        Model(
+        ModelCapabilities(
             id="erase",
-            mask=DIRECT,
-            needs_mask=True,
+            mask_format=DIRECT_MASK,
+            requires_mask=True,
             params={
-                "size": FreeSize(
-                    step=1, longest_edge=8192, least_pixels=1, most_pixels=16_777_216, widest=8192
+                "size": SizeRange(
+                    edge_multiple=1,
+                    max_edge=8192,
+                    min_pixels=1,
+                    max_pixels=16_777_216,
+                    max_aspect_ratio=8192,
                 ),
-                "quality": Choice(tuple(PASSES)),
-                "input_fidelity": Unsent(Choice(("high",)), "unmarked pixels are always kept"),
-                "output_format": Choice(("png", "jpeg", "webp")),
-                "output_compression": Whole(0, 100),
-                "partial_images": Unsent(Whole(0, 3), "the edit has no previews"),
-                "moderation": Unsent(Choice(("auto", "low")), "nothing leaves the gateway"),
-                "user": Unsent(Words(512), "nothing leaves the gateway"),
+                "quality": EnumParam(tuple(FILL_PASSES)),
+                "input_fidelity": NotForwarded(
+                    EnumParam(("high",)), "unmarked pixels are always kept"
+                ),
+                "output_format": EnumParam(("png", "jpeg", "webp")),
+                "output_compression": IntParam(0, 100),
+                "partial_images": NotForwarded(IntParam(0, 3), "the edit has no previews"),
+                "moderation": NotForwarded(
+                    EnumParam(("auto", "low")), "nothing leaves the gateway"
+                ),
+                "user": NotForwarded(StringParam(512), "nothing leaves the gateway"),
             },
         ),
     ),

@@ -1,10 +1,13 @@
-"""Reka, a chat model that sees. https://docs.reka.ai/chat
+"""Reka, a vision chat model. https://docs.reka.ai/chat
 
-Reka has no image endpoint and paints nothing. Its model looks at the picture and plans; Retouch carries the plan
-out (see _planner.py). Facts from reka-api 3.2.0 and Reka's pages as of 2026-11. Peculiarities: POST /chat, answers
-in `responses` (plural); a picture is a plain string in `image_url`, where OpenAI has an object; media parts come
-before text; no JSON mode, so the form of the plan is asked for in words. Limits of pictures are not published, so
-a small JPEG is sent. "P001: Insufficient Balance" comes with a status that is not documented.
+Reka has no image endpoint and generates no images. Its model looks at the image and writes a plan, and Retouch applies
+the plan (see _shared/planner/edit.py). Facts from reka-api 3.2.0 and Reka's pages as of 2026-11. Peculiarities:
+- The endpoint is POST /chat, and the response has its replies in `responses` (plural).
+- An image is a plain string in `image_url`, where OpenAI has an object.
+- Media parts come before text.
+- There is no JSON mode, so the prompt describes the form of the plan.
+- The limits for images are not published, so a small JPEG is sent.
+- "P001: Insufficient Balance" comes with a status that is not documented.
 """
 
 from __future__ import annotations
@@ -12,136 +15,174 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from retouch.cards import DIRECT, Auth, Model, Price, Provider, Told
-from retouch.messages import Call, Conversation, Job, Picture, Reply, Step
-from retouch.operations.values import MOST_PIXELS
-from retouch.providers._answers import listed, mapping, text, whole, words
-from retouch.providers._planner_ask import Messages, Said
-from retouch.sizes import FreeSize
-from retouch.specs import Choice, Unsent, Whole, Words
+from retouch.core.capabilities import (
+    DIRECT_MASK,
+    Auth,
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    Provider,
+)
+from retouch.core.models import EncodedImage
+from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
+from retouch.core.provider_protocol import (
+    Conversation,
+    ConversationStep,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.sizes import SizeRange
+from retouch.imaging.operations.values import MAX_PIXELS
+from retouch.providers._shared.planner.protocol import ChatMessages, PlannerReply
+from retouch.providers._shared.response_parsing import (
+    count_or_none,
+    error_message,
+    list_or_empty,
+    mapping_or_empty,
+    text_or_empty,
+)
 
-_MOST_TOKENS = 4096  # of an answer: plans are short, thoughts need not be
-_PRICES = "Reka's price page, 2026-11"
+_MAX_TOKENS = 4096  # of a reply: a plan is short, but the model's thoughts may be long
+_PRICE_SOURCE = "Reka's price page, 2026-11"
 
 
-def edit(job: Job) -> Conversation:
-    """One chat, or two where the first plan breaks a rule."""
-    # Loaded for the first plan: with its operations it would cost every cold start 20 ms.
-    from retouch.providers._planner import converse
+def edit(job: ProviderJob) -> Conversation:
+    """Send one chat, or two when the first plan breaks a rule."""
+    # Imported here, because the planner and its operations would add 20 ms to every cold start.
+    from retouch.providers._shared.planner.edit import edit_by_plan
 
-    return (yield from converse(job, ask))
-
-
-def seen(job: Job) -> tuple[Picture, ...]:
-    """What leaves of an order's pictures: a small copy of the first."""
-    from retouch.providers import _planner
-
-    return _planner.seen(job)
+    return (yield from edit_by_plan(job, send_chat))
 
 
-def ask(job: Job, messages: Messages) -> Generator[Step, Reply, Said]:
-    """One chat; greedy, so that the same order gets the same plan as far as the model allows."""
-    order = {
-        "messages": [_native(message) for message in messages],
+def upstream_images(job: ProviderJob) -> tuple[EncodedImage, ...]:
+    """Return the images that are sent to the provider: only a small copy of the first image."""
+    from retouch.providers._shared.planner import edit as _planner
+
+    return _planner.upstream_images(job)
+
+
+def send_chat(
+    job: ProviderJob, messages: ChatMessages
+) -> Generator[ConversationStep, ProviderResponse, PlannerReply]:
+    """Send one chat and return the model's reply.
+
+    The temperature is 0, so that the same request gets the same plan as far as the model allows.
+    """
+    body = {
+        "messages": [_to_reka_message(message) for message in messages],
         "model": job.model,
         "stream": False,
-        "max_tokens": _MOST_TOKENS,
+        "max_tokens": _MAX_TOKENS,
         "temperature": 0.0,
     }
-    reply = yield Call("POST", "/chat", json=order)
-    answer = reply.json()
-    usage = mapping(answer.get("usage"))
-    told = {name: whole(usage.get(name)) for name in ("input_tokens", "output_tokens")}
-    counts = {name: count for name, count in told.items() if count is not None}
-    return Said(_text(answer["responses"][0]["message"]["content"]), counts)
+    response = yield ProviderRequest("POST", "/chat", json=body)
+    payload = response.json()
+    usage = mapping_or_empty(payload.get("usage"))
+    reported_counts = {
+        name: count_or_none(usage.get(name)) for name in ("input_tokens", "output_tokens")
+    }
+    counts = {name: count for name, count in reported_counts.items() if count is not None}
+    return PlannerReply(_content_text(payload["responses"][0]["message"]["content"]), counts)
 
 
-def explain(reply: Reply) -> Told:
-    """OpenAI's error object, or FastAPI's `detail`: a sentence, or a list of what is wrong where."""
-    answer = mapping(reply.json())
-    error = mapping(answer.get("error"))
-    message = words(answer.get("error")) or _detail(answer.get("detail"))
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error.
+
+    Its body is OpenAI's error object or FastAPI's `detail`. `detail` is a sentence or a list of validation errors.
+    """
+    payload = mapping_or_empty(response.json())
+    error = mapping_or_empty(payload.get("error"))
+    message = error_message(payload.get("error")) or _detail_message(payload.get("detail"))
     if "P001" in message or "insufficient balance" in message.lower():
-        return Told("out_of_quota", message)
+        return ParsedError("out_of_quota", message)
     if error.get("type") == "authentication_error":
-        return Told("auth", message)
-    if reply.status == 404:
-        return Told("no_such_model", message)
-    return Told("", message, text(error.get("code")) or None)
+        return ParsedError("auth", message)
+    if response.status == 404:
+        return ParsedError("no_such_model", message)
+    return ParsedError("", message, text_or_empty(error.get("code")) or None)
 
 
-def _native(message: Mapping[str, Any]) -> dict[str, Any]:
+def _to_reka_message(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message["content"]
     if not isinstance(content, str):
-        content = [_part(part) for part in content]
+        content = [_to_reka_part(part) for part in content]
     return {"content": content, "role": message["role"]}
 
 
-def _part(part: Mapping[str, Any]) -> dict[str, Any]:
+def _to_reka_part(part: Mapping[str, Any]) -> dict[str, Any]:
     if part["type"] != "image_url":
         return dict(part)
     return {"type": "image_url", "image_url": part["image_url"]["url"]}
 
 
-def _text(content: Any) -> str:
-    """An answer is text, by the SDK's types perhaps in parts; the planner judges one without any."""
+def _content_text(content: Any) -> str:
+    """Return the text of a reply. By the SDK's types it may be in parts. The planner handles a reply without text."""
     if isinstance(content, str):
         return content
-    return "".join(text(mapping(part).get("text")) for part in listed(content))
+    return "".join(
+        text_or_empty(mapping_or_empty(part).get("text")) for part in list_or_empty(content)
+    )
 
 
-def _detail(detail: Any) -> str:
+def _detail_message(detail: Any) -> str:
     if isinstance(detail, str):
         return detail
-    return "; ".join(filter(None, map(_complaint, map(mapping, listed(detail)))))
+    return "; ".join(
+        filter(None, map(_validation_message, map(mapping_or_empty, list_or_empty(detail))))
+    )
 
 
-def _complaint(each: Mapping[str, Any]) -> str:
-    """What is wrong, and where as far as that is told."""
-    where = ".".join(map(str, listed(each.get("loc"))))
-    return f"{where}: {words(each)}" if where else words(each)
+def _validation_message(item: Mapping[str, Any]) -> str:
+    """Return the message of a validation error, with the location if there is one."""
+    location = ".".join(map(str, list_or_empty(item.get("loc"))))
+    return f"{location}: {error_message(item)}" if location else error_message(item)
 
 
-def _card(model_id: str, price: Price) -> Model:
-    return Model(
+def _reka_model(model_id: str, price: Price) -> ModelCapabilities:
+    return ModelCapabilities(
         id=model_id,
-        prompt_chars=8000,
-        mask=DIRECT,
-        transparent=True,
-        reshapes=True,
+        max_prompt_chars=8000,
+        mask_format=DIRECT_MASK,
+        may_return_transparency=True,
+        changes_geometry=True,
         price=price,
         params={
-            "size": FreeSize(
-                step=1, longest_edge=8192, least_pixels=1, most_pixels=MOST_PIXELS, widest=8192
+            "size": SizeRange(
+                edge_multiple=1,
+                max_edge=8192,
+                min_pixels=1,
+                max_pixels=MAX_PIXELS,
+                max_aspect_ratio=8192,
             ),
-            "output_format": Choice(("png", "jpeg", "webp")),
-            "output_compression": Whole(0, 100),
-            "user": Unsent(Words(512), "Reka has no such field"),
+            "output_format": EnumParam(("png", "jpeg", "webp")),
+            "output_compression": IntParam(0, 100),
+            "user": NotForwarded(StringParam(512), "Reka has no such field"),
         },
     )
 
 
-_FLASH = Price(call=0.003, text_in=0.8, image_in=0.8, image_out=2.0, source=_PRICES)
-_EDGE = Price(call=0.0004, text_in=0.1, image_in=0.1, image_out=0.1, source=_PRICES)
+_FLASH_PRICE = Price(per_call=0.003, text_in=0.8, image_in=0.8, image_out=2.0, source=_PRICE_SOURCE)
+_EDGE_PRICE = Price(per_call=0.0004, text_in=0.1, image_in=0.1, image_out=0.1, source=_PRICE_SOURCE)
 
 PROVIDER = Provider(
     name="reka-ai",
     title="Reka",
-    docs="https://docs.reka.ai/chat",
-    env="REKA",
+    docs_url="https://docs.reka.ai/chat",
+    env_prefix="REKA",
     base_url="https://api.reka.ai/v1",
     auth=Auth("X-Api-Key"),
-    edit=edit,
-    explain=explain,
-    shows=seen,
-    check=Call("GET", "/models", repeatable=True),
+    edit_flow=edit,
+    parse_error=parse_error,
+    upstream_images=upstream_images,
+    health_check=ProviderRequest("GET", "/models", idempotent=True),
     default_model="reka-flash",
     models=(
-        _card("reka-flash", _FLASH),
-        _card("reka-core", Price()),
-        _card("reka-edge", _EDGE),
-        _card("reka-edge-2603", _EDGE),
+        _reka_model("reka-flash", _FLASH_PRICE),
+        _reka_model("reka-core", Price()),
+        _reka_model("reka-edge", _EDGE_PRICE),
+        _reka_model("reka-edge-2603", _EDGE_PRICE),
     ),
-    # Reka hosts other vision models too and asks to list rather than to know them.
-    deployments=_card("", Price()),
+    # Reka hosts other vision models too. It asks clients to list the models instead of assuming their names.
+    deployment_template=_reka_model("", Price()),
 )

@@ -1,11 +1,13 @@
 """Segmind, a catalogue of slugs. https://docs.segmind.com
 
-Facts from segmind-python 1.3.0 and the vendor's pages as of 2026-11. Peculiarities: every slug has its own schema
-(see _segmind_slugs.py) and one of two API versions, v1 that answers with the picture and v2 that answers with a
-job (SEGMIND_API_VERSION forces one for all); a failed job is a 422, no credits are a 406; moderation is known
-by its words only; the wait after a 429 stands in a header of their own. Pictures travel in the order;
-SEGMIND_UPLOAD_URL (https://workflows-api.segmind.com/upload-asset) uploads them first instead and orders by
-link, which every slug takes, but the files stay at Segmind.
+Facts from segmind-python 1.3.0 and the vendor's pages as of 2026-11. Peculiarities:
+- Every slug has its own schema (see _shared/segmind_models.py) and one of two API versions. v1 returns the image. v2
+  returns a task to poll. SEGMIND_API_VERSION forces one version for all slugs.
+- A failed task is a 422. An account without credits is a 406.
+- A moderation error is known only by the words in its message.
+- The wait after a 429 is in a header of Segmind's own.
+Images are sent in the request. With SEGMIND_UPLOAD_URL (https://workflows-api.segmind.com/upload-asset), the adapter
+uploads them first and sends their URLs, which every slug accepts. The files then stay at Segmind.
 """
 
 from __future__ import annotations
@@ -18,143 +20,180 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from retouch.cards import Auth, Failed, Provider, Told
-from retouch.messages import Artifact, Call, Conversation, Job, Reply, Step
-from retouch.providers._answers import fetched, text, words
-from retouch.providers._kit import poll
-from retouch.providers._segmind_slugs import MODELS, SLUGS, Slug
+from retouch.core.capabilities import Auth, ParsedError, Provider, ProviderFailure
+from retouch.core.models import GeneratedImage
+from retouch.core.provider_protocol import (
+    Conversation,
+    ConversationStep,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared.helpers import poll
+from retouch.providers._shared.response_parsing import error_message, fetch_image, text_or_empty
+from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
 
-# Whole words: "safety_tolerance must be at most 6" is no refusal.
-REFUSAL = re.compile(r"\b(nsfw|safety|moderat(ion|ed)|flagged)\b", re.IGNORECASE)
-MONEY = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNORECASE)
-NOT_SERVED = {404, 405, 410}  # unknown slug, not in this API version, retired
-EVERY = 1.0  # seconds between polls, as the SDK does
-
-
-def edit(job: Job) -> Conversation:
-    """One order. Whether its answer is the picture or a job is read from the answer."""
-    slug = SLUGS[job.model]
-    body = order(job, slug, (yield from _pictures(job, slug)))
-    version = job.options.get("api_version") or slug.version
-    reply = yield Call("POST", f"/{version}/{job.model}", json=body)
-    if reply.headers.get("content-type", "").startswith("image/"):
-        return [Artifact(data=reply.body)]
-    answer = reply.json()
-    if "request_id" not in answer:
-        return [(yield from fetched(_link(answer["image"])))]
-    done = yield from _finished(answer, job)
-    return [(yield from fetched(_link(done["output"])))]
+# Only whole words match: "safety_tolerance must be at most 6" is no refusal.
+MODERATION_PATTERN = re.compile(r"\b(nsfw|safety|moderat(ion|ed)|flagged)\b", re.IGNORECASE)
+QUOTA_PATTERN = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNORECASE)
+NOT_SERVED_STATUSES = {404, 405, 410}  # unknown slug, not in this API version, retired
+POLL_SECONDS = 1.0  # seconds between polls, as in the SDK
 
 
-def order(job: Job, slug: Slug, pictures: list[str]) -> dict[str, Any]:
-    """The order in the slug's own words."""
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request. The response itself shows whether it is the image or a task."""
+    schema = SLUG_SCHEMAS[job.model]
+    body = build_body(job, schema, (yield from _encode_images(job, schema)))
+    version = job.options.get("api_version") or schema.api_version
+    response = yield ProviderRequest("POST", f"/{version}/{job.model}", json=body)
+    if response.headers.get("content-type", "").startswith("image/"):
+        return [GeneratedImage(data=response.body)]
+    payload = response.json()
+    if "request_id" not in payload:
+        return [(yield from fetch_image(_find_url(payload["image"])))]
+    result = yield from _fetch_task_result(payload, job)
+    return [(yield from fetch_image(_find_url(result["output"])))]
+
+
+def build_body(job: ProviderJob, schema: SlugSchema, encoded_images: list[str]) -> dict[str, Any]:
+    """Return the request body in the schema of the slug."""
     params = dict(job.params)
-    made = params.pop("output_format", "png")
-    if slug.format:
-        params[slug.format] = "jpg" if made == "jpeg" else made
-    images, mask = pictures[: len(job.images)], pictures[len(job.images) :]
-    canvas = (edge // 8 * 8 for edge in job.images[0].size)  # in eights, as the model works
+    output_format = params.pop("output_format", "png")
+    if schema.format_field:
+        params[schema.format_field] = "jpg" if output_format == "jpeg" else output_format
+    images, mask = encoded_images[: len(job.images)], encoded_images[len(job.images) :]
+    # Rounded down to multiples of 8, which the model requires.
+    rounded_size = (edge // 8 * 8 for edge in job.images[0].size)
     return {
-        **slug.fixed,
-        **_named(slug, images),
+        **schema.fixed_fields,
+        **_image_fields(schema, images),
         **({"mask": mask[0]} if mask else {}),
-        **dict(zip(slug.canvas, canvas, strict=False)),
+        **dict(zip(schema.size_fields, rounded_size, strict=False)),
         **({"prompt": job.prompt} if job.prompt else {}),
         **params,
     }
 
 
-def _named(slug: Slug, images: list[str]) -> dict[str, Any]:
-    first = slug.images[0]
-    if first.endswith("[]"):
-        return {first.removesuffix("[]"): images}
-    return dict(zip(slug.images, images, strict=False))
+def _image_fields(schema: SlugSchema, images: list[str]) -> dict[str, Any]:
+    first_field = schema.image_fields[0]
+    if first_field.endswith("[]"):
+        return {first_field.removesuffix("[]"): images}
+    return dict(zip(schema.image_fields, images, strict=False))
 
 
-def _pictures(job: Job, slug: Slug) -> Generator[Step, Reply, list[str]]:
-    """The pictures and then the mask, as text: in the slug's dialect, or as links after an upload."""
-    pictures = [*job.images, *([job.mask_file] if job.mask_file else [])]
-    upload = job.options.get("upload_url")
-    if not upload:
-        return [p.base64() if slug.bare else p.data_url() for p in pictures]
-    urls = {"data_urls": [p.data_url() for p in pictures]}
-    answer = (yield Call("POST", upload, json=urls, repeatable=True)).json()
-    links = list(filter(None, map(text, answer["file_urls"])))
-    if len(links) != len(pictures):
-        raise ValueError("as many links as pictures were expected")
-    return links
+def _encode_images(
+    job: ProviderJob, schema: SlugSchema
+) -> Generator[ConversationStep, ProviderResponse, list[str]]:
+    """Return the images and then the mask as text.
+
+    The text is base64 or a data: URL as the slug requires, or a URL after an upload. Raises ValueError when the upload
+    returns another number of URLs.
+    """
+    files = [*job.images, *([job.mask_file] if job.mask_file else [])]
+    upload_url = job.options.get("upload_url")
+    if not upload_url:
+        return [p.to_base64() if schema.bare_base64 else p.to_data_url() for p in files]
+    upload_body = {"data_urls": [p.to_data_url() for p in files]}
+    payload = (yield ProviderRequest("POST", upload_url, json=upload_body, idempotent=True)).json()
+    uploaded_urls = list(filter(None, map(text_or_empty, payload["file_urls"])))
+    if len(uploaded_urls) != len(files):
+        raise ValueError("the upload returned a different number of URLs than files")
+    return uploaded_urls
 
 
-def _finished(ordered: Mapping[str, Any], job: Job) -> Generator[Step, Reply, Any]:
-    """The answer of a job, once it is done. Failed where it failed with a success status."""
-    status, response = (_own(ordered[name], job) for name in ("status_url", "response_url"))
-    state = (yield from poll(Call("GET", status), _over, every=EVERY)).json()
-    if state["status"] == "FAILED":
-        raise Failed(_told(words(state)))
-    return (yield Call("GET", response, repeatable=True)).json()
+def _fetch_task_result(
+    task: Mapping[str, Any], job: ProviderJob
+) -> Generator[ConversationStep, ProviderResponse, Any]:
+    """Poll a task until it has ended and return its result.
+
+    Raises ProviderFailure when the task failed although the HTTP status is a success.
+    """
+    status_url, response_url = (
+        _require_same_origin(task[name], job) for name in ("status_url", "response_url")
+    )
+    final_state = (
+        yield from poll(
+            ProviderRequest("GET", status_url), _is_finished, interval_seconds=POLL_SECONDS
+        )
+    ).json()
+    if final_state["status"] == "FAILED":
+        raise ProviderFailure(_failure_error(error_message(final_state)))
+    return (yield ProviderRequest("GET", response_url, idempotent=True)).json()
 
 
-def _over(reply: Reply) -> bool:
-    return reply.json()["status"] in ("COMPLETED", "FAILED")
+def _is_finished(response: ProviderResponse) -> bool:
+    return response.json()["status"] in ("COMPLETED", "FAILED")
 
 
-def _own(url: str, job: Job) -> str:
-    """A URL of theirs that gets the key; ValueError where it leads elsewhere than to the endpoint itself."""
+def _require_same_origin(url: str, job: ProviderJob) -> str:
+    """Return a URL from a response, which will be requested with the key.
+
+    Raises ValueError when its scheme or host is not that of the base URL.
+    """
     if urlsplit(url)[:2] != urlsplit(job.options["base_url"])[:2]:
-        raise ValueError("a job is asked after on the host that took the order")
+        raise ValueError("the task URL is not on the host of the base URL")
     return url
 
 
-def _link(output: Any) -> str:
-    """The result's link out of text, a list or an object, which differs by slug: what comes first; "" for none."""
+def _find_url(output: Any) -> str:
+    """Return the first URL in the output of a task, or "" if there is none.
+
+    The output is text, a list or an object, depending on the slug.
+    """
     while isinstance(output, Mapping | list):
-        inner = output.values() if isinstance(output, Mapping) else output
-        output = next(filter(None, inner), "")
-    return text(output)
+        values = output.values() if isinstance(output, Mapping) else output
+        output = next(filter(None, values), "")
+    return text_or_empty(output)
 
 
-def explain(reply: Reply) -> Told:
-    """{"error": "text"} in every place but 405, which is a page."""
-    if reply.status in NOT_SERVED:
-        return Told("no_such_model", f"Segmind does not serve this model (status {reply.status}).")
-    if reply.status == 429:
-        return Told("rate_limited", words(reply.json()), retry_after=_until_reset(reply.headers))
-    message = words(reply.json())
-    if reply.status == 406 and MONEY.search(message):
-        return Told("out_of_quota", message)
-    # A 400 comes before there is a job, and only then it is certain that nothing was made.
-    said = replace(_told(message), billed="no" if reply.status == 400 else None)
-    return replace(said, kind="failed") if reply.status == 422 and not said.kind else said
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error. Its body is {"error": "text"}, except for a 405, which is an HTML page."""
+    if response.status in NOT_SERVED_STATUSES:
+        return ParsedError(
+            "no_such_model", f"Segmind does not serve this model (status {response.status})."
+        )
+    if response.status == 429:
+        return ParsedError(
+            "rate_limited",
+            error_message(response.json()),
+            retry_after=_seconds_until_reset(response.headers),
+        )
+    message = error_message(response.json())
+    if response.status == 406 and QUOTA_PATTERN.search(message):
+        return ParsedError("out_of_quota", message)
+    # A 400 comes before a task exists. Only then is it certain that no image was generated.
+    error = replace(_failure_error(message), billed="no" if response.status == 400 else None)
+    return replace(error, kind="failed") if response.status == 422 and not error.kind else error
 
 
-def _told(message: str) -> Told:
-    if not REFUSAL.search(message):
-        return Told(message=message)
+def _failure_error(message: str) -> ParsedError:
+    if not MODERATION_PATTERN.search(message):
+        return ParsedError(message=message)
     details = {"moderation_stage": "unknown", "categories": []}
-    return Told("moderated", message, details={"moderation_details": details})
+    return ParsedError("moderated", message, details={"moderation_details": details})
 
 
-def _until_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds from the answer's own date to the reset; None where either is missing."""
+def _seconds_until_reset(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds from the date of the response to the reset, or None when either header is missing."""
     if "x-rate-limit-reset-at-utc" not in headers or "date" not in headers:
         return None
     reset = datetime.fromisoformat(headers["x-rate-limit-reset-at-utc"])
-    left = reset.replace(tzinfo=reset.tzinfo or UTC) - parsedate_to_datetime(headers["date"])
-    return max(0.0, left.total_seconds())
+    remaining = reset.replace(tzinfo=reset.tzinfo or UTC) - parsedate_to_datetime(headers["date"])
+    return max(0.0, remaining.total_seconds())
 
 
 PROVIDER = Provider(
     name="segmind",
     title="Segmind",
-    docs="https://docs.segmind.com",
-    env="SEGMIND",
+    docs_url="https://docs.segmind.com",
+    env_prefix="SEGMIND",
     base_url="https://api.segmind.com",
     auth=Auth("x-api-key"),
     settings=("api_version", "upload_url"),
-    own_hosts=("workflows-api.segmind.com",),
-    edit=edit,
-    explain=explain,
-    check=Call("GET", "/v1/get-user-credits", repeatable=True),
+    key_hosts=("workflows-api.segmind.com",),
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=ProviderRequest("GET", "/v1/get-user-credits", idempotent=True),
     default_model="edit",
     models=MODELS,
 )

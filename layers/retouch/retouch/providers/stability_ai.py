@@ -1,10 +1,10 @@
 """Stability AI's REST services. https://platform.stability.ai/docs/api-reference
 
-Facts from Stability's OpenAPI document (2026-08), as of 2026-11. Peculiarities: multipart only; a filtered
-result is a success with a blurred picture; a 403 is moderation, not the key; too many calls lock the account
-out for a minute, and no header says so; the form has `down`, though the page's example has `bottom`.
-Replacing the background is asynchronous and takes its second picture as the new background, its third as the light.
-Without more to go by, `edit` is SD 3.5 image-to-image, with a strength of 0.7 unless the caller says otherwise.
+Facts from Stability's OpenAPI document (2026-08), as of 2026-11. Requests are multipart only. A filtered result is a
+success with a blurred image. A 403 is moderation, not a wrong key. Too many requests lock the account out for a minute,
+and no header says so. The form has `down`, though the page's example has `bottom`. Replacing the background is
+asynchronous. Its second image is the new background, its third image is the light. If the request selects no other
+operation, `edit` is SD 3.5 image-to-image. Its default strength is 0.7.
 """
 
 from __future__ import annotations
@@ -15,214 +15,252 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
-from retouch.cards import Auth, Failed, Model, Price, Provider, Told
-from retouch.errors import InvalidRequest
-from retouch.messages import Artifact, Call, Conversation, Job, Reply
-from retouch.providers._answers import drawn, text
-from retouch.providers._answers import words as sentence
-from retouch.providers._kit import as_text, poll
-from retouch.providers._stability import (
-    CONTROL,
-    FREE_SHAPE,
-    GROW,
-    GUIDED,
-    OUTPAINT,
-    REMOVE_BACKGROUND,
-    SEARCH,
-    SEEDED,
-    SHAPED,
-    SHARE,
-    STRENGTH,
-    TEXT,
-    TRANSFER,
-    chooser,
-    moderated,
-    pictures,
-    service,
-    words,
+from retouch.core.capabilities import (
+    Auth,
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    Provider,
+    ProviderFailure,
 )
-from retouch.specs import Choice, Flag, Real, Spec, Whole, Words
+from retouch.core.errors import InvalidRequest
+from retouch.core.models import GeneratedImage
+from retouch.core.parameters import (
+    BoolParam,
+    EnumParam,
+    FloatParam,
+    IntParam,
+    ParameterSpec,
+    StringParam,
+)
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared.helpers import poll, to_form_value
+from retouch.providers._shared.response_parsing import error_message as sentence
+from retouch.providers._shared.response_parsing import image_base64, text_or_empty
+from retouch.providers._shared.stability import (
+    ANY_RATIO_LIMITS,
+    CONTROL_PARAMS,
+    DEFAULT_STRENGTH,
+    FRACTION,
+    GROW_MASK,
+    OUTPAINT_PARAMS,
+    RATIO_PARAMS,
+    REMOVE_BACKGROUND_PARAMS,
+    SEARCH_PARAMS,
+    SIZE_PARAMS,
+    STYLE_PARAMS,
+    TEXT,
+    TRANSFER_PARAMS,
+    edit_model,
+    image_files,
+    moderation_error,
+    operation_model,
+    text_fields,
+)
 
-RELIGHT = "replace-background-and-relight"
-ULTRA = "ultra"
-REQUEST_BYTES = 10_400_000  # of pictures; 10 MiB is the limit of the whole request
-LOCKED_OUT = 60.0  # seconds after more than 150 requests in ten
-POLL_EVERY = 10.0  # seconds; asking more often is not allowed
-_JSON = {"Accept": "application/json"}
-_USER = "stability-client-user-id"
-_CLIENT = ("stability-client-id", _USER, "stability-client-version")
-_SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
-_RESULTS = ("image", "result", "base64")  # what results have been called
-_ROUTES = {
+RELIGHT_MODEL = "replace-background-and-relight"
+ULTRA_MODEL = "ultra"
+MAX_REQUEST_BYTES = 10_400_000  # of image files; the limit of the whole request is 10 MiB
+LOCKOUT_SECONDS = 60.0  # seconds without access after more than 150 requests in 10 seconds
+POLL_SECONDS = 10.0  # seconds; the provider does not allow polling more often
+_JSON_HEADERS = {"Accept": "application/json"}
+_USER_HEADER = "stability-client-user-id"
+_CLIENT_HEADERS = ("stability-client-id", _USER_HEADER, "stability-client-version")
+_PRICE_SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
+_RESULT_FIELDS = ("image", "result", "base64")  # the names that the result field has had
+_PATH_BY_MODEL = {
     "control-sketch": "control/sketch",
     "control-structure": "control/structure",
     "control-style": "control/style",
     "style-transfer": "control/style-transfer",
-    ULTRA: "generate/ultra",
+    ULTRA_MODEL: "generate/ultra",
 }
 
 
-def edit(job: Job) -> Conversation:
-    """One call; a new background is ordered with it and asked for until it is there."""
-    reply = yield _order(job)
-    if job.model == RELIGHT:
-        result = f"/v2beta/results/{quote(reply.json()['id'], safe='')}"
-        reply = yield from poll(Call("GET", result, headers=_JSON), _ended, every=POLL_EVERY)
-    return [_picture(reply.json())]
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request. A new background is then polled until it is ready."""
+    response = yield _build_request(job)
+    if job.model == RELIGHT_MODEL:
+        result_path = f"/v2beta/results/{quote(response.json()['id'], safe='')}"
+        response = yield from poll(
+            ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
+            _is_finished,
+            interval_seconds=POLL_SECONDS,
+        )
+    return [_parse_image(response.json())]
 
 
-def _order(job: Job) -> Call:
-    fields = words(job, job.model)
-    headers = {**_JSON, **_client(job, fields.pop("user", None))}
+def _build_request(job: ProviderJob) -> ProviderRequest:
+    fields = text_fields(job, job.model)
+    headers = {**_JSON_HEADERS, **_client_headers(job, fields.pop("user", None))}
     if job.model.startswith("sd3"):
-        route = "generate/sd3"
-        fields = {"mode": "image-to-image", "model": job.model, "strength": STRENGTH, **fields}
+        path = "generate/sd3"
+        fields = {
+            "mode": "image-to-image",
+            "model": job.model,
+            "strength": DEFAULT_STRENGTH,
+            **fields,
+        }
     else:
-        route = _ROUTES.get(job.model, f"edit/{job.model}")
-    if job.model == RELIGHT:
-        _check_light(job)
-    if job.model == ULTRA:
-        fields = {"strength": STRENGTH, **fields}
-    files = pictures(job, job.model).items()
-    return Call(
+        path = _PATH_BY_MODEL.get(job.model, f"edit/{job.model}")
+    if job.model == RELIGHT_MODEL:
+        _check_light_strength(job)
+    if job.model == ULTRA_MODEL:
+        fields = {"strength": DEFAULT_STRENGTH, **fields}
+    files = image_files(job, job.model).items()
+    return ProviderRequest(
         "POST",
-        f"/v2beta/stable-image/{route}",
-        fields=tuple((name, as_text(value)) for name, value in fields.items()),
-        files=tuple((name, f"{name}.{picture.format}", picture) for name, picture in files),
+        f"/v2beta/stable-image/{path}",
+        form_fields=tuple((name, to_form_value(value)) for name, value in fields.items()),
+        files=tuple((name, f"{name}.{image.format}", image) for name, image in files),
         headers=headers,
     )
 
 
-def _client(job: Job, user: object) -> dict[str, str]:
-    """Who asks, as the caller's own headers say it, or its `user`. InvalidRequest where both name a user."""
-    named = {name: job.options[name] for name in _CLIENT if job.options.get(name)}
-    if user and _USER in named:
+def _client_headers(job: ProviderJob, user: object) -> dict[str, str]:
+    """Return the headers that identify the client and its user. Raises InvalidRequest for two users."""
+    caller_headers = {name: job.options[name] for name in _CLIENT_HEADERS if job.options.get(name)}
+    if user and _USER_HEADER in caller_headers:
         raise InvalidRequest(
-            f"'user' and x-portkey-{_USER} say the same to Stability AI. Send one of them.",
+            f"'user' and x-portkey-{_USER_HEADER} set the same header for Stability AI. Send one of them.",
             param="user",
         )
-    return {**named, **({_USER: _hidden(user)} if user else {})}
+    return {**caller_headers, **({_USER_HEADER: _hash_user(user)} if user else {})}
 
 
-def _check_light(job: Job) -> None:
-    """InvalidRequest for the strength of a light that is not there."""
-    lit = "light_source_direction" in job.params or len(job.images) > 2
-    if "light_source_strength" in job.params and not lit:
+def _check_light_strength(job: ProviderJob) -> None:
+    """Raise InvalidRequest when the request has a light strength but no light."""
+    has_light = "light_source_direction" in job.params or len(job.images) > 2
+    if "light_source_strength" in job.params and not has_light:
         raise InvalidRequest(
-            "'light_source_strength' needs a light: send 'light_source_direction' or a third picture as its reference.",
+            "'light_source_strength' needs a light: send 'light_source_direction' or a third image as its reference.",
             param="light_source_strength",
         )
 
 
-def _hidden(user: object) -> str:
-    """Always the same for a user, and fit for a header, but not the caller's own word for him."""
+def _hash_user(user: object) -> str:
+    """Return a hash of the user. It is stable, is valid in a header, and hides the caller's name for the user."""
     return sha256(str(user).encode()).hexdigest()
 
 
-def _ended(reply: Reply) -> bool:
-    return reply.status != 202
+def _is_finished(response: ProviderResponse) -> bool:
+    return response.status != 202
 
 
-def _picture(answer: dict[str, Any]) -> Artifact:
-    """The picture, by whatever name. A filtered one is only a blur."""
-    reason = text(answer.get("finish_reason")) or "SUCCESS"
+def _parse_image(payload: dict[str, Any]) -> GeneratedImage:
+    """Return the image, whichever name its field has. Raises ProviderFailure for a filtered (blurred) or failed one."""
+    reason = text_or_empty(payload.get("finish_reason")) or "SUCCESS"
     if reason == "CONTENT_FILTERED":
-        # Whether it is billed is not said.
-        raise Failed(moderated("Stability AI filtered the finished picture.", "output"))
+        # Stability does not say whether a filtered image is billed.
+        raise ProviderFailure(
+            moderation_error("Stability AI filtered the finished image.", "output")
+        )
     if reason != "SUCCESS":
-        raise Failed(Told(message=f"Stability AI ended the edit with {reason}."))
-    found = [picture for name in _RESULTS if (picture := drawn(answer.get(name)))]
-    return Artifact(b64=found[0])
+        raise ProviderFailure(ParsedError(message=f"Stability AI ended the edit with {reason}."))
+    images = [image for name in _RESULT_FIELDS if (image := image_base64(payload.get(name)))]
+    return GeneratedImage(b64=images[0])
 
 
-def explain(reply: Reply) -> Told:
-    """`name` tells the failures apart. Only successful edits are billed, so what Stability itself refuses is not."""
-    if reply.status == 429:
-        wait = None if "retry-after" in reply.headers else LOCKED_OUT
-        return Told("rate_limited", "Stability AI takes 150 requests in 10 s.", retry_after=wait)
-    answer = reply.json()
-    name, message = answer["name"], sentence(answer.get("errors")) or sentence(answer)
+def parse_error(response: ProviderResponse) -> ParsedError:
+    """Return the parsed error by its `name`. Stability bills successful edits only, so its errors are not billed."""
+    if response.status == 429:
+        retry_delay = None if "retry-after" in response.headers else LOCKOUT_SECONDS
+        return ParsedError(
+            "rate_limited", "Stability AI accepts 150 requests in 10 s.", retry_after=retry_delay
+        )
+    payload = response.json()
+    name, message = payload["name"], sentence(payload.get("errors")) or sentence(payload)
     if name in ("content_moderation", "public_figure"):
-        return moderated(message or "The safety system refused the request.", "input", name)
+        return moderation_error(message or "The safety system refused the request.", "input", name)
     if name == "invalid_language":
-        return Told("refused", message, name, "prompt")
-    return Told("", message, billed="no")
+        return ParsedError("refused", message, name, "prompt")
+    return ParsedError("", message, billed="no")
 
 
-def _card(name: str, params: Mapping[str, Spec], credits: float) -> Model:
-    price = Price(picture=credits / 100, source=_SOURCE)
-    own = service(name, {**params, "user": Words(512)}, price)
-    return replace(own, request_bytes=REQUEST_BYTES)
+def _model(
+    name: str, params: Mapping[str, ParameterSpec], price_credits: float
+) -> ModelCapabilities:
+    price = Price(per_image=price_credits / 100, source=_PRICE_SOURCE)
+    model = operation_model(name, {**params, "user": StringParam(512)}, price)
+    return replace(model, max_request_bytes=MAX_REQUEST_BYTES)
 
 
-def _diffusion(name: str, credits: float, upstream: str) -> Model:
-    """SD 3.5 image-to-image. The turbo's predecessor was known not to read a negative prompt."""
-    params = {**SEEDED, **GUIDED, "strength": SHARE, "cfg_scale": Real(1, 10)}
+def _sd35_model(name: str, price_credits: float, upstream: str) -> ModelCapabilities:
+    """Return an SD 3.5 image-to-image model. Turbo has no negative prompt: its predecessor was known to ignore it."""
+    params = {**SIZE_PARAMS, **STYLE_PARAMS, "strength": FRACTION, "cfg_scale": FloatParam(1, 10)}
     if upstream.endswith("turbo"):
         del params["negative_prompt"]
     return replace(
-        _card(name, params, credits),
-        upstream=upstream,
-        bounds=FREE_SHAPE,
-        makes=("png", "jpeg"),
+        _model(name, params, price_credits),
+        upstream_name=upstream,
+        size_limits=ANY_RATIO_LIMITS,
+        output_formats=("png", "jpeg"),
         operation="image-to-image",
     )
 
 
-_LIGHT: Mapping[str, Spec] = {
-    **SEEDED,
+_RELIGHT_PARAMS: Mapping[str, ParameterSpec] = {
+    **SIZE_PARAMS,
     "foreground_prompt": TEXT,
     "negative_prompt": TEXT,
-    "preserve_original_subject": SHARE,
-    "original_background_depth": SHARE,
-    "keep_original_background": Flag(),
-    "light_source_direction": Choice(("left", "right", "above", "below")),
-    "light_source_strength": SHARE,
+    "preserve_original_subject": FRACTION,
+    "original_background_depth": FRACTION,
+    "keep_original_background": BoolParam(),
+    "light_source_direction": EnumParam(("left", "right", "above", "below")),
+    "light_source_strength": FRACTION,
 }
-_SERVICES = (
+_OPERATION_MODELS = (
     replace(
-        _card("inpaint", {**SEEDED, **GUIDED, "grow_mask": Whole(0, 100)}, 5), bounds=FREE_SHAPE
+        _model("inpaint", {**SIZE_PARAMS, **STYLE_PARAMS, "grow_mask": IntParam(0, 100)}, 5),
+        size_limits=ANY_RATIO_LIMITS,
     ),
-    replace(_card("erase", {**SEEDED, "grow_mask": GROW}, 5), bounds=FREE_SHAPE),
-    _card("outpaint", {**OUTPAINT, "creativity": SHARE}, 4),
-    _card("search-and-replace", {**SEARCH, "search_prompt": TEXT}, 5),
-    _card("search-and-recolor", {**SEARCH, "select_prompt": TEXT}, 5),
     replace(
-        _card("remove-background", REMOVE_BACKGROUND, 5),
-        bounds=replace(FREE_SHAPE, most_pixels=4_194_304),
-        makes=("png", "webp"),
+        _model("erase", {**SIZE_PARAMS, "grow_mask": GROW_MASK}, 5), size_limits=ANY_RATIO_LIMITS
     ),
-    _diffusion("image-to-image", 6.5, "sd3.5-large"),
+    _model("outpaint", {**OUTPAINT_PARAMS, "creativity": FRACTION}, 4),
+    _model("search-and-replace", {**SEARCH_PARAMS, "search_prompt": TEXT}, 5),
+    _model("search-and-recolor", {**SEARCH_PARAMS, "select_prompt": TEXT}, 5),
+    replace(
+        _model("remove-background", REMOVE_BACKGROUND_PARAMS, 5),
+        size_limits=replace(ANY_RATIO_LIMITS, max_pixels=4_194_304),
+        output_formats=("png", "webp"),
+    ),
+    _sd35_model("image-to-image", 6.5, "sd3.5-large"),
 )
 PROVIDER = Provider(
     name="stability-ai",
     title="Stability AI",
-    docs="https://platform.stability.ai/docs/api-reference",
-    env="STABILITY",
+    docs_url="https://platform.stability.ai/docs/api-reference",
+    env_prefix="STABILITY",
     base_url="https://api.stability.ai",
     auth=Auth("Authorization", "Bearer "),
-    portkey={name: name for name in _CLIENT},
-    family=("stability-",),
-    edit=edit,
-    explain=explain,
-    check=Call("GET", "/v1/user/balance", repeatable=True),
+    portkey_settings={name: name for name in _CLIENT_HEADERS},
+    header_prefixes=("stability-",),
+    edit_flow=edit,
+    parse_error=parse_error,
+    health_check=ProviderRequest("GET", "/v1/user/balance", idempotent=True),
     default_model="edit",
     models=(
-        chooser(_SERVICES),
-        *_SERVICES,
-        _diffusion("sd3.5-large", 6.5, "sd3.5-large"),
-        _diffusion("sd3.5-large-turbo", 4, "sd3.5-large-turbo"),
-        _diffusion("sd3.5-medium", 3.5, "sd3.5-medium"),
-        _diffusion("sd3.5-flash", 2.5, "sd3.5-flash"),
+        edit_model(_OPERATION_MODELS),
+        *_OPERATION_MODELS,
+        _sd35_model("sd3.5-large", 6.5, "sd3.5-large"),
+        _sd35_model("sd3.5-large-turbo", 4, "sd3.5-large-turbo"),
+        _sd35_model("sd3.5-medium", 3.5, "sd3.5-medium"),
+        _sd35_model("sd3.5-flash", 2.5, "sd3.5-flash"),
         replace(
-            _card(ULTRA, {**SHAPED, **GUIDED, "strength": SHARE}, 8),
-            bounds=replace(FREE_SHAPE, most_edge=16_384),
+            _model(ULTRA_MODEL, {**RATIO_PARAMS, **STYLE_PARAMS, "strength": FRACTION}, 8),
+            size_limits=replace(ANY_RATIO_LIMITS, max_edge=16_384),
             operation="image-to-image",
         ),
-        _card(RELIGHT, _LIGHT, 8),
-        _card("control-sketch", CONTROL, 5),
-        _card("control-structure", CONTROL, 5),
-        _card("control-style", {**SHAPED, **GUIDED, "fidelity": SHARE}, 5),
-        _card("style-transfer", TRANSFER, 8),
+        _model(RELIGHT_MODEL, _RELIGHT_PARAMS, 8),
+        _model("control-sketch", CONTROL_PARAMS, 5),
+        _model("control-structure", CONTROL_PARAMS, 5),
+        _model("control-style", {**RATIO_PARAMS, **STYLE_PARAMS, "fidelity": FRACTION}, 5),
+        _model("style-transfer", TRANSFER_PARAMS, 8),
     ),
 )

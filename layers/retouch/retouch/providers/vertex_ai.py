@@ -2,11 +2,14 @@
 
 https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-generation
 
-The conversation of the Gemini API under another roof. Facts from google-genai 3.4.0 and Google's pages as of 2026-11.
-Peculiarities: the project and the location stand in the path, but for express mode, where a key says it all; each
-picture may have 7 MB; the answer's format can be chosen. A key together with a project works too, says a report to
-Google's .NET SDK. Which model is served where is not known for sure, so the location is a setting and `global` the
-default. Imagen's models, mask editing among them, are discontinued and have no cards.
+The requests are those of the Gemini API on another host. Facts from google-genai 3.4.0 and Google's pages as of
+2026-11. Peculiarities:
+- The path contains the project and the location. In express mode it contains neither, because the key is sufficient.
+- Each image may have 7 MB.
+- The output format can be chosen.
+- A key together with a project works too, according to a report to Google's .NET SDK.
+Which location serves which model is not known for certain. The location is therefore a setting, and `global` is the
+default. Imagen's models, mask editing among them, are discontinued and are not listed.
 """
 
 from __future__ import annotations
@@ -17,54 +20,63 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from retouch.cards import Auth, Model, Provider
-from retouch.messages import Call, Conversation, Job
-from retouch.providers._gemini import body, converse
-from retouch.providers._gemini_cards import FAMILY
-from retouch.providers._gemini_refusals import explain
-from retouch.providers._kit import plain, present
-from retouch.specs import Choice, Spec, Whole
+from retouch.core.capabilities import Auth, ModelCapabilities, Provider
+from retouch.core.parameters import EnumParam, IntParam, ParameterSpec
+from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
+from retouch.providers._shared.gemini import build_body, request_image
+from retouch.providers._shared.gemini_errors import parse_google_error
+from retouch.providers._shared.gemini_models import GEMINI_MODELS
+from retouch.providers._shared.helpers import drop_none, validate_label
 
-GLOBAL = "global"
+GLOBAL_LOCATION = "global"
 MULTI_REGIONS = ("us", "eu")
-# An id or a number, before it perhaps the organisation: "example.com:acme".
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}(?::[a-z0-9][a-z0-9-]{0,99})?", re.ASCII)
-PICTURE_BYTES = 7_000_000
-PARAMS: Mapping[str, Spec] = {
-    "output_format": Choice(("png", "jpeg", "webp")),
-    "output_compression": Whole(0, 100),
-    "person_generation": Choice(("allow_all", "allow_adult", "allow_none")),
-    "prominent_people": Choice(("allow_prominent_people", "block_prominent_people")),
+# A project id or number, optionally after the organisation: "example.com:acme".
+_PROJECT_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}(?::[a-z0-9][a-z0-9-]{0,99})?", re.ASCII)
+MAX_IMAGE_BYTES = 7_000_000
+VERTEX_PARAMS: Mapping[str, ParameterSpec] = {
+    "output_format": EnumParam(("png", "jpeg", "webp")),
+    "output_compression": IntParam(0, 100),
+    "person_generation": EnumParam(("allow_all", "allow_adult", "allow_none")),
+    "prominent_people": EnumParam(("allow_prominent_people", "block_prominent_people")),
 }
 
 
-def edit(job: Job) -> Conversation:
-    """One call, one picture."""
-    url = f"{_place(job.options)}/publishers/google/models/{job.model}:generateContent"
-    return (yield from converse(Call("POST", url, json=body(job, _image_config(job.params)))))
+def edit(job: ProviderJob) -> Conversation:
+    """Send one request for one image."""
+    url = f"{_publisher_parent(job.options)}/publishers/google/models/{job.model}:generateContent"
+    return (
+        yield from request_image(
+            ProviderRequest("POST", url, json=build_body(job, _image_config(job.params)))
+        )
+    )
 
 
-def _place(options: Mapping[str, str]) -> str:
-    """The path down to the publisher: with the project where there is one, else that of express mode."""
+def _publisher_parent(options: Mapping[str, str]) -> str:
+    """Return the path before the publisher. It contains the project, or only the version in express mode."""
     if "project" not in options:
         return "/v1"
     rule = "a project's id or number"
-    project = plain(options["project"], "vertex-project-id", rule, _PROJECT)
+    project = validate_label(options["project"], "vertex-project-id", rule, _PROJECT_PATTERN)
     return f"/v1/projects/{project}/locations/{quote(_location(options), safe='')}"
 
 
 def _location(options: Mapping[str, str]) -> str:
-    return options.get("location", GLOBAL)
+    return options.get("location", GLOBAL_LOCATION)
 
 
-def locate(options: Mapping[str, str]) -> str:
-    """The host of the location: global, a multi-region or a region. Express mode is served from the global one.
+def resolve_base_url(options: Mapping[str, str]) -> str:
+    """Return the base URL of the location: global, a multi-region or a region. Express mode uses the global one.
 
-    InvalidRequest where the location or the project is no plain name.
+    Raises InvalidRequest when the location or the project is not a valid name.
     """
-    plain(options.get("project", "p"), "vertex-project-id", "a project's id or number", _PROJECT)
-    location = plain(_location(options), "vertex-region", "a location like us-central1")
-    if location == GLOBAL or "project" not in options:
+    validate_label(
+        options.get("project", "p"),
+        "vertex-project-id",
+        "a project's id or number",
+        _PROJECT_PATTERN,
+    )
+    location = validate_label(_location(options), "vertex-region", "a location like us-central1")
+    if location == GLOBAL_LOCATION or "project" not in options:
         return "https://aiplatform.googleapis.com"
     if location in MULTI_REGIONS:
         return f"https://aiplatform.{location}.rep.googleapis.com"
@@ -72,52 +84,57 @@ def locate(options: Mapping[str, str]) -> str:
 
 
 def _image_config(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What only this host takes. Compression means nothing to a PNG; the contract allows it there as 100."""
-    wanted = params.get("output_format")
-    quality = params.get("output_compression") if wanted == "jpeg" else None
-    options = present(mimeType=f"image/{wanted}" if wanted else None, compressionQuality=quality)
-    return present(
+    """Return the imageConfig fields that only this host supports.
+
+    PNG has no compression quality. The API contract allows output_compression=100 for PNG, and it is not sent.
+    """
+    output_format = params.get("output_format")
+    quality = params.get("output_compression") if output_format == "jpeg" else None
+    options = drop_none(
+        mimeType=f"image/{output_format}" if output_format else None, compressionQuality=quality
+    )
+    return drop_none(
         imageOutputOptions=options or None,
-        personGeneration=_upper(params.get("person_generation")),
-        prominentPeople=_upper(params.get("prominent_people")),
+        personGeneration=_to_upper(params.get("person_generation")),
+        prominentPeople=_to_upper(params.get("prominent_people")),
     )
 
 
-def _upper(word: str | None) -> str | None:
+def _to_upper(word: str | None) -> str | None:
     return word.upper() if word else None
 
 
-def _vertex(model: Model) -> Model:
+def _vertex_model(model: ModelCapabilities) -> ModelCapabilities:
     return replace(
         model,
-        image_bytes=PICTURE_BYTES,
-        params={**model.params, **PARAMS},
-        makes=("png", "jpeg"),
-        compresses=True,
+        max_image_bytes=MAX_IMAGE_BYTES,
+        params={**model.params, **VERTEX_PARAMS},
+        output_formats=("png", "jpeg"),
+        supports_compression=True,
     )
 
 
 PROVIDER = Provider(
     name="vertex-ai",
     title="Vertex AI",
-    docs="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-generation",
-    env="VERTEX_AI",
+    docs_url="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-generation",
+    env_prefix="VERTEX_AI",
     settings=("project", "location"),
     secrets=("service_account_json", "credentials_json"),
-    locate=locate,
-    portkey={"vertex-project-id": "project", "vertex-region": "location"},
-    family=("vertex-",),
-    remedies={
+    resolve_base_url=resolve_base_url,
+    portkey_settings={"vertex-project-id": "project", "vertex-region": "location"},
+    header_prefixes=("vertex-",),
+    refused_headers={
         "vertex-service-account-json": "Fetch an access token with it yourself and send that as the key.",
     },
     auth=Auth(
         "x-goog-api-key",
-        tokens=("ya29.",),
+        bearer_key_prefixes=("ya29.",),
         identity="gcp",
         scope="https://www.googleapis.com/auth/cloud-platform",
     ),
-    edit=edit,
-    explain=explain,
+    edit_flow=edit,
+    parse_error=parse_google_error,
     default_model="gemini-nano-banana-2.1",
-    models=tuple(map(_vertex, FAMILY)),
+    models=tuple(map(_vertex_model, GEMINI_MODELS)),
 )

@@ -1,0 +1,32 @@
+"""Write the benchmark sections of the README and of docs/speed.md."""
+
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.paths import README, SPEED
+
+BENCH_SECTION, PIXELS_SECTION = "bench", "pixels"
+
+
+def write_comparison(result: dict[str, Any]) -> None:
+    """Write the ratios into the README and all tables into docs/speed.md."""
+    ratios = f"Retouch / Portkey, below 1 is better:\n\n{report.ratio_table(result['cells'])}"
+    replace_section(README, BENCH_SECTION, ratios)
+    replace_section(SPEED, BENCH_SECTION, format_section(report.render(result), result["machine"]))
+
+
+def format_section(table: str, machine: str) -> str:
+    """Return the text between the markers."""
+    return f"{table}\n\nMeasured on {machine}, everything on 127.0.0.1, by `make bench`.\n"
+
+
+def replace_section(path: Path, section_name: str, text: str) -> None:
+    """Replace the text between the markers. Raises ValueError when the file has no markers, and leaves it unchanged."""
+    markers = f"<!-- {section_name}:start -->", f"<!-- {section_name}:end -->"
+    old = path.read_text(encoding="utf-8")
+    before, start, rest = old.partition(markers[0])
+    _, end, after = rest.partition(markers[1])
+    if not start or not end:
+        raise ValueError(f"{path.name} has no {markers[0]} and {markers[1]}")
+    path.write_text(f"{before}{start}\n{text.strip()}\n{end}{after}", encoding="utf-8")

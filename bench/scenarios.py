@@ -1,0 +1,56 @@
+"""The measured scenarios: an upload, a kind of response, and with or without a mask."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MODEL = "gpt-image-2"
+SMALL, URL, BIG = "small", "url", "big"
+RESPONSES = {SMALL: "20 KB picture", URL: "URL", BIG: "1.15 MB picture"}
+UPLOADS = {"20 KB": ("upload-20k.png", "mask-256.png"), "3 MB": ("upload-3m.png", "mask-1024.png")}
+BOUNDARY = "----retouch-bench-7f3a91c2"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario, which is one row of the result."""
+
+    upload: str
+    response_kind: str
+    has_mask: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name of the row in the tables."""
+        return f"{self.upload} → {RESPONSES[self.response_kind]}{', with mask' if self.has_mask else ''}"
+
+    def request_body(self, images: Path) -> bytes:
+        """Return the multipart body that every target receives."""
+        image, mask = UPLOADS[self.upload]
+        files = [("image", image), *([("mask", mask)] if self.has_mask else [])]
+        fields = [("model", MODEL), ("prompt", "a red hat"), ("n", "1")]
+        return encode_multipart(
+            fields, [(name, (images / file).read_bytes()) for name, file in files]
+        )
+
+
+# With a mask the response image has the dimensions of the upload, as with a real provider.
+SCENARIOS = (
+    *(Scenario(upload, answer) for upload in UPLOADS for answer in RESPONSES),
+    Scenario("20 KB", SMALL, has_mask=True),
+    Scenario("3 MB", BIG, has_mask=True),
+)
+
+
+def encode_multipart(fields: list[tuple[str, str]], files: list[tuple[str, bytes]]) -> bytes:
+    """Encode form data: text fields first, PNG parts after them."""
+    field_parts = [_encode_part(f'name="{name}"', value.encode()) for name, value in fields]
+    file_parts = [
+        _encode_part(f'name="{name}"; filename="{name}.png"', data, "Content-Type: image/png\r\n")
+        for name, data in files
+    ]
+    return b"".join([*field_parts, *file_parts, f"--{BOUNDARY}--\r\n".encode()])
+
+
+def _encode_part(disposition: str, value: bytes, headers: str = "") -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; {disposition}\r\n{headers}\r\n"
+    return head.encode() + value + b"\r\n"

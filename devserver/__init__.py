@@ -1,0 +1,1 @@
+"""The development server: emulates API Gateway and Lambda on this machine."""

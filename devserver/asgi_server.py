@@ -1,0 +1,91 @@
+"""Serve ASGI applications with uvicorn's protocol, on our own sockets and event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import traceback
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+_BACKLOG = 1024
+
+
+def bind_loopback(port: int = 0) -> socket.socket:
+    """Return a socket that is bound to a loopback port but does not listen yet."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(("127.0.0.1", port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+@asynccontextmanager
+async def serve_asgi(
+    app: Any, sockets: Iterable[socket.socket], idle_seconds: int
+) -> AsyncIterator[None]:
+    """Serve an ASGI application on the sockets. Connections without a request stay open for `idle_seconds`."""
+    config = _uvicorn_config(app, idle_seconds)
+    config.load()
+    state = ServerState()
+
+    def create_protocol() -> HttpToolsProtocol:
+        return HttpToolsProtocol(config, state, {})
+
+    loop = asyncio.get_running_loop()
+    servers: list[asyncio.Server] = []
+    try:
+        for sock in sockets:
+            server = await loop.create_server(create_protocol, sock=sock, backlog=_BACKLOG)
+            servers += [server]
+        yield
+    finally:
+        for server in servers:
+            server.close()
+        await _abort_connections(state)
+
+
+def _uvicorn_config(app: Any, idle_seconds: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        _print_exceptions(app),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",  # Broken-off streams are intended, so uvicorn must not log them.
+        access_log=False,
+        proxy_headers=False,
+        timeout_keep_alive=idle_seconds,
+    )
+
+
+def _print_exceptions(app: Any) -> Any:
+    """Wrap the application so that its own exceptions, and only those, are printed."""
+
+    async def call_app(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            traceback.print_exc()
+            raise
+
+    return call_app
+
+
+async def _abort_connections(state: ServerState) -> None:
+    """Abort all connections without a response, because the outcome of the running work is unknown."""
+    for connection in list(state.connections):
+        connection.transport.abort()
+    tasks = list(state.tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

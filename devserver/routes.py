@@ -1,0 +1,33 @@
+"""The routes: which function serves a path, and whether its response is streamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route of the API. The prefix matches whole path segments, and "ANY" matches every method."""
+
+    method: str
+    prefix: str
+    function: str
+    is_streamed: bool
+
+    def matches(self, method: str, path: str) -> bool:
+        """Return whether the request belongs to this route. Earlier routes take precedence."""
+        return self.method in ("ANY", method) and (
+            path == self.prefix or path.startswith(self.prefix.rstrip("/") + "/")
+        )
+
+
+ROUTES = (
+    Route("POST", "/v1/images/edits", function="edits", is_streamed=True),
+    Route("ANY", "/v1/mirror", function="mirror", is_streamed=True),
+    Route("ANY", "/", function="edits", is_streamed=False),
+)
+
+
+def find_route(method: str, path: str) -> Route:
+    """Return the first route that matches. The last route matches every request."""
+    return next(route for route in ROUTES if route.matches(method, path))

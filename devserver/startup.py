@@ -1,0 +1,104 @@
+"""Start the parts of the development server, open its port when all are ready, and stop them in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from devserver.allocator import keep_freed_blocks
+from devserver.api_gateway import ApiGateway
+from devserver.asgi_server import bind_loopback, serve_asgi
+from devserver.runtime_api import RuntimeApi
+from devserver.s3 import LocalS3
+from devserver.settings import Function, Settings
+from devserver.worker_pool import WorkerPool
+
+_CLIENT_IDLE_SECONDS = 60
+_WORKER_IDLE_SECONDS = (
+    86_400  # A worker may work on one invocation for longer than any client waits.
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A running development server."""
+
+    url: str
+    functions_started: bool  # Whether every function could be started.
+    pools: tuple[WorkerPool, ...]
+    s3: LocalS3 | None
+
+    @property
+    def pids(self) -> list[int]:
+        """The ids of all child processes."""
+        own = [self.s3.process.pid] if self.s3 else []
+        return [pid for pool in self.pools for pid in pool.pids] + own
+
+
+@asynccontextmanager
+async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
+    """Run a development server while the context is open."""
+    keep_freed_blocks()
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(bind_loopback(settings.port))
+        s3 = _start_s3(stack) if settings.s3 else None
+        environment = s3.environment(settings.environment) if s3 else settings.environment
+        pools = await _open_pools(stack, settings, environment)
+        functions_started = await _start_functions(pools, s3)
+        api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
+        await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
+        yield RunningServer(
+            f"http://127.0.0.1:{listener.getsockname()[1]}", functions_started, pools, s3
+        )
+
+
+def _start_s3(stack: AsyncExitStack) -> LocalS3:
+    s3 = LocalS3()
+    stack.callback(s3.stop)
+    return s3
+
+
+async def _open_pools(
+    stack: AsyncExitStack, settings: Settings, environment: Mapping[str, str]
+) -> tuple[WorkerPool, ...]:
+    """Create the pools and open their Runtime API first, so that a worker can connect as soon as it starts."""
+    listeners = {
+        f: [bind_loopback() for _ in range(settings.workers.max_count)] for f in settings.functions
+    }
+    for listener in (
+        listener for function_listeners in listeners.values() for listener in function_listeners
+    ):
+        stack.enter_context(listener)
+    pools = tuple(
+        _create_pool(f, function_listeners, settings, environment)
+        for f, function_listeners in listeners.items()
+    )
+    all_listeners = [
+        listener for function_listeners in listeners.values() for listener in function_listeners
+    ]
+    await stack.enter_async_context(
+        serve_asgi(RuntimeApi(pools), all_listeners, _WORKER_IDLE_SECONDS)
+    )
+    for pool in pools:
+        stack.push_async_callback(pool.stop)
+    return pools
+
+
+def _create_pool(
+    function: Function,
+    listeners: list[socket.socket],
+    settings: Settings,
+    environment: Mapping[str, str],
+) -> WorkerPool:
+    ports = [listener.getsockname()[1] for listener in listeners]
+    min_workers = 0 if function.lazy else settings.workers.min_count
+    return WorkerPool(function, environment, ports, min_workers, settings.timeouts.function)
+
+
+async def _start_functions(pools: tuple[WorkerPool, ...], s3: LocalS3 | None) -> bool:
+    s3_starts = [s3.wait_until_ready()] if s3 else []
+    started = await asyncio.gather(*(pool.start() for pool in pools), *s3_starts)
+    return False not in started

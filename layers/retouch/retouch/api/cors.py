@@ -1,0 +1,79 @@
+"""What every function behind the API shares with the resolver: browsers' rights, and answers handed through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aws_lambda_powertools.event_handler import CORSConfig
+
+from retouch.core.capabilities import Provider
+from retouch.core.portkey import KNOWN_HEADERS, PORTKEY_PREFIX
+from retouch.core.settings import Settings
+
+_EXPOSED_HEADERS = [
+    "x-portkey-cache-status",
+    "x-portkey-gateway-exception",
+    "x-portkey-last-used-option-index",
+    "x-portkey-provider",
+    "x-portkey-retry-attempt-count",
+    "x-portkey-trace-id",
+    "x-request-id",
+    "x-retouch-attempts",
+    "x-retouch-billed",
+    "x-retouch-cost-usd",
+    "x-retouch-model",
+    "x-retouch-notes",
+    "x-retouch-operation",
+    "x-retouch-preserved-pixels",
+    "x-retouch-upstream-processing-ms",
+    "x-retouch-upstream-request-id",
+    "x-retouch-url-expires",
+    "x-should-retry",
+    "deprecation",
+    "retry-after",
+    "sunset",
+    "traceparent",
+]
+# What is read of a request beside the steering headers.
+_REQUEST_HEADERS = [
+    "Authorization",
+    "Content-Encoding",
+    "Content-Type",
+    "traceparent",
+    "x-portkey-api-key",
+    "x-portkey-provider",
+    "x-stainless-read-timeout",
+    "x-stainless-timeout",
+]
+# What SDKs in a browser send of themselves: nothing here reads it, but without leave they could send nothing.
+_SDK_HEADERS = [
+    *(f"x-stainless-{name}" for name in ("arch", "helper-method", "lang", "os", "package-version")),
+    *(f"x-stainless-{name}" for name in ("retry-count", "runtime", "runtime-version")),
+    *(f"x-portkey-{name}" for name in ("package-version", "runtime", "runtime-version")),
+    "OpenAI-Organization",
+    "OpenAI-Project",
+]
+
+
+def cors_config(settings: Settings, providers: Iterable[Provider] = ()) -> CORSConfig | None:
+    """What browsers of the configured origins may do; nothing where none is configured.
+
+    They may send every header that is read: those that steer, options of these providers, what the operator sends on.
+    """
+    if not settings.cors_origins:
+        return None
+    first_origin, *other_origins = settings.cors_origins
+    options = (name for provider in providers for name in provider.portkey_settings)
+    portkey_headers = (PORTKEY_PREFIX + name for name in (*KNOWN_HEADERS, *options))
+    return CORSConfig(
+        first_origin,
+        extra_origins=other_origins,
+        allow_headers=[
+            *_REQUEST_HEADERS,
+            *_SDK_HEADERS,
+            *portkey_headers,
+            *settings.forwardable_headers,
+        ],
+        expose_headers=_EXPOSED_HEADERS,
+        max_age=3600,
+    )

@@ -1,0 +1,52 @@
+"""POST /v1/uploads: a presigned form to upload a large image to S3, without the body limit of API Gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from retouch.core.errors import GatewayMisconfigured, InvalidRequest
+from retouch.core.models import HttpRequest
+from retouch.core.parameters import EnumParam
+from retouch.gateway.services import Services
+
+_CONTENT_TYPE_PARAM = EnumParam(("image/png", "image/jpeg", "image/webp"))
+
+
+def create_upload(request: HttpRequest, services: Services) -> dict[str, Any]:
+    """Return the upload form. An edit names the image by `id`: `image=upload://<id>` or `{"file_id": "<id>"}`."""
+    if not services.settings.bucket:
+        raise GatewayMisconfigured(
+            "Uploads need a bucket; set RETOUCH_BUCKET.", code="gateway_not_configured"
+        )
+    content_type = _CONTENT_TYPE_PARAM.read(
+        "content_type", _read_body(request).get("content_type", "image/png")
+    )
+    upload_id, post_form = services.bucket.create_upload(content_type)
+    return {
+        "id": upload_id,
+        "object": "upload",
+        "expires_at": services.clock.unix_time() + services.settings.upload_seconds,
+        "max_bytes": services.settings.max_upload_bytes,
+        "content_type": content_type,
+        "method": "POST",
+        "url": post_form["url"],
+        "fields": post_form["fields"],
+    }
+
+
+def _read_body(request: HttpRequest) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(request.body or b"{}")
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise InvalidRequest("The body must be a JSON object or empty.", code="invalid_json")
+    for name in fields.keys() - {"content_type"}:
+        raise InvalidRequest(
+            f"Unknown parameter: '{name[:64]}'. An upload takes 'content_type'.",
+            param=name[:64],
+            code="unknown_parameter",
+        )
+    return fields

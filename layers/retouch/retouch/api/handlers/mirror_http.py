@@ -1,0 +1,187 @@
+"""The mirror's Lambda handler: HTTP, direct invoke, SQS and EventBridge. The event's shape decides which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+from retouch.api.cors import cors_config
+from retouch.api.events import direct_invoke
+from retouch.api.events import http as wire_event
+from retouch.api.events.sources import event_source
+from retouch.api.handlers.mirror_queue import MirrorConsumer
+from retouch.api.powertools import (
+    api_gateway_request_id,
+    passthrough_serializer,
+    to_powertools_response,
+    warn_about_open_settings,
+)
+from retouch.api.request.credentials import read_credentials
+from retouch.api.response.errors import error_response, fault_from_exception, fault_log_fields
+from retouch.core.errors import (
+    Fault,
+    GatewayMisconfigured,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+)
+from retouch.core.http import HttpResponse, json_headers
+from retouch.core.settings import Settings
+from retouch.gateway.authentication import KeyLookup, authenticate_key
+from retouch.gateway.signed_links import signed_url
+from retouch.mirror.request import read_mirror_request
+from retouch.mirror.result import response_document
+
+Handler = Callable[[Any, Any], Any]
+MIRROR_PATH = "/v1/mirror"
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorAuth:
+    """The authentication of HTTP requests, with the same keys as the other functions."""
+
+    settings: Settings
+    secrets: Callable[[], Mapping[str, str]]
+    keys: KeyLookup
+    start_reading_secrets: Callable[[], None]  # starts the background read of the secret
+
+    def authenticate(self, headers: Mapping[str, str]) -> None:
+        """Authenticate the caller. Raises Unauthorized."""
+        authenticate_key(
+            read_credentials(headers), self.settings.auth_mode, self.pepper(), self.keys
+        )
+
+    def pepper(self) -> str:
+        """Return the secret with which keys are hashed and links are signed. Empty when there is no secret."""
+        settings = self.settings.with_secrets(self.secrets())
+        return settings.environment.get("RETOUCH_PEPPER", "")
+
+    def with_signed_links(self, consumer: MirrorConsumer, base: str) -> MirrorConsumer:
+        """Return the consumer with links that outlive this function's credentials, if the gateway's URL is known."""
+        address, pepper = self.settings.base_url or base, self.pepper()
+        if self.settings.public_base_url or not (address and pepper):
+            return consumer
+
+        def make_link(key: str, lifetime: int, now: int) -> tuple[str, int]:
+            return signed_url(address, key, now + lifetime, pepper), now + lifetime
+
+        return replace(consumer, services=replace(consumer.services, make_link=make_link))
+
+
+def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
+    """Return the Lambda handler. It raises, and so fails the invocation, for events of an unknown shape."""
+    warn_about_open_settings(auth.settings, consumer.telemetry.logger)
+    app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors_config(auth.settings))
+
+    @app.post(MIRROR_PATH)
+    def mirror() -> Response[Any]:
+        event = app.current_event
+
+        def respond() -> HttpResponse:
+            request = wire_event.to_http_request(event.raw_event)
+            auth.authenticate(request.headers)
+            values = _parse_json(request.body)
+            linked_consumer = auth.with_signed_links(consumer, request.base_url)
+            return _process_request(
+                linked_consumer, values, api_gateway_request_id(event), "http", app.lambda_context
+            )
+
+        return to_powertools_response(
+            _respond_or_fail(respond, consumer, "http", api_gateway_request_id(event))
+        )
+
+    @app.not_found
+    def not_found(_: NotFoundError) -> Response[Any]:
+        event = app.current_event
+        return to_powertools_response(
+            error_response(
+                _route_not_found(event.http_method, event.path), api_gateway_request_id(event)
+            )
+        )
+
+    def handler(event: Any, context: Any) -> Any:
+        source = event_source(event)
+        if source == "http":
+            auth.start_reading_secrets()
+            return app.resolve(wire_event.to_v1_event(event), context)
+        if source == "direct":
+            return _process_direct_invoke(consumer, auth, event, context)
+        _require_bucket(consumer)
+        process = consumer.process_batch if source == "queue" else consumer.process_event
+        return process(event, _deadline(consumer, context))
+
+    return handler
+
+
+def _process_direct_invoke(
+    consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
+) -> dict[str, Any]:
+    """Process a direct invoke.
+
+    The event is the request, and the return value is the response. IAM authorized the sender.
+    """
+    invocation_id = str(getattr(context, "aws_request_id", ""))
+
+    def respond() -> HttpResponse:
+        return _process_request(
+            auth.with_signed_links(consumer, ""), event, invocation_id, "direct", context
+        )
+
+    return direct_invoke.invocation_result(
+        _respond_or_fail(respond, consumer, "direct", invocation_id)
+    )
+
+
+def _process_request(
+    consumer: MirrorConsumer, values: Any, request_identifier: str, source: str, context: Any
+) -> HttpResponse:
+    request = read_mirror_request(values)
+    _require_bucket(consumer)
+    (results,) = consumer.mirror_and_record([request], source, _deadline(consumer, context))
+    body = orjson.dumps(response_document(results, consumer.services.clock.unix_time()))
+    return HttpResponse(200, {**json_headers(request_identifier), "x-retouch-billed": "no"}, body)
+
+
+def _respond_or_fail(
+    respond: Callable[[], HttpResponse],
+    consumer: MirrorConsumer,
+    source: str,
+    request_identifier: str,
+) -> HttpResponse:
+    try:
+        return respond()
+    except Exception as error:
+        fault = fault_from_exception(error)
+        fault.billed = "no"  # the mirror never calls a provider, so nothing is ever billed
+        consumer.telemetry.log_refusal(source, {"status": fault.status, **fault_log_fields(fault)})
+        return error_response(fault, request_identifier)
+
+
+def _require_bucket(consumer: MirrorConsumer) -> None:
+    if not consumer.store.name:
+        raise GatewayMisconfigured(
+            "A mirror needs a bucket; set RETOUCH_BUCKET.", code="gateway_not_configured"
+        )
+
+
+def _deadline(consumer: MirrorConsumer, context: Any) -> float:
+    remaining = float(context.get_remaining_time_in_millis()) / 1000
+    return consumer.services.clock.now() + remaining - consumer.services.settings.deadline_margin
+
+
+def _parse_json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        raise InvalidRequest("The body must be a JSON object.", code="invalid_json") from None
+
+
+def _route_not_found(method: str, path: str) -> Fault:
+    if path == MIRROR_PATH:
+        return MethodNotAllowed(f"{MIRROR_PATH} takes POST, not {method}.", allow=["POST"])
+    return NotFound(f"There is no {method} {path}. URLs are mirrored at POST {MIRROR_PATH}.")

@@ -1,0 +1,153 @@
+"""Parser of an edit's request body, multipart or JSON, into a ParsedForm. It does not judge the values.
+
+Both encodings give the same ParsedForm. There is one difference: a multipart text field arrives as `FormText`,
+because form text has no type yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from retouch.api.request import json_body, multipart
+from retouch.api.request.image_references import check_image_count, image_from_url
+from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
+from retouch.core.errors import InvalidRequest, UnsupportedMedia
+from retouch.core.models import (
+    FormText,
+    HttpRequest,
+    ImageInput,
+    ImageReference,
+    MaskShapes,
+    ParsedForm,
+    Part,
+)
+from retouch.core.parameters import quote_value
+
+# Accepts image, image[], image[0], image.0, images[], images and image.0.items (sent by a documentation generator).
+_IMAGE_FIELD = re.compile(r"images?(\[[0-9]{0,3}\]|(\.[0-9]{1,3})(\.items)?)?", re.ASCII)
+_MASK_FIELDS = ("mask", "mask[]")
+_URL_SCHEME = re.compile(rb"(data|upload|s3|https?):", re.I)
+
+
+def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
+    """Return the request's fields. Raises InvalidRequest or a subclass of it when the body cannot be read."""
+    _reject_content_encoding(request)
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in ("multipart/form-data", "application/json"):
+        raise UnsupportedMedia(
+            f"Content-Type {quote_value(media_type)} is not accepted; send multipart/form-data or application/json."
+        )
+    if not request.body:
+        raise InvalidRequest("The request has no body.", code="empty_body")
+    if media_type == "application/json":
+        return _reject_object_references(json_body.parse_json_form(request.body, limits))
+    boundary = multipart.parse_boundary(content_type, limits)
+    parts = multipart.parse_parts(request.body, boundary, limits)
+    return _reject_object_references(form_from_parts(parts, limits))
+
+
+def _reject_object_references(form: ParsedForm) -> ParsedForm:
+    """Raise InvalidRequest for an S3 reference: over HTTP it would give access to the images of other callers."""
+    for image in (*form.images, form.mask):
+        if isinstance(image, ImageReference) and image.kind == "object":
+            raise InvalidRequest(
+                f"'{image.field}' names an S3 object, which is allowed in a direct invoke only. "
+                "Upload the image with POST /v1/uploads.",
+                param=image.field,
+                code="unsupported_image_url",
+            )
+    return form
+
+
+def _reject_content_encoding(request: HttpRequest) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia(
+            f"Content-Encoding {quote_value(encoding)} is not accepted; send the body uncompressed.",
+            code="unsupported_content_encoding",
+        )
+
+
+def form_from_parts(parts: Iterable[Part], limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
+    """Sort the parts into images (in their order), mask and scalars.
+
+    Raises InvalidRequest when a scalar or the mask occurs more than once.
+    """
+    images: list[ImageInput] = []
+    values: dict[str, Any] = {}
+    for part in parts:
+        if _IMAGE_FIELD.fullmatch(part.name):
+            images += _read_image(part)
+        elif part.name in values or (part.name in _MASK_FIELDS and "mask" in values):
+            raise _duplicate_field_error(part.name)
+        elif part.name in _MASK_FIELDS:
+            values["mask"] = _read_mask(part)
+        else:
+            values[part.name] = FormText(_decode_text(part))
+    check_image_count(images, limits)
+    mask = values.pop("mask", None)
+    non_empty_values = {name: value for name, value in values.items() if value != ""}
+    return ParsedForm(non_empty_values, tuple(images), mask)
+
+
+def _read_image(part: Part) -> list[ImageInput]:
+    """Return the part's image in a list. The list is empty for the empty file that browsers send without a choice."""
+    if part.filename is not None:
+        _reject_corrupted_file(part)
+        return [part.data] if part.data or part.filename else []
+    if _URL_SCHEME.match(part.data):
+        return [image_from_url(_decode_text(part), part.name)]
+    # Some HTTP libraries omit the file name, so bytes without a file name count as an image too.
+    return [part.data] if part.data else []
+
+
+def _read_mask(part: Part) -> ImageInput | MaskShapes | None:
+    if part.filename is None and part.data.lstrip().startswith(b"{"):
+        return json_body.parse_mask(_parse_json(part))
+    return next(iter(_read_image(part)), None)
+
+
+def _parse_json(part: Part) -> Any:
+    try:
+        return orjson.loads(part.data)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"Field {quote_value(part.name)} looks like JSON but is not valid: {error}.",
+            param=part.name,
+            code="invalid_json",
+        ) from None
+
+
+def _reject_corrupted_file(part: Part) -> None:
+    # Image signatures have a byte above 0x7f. U+FFFD in its place shows that API Gateway decoded the body as text.
+    if b"\xef\xbf\xbd" in part.data[:4]:
+        raise InvalidRequest(
+            f"File {quote_value(part.name)} was decoded as text before it reached the gateway, so its bytes are lost. "
+            "Set the API's binaryMediaTypes so that multipart/form-data passes as bytes.",
+            param=part.name,
+            code="body_corrupted_by_gateway",
+        )
+
+
+def _decode_text(part: Part) -> str:
+    try:
+        return part.data.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            f"Field {quote_value(part.name)} is not valid UTF-8 text.",
+            param=part.name,
+            code="invalid_text",
+        ) from None
+
+
+def _duplicate_field_error(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Field {quote_value(name)} was sent more than once; it may occur once.",
+        param=name,
+        code="duplicate_parameter",
+    )

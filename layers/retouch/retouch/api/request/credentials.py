@@ -1,0 +1,45 @@
+"""The client credentials in the headers: the provider's name, the provider's key and the gateway's own key.
+
+SDKs always send a key, even when the caller has none. Their placeholder keys therefore count as absent
+(openai-node sends "DUMMY-KEY", portkey-ai sends "OPENAI_API_KEY", a missing JavaScript variable becomes "undefined").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retouch.core.credentials import (
+    GATEWAY_PREFIX,
+    ClientCredentials,
+    is_header_safe,
+    is_placeholder,
+)
+from retouch.core.errors import Unauthorized
+
+
+def read_credentials(headers: Mapping[str, str]) -> ClientCredentials:
+    """Read the credentials from the headers. Raises Unauthorized when a key is not printable ASCII.
+
+    A gateway key may be in either key header. `Authorization` wins when both headers have a provider key.
+    """
+    header_values = (
+        _bearer_token(headers.get("authorization", "")),
+        headers.get("x-portkey-api-key", ""),
+    )
+    keys = [key for key in map(_clean_key, header_values) if key]
+    gateway_key = next((key for key in keys if key.startswith(GATEWAY_PREFIX)), None)
+    provider_key = next((key for key in keys if not key.startswith(GATEWAY_PREFIX)), None)
+    provider = headers.get("x-portkey-provider", "").strip()
+    return ClientCredentials(provider or None, provider_key, gateway_key)
+
+
+def _bearer_token(value: str) -> str:
+    scheme, _, rest = value.strip().partition(" ")
+    return rest if scheme.lower() == "bearer" else value
+
+
+def _clean_key(key: str) -> str | None:
+    key = key.strip()
+    if not is_header_safe(key):
+        raise Unauthorized("The API key must be printable ASCII. Send it without other characters.")
+    return None if is_placeholder(key) else key

@@ -1,0 +1,85 @@
+"""Image references in a request: data: URLs, uploads, web URLs and objects in the stack's own bucket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pybase64
+
+from retouch.api.request.limits import BodyLimits
+from retouch.core.errors import InvalidRequest
+from retouch.core.models import ImageInput, ImageReference
+from retouch.core.parameters import quote_value
+
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
+_UPLOAD_ID_PATTERN = re.compile(r"upload_[0-9a-f]{32}", re.ASCII)
+_UPLOAD_SCHEME = "upload://"
+
+
+def check_image_count(images: Sequence[Any], limits: BodyLimits) -> None:
+    """Raise InvalidRequest when the request has more images than any model accepts."""
+    if len(images) > limits.max_images:
+        raise InvalidRequest(
+            f"The request has {len(images)} images; at most {limits.max_images} are accepted.",
+            param="image",
+            code="too_many_images",
+        )
+
+
+def image_from_object(item: Any, field: str) -> ImageInput:
+    """Return the image for OpenAI's reference object, `{"image_url": ...}` or `{"file_id": ...}`, or for a bare URL.
+
+    Raises InvalidRequest when the item is none of these.
+    """
+    if isinstance(item, dict) and "file_id" in item:
+        return upload_reference(str(item["file_id"]), field)
+    url = item.get("image_url") if isinstance(item, dict) else item
+    if isinstance(url, dict):  # the chat completions API nests the URL in an object
+        url = url.get("url")
+    if not isinstance(url, str) or not url:
+        raise InvalidRequest(
+            f"'{field}' must be an object with 'image_url' or 'file_id'.",
+            param=field,
+            code="invalid_type",
+        )
+    return image_from_url(url, field)
+
+
+def image_from_url(url: str, field: str) -> ImageInput:
+    """Return the bytes in a data: URL, or a reference to fetch later. The declared media type is ignored."""
+    if url.startswith(_UPLOAD_SCHEME):
+        return upload_reference(url.removeprefix(_UPLOAD_SCHEME), field)
+    if url.startswith("s3://"):
+        return ImageReference("object", url.removeprefix("s3://"), field)
+    if url[:8].lower().startswith(("http://", "https://")):
+        return ImageReference("web", url, field)
+    return _decode_data_url(url, field)
+
+
+def _decode_data_url(url: str, field: str) -> bytes:
+    prefix = _DATA_URL.match(url)
+    if prefix is None:
+        raise InvalidRequest(
+            f"'{field}' is {quote_value(url)}, which is not a data:image/...;base64,... URL.",
+            param=field,
+            code="invalid_image_url",
+        )
+    try:
+        return pybase64.b64decode(url[prefix.end() :], validate=True)
+    except ValueError:
+        raise InvalidRequest(
+            f"'{field}' is a data: URL with invalid base64.", param=field, code="invalid_base64"
+        ) from None
+
+
+def upload_reference(upload_id: str, field: str) -> ImageReference:
+    """Return a reference to a completed upload. Raises InvalidRequest when the id has the wrong form."""
+    if not _UPLOAD_ID_PATTERN.fullmatch(upload_id):
+        raise InvalidRequest(
+            f"'{field}' names the upload {quote_value(upload_id)}, which is not an id from POST /v1/uploads.",
+            param=field,
+            code="invalid_upload_id",
+        )
+    return ImageReference("upload", upload_id, field)

@@ -1,0 +1,66 @@
+"""The client credentials in the headers: the provider's name, the provider's key and the gateway's own key.
+
+SDKs always send a key, even when the caller has none. Their placeholder keys therefore count as absent
+(openai-node sends "DUMMY-KEY", portkey-ai sends "OPENAI_API_KEY", a missing JavaScript variable becomes "undefined").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+GATEWAY_PREFIX = "rt_"
+_PLACEHOLDER_KEYS = frozenset(
+    (
+        "",
+        "openai_api_key",
+        "dummy-key",
+        "dummy",
+        "undefined",
+        "null",
+        "none",
+        "unused",
+        "not-needed",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The credentials that the headers carry. Keys never appear in a repr or in the log."""
+
+    provider: str | None = (
+        None  # as the caller wrote it: a slug, "@" and a slug, or "@" and a virtual key's name
+    )
+    key: str | None = field(default=None, repr=False)  # the provider's key
+    gateway_key: str | None = field(default=None, repr=False)  # this gateway's key
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # provider options
+    custom_host: str | None = None  # base URL to use instead of the provider's
+    forwarded_headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # sent to the provider
+    is_virtual_key: bool = False  # the key belongs to the operator; the caller knows only its name
+
+
+def is_header_safe(text: str) -> bool:
+    """Return whether an HTTP header can carry the text, which must be printable ASCII."""
+    return text.isascii() and text.isprintable()
+
+
+def is_placeholder(key: str) -> bool:
+    """Return whether the key is one of the placeholders that SDKs send when the user has no key."""
+    return key.lower() in _PLACEHOLDER_KEYS
+
+
+def key_problem(text: str) -> str | None:
+    """Return the rule that a provider's key or setting breaks, or None when it breaks none.
+
+    The rule does not repeat the value, because the value may be secret.
+    """
+    if not is_header_safe(text):
+        return "contains characters that an HTTP header cannot carry; it must be printable ASCII"
+    if text.startswith(GATEWAY_PREFIX):
+        return (
+            "is a key of this gateway and is never sent to a provider; send it as x-portkey-api-key"
+        )
+    return None

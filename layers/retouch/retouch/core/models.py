@@ -1,0 +1,176 @@
+"""The data types of the pipeline. Each stage takes one of them and returns the next. All of them are immutable.
+
+HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest -> Plan (ProviderJob ...)
+-> ProviderRequest / ProviderResponse ... -> GeneratedImage -> Result
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import pybase64
+
+from retouch.core.geometry import Placement
+from retouch.core.geometry import Size as Size
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pixels
+
+
+ResponseFormat = Literal["b64_json", "url"]
+FitMode = Literal["strict", "pad", "scale"]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """An HTTP request, independent of the type of the Lambda event. Header names are lower-case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    base_url: str = ""  # the gateway's own URL from the event, without a trailing slash
+
+
+class FormText(str):
+    """A value from form text, which has no type yet. A plain `str` comes from JSON and has its type."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body. `filename` is the sender's claim and is never used."""
+
+    name: str
+    data: bytes
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A reference to an image that the request does not contain. `field` is the name of its field, for errors."""
+
+    kind: Literal["upload", "object", "web"]
+    name: str  # an upload's id, bucket/key, or an https URL
+    field: str
+
+
+ImageInput = bytes | ImageReference
+
+
+@dataclass(frozen=True, slots=True)
+class MaskShapes:
+    """A mask that is described by shapes: boxes, circles, ellipses, polygons."""
+
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedForm:
+    """The fields of a request before validation: scalars by name, images in order."""
+
+    values: Mapping[str, Any]
+    images: tuple[ImageInput, ...] = ()
+    mask: ImageInput | MaskShapes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedInputs:
+    """A ParsedForm in which the bytes of all images replace the references."""
+
+    values: Mapping[str, Any]
+    images: tuple[bytes, ...] = ()
+    mask: bytes | MaskShapes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The conversion that the plan requires and that `prepare` applies before an image is sent."""
+
+    format: str  # "png", "jpeg" or "webp"
+    placement: Placement | None = None  # the scaling or padding
+    drop_alpha: bool = False  # remove transparency
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """An encoded image and the metadata from its header. Sizes are as displayed, after EXIF orientation."""
+
+    data: bytes = field(repr=False)
+    format: str  # "png", "jpeg" or "webp", from the magic bytes
+    width: int
+    height: int
+    has_alpha: bool = False
+    has_exif_rotation: bool = False  # EXIF orientation other than 1
+    conversion: Conversion | None = None  # None: sent unchanged, but without its metadata
+
+    @property
+    def size(self) -> Size:
+        """The width and height in pixels, as displayed."""
+        return self.width, self.height
+
+    @property
+    def media_type(self) -> str:
+        """The media type from the actual format, e.g. image/png."""
+        return f"image/{self.format}"
+
+    def to_base64(self) -> str:
+        """Return the file as base64 text."""
+        return pybase64.b64encode_as_string(self.data)
+
+    def to_data_url(self) -> str:
+        """Return the file as a base64 data: URL."""
+        return f"data:{self.media_type};base64,{self.to_base64()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The area to edit.
+
+    `pixels` is an 8-bit Pillow image: 255 = edit, 0 = preserve. It has the size of the first image as displayed.
+    """
+
+    pixels: Pixels = field(repr=False)
+    coverage: float  # share of marked pixels, 0..1
+    has_soft_edges: bool  # has values between 0 and 255
+    source_file: EncodedImage | None = None  # the caller's file, if it may be sent unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class EditRequest:
+    """A validated edit request. Its values are checked as far as possible without knowledge of the model."""
+
+    prompt: str
+    images: tuple[EncodedImage, ...]
+    mask: Mask | None
+    model: str | None
+    n: int
+    response_format: ResponseFormat | None
+    stream: bool
+    preserve: bool | None  # None: preserve pixels only where the result allows it
+    fit_mode: FitMode
+    dry_run: bool
+    allow_full_mask: bool
+    params: Mapping[str, Any]  # all other parameters by public name, not yet checked
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedImage:
+    """One completed image. It is stored as base64 or bytes, as the provider sent it, and converted on demand."""
+
+    b64: str = field(default="", repr=False)
+    data: bytes = field(default=b"", repr=False)
+    revised_prompt: str | None = None
+    metadata: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # size, quality, usage ... from the provider's response
+
+    def to_bytes(self) -> bytes:
+        """Return the encoded image. Raises ValueError when the provider's base64 is invalid."""
+        return self.data or pybase64.b64decode(self.b64, validate=True)
+
+    def to_base64(self) -> str:
+        """Return the encoded image as base64 text."""
+        return self.b64 or pybase64.b64encode_as_string(self.data)

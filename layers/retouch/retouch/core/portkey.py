@@ -1,0 +1,58 @@
+"""Parser of the x-portkey-* headers that control one request. `api/request/credentials.py` reads the keys.
+
+The sources are Portkey-AI/docs-core b60bcb7 and Portkey-AI/gateway 669825c. portkey-ai 2.3.4 sends an empty value
+for each option that its caller left out. JavaScript sends "undefined" for a missing variable. Both count as absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+PORTKEY_PREFIX = "x-portkey-"
+CONFIG_ID_PATTERN = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)  # the id of a saved config
+ABSENT_VALUES = ("", "undefined", "null", "none", "nan")
+# The header names, without the prefix, that this module reads. Each provider declares its own options.
+KNOWN_HEADERS = (
+    "cache-force-refresh",
+    "cache-namespace",
+    "config",
+    "custom-host",
+    "debug",
+    "default-input-guardrails",
+    "default-output-guardrails",
+    "forward-headers",
+    "metadata",
+    "request-timeout",
+    "strict-open-ai-compliance",
+    "trace-id",
+    "virtual-key",
+)
+AWS_KEY_NAMES = ("aws-access-key-id", "aws-secret-access-key", "aws-session-token")
+
+
+@dataclass(frozen=True, slots=True)
+class PortkeyHeaders:
+    """The options in the headers. An option that is left out is None, empty or Portkey's default."""
+
+    config: Mapping[str, Any] | str | None = field(default=None, repr=False)  # or its id
+    virtual_key: str | None = None
+    trace_id: str = ""  # empty: the gateway creates one
+    traceparent: str = ""  # the caller's W3C trace, with the gateway's span id
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    timeout: float | None = None  # seconds
+    strict: bool = True  # the response has only the fields that OpenAI's has
+    force_refresh: bool = False  # call the provider even if the response is cached
+    cache_namespace: str = ""  # of the cache entries
+    custom_host: str | None = None
+    forwarded_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    forwardable_headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False
+    )  # headers that a config may forward
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # "azure-api-version", ...
+    hooks: Mapping[str, Any] = field(default_factory=dict, repr=False)  # default guardrails by kind
+    debug: bool = (
+        True  # False: the log record omits the notes, because they may repeat request data
+    )

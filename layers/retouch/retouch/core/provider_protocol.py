@@ -1,0 +1,92 @@
+"""The data types of the pipeline. Each stage takes one of them and returns the next. All of them are immutable.
+
+HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest -> Plan (ProviderJob ...)
+-> ProviderRequest / ProviderResponse ... -> GeneratedImage -> Result
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from retouch.core import fast_json
+from retouch.core.geometry import Size as Size
+from retouch.core.models import EncodedImage, GeneratedImage, Mask
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderJob:
+    """The input of one conversation with a provider. It already fits the model's capabilities."""
+
+    model: str  # the provider's own name for the model
+    prompt: str
+    images: tuple[EncodedImage, ...]
+    mask: Mask | None = None
+    mask_file: EncodedImage | None = None  # the mask in the provider's format, made by `prepare`
+    n: int = 1
+    stream: bool = False
+    params: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # canonical values; the model's capabilities declare the names
+    options: Mapping[str, str] = field(default_factory=dict)  # the provider's settings
+    restores_original: bool = (
+        False  # original pixels will be restored, so the first image must be decodable
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRequest:
+    """An HTTP request to a provider, as data. It contains no secret.
+
+    A `path` that starts with "/" is relative to the provider's base URL. Any other `path` is a complete URL.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    form_fields: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, str, EncodedImage], ...] = ()  # (part name, file name, image)
+    headers: Mapping[str, str] = field(
+        default_factory=dict
+    )  # in addition to the key and the content type
+    stream: bool = False  # return the body in chunks as they arrive
+    delay: float = 0.0  # seconds to wait before sending
+    idempotent: bool = False  # may be sent twice at no cost (polls, downloads)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderResponse:
+    """An HTTP response from a provider. `chunks` replaces `body` if the request asked for a stream."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    chunks: Iterator[bytes] | None = None
+
+    def json(self) -> Any:
+        """Return the body parsed as JSON. Raises ValueError when it is not JSON."""
+        return fast_json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialImage:
+    """A preview of an image that is not complete yet (streaming only)."""
+
+    image: GeneratedImage
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedImage:
+    """An image that is complete before the conversation ends (streaming only)."""
+
+    image: GeneratedImage
+
+
+ConversationStep = ProviderRequest | PartialImage | CompletedImage
+Conversation = Generator[ConversationStep, ProviderResponse, list[GeneratedImage]]

@@ -1,0 +1,131 @@
+"""The operator's settings, read once from the environment.
+
+Only `Settings.from_env` reads the environment. The repr leaves out the environment with its keys, so that no log line
+can contain them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+
+def _strip_slash(text: str) -> str:
+    return text.rstrip("/")
+
+
+def _split_list(text: str) -> tuple[str, ...]:
+    """Return the words of a list, without trailing slashes: ("a", "b") for "a/, b"."""
+    return tuple(word.rstrip("/") for word in text.replace(",", " ").split())
+
+
+def _split_lower_list(text: str) -> tuple[str, ...]:
+    return _split_list(text.lower())
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    """Return the pairs of a list: {"a": "b", "c": "d"} for "a=b, c=d"."""
+    pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+    return {left.strip(): right.strip() for left, _, right in pairs}
+
+
+def _parse_bool(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _env_field(variable: str, default: Any = "", parse: Callable[[str], Any] = str) -> Any:
+    """Return a dataclass field that is read from `variable`. It has its default if the variable is absent or empty."""
+    return field(default_factory=lambda: default, metadata={"variable": variable, "read": parse})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The operator's settings. Times are in seconds."""
+
+    default_model: str = _env_field("RETOUCH_DEFAULT_MODEL")  # empty: that of the keyless provider
+    auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys")  # "keys" or "open" (no key needed)
+    keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
+    secret_id: str = _env_field("RETOUCH_SECRET_ID")  # JSON object: the pepper and provider keys
+    cors_origins: tuple[str, ...] = _env_field("RETOUCH_CORS_ORIGINS", (), _split_list)
+    bucket: str = _env_field("RETOUCH_BUCKET")  # for uploads and `response_format=url` results
+    upload_seconds: int = 900
+    max_upload_bytes: int = 50_000_000
+    base_url: str = _env_field("RETOUCH_BASE_URL", "", _strip_slash)  # for URLs; empty: the event's
+    result_url_seconds: int = _env_field(
+        "RETOUCH_URL_SECONDS", 3600, int
+    )  # specified default: 60 minutes
+    successors: Mapping[str, str] = _env_field(
+        "RETOUCH_SUCCESSORS", {}, _parse_pairs
+    )  # retired id -> model id
+    reject_retired_models: bool = _env_field(
+        "RETOUCH_STRICT_RETIRED", False, _parse_bool
+    )  # 410, no successor
+    deadline_margin: float = _env_field(
+        "RETOUCH_DEADLINE_MARGIN", 1.5, float
+    )  # reserved for the response
+    min_call_seconds: float = _env_field(
+        "RETOUCH_LEAST_CALL_SECONDS", 3.0, float
+    )  # with less time, no call starts
+    connect_timeout: float = 5.0
+    heartbeat_seconds: float = _env_field(
+        "RETOUCH_HEARTBEAT_SECONDS", 15.0, float
+    )  # maximum gap in a stream
+    keep_alive_after: float = _env_field(
+        "RETOUCH_SILENCE_SECONDS", 0.0, float
+    )  # maximum without a byte; 0: no limit
+    max_retry_wait: float = _env_field(
+        "RETOUCH_RETRY_WAIT_SECONDS", 5.0, float
+    )  # longest Retry-After to follow
+    max_provider_response_bytes: int = 200_000_000  # maximum size of one provider response
+    fetch_allowlist: str = _env_field(
+        "RETOUCH_FETCH_ALLOW"
+    )  # "host:port, ..." exempt from the URL policy
+    mirror_mode: str = _env_field("RETOUCH_MIRROR")  # "queue": the mirror fetches the input images
+    max_mirror_bytes: int = _env_field(
+        "RETOUCH_MIRROR_BYTES", 100_000_000, int
+    )  # maximum for one URL
+    max_parallel_mirrors: int = _env_field(
+        "RETOUCH_MIRROR_PARALLEL", 8, int
+    )  # URLs at the same time
+    mirror_timeout: float = _env_field(
+        "RETOUCH_MIRROR_SECONDS", 60.0, float
+    )  # for one URL in total
+    mirror_queue_url: str = _env_field("RETOUCH_MIRROR_QUEUE")  # URL of its SQS queue
+    mirror_dlq_url: str = _env_field("RETOUCH_MIRROR_DEAD_LETTERS")  # URL of its DLQ
+    public_base_url: str = _env_field(
+        "RETOUCH_PUBLIC_BASE_URL", "", _strip_slash
+    )  # a CDN in front of the bucket
+    allowed_custom_hosts: tuple[str, ...] = _env_field(
+        "RETOUCH_CUSTOM_HOSTS", (), _split_list
+    )  # requests may use these
+    forwardable_headers: tuple[str, ...] = _env_field(
+        "RETOUCH_FORWARD_HEADERS", (), _split_lower_list
+    )  # to providers
+    breaker_table: str = _env_field(
+        "RETOUCH_BREAKER_TABLE"
+    )  # circuits; empty: one store per worker
+    event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Return the settings from the RETOUCH_* variables. Keep the whole environment for the providers' settings."""
+        values = {
+            setting.name: setting.metadata["read"](text)
+            for setting in fields(cls)
+            if (text := env.get(setting.metadata.get("variable", "")))
+        }
+        return cls(**values, environment=dict(env))
+
+    def with_secrets(self, secrets: Mapping[str, str]) -> Settings:
+        """Return the settings with the variables of the secret added. They override those of the environment."""
+        return replace(self, environment={**self.environment, **secrets}) if secrets else self
+
+    def provider_settings(self, prefix: str, names: tuple[str, ...]) -> dict[str, str]:
+        """Return the provider settings that have a value: {"api_key": ..., "base_url": ..., ...}."""
+        setting_names = ("api_key", "base_url", *names) if prefix else ()
+        values = {
+            name: self.environment.get(f"{prefix}_{name.upper()}", "") for name in setting_names
+        }
+        return {name: value.strip() for name, value in values.items() if value.strip()}

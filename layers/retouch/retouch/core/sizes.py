@@ -1,0 +1,166 @@
+"""Specifications of the `size` parameter, as data in a model's capabilities.
+
+A model makes sizes from a list, sizes within a range, aspect ratios in resolution tiers, or only the size of the input.
+The `planning` package decides what to do when a model does not make the requested size exactly.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from retouch.core.models import Size
+from retouch.core.parameters import EnumParam, raise_invalid_value
+
+_SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
+
+
+def parse_size(value: str) -> Size | None:
+    """Return width and height of a text like "1024x1536", or None for any other text."""
+    match = _SIZE_PATTERN.fullmatch(value)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSizes:
+    """WIDTHxHEIGHT from a list. The list contains "auto" if the model supports it."""
+
+    sizes: tuple[str, ...]
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the size as text."""
+        return EnumParam(self.sizes).read(name, value)
+
+    def rule(self) -> str:
+        """Return the rule in words."""
+        return EnumParam(self.sizes).rule()
+
+    def allows(self, size: Size) -> bool:
+        """Return whether the model makes exactly this size."""
+        return f"{size[0]}x{size[1]}" in self.sizes
+
+    def find_larger_size(self, size: Size) -> Size | None:
+        """Return the smallest size of the same shape that is at least as large, or None."""
+        parsed_sizes = [s for s in map(parse_size, self.sizes) if s]
+        same_shape = [s for s in parsed_sizes if s[0] * size[1] == s[1] * size[0] and s >= size]
+        return min(same_shape, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Any WIDTHxHEIGHT within limits, or auto. Edges and areas are in pixels."""
+
+    edge_multiple: int
+    max_edge: int
+    min_pixels: int
+    max_pixels: int
+    max_aspect_ratio: int  # maximum of longer edge / shorter edge
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the size as text."""
+        if not isinstance(value, str):
+            raise_invalid_value(name, value, self, "invalid_type")
+        size = parse_size(value)
+        if value != "auto" and not (size and self.allows(size)):
+            raise_invalid_value(name, value, self)
+        return str(value)
+
+    def rule(self) -> str:
+        """Return the rule in words."""
+        return (
+            f"auto or WIDTHxHEIGHT with edges in steps of {self.edge_multiple} up to {self.max_edge}, "
+            f"{self.min_pixels} to {self.max_pixels} pixels, at most {self.max_aspect_ratio}:1"
+        )
+
+    def allows(self, size: Size) -> bool:
+        """Return whether the model makes exactly this size."""
+        longer, shorter = max(size), min(size)
+        return (
+            not any(edge % self.edge_multiple for edge in size)
+            and longer <= self.max_edge
+            and longer <= shorter * self.max_aspect_ratio
+            and self.min_pixels <= size[0] * size[1] <= self.max_pixels
+        )
+
+    def find_larger_size(self, size: Size) -> Size | None:
+        """Return the smallest integer multiple of the size (up to 64 times) that the model makes, or None."""
+        multiples = ((size[0] * k, size[1] * k) for k in range(1, 65))
+        return next((m for m in multiples if self.allows(m)), None)
+
+
+def read_size(name: str, value: Any, spec: AspectRatios | SameAsInput) -> str:
+    """Return "auto" or WIDTHxHEIGHT of any shape. The `planning` package checks the shape later.
+
+    Raises InvalidRequest for any other value.
+    """
+    if not isinstance(value, str):
+        raise_invalid_value(name, value, spec, "invalid_type")
+    if value != "auto" and parse_size(value) is None:
+        raise_invalid_value(name, value, spec)
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class AspectRatios:
+    """An aspect ratio from a list, in resolution tiers if the model has them.
+
+    The gateway sends `aspect_ratio` ("3:2") and, with tiers, `resolution` ("2K"). It never sends `size`.
+    """
+
+    ratios: tuple[str, ...]
+    tiers: Mapping[str, int] = field(
+        default_factory=dict
+    )  # name -> edge of its square image, in pixels
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the size as text."""
+        return read_size(name, value, self)
+
+    def rule(self) -> str:
+        """Return the rule in words."""
+        return "auto or WIDTHxHEIGHT in a shape of " + ", ".join(self.ratios)
+
+    def nearest_ratio(self, size: Size) -> str:
+        """Return the ratio that is closest to the shape of a size."""
+        return min(self.ratios, key=lambda ratio: aspect_difference(parse_ratio(ratio), size))
+
+    def smallest_tier(self, size: Size) -> str | None:
+        """Return the smallest tier that is large enough for a size, else the largest tier, or None without tiers.
+
+        A tier is large enough when its edge is at least 0.9 times the edge of a square with the size's area.
+        """
+        edge = math.sqrt(size[0] * size[1])
+        fitting = [name for name, side in self.tiers.items() if side >= edge * 0.9]
+        return next(iter(fitting or list(self.tiers)[-1:]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SameAsInput:
+    """No size parameter: the result has the shape of the first image. The gateway scales it to another size."""
+
+    edge_multiple: int = 1  # in pixels: the model crops each edge to a multiple of this
+
+    def read(self, name: str, value: Any) -> str:
+        """Return the size as text."""
+        return read_size(name, value, self)
+
+    def rule(self) -> str:
+        """Return the rule in words."""
+        return "auto or WIDTHxHEIGHT in the shape of the first picture"
+
+
+SizeSpec = FixedSizes | SizeRange | AspectRatios | SameAsInput
+
+
+def parse_ratio(ratio: str) -> Size:
+    """Return the two numbers of a ratio: (3, 2) for "3:2"."""
+    width, _, height = ratio.partition(":")
+    return int(width), int(height)
+
+
+def aspect_difference(first: Size, second: Size) -> float:
+    """Return how much two aspect ratios differ: 0 for equal ones, 0.1 for a difference of about a tenth."""
+    return abs(math.log(first[0] * second[1] / (first[1] * second[0])))

@@ -1,1 +1,0 @@
-"""The mirror function's side of the world."""

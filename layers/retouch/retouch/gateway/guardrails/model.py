@@ -1,0 +1,145 @@
+"""The data types of the guardrails: hooks, their checks, the input of the checks and their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from retouch.core.clock import Clock
+
+HookPhase = Literal["before", "after"]
+
+
+class CheckError(Exception):
+    """The error of a check that reached no verdict. `str(error)` is public."""
+
+
+class ImageMetadata(NamedTuple):
+    """The metadata of an image: its format ("png", "jpeg", "webp") and its displayed size in pixels.
+
+    `blank` is set only for results, and only when a hook needs it. See `Guardrails.needs_pixels`.
+    """
+
+    format: str
+    width: int
+    height: int
+    blank: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailInput:
+    """A request as the checks see it. `outputs` holds its results, after the edit has run."""
+
+    prompt: str
+    other_texts: tuple[str, ...] = ()  # the other free-text fields that the provider reads
+    images: tuple[ImageMetadata, ...] = ()
+    mask_coverage: float | None = None  # share of pixels to edit, 0..1; None without a mask
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[ImageMetadata, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Return every text that the provider reads. The prompt is first. Each text starts on a new line."""
+        return "\n".join(filter(None, (self.prompt, *self.other_texts)))
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """The request to a guardrail webhook."""
+
+    url: str
+    body: bytes
+    timeout_seconds: float  # total, from the name lookup to the last byte of the response
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    signing_key: bytes = field(default=b"", repr=False)  # signs the request; empty: no signature
+
+
+@dataclass(frozen=True, slots=True)
+class BedrockGuardrailRequest:
+    """The request to Bedrock Guardrails."""
+
+    guardrail_id: str  # its id or ARN
+    version: str
+    text: str
+    region: str = ""  # empty: the region of the function
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailClients:
+    """The clients of the remote checks. Both raise CheckError when they get no response."""
+
+    webhook: Callable[[WebhookRequest], bytes]  # returns the body of a response with status 200
+    bedrock: Callable[
+        [BedrockGuardrailRequest], Mapping[str, Any]
+    ]  # returns ApplyGuardrail's response
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The result of a check. The explanation and the data are public."""
+
+    verdict: bool
+    explanation: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+CheckFunction = Callable[[GuardrailInput, GuardrailClients], CheckResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `run` already contains its parameters."""
+
+    id: str
+    run: CheckFunction = field(repr=False)
+    fail_open: bool = False  # the verdict when the check raises CheckError
+    needs_pixels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The score that Portkey's feedback format gives to a hook's result."""
+
+    value: float = 0.0
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A group of checks with one verdict, and the consequence of a failure."""
+
+    id: str
+    checks: tuple[Check, ...]
+    deny: bool = False
+    is_async: bool = False  # "async": the result goes to the log and never changes a response
+    on_success: Feedback = Feedback()
+    on_fail: Feedback = Feedback()
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """The hooks of a config."""
+
+    before: tuple[Hook, ...] = ()
+    after: tuple[Hook, ...] = ()
+
+    @property
+    def needs_pixels(self) -> bool:
+        """Return whether a check needs to know if results are blank. That requires decoding them."""
+        return any(check.needs_pixels for hook in self.after for check in hook.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class HookReport:
+    """The results of the hooks.
+
+    `results` go into the response as `hook_results`. `async_results` go only into the log.
+    """
+
+    passed: bool = True
+    denied: bool = False
+    results: list[dict[str, Any]] = field(default_factory=list)
+    async_results: list[dict[str, Any]] = field(default_factory=list)

@@ -1,0 +1,118 @@
+"""GET /health?deep=1: a check that each configured service works."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from typing import Any
+
+from retouch.core.capabilities import Provider
+from retouch.core.credentials import ClientCredentials
+from retouch.core.errors import Fault
+from retouch.core.provider_protocol import ProviderRequest
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.settings import Settings
+from retouch.gateway.provider_call.error_mapping import fault_from_response
+from retouch.gateway.services import Services
+from retouch.planning.connection import provider_target, require_connection, resolve_connection
+
+OK, NOT_CONFIGURED, NOT_CHECKED, TIMED_OUT = (
+    "ok",
+    "not configured",
+    "not checked",
+    "no answer in time",
+)
+_HEALTHY_RESULTS = (OK, NOT_CONFIGURED, NOT_CHECKED)
+_GRACE_SECONDS = (
+    2.0  # seconds after the limit in which a check may still end; then it has timed out
+)
+
+
+def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any]:
+    """Return the health report. No check costs money.
+
+    The report is {"status": "ok" | "degraded", "checks": {name: "ok" | "not configured" | "not checked" | error},
+    "circuits": {provider: "closed" | "open" | "half-open"}}. It is complete two seconds after `max_seconds`, even if a
+    check hangs. API Gateway waits 29 seconds.
+    """
+    settings = services.settings.with_secrets(services.read_secrets())
+    deadline = services.clock.now() + max_seconds
+    provider_checks = {
+        provider.name: partial(_check_provider, services, settings, provider, deadline)
+        for provider in services.providers
+        if provider.auth
+    }
+    results = _run_parallel(
+        {"bucket": partial(_check_bucket, services), **provider_checks},
+        max_seconds + _GRACE_SECONDS,
+    )
+    return {
+        "status": "ok"
+        if all(result in _HEALTHY_RESULTS for result in results.values())
+        else "degraded",
+        "checks": results,
+        "circuits": services.breaker.states(),
+    }
+
+
+def _run_parallel(checks: Mapping[str, Callable[[], str]], seconds: float) -> dict[str, str]:
+    pool = ThreadPoolExecutor(len(checks))
+    futures = {name: pool.submit(_check_result, run_check) for name, run_check in checks.items()}
+    wait(futures.values(), seconds)
+    pool.shutdown(wait=False)
+    return {
+        name: future.result() if future.done() else TIMED_OUT for name, future in futures.items()
+    }
+
+
+def _check_bucket(services: Services) -> str:
+    if not services.settings.bucket:
+        return NOT_CONFIGURED
+    services.bucket.check_access()
+    return OK
+
+
+def _check_provider(
+    services: Services, settings: Settings, provider: Provider, deadline: float
+) -> str:
+    resolved = resolve_connection(provider_target(provider), ClientCredentials(), settings)
+    if not _is_configured(resolved):
+        return NOT_CONFIGURED
+    require_connection(resolved)
+    health_check = provider.health_check
+    if health_check is None:
+        return NOT_CHECKED
+    response = services.send(
+        health_check
+        if isinstance(health_check, ProviderRequest)
+        else health_check(resolved.options),
+        resolved,
+        deadline,
+    )
+    if not 200 <= response.status < 300:
+        raise fault_from_response(resolved, response)
+    return OK
+
+
+def _is_configured(resolved: ResolvedModel) -> bool:
+    """Return whether the gateway has a credential: a key, secrets, or the identity of the machine it runs on.
+
+    The AWS role needs no setting. The Google identity needs a project.
+    """
+    auth = resolved.provider.auth
+    has_identity = auth and (
+        auth.identity == "aws" or (auth.identity == "gcp" and "project" in resolved.options)
+    )
+    return bool(resolved.key or resolved.identity_secrets or has_identity)
+
+
+def _check_result(run_check: Callable[[], str]) -> str:
+    try:
+        return run_check()
+    except Fault as error:
+        return str(error)
+    except Exception as error:
+        logging.getLogger("retouch").error("a health check failed", exc_info=error)
+        return f"{type(error).__name__}: see the log"

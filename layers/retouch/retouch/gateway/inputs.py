@@ -1,0 +1,96 @@
+"""Fetching of the images that a request only references. The result is ResolvedInputs.
+
+Only this module reads input images from the bucket and the web.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+from retouch.core.errors import InvalidRequest
+from retouch.core.models import ImageInput, ImageReference, MaskShapes, ParsedForm, ResolvedInputs
+from retouch.core.url_policy.errors import FetchError
+
+_MAX_PARALLEL_FETCHES = 4  # web URLs that are fetched in parallel
+
+
+class InputStore(Protocol):
+    """The store of uploaded images."""
+
+    def read_upload(self, upload_id: str) -> bytes | None:
+        """Return the bytes of a completed upload, or None when there is none."""
+
+    def read_object(self, name: str) -> bytes | None:
+        """Return the object at "bucket/key", or None when there is none. Only the stack's own bucket is read."""
+
+
+FetchImage = Callable[[str], bytes]  # raises FetchError
+
+
+def fetch_inputs(
+    form: ParsedForm, input_store: InputStore, fetch_image: FetchImage
+) -> ResolvedInputs:
+    """Return the inputs with all images as bytes. Raises InvalidRequest when a referenced image does not exist."""
+
+    def read_image(image: ImageInput) -> bytes:
+        return (
+            image if isinstance(image, bytes) else _read_reference(image, input_store, fetch_image)
+        )
+
+    mask = form.mask
+    sources = (
+        [*form.images] if mask is None or isinstance(mask, MaskShapes) else [*form.images, mask]
+    )
+    if sum(isinstance(image, ImageReference) and image.kind == "web" for image in sources) > 1:
+        with ThreadPoolExecutor(_MAX_PARALLEL_FETCHES) as pool:
+            contents = list(pool.map(read_image, sources))
+    else:
+        contents = [read_image(image) for image in sources]
+    images = tuple(contents[: len(form.images)])
+    mask_content = (
+        mask if isinstance(mask, MaskShapes) else next(iter(contents[len(images) :]), None)
+    )
+    return ResolvedInputs(form.values, images, mask_content)
+
+
+def _read_reference(
+    reference: ImageReference, input_store: InputStore, fetch_image: FetchImage
+) -> bytes:
+    if reference.kind == "web":
+        return _fetch_web_image(reference, fetch_image)
+    data = (
+        input_store.read_upload(reference.name)
+        if reference.kind == "upload"
+        else input_store.read_object(reference.name)
+    )
+    if data is None:
+        raise _missing_input_error(reference)
+    return data
+
+
+def _fetch_web_image(reference: ImageReference, fetch_image: FetchImage) -> bytes:
+    try:
+        return fetch_image(reference.name)
+    except FetchError as error:
+        fault = InvalidRequest(
+            f"'{reference.field}': {error}", param=reference.field, code=error.code
+        )
+        fault.retryable = error.retryable
+        raise fault from None
+
+
+def _missing_input_error(reference: ImageReference) -> InvalidRequest:
+    if reference.kind == "upload":
+        return InvalidRequest(
+            f"'{reference.field}' names an upload that does not exist: it was not completed or has expired. "
+            "Create a new one with POST /v1/uploads.",
+            param=reference.field,
+            code="upload_not_found",
+        )
+    return InvalidRequest(
+        f"'{reference.field}' names an object that is not in this stack's bucket.",
+        param=reference.field,
+        code="object_not_found",
+    )

@@ -1,0 +1,132 @@
+"""Prepare a ProviderJob: convert its images and its mask to the files that the provider receives.
+
+This module carries out what the plan decided. It makes no decision of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from retouch.core.capabilities import ModelCapabilities
+from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import Placement
+from retouch.core.models import Conversion, EncodedImage, Mask
+from retouch.core.provider_protocol import ProviderJob
+from retouch.imaging.codec import decode_as_stored, encode, flatten
+from retouch.imaging.colour import decode_srgb, normalize_image
+from retouch.imaging.formats.png import is_8bit_rgba
+from retouch.imaging.inspect import inspect_image
+from retouch.imaging.masks.write import write_mask
+from retouch.imaging.placement import place_image, place_mask
+from retouch.imaging.png_output import recompress_png, recompress_png_same_mode
+
+ShrinkPng = Callable[[EncodedImage, int], EncodedImage | None]
+
+
+def prepare_job(job: ProviderJob, model: ModelCapabilities) -> ProviderJob:
+    """Return the job with the image files and the mask file to send.
+
+    Raises InvalidRequest (image_file_too_large) when a file cannot be made small enough. Raises InvalidRequest
+    (image_parse_error) when an image that has to be decoded cannot be decoded. An image has to be decoded when it is
+    converted, or when its original pixels are put back around the edit.
+    """
+    param_names = [
+        f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))
+    ]
+    images = tuple(
+        _shrink_below(file_to_send(image), model.max_image_bytes, name)
+        for image, name in zip(job.images, param_names, strict=True)
+    )
+    # `file_to_send` has already decoded an image with a conversion.
+    if job.restores_original and not job.images[0].conversion:
+        decode_as_stored(job.images[0], param=param_names[0])
+    mask_file = _build_mask_file(job, model)
+    _check_total_bytes(images, mask_file, model)
+    return replace(job, images=images, mask_file=mask_file)
+
+
+def file_to_send(image: EncodedImage) -> EncodedImage:
+    """Return the file to send: converted as `conversion` says, or the original file without its metadata."""
+    return _convert_image(image, image.conversion) if image.conversion else normalize_image(image)
+
+
+def _convert_image(image: EncodedImage, conversion: Conversion) -> EncodedImage:
+    pixels = decode_srgb(image)
+    if conversion.drop_alpha:
+        pixels = flatten(pixels)
+    if conversion.placement:
+        pixels = place_image(conversion.placement, pixels, fill="edge")
+    return inspect_image(encode(pixels, conversion.format))
+
+
+def _build_mask_file(job: ProviderJob, model: ModelCapabilities) -> EncodedImage | None:
+    """Return the mask file for the provider, or None when the provider needs no mask file.
+
+    The client's own PNG is sent when it already has the provider's format and is small enough.
+    """
+    mask, mask_format = job.mask, model.mask_format
+    if mask is None or mask_format is None or mask_format.polarity == "direct":
+        return None
+    conversion = job.images[0].conversion
+    placement = conversion.placement if conversion else None
+    original_file = (
+        _original_mask_file(mask) if mask_format.polarity == "alpha" and placement is None else None
+    )
+    if original_file and len(original_file.data) < model.max_mask_bytes:
+        return original_file
+    placed_mask = _mask_on_canvas(mask, placement) if placement else mask
+    mask_file = write_mask(
+        placed_mask,
+        mask_format.polarity,
+        mode=mask_format.mode,
+        soft=mask_format.supports_soft_edges,
+    )
+    return _shrink_below(mask_file, model.max_mask_bytes, "mask", recompress_png_same_mode)
+
+
+def _mask_on_canvas(mask: Mask, placement: Placement) -> Mask:
+    return replace(mask, pixels=place_mask(placement, mask.pixels), source_file=None)
+
+
+def _original_mask_file(mask: Mask) -> EncodedImage | None:
+    """Return the client's own mask file without metadata, or None when the provider needs another file."""
+    source = mask.source_file
+    if source is None or source.format != "png" or mask.has_soft_edges or source.has_exif_rotation:
+        return None
+    return normalize_image(source) if is_8bit_rgba(source.data) else None
+
+
+def _shrink_below(
+    image: EncodedImage, max_bytes: int, param: str, shrink: ShrinkPng = recompress_png
+) -> EncodedImage:
+    """Return the image, compressed again when it has `max_bytes` bytes or more.
+
+    Raises InvalidRequest (image_file_too_large) when it cannot be made small enough.
+    """
+    if len(image.data) < max_bytes:
+        return image
+    smaller_image = shrink(image, max_bytes) if image.format == "png" else None
+    if smaller_image is None:
+        raise InvalidRequest(
+            f"'{param}' would be sent with {len(image.data)} bytes; it must be under {max_bytes}. "
+            "Scale it down or compress it.",
+            param=param,
+            code="image_file_too_large",
+        )
+    return smaller_image
+
+
+def _check_total_bytes(
+    images: tuple[EncodedImage, ...], mask_file: EncodedImage | None, model: ModelCapabilities
+) -> None:
+    """Raise InvalidRequest (image_file_too_large) when all files together exceed the model's request limit."""
+    files = [*images, mask_file] if mask_file else images
+    total = sum(len(file.data) for file in files)
+    if model.max_request_bytes and total > model.max_request_bytes:
+        raise InvalidRequest(
+            f"The images have {total} bytes in total; {model.id} accepts {model.max_request_bytes}. "
+            "Scale them down or compress them.",
+            param="image",
+            code="image_file_too_large",
+        )

@@ -1,0 +1,138 @@
+"""The driver of one conversation between an adapter and its provider.
+
+The driver does not open connections and does not decide about retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from retouch.core.capabilities import ProviderFailure
+from retouch.core.clock import Clock
+from retouch.core.errors import DeadlineExceeded, Fault, UpstreamError
+from retouch.core.models import GeneratedImage
+from retouch.core.provider_protocol import (
+    CompletedImage,
+    Conversation,
+    ConversationStep,
+    PartialImage,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.resolved_model import ResolvedModel
+from retouch.gateway.provider_call.error_mapping import fault_from_response, to_fault
+from retouch.gateway.provider_call.retry_policy import SendToProvider
+
+ImageStream = Generator[PartialImage | CompletedImage, None, None]
+# A StopIteration inside a generator becomes a RuntimeError.
+_MALFORMED_RESPONSE_ERRORS = (
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+)
+
+
+def run_conversation(
+    resolved: ResolvedModel, job: ProviderJob, send: SendToProvider, clock: Clock, deadline: float
+) -> ImageStream:
+    """Run the adapter's generator and yield the images as they arrive. At least one of them is a CompletedImage.
+
+    The adapter receives only responses with a success status, and starts no request after the deadline. The adapter
+    need not handle a response of unknown form: this function raises UpstreamError for it.
+    """
+    conversation = resolved.provider.edit_flow(job)
+    response: ProviderResponse | None = None
+    completed_count = 0
+    paid_call_succeeded = False  # a paid request succeeded, so a later error may be billed
+    try:
+        while True:
+            step = _next_step(resolved, conversation, response)
+            if isinstance(step, list):
+                yield from map(CompletedImage, _require_images(resolved, step, completed_count))
+                return
+            response = (
+                _send_request(resolved, step, send, clock, deadline)
+                if isinstance(step, ProviderRequest)
+                else None
+            )
+            if not isinstance(step, ProviderRequest):
+                completed_count += isinstance(step, CompletedImage)
+                yield step
+            paid_call_succeeded = paid_call_succeeded or (
+                isinstance(step, ProviderRequest) and not step.idempotent
+            )
+    except ProviderFailure as failure:
+        fault = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
+        # The parsed error may state that a success without an image costs nothing.
+        raise (
+            fault
+            if failure.error.billed
+            else _mark_billing_unknown(fault, resolved, paid_call_succeeded)
+        ) from None
+    except Fault as fault:
+        raise _mark_billing_unknown(fault, resolved, paid_call_succeeded) from None
+    finally:
+        conversation.close()
+
+
+def _mark_billing_unknown(
+    fault: Fault, resolved: ResolvedModel, paid_call_succeeded: bool
+) -> Fault:
+    """Set `billed` to "unknown" on an error that follows a successful paid call. Return the error."""
+    if paid_call_succeeded and resolved.provider.is_paid and fault.billed == "no":
+        fault.billed = "unknown"
+    return fault
+
+
+def _next_step(
+    resolved: ResolvedModel, conversation: Conversation, response: ProviderResponse | None
+) -> ConversationStep | list[GeneratedImage]:
+    try:
+        # A generator accepts None as its first value, and after a step that is not a request.
+        step = conversation.send(response)  # type: ignore[arg-type]
+        return _check_step(step)
+    except StopIteration as stop:
+        return list(stop.value or ())
+    except _MALFORMED_RESPONSE_ERRORS as error:
+        raise UpstreamError(
+            f"{resolved.provider.title} sent a response of an unknown form."
+        ) from error
+
+
+def _check_step(step: ConversationStep) -> ConversationStep:
+    """Raise TypeError when the URL of a request is not text. It comes unchecked from the provider's JSON."""
+    if isinstance(step, ProviderRequest) and not isinstance(step.path, str):
+        raise TypeError("the URL is not text")
+    return step
+
+
+def _send_request(
+    resolved: ResolvedModel,
+    request: ProviderRequest,
+    send: SendToProvider,
+    clock: Clock,
+    deadline: float,
+) -> ProviderResponse:
+    if clock.now() + request.delay >= deadline:
+        raise DeadlineExceeded(f"{resolved.provider.title} did not finish in time.")
+    if request.delay:
+        clock.sleep(request.delay)
+    response = send(request)
+    if not 200 <= response.status < 300:
+        raise fault_from_response(resolved, response)
+    return response
+
+
+def _require_images(
+    resolved: ResolvedModel, images: list[GeneratedImage], completed_count: int
+) -> list[GeneratedImage]:
+    """Return the images. Raises UpstreamError when the whole conversation completed none."""
+    if not images and not completed_count:
+        raise UpstreamError(
+            f"{resolved.provider.title} sent a response without an image.", code="no_image_returned"
+        )
+    return images

@@ -1,0 +1,180 @@
+"""Conversion of a provider's error response into a Fault.
+
+The adapters parse the response. The two tables in this module choose the error class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+
+from retouch.core.capabilities import ErrorKind, ParsedError, Provider
+from retouch.core.errors import (
+    Billed,
+    DeadlineExceeded,
+    Fault,
+    GatewayMisconfigured,
+    ModelNotFound,
+    Moderated,
+    OutOfQuota,
+    RateLimited,
+    Refused,
+    Unauthorized,
+    UpstreamError,
+)
+from retouch.core.provider_protocol import ProviderResponse
+from retouch.core.resolved_model import ResolvedModel
+
+FAULTS_BY_KIND: dict[ErrorKind, type[Fault]] = {
+    "moderated": Moderated,
+    "out_of_quota": OutOfQuota,
+    "suspended": GatewayMisconfigured,
+    "refused": Refused,
+    "rate_limited": RateLimited,
+    "failed": UpstreamError,
+    "no_such_model": ModelNotFound,
+}
+FAULTS_BY_STATUS: dict[int, type[Fault]] = {
+    402: OutOfQuota,
+    408: DeadlineExceeded,
+    424: UpstreamError,  # the provider's own upstream failed
+    429: RateLimited,
+    504: DeadlineExceeded,
+}
+_MAX_MESSAGE_CHARS = 1000
+_MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
+
+
+def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
+    """Return the provider's error from a response.
+
+    Returns an empty ParsedError when the body has an unknown form, e.g. the HTML page of a proxy or a truncated body.
+    """
+    try:
+        return provider.parse_error(response)
+    except _MALFORMED_RESPONSE_ERRORS:
+        return ParsedError()
+
+
+def fault_from_response(resolved: ResolvedModel, response: ProviderResponse) -> Fault:
+    """Return the Fault for a response without a success status."""
+    return to_fault(resolved, response, parsed_error(resolved.provider, response))
+
+
+def to_fault(resolved: ResolvedModel, response: ProviderResponse, error: ParsedError) -> Fault:
+    """Return the Fault for a parsed error. `response` provides the status and the headers."""
+    fault = _classify_error(resolved, response, error)
+    fault.upstream_status = response.status
+    return fault
+
+
+def _classify_error(
+    resolved: ResolvedModel, response: ProviderResponse, error: ParsedError
+) -> Fault:
+    if error.kind == "auth" or (not error.kind and response.status == 401):
+        return _auth_fault(resolved)
+    if error.kind == "not_started":
+        return UpstreamError(
+            f"{resolved.provider.title} is overloaded and did not start the edit.",
+            code="provider_overloaded",
+            billed="no",
+            retry_after=retry_after_of(error, response),
+        )
+    fault_class = (
+        FAULTS_BY_KIND.get(error.kind)
+        or FAULTS_BY_STATUS.get(response.status)
+        or _fault_class_for_status(response.status)
+    )
+    if (
+        fault_class is GatewayMisconfigured and resolved.is_client_key
+    ):  # the account is the caller's own
+        fault_class = Refused
+    error = redact_key(error, resolved.key)
+    return fault_class(
+        clean_message(error.message) or f"{resolved.provider.title} answered {response.status}.",
+        param=error.param,
+        code=error.code if issubclass(fault_class, Refused | RateLimited) else None,
+        status=response.status if fault_class is Refused and response.status >= 400 else None,
+        billed=error.billed or _moderation_billing(fault_class, error),
+        retry_after=retry_after_of(error, response),
+        details=error.details if fault_class is Moderated else None,
+    )
+
+
+def retry_after_of(error: ParsedError, response: ProviderResponse) -> float | None:
+    """Return the seconds to wait before a retry, from the parsed error or the headers. None: the provider sent none."""
+    return parse_retry_after(response.headers) if error.retry_after is None else error.retry_after
+
+
+def _fault_class_for_status(status: int) -> type[Fault]:
+    return Refused if 400 <= status < 500 else UpstreamError
+
+
+def _moderation_billing(fault_class: type[Fault], error: ParsedError) -> Billed | None:
+    # Only moderation of the input is certain to come before the billed generation.
+    stage = error.details.get("moderation_details", {}).get("moderation_stage")
+    return "no" if fault_class is Moderated and stage == "input" else None
+
+
+def _auth_fault(resolved: ResolvedModel) -> Fault:
+    title = resolved.provider.title
+    if resolved.is_client_key:
+        return Unauthorized(f"{title} did not accept the API key of this request.")
+    return GatewayMisconfigured(
+        f"{title} did not accept the gateway's API key. Tell the gateway's operator."
+    )
+
+
+def redact_key(error: ParsedError, key: str | None) -> ParsedError:
+    """Return the error without the key, which the provider may have echoed in any field."""
+    return (
+        ParsedError(*_remove_key(key, [getattr(error, f.name) for f in fields(error)]))
+        if key
+        else error
+    )
+
+
+def _remove_key(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace(key, "[key]")
+    if isinstance(value, Mapping):
+        return {_remove_key(key, k): _remove_key(key, v) for k, v in value.items()}
+    return [_remove_key(key, v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def clean_message(message: str) -> str:
+    """Return a provider's message for callers: no nested JSON, no control characters, at most 1000 characters."""
+    text = _unwrap_json_message(message.strip())
+    return "".join(c if c.isprintable() else " " for c in text)[:_MAX_MESSAGE_CHARS]
+
+
+def _unwrap_json_message(text: str) -> str:
+    if not text.startswith("{"):
+        return text
+    try:
+        document = orjson.loads(text)
+        return str((document.get("error") or document).get("message") or "")
+    except _MALFORMED_RESPONSE_ERRORS:
+        return ""
+
+
+def parse_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait, or None.
+
+    Azure and OpenAI send a header in milliseconds. The standard Retry-After header has seconds or a date.
+    """
+    milliseconds = headers.get("retry-after-ms") or headers.get("x-ms-retry-after-ms", "")
+    if milliseconds.isascii() and milliseconds.replace(".", "", 1).isdigit():
+        return float(milliseconds) / 1000
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.replace(".", "", 1).isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except _MALFORMED_RESPONSE_ERRORS:
+        return None

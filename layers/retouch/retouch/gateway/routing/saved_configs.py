@@ -1,0 +1,52 @@
+"""The configs and the virtual keys that the operator has saved under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from retouch.core.clock import Clock
+from retouch.core.parameters import quote_value
+from retouch.core.portkey import CONFIG_ID_PATTERN
+from retouch.gateway.config_reader import InvalidConfig
+
+_MAX_AGE_SECONDS = 60.0  # a saved config is read again after this time
+_MAX_CACHED_CONFIGS = 256
+
+
+class SavedConfigs:
+    """The config objects at configs/<id>.json. Call an instance with an id to get the config."""
+
+    def __init__(self, read_object: Callable[[str], bytes | None], clock: Clock) -> None:
+        """`read_object` returns the object at a key, or None when there is none."""
+        self._read_object, self._clock = read_object, clock
+        self._cache: dict[str, tuple[float, bytes | None]] = {}
+
+    def __call__(self, config_id: str) -> Mapping[str, Any]:
+        """Return the config, at most a minute old. Raises InvalidConfig when it is unknown or is not a JSON object."""
+        text = self._load_text(config_id) if CONFIG_ID_PATTERN.fullmatch(config_id) else None
+        if text is None:
+            raise _saved_config_error(config_id, "is not a saved config; check its spelling")
+        try:
+            config = orjson.loads(text)
+        except ValueError:
+            config = None
+        if not isinstance(config, dict):
+            raise _saved_config_error(config_id, "is not saved as a JSON object; save it again")
+        return config
+
+    def _load_text(self, config_id: str) -> bytes | None:
+        expires_at, text = self._cache.get(config_id, (0.0, None))
+        if self._clock.now() < expires_at:
+            return text
+        text = self._read_object(f"configs/{config_id}.json")
+        if len(self._cache) >= _MAX_CACHED_CONFIGS:
+            self._cache.clear()
+        self._cache[config_id] = (self._clock.now() + _MAX_AGE_SECONDS, text)
+        return text
+
+
+def _saved_config_error(config_id: str, rule: str) -> InvalidConfig:
+    return InvalidConfig(quote_value(config_id), rule)

@@ -1,0 +1,213 @@
+"""Load and save images with Pillow, restricted to three plugins and to a maximum number of pixels."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from io import BytesIO
+from typing import Any
+
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from retouch.core.models import EncodedImage, Size
+from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
+from retouch.imaging.formats.header import ImageHeader
+from retouch.imaging.formats.structure import strip_metadata
+from retouch.imaging.inspect import check_file
+from retouch.imaging.limits import DEFAULT_LIMITS
+
+_PILLOW_FORMATS = {
+    "png": PngImagePlugin.PngImageFile.format,
+    "jpeg": JpegImagePlugin.JpegImageFile.format,
+    "webp": WebPImagePlugin.WebPImageFile.format,
+}
+
+# 2 tells Pillow that it has loaded every plugin already, so it loads only the three above.
+Image._initialized = 2
+Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.pixels
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def load_with_pillow(data: bytes, format: str, size: tuple[int, int]) -> Image.Image:
+    """Decode a checked file of `size` pixels.
+
+    Raises InvalidImage when the decoder finds the file damaged or finds another size.
+    """
+    try:
+        with Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[format]]) as image:
+            if image.size == size:
+                image.load()
+                return image
+    # Plugins raise many error types: OSError, SyntaxError, ValueError, struct.error and others.
+    except Exception as error:
+        raise damaged_image_error(f"its {format.upper()} data is broken") from error
+    raise damaged_image_error(f"its {format.upper()} data has another size than its header states")
+
+
+def save_with_pillow(image: Image.Image, format: str, **options: int | bytes | None) -> bytes:
+    """Encode the image with options of the Pillow plugin.
+
+    Plugins also write what `image.info` holds, so the caller must empty it first.
+    """
+    buffer = BytesIO()
+    image.save(buffer, _PILLOW_FORMATS[format], **options)
+    return buffer.getvalue()
+
+
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# These settings were measured (docs/speed.md). PNG encoding searches for runs only (Z_RLE): in the lines of a
+# photo, zlib's fast levels find almost nothing else.
+_PNG_OPTIONS = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+_LOSSLESS_WEBP_OPTIONS = {"method": 0, "quality": 0}  # for lossless WebP both values mean effort
+_DEFAULT_QUALITY = 95
+_WEBP_METHOD = 2  # takes half the time of Pillow's default (4) for the same size
+_PRESERVED_INFO_KEYS = ("icc_profile", "transparency")
+# Maps a bit depth to the value of one of its steps in 8-bit levels.
+_STEP_BY_DEPTH = {2: 85, 4: 17, 8: 1, 16: 1 / 256}
+
+
+def decode(source: EncodedImage | bytes, *, param: str = "image") -> Image.Image:
+    """Return the pixels, upright, as "L", "RGB" or "RGBA". An image with any transparency is "RGBA".
+
+    A colour profile stays in `info["icc_profile"]`; all other metadata is dropped. Raises InvalidRequest like
+    `inspect_image`, and InvalidRequest (image_parse_error) when only the decoder finds the damage.
+    """
+    image, header = decode_as_stored(source, param=param)
+    # Reuse the name, so that the memory of the first image is freed.
+    image = normalize_mode(image)
+    return apply_orientation(image, header)
+
+
+def decode_as_stored(
+    source: EncodedImage | bytes, *, param: str
+) -> tuple[Image.Image, ImageHeader]:
+    """Return the pixels as stored, without orientation or conversion, and the header. Raises like `decode`.
+
+    `info` holds only the entries that define the meaning of the pixels. They are filtered here, because a later copy of
+    the image without the other entries would need memory for one more image.
+    """
+    data = source if isinstance(source, bytes) else source.data
+    format, header = check_file(data, param=param)
+    try:
+        image = load_with_pillow(
+            strip_metadata(data, format), format, (header.width, header.height)
+        )
+    except InvalidImage as error:
+        raise to_invalid_request(error, param) from error
+    image.info = {name: value for name, value in image.info.items() if name in _PRESERVED_INFO_KEYS}
+    _scale_transparency(image, data[24] if format == "png" else 8)
+    return image, header
+
+
+def apply_orientation(image: Image.Image, header: ImageHeader) -> Image.Image:
+    """Return the image as it is displayed, with its EXIF orientation applied."""
+    transposition = _TRANSPOSITIONS.get(header.orientation)
+    return image.transpose(transposition) if transposition is not None else image
+
+
+def normalize_mode(image: Image.Image) -> Image.Image:
+    """Return the same image as "L", "RGB" or "RGBA", with nothing in `info` but an RGB colour profile.
+
+    An image that already meets this is returned unchanged.
+    """
+    profile = image.info.get("icc_profile") if image.mode in ("RGB", "RGBA", "P") else None
+    preserved_info: dict[str | tuple[int, int], Any] = {"icc_profile": profile} if profile else {}
+    normalized = _convert_mode(image)
+    if normalized.info != preserved_info:
+        normalized = normalized.copy() if normalized is image else normalized
+        normalized.info = preserved_info
+    return normalized
+
+
+def _convert_mode(image: Image.Image) -> Image.Image:
+    """Return the image as "L", "RGB" or "RGBA", whichever holds its content."""
+    if image.mode == "I;16":
+        image = image.point(lambda value: value * (1 / 256)).convert("L")
+    if image.mode != "RGBA" and image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode in ("L", "RGB", "RGBA"):
+        return image
+    return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def encode(image: Image.Image, format: str, *, compression: int | None = None) -> bytes:
+    """Return the image as a file in that format: "png", "jpeg" or "webp".
+
+    `compression` is OpenAI's output_compression, 0..100. It is the quality of JPEG and WebP, and None means 95. PNG is
+    lossless and ignores it. JPEG has no transparency, so the image is flattened on white. docs/speed.md gives the cost
+    of other settings.
+    """
+    normalized = normalize_mode(image)
+    options: dict[str, Any] = {"icc_profile": normalized.info.get("icc_profile")}
+    if format == "png":
+        return save_with_pillow(normalized, format, **_PNG_OPTIONS, **options)
+    quality = _DEFAULT_QUALITY if compression is None else max(1, compression)
+    if format == "jpeg":
+        return save_with_pillow(flatten(normalized), format, quality=quality, **options)
+    return save_with_pillow(normalized, format, quality=quality, method=_WEBP_METHOD, **options)
+
+
+def encode_lossless(image: Image.Image, format: str) -> bytes:
+    """Encode like `encode`, but lossless where the format allows it: PNG, and WebP in its lossless form."""
+    if format != "webp":
+        return encode(image, format)
+    normalized = normalize_mode(image)
+    profile = normalized.info.get("icc_profile")
+    return save_with_pillow(
+        normalized, format, lossless=True, exact=True, icc_profile=profile, **_LOSSLESS_WEBP_OPTIONS
+    )
+
+
+def encode_preserved(image: Image.Image, format: str, *, compression: int | None) -> bytes:
+    """Encode an image whose original pixels must stay unchanged.
+
+    The file is lossless unless the format is JPEG, or unless `compression` below 100 asks for lossy WebP.
+    """
+    if format == "webp" and compression in (None, 100):
+        return encode_lossless(image, format)
+    return encode(image, format, compression=compression)
+
+
+def has_transparency(image: Image.Image) -> bool:
+    """Return whether any pixel is not fully opaque."""
+    if image.mode != "RGBA":
+        return False
+    return image.getchannel("A").histogram()[255] < image.width * image.height
+
+
+def resize(image: Image.Image, size: Size) -> Image.Image:
+    """Return the image scaled to (width, height) with Lanczos. Colours of transparent pixels do not bleed."""
+    return normalize_mode(image).resize(size, Image.Resampling.LANCZOS)
+
+
+def flatten(image: Image.Image, colour: str = "white") -> Image.Image:
+    """Return the image on a background of that colour, as "L" or "RGB"."""
+    normalized = normalize_mode(image)
+    if normalized.mode != "RGBA":
+        return normalized
+    background = Image.new("RGB", normalized.size, colour)
+    background.paste(normalized, mask=normalized)
+    background.info = normalized.info
+    return background
+
+
+def _scale_transparency(image: Image.Image, depth: int) -> None:
+    """Scale the transparent level in `info` to 8 bits.
+
+    Pillow scales grey and colour levels to 8 bits, but it does not scale the level that a tRNS chunk names.
+    """
+    level = image.info.get("transparency")
+    if level is None or image.mode in ("1", "P") or isinstance(level, bytes):
+        return
+    step = _STEP_BY_DEPTH.get(depth, 1)
+    levels = level if isinstance(level, tuple) else (level,)
+    scaled = tuple(int(value * step) for value in levels)
+    image.info["transparency"] = scaled if isinstance(level, tuple) else scaled[0]

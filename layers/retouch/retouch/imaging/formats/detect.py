@@ -1,0 +1,89 @@
+"""Detect the type of a file from its first bytes alone. File names and declared types are not used."""
+
+from __future__ import annotations
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"GIF8", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"BM", "BMP"),
+    (b"\0\0\1\0", "ICO"),
+    (b"\0\0\2\0", "CUR"),
+    (b"icns", "ICNS"),
+    (b"8BPS", "PSD"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"DDS ", "DDS"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\x1aE\xdf\xa3", "Matroska or WebM video"),
+    (b"PK\3\4", "ZIP"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x7fELF", "ELF"),
+    (b"data:image/", "data URL text"),
+    (b"iVBORw0KGgo", "base64 text"),
+    (b"/9j/", "base64 text"),
+    (b"UklGR", "base64 text"),
+)
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def detect_format(data: bytes) -> str | None:
+    """Return the accepted format, "png", "jpeg" or "webp", or None for any other file."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def guess_file_type(data: bytes) -> str:
+    """Return a well-known name for the type of the bytes, or "empty" or "unknown"."""
+    if not data:
+        return "empty"
+    head = bytes(data[:1024])
+    if head[4:8] == b"ftyp":
+        return _guess_iso_media(head)
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    return _guess_binary(head) if b"\0" in head else _guess_text(head)
+
+
+def _guess_iso_media(head: bytes) -> str:
+    """Return the type of an ISO base media file.
+
+    The types differ by their brands. AVIF files also list the HEIF brands, so the AVIF brands are checked first.
+    """
+    brands = head[8 : max(12, min(int.from_bytes(head[:4]), 128))]
+    if any(brand in brands for brand in _AVIF_BRANDS):
+        return "AVIF"
+    if any(brand in brands for brand in _HEIC_BRANDS):
+        return "HEIC"
+    return "MP4 or QuickTime video"
+
+
+def _guess_binary(head: bytes) -> str:
+    if head.startswith(b"RIFF"):
+        return "RIFF (WAV or AVI)"
+    return "unknown"
+
+
+def _guess_text(head: bytes) -> str:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if b"<svg" in text:
+        return "SVG"
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "HTML"
+    if text.startswith(b"<?xml"):
+        return "XML"
+    if text.startswith((b"{", b"[")):
+        return "JSON text"
+    return "unknown"

@@ -1,0 +1,31 @@
+"""The working copy of an image that is inpainted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+from retouch.imaging.masks.regions import Box, shift_box
+
+_MARGIN = 24  # pixels around the hole that define the smooth surface
+_MAX_SPLITS = 3  # how often a hole without a good match is split in two
+_MIN_SPLIT_SIDE = 16  # pixels; a hole with a shorter longer side is not split
+_EXTRA_SPLITS_UNMATCHED = 1  # additional splits of a hole that fits nowhere in the image
+# Pixels. A hole that fits nowhere is not split when its longer side is shorter.
+_MIN_SPLIT_SIDE_UNMATCHED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class InpaintCanvas:
+    """A part of an image that is filled in place. The masks are "L" images of the same size; 255 means yes."""
+
+    image: Image.Image  # "RGB"
+    hole: Image.Image  # pixels that are not filled yet
+    excluded: Image.Image  # pixels that must never be copied
+
+    def hole_mask(self, box: Box, window: Box) -> Image.Image:
+        """Return the part of the hole that lies in `box`, as a mask for the part of the image in `window`."""
+        mask = Image.new("L", (window[2] - window[0], window[3] - window[1]))
+        mask.paste(self.hole.crop(box), shift_box(box, -window[0], -window[1]))
+        return mask

@@ -1,0 +1,24 @@
+"""The limits for image files, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits for every image. Byte and pixel values are counts; `side` is in pixels."""
+
+    image_bytes: int = 50_000_000
+    pixels: int = 50_000_000
+    webp_pixels: int = 30_000_000  # WebP codecs need four times the memory of the others
+    side: int = 16_384
+    ancillary_chunks: int = 1_000  # PNG chunks that do not hold image content
+    # Chunks or segments of any kind. The time to read a file depends on this count.
+    pieces: int = 16_384
+    text_bytes: int = 1_048_576  # all compressed PNG metadata of a file, after inflation
+    mask_threshold: int = 128  # a mask pixel with at least this value counts as marked
+
+
+DEFAULT_LIMITS = Limits()
+MAX_WEBP_EDGE = 16_383  # pixels per edge; the WebP header cannot hold more

@@ -1,0 +1,59 @@
+"""The secret and the table of gateway keys. The secret is read in the background. Both are cached for minutes."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from retouch.core.clock import Clock
+from retouch.core.errors import GatewayMisconfigured
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEY_TTL_SECONDS = (
+    60.0  # seconds until a key is looked up again; the longest time that a revoked key works
+)
+_MAX_CACHED_KEYS = 10_000
+
+
+class ApiKeyTable:
+    """Gateway keys in DynamoDB, by digest: {id, name, revoked?}."""
+
+    def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
+        self._table, self._clock, self._aws = settings.keys_table, clock, aws
+        self._cached_names: dict[str, tuple[float, str | None]] = {}
+
+    def __call__(self, digest: str) -> str | None:
+        """Return the key's name, or None for an unknown or revoked key."""
+        expires_at, name = self._cached_names.get(digest, (0.0, None))
+        if self._clock.now() < expires_at:
+            return name
+        name = self._look_up_name(digest) if self._table else None
+        if len(self._cached_names) >= _MAX_CACHED_KEYS:
+            self._cached_names.clear()
+        self._cached_names[digest] = (self._clock.now() + _KEY_TTL_SECONDS, name)
+        return name
+
+    @property
+    def _client(self) -> DynamoDBClient:
+        client: DynamoDBClient = self._aws.client("dynamodb")
+        return client
+
+    def _look_up_name(self, digest: str) -> str | None:
+        try:
+            return self._read_name(digest)
+        except Exception as error:
+            raise GatewayMisconfigured(
+                "The gateway cannot read its keys.", code="gateway_not_configured"
+            ) from error
+
+    def _read_name(self, digest: str) -> str | None:
+        response = self._client.get_item(
+            TableName=self._table, Key={"id": {"S": digest}}, ConsistentRead=True
+        )
+        item = response.get("Item", {})
+        is_match = hmac.compare_digest(item.get("id", {}).get("S", ""), digest)
+        return item["name"]["S"] if is_match and "revoked" not in item else None

@@ -1,0 +1,70 @@
+"""The response cache in the bucket: entries under `cache/`, each with its age. Nothing here raises."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from retouch.core.clock import Clock
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_log = logging.getLogger("retouch")
+_KEY_PREFIX = "cache/"
+# Short timeouts: when S3 does not respond, a provider call replaces the cached response.
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=5)
+
+
+class CacheBucket:
+    """Entries in S3 under the names that `cache_key` makes. Without a bucket there are never any entries."""
+
+    def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
+        self._bucket, self._clock, self._aws = settings.bucket, clock, aws
+
+    def get(self, key: str, max_age: int) -> bytes | None:
+        """Return the bytes if they are younger than `max_age` seconds and than the writer's limit.
+
+        Return None in every other case, also when S3 fails.
+        """
+        if not self._bucket:
+            return None
+        try:
+            return self._read_entry(key, max_age)
+        except Exception as error:  # boto3 raises many errors, and none of them may fail an edit
+            _log.warning("the cache could not be read", exc_info=error)
+            return None
+
+    def put(self, key: str, data: bytes, max_age: int) -> None:
+        """Store the bytes. They may be read until they are `max_age` seconds old."""
+        if not self._bucket:
+            return
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=_KEY_PREFIX + key,
+                Body=data,
+                ContentType="application/octet-stream",
+                Metadata={"created": str(self._clock.unix_time()), "max-age": str(max_age)},
+            )
+        except Exception as error:
+            _log.warning("the cache could not be written", exc_info=error)
+
+    @property
+    def _client(self) -> S3Client:
+        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
+        return client
+
+    def _read_entry(self, key: str, max_age: int) -> bytes | None:
+        try:
+            response = self._client.get_object(Bucket=self._bucket, Key=_KEY_PREFIX + key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        metadata, body = response["Metadata"], response["Body"]
+        age = self._clock.unix_time() - int(metadata["created"])
+        if age > min(max_age, int(metadata["max-age"])):
+            body.close()  # the bytes are not downloaded
+            return None
+        return body.read()

@@ -1,0 +1,159 @@
+"""The mirror's objects in the bucket. Each is stored once and whole, and S3 checks it against its SHA-256."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from retouch.core.clock import Clock, backoff_delay
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.mirror.services import MakeLink, ReceivedBody, StoredObject, StoreFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MAX_SINGLE_PUT_BYTES = (
+    16 * 1024 * 1024
+)  # bytes; a larger body goes in parts, with one part in memory at a time
+_PART_BYTES = 8 * 1024 * 1024
+_MAX_ATTEMPTS = 4  # for a key that another process is writing at the same time
+_FIRST_RETRY_SECONDS = 0.2  # maximum seconds before the second attempt; doubled each time
+_KEY_EXISTS_CODE, _KEY_BUSY_CODES = (
+    "PreconditionFailed",
+    ("ConditionalRequestConflict", "OperationAborted"),
+)
+
+
+class MirrorBucket:
+    """Objects under `mirror/`. S3 itself rejects a second write to a key, and bytes that do not match their hash."""
+
+    def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
+        self.name, self._clock, self._aws = settings.bucket, clock, aws
+        connections = max(10, settings.max_parallel_mirrors)
+        self._client_config = ClientConfig(
+            connect_timeout=5, read_timeout=30, max_attempts=4, max_connections=connections
+        )
+
+    def put(self, stored_object: StoredObject, body: ReceivedBody) -> bool:
+        """Store the object whole or not at all. Return False when the key exists. Raises StoreFailed."""
+        send = self._put_single if body.size <= _MAX_SINGLE_PUT_BYTES else self._put_multipart
+        return self._put_with_retries(lambda: send(stored_object, body))
+
+    def put_response(self, key: str, document: bytes) -> None:
+        """Write the response for a waiting request. Raises StoreFailed."""
+        with _translate_errors():
+            self.client.put_object(
+                Bucket=self.name, Key=key, Body=document, ContentType="application/json"
+            )
+
+    def presign(self, key: str, lifetime: int, now: int) -> tuple[str, int | None]:
+        """Return a link for `lifetime` seconds, and its end. It ends early when the credentials that sign it expire."""
+        url = self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=lifetime
+        )
+        return url, now + lifetime
+
+    @property
+    def client(self) -> S3Client:
+        """Return the S3 client, with one connection for each URL that is copied in parallel."""
+        client: S3Client = self._aws.client("s3", self._client_config)
+        return client
+
+    def _put_with_retries(self, send: Callable[[], None]) -> bool:
+        from botocore.exceptions import ClientError
+
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            try:
+                with _translate_errors():
+                    send()
+                return True
+            except ClientError as error:
+                if error.response["Error"]["Code"] == _KEY_EXISTS_CODE:
+                    return False
+                if attempt == _MAX_ATTEMPTS:
+                    raise StoreFailed(
+                        "The bucket is busy with this object. Send it again."
+                    ) from error
+                self._clock.sleep(backoff_delay(self._clock, _FIRST_RETRY_SECONDS, attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    def _put_single(self, stored_object: StoredObject, body: ReceivedBody) -> None:
+        with body.load() as data:
+            self.client.put_object(
+                Body=data,
+                ChecksumSHA256=b64encode(body.sha256).decode(),
+                IfNoneMatch="*",
+                **self._object_arguments(stored_object),
+            )
+
+    def _put_multipart(self, stored_object: StoredObject, body: ReceivedBody) -> None:
+        created = self.client.create_multipart_upload(
+            ChecksumAlgorithm="SHA256", **self._object_arguments(stored_object)
+        )
+        upload: dict[str, Any] = {
+            "Bucket": self.name,
+            "Key": stored_object.key,
+            "UploadId": created["UploadId"],
+        }
+        try:
+            parts = [
+                self._upload_part(upload, *part)
+                for part in enumerate(body.read_parts(_PART_BYTES), 1)
+            ]
+            self.client.complete_multipart_upload(
+                MultipartUpload={"Parts": parts}, IfNoneMatch="*", **upload
+            )
+        except BaseException:
+            self._abort(upload)
+            raise
+
+    def _upload_part(self, upload: dict[str, Any], number: int, data: bytes) -> Any:
+        checksum = b64encode(sha256(data).digest()).decode()
+        response = self.client.upload_part(
+            PartNumber=number, Body=data, ChecksumSHA256=checksum, **upload
+        )
+        return {"PartNumber": number, "ETag": response["ETag"], "ChecksumSHA256": checksum}
+
+    def _abort(self, upload: dict[str, Any]) -> None:
+        """Abort the upload. If that fails, the bucket's lifecycle rule removes the parts after a day."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.client.abort_multipart_upload(**upload)
+        except (BotoCoreError, ClientError):
+            return
+
+    def _object_arguments(self, stored_object: StoredObject) -> dict[str, Any]:
+        return {
+            "Bucket": self.name,
+            "Key": stored_object.key,
+            "ContentType": stored_object.content_type,
+            "ContentDisposition": "inline",  # safe: none of the three accepted types can run code
+            "CacheControl": stored_object.cache_control,
+            "Metadata": dict(stored_object.metadata),
+        }
+
+
+def permanent_links(base_url: str) -> MakeLink:
+    """Return a function that makes permanent links, below a CDN in front of the bucket."""
+    return lambda key, _lifetime, _now: (f"{base_url}/{key}", None)
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
+    """Translate boto3's errors to StoreFailed, except those for a key that exists or is busy."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code == _KEY_EXISTS_CODE or code in _KEY_BUSY_CODES:
+            raise
+        raise StoreFailed("The bucket did not accept the object. Send it again.") from error
+    except BotoCoreError as error:
+        raise StoreFailed("The bucket cannot be reached. Send it again.") from error

@@ -1,0 +1,104 @@
+"""The bucket for results, with their links, and for uploads."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+from retouch.core.errors import NotStored
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# The prefixes from which an input image may be read. Other objects and other buckets are never read.
+_READABLE_PREFIXES = ("results/", "uploads/")
+_CLIENT_CONFIG = ClientConfig(read_timeout=30, max_attempts=4)
+
+
+class S3Bucket:
+    """Results in S3 under the hash of their content, with presigned links. Uploads have ids that nobody can guess."""
+
+    def __init__(self, settings: Settings, aws: AwsClients) -> None:
+        self._settings, self._aws = settings, aws
+        self._bucket = settings.bucket
+
+    @property
+    def _client(self) -> S3Client:
+        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
+        return client
+
+    def put(self, data: bytes, format: str) -> str:
+        """Store an encoded image under its content's hash, and return the key. Raises NotStored.
+
+        An image that already exists is stored again, so that the bucket's age rule does not delete it before its link
+        ends.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if not self._bucket:
+            raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
+        digest = hashlib.sha256(data)
+        key = f"results/{digest.hexdigest()}.{format}"
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=data,
+                ChecksumSHA256=b64encode(digest.digest()).decode(),
+                ContentType=f"image/{format}",
+                ContentDisposition="inline",
+                CacheControl=f"private, max-age={self._settings.result_url_seconds}",
+            )
+        except (BotoCoreError, ClientError) as error:
+            logging.getLogger("retouch").error("the result was not stored", exc_info=error)
+            raise NotStored("The bucket did not accept the result.") from error
+        return key
+
+    def sign(self, key: str, seconds: int) -> str:
+        """Return a presigned link to an object. It ends early when the credentials that sign it expire."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+        )
+
+    def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
+        """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""
+        upload_id = f"upload_{secrets.token_hex(16)}"
+        form = self._client.generate_presigned_post(
+            self._bucket,
+            f"uploads/{upload_id}",
+            Fields={"Content-Type": content_type},
+            Conditions=[
+                {"Content-Type": content_type},
+                ["content-length-range", 1, self._settings.max_upload_bytes],
+            ],
+            ExpiresIn=self._settings.upload_seconds,
+        )
+        return upload_id, form
+
+    def read_upload(self, upload_id: str) -> bytes | None:
+        """Return a finished upload's bytes, or None when there is none."""
+        return self._read_bytes(f"uploads/{upload_id}") if self._bucket else None
+
+    def read_object(self, name: str) -> bytes | None:
+        """Return the object at "bucket/key", or None when it is absent or not readable here."""
+        bucket, _, key = name.partition("/")
+        is_readable = self._bucket and bucket == self._bucket and key.startswith(_READABLE_PREFIXES)
+        return self._read_bytes(key) if is_readable else None
+
+    def check_access(self) -> None:
+        """Raise S3's error when the bucket cannot be used."""
+        self._client.list_objects_v2(Bucket=self._bucket, Prefix="results/", MaxKeys=1)
+
+    def _read_bytes(self, key: str) -> bytes | None:
+        try:
+            response = self._client.get_object(Bucket=self._bucket, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            return None
+        if response["ContentLength"] > self._settings.max_upload_bytes:
+            return None
+        return response["Body"].read()

@@ -1,0 +1,94 @@
+"""The fetcher: the one client for every URL that someone else chose.
+
+At each hop, the URL is parsed, its name is resolved once, every address is checked, and the request goes to a checked
+address. The response must respect a size limit, a deadline and the image formats. Each fetch writes one log line:
+hosts, address, verdict. The line never contains a path or a query, because those may hold signatures.
+"""
+
+from __future__ import annotations
+
+from retouch.core.clock import Clock
+from retouch.core.url_policy.errors import FetchError
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.core.url_policy.url import Url, parse_url, resolve_redirect
+from retouch.infrastructure.fetch.connector import (
+    Connector,
+    GuardedConnector,
+    OpenConnection,
+    ResolveName,
+    resolve_name,
+)
+from retouch.infrastructure.fetch.http_exchange import HttpExchange
+from retouch.infrastructure.fetch.session import FetchedImage, FetchSession, WriteLog, discard_log
+
+_REDIRECT_STATUSES = {301, 302, 303, 307, 308}
+
+
+class Fetcher:
+    """A client that fetches images under a policy. It has no state between two fetches, so threads may share it."""
+
+    def __init__(
+        self,
+        policy: FetchPolicy,
+        clock: Clock,
+        *,
+        resolve_name: ResolveName = resolve_name,
+        open_connection: OpenConnection | None = None,
+        log: WriteLog = discard_log,
+    ) -> None:
+        self._policy, self._clock, self._log = policy, clock, log
+        self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
+
+    def open(self, url: str, deadline: float, *, max_bytes: int | None = None) -> FetchedImage:
+        """Return the image behind the URL, with its head already read. Raises FetchError for everything else.
+
+        `deadline` is on the clock's scale. The policy's total time also applies, from now on. `max_bytes` lowers the
+        policy's size limit.
+        """
+        session = FetchSession(self._policy, self._clock, self._log, deadline, max_bytes)
+        try:
+            return self._follow_redirects(url, session)
+        except BaseException as error:
+            session.finish(error)
+            raise
+
+    def read(self, url: str, deadline: float, *, max_bytes: int | None = None) -> bytes:
+        """Return the whole image. Raises FetchError like `open`."""
+        with self.open(url, deadline, max_bytes=max_bytes) as image:
+            return b"".join(image.chunks)
+
+    def _follow_redirects(self, text: str, session: FetchSession) -> FetchedImage:
+        url = parse_url(text, self._policy.max_url_length)
+        for _ in range(self._policy.max_redirects + 1):
+            session.add_hop(url)
+            exchange = self._send_request(url, session)
+            if exchange.status not in _REDIRECT_STATUSES:
+                return session.open_image(exchange)
+            url = self._redirect_target(url, exchange)
+        raise FetchError("too_many_redirects")
+
+    def _redirect_target(self, url: Url, exchange: HttpExchange) -> Url:
+        """Return the destination of a redirect, which the next hop checks like the first URL.
+
+        A destination that is not a URL is blocked as well.
+        """
+        if len(exchange.locations) != 1:
+            raise FetchError("upstream_status")
+        try:
+            return resolve_redirect(url, exchange.locations[0], self._policy.max_url_length)
+        except FetchError as error:
+            is_blocked = error.code == "ssrf_blocked"
+            raise FetchError(error.reason if is_blocked else "redirect_blocked") from None
+
+    def _send_request(self, url: Url, session: FetchSession) -> HttpExchange:
+        def remaining_seconds() -> float:
+            return session.limit_to_deadline(self._policy.connect_seconds)
+
+        def record_address(address: str) -> None:
+            session.address = address  # the log names the address that failed
+
+        return session.set_exchange(
+            HttpExchange(
+                self._connect(url, remaining_seconds, record_address), url, session.read_timeout
+            )
+        )

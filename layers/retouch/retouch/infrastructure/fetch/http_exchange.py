@@ -1,0 +1,174 @@
+"""One HTTP/1.1 GET over one connection. The deadline limits every wait.
+
+The standard library's timeouts apply to one read at a time, so a slow response could take forever. Here every read
+gets only the time that remains, and the head of a response has a maximum size.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, LineTooLong
+from socket import socket
+from typing import cast
+
+from retouch.core.url_policy.errors import FetchError
+from retouch.core.url_policy.url import Url
+from retouch.infrastructure.fetch.connector import SocketConnection
+
+_MAX_HEAD_BYTES = 65_536
+_MAX_LENGTH_DIGITS = 18
+_REQUEST_HEADERS = {
+    "User-Agent": "retouch",
+    "Accept": "image/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+class HttpExchange:
+    """A GET request that was sent, and the head of its response.
+
+    Construction and reading raise FetchError when the exchange fails.
+    """
+
+    def __init__(
+        self, connection: SocketConnection, url: Url, remaining_seconds: Callable[[], float]
+    ) -> None:
+        """Send the request and read the head.
+
+        `remaining_seconds` returns the seconds that the next step may take. It raises TimeoutError when there are none.
+        """
+        self._connection = connection
+        self._limited_socket = _LimitedSocket(connection, remaining_seconds)
+        try:
+            self._response = self._send_request(url)
+            self._check_head()
+        except BaseException:
+            self.close()
+            raise
+
+    def _send_request(self, url: Url) -> HTTPResponse:
+        client = _PreconnectedClient(self._limited_socket)
+        try:
+            client.putrequest("GET", url.target, skip_host=True, skip_accept_encoding=True)
+            for name, value in {"Host": url.authority, **_REQUEST_HEADERS}.items():
+                client.putheader(name, value)
+            client.endheaders()
+            response = client.getresponse()
+        except (HTTPException, OSError, ValueError) as error:
+            raise FetchError(_failure_reason(error)) from None
+        return response
+
+    def _check_head(self) -> None:
+        head = self._response.msg
+        if head.defects or len(set(map(str.strip, head.get_all("Content-Length", [])))) > 1:
+            raise FetchError("bad_answer")
+        codings = head.get_all("Content-Encoding", [])
+        framings = head.get_all("Transfer-Encoding", [])
+        if any(c.strip().lower() not in ("", "identity") for c in codings):
+            raise FetchError("content_encoding")
+        if framings and [f.strip().lower() for f in framings] != ["chunked"]:
+            raise FetchError("content_encoding")
+
+    @property
+    def status(self) -> int:
+        """Return the status of the response."""
+        return self._response.status
+
+    @property
+    def locations(self) -> list[str]:
+        """Return the Location headers as text. A value that is not UTF-8 is left out."""
+        values = self._response.msg.get_all("Location", [])
+        return [text for value in values if (text := _decode_header(value))]
+
+    @property
+    def content_length(self) -> int | None:
+        """Return the length of the body from the head, or None when the head does not state it."""
+        length = self._response.msg.get("Content-Length", "").strip()
+        if not length or self._response.chunked:
+            return None
+        if not (length.isascii() and length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS):
+            raise FetchError("bad_answer")
+        return int(length)
+
+    def allow_body(self, max_bytes: int) -> None:
+        """Allow a body of `max_bytes`, and its chunk framing.
+
+        The framing may take as many bytes as the body, but not more.
+        """
+        self._limited_socket.allowance = 2 * max_bytes + _MAX_HEAD_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes of the body, at most `size`. Empty at the end."""
+        try:
+            return self._response.read1(size)
+        except (HTTPException, OSError, ValueError) as error:
+            raise FetchError(_failure_reason(error)) from None
+
+    def close(self) -> None:
+        """Close the connection. A second call does nothing."""
+        self._connection.close()
+
+
+class _PreconnectedClient(HTTPConnection):
+    """The standard client, on a connection that already exists."""
+
+    def __init__(self, limited_socket: _LimitedSocket) -> None:
+        super().__init__("connected")  # an unused name: we write the Host header ourselves
+        self._limited_socket = limited_socket
+
+    def connect(self) -> None:
+        self.sock = cast(socket, self._limited_socket)
+
+
+class _LimitedSocket(io.RawIOBase):
+    """A connection in the form of the socket that the standard client expects, with limits on time and size."""
+
+    def __init__(
+        self, connection: SocketConnection, remaining_seconds: Callable[[], float]
+    ) -> None:
+        self.allowance = _MAX_HEAD_BYTES
+        self._connection = connection
+        self._remaining_seconds = remaining_seconds
+
+    def sendall(self, data: bytes) -> None:
+        self._connection.settimeout(self._remaining_seconds())
+        self._connection.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        self._connection.settimeout(self._remaining_seconds())
+        size = self._connection.recv_into(buffer)
+        self.allowance -= size
+        if self.allowance < 0:
+            raise LineTooLong("head or framing")
+        return size
+
+    def close(self) -> None:
+        """Do nothing. The exchange closes the connection."""
+
+
+def _failure_reason(error: Exception) -> str:
+    """Return the reason that the log gives for a failed exchange."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, (OSError, IncompleteRead)):
+        return "truncated"
+    # The error "got more than 100 headers" has no class of its own.
+    if isinstance(error, LineTooLong) or type(error) is HTTPException:
+        return "header_too_large"
+    return "bad_answer"
+
+
+def _decode_header(value: str) -> str:
+    """Return a header value as text. http.client decodes the bytes as Latin-1."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return ""

@@ -1,0 +1,153 @@
+"""The client for guardrail webhooks: one signed POST, under the URL policy. The response is a verdict.
+
+Someone else may have chosen the URL, so the fetcher's rules apply: the same parser and policy, one lookup of the
+name, a connection to exactly the address that was checked, no proxies and no redirects. The error that the caller
+gets does not depend on what is behind the URL. The log has the reason.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from socket import socket
+from typing import cast
+
+from retouch.core.clock import Clock
+from retouch.core.url_policy.errors import FetchError
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.core.url_policy.url import Url, parse_url
+from retouch.core.webhook_signature import signature_headers
+from retouch.gateway.guardrails.model import CheckError, WebhookRequest
+from retouch.infrastructure.fetch.connector import (
+    Connector,
+    GuardedConnector,
+    OpenConnection,
+    ResolveName,
+    SocketConnection,
+    resolve_name,
+)
+from retouch.infrastructure.fetch.http_exchange import HttpExchange
+from retouch.infrastructure.fetch.session import WriteLog, discard_log
+
+_MAX_RESPONSE_BYTES = 65_536
+_CHUNK_BYTES = 16_384
+
+
+class WebhookClient:
+    """A client that calls webhooks under a policy. It has no state between two requests, so threads may share it."""
+
+    def __init__(
+        self,
+        policy: FetchPolicy,
+        clock: Clock,
+        *,
+        resolve_name: ResolveName = resolve_name,
+        open_connection: OpenConnection | None = None,
+        log: WriteLog = discard_log,
+    ) -> None:
+        self._policy, self._clock, self._log = policy, clock, log
+        self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
+
+    def __call__(self, request: WebhookRequest) -> bytes:
+        """Return the body of a response with status 200, at most 64 KiB.
+
+        Raises CheckError for everything else, within the request's timeout.
+        """
+        started_at = self._clock.now()
+        reason, host = None, None
+        try:
+            url = parse_url(request.url, self._policy.max_url_length)
+            host = url.host
+            return self._send(request, url, started_at + request.timeout_seconds)
+        except (FetchError, TimeoutError) as error:
+            reason = error.reason if isinstance(error, FetchError) else "timeout"
+            raise CheckError(_failure_message(reason, request)) from None
+        finally:
+            ms = round((self._clock.now() - started_at) * 1000)
+            self._log({"event": "webhook", "host": host, "reason": reason, "ms": ms})
+
+    def _send(self, request: WebhookRequest, url: Url, deadline: float) -> bytes:
+        def remaining_seconds() -> float:
+            seconds = deadline - self._clock.now()
+            if seconds <= 0:
+                raise TimeoutError("the deadline passed")
+            return seconds
+
+        connection = self._connect(url, remaining_seconds, lambda _address: None)
+        message_id = f"msg_{secrets.token_hex(16)}"
+        signature = signature_headers(
+            request.signing_key, message_id, self._clock.unix_time(), request.body
+        )
+        exchange = _WebhookExchange(
+            connection, url, remaining_seconds, {**request.headers, **signature}, request.body
+        )
+        try:
+            return b"".join(_read_body(exchange))
+        finally:
+            exchange.close()
+
+
+class _WebhookExchange(HttpExchange):
+    """The fetcher's exchange, as a POST with a body."""
+
+    def __init__(
+        self,
+        connection: SocketConnection,
+        url: Url,
+        remaining_seconds: Callable[[], float],
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        self._headers, self._body = headers, body
+        super().__init__(connection, url, remaining_seconds)
+
+    def _send_request(self, url: Url) -> HTTPResponse:
+        client = HTTPConnection("connected")  # an unused name: we write the Host header ourselves
+        client.sock = cast(socket, self._limited_socket)
+        try:
+            client.putrequest("POST", url.target, skip_host=True, skip_accept_encoding=True)
+            for name, value in self._request_headers(url).items():
+                client.putheader(name, value)
+            client.endheaders(self._body)
+            return client.getresponse()
+        except TimeoutError:
+            raise FetchError("timeout") from None
+        except (HTTPException, OSError, ValueError):
+            raise FetchError("bad_answer") from None
+
+    def _request_headers(self, url: Url) -> Mapping[str, str]:
+        return {
+            "Host": url.authority,
+            "User-Agent": "retouch",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Connection": "close",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(self._body)),
+            **self._headers,
+        }
+
+
+def _read_body(exchange: HttpExchange) -> Iterator[bytes]:
+    """Yield the response's body, up to the size limit. Raises FetchError when it is shorter than announced."""
+    if exchange.status != 200:
+        raise FetchError("upstream_status")
+    exchange.allow_body(_MAX_RESPONSE_BYTES)
+    size = 0
+    while chunk := exchange.read(_CHUNK_BYTES):
+        size += len(chunk)
+        if size > _MAX_RESPONSE_BYTES:
+            raise FetchError("too_large")
+        yield chunk
+    if size < (exchange.content_length or 0):
+        raise FetchError("truncated")
+
+
+def _failure_message(reason: str, request: WebhookRequest) -> str:
+    """Return the same message for all network failures, so that it reveals nothing about an address."""
+    if reason == "upstream_status":
+        return "The webhook did not answer with status 200."
+    if reason == "too_large":
+        return f"The webhook's response is larger than {_MAX_RESPONSE_BYTES} bytes."
+    return f"The webhook gave no verdict within {request.timeout_seconds:g} seconds, or cannot be reached."

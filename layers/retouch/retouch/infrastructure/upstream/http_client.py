@@ -1,0 +1,257 @@
+"""The HTTP client of the providers. Only this module opens connections to them.
+
+The client adds the key, enforces the deadline, and knows whether a part of the request was sent. One request is one
+attempt. Errors differ in one respect that matters for billing: whether the request may have reached the provider.
+There are no ambient proxies, cookies, netrc entries or redirects.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+import orjson
+import urllib3
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from retouch.core.clock import Clock
+from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
+from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.settings import Settings
+from retouch.core.url_policy.errors import FetchError
+from retouch.infrastructure.upstream.identity.providers import IdentityProvider
+from retouch.infrastructure.upstream.key_scope import can_receive_key, request_url
+
+# (URL, deadline, allowed hosts; empty: any public host) -> the bytes. Raises FetchError.
+FetchResult = Callable[[str, float, tuple[str, ...]], bytes]
+_CHUNK_BYTES = 262_144
+_DEFAULT_HEADERS = {"User-Agent": "retouch", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+def key_headers(model: ResolvedModel) -> dict[str, str]:
+    """Return the header with the key in the provider's format.
+
+    A key that looks like a token is sent as a bearer token.
+    """
+    auth, key = model.provider.auth, model.key
+    if not auth or not key:
+        return {}
+    if auth.bearer_key_prefixes and key.startswith(auth.bearer_key_prefixes):
+        return {"Authorization": f"Bearer {key}"}
+    return {auth.header: f"{auth.prefix}{key}"}
+
+
+class ReadableBody(Protocol):
+    """The source of a request body."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most `size`. Empty at the end."""
+
+
+class ProviderHttpClient:
+    """A connection pool to the providers. Call it with a ProviderRequest, its model and the deadline."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        fetch: FetchResult,
+        identity: IdentityProvider,
+    ) -> None:
+        """Create the pool.
+
+        `fetch` gets results from hosts that are not the provider's own. `identity` makes credentials where there is
+        no key.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._fetch = fetch
+        self._identity = identity
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
+
+    def __call__(
+        self, request: ProviderRequest, model: ResolvedModel, deadline: float
+    ) -> ProviderResponse:
+        """Return the provider's response, whatever its status.
+
+        Raises UpstreamUnreachable, DeadlineExceeded or UpstreamError when there is none.
+        """
+        url = request_url(request, model)
+        if not can_receive_key(request.path, model):
+            return self._fetch_result(url, request, model, deadline)
+        body = _RequestBody(request, deadline, self._clock)
+        try:
+            response = self._send(url, request, model, body, deadline)
+        except (HTTPError, OSError) as error:
+            raise self._to_fault(error, model, body, deadline) from None
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        chunks = self._stream_body(response, model, deadline)
+        if request.stream and response.status < 300 and _is_event_stream(headers):
+            return ProviderResponse(response.status, headers, chunks=chunks)
+        return ProviderResponse(response.status, headers, b"".join(chunks))
+
+    def _fetch_result(
+        self, url: str, request: ProviderRequest, model: ResolvedModel, deadline: float
+    ) -> ProviderResponse:
+        """Fetch a result from a host that is not the provider's own. The guarded fetcher does it, without the key."""
+        title = model.provider.title
+        if request.method != "GET" or not request.idempotent:
+            raise UpstreamError(f"{title} named a host that is not its own.", code="foreign_host")
+        try:
+            return ProviderResponse(
+                200, {}, self._fetch(url, deadline, model.provider.result_hosts)
+            )
+        except FetchError as error:
+            fault = UpstreamError(
+                f"{title}'s result could not be fetched. {error}", code="result_not_fetched"
+            )
+            raise (_mark_retryable(fault) if error.transient else fault) from None
+
+    def _auth_headers(
+        self, method: str, url: str, body: _RequestBody, model: ResolvedModel
+    ) -> Mapping[str, str]:
+        """Return the authentication headers: the key, or those of the provider's identity."""
+        auth = model.provider.auth
+        if auth is None or model.key or not auth.identity:
+            return key_headers(model)
+        return self._identity(model, method, url, body.json)
+
+    def _send(
+        self,
+        url: str,
+        request: ProviderRequest,
+        model: ResolvedModel,
+        body: _RequestBody,
+        deadline: float,
+    ) -> urllib3.BaseHTTPResponse:
+        remaining = deadline - self._clock.now()
+        if remaining <= 0:
+            raise DeadlineExceeded(f"No time is left to call {model.provider.title}.", billed="no")
+        return self._pool.urlopen(
+            request.method,
+            url,
+            body=body if body.headers else None,
+            headers={
+                **_DEFAULT_HEADERS,
+                **model.forwarded_headers,
+                **request.headers,
+                **body.headers,
+                **self._auth_headers(request.method, url, body, model),
+            },
+            timeout=urllib3.Timeout(
+                connect=min(self._settings.connect_timeout, remaining), read=remaining
+            ),
+            redirect=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _to_fault(
+        self, error: Exception, model: ResolvedModel, body: _RequestBody, deadline: float
+    ) -> Fault:
+        """Return the Fault for a failed exchange. It states whether the request may have been billed."""
+        title = model.provider.title
+        is_late = self._clock.now() >= deadline or isinstance(error, ReadTimeoutError)
+        if not body.has_started and not is_late:
+            return UpstreamUnreachable(f"{title} cannot be reached.")
+        billed: Billed = "unknown" if body.has_started else "no"
+        if is_late:
+            return DeadlineExceeded(f"{title} did not answer in time.", billed=billed)
+        return _mark_retryable(
+            UpstreamError(
+                f"The connection to {title} failed before a response came.", billed=billed
+            )
+        )
+
+    def _stream_body(
+        self, response: urllib3.BaseHTTPResponse, model: ResolvedModel, deadline: float
+    ) -> Iterator[bytes]:
+        """Yield the body as it arrives. The deadline also ends a slow body, and the size limit an endless one."""
+        title, received = model.provider.title, 0
+        try:
+            while chunk := response.read1(_CHUNK_BYTES):
+                received += len(chunk)
+                if received > self._settings.max_provider_response_bytes:
+                    raise UpstreamError(f"{title}'s response is too large.")
+                yield chunk
+                if self._clock.now() >= deadline:
+                    raise DeadlineExceeded(f"{title} did not finish its response in time.")
+            _check_complete(response, title, received)
+        except ReadTimeoutError:
+            raise DeadlineExceeded(f"{title} did not finish its response in time.") from None
+        except (HTTPError, OSError):
+            raise _truncated_error(title) from None
+        finally:
+            _release_connection(response)
+
+
+class _RequestBody:
+    """A request body that records whether a part of it was sent."""
+
+    def __init__(self, request: ProviderRequest, deadline: float, clock: Clock) -> None:
+        self.has_started = False
+        self._deadline, self._clock = deadline, clock
+        self.json = b"" if request.json is None else orjson.dumps(request.json)
+        self._source, self.headers = _encode_body(request, self.json)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes in large chunks. Raises TimeoutError once the deadline has passed."""
+        while self._source and (chunk := self._source.read(_CHUNK_BYTES)):
+            if self._clock.now() >= self._deadline:
+                raise TimeoutError("the deadline passed during the upload")
+            self.has_started = True
+            yield chunk
+
+
+def _encode_body(
+    request: ProviderRequest, json: bytes
+) -> tuple[ReadableBody | None, dict[str, str]]:
+    """Return the body to read from, and its headers."""
+    if json:
+        return io.BytesIO(json), _content_headers("application/json", len(json))
+    if not request.form_fields and not request.files:
+        return None, {}
+    # The import takes a tenth of a cold start, and only a provider call needs it.
+    from requests_toolbelt import MultipartEncoder
+
+    files = [
+        (name, (filename, image.data, image.media_type)) for name, filename, image in request.files
+    ]
+    encoder = MultipartEncoder([*request.form_fields, *files])
+    return encoder, _content_headers(encoder.content_type, encoder.len)
+
+
+def _content_headers(media_type: str, length: int) -> dict[str, str]:
+    return {"Content-Type": media_type, "Content-Length": str(length)}
+
+
+def _is_event_stream(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").startswith("text/event-stream")
+
+
+def _check_complete(response: urllib3.BaseHTTPResponse, title: str, received: int) -> None:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise UpstreamError(f"{title} compressed its response, which the request does not allow.")
+    content_length = response.headers.get("Content-Length", "")
+    if content_length.isdigit() and int(content_length) != received:
+        raise _truncated_error(title)
+
+
+def _truncated_error(title: str) -> UpstreamError:
+    return _mark_retryable(UpstreamError(f"{title}'s response ended early."))
+
+
+def _mark_retryable(fault: UpstreamError) -> UpstreamError:
+    """Mark an error as transient and return it. Whether a retry is safe depends on `billed`."""
+    fault.retryable = True
+    return fault
+
+
+def _release_connection(response: urllib3.BaseHTTPResponse) -> None:
+    """Return the connection to the pool after a body that was read to its end. Close it after any other body."""
+    if response.closed or getattr(response, "length_remaining", None) == 0:
+        response.release_conn()
+    else:
+        response.close()

@@ -1,0 +1,89 @@
+"""The services that the mirror uses. The function's entry point builds them once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from retouch.core.clock import Clock
+from retouch.core.settings import Settings
+
+# make_link(key, lifetime in seconds, Unix time) -> the URL and the Unix time of its end; None: it does not end.
+MakeLink = Callable[[str, int, int], tuple[str, int | None]]
+
+
+class FetchedBody(Protocol):
+    """A body that is being fetched."""
+
+    @property
+    def chunks(self) -> Iterator[bytes]:
+        """Return the chunks of the body.
+
+        Iteration raises FetchError when a limit is exceeded or the connection ends early.
+        """
+
+
+class OpenUrl(Protocol):
+    """A function that opens a URL with the guarded fetcher."""
+
+    def __call__(
+        self, url: str, deadline: float, *, max_bytes: int | None = None
+    ) -> AbstractContextManager[FetchedBody]:
+        """Open the URL. Raises FetchError."""
+
+
+class ReceivedBody(Protocol):
+    """A body that was received completely."""
+
+    @property
+    def size(self) -> int:
+        """Return the size in bytes."""
+
+    @property
+    def sha256(self) -> bytes:
+        """Return the hash, 32 bytes."""
+
+    def load(self) -> AbstractContextManager[bytes]:
+        """Return a context manager that holds the whole body in memory. Only one large body is loaded at a time."""
+
+    def read_parts(self, size: int) -> Iterator[bytes]:
+        """Yield the body from the start, in parts of `size` bytes. Only the last part is shorter."""
+
+
+class StoreFailed(Exception):
+    """The error of an object that was not stored. Another attempt may succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """The key, the headers and the metadata of an object in S3."""
+
+    key: str
+    content_type: str
+    cache_control: str
+    metadata: Mapping[str, str]
+
+
+class MirrorStore(Protocol):
+    """The bucket."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the bucket."""
+
+    def put(self, stored_object: StoredObject, body: ReceivedBody) -> bool:
+        """Store the object whole or not at all. Return False when the key exists. Raises StoreFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorServices:
+    """The services of the mirror."""
+
+    settings: Settings
+    clock: Clock
+    open_url: OpenUrl
+    spool: Callable[[Iterable[bytes]], AbstractContextManager[ReceivedBody]]
+    store: MirrorStore
+    make_link: MakeLink

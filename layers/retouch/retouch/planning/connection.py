@@ -1,0 +1,103 @@
+"""The connection to a provider: its base URL, its settings, and the key or identity that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from retouch.core.capabilities import Provider
+from retouch.core.credentials import ClientCredentials
+from retouch.core.errors import GatewayMisconfigured, InvalidRequest, Unauthorized
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.settings import Settings
+
+
+def resolve_connection(
+    resolved: ResolvedModel, credentials: ClientCredentials, settings: Settings
+) -> ResolvedModel:
+    """Return the resolved model with the provider's settings, and with the caller's key or else the configured key."""
+    provider = resolved.provider
+    options = settings.provider_settings(provider.env_prefix, provider.settings)
+    secrets = settings.provider_settings(provider.env_prefix, provider.secrets)
+    configured_key = options.pop("api_key", "") or settings.environment.get(provider.key_variable)
+    options["base_url"] = (
+        options.get("base_url")
+        or _base_url_from_settings(provider, options)
+        or options.get(provider.base_url_setting)
+        or provider.base_url
+    )
+    if credentials.custom_host:  # the operator allows this host
+        options["base_url"] = credentials.custom_host
+    if provider.auth is None:
+        return replace(resolved, options=options)
+    key = credentials.key or configured_key
+    # The operator's organization does not apply to another key.
+    if credentials.key and not provider.resolve_base_url:
+        options = {n: v for n, v in options.items() if n not in provider.portkey_settings.values()}
+    # Only the owner of the key may choose the address: the gateway never sends a configured key to a caller's address.
+    if credentials.key or credentials.is_virtual_key:
+        options = _apply_caller_options(provider, options, credentials.options)
+    return replace(
+        resolved,
+        options=options,
+        key=key,
+        is_client_key=bool(credentials.key) and not credentials.is_virtual_key,
+        identity_secrets=secrets,
+        forwarded_headers=credentials.forwarded_headers,
+    )
+
+
+def _base_url_from_settings(provider: Provider, options: Mapping[str, str]) -> str:
+    """Return the base URL made from the operator's settings, or "" when settings are missing.
+
+    Raises GatewayMisconfigured when a setting is invalid.
+    """
+    try:
+        return provider.resolve_base_url(options) if provider.resolve_base_url else ""
+    except InvalidRequest as error:
+        raise GatewayMisconfigured(f"{error} Tell the gateway's operator.") from None
+
+
+def _apply_caller_options(
+    provider: Provider, options: dict[str, str], caller_options: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the settings, overridden by the options that came with the caller's key.
+
+    Raises InvalidRequest when the options do not make a valid base URL.
+    """
+    overrides = {
+        provider.portkey_settings[name]: caller_options[name]
+        for name in provider.portkey_settings
+        if name in caller_options
+    }
+    merged = {**options, **overrides}
+    base_url = provider.resolve_base_url(merged) if overrides and provider.resolve_base_url else ""
+    return {**merged, "base_url": base_url or options["base_url"]}
+
+
+def require_connection(resolved: ResolvedModel) -> ResolvedModel:
+    """Return the resolved model if its provider can be called.
+
+    Raises GatewayMisconfigured when the provider has no base URL, and Unauthorized when it has no key and no identity.
+    """
+    provider = resolved.provider
+    if provider.auth is None:
+        return resolved
+    if not resolved.options["base_url"]:
+        setting = (provider.settings or (provider.base_url_setting,))[0]
+        raise GatewayMisconfigured(
+            f"{provider.title} has no address: set {provider.env_prefix}_{setting.upper()} on the gateway."
+        )
+    if not resolved.key and not provider.auth.identity:
+        raise Unauthorized(
+            f"No key for {provider.title}: send it as 'Authorization: Bearer ...' "
+            f"or set {provider.env_prefix}_API_KEY on the gateway."
+        )
+    return resolved
+
+
+def provider_target(provider: Provider) -> ResolvedModel:
+    """Return the provider's default model, for calls that concern the provider itself."""
+    model = provider.find_model(provider.default_model)
+    assert model is not None, "a provider lists its default model"
+    return ResolvedModel(provider, model, model)

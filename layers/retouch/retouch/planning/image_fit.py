@@ -1,0 +1,302 @@
+"""Planning rules for geometry.
+
+Where the model does not accept the size of an image, the request's `fit` decides: refuse, pad, or scale the image.
+The result of a padded or scaled image has the size of the caller's image: the gateway crops off the padding or
+scales the result back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, inf, sqrt
+from typing import Any
+
+from retouch.core.capabilities import ModelCapabilities, SizeLimits
+from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import Placement
+from retouch.core.models import EditRequest, EncodedImage, FitMode, Size
+from retouch.core.sizes import (
+    AspectRatios,
+    FixedSizes,
+    SameAsInput,
+    SizeRange,
+    aspect_difference,
+    parse_ratio,
+    parse_size,
+)
+from retouch.imaging.placement import pad_to_ratio
+
+_MAX_ROUNDS = 4  # a longer side adds pixels, and a limit on pixels shortens a side again
+_FIXED_BY_PAD: tuple[FitMode, ...] = ("pad",)
+_FIXED_BY_SCALE: tuple[FitMode, ...] = ("scale", "pad")
+_REMEDIES = {
+    "pad": "Send fit=pad to pad it and crop the result back, or crop it",
+    "scale": "Send fit=scale to scale it and scale the result back, or scale it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A rule that an image breaks, and the values of `fit` that would fix it."""
+
+    rule: str
+    fixed_by: tuple[FitMode, ...]
+    code: str = "unsupported_image_size"
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """The placement of the first image, and the parameters that make the result have the shape of its canvas."""
+
+    placement: Placement | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
+    """Return the geometry of the first image.
+
+    Raises InvalidRequest when the model does not accept the image and the request's `fit` does not fix it.
+    """
+    image = request.images[0]
+    name = "image[0]" if len(request.images) > 1 else "image"
+    limit_placement = place_within_limits(model, image, request.fit_mode, name)
+    shape_fit = (
+        _fit_output_shape(model, image)
+        if request.fit_mode == "pad" and not model.edits_locally
+        else FitResult()
+    )
+    bounded_placement = (
+        _scale_within_limits(
+            replace(model, requires_square=False), shape_fit.placement, request.fit_mode, name
+        )
+        if shape_fit.placement
+        else None
+    )
+    placement = bounded_placement or limit_placement
+    if placement is None:
+        return shape_fit
+    _refuse_other_size(request)
+    if model.changes_geometry:
+        raise InvalidRequest(
+            f"{model.id} changes the geometry of the image, so fit={request.fit_mode} cannot be undone. Leave it out, "
+            "and scale the image yourself if it does not fit.",
+            param="fit",
+        )
+    if placement.canvas == image.size:
+        return shape_fit
+    forward_verb, reverse_verb = (
+        ("scaled", "scaled")
+        if placement.box == (0, 0, *placement.canvas)
+        else ("padded", "cropped")
+    )
+    note = f"image: {forward_verb} to {placement.canvas[0]}x{placement.canvas[1]}, the result {reverse_verb} back"
+    return FitResult(placement, shape_fit.params, (note,))
+
+
+def _refuse_other_size(request: EditRequest) -> None:
+    """Raise InvalidRequest when the request names a size although `fit` is in use.
+
+    A result that is cropped or scaled back has the size of the input image, so it cannot have another size.
+    """
+    for name in ("size", "aspect_ratio"):
+        if request.params.get(name, "auto") != "auto":
+            width, height = request.images[0].size
+            raise InvalidRequest(
+                f"fit={request.fit_mode} returns the size of your image, {width}x{height}; leave '{name}' out.",
+                param=name,
+            )
+
+
+def place_within_limits(
+    model: ModelCapabilities, image: EncodedImage, fit_mode: FitMode, name: str
+) -> Placement | None:
+    """Return a placement within the model's size limits, or None when the image is already within them.
+
+    `name` is the name of the image in errors. Raises InvalidRequest when `fit` cannot bring the image within the
+    limits.
+    """
+    broken_rules = list(violations(model, image.size))
+    for violation in broken_rules:
+        if fit_mode not in violation.fixed_by:
+            raise InvalidRequest(
+                f"'{name}' is {image.width}x{image.height}; {model.id} takes {violation.rule}. "
+                f"{_REMEDIES[violation.fixed_by[0]]}.",
+                param=name,
+                code=violation.code,
+            )
+    if not broken_rules:
+        return None
+    padded = pad_to_ratio(image.size, _allowed_ratio(model, image.size))
+    return _scale_within_limits(model, padded, fit_mode, name)
+
+
+def _scale_within_limits(
+    model: ModelCapabilities, placement: Placement, fit_mode: FitMode, name: str
+) -> Placement:
+    """Return the placement scaled into the model's size limits. With fit=pad, also lengthen a side that is too short.
+
+    Raises InvalidRequest when the scaled placement still breaks a limit.
+    """
+    result = scale_placement(placement, _scale_factor(model.size_limits, placement.canvas))
+    for _ in range(_MAX_ROUNDS if fit_mode == "pad" else 0):
+        result = _extend_short_side(result, model.size_limits)
+        result = scale_placement(result, _scale_factor(model.size_limits, result.canvas))
+    for violation in violations(model, result.canvas):
+        width, height = placement.original
+        raise InvalidRequest(
+            f"'{name}' is {width}x{height}; {model.id} takes {violation.rule}, and fit={fit_mode} cannot fix that. Crop it.",
+            param=name,
+            code=violation.code,
+        )
+    return result
+
+
+def _extend_short_side(placement: Placement, limits: SizeLimits) -> Placement:
+    width, height = placement.canvas
+    min_side = max(limits.min_edge, ceil(max(width, height) / (limits.max_aspect_ratio or inf)))
+    extra_width, extra_height = max(0, min_side - width), max(0, min_side - height)
+    left, top, right, bottom = placement.box
+    box = (
+        left + extra_width // 2,
+        top + extra_height // 2,
+        right + extra_width // 2,
+        bottom + extra_height // 2,
+    )
+    return Placement((width + extra_width, height + extra_height), box, placement.original)
+
+
+def violations(model: ModelCapabilities, size: Size) -> list[Violation]:
+    """Return the rules of the model that an image of this size breaks."""
+    limits, pixels, long, short = model.size_limits, size[0] * size[1], max(size), min(size)
+    max_ratio, max_edge, max_pixels = limits.max_aspect_ratio, limits.max_edge, limits.max_pixels
+    rules = (
+        (
+            model.requires_square and long != short,
+            Violation("square images", _FIXED_BY_PAD, "image_not_square"),
+        ),
+        (
+            max_ratio and long > short * max_ratio,
+            Violation(f"images of at most {max_ratio:g}:1", _FIXED_BY_PAD),
+        ),
+        (
+            max_edge and long > max_edge,
+            Violation(f"at most {max_edge} pixels an edge", _FIXED_BY_SCALE),
+        ),
+        (
+            max_pixels and pixels > max_pixels,
+            Violation(f"at most {max_pixels} pixels", _FIXED_BY_SCALE),
+        ),
+        (
+            short < limits.min_edge,
+            Violation(f"at least {limits.min_edge} pixels an edge", _FIXED_BY_SCALE),
+        ),
+        (
+            pixels < limits.min_pixels,
+            Violation(f"at least {limits.min_pixels} pixels", _FIXED_BY_SCALE),
+        ),
+    )
+    return [trouble for broken, trouble in rules if broken]
+
+
+def scale_placement(placement: Placement, factor: float) -> Placement:
+    """Return the placement scaled by a factor.
+
+    A factor below 1 rounds the canvas down and a factor above 1 rounds it up, so rounding never breaks a limit.
+    """
+    if factor == 1:
+        return placement
+    round_edge = ceil if factor > 1 else int
+    canvas = (
+        max(1, round_edge(placement.canvas[0] * factor)),
+        max(1, round_edge(placement.canvas[1] * factor)),
+    )
+    left, top, right, bottom = (round(edge * factor) for edge in placement.box)
+    right, bottom = min(max(right, left + 1), canvas[0]), min(max(bottom, top + 1), canvas[1])
+    return Placement(canvas, (left, top, right, bottom), placement.original)
+
+
+def _allowed_ratio(model: ModelCapabilities, size: Size) -> Size:
+    max_ratio = Fraction(model.size_limits.max_aspect_ratio or 0).limit_denominator(100)
+    if model.requires_square:
+        return 1, 1
+    if not max_ratio or max(size) <= min(size) * max_ratio:
+        return size
+    limit = (max_ratio.numerator, max_ratio.denominator)
+    return limit if size[0] > size[1] else (limit[1], limit[0])
+
+
+def _scale_factor(limits: SizeLimits, canvas: Size) -> float:
+    pixels, long, short = canvas[0] * canvas[1], max(canvas), min(canvas)
+    shrink_factors = [1.0]
+    if limits.max_edge:
+        shrink_factors.append(limits.max_edge / long)
+    if limits.max_pixels:
+        shrink_factors.append(sqrt(limits.max_pixels / pixels))
+    grow_factor = max(limits.min_edge / short, sqrt(limits.min_pixels / pixels), 1.0)
+    return min(shrink_factors) if min(shrink_factors) < 1 else grow_factor
+
+
+def _fit_output_shape(model: ModelCapabilities, image: EncodedImage) -> FitResult:
+    """Return a placement in a shape that the model makes, and the parameters that request this shape."""
+    spec = model.params.get("size")
+    if isinstance(spec, AspectRatios):
+        ratio, tier = spec.nearest_ratio(image.size), spec.smallest_tier(image.size)
+        params = {"aspect_ratio": ratio, **({"resolution": tier} if tier else {})}
+        return FitResult(pad_to_ratio(image.size, parse_ratio(ratio)), params)
+    if isinstance(spec, FixedSizes):
+        sizes = [size for size in map(parse_size, spec.sizes) if size]
+        nearest_size = min(sizes, key=lambda size: aspect_difference(size, image.size))
+        return FitResult(
+            pad_to_ratio(image.size, nearest_size), {"size": f"{nearest_size[0]}x{nearest_size[1]}"}
+        )
+    if isinstance(spec, SizeRange):
+        placement = _place_in_size_range(spec, image.size)
+        return FitResult(placement, {"size": f"{placement.canvas[0]}x{placement.canvas[1]}"})
+    if isinstance(spec, SameAsInput) and spec.edge_multiple > 1:
+        return FitResult(_place_on_multiples(image.size, model.size_limits, spec.edge_multiple))
+    return FitResult()
+
+
+def _place_on_multiples(size: Size, limits: SizeLimits, multiple: int) -> Placement:
+    """Return the image centred on a canvas whose edges are multiples of `multiple`.
+
+    The image is scaled down where it exceeds the limits.
+    """
+    max_limits = SizeLimits(
+        max_edge=limits.max_edge // multiple * multiple, max_pixels=limits.max_pixels
+    )
+    inner_size = scale_placement(
+        Placement(size, (0, 0, *size), size), _scale_factor(max_limits, size)
+    ).canvas
+    width, height = (_round_up(max(edge, limits.min_edge), multiple) for edge in inner_size)
+    return _center_on_canvas(inner_size, (width, height), size)
+
+
+def _place_in_size_range(spec: SizeRange, size: Size) -> Placement:
+    """Return the image scaled into the size range and centred on a canvas that the range allows."""
+    limits = SizeLimits(1, spec.max_edge, spec.min_pixels, spec.max_pixels)
+    factor = _scale_factor(limits, size)
+    while True:
+        inner_size = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+        min_edge = ceil(max(inner_size) / spec.max_aspect_ratio)
+        canvas = (
+            _round_up(max(inner_size[0], min_edge), spec.edge_multiple),
+            _round_up(max(inner_size[1], min_edge), spec.edge_multiple),
+        )
+        if spec.allows(canvas):
+            break
+        is_too_large = canvas[0] * canvas[1] > spec.max_pixels or max(canvas) > spec.max_edge
+        factor *= 0.99 if is_too_large else 1.01
+    return _center_on_canvas(inner_size, canvas, size)
+
+
+def _center_on_canvas(inner_size: Size, canvas: Size, size: Size) -> Placement:
+    left, top = (canvas[0] - inner_size[0]) // 2, (canvas[1] - inner_size[1]) // 2
+    return Placement(canvas, (left, top, left + inner_size[0], top + inner_size[1]), size)
+
+
+def _round_up(edge: int, multiple: int) -> int:
+    return -(-edge // multiple) * multiple

@@ -1,0 +1,175 @@
+"""Planning rules for the prompt, images and masks: the limits of the contract, and the files for the provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from retouch.core.capabilities import ModelCapabilities
+from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import Placement
+from retouch.core.models import Conversion, EditRequest, EncodedImage, Mask
+from retouch.imaging.limits import MAX_WEBP_EDGE
+from retouch.imaging.masks.read import mask_from_alpha
+from retouch.planning.image_fit import place_within_limits
+
+Notes = tuple[str, ...]
+
+
+def check_inputs(
+    requested: ModelCapabilities, serving: ModelCapabilities, request: EditRequest
+) -> Notes:
+    """Check the prompt, the images and `n` against the requested model's contract. Return the notes.
+
+    Raises InvalidRequest, which names the value, the rule and the remedy.
+    """
+    notes = _check_prompt(requested, request)
+    _check_image_count(requested, request)
+    for index, image in enumerate(request.images):
+        name = image_name(request, index)
+        _check_format(requested, image, name)
+        # The gateway may recompress a PNG without loss, so `prepare` checks its size, except for a retired model.
+        if image.format != "png" or requested is not serving:
+            _check_file_size(requested.max_image_bytes, image, name)
+    if request.n > requested.max_n:
+        raise InvalidRequest(
+            f"{requested.id} makes at most n={requested.max_n} images, not {request.n}.", param="n"
+        )
+    return notes
+
+
+def image_name(request: EditRequest, index: int) -> str:
+    """Return the name of an image in errors."""
+    return f"image[{index}]" if len(request.images) > 1 else "image"
+
+
+def _check_prompt(requested: ModelCapabilities, request: EditRequest) -> Notes:
+    if requested.prompt_mode == "required" and not request.prompt:
+        raise InvalidRequest(
+            "Missing required parameter: 'prompt'. Describe what to change.",
+            param="prompt",
+            code="missing_required_parameter",
+        )
+    if len(request.prompt) > requested.max_prompt_chars:
+        raise InvalidRequest(
+            f"'prompt' has {len(request.prompt)} characters; {requested.id} takes at most {requested.max_prompt_chars}. "
+            "Shorten it.",
+            param="prompt",
+            code="string_above_max_length",
+        )
+    is_unread = requested.prompt_mode == "unread" and request.prompt
+    return (f"prompt: {requested.id} does not use a prompt",) if is_unread else ()
+
+
+def _check_image_count(requested: ModelCapabilities, request: EditRequest) -> None:
+    if len(request.images) > requested.max_images:
+        raise InvalidRequest(
+            f"The request has {len(request.images)} images; {requested.id} takes at most {requested.max_images}.",
+            param="image",
+            code="too_many_images",
+        )
+
+
+def _check_format(requested: ModelCapabilities, image: EncodedImage, name: str) -> None:
+    if image.format not in requested.accepted_formats:
+        raise InvalidRequest(
+            f"'{name}' is a {image.format.upper()} file; {requested.id} takes {_join_formats(requested.accepted_formats)}. "
+            "Convert it first.",
+            param=name,
+            code="unsupported_image_format",
+        )
+
+
+def _check_file_size(max_bytes: int, image: EncodedImage, name: str) -> None:
+    if len(image.data) >= max_bytes:
+        raise InvalidRequest(
+            f"'{name}' has {len(image.data)} bytes; it must be under {max_bytes}. Scale it down or compress it.",
+            param=name,
+            code="image_file_too_large",
+        )
+
+
+def fit_images(
+    serving: ModelCapabilities, request: EditRequest, placement: Placement | None
+) -> tuple[tuple[EncodedImage, ...], Notes]:
+    """Return the images, each with the conversion that `prepare` must apply, and the notes on format changes.
+
+    An image that can be sent unchanged has no conversion. `placement` is that of the first image.
+    """
+    placements = [
+        placement,
+        *(_place_image(serving, request, index) for index in range(1, len(request.images))),
+    ]
+    pairs = zip(request.images, placements, strict=True)
+    fitted_images = tuple(_fit_image(serving, picture, frame) for picture, frame in pairs)
+    conversion_notes = (
+        f"image: {p.format} was converted to {p.conversion.format}"
+        for p in fitted_images
+        if p.conversion and p.conversion.format != p.format
+    )
+    return fitted_images, tuple(dict.fromkeys(conversion_notes))
+
+
+def _place_image(serving: ModelCapabilities, request: EditRequest, index: int) -> Placement | None:
+    return place_within_limits(
+        serving, request.images[index], request.fit_mode, image_name(request, index)
+    )
+
+
+def _fit_image(
+    serving: ModelCapabilities, image: EncodedImage, placement: Placement | None
+) -> EncodedImage:
+    drop_alpha = serving.requires_opaque and image.has_alpha
+    is_accepted = image.format in serving.upstream_formats
+    if placement and placement.canvas == image.size:
+        placement = None
+    if is_accepted and not (placement or drop_alpha or image.has_exif_rotation):
+        return image
+    upstream_format = image.format if is_accepted else serving.upstream_formats[0]
+    if (
+        upstream_format == "webp"
+        and max(placement.canvas if placement else image.size) > MAX_WEBP_EDGE
+    ):
+        upstream_format = next(format for format in serving.upstream_formats if format != "webp")
+    return replace(image, conversion=Conversion(upstream_format, placement, drop_alpha))
+
+
+def choose_mask(requested: ModelCapabilities, request: EditRequest) -> tuple[Mask | None, Notes]:
+    """Return the mask to use, or None, and the notes on it: the caller's mask, or else the image's transparency.
+
+    The image's transparency is used only in two cases: the contract requires a mask, or the request has
+    preserve=true and the model accepts masks. Otherwise a transparent background marks nothing.
+
+    Raises InvalidRequest when a required mask is missing, or when the mask marks the whole image without
+    allow_full_mask=true.
+    """
+    mask = request.mask
+    if mask is None and (requested.requires_mask or (request.preserve and requested.mask_format)):
+        mask = mask_from_alpha(request.images[0])
+        if mask is None and requested.requires_mask:
+            raise InvalidRequest(
+                f"{requested.id} edits the area that a mask or transparency in the image marks; the request has neither. "
+                "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit.",
+                param="mask",
+                code="mask_required",
+            )
+    if request.mask and request.mask.coverage == 1 and not request.allow_full_mask:
+        raise InvalidRequest(
+            "The mask marks the whole image. Leave it out to edit everything, send allow_full_mask=true, or make "
+            "the area to preserve opaque: transparent means edit.",
+            param="mask",
+            code="mask_full",
+        )
+    is_thresholded = (
+        requested.mask_format
+        and not requested.mask_format.supports_soft_edges
+        and mask is not None
+        and mask.has_soft_edges
+    )
+    loses_soft_edges = is_thresholded and request.mask is not None
+    return mask, (
+        "mask: pixels that are at least half transparent count as marked, others do not",
+    ) if loses_soft_edges else ()
+
+
+def _join_formats(formats: tuple[str, ...]) -> str:
+    return ", ".join(name.upper() for name in formats)

@@ -1,0 +1,130 @@
+"""Planning: an EditRequest and the capabilities of two models become a Plan.
+
+Only this package may change a request, refuse it, or add a note to it. It treats each input in one of three ways:
+
+- It applies what the model supports.
+- It maps what has an exact or close equivalent, and adds a note.
+- It refuses everything else with an error that names the input.
+
+It never ignores an input without a note. `make_plan` shows the order of the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retouch.core.capabilities import ModelCapabilities
+from retouch.core.models import EditRequest
+from retouch.core.parameters import IntParam, ParameterSpec
+from retouch.core.provider_protocol import ProviderJob
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.settings import Settings
+from retouch.planning import image_fit, inputs, parameters, preserve
+from retouch.planning.operation import choose_operation
+from retouch.planning.output import Delivery
+from retouch.planning.output import fit_delivery as fit_delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The complete plan of an edit, made before the first provider call."""
+
+    resolved: ResolvedModel
+    jobs: tuple[ProviderJob, ...]
+    delivery: Delivery
+    notes: tuple[str, ...] = ()
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings) -> Plan:
+    """Return the plan of a request for its resolved model.
+
+    Raises InvalidRequest when the model cannot serve the request.
+    """
+    resolved = choose_operation(resolved, request)
+    requested, serving = resolved.requested, resolved.serving
+    prompt_notes = inputs.check_inputs(requested, serving, request)
+    geometry_fit = image_fit.fit_geometry(_apply_square_contract(requested, serving), request)
+    fitted_params, param_notes = parameters.fit_params(requested, serving, request)
+    mask, mask_notes = inputs.choose_mask(requested, request)
+    images, image_notes = inputs.fit_images(serving, request, geometry_fit.placement)
+    preservation = preserve.plan_preservation(
+        serving, request, mask, {} if geometry_fit.placement else fitted_params
+    )
+    wanted_params = {**fitted_params, **preservation.params, **geometry_fit.params}
+    sent_params, delivery, delivery_notes = fit_delivery(
+        resolved, request, wanted_params, settings, geometry_fit.placement, preservation
+    )
+    job = ProviderJob(
+        model=resolved.upstream_name,
+        prompt=preservation.prompt,
+        images=images,
+        mask=preservation.mask,
+        stream=request.stream and serving.supports_streaming,
+        params=sent_params,
+        options=resolved.options,
+        restores_original=preservation.original_pixels is not None,
+    )
+    notes = (
+        *resolved.notes,
+        *prompt_notes,
+        *image_notes,
+        *geometry_fit.notes,
+        *mask_notes,
+        *param_notes,
+        *preservation.notes,
+        *delivery_notes,
+    )
+    return Plan(
+        resolved, split_job(serving, job, request.n), delivery, notes, resolved.response_headers
+    )
+
+
+def _apply_square_contract(
+    requested: ModelCapabilities, serving: ModelCapabilities
+) -> ModelCapabilities:
+    """Return the serving model. It requires square images if the requested model's contract requires them."""
+    return (
+        replace(serving, id=requested.id, requires_square=True)
+        if requested.requires_square
+        else serving
+    )
+
+
+def split_job(model: ModelCapabilities, job: ProviderJob, n: int) -> tuple[ProviderJob, ...]:
+    """Split a job for n images into jobs of at most `max_n_per_call` images each.
+
+    Each job after the first gets its own seed. Only the first job keeps `restores_original`.
+    """
+    full_calls, remainder = divmod(n, model.max_n_per_call)
+    sizes = [model.max_n_per_call] * full_calls + [remainder] * bool(remainder)
+    seed_spec = model.params.get("seed")
+    return tuple(
+        replace(
+            job,
+            n=size,
+            params=_params_with_seed(job.params, seed_spec, index),
+            restores_original=job.restores_original
+            and not index,  # one job is enough to check the original
+        )
+        for index, size in enumerate(sizes)
+    )
+
+
+def _params_with_seed(
+    params: Mapping[str, Any], spec: ParameterSpec | None, index: int
+) -> Mapping[str, Any]:
+    """Return the parameters with the seed of the job at `index`.
+
+    The seed is the caller's seed plus `index`. It wraps around at the end of the seed's range. The parameters stay
+    unchanged for the first job, for a model without an integer seed, and where the caller sent no seed.
+    """
+    if not index or not isinstance(spec, IntParam) or "seed" not in params:
+        return params
+    seed_count = spec.maximum - spec.minimum + 1
+    return {
+        **params,
+        "seed": spec.minimum + (params["seed"] - spec.minimum + index) % seed_count,
+    }

@@ -1,0 +1,142 @@
+"""The FLUX task protocol and the Kontext model capabilities. All hosts that serve FLUX models share them.
+
+The host answers an edit request with a task. The adapter polls the task. The result is a URL that is valid for about
+ten minutes. Facts from docs.bfl.ai and the Fireworks pages, as of 2026-04 to 2026-11. A refusal is a status of the
+task, not an HTTP status. It is final: a client that waits for another status waits until its own timeout. "Request
+Moderated" is read as a refusal of the input and "Content Moderated" as a refusal of the output. This follows from the
+words alone. No host documents it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from itertools import count
+from typing import Any
+
+from retouch.core.capabilities import (
+    ModelCapabilities,
+    ParsedError,
+    Price,
+    ProviderFailure,
+    SizeLimits,
+)
+from retouch.core.models import GeneratedImage
+from retouch.core.parameters import (
+    BoolParam,
+    EnumParam,
+    IntParam,
+    NotForwarded,
+    ParameterSpec,
+    StringParam,
+)
+from retouch.core.provider_protocol import (
+    ConversationStep,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.sizes import AspectRatios
+from retouch.providers._shared.helpers import poll
+from retouch.providers._shared.response_parsing import (
+    error_message,
+    fetch_image,
+    list_or_empty,
+    mapping_or_empty,
+    text_or_empty,
+)
+
+SUCCESS_STATUSES = ("Ready", "Complete", "Finished")
+FAILURE_STATUSES = ("Error", "Failed")
+MODERATION_STAGES = {"Request Moderated": "input", "Content Moderated": "output"}
+TASK_NOT_FOUND = "Task not found"  # normal for a short time after the task was created
+POLL_SECONDS = 1.0  # seconds between polls
+MAX_NOT_FOUND_POLLS = 10  # polls in total, about ten seconds
+
+# The models accept any ratio from 21:9 to 9:21. This list has the ratios that are in common use.
+ASPECT_RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16", "9:21")
+COMMON_PARAMS: Mapping[str, ParameterSpec] = {
+    "output_format": EnumParam(("png", "jpeg", "webp")),
+    "seed": IntParam(0, 2_147_483_647),
+    "user": NotForwarded(StringParam(512), "there is no field for it, so it was not sent"),
+}
+KONTEXT_PARAMS: Mapping[str, ParameterSpec] = {
+    "size": AspectRatios(ASPECT_RATIOS),
+    "aspect_ratio": EnumParam(ASPECT_RATIOS),
+    "prompt_upsampling": BoolParam(),
+    # The provider accepts up to 6 for generation and up to 2 for edits.
+    "safety_tolerance": IntParam(0, 2),
+    **COMMON_PARAMS,
+}
+SIZE_LIMITS = SizeLimits(max_pixels=20_000_000)
+
+
+def kontext_model(model_id: str, max_images: int, price: Price) -> ModelCapabilities:
+    """Return the capabilities of a Kontext model.
+
+    Kontext follows instructions. It takes no mask, and it takes an aspect ratio instead of a size.
+    """
+    return ModelCapabilities(
+        id=model_id,
+        max_images=max_images,
+        max_image_bytes=20_000_000,
+        size_limits=SIZE_LIMITS,
+        max_n_per_call=1,
+        params=KONTEXT_PARAMS,
+        output_formats=("png", "jpeg"),
+        supports_compression=False,
+        follows_instructions=True,
+        price=price,
+    )
+
+
+def request_fields(job: ProviderJob) -> dict[str, Any]:
+    """Return the request fields other than the images.
+
+    The output format is always sent, because the default differs between hosts.
+    """
+    return {"prompt": job.prompt, "output_format": "png", **job.params}
+
+
+def fetch_task_result(
+    poll_request: ProviderRequest,
+) -> Generator[ConversationStep, ProviderResponse, GeneratedImage]:
+    """Poll a task with `poll_request` until it has ended, then fetch and return its image.
+
+    Raises ProviderFailure when the task ends without an image. An undocumented status counts as unfinished: the edit is
+    already paid for, and the deadline ends the polling in any case.
+    """
+    not_found_polls = count(1)
+
+    def is_finished(response: ProviderResponse) -> bool:
+        status = text_or_empty(response.json()["status"])
+        if status == TASK_NOT_FOUND:
+            return next(not_found_polls) > MAX_NOT_FOUND_POLLS
+        return status in SUCCESS_STATUSES or status in FAILURE_STATUSES or _is_moderated(status)
+
+    task = (yield from poll(poll_request, is_finished, interval_seconds=POLL_SECONDS)).json()
+    if task["status"] not in SUCCESS_STATUSES:
+        raise ProviderFailure(parse_task_error(task))
+    return (yield from fetch_image(task["result"]["sample"]))
+
+
+def parse_task_error(task: Mapping[str, Any]) -> ParsedError:
+    """Return the error of a task that ended without an image."""
+    status, details = task["status"], task.get("details")
+    if not _is_moderated(status):
+        return ParsedError(
+            message=error_message(details) or f"The task ended with the status {status!r}."
+        )
+    stage = MODERATION_STAGES.get(status, "unknown")
+    reasons = mapping_or_empty(details).get("Moderation Reasons", details)
+    categories = (
+        [reasons] if text_or_empty(reasons) else list(filter(text_or_empty, list_or_empty(reasons)))
+    )
+    return ParsedError(
+        "moderated",
+        f"The safety system refused: {status}.",
+        details={"moderation_details": {"moderation_stage": stage, "categories": categories}},
+    )
+
+
+def _is_moderated(status: str) -> bool:
+    return status.endswith("Moderated")

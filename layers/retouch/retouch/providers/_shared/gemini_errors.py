@@ -1,0 +1,188 @@
+"""Google's refusals and errors: a 200 without an image, and the error object. Both hosts share this module.
+
+Facts from google-genai 3.4.0 and Google's pages as of 2026-11. A blocked request is not billed as far as is known. A
+request that was blocked after thinking or image generation may be billed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from retouch.core.capabilities import ErrorKind, ParsedError
+from retouch.core.provider_protocol import ProviderResponse
+from retouch.providers._shared.response_parsing import (
+    error_message,
+    list_or_empty,
+    mapping_or_empty,
+    text_or_empty,
+)
+
+BLOCKING_FINISH_REASONS = frozenset(
+    (
+        "SAFETY",
+        "PROHIBITED_CONTENT",
+        "BLOCKLIST",
+        "SPII",
+        "IMAGE_SAFETY",
+        "IMAGE_PROHIBITED_CONTENT",
+        "RECITATION",
+        "IMAGE_RECITATION",
+        "ESCALATION",
+        "PUP_LIMITED_DISABLED",
+        "MODEL_ARMOR",
+    )
+)
+# Google's support codes (Agent Platform, responsible AI). Each code means a category and a stage.
+SUPPORT_CODES: Mapping[str, tuple[str, str]] = {
+    "58061214": ("child", "input"),
+    "17301594": ("child", "output"),
+    "29310472": ("celebrity", "input"),
+    "15236754": ("celebrity", "output"),
+    "62263041": ("dangerous", "input"),
+    "57734940": ("hate", "input"),
+    "22137204": ("hate", "output"),
+    "42876398": ("other", "input"),
+    "29578790": ("other", "output"),
+    "74803281": ("other", "output"),
+    "39322892": ("people", "output"),
+    "92201652": ("personal information", "input"),
+    "89371032": ("prohibited", "input"),
+    "49114662": ("prohibited", "output"),
+    "72817394": ("prohibited", "output"),
+    "90789179": ("sexual", "input"),
+    "63429089": ("sexual", "output"),
+    "43188360": ("sexual", "output"),
+    "78610348": ("toxic", "input"),
+    "61493863": ("violence", "input"),
+    "56562880": ("violence", "output"),
+}
+_SUPPORT_CODES_PATTERN = re.compile(r"Support codes?: ([\d, ]+)")
+_DELAY_PATTERN = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)s", re.ASCII)
+# Reasons of google.rpc.ErrorInfo that say more than the HTTP status.
+_KIND_BY_REASON: Mapping[str, ErrorKind] = {
+    "BILLING_DISABLED": "out_of_quota",
+    "SERVICE_DISABLED": "suspended",
+    "CONSUMER_INVALID": "suspended",
+    "CONSUMER_SUSPENDED": "suspended",
+    "USER_PROJECT_DENIED": "suspended",
+}
+_KIND_BY_STATUS: Mapping[int, ErrorKind] = {
+    401: "auth",
+    402: "out_of_quota",
+    403: "auth",
+    404: "no_such_model",
+}
+
+
+def missing_image_error(
+    feedback: Mapping[str, Any], candidate: Mapping[str, Any], model_text: str
+) -> ParsedError:
+    """Return the error for a 200 without an image.
+
+    The cause is a blocked input, a blocked output, a refusal by the model in text, or an internal failure.
+    """
+    block_reason, finish_reason = (
+        text_or_empty(feedback.get("blockReason")),
+        text_or_empty(candidate.get("finishReason")),
+    )
+    if block_reason:
+        message = (
+            text_or_empty(feedback.get("blockReasonMessage"))
+            or f"Google blocked the request ({block_reason})."
+        )
+        details = _moderation_details(message, "input", block_reason, feedback.get("safetyRatings"))
+        return ParsedError("moderated", message, details=details, billed="no")
+    message = (
+        text_or_empty(candidate.get("finishMessage"))
+        or f"Google blocked the result ({finish_reason})."
+    )
+    if finish_reason in BLOCKING_FINISH_REASONS:
+        details = _moderation_details(
+            message, "output", finish_reason, candidate.get("safetyRatings")
+        )
+        return ParsedError("moderated", message, details=details, billed="unknown")
+    if finish_reason == "STOP" and model_text:
+        refusal_message = f"The model answered with text instead of an image: {model_text}"
+        return ParsedError("refused", refusal_message, billed="unknown")
+    return ParsedError(
+        "", f"The model ended without an image ({finish_reason or 'no reason given'})."
+    )
+
+
+def _moderation_details(message: str, stage: str, reason: str, ratings: Any) -> dict[str, Any]:
+    """Return the moderation details.
+
+    The categories come from the support codes, the most exact source. Without support codes they come from the ratings
+    that blocked, and without those from the reason. The stage is that of the support codes when they all agree.
+    """
+    code_meanings = [SUPPORT_CODES[c] for c in _find_support_codes(message) if c in SUPPORT_CODES]
+    blocked_ratings = [
+        text_or_empty(r.get("category"))
+        for r in map(mapping_or_empty, list_or_empty(ratings))
+        if r.get("blocked")
+    ]
+    rating_categories = [
+        category.removeprefix("HARM_CATEGORY_") for category in blocked_ratings if category
+    ]
+    category_names = [category for category, _ in code_meanings] or rating_categories or [reason]
+    categories = list(dict.fromkeys(c.lower().replace("_", " ") for c in category_names))
+    stages = {where for _, where in code_meanings}
+    final_stage = stages.pop() if len(stages) == 1 else stage
+    return {"moderation_details": {"moderation_stage": final_stage, "categories": categories}}
+
+
+def _find_support_codes(message: str) -> list[str]:
+    match = _SUPPORT_CODES_PATTERN.search(message)
+    return re.findall(r"\d+", match[1]) if match else []
+
+
+def parse_google_error(response: ProviderResponse) -> ParsedError:
+    """Return the error in Google's error object, which sometimes comes in a list.
+
+    Google answers a wrong key with 400 and an account without credit with 402.
+    """
+    payload = response.json()
+    error_value = (payload[0] if isinstance(payload, list) else payload)["error"]
+    error, message = mapping_or_empty(error_value), error_message(error_value)
+    details = list(map(mapping_or_empty, list_or_empty(error.get("details"))))
+    kind = _error_kind(response.status, error.get("status"), details)
+    param = "model" if kind == "no_such_model" else None
+    return ParsedError(kind, message, param=param, retry_after=_retry_delay(details))
+
+
+def _error_kind(status: int, status_name: Any, details: Iterable[Mapping[str, Any]]) -> ErrorKind:
+    reasons = [str(d["reason"]) for d in details if d.get("reason")]
+    if any(r.startswith(("API_KEY_", "ACCESS_TOKEN_", "CREDENTIALS_")) for r in reasons):
+        return "auth"
+    for reason in reasons:
+        if reason in _KIND_BY_REASON:
+            return _KIND_BY_REASON[reason]
+    if status == 400 and status_name == "FAILED_PRECONDITION":
+        # The region or the account's billing is the cause, so every request fails.
+        return "suspended"
+    if status == 429:
+        return "out_of_quota" if _is_quota_exhausted(details) else "rate_limited"
+    return _KIND_BY_STATUS.get(status, "")
+
+
+def _is_quota_exhausted(details: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a retry cannot help.
+
+    It cannot help when the daily quota is used up, or on the free tier, which has no image models at all.
+    """
+    violations = (
+        v for d in details for v in map(mapping_or_empty, list_or_empty(d.get("violations")))
+    )
+    quotas = [str(violation.get("quotaId")) for violation in violations]
+    return any("PerDay" in quota or "FreeTier" in quota for quota in quotas)
+
+
+def _retry_delay(details: Iterable[Mapping[str, Any]]) -> float | None:
+    """Return the seconds in google.rpc.RetryInfo (e.g. 18.0 for "18s"), or None."""
+    for detail in details:
+        match = _DELAY_PATTERN.fullmatch(str(detail.get("retryDelay")))
+        if match:
+            return float(match[1])
+    return None

@@ -1,0 +1,171 @@
+"""The images/edits requests and responses of the GPT image models. All hosts that serve them share this module.
+
+Facts from openai-python 3.54.0 and OpenAI's pages as of 2026-11. Peculiarities:
+- The media type of a file part must be the true one.
+- `moderation` exists in the JSON form only.
+- GPT image models return base64, never URLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any
+
+from retouch.core.capabilities import ParsedError, ProviderFailure
+from retouch.core.errors import InvalidRequest
+from retouch.core.models import EncodedImage, GeneratedImage
+from retouch.core.provider_protocol import (
+    CompletedImage,
+    Conversation,
+    ConversationStep,
+    PartialImage,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.providers._shared.helpers import drop_none, to_form_value
+from retouch.providers._shared.response_parsing import (
+    count_or_none,
+    error_message,
+    image_base64,
+    list_or_empty,
+    mapping_or_empty,
+    text_or_empty,
+)
+from retouch.providers._shared.sse import parse_sse_events
+
+METADATA_FIELDS = ("background", "output_format", "quality", "size")
+MAX_DATA_URL_BYTES = 15_728_000  # of one file; its data: URL then has at most 20,971,520 characters
+QUOTA_CODES = (
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_usage_limit_exceeded",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+)
+
+
+def request_images(request: ProviderRequest) -> Conversation:
+    """Send the request and parse the response, which is either one JSON object or a stream of events."""
+    response = yield request
+    if response.chunks is not None:
+        yield from stream_images(response)
+        return []
+    payload = response.json()
+    metadata = _metadata(payload)
+    images: list[GeneratedImage] = []
+    for item in payload["data"]:
+        images += yield from _images_from_item(mapping_or_empty(item), metadata)
+    return images
+
+
+def _images_from_item(
+    item: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> Generator[ConversationStep, ProviderResponse, list[GeneratedImage]]:
+    """Return the image of one item of `data`, or an empty list when the item has none.
+
+    A URL is fetched at once. DALL-E models and OpenAI-compatible servers send URLs.
+    """
+    revised_prompt = text_or_empty(item.get("revised_prompt")) or None
+    if image := image_base64(item.get("b64_json")):
+        return [GeneratedImage(b64=image, revised_prompt=revised_prompt, metadata=metadata)]
+    if url := text_or_empty(item.get("url")):
+        response = yield ProviderRequest("GET", url, idempotent=True)
+        return [
+            GeneratedImage(data=response.body, revised_prompt=revised_prompt, metadata=metadata)
+        ]
+    return []
+
+
+def stream_images(response: ProviderResponse) -> Iterator[PartialImage | CompletedImage]:
+    """Yield the images in the provider's event stream. Events of other types (keep-alives, new types) are skipped.
+
+    Raises ProviderFailure for an error event.
+    """
+    for event in parse_sse_events(response.chunks or ()):
+        if event.get("error"):
+            raise ProviderFailure(parse_openai_error(200, event["error"]))
+        event_type, image = text_or_empty(event.get("type")), image_base64(event.get("b64_json"))
+        if not image:
+            continue
+        if event_type.endswith(".completed"):
+            yield CompletedImage(GeneratedImage(b64=image, metadata=_metadata(event)))
+        if event_type.endswith(".partial_image"):
+            index = count_or_none(event.get("partial_image_index")) or 0
+            yield PartialImage(GeneratedImage(b64=image, metadata=_metadata(event)), index)
+
+
+def _metadata(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return drop_none(
+        **{name: text_or_empty(payload.get(name)) or None for name in METADATA_FIELDS},
+        usage=mapping_or_empty(payload.get("usage")) or None,
+    )
+
+
+def build_body(job: ProviderJob, extra_fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request body as keyword arguments of ProviderRequest.
+
+    The body is multipart. It is JSON when `moderation` is not "auto", because only the JSON form has that parameter.
+    """
+    params = {
+        **extra_fields,
+        "prompt": job.prompt,
+        "n": job.n,
+        **job.params,
+        **drop_none(stream=True if job.stream else None),
+    }
+    if params.get("moderation", "auto") != "auto":
+        return {"json": {**params, **_image_urls(job)}, "stream": job.stream}
+    params.pop("moderation", None)
+    fields = tuple((name, to_form_value(value)) for name, value in params.items())
+    return {"fields": fields, "files": file_parts(job), "stream": job.stream}
+
+
+def file_parts(job: ProviderJob) -> tuple[tuple[str, str, EncodedImage], ...]:
+    """Return the file parts: `image` for one image, a repeated `image[]` for several. The official SDKs do the same."""
+    name = "image" if len(job.images) == 1 else "image[]"
+    parts = [(name, f"image{i}.{p.format}", p) for i, p in enumerate(job.images)]
+    return (*parts, ("mask", "mask.png", job.mask_file)) if job.mask_file else tuple(parts)
+
+
+def _image_urls(job: ProviderJob) -> dict[str, Any]:
+    """Return the images and the mask as data: URLs. Raises InvalidRequest when an image is too large for that."""
+    for image in job.images:  # a mask is always below the limit
+        _check_data_url_size(image, job.params["moderation"])
+    images = [{"image_url": p.to_data_url()} for p in job.images]
+    mask = {"image_url": job.mask_file.to_data_url()} if job.mask_file else None
+    return drop_none(images=images, mask=mask)
+
+
+def _check_data_url_size(image: EncodedImage, moderation: str) -> None:
+    if len(image.data) > MAX_DATA_URL_BYTES:
+        raise InvalidRequest(
+            f"An image has {len(image.data)} bytes. With moderation={moderation} it is sent as a data: URL, and the "
+            f"limit is {MAX_DATA_URL_BYTES} bytes. Scale it down or compress it, or leave 'moderation' out.",
+            param="image",
+            code="image_file_too_large",
+        )
+
+
+def parse_openai_error(status: int, error_value: Any) -> ParsedError:
+    """Return the parsed error of OpenAI's error object. An OpenAI-compatible server may send plain text instead."""
+    error = mapping_or_empty(error_value)
+    code, message = text_or_empty(error.get("code")) or None, error_message(error_value)
+    if code in ("moderation_blocked", "content_policy_violation", "image_content_policy_violation"):
+        return ParsedError("moderated", message, None, None, _moderation_details(error))
+    if code in QUOTA_CODES or error.get("type") == "insufficient_quota":
+        return ParsedError("out_of_quota", message, code)
+    if code in ("server_is_overloaded", "slow_down") and status == 503:
+        return ParsedError("not_started", message)
+    if code == "invalid_api_key":
+        return ParsedError("auth", message)
+    return ParsedError("", message, code, text_or_empty(error.get("param")) or None)
+
+
+def _moderation_details(error: Mapping[str, Any]) -> dict[str, Any]:
+    details = mapping_or_empty(error.get("moderation_details"))
+    if not details:
+        return {}
+    stage = text_or_empty(details.get("moderation_stage")) or "unknown"
+    categories = list(filter(text_or_empty, list_or_empty(details.get("categories"))))
+    return {"moderation_details": {**details, "moderation_stage": stage, "categories": categories}}

@@ -1,0 +1,58 @@
+"""Helpers that several adapters share. A helper belongs here as soon as a second adapter needs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from typing import Any
+
+from retouch.core.errors import InvalidRequest
+from retouch.core.parameters import quote_value
+from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
+
+LABEL_PATTERN = re.compile(
+    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
+)  # one label of a hostname
+
+
+def drop_none(**values: Any) -> dict[str, Any]:
+    """Return the keyword arguments that are not None. A missing parameter must not reach the provider as null."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def poll(
+    request: ProviderRequest,
+    is_done: Callable[[ProviderResponse], bool],
+    *,
+    interval_seconds: float,
+) -> Generator[ConversationStep, ProviderResponse, ProviderResponse]:
+    """Repeat the request every `interval_seconds` until `is_done(response)`, and return that response.
+
+    A poll costs nothing, so it may be repeated. The code that runs the conversation enforces the deadline.
+    """
+    while True:
+        response = yield replace(request, delay=interval_seconds, idempotent=True)
+        if is_done(response):
+            return response
+
+
+def validate_label(
+    value: str, name: str, rule: str, pattern: re.Pattern[str] = LABEL_PATTERN
+) -> str:
+    """Return the value of a setting that becomes part of a URL. It may come from the header x-portkey-`name`.
+
+    Raises InvalidRequest unless the value matches `pattern`. Any other value could send the key to another host.
+    `rule` describes the pattern in words for the error message.
+    """
+    if not pattern.fullmatch(value):
+        raise InvalidRequest(
+            f"Invalid value {quote_value(value)} for '{name}': it must be {rule}.",
+            param=f"x-portkey-{name}",
+        )
+    return value
+
+
+def to_form_value(value: Any) -> str:
+    """Return a canonical parameter value as form text. Booleans become "true" or "false"."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

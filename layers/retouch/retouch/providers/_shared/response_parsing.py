@@ -1,0 +1,82 @@
+"""Parsing that all adapters share: fields of any type, errors of many shapes, and results behind URLs.
+
+No field of a provider's response can be trusted to have the documented type. A secondary field of the wrong type is
+treated as missing. It never makes the request fail, because the image that came with it is paid for.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from retouch.core.models import GeneratedImage
+from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
+from retouch.imaging.formats.detect import detect_format
+
+_MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
+_MAX_DEPTH = 8  # nested levels of an error that are searched for a message
+_DETECTION_CHARS = 24  # base64 characters that are enough to detect the image format
+
+
+def text_or_empty(value: Any) -> str:
+    """Return the value if it is text, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def mapping_or_empty(value: Any) -> Mapping[str, Any]:
+    """Return the value if it is a JSON object, else an empty mapping."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def list_or_empty(value: Any) -> list[Any]:
+    """Return the value if it is a list, else an empty list."""
+    return value if isinstance(value, list) else []
+
+
+def count_or_none(value: Any) -> int | None:
+    """Return the value if it is an integer of at least 0, else None. A bool is not an integer here."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def error_message(error: Any, depth: int = _MAX_DEPTH) -> str:
+    """Return the message in an error, or "" if there is none.
+
+    The error may be text, an object that contains the text, or a list of either. At most `depth` levels are searched.
+    """
+    if not depth:
+        return ""
+    if isinstance(error, Mapping):
+        messages = (error_message(error.get(name), depth - 1) for name in _MESSAGE_KEYS)
+        return next(filter(None, messages), "")
+    if isinstance(error, list):
+        return "; ".join(filter(None, (error_message(item, depth - 1) for item in error)))
+    return text_or_empty(error)
+
+
+def detect_base64_format(base64: str) -> str | None:
+    """Return "png", "jpeg" or "webp" by the first bytes of a base64 image, or None if it is no such image."""
+    try:
+        return detect_format(b64decode(base64[:_DETECTION_CHARS], validate=True))
+    except ValueError:
+        return None
+
+
+def image_base64(value: Any) -> str:
+    """Return the value if it is a base64 PNG, JPEG or WebP image, else ""."""
+    base64 = text_or_empty(value)
+    return base64 if detect_base64_format(base64) else ""
+
+
+def fetch_image(url: str) -> Generator[ConversationStep, ProviderResponse, GeneratedImage]:
+    """Yield the download of a result URL and return the image. A data: URL or bare base64 is decoded instead.
+
+    Raises ValueError for any other text. Without this check, that text would be returned as a successful result.
+    """
+    if "://" not in url:
+        image = image_base64(url.rpartition(",")[2])
+        if not image:
+            raise ValueError("a result is neither a URL nor an image")
+        return GeneratedImage(b64=image)
+    response = yield ProviderRequest("GET", url, idempotent=True)
+    return GeneratedImage(data=response.body)

@@ -1,1 +1,0 @@
-"""The Lambda runtime loop, with response streaming. Started as `python -m retouch.runtime`."""

@@ -1,1 +1,0 @@
-"""The local gateway: API Gateway and Lambda on this machine, faithful where it matters."""

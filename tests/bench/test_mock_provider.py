@@ -1,0 +1,94 @@
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from bench.client import Connection
+from bench.mock_control import MockControl
+from bench.processes import run_mock_provider
+from bench.response_check import describe_response
+from bench.scenario_client import Measurements, ScenarioClient
+from bench.scenarios import BIG, SCENARIOS, SMALL, URL, Scenario, encode_multipart
+from bench.targets import Target, direct_target
+
+
+@pytest.fixture(scope="module")
+def upstream(images_folder) -> Iterator[MockControl]:
+    with run_mock_provider(images_folder) as url:
+        yield MockControl(url)
+
+
+def send_edit(base_url: str, body: bytes):
+    connection = Connection(base_url)
+    try:
+        return connection.send(Target("t", base_url).request_head(len(body)), body)
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "description"), [(SMALL, "PNG 256x256"), (URL, "URL"), (BIG, "PNG 1024x1024")]
+)
+def test_mock_provider_selects_the_response_by_path(
+    upstream, images_folder, kind, description
+) -> None:
+    response = send_edit(
+        f"{upstream.url}/{kind}/v1", Scenario("20 KB", SMALL).request_body(images_folder)
+    )
+    assert response.status == 200
+    assert describe_response(response.body) == description
+
+
+def test_mock_provider_result_url_serves_a_png(upstream, images_folder) -> None:
+    response = send_edit(
+        f"{upstream.url}/url/v1", Scenario("3 MB", URL).request_body(images_folder)
+    )
+    url = json.loads(response.body)["data"][0]["url"]
+    assert url == f"{upstream.url}/file.png"
+    connection = Connection(url)
+    assert connection.send(b"GET /file.png HTTP/1.1\r\n\r\n", b"").body.startswith(b"\x89PNG")
+    connection.close()
+
+
+@pytest.mark.parametrize("cell", SCENARIOS, ids=lambda cell: cell.label)
+def test_mock_provider_auto_path_follows_the_selected_response(
+    upstream, images_folder, cell
+) -> None:
+    upstream.use(cell.answer)
+    client = ScenarioClient(
+        direct_target(upstream.url), cell, images_folder, Measurements(seconds=[[]])
+    )
+    client.send_checked(upstream)
+    client.send_timed()
+    client.close()
+    assert client.measurements.upstream_calls == 1
+    assert len(client.measurements.seconds[0]) == 1
+    assert not client.measurements.failures
+    assert client.measurements.image == describe_response(
+        send_edit(f"{upstream.url}/{cell.answer}/v1", cell.body(images_folder)).body
+    )
+
+
+def test_mock_provider_returns_400_for_incomplete_edits(upstream, images_folder) -> None:
+    body = Scenario("20 KB", SMALL).request_body(images_folder)
+    base = f"{upstream.url}/small/v1"
+    before = upstream.edits()
+    assert send_edit(base, body[:-20]).status == 400
+    assert (
+        send_edit(base, encode_multipart([("prompt", "x")], [("image", b"no picture")])).status
+        == 400
+    )
+    assert send_edit(f"{upstream.url}/what/v1", body).status == 400
+    assert upstream.edits() == before
+
+
+def test_scenario_client_records_failures_by_status(upstream, images_folder) -> None:
+    target = Target("broken", f"{upstream.url}/what/v1")
+    client = ScenarioClient(target, SCENARIOS[0], images_folder, Measurements(seconds=[[]]))
+    client.send_timed()
+    client.send_checked(upstream)
+    client.close()
+    assert client.measurements.seconds == [[]]
+    assert client.measurements.failures[0].startswith("400 ")
+    assert client.measurements.image.startswith("400 ")
+    assert client.measurements.upstream_calls == 0

@@ -1,0 +1,168 @@
+"""Tests of the command: its output, its exit status and its child processes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+import requests
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@pytest.fixture
+def start_server(app):
+    """Return a function that starts the command. End every process that a test leaves running."""
+    started = []
+
+    def start(port, **env):
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RETOUCH_"))}
+        path = f"{REPOSITORY}/layers/retouch:{REPOSITORY}"
+        own = {"PORT": str(port), "RETOUCH_LOCAL_TASK_ROOT": str(app), "PYTHONPATH": path}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devserver"],
+            cwd=REPOSITORY,
+            env={**inherited, **own, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def child_processes(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def have_all_ended(processes):
+    gone, alive = psutil.wait_procs(processes, timeout=60)
+    return len(gone) == len(processes) and not alive
+
+
+def read_ready_lines(process):
+    return process.stdout.readline(), process.stdout.readline()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_stop_signal_ends_the_server_and_every_child(start_server, signal_number):
+    port = free_port()
+    process = start_server(port)
+    first, second = read_ready_lines(process)
+    url = f"http://127.0.0.1:{port}"
+    assert first == f"Retouch is ready on {url}  Try:\n"
+    assert second.startswith(f"curl -s {url}/v1/images/edits -F image=@events/photo.png ")
+    assert requests.get(url + "/health?do=pid", timeout=60).status_code == 200
+    running = child_processes(process)
+    assert len(running) == 2
+    process.send_signal(signal_number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert have_all_ended(running)
+
+
+def test_printed_curl_command_works_as_pasted(start_server, tmp_path):
+    port = free_port()
+    process = start_server(port, RETOUCH_BUCKET="mine")
+    line = read_ready_lines(process)[1]
+    (tmp_path / "events").mkdir()
+    for name in ("photo.png", "mask.png"):
+        (tmp_path / "events" / name).write_bytes(b"picture")
+    completed = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, timeout=60)
+    assert b'"httpMethod": "POST"' in completed.stdout
+    assert len(child_processes(process)) == 1
+
+
+def test_local_s3_serves_objects_and_presigned_links(start_server):
+    port = free_port()
+    process = start_server(port)
+    read_ready_lines(process)
+    env = requests.get(f"http://127.0.0.1:{port}/x?do=env", timeout=60).json()
+    assert env["RETOUCH_BUCKET"] == "retouch-local"
+    assert env["RETOUCH_AUTH_MODE"] == "open"
+    s3 = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=env["AWS_ENDPOINT_URL_S3"],
+        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+    )
+    s3.put_object(Bucket="retouch-local", Key="a/b.png", Body=bytes(range(256)))
+    link = s3.generate_presigned_url("get_object", {"Bucket": "retouch-local", "Key": "a/b.png"})
+    assert requests.get(link, timeout=60).content == bytes(range(256))
+
+
+def test_children_end_when_the_server_is_killed(start_server):
+    process = start_server(free_port())
+    read_ready_lines(process)
+    running = child_processes(process)
+    assert len(running) == 2
+    process.kill()
+    assert have_all_ended(running)
+
+
+def test_stop_signal_during_startup_ends_every_child(start_server):
+    process = start_server(free_port())
+    deadline = time.monotonic() + 60
+    while len(child_processes(process)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    running = child_processes(process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    assert have_all_ended(running)
+    assert process.stdout.read() == ""
+
+
+def test_server_prints_one_line_when_the_port_is_taken(start_server):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        out, err = start_server(port).communicate(timeout=60)
+    assert out == ""
+    assert err.splitlines() == [f"Port {port} is taken. Set another: PORT=8788 make run"]
+
+
+def test_server_port_stays_closed_until_every_function_is_ready(start_server):
+    port = free_port()
+    process = start_server(port)
+    deadline = time.monotonic() + 60
+    status = None
+    while status is None and time.monotonic() < deadline:
+        try:
+            status = requests.get(f"http://127.0.0.1:{port}/health?do=pid", timeout=60).status_code
+        except requests.ConnectionError:
+            time.sleep(0.01)
+    assert status == 200
+    assert read_ready_lines(process)[0].startswith("Retouch is ready")
+
+
+def test_function_that_cannot_start_is_reported_and_gets_502(start_server, tmp_path):
+    (tmp_path / "app.py").write_text("raise RuntimeError('no luck')")
+    port = free_port()
+    process = start_server(port, RETOUCH_LOCAL_TASK_ROOT=str(tmp_path), RETOUCH_BUCKET="mine")
+    lines = []
+    while "Retouch returns 502" not in (lines or [""])[-1]:
+        lines.append(process.stderr.readline())
+    assert any("RuntimeError: no luck" in line for line in lines)
+    assert requests.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 502
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == ""

@@ -1,0 +1,52 @@
+"""Run SAM builds one at a time, because test processes share one build folder."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / ".work" / "local"
+ENV = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
+
+
+def run_make(*arguments):
+    """Run make without its own output."""
+    return subprocess.run(
+        ["make", "-s", *arguments], cwd=ROOT, env=ENV, capture_output=True, text=True, timeout=390
+    )
+
+
+def require_interpreter():
+    """Skip the test when there is no interpreter to compile the layer's bytecode."""
+    command = [ROOT / "tools" / "aws" / "find-python.sh", "3.13"]
+    completed = subprocess.run(
+        command, env={**ENV, "UV": str(ROOT / ".venv" / ".uv")}, capture_output=True
+    )
+    if completed.returncode or not shutil.which("make"):
+        pytest.skip("not run: there is no CPython 3.13 for the build")
+
+
+def require_tools(*targets):
+    """Skip the test when the tools cannot be installed. The test suite does not require them."""
+    if run_make(*targets).returncode:
+        pytest.skip("not run: the package index for the tools is not reachable")
+
+
+@contextmanager
+def run_build(target):
+    """Build `target` and hold a lock, so that no other process builds while the context is open."""
+    require_interpreter()
+    WORK.mkdir(parents=True, exist_ok=True)
+    with open(WORK / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        require_tools(".work/sam/.ready")
+        completed = run_make(target)
+        if "Failed to fetch" in completed.stdout + completed.stderr:
+            pytest.skip("not run: the package index for the layer's libraries is not reachable")
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        yield

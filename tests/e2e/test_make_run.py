@@ -1,0 +1,100 @@
+"""Tests of `make run`: the printed curl command works, and no log contains a secret."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.images import b64, decode_image, photo
+from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+
+REPOSITORY = Path(__file__).parents[2]
+CANARY = "sk-canary-e2e-51c2"
+ECHOED_KEY_ERROR = {
+    "error": {"message": f"bad key {CANARY}", "code": "invalid_value", "param": CANARY}
+}
+
+
+@pytest.fixture
+def start_server():
+    """Return a function that starts the development server. `stop_server` returns everything that it printed."""
+    started = []
+
+    def start(**env):
+        inherited_env = {
+            k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RETOUCH_"))
+        }
+        path = f"{REPOSITORY}/layers/retouch:{REPOSITORY}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "devserver"],
+            cwd=REPOSITORY,
+            env={**inherited_env, "PORT": str(unused_port()), "PYTHONPATH": path, **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        first, second = process.stdout.readline(), process.stdout.readline()
+        assert first.startswith("Retouch is ready on http://127.0.0.1:")
+        return process, second.strip()
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stop_server(process):
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return out + err
+
+
+def test_printed_curl_command_returns_a_readable_image(start_server):
+    process, curl = start_server()
+    completed = subprocess.run(
+        shlex.split(curl), cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
+    response = json.loads(completed.stdout)
+    with urllib.request.urlopen(response["data"][0]["url"]) as link:
+        edited = decode_image(link.read())
+    original = decode_image((REPOSITORY / "events" / "photo.png").read_bytes())
+    assert edited.size == original.size
+    middle_of_the_ball = (450, 560)
+    assert edited.convert("RGB").getpixel(middle_of_the_ball) != original.getpixel(
+        middle_of_the_ball
+    )
+    assert edited.convert("RGB").getpixel((5, 5)) == original.getpixel((5, 5))
+    stop_server(process)
+
+
+def test_logs_contain_no_key_prompt_or_image(start_server):
+    provider_responses = [
+        json_response({"data": [{"b64_json": b64(photo())}]}),
+        json_response(ECHOED_KEY_ERROR, 400),
+        ScriptedResponse(500, CANARY.encode()),
+        ScriptedResponse(network_failure="reset"),
+        json_response({CANARY: 1}),
+    ]
+    with Upstream(*provider_responses) as upstream:
+        process, curl = start_server(OPENAI_API_KEY=CANARY, OPENAI_BASE_URL=upstream.url)
+        url = shlex.split(curl)[2]
+        form = ["-F", "model=gpt-image-2", "-F", "prompt=secret-prompt", "-F"]
+        for key in ([], ["-H", f"Authorization: Bearer {CANARY}"]) * len(provider_responses):
+            command = ["curl", "-s", url, *key, *form, "image=@events/photo.png"]
+            completed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=60)
+            assert CANARY.encode() not in completed.stdout
+        assert upstream.calls[0].headers["authorization"] == f"Bearer {CANARY}"
+    logged = stop_server(process)
+    assert '"status":200' in logged
+    assert '"status":502' in logged
+    for secret in (CANARY, "secret-prompt", "iVBORw0KGgo"):
+        assert secret not in logged

@@ -1,0 +1,54 @@
+"""Tests of form fields with an image URL. The URL is fetched exactly as in JSON."""
+
+import pytest
+
+from tests.support.events import form_event, json_event, proxy_event
+from tests.support.gateway_client import send_event
+from tests.support.images import box_mask, photo
+from tests.support.mirror import ImageHost
+from tests.support.services import build_services
+
+NAMES = ["caf\u00e9", "\u732b", "a%20b", "\U0001f408"]
+
+
+@pytest.fixture
+def image_host():
+    with ImageHost() as host:
+        host.files["/m.png"] = box_mask()
+        yield host
+
+
+def send_request(web, request):
+    return send_event(request, services=build_services({"RETOUCH_FETCH_ALLOW": web.url[7:]}))
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_image_url_in_form_is_fetched_like_in_json(image_host, name):
+    image, mask = f"{image_host.url}/{name}.png", f"{image_host.url}/m.png"
+    bodies = [
+        json_event({"prompt": "p", "images": [image], "mask": mask}),
+        form_event({"prompt": "p", "image": image, "mask": mask}),
+        form_event([("prompt", "p"), ("image[]", image), ("mask", mask)]),
+    ]
+    for body in bodies:
+        send_request(image_host, body)
+    paths = {r.path for r in image_host.received} - {"/m.png"}
+    assert len(paths) == 1
+    (path,) = paths
+    assert path.isascii()
+    image_host.files[path] = photo()
+    assert [send_request(image_host, body).status for body in bodies] == [200] * 3
+
+
+@pytest.mark.parametrize("field", ["image", "image[]", "mask"])
+def test_form_field_that_is_not_utf_8_is_rejected(image_host, field):
+    parts = {"prompt": b"p", field: f"{image_host.url}/caf\u00e9.png".encode("latin-1")}
+    lines = [
+        b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), data)
+        for name, data in parts.items()
+    ]
+    body = b"".join([*lines, b"--b--\r\n"])
+    response = send_request(image_host, proxy_event("multipart/form-data; boundary=b", body))
+    error = response.json["error"]
+    assert (response.status, error["code"], error["param"]) == (400, "invalid_text", field)
+    assert image_host.received == []

@@ -1,0 +1,24 @@
+"""Tests of the headers that describe a response."""
+
+from dataclasses import replace
+
+import pytest
+
+from retouch.api.response.edit import plan_headers
+from tests.retouch.gateway.test_cache import build_plan
+
+
+@pytest.mark.parametrize(
+    ("notes", "header"),
+    [
+        (("size: scaled", "n: 1 of 2"), "size: scaled; n: 1 of 2"),
+        (("Zoë said\r\nSet-Cookie: a\x00\x7f",), "Zo? said??Set-Cookie: a??"),
+        (("a" * 5000, "b"), "a" * 1500),
+    ],
+)
+def test_notes_header_is_one_short_ascii_line(notes, header):
+    assert plan_headers(replace(build_plan(), notes=notes))["x-retouch-notes"] == header
+
+
+def test_response_without_notes_has_no_notes_header():
+    assert "x-retouch-notes" not in plan_headers(replace(build_plan(), notes=()))

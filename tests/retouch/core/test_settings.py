@@ -1,0 +1,85 @@
+"""Tests that every variable is read under its name, by its own rule, into its own field."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from retouch.core.settings import Settings
+from tests.infra.conftest import ROOT
+
+VARIABLES = [
+    ("RETOUCH_DEFAULT_MODEL", "openai/gpt-image-2", "default_model", "openai/gpt-image-2"),
+    ("RETOUCH_AUTH_MODE", "open", "auth_mode", "open"),
+    ("RETOUCH_KEYS_TABLE", "keys", "keys_table", "keys"),
+    ("RETOUCH_SECRET_ID", "arn:secret", "secret_id", "arn:secret"),
+    ("RETOUCH_CORS_ORIGINS", "https://a.example/,b c", "cors_origins", ("https://a.example", "b", "c")),
+    ("RETOUCH_BUCKET", "pictures", "bucket", "pictures"),
+    ("RETOUCH_BASE_URL", "https://gw.example/prod/", "base_url", "https://gw.example/prod"),
+    ("RETOUCH_URL_SECONDS", "86400", "result_url_seconds", 86_400),
+    ("RETOUCH_SUCCESSORS", "a/old=b/new, c=d", "successors", {"a/old": "b/new", "c": "d"}),
+    ("RETOUCH_STRICT_RETIRED", "True", "reject_retired_models", True),
+    ("RETOUCH_DEADLINE_MARGIN", "5", "deadline_margin", 5.0),
+    ("RETOUCH_LEAST_CALL_SECONDS", "0.1", "min_call_seconds", 0.1),
+    ("RETOUCH_HEARTBEAT_SECONDS", "7", "heartbeat_seconds", 7.0),
+    ("RETOUCH_SILENCE_SECONDS", "240", "keep_alive_after", 240.0),
+    ("RETOUCH_RETRY_WAIT_SECONDS", "9", "max_retry_wait", 9.0),
+    ("RETOUCH_FETCH_ALLOW", "images.internal:8443", "fetch_allowlist", "images.internal:8443"),
+    ("RETOUCH_MIRROR", "queue", "mirror_mode", "queue"),
+    ("RETOUCH_MIRROR_BYTES", "1000", "max_mirror_bytes", 1000),
+    ("RETOUCH_MIRROR_PARALLEL", "2", "max_parallel_mirrors", 2),
+    ("RETOUCH_MIRROR_SECONDS", "30", "mirror_timeout", 30.0),
+    ("RETOUCH_MIRROR_QUEUE", "https://sqs/orders", "mirror_queue_url", "https://sqs/orders"),
+    ("RETOUCH_MIRROR_DEAD_LETTERS", "https://sqs/dead", "mirror_dlq_url", "https://sqs/dead"),
+    ("RETOUCH_PUBLIC_BASE_URL", "https://cdn.example/", "public_base_url", "https://cdn.example"),
+    ("RETOUCH_CUSTOM_HOSTS", "https://a/v1/, https://b", "allowed_custom_hosts", ("https://a/v1", "https://b")),
+    ("RETOUCH_FORWARD_HEADERS", "X-Tenant, x-b", "forwardable_headers", ("x-tenant", "x-b")),
+    ("RETOUCH_BREAKER_TABLE", "circuits", "breaker_table", "circuits"),
+    ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
+]  # fmt: skip
+NAMES = [row[0] for row in VARIABLES]
+
+
+def field_values(settings):
+    """Return the values of all fields that have a variable of their own."""
+    return {f.name: getattr(settings, f.name) for f in fields(Settings) if f.name != "environment"}
+
+
+@pytest.mark.parametrize(("variable", "text", "field", "value"), VARIABLES, ids=NAMES)
+def test_variable_sets_its_field_and_no_other(variable, text, field, value):
+    default = field_values(Settings())
+    assert default[field] != value, "otherwise the row proves nothing"
+    assert field_values(Settings.from_env({variable: text})) == {**default, field: value}
+
+
+@pytest.mark.parametrize("variable", NAMES)
+def test_empty_variable_equals_unset_variable(variable):
+    """The template sets a variable to "" when its parameter was not given."""
+    assert field_values(Settings.from_env({variable: ""})) == field_values(Settings())
+
+
+def test_every_variable_is_tested_and_documented():
+    source = (ROOT / "layers/retouch/retouch/core/settings.py").read_text()
+    assert re.findall(r'"(RETOUCH_[A-Z_]+)"', source) == NAMES
+    documented = (ROOT / "docs/configuration.md").read_text()
+    assert [name for name in NAMES if f"| `{name}` |" not in documented] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("yes", True), ("ON", True), ("no", False), ("0", False)]
+)
+def test_boolean_variable_accepts_several_spellings(text, value):
+    assert Settings.from_env({"RETOUCH_STRICT_RETIRED": text}).reject_retired_models is value
+
+
+def test_invalid_number_raises_value_error():
+    with pytest.raises(ValueError, match="soon"):
+        Settings.from_env({"RETOUCH_URL_SECONDS": "soon"})
+
+
+def test_secret_overrides_environment_variables():
+    settings = Settings.from_env({"OPENAI_API_KEY": "one", "OPENAI_BASE_URL": "u"})
+    merged = settings.with_secrets({"OPENAI_API_KEY": " two "})
+    assert merged.provider_settings("OPENAI", ()) == {"api_key": "two", "base_url": "u"}
+    assert settings.provider_settings("OPENAI", ())["api_key"] == "one"
+    assert settings.with_secrets({}) is settings

@@ -1,0 +1,49 @@
+import pytest
+
+from retouch.core.url_policy.errors import MESSAGES, REASONS, FetchError
+
+REASONS_WITHOUT_CONNECTION = {
+    "userinfo_not_allowed",
+    "scheme_not_allowed",
+    "port_not_allowed",
+    "host_not_allowed",
+    "address_not_public",
+    "redirect_blocked",
+    "too_many_redirects",
+    "dns_failed",
+    "upstream_unreachable",
+    "tls_failed",
+}
+
+
+def test_all_reasons_without_connection_give_the_same_public_error():
+    errors = [FetchError(reason) for reason in REASONS_WITHOUT_CONNECTION]
+    assert {(e.code, str(e), e.retryable) for e in errors} == {
+        ("ssrf_blocked", MESSAGES["ssrf_blocked"], False)
+    }
+
+
+def test_only_reasons_without_connection_have_code_ssrf_blocked():
+    assert {
+        reason for reason, verdict in REASONS.items() if verdict.code == "ssrf_blocked"
+    } == REASONS_WITHOUT_CONNECTION
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_has_a_public_message(reason):
+    assert str(FetchError(reason)) == MESSAGES[FetchError(reason).code]
+    assert reason not in str(FetchError(reason))
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_transient_reasons_are_marked_for_retry(reason):
+    error = FetchError(reason)
+    hidden = {"dns_failed", "upstream_unreachable"}
+    public = {"timeout", "truncated", "rate_limited", "upstream_error"}
+    assert error.transient is (reason in hidden | public)
+    assert error.retryable is (reason in public)
+
+
+def test_unknown_reason_raises_key_error():
+    with pytest.raises(KeyError):
+        FetchError("because")

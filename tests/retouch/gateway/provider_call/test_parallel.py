@@ -1,0 +1,57 @@
+"""Tests of parallel calls for one edit: paid images are delivered, failures are noted, and the worst billing counts."""
+
+import pytest
+
+from retouch.core.errors import InvalidRequest, Moderated, RateLimited, UpstreamError
+from retouch.core.models import GeneratedImage
+from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.provider_call.parallel import run_parallel
+
+JOBS = [ProviderJob(str(i), "p", ()) for i in range(3)]
+
+
+def job_runner(*results):
+    def run_job(job):
+        result = results[int(job.model)]
+        if isinstance(result, Exception):
+            raise result
+        return [GeneratedImage(b64=result)]
+
+    return run_job
+
+
+def test_results_are_in_the_order_of_the_jobs():
+    result = run_parallel(JOBS, job_runner("a", "b", "c"))
+    assert [image.b64 for image in result.images] == ["a", "b", "c"]
+    assert result.shortfall_notes(3) == ()
+
+
+def test_partial_failure_delivers_paid_images_with_note():
+    result = run_parallel(JOBS, job_runner("a", Moderated("no hats"), "c"))
+    assert [image.b64 for image in result.images] == ["a", "c"]
+    assert result.shortfall_notes(3) == ("n: 2 of 3 images, the rest failed: no hats",)
+
+
+def test_fewer_images_than_requested_are_noted():
+    result = run_parallel(JOBS, job_runner("a", "b", "c"))
+    assert result.shortfall_notes(4) == ("n: 3 of 4 images, the provider returned no more",)
+
+
+def test_total_failure_raises_first_error_with_worst_billing():
+    with pytest.raises(RateLimited) as exc_info:
+        run_parallel(
+            JOBS, job_runner(RateLimited("wait"), UpstreamError("cut"), RateLimited("wait"))
+        )
+    assert exc_info.value.billed == "unknown"
+    assert exc_info.value.should_retry is False
+
+
+def test_total_failure_without_billing_is_not_billed():
+    with pytest.raises(InvalidRequest) as exc_info:
+        run_parallel(JOBS, job_runner(*[InvalidRequest("no")] * 3))
+    assert exc_info.value.billed == "no"
+
+
+def test_unexpected_exception_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        run_parallel(JOBS, job_runner("a", ZeroDivisionError(), "c"))

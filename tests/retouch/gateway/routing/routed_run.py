@@ -1,0 +1,45 @@
+"""Routed runs against targets that fail by script and record that they were called."""
+
+from retouch.core.capabilities import collect_header_prefixes
+from retouch.core.errors import Fault
+from retouch.gateway.routing import config as config_module
+from retouch.gateway.routing.executor import RoutingExecutor
+from retouch.providers import PROVIDERS
+from tests.support.services import FakeClock
+
+
+def parse(config):
+    return config_module.parse_config(config, collect_header_prefixes(PROVIDERS))
+
+
+class RoutedRun:
+    """A run of a config. `script` maps a provider to the result of each call. The last result repeats."""
+
+    def __init__(
+        self, config, script, facts=None, seconds=1000.0, seconds_per_attempt=0.0, chance=0.0
+    ):
+        self.clock = FakeClock()
+        self.clock.random_fraction = lambda: chance
+        self.providers_called, self._script, self._seconds_per_attempt = (
+            "",
+            script,
+            seconds_per_attempt,
+        )
+        executor = RoutingExecutor(
+            self._run_attempt, facts or {}, self.clock, self.clock.now() + seconds
+        )
+        self.outcome = executor.execute(parse(config))
+
+    def _run_attempt(self, target):
+        results = self._script.get(target.provider, [f"answer of {target.provider}"])
+        result = results[min(self.providers_called.count(target.provider), len(results) - 1)]
+        self.providers_called += target.provider
+        self.clock.skipped_seconds += self._seconds_per_attempt
+        if callable(result):
+            raise result()
+        return result
+
+    @property
+    def status(self):
+        result = self.outcome.result
+        return result.status if isinstance(result, Fault) else 200

@@ -1,0 +1,176 @@
+"""Tests of /health?deep=1: it checks everything that is configured, in parallel and within a time limit."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from retouch.core.settings import Settings
+from retouch.gateway.health import NOT_CHECKED, NOT_CONFIGURED, OK, TIMED_OUT, check_health
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.providers import PROVIDERS
+from tests.support.services import build_services
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
+
+CHECKED_PROVIDERS = [provider for provider in PROVIDERS if provider.health_check]
+ENTRA = {f"AZURE_OPENAI_{name}": "x" for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")}
+HANGING_RESPONSE = ScriptedResponse(network_failure="hang")
+
+
+def health_checks(env, **options):
+    return check_health(build_services(env, **options))["checks"]
+
+
+def env_with_every_key(url):
+    """Return a key for every provider that has a check, and one base URL for all of them."""
+    keys = {f"{provider.env_prefix}_API_KEY": "k" for provider in CHECKED_PROVIDERS}
+    return keys | {f"{p.env_prefix}_{p.base_url_setting.upper()}": url for p in CHECKED_PROVIDERS}
+
+
+class AnswerByPath(Upstream):
+    """A server that answers every GET with one function."""
+
+    def __init__(self, response):
+        super().__init__(ScriptedResponse())
+        self.build_response = response
+
+    def download(self, handler):
+        self.record_request(handler)
+        self.write_response(handler, self.build_response(handler.path))
+
+
+def test_health_without_settings_checks_only_function_role():
+    checks_found = health_checks({})
+    assert checks_found.pop("bedrock") == NOT_CHECKED
+    assert checks_found.pop("bucket") == NOT_CONFIGURED
+    assert checks_found == {
+        p.name: NOT_CONFIGURED for p in PROVIDERS if p.auth and p.name != "bedrock"
+    }
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({"BEDROCK_API_KEY": "k"}, "bedrock"),
+        ({"AWS_BEARER_TOKEN_BEDROCK": "k"}, "bedrock"),
+        ({"VERTEX_AI_API_KEY": "k"}, "vertex-ai"),
+        ({"VERTEX_AI_SERVICE_ACCOUNT_JSON": "{}", "VERTEX_AI_PROJECT": "p"}, "vertex-ai"),
+        ({"VERTEX_AI_PROJECT": "p"}, "vertex-ai"),
+    ],
+)
+def test_provider_without_free_check_is_not_checked(env, name):
+    assert health_checks(env)[name] == NOT_CHECKED
+
+
+@pytest.mark.parametrize(
+    ("env", "name"),
+    [
+        ({"VERTEX_AI_LOCATION": "us-central1"}, "vertex-ai"),
+        ({"AZURE_OPENAI_ENDPOINT": "https://acme.example"}, "azure-openai"),
+        ({"OPENAI_ORGANIZATION": "org"}, "openai"),
+    ],
+)
+def test_settings_without_key_are_reported_as_not_configured(env, name):
+    assert health_checks(env)[name] == NOT_CONFIGURED
+
+
+def test_invalid_region_is_reported_as_degraded():
+    services = build_services({"BEDROCK_REGION": "not a region!"})
+    report = check_health(services)
+    assert report["status"] == "degraded"
+    assert "region like us-west-2" in report["checks"]["bedrock"]
+
+
+def test_health_check_uses_identity_token():
+    with AnswerByPath(lambda _: json_response({"data": []})) as azure:
+        token = json_response({"access_token": "eyJ.t", "expires_in": 3600})
+        with Upstream(token) as entra:
+            env = {**ENTRA, "AZURE_OPENAI_ENDPOINT": azure.url}
+            checks_found = health_checks({**env, "AZURE_OPENAI_AUTHORITY": entra.url})
+        (request,) = azure.received
+    assert checks_found["azure-openai"] == OK
+    assert request.headers["authorization"] == "Bearer eyJ.t"
+
+
+def test_incomplete_credentials_are_reported_by_name():
+    env = {"AZURE_OPENAI_ENDPOINT": "https://acme.example", "AZURE_OPENAI_TENANT_ID": "t"}
+    check = health_checks(env)["azure-openai"]
+    assert "set AZURE_OPENAI_CLIENT_ID and AZURE_OPENAI_CLIENT_SECRET" in check
+
+
+def test_providers_are_checked_in_parallel():
+    """The server answers only when all requests have arrived."""
+    barrier = threading.Barrier(len(CHECKED_PROVIDERS))
+
+    def respond_when_all_asked(_):
+        barrier.wait(60)
+        return json_response({})
+
+    with AnswerByPath(respond_when_all_asked) as server:
+        services = build_services(env_with_every_key(server.url))
+        checks_found = check_health(services, max_seconds=60.0)["checks"]
+    assert {checks_found[provider.name] for provider in CHECKED_PROVIDERS} == {OK}
+
+
+def test_hanging_provider_is_reported_in_time_and_others_are_ok():
+    with AnswerByPath(
+        lambda path: HANGING_RESPONSE if "/credits" in path else json_response({})
+    ) as server:
+        started = time.monotonic()
+        services = build_services(env_with_every_key(server.url))
+        report = check_health(services, max_seconds=4.0)
+        elapsed = time.monotonic() - started
+    checks_found = report["checks"]
+    assert report["status"] == "degraded"
+    assert checks_found["black-forest-labs"] == "Black Forest Labs did not answer in time."
+    assert (checks_found["openai"], checks_found["reka-ai"]) == (OK, OK)
+    assert elapsed < 30, "a hanging stand-in takes 60 seconds"
+
+
+def test_hanging_bucket_is_reported_as_late(monkeypatch):
+    """The S3 client has no deadline: it would wait half a minute and then retry."""
+    with AnswerByPath(lambda _: HANGING_RESPONSE) as s3:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        bucket = S3Bucket(Settings(bucket="b"), AwsClients())
+        services = build_services({"RETOUCH_BUCKET": "b"}, bucket=bucket)
+        started = time.monotonic()
+        checks_found = check_health(services, max_seconds=0.5)["checks"]
+        elapsed = time.monotonic() - started
+    assert checks_found["bucket"] == TIMED_OUT
+    assert elapsed < 30
+
+
+def test_default_limit_is_below_api_gateway_timeout():
+    """The route keeps the default timeout of an API Gateway integration."""
+    (limit,) = check_health.__defaults__
+    with AnswerByPath(lambda _: HANGING_RESPONSE) as server:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.url}
+        deadlines = []
+
+        services = build_services(env)
+        send = services.send
+
+        def send_with_deadline(call, target, deadline):
+            deadlines.append(deadline - services.clock.now())
+            return send(call, target, services.clock.now() + 0.1)
+
+        check_health(replace(services, send=send_with_deadline))
+    assert 10 < deadlines[0] <= limit < 25
+
+
+def test_unexpected_error_is_logged_and_not_returned(capsys, caplog):
+    class BrokenBucket:
+        def check_access(self):
+            raise RuntimeError("the canary")
+
+    with caplog.at_level("ERROR", "retouch"):
+        checks_found = health_checks({"RETOUCH_BUCKET": "b"}, bucket=BrokenBucket())
+    assert checks_found["bucket"] == "RuntimeError: see the log"
+    assert "canary" not in json.dumps(checks_found)
+    assert "canary" in caplog.text

@@ -1,0 +1,253 @@
+"""Tests of post-processing and delivery: every paid image is delivered, and the preserved pixels are exact."""
+
+import zlib
+from dataclasses import replace
+
+import pytest
+from PIL import Image, ImageChops
+
+from retouch.core.errors import NotStored, UpstreamError
+from retouch.core.models import EncodedImage, GeneratedImage
+from retouch.gateway.delivery import deliver_images
+from retouch.gateway.postprocess import postprocess_all
+from retouch.planning.output import Delivery
+from retouch.planning.preserve import OriginalPixels
+from tests.support.images import b64, decode_image, encode_image, photo
+
+SIZE = (64, 48)
+USAGE = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
+
+
+class FakeResultStore(dict):
+    """A result store in memory."""
+
+    def put(self, data, format):
+        key = f"results/{len(self)}.{format}"
+        self[key] = data
+        return key
+
+    def sign(self, key, seconds):
+        return key
+
+
+class RejectingResultStore(FakeResultStore):
+    """A result store that rejects every image."""
+
+    def put(self, data, format):
+        raise NotStored("The bucket did not take the result.")
+
+
+def postprocessed(*artifacts, **delivery):
+    return postprocess_all(artifacts, Delivery(**delivery))
+
+
+def deliver(result, response_format="b64_json", store=None, most_bytes=None):
+    delivery = Delivery(response_format)
+    return deliver_images(
+        result,
+        delivery,
+        FakeResultStore() if store is None else store,
+        "https://g/{}".format,
+        most_bytes,
+    )
+
+
+def png_with_truncated_pixels():
+    """Return a PNG with intact chunks and truncated pixel data."""
+    data = photo(*SIZE)
+    start = data.index(b"IDAT")
+    size = int.from_bytes(data[start - 4 : start])
+    body = data[start + 4 : start + 4 + size][: size // 2]
+    chunk = len(body).to_bytes(4) + b"IDAT" + body
+    chunk += zlib.crc32(b"IDAT" + body).to_bytes(4)
+    return data[: start - 4] + chunk + data[start + 8 + size :]
+
+
+def original_pixels(always=False):
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (16, 12, 32, 24))
+    data = photo(*SIZE)
+    return OriginalPixels(EncodedImage(data, "png", *SIZE), mask, always)
+
+
+def magenta_image(format="PNG", size=SIZE):
+    return GeneratedImage(data=encode_image(Image.new("RGB", size, (255, 0, 255)), format))
+
+
+@pytest.mark.parametrize(
+    "invalid_result",
+    [
+        GeneratedImage(b64=b64(b"<html>sorry</html>")),
+        GeneratedImage(b64=""),
+        GeneratedImage(b64="%%%"),
+        GeneratedImage(b64=123),
+        GeneratedImage(b64=None),
+        GeneratedImage(data=b"{}"),
+    ],
+    ids=repr,
+)
+def test_result_that_is_no_image_raises_upstream_error(invalid_result):
+    for delivery in ({}, {"convert_to": "webp"}):
+        with pytest.raises(UpstreamError) as exc_info:
+            postprocessed(invalid_result, **delivery)
+        assert (exc_info.value.code, exc_info.value.billed) == ("no_image_returned", "unknown")
+
+
+@pytest.mark.parametrize(
+    "delivery", [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"keep": original_pixels()}]
+)
+def test_undecodable_result_image_raises_upstream_error(delivery):
+    with pytest.raises(UpstreamError) as exc_info:
+        postprocessed(GeneratedImage(data=png_with_truncated_pixels()), **delivery)
+    assert (exc_info.value.code, exc_info.value.billed) == ("no_image_returned", "unknown")
+
+
+@pytest.mark.parametrize("delivery", [{}, {"convert_to": "webp"}])
+def test_unreadable_image_does_not_lose_the_other_images(delivery):
+    result = postprocessed(GeneratedImage(data=photo()), GeneratedImage(data=b"<html>"), **delivery)
+    assert (len(result.images), result.images_billed) == (1, 2)
+    (note,) = result.notes
+    assert note.startswith("n: 1 of 2 pictures cannot be read")
+
+
+def test_unprocessed_image_is_delivered_unchanged():
+    image = GeneratedImage(b64=b64(photo()), metadata={"size": "64x64"})
+    result = postprocessed(image)
+    assert deliver(result).data == ({"b64_json": image.b64},)
+    assert (result.metadata, result.notes, result.preserved_pixels) == ({"size": "64x64"}, (), None)
+
+
+@pytest.mark.parametrize("delivery", [{}, {"convert_to": "png"}])
+def test_usage_is_counted_once_per_provider_call(delivery):
+    first_metadata, second_metadata = {"usage": USAGE}, {"usage": {**USAGE, "output_tokens": 5}}
+    three = [GeneratedImage(data=photo(), metadata=first_metadata) for _ in range(3)]
+    assert postprocessed(*three, **delivery).metadata["usage"] == USAGE
+    combined = postprocessed(
+        three[0], GeneratedImage(data=photo(), metadata=second_metadata), **delivery
+    )
+    assert combined.metadata["usage"] == {
+        "input_tokens": 20,
+        "output_tokens": 25,
+        "total_tokens": 60,
+    }
+
+
+def test_usage_reported_by_only_some_calls_is_left_out():
+    with_usage, without_usage = (
+        GeneratedImage(data=photo(), metadata={"usage": USAGE}),
+        GeneratedImage(data=photo()),
+    )
+    assert "usage" not in postprocessed(with_usage, without_usage).metadata
+
+
+def test_usage_of_unreadable_image_is_counted():
+    broken = GeneratedImage(data=b"junk", metadata={"usage": USAGE})
+    result = postprocessed(GeneratedImage(data=photo(), metadata={"usage": USAGE}), broken)
+    assert result.metadata["usage"]["output_tokens"] == 40
+
+
+def outside_mask(image):
+    image = image.convert("RGB")
+    image.paste((0, 0, 0), (16, 12, 32, 24))
+    return image
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+def test_original_pixels_are_delivered_in_lossless_format(format):
+    result = postprocessed(magenta_image(format), keep=original_pixels())
+    delivered_image = decode_image(result.images[0].data)
+    assert (
+        ImageChops.difference(
+            outside_mask(delivered_image), outside_mask(decode_image(photo(*SIZE)))
+        ).getbbox()
+        is None
+    )
+    assert result.metadata["output_format"] == delivered_image.format.lower() != "jpeg"
+    assert result.preserved_pixels == 64 * 48 - 16 * 12
+
+
+@pytest.mark.parametrize(
+    "delivery", [{"convert_to": "jpeg"}, {"convert_to": "webp", "compression": 60}], ids=str
+)
+def test_lossy_format_reports_no_preserved_pixels(delivery):
+    result = postprocessed(magenta_image(), keep=original_pixels(), **delivery)
+    assert result.preserved_pixels is None
+    assert decode_image(result.images[0].data).format.lower() == delivery["convert_to"]
+
+
+def test_png_reports_preserved_pixels_with_any_compression():
+    assert (
+        postprocessed(
+            magenta_image(), keep=original_pixels(), convert_to="png", compression=60
+        ).preserved_pixels
+        == 64 * 48 - 16 * 12
+    )
+
+
+def test_result_of_another_shape_is_composited_only_when_always():
+    default_result = postprocessed(magenta_image("JPEG", (64, 64)), keep=original_pixels())
+    assert (
+        default_result.preserved_pixels,
+        default_result.metadata["size"],
+        default_result.metadata["output_format"],
+    ) == (0, "64x64", "jpeg")
+    assert "no pixels were put back" in default_result.notes[0]
+    forced_result = postprocessed(
+        magenta_image("JPEG", (64, 64)), keep=original_pixels(always=True)
+    )
+    assert (
+        forced_result.preserved_pixels,
+        forced_result.metadata["size"],
+        forced_result.notes,
+    ) == (64 * 48 - 16 * 12, "64x48", ())
+
+
+def test_url_delivery_links_to_stored_image():
+    store, data = FakeResultStore(), photo()
+    delivered = deliver(
+        postprocessed(GeneratedImage(data=data, revised_prompt="a hat")), "url", store
+    )
+    assert delivered.data == ({"url": "https://g/results/0.png", "revised_prompt": "a hat"},)
+    assert store == {"results/0.png": data}
+    assert (delivered.is_linked, delivered.notes) == (True, ())
+
+
+def test_response_over_size_limit_is_delivered_as_links():
+    delivered = deliver(postprocessed(magenta_image()), most_bytes=100)
+    assert delivered.is_linked
+    assert delivered.data[0].keys() == {"url"}
+    assert "too many for this answer, so links" in delivered.notes[0]
+
+
+def test_size_limit_is_checked_after_conversion():
+    small = postprocessed(magenta_image("JPEG", (512, 512)))
+    grown = postprocessed(magenta_image("JPEG", (512, 512)), convert_to="png", scale_to=(64, 64))
+    max_bytes = len(grown.images[0].to_base64()) + 1
+    assert not deliver(grown, most_bytes=max_bytes).is_linked
+    assert deliver(small, most_bytes=max_bytes).is_linked
+
+
+def test_failed_store_delivers_base64_instead_of_link():
+    result = postprocessed(magenta_image())
+    delivered = deliver(result, "url", RejectingResultStore())
+    assert delivered.data == ({"b64_json": result.images[0].to_base64()},)
+    assert not delivered.is_linked
+    assert "the bucket did not take the result" in delivered.notes[0]
+
+
+def test_result_too_large_and_not_stored_raises_not_stored():
+    with pytest.raises(NotStored, match="more than the 100 that can be answered") as exc_info:
+        deliver(postprocessed(magenta_image()), "url", RejectingResultStore(), 100)
+    assert exc_info.value.code == "result_too_large"
+
+
+def test_flattened_transparent_pixels_report_no_preserved_pixels():
+    clear = Image.new("RGBA", SIZE, (9, 9, 9, 0))
+    original = replace(
+        original_pixels(), image=EncodedImage(encode_image(clear), "png", *SIZE, has_alpha=True)
+    )
+    filled = postprocessed(magenta_image(), keep=original, flatten=True)
+    assert (filled.preserved_pixels, filled.metadata["background"]) == (None, "opaque")
+    assert decode_image(filled.images[0].data).mode == "RGB"
+    opaque_result = postprocessed(magenta_image(), keep=original_pixels(), flatten=True)
+    assert opaque_result.preserved_pixels == 64 * 48 - 16 * 12

@@ -1,0 +1,59 @@
+"""Real image files of every kind, created once."""
+
+import random
+from functools import cache
+
+from PIL import Image
+
+from tests.support.images import encode_image
+
+SAMPLE_KINDS = {
+    "png": ("RGB", "PNG", {}),
+    "png-alpha": ("RGBA", "PNG", {}),
+    "png-grey": ("L", "PNG", {}),
+    "png-grey-alpha": ("LA", "PNG", {}),
+    "png-palette": ("P", "PNG", {}),
+    "png-palette-alpha": ("P", "PNG", {"transparency": 3}),
+    "png-bilevel": ("1", "PNG", {}),
+    "jpeg": ("RGB", "JPEG", {}),
+    "jpeg-progressive": ("RGB", "JPEG", {"progressive": True, "restart_marker_blocks": 2}),
+    "jpeg-grey": ("L", "JPEG", {}),
+    "jpeg-cmyk": ("CMYK", "JPEG", {}),
+    "webp": ("RGB", "WEBP", {}),
+    "webp-lossless": ("RGBA", "WEBP", {"lossless": True}),
+    "webp-alpha": ("RGBA", "WEBP", {"quality": 50}),
+}
+KINDS_WITH_ALPHA = (
+    "png-alpha",
+    "png-grey-alpha",
+    "png-palette-alpha",
+    "webp-lossless",
+    "webp-alpha",
+)
+
+
+@cache
+def sample_bytes(kind, size=(45, 30)):
+    """Return an image file of that kind. Its content is coarse noise."""
+    mode, format, options = SAMPLE_KINDS[kind]
+    return encode_image(sample_in_mode(mode, size), format, **options)
+
+
+def sample_in_mode(mode, size=(45, 30)):
+    """Return the sample image in a Pillow mode. It is opaque unless the mode has alpha."""
+    image = sample_image(size)
+    return image.convert(mode) if "A" in mode else image.convert("RGB").convert(mode)
+
+
+def sample_image(size=(45, 30), seed=5):
+    """Return an RGBA image: noise with an alpha gradient from transparent to opaque."""
+    noise = Image.frombytes("RGB", (9, 6), random.Random(seed).randbytes(9 * 6 * 3))
+    image = noise.resize(size).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(size))
+    return image
+
+
+def exif_with_orientation(orientation):
+    block = Image.Exif()
+    block[0x0112] = orientation
+    return block

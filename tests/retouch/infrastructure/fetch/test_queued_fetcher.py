@@ -1,0 +1,133 @@
+"""Tests of edits that fetch through the mirror queue: the same bytes and the same errors as a direct fetch."""
+
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from retouch.core.clock import SystemClock
+from retouch.core.url_policy.errors import FetchError
+from retouch.core.url_policy.policy import FetchPolicy
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
+from tests.support.events import lambda_context
+from tests.support.images import photo
+from tests.support.mirror import BUCKET, build_mirror
+from tests.support.services import FakeClock
+
+PNG = photo(40, 30)
+
+
+@contextmanager
+def running_mirror(mirror, aws):
+    """Run the mirror as the consumer of the queue while the context lasts."""
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            batch = aws.receive_batch()
+            if batch["Records"]:
+                aws.delete_processed(batch, mirror.handler(batch, lambda_context()))
+            stop.wait(0.02)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.fixture
+def mirror(aws, web):
+    web.files.update({"/a.png": PNG, "/cut.png": PNG[:-20]})
+    web.status("/busy.png", 503)
+    mirror = build_mirror(aws, web)
+    mirror.desk.store.client.list_buckets()
+    return mirror
+
+
+def fetch_through_queue(mirror, url, seconds=20.0, **limits):
+    clock = SystemClock()
+    policy = replace(FetchPolicy.from_text(mirror.settings.fetch_allow), **limits)
+    return QueuedFetcher(mirror.settings, clock, AwsClients()).read(
+        url, clock.now() + seconds, policy
+    )
+
+
+def test_queued_fetch_returns_the_same_bytes(mirror, aws, web):
+    with running_mirror(mirror, aws):
+        assert fetch_through_queue(mirror, web.url + "/a.png") == PNG
+        assert fetch_through_queue(mirror, web.url + "/a.png", max_bytes=len(PNG)) == PNG
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "retryable"),
+    [
+        ("/gone.png", "fetch_expired", False),
+        ("/busy.png", "fetch_failed", True),
+        ("/cut.png", "fetch_unsupported_media", False),
+    ],
+)
+def test_queued_fetch_failure_raises_matching_error(mirror, aws, web, path, code, retryable):
+    with running_mirror(mirror, aws), pytest.raises(FetchError) as exc_info:
+        fetch_through_queue(mirror, web.url + path)
+    assert (exc_info.value.code, exc_info.value.retryable) == (code, retryable)
+    assert "cut short" in str(exc_info.value) or path != "/cut.png"
+
+
+def test_url_rejected_by_policy_raises_the_same_error_through_queue(mirror, aws):
+    with running_mirror(mirror, aws), pytest.raises(FetchError) as exc_info:
+        fetch_through_queue(mirror, "https://169.254.169.254/")
+    assert str(exc_info.value) == str(FetchError("address_not_public"))
+    assert exc_info.value.reason == "address_not_public"
+
+
+def test_image_over_max_bytes_raises_fetch_too_large(mirror, aws, web):
+    with running_mirror(mirror, aws), pytest.raises(FetchError) as exc_info:
+        fetch_through_queue(mirror, web.url + "/a.png", max_bytes=len(PNG) - 1)
+    assert exc_info.value.code == "fetch_too_large"
+
+
+def test_missing_answer_raises_retryable_error_at_deadline(aws, mirror):
+    clock = FakeClock()
+    fetch = QueuedFetcher(mirror.settings, clock, AwsClients())
+    with pytest.raises(FetchError) as exc_info:
+        fetch.read("https://a.example/", clock.now() + 10, FetchPolicy())
+    assert (exc_info.value.code, exc_info.value.retryable) == ("fetch_failed", True)
+    assert clock.sleeps[0] == 0.3
+    assert max(clock.sleeps) == 1.5
+    assert clock.sleeps == sorted(clock.sleeps)
+    assert 8 < sum(clock.sleeps) <= 10
+
+
+def test_missing_bucket_raises_retryable_error(aws, mirror, web):
+    settings = build_mirror(aws, RETOUCH_BUCKET="no-such-bucket").settings
+    clock = FakeClock()
+    with pytest.raises(FetchError) as exc_info:
+        QueuedFetcher(settings, clock, AwsClients()).read(
+            "https://a.example/", clock.now() + 10, FetchPolicy()
+        )
+    assert exc_info.value.retryable
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"[]",
+        b"{}",
+        b'{"key": "cut short',
+        b'{"key": "results/x.png", "error": null, "reason": "", "transient": false}',
+        b'{"key": "mirror/other.png", "error": null, "reason": "", "transient": false}',
+    ],
+)
+def test_malformed_answer_object_raises_fetch_failed(aws, mirror, response, monkeypatch):
+    name = "00000000-0000-4000-8000-000000000000"
+    monkeypatch.setattr("retouch.infrastructure.fetch.queued_fetcher.uuid.uuid4", lambda: name)
+    aws.s3.put_object(Bucket=BUCKET, Key=f"mirror/answers/{name}.json", Body=response)
+    aws.s3.put_object(Bucket=BUCKET, Key="mirror/other.png", Body=PNG)
+    with pytest.raises(FetchError) as exc_info:
+        fetch_through_queue(mirror, "https://a.example/")
+    assert exc_info.value.code == "fetch_failed"

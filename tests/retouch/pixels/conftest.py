@@ -1,9 +1,0 @@
-import pytest
-
-from tests.cases.images import generate
-
-
-@pytest.fixture(scope="session")
-def image_cases(tmp_path_factory):
-    """All hostile image files by name."""
-    return {case.file: case for case in generate(tmp_path_factory.mktemp("images"))}

@@ -1,0 +1,121 @@
+"""Services for tests: the real HTTP client on real sockets, a fake clock, and storage in memory."""
+
+from datetime import date
+
+from retouch.core.clock import SystemClock
+from retouch.core.settings import Settings
+from retouch.gateway.circuit_breaker import CircuitBreaker
+from retouch.gateway.circuit_store import InMemoryCircuitStore
+from retouch.gateway.guardrails.model import GuardrailClients
+from retouch.gateway.routing.saved_configs import SavedConfigs
+from retouch.gateway.services import Services
+from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.upstream.http_client import ProviderHttpClient
+from retouch.infrastructure.upstream.identity.providers import IdentityProviders
+from retouch.providers import PROVIDERS
+
+
+class FakeClock(SystemClock):
+    """A clock with real monotonic time and a fixed date. It records each sleep and skips it."""
+
+    __test__ = False
+
+    def __init__(self, today=date(2026, 11, 22)):
+        self.sleeps = []
+        self.skipped_seconds = 0.0
+        self._today = today
+
+    def now(self):
+        return super().now() + self.skipped_seconds
+
+    def today(self):
+        return self._today
+
+    def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.skipped_seconds += seconds
+
+    def random_fraction(self):
+        return 0.5
+
+
+class InMemoryObjectStore:
+    """An object store in memory."""
+
+    def __init__(self):
+        self.objects = {}
+
+    def put(self, data, format):
+        key = f"results/{len(self.objects)}.{format}"
+        self.objects[f"https://results.example/{key}"] = data
+        return key
+
+    def sign(self, key, seconds):
+        return f"https://results.example/{key}"
+
+    def read_upload(self, upload_id):
+        return self.objects.get(upload_id)
+
+    def read_object(self, name):
+        return self.objects.get(name)
+
+    def create_upload(self, content_type):
+        return f"upload_{'0' * 32}", {"url": "https://bucket.example/", "fields": {}}
+
+    def check_access(self):
+        pass
+
+
+class InMemoryCache(dict):
+    """A response cache in memory. Its entries never expire."""
+
+    def get(self, key, max_age):
+        return super().get(key)
+
+    def put(self, key, data, max_age):
+        self[key] = data
+
+
+def build_http_client(settings, clock):
+    """Return the real provider HTTP client with the real URL guard for result downloads."""
+    return ProviderHttpClient(
+        settings,
+        clock,
+        ImageFetcher(settings, clock, AwsClients(), print).fetch_result,
+        IdentityProviders(clock),
+    )
+
+
+def build_services(
+    env=None,
+    clock=None,
+    bucket=None,
+    secrets=None,
+    keys=None,
+    providers=PROVIDERS,
+    configs=None,
+    cache=None,
+    breaker=None,
+):
+    settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
+    clock = clock or FakeClock()
+    return Services(
+        settings=settings,
+        providers=providers,
+        send=build_http_client(settings, clock),
+        bucket=bucket or InMemoryObjectStore(),
+        fetch_image=ImageFetcher(settings, clock, AwsClients(), print).fetch_input,
+        clock=clock,
+        read_secrets=lambda: secrets or {},
+        find_key_name=lambda digest: (keys or {}).get(digest),
+        guardrail_clients=GuardrailClients(
+            ImageFetcher(settings, clock, AwsClients(), print).webhook_client,
+            BedrockGuardrailClient(AwsClients()),
+            clock,
+        ),
+        breaker=breaker or CircuitBreaker(InMemoryCircuitStore(), clock),
+        cache=InMemoryCache() if cache is None else cache,
+        load_config=SavedConfigs((configs or {}).get, clock),
+    )

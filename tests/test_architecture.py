@@ -1,0 +1,86 @@
+"""The architecture rules that code can check: allowed imports, provider names, file sizes, model retirement."""
+
+import ast
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from retouch.planning.retirement import retirements
+from retouch.providers import PROVIDERS
+
+PACKAGE = Path(__file__).parent.parent / "layers/retouch/retouch"
+PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
+PROVIDER_NAMES = {provider.name for provider in PROVIDERS}
+# The core performs no IO. Only the code in functions/ may import `edges`.
+CORE_FILES = [
+    f for f in PACKAGE_FILES if not {"edges", "runtime"} & set(f.relative_to(PACKAGE).parts)
+]
+IO_MODULES = {"requests", "urllib3", "boto3", "botocore", "socket", "os", "subprocess", "http"}
+
+
+def relative_path(file):
+    return str(file.relative_to(PACKAGE))
+
+
+def imported_modules(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def string_literals(file):
+    tree = ast.parse(file.read_text())
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+@pytest.mark.parametrize("file", CORE_FILES, ids=relative_path)
+def test_core_file_imports_no_edge_and_no_io_module(file):
+    for module in imported_modules(file):
+        assert not module.startswith("retouch.edges")
+        assert module.partition(".")[0] not in IO_MODULES
+
+
+@pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
+def test_provider_name_appears_only_in_its_own_file(file):
+    own_names = {file.stem.replace("_", "-")}
+    for text in string_literals(file):
+        assert text not in PROVIDER_NAMES - own_names, f"{text} is named in {relative_path(file)}"
+        assert text.partition("/")[0] not in PROVIDER_NAMES - own_names or "/" not in text
+
+
+@pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
+def test_file_has_at_most_250_lines(file):
+    assert len(file.read_text().splitlines()) <= 250
+
+
+def test_provider_file_imports_no_other_provider_file():
+    for file in (PACKAGE / "providers").glob("[a-z]*.py"):
+        for module in imported_modules(file):
+            name = module.removeprefix("retouch.providers.")
+            assert name == module or name.startswith("_")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+def test_default_model_after_retirement_has_live_successor(provider):
+    today = datetime.now(UTC).date()
+    model = f"{provider.name}/{provider.default_model}"
+    retirement = retirements().get(model)
+    while retirement and retirement.is_shut_down(today):
+        assert retirement.successor, f"{retirement.model_id} is gone and has no successor"
+        retirement = retirements().get(retirement.successor)
+
+
+@pytest.mark.parametrize("ending", retirements().values(), ids=lambda ending: ending.model_id)
+def test_retirement_entry_names_registered_models_and_source(ending):
+    for full_name in filter(None, (ending.model, ending.successor)):
+        name, _, model_id = full_name.partition("/")
+        (provider,) = [p for p in PROVIDERS if p.name == name]
+        assert model_id in [m.id for m in provider.models]
+        assert ending.source
