@@ -1,4 +1,4 @@
-"""The architecture rules that code can check: allowed imports, provider names, file sizes, model retirement."""
+"""The architecture rules that code can check: imports, provider names, file sizes, model retirement."""
 
 import ast
 from datetime import UTC, datetime
@@ -12,11 +12,21 @@ from retouch.providers import PROVIDERS
 PACKAGE = Path(__file__).parent.parent / "layers/retouch/retouch"
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 PROVIDER_NAMES = {provider.name for provider in PROVIDERS}
-# The core performs no IO. Only the code in functions/ may import `edges`.
-CORE_FILES = [
-    f for f in PACKAGE_FILES if not {"edges", "runtime"} & set(f.relative_to(PACKAGE).parts)
+# Only `infrastructure` performs IO. The handlers of `api` connect it with the other layers.
+FILES_WITHOUT_IO = [
+    f for f in PACKAGE_FILES if "infrastructure" not in f.relative_to(PACKAGE).parts
 ]
 IO_MODULES = {"requests", "urllib3", "boto3", "botocore", "socket", "os", "subprocess", "http"}
+# The layers without IO, and the packages that each of them may import.
+LAYER_IMPORTS = {
+    "core": ("core",),
+    "imaging": ("core", "imaging"),
+    "providers": ("core", "imaging", "providers"),
+    "planning": ("core", "imaging", "planning"),
+    "gateway": ("core", "imaging", "planning", "gateway", "api.response"),
+    "mirror": ("core", "imaging", "mirror"),
+}
+LAYER_FILES = [f for f in PACKAGE_FILES if f.relative_to(PACKAGE).parts[0] in LAYER_IMPORTS]
 
 
 def relative_path(file):
@@ -40,11 +50,20 @@ def string_literals(file):
     ]
 
 
-@pytest.mark.parametrize("file", CORE_FILES, ids=relative_path)
-def test_core_file_imports_no_edge_and_no_io_module(file):
+@pytest.mark.parametrize("file", FILES_WITHOUT_IO, ids=relative_path)
+def test_file_outside_infrastructure_imports_no_io_module(file):
+    is_handler = file.parent == PACKAGE / "api/handlers"
     for module in imported_modules(file):
-        assert not module.startswith("retouch.edges")
         assert module.partition(".")[0] not in IO_MODULES
+        assert is_handler or not module.startswith("retouch.infrastructure")
+
+
+@pytest.mark.parametrize("file", LAYER_FILES, ids=relative_path)
+def test_layer_without_io_imports_only_its_allowed_layers(file):
+    allowed = LAYER_IMPORTS[file.relative_to(PACKAGE).parts[0]]
+    for module in imported_modules(file):
+        if module.partition(".")[0] == "retouch":
+            assert f"{module}.".startswith(tuple(f"retouch.{name}." for name in allowed))
 
 
 @pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
@@ -56,8 +75,8 @@ def test_provider_name_appears_only_in_its_own_file(file):
 
 
 @pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
-def test_file_has_at_most_250_lines(file):
-    assert len(file.read_text().splitlines()) <= 250
+def test_file_has_at_most_400_lines(file):
+    assert len(file.read_text().splitlines()) <= 400
 
 
 def test_provider_file_imports_no_other_provider_file():
@@ -77,10 +96,10 @@ def test_default_model_after_retirement_has_live_successor(provider):
         retirement = retirements().get(retirement.successor)
 
 
-@pytest.mark.parametrize("ending", retirements().values(), ids=lambda ending: ending.model_id)
-def test_retirement_entry_names_registered_models_and_source(ending):
-    for full_name in filter(None, (ending.model, ending.successor)):
+@pytest.mark.parametrize("retirement", retirements().values(), ids=lambda row: row.model_id)
+def test_retirement_entry_names_registered_models_and_source(retirement):
+    for full_name in filter(None, (retirement.model_id, retirement.successor)):
         name, _, model_id = full_name.partition("/")
         (provider,) = [p for p in PROVIDERS if p.name == name]
         assert model_id in [m.id for m in provider.models]
-        assert ending.source
+        assert retirement.source

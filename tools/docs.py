@@ -59,7 +59,7 @@ _IDENTITY_SOURCES = {
 def models_table() -> str:
     """Return a table with one row for each model: its inputs, outputs and price."""
     rows = [
-        "| model | does | images | mask | n | sizes | formats out | streams | price | until |",
+        "| model | operation | images | mask | n | sizes | output formats | streaming | price | shutdown |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for provider in PROVIDERS:
@@ -73,13 +73,13 @@ def _model_row(provider: Provider, model: ModelCapabilities) -> str:
         f"`{provider.name}/{model.id}`",
         f"one of {len(model.operations)} operations"
         if model.operations
-        else model.operation or "edits",
+        else model.operation or "edit",
         f"1 to {model.max_images}" if model.max_images > 1 else "1",
         _mask_text(model),
         str(model.max_n),
         _size_text(model),
         ", ".join(model.output_formats) or "chosen by the model",
-        "yes" if model.supports_streaming else "completed only",
+        "partial images" if model.supports_streaming else "final image only",
         _price_text(model),
         str(retirement.shutdown_date) if retirement else "",
     ]
@@ -88,7 +88,7 @@ def _model_row(provider: Provider, model: ModelCapabilities) -> str:
 
 def _mask_text(model: ModelCapabilities) -> str:
     if model.mask_format is None:
-        return "by `preserve`" if model.follows_instructions else "no"
+        return "with `preserve=true`" if model.follows_instructions else "no"
     return ("required, " if model.requires_mask else "") + (
         "soft" if model.mask_format.supports_soft_edges else "hard"
     )
@@ -97,7 +97,7 @@ def _mask_text(model: ModelCapabilities) -> str:
 def _price_text(model: ModelCapabilities) -> str:
     price = model.price
     if price.image_out:
-        return f"${price.text_in:g}/{price.image_in:g}/{price.image_out:g} a million tokens"
+        return f"${price.text_in:g}/{price.image_in:g}/{price.image_out:g} per million tokens"
     return f"${price.per_image:g}" if price.per_image else ""
 
 
@@ -105,16 +105,18 @@ def _size_text(model: ModelCapabilities) -> str:
     spec = model.params.get("size")
     if isinstance(spec, SizeRange):
         return f"auto, up to {spec.max_edge} px" + (
-            f" in {spec.edge_multiple}s" if spec.edge_multiple > 1 else ""
+            f" in steps of {spec.edge_multiple}" if spec.edge_multiple > 1 else ""
         )
     if isinstance(spec, AspectRatios):
-        return f"{len(spec.ratios)} shapes" + (f", {'/'.join(spec.tiers)}" if spec.tiers else "")
+        return f"{len(spec.ratios)} aspect ratios" + (
+            f", {'/'.join(spec.tiers)}" if spec.tiers else ""
+        )
     return ", ".join(spec.sizes) if isinstance(spec, FixedSizes) else "same as the input"
 
 
 def retirements_table() -> str:
-    """Return a table with one row for each retirement: the end date, the successor and the source."""
-    rows = ["| model | ends | then served by | source |", "|---|---|---|---|"]
+    """Return a table with one row for each retirement: the shutdown date, the successor and the source."""
+    rows = ["| model | shutdown | successor | source |", "|---|---|---|---|"]
     for retirement in retirements().values():
         successor = f"`{retirement.successor}`" if retirement.successor else "-"
         rows.append(

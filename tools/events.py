@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 from requests_toolbelt import MultipartEncoder
 
-from tools.mirror_events import mirror_samples
+from tools.mirror_events import MirrorSample, mirror_samples
 
 EVENTS_FOLDER = Path(__file__).resolve().parent.parent / "events"
 IMAGE_SIDE = 64
@@ -231,8 +231,10 @@ MIRROR_EVENTS = mirror_samples(proxy_event)
 
 def main() -> None:
     """Write every event file."""
-    for name, sample in {**EVENTS, **MIRROR_EVENTS}.items():
-        (EVENTS_FOLDER / f"{name}.json").write_text(json.dumps(sample.make(), indent=1) + "\n")
+    samples: dict[str, Sample | MirrorSample] = {**EVENTS, **MIRROR_EVENTS}
+    for name, sample in samples.items():
+        event = json.dumps(sample.build_event(), indent=1)
+        (EVENTS_FOLDER / f"{name}.json").write_text(event + "\n")
 
 
 if __name__ == "__main__":

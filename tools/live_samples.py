@@ -92,8 +92,8 @@ def _sample_value(spec: ParameterSpec) -> Any:
 _SAMPLE_VALUES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (StringParam, lambda _: "the red square"),
     (EnumParam, lambda spec: spec.values[-1]),
-    (IntParam, lambda spec: min(64, spec.high)),
-    (FloatParam, lambda spec: (spec.low + spec.high) / 2),
+    (IntParam, lambda spec: min(64, spec.maximum)),
+    (FloatParam, lambda spec: (spec.minimum + spec.maximum) / 2),
 )
 
 

@@ -102,10 +102,10 @@ def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
             tuple(message_ids),
         ),
         "mirror_eventbridge": MirrorSample(
-            lambda: eventbridge_event({"url": METADATA_URL}), ("failed", "Undelivered")
+            lambda: eventbridge_event({"url": METADATA_URL}), ("failed", "EventNotProcessed")
         ),
         "mirror_eventbridge_cloudevent": MirrorSample(
-            lambda: eventbridge_event(cloud_event), ("failed", "Undelivered")
+            lambda: eventbridge_event(cloud_event), ("failed", "EventNotProcessed")
         ),
         "mirror_unknown_shape": MirrorSample(
             lambda: {"hello": "mirror"}, ("failed", "UnknownEvent")

@@ -50,13 +50,13 @@ def test_mock_provider_result_url_serves_a_png(upstream, images_folder) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("cell", SCENARIOS, ids=lambda cell: cell.label)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.label)
 def test_mock_provider_auto_path_follows_the_selected_response(
-    upstream, images_folder, cell
+    upstream, images_folder, scenario
 ) -> None:
-    upstream.use(cell.answer)
+    upstream.select_response(scenario.response_kind)
     client = ScenarioClient(
-        direct_target(upstream.url), cell, images_folder, Measurements(seconds=[[]])
+        direct_target(upstream.url), scenario, images_folder, Measurements(seconds=[[]])
     )
     client.send_checked(upstream)
     client.send_timed()
@@ -65,21 +65,21 @@ def test_mock_provider_auto_path_follows_the_selected_response(
     assert len(client.measurements.seconds[0]) == 1
     assert not client.measurements.failures
     assert client.measurements.image == describe_response(
-        send_edit(f"{upstream.url}/{cell.answer}/v1", cell.body(images_folder)).body
+        send_edit(f"{upstream.url}/{scenario.response_kind}/v1", scenario.request_body(images_folder)).body
     )
 
 
 def test_mock_provider_returns_400_for_incomplete_edits(upstream, images_folder) -> None:
     body = Scenario("20 KB", SMALL).request_body(images_folder)
     base = f"{upstream.url}/small/v1"
-    before = upstream.edits()
+    before = upstream.edit_count()
     assert send_edit(base, body[:-20]).status == 400
     assert (
         send_edit(base, encode_multipart([("prompt", "x")], [("image", b"no picture")])).status
         == 400
     )
     assert send_edit(f"{upstream.url}/what/v1", body).status == 400
-    assert upstream.edits() == before
+    assert upstream.edit_count() == before
 
 
 def test_scenario_client_records_failures_by_status(upstream, images_folder) -> None:

@@ -54,7 +54,7 @@ def services_for(server=None):
 
 def send_request(request, server=None, services=None):
     """Send the request and return its outcome, whether it succeeds or fails."""
-    response = post_edit(request.form(), services=services or services_for(server))
+    response = post_edit(request.form_fields(), services=services or services_for(server))
     if response.frames is not None:
         return _streamed_outcome(response)
     body = response.json

@@ -80,18 +80,21 @@ def _cached_sample_requests(provider_name, model_id):
 
 def _operation_variants(provider, model):
     """Return one variant per operation of a model that chooses between operations."""
-    return [_operation_variant(provider.model(operation), model) for operation in model.chooses]
+    return [
+        _operation_variant(provider.find_model(operation), model) for operation in model.operations
+    ]
 
 
 def _operation_variant(operation, model):
-    condition = operation.when
+    condition = operation.operation_match
     return {
         "name": operation.id,
         "without": [name for name in model.params if name not in operation.params],
         "with": {"background": "transparent"} if condition and condition.transparent else {},
-        "mask": False if condition and condition.mask is False else bool(operation.mask),
-        "prompt": operation.prompt != "unread" and not (condition and condition.prompt is False),
-        "images": (condition and condition.images) or operation.images,
+        "mask": False if condition and condition.mask is False else bool(operation.mask_format),
+        "prompt": operation.prompt_mode != "unread"
+        and not (condition and condition.prompt is False),
+        "images": (condition and condition.images) or operation.max_images,
     }
 
 
@@ -102,16 +105,16 @@ def _sample_request(provider, model, variant):
         if n not in variant.get("without", ())
     }
     image_size = sample_image_size(model)
-    has_mask = variant.get("mask", model.mask is not None)
+    has_mask = variant.get("mask", model.mask_format is not None)
     return SampleRequest(
         name=variant.get("name", "full"),
         model=f"{provider.name}/{model.id}",
         images=tuple(
-            sample_image(image_size, i) for i in range(variant.get("images", model.images))
+            sample_image(image_size, i) for i in range(variant.get("images", model.max_images))
         ),
         mask=box_mask(*image_size) if has_mask else None,
-        prompt=PROMPT if variant.get("prompt", model.prompt != "unread") else None,
-        n=variant.get("n", min(2, model.n, model.per_call)),
+        prompt=PROMPT if variant.get("prompt", model.prompt_mode != "unread") else None,
+        n=variant.get("n", min(2, model.max_n, model.max_n_per_call)),
         params={**params, **variant.get("with", {})},
     )
 
@@ -121,9 +124,9 @@ def sample_image_size(model):
 
     It is small for speed. It is larger for a model whose region the gateway paints itself.
     """
-    limits = model.bounds
-    min_edge = 512 if model.mask and model.mask.paint == "direct" else 96
-    edge = max(min_edge, limits.least_edge, math.isqrt(limits.least_pixels - 1) + 1)
+    limits = model.size_limits
+    min_edge = 512 if model.mask_format and model.mask_format.polarity == "direct" else 96
+    edge = max(min_edge, limits.min_edge, math.isqrt(limits.min_pixels - 1) + 1)
     return edge, edge
 
 
@@ -159,10 +162,13 @@ def sample_values(spec):
 _SAMPLE_VALUES = {
     parameters.NotForwarded: lambda spec: sample_values(spec.inner),
     parameters.EnumParam: lambda spec: list(reversed(spec.values)),
-    parameters.IntParam: lambda spec: [spec.high, spec.low],
-    parameters.FloatParam: lambda spec: [spec.high, spec.low],
+    parameters.IntParam: lambda spec: [spec.maximum, spec.minimum],
+    parameters.FloatParam: lambda spec: [spec.maximum, spec.minimum],
     parameters.BoolParam: lambda spec: [True, False],
-    parameters.StringParam: lambda spec: ["some words"[: spec.longest], "other"[: spec.longest]],
+    parameters.StringParam: lambda spec: [
+        "some words"[: spec.max_length],
+        "other"[: spec.max_length],
+    ],
     FixedSizes: lambda spec: sorted((s for s in spec.sizes if s != "auto"), key=_parse_size),
     SizeRange: lambda spec: [size for size in SIZES if spec.allows(_parse_size(size))],
     AspectRatios: lambda spec: ["1024x1024", "1536x1024"][: 1 + ("3:2" in spec.ratios)],

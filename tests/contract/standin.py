@@ -34,7 +34,7 @@ class Failure:
 
 def with_expected_calls(failure: Failure, expected_calls: int = 3) -> Failure:
     """Return the same failure with another number of expected calls."""
-    return replace(failure, orders=expected_calls)
+    return replace(failure, expected_calls=expected_calls)
 
 
 @dataclass

@@ -27,9 +27,8 @@ def main(provider_names):
     known = {provider.name for provider, _ in PAID_MODELS}
     unknown = [name for name in provider_names if name not in known]
     if unknown:
-        print(
-            f"Unknown provider: {', '.join(unknown)}. Known providers: {', '.join(sorted(known))}."
-        )  # noqa: T201
+        known_names = ", ".join(sorted(known))
+        print(f"Unknown provider: {', '.join(unknown)}. Known providers: {known_names}.")  # noqa: T201
         return 2
     selected = [(p, m) for p, m in PAID_MODELS if not provider_names or p.name in provider_names]
     for provider, model in selected:

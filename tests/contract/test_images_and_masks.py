@@ -20,6 +20,9 @@ SAMPLES_WITH_SENT_MASK = [
 MODELS_EDITED_LOCALLY = [
     (p, m) for p, m in MODELS if m.mask_format and m.mask_format.polarity == "direct"
 ]
+INSTRUCTION_MODELS = [
+    (p, m) for p, m in PAID_MODELS if m.follows_instructions and not m.mask_format
+]
 TOLERANCE = 24  # of 255: for lossy formats and for scaling back to the original size
 
 
@@ -73,9 +76,9 @@ def test_masked_edit_repaints_only_marked_region(provider, model, variant):
 def marked_box(model, mask):
     """Return the box that a mask marks in the mask format of the model."""
     image = decode_image(mask)
-    assert image.mode == model.mask.mode
-    inverted = {"alpha": True, "black": True, "white": False}[model.mask.paint]
-    band = image.getchannel("A") if model.mask.paint == "alpha" else image.convert("L")
+    assert image.mode == model.mask_format.mode
+    inverted = {"alpha": True, "black": True, "white": False}[model.mask_format.polarity]
+    band = image.getchannel("A") if model.mask_format.polarity == "alpha" else image.convert("L")
     marked_band = ImageChops.invert(band) if inverted else band
     return marked_band.point(lambda value: 255 * (value > 127)).getbbox()
 
@@ -99,9 +102,7 @@ def region_differences(before, after):
     return inside, max(high for _, high in worst) / 2
 
 
-@pytest.mark.parametrize(
-    ("provider", "model"), [(p, m) for p, m in PAID_MODELS if m.follows_instructions and not m.mask_format], ids=parameter_id
-)  # fmt: skip
+@pytest.mark.parametrize(("provider", "model"), INSTRUCTION_MODELS, ids=parameter_id)
 def test_instruction_model_with_preserve_changes_only_marked_region(provider, model):
     (variant, *_) = sample_requests(provider, model)
     request = masked_request(provider, model, variant, preserve=True)
@@ -118,7 +119,7 @@ def test_local_edit_changes_only_marked_region(provider, model):
     request = masked_request(
         provider, model, next(iter(sample_requests(provider, model))), output_format="png"
     )
-    with make_standin(provider) if provider.paid else nullcontext() as server:
+    with make_standin(provider) if provider.is_paid else nullcontext() as server:
         outcome = send_request(request, server)
     assert outcome.error is None
     _, outside = region_differences(request.images[0], outcome.images[0])

@@ -89,14 +89,14 @@ class MutatedResponses:
 
 def response_document(response):
     """Return the JSON of a response, a list of JSON for SSE events, or None for a file."""
-    if response.pieces is not None:
-        return [json.loads(chunk.partition(b"data: ")[2]) for chunk in response.pieces]
+    if response.chunks is not None:
+        return [json.loads(chunk.partition(b"data: ")[2]) for chunk in response.chunks]
     return json.loads(response.body) if "json" in response.headers["content-type"] else None
 
 
 def response_with_document(document, response):
-    if response.pieces is not None:
-        response.pieces = [b"data: %b\n\n" % json.dumps(event).encode() for event in document]
+    if response.chunks is not None:
+        response.chunks = [b"data: %b\n\n" % json.dumps(event).encode() for event in document]
         return response
     return json_response(document, response.status)
 
@@ -232,7 +232,7 @@ REFUSAL_CASES = [
 
 @pytest.mark.parametrize(("provider", "name", "answer"), REFUSAL_CASES, ids=parameter_id)
 def test_error_with_one_replaced_value_becomes_typed_fault(provider, name, answer):
-    resolved = replace(provider_target(provider), key="k", key_is_callers=True)
+    resolved = replace(provider_target(provider), key="k", is_client_key=True)
     document = json.loads(answer.body)
     original_error = parsed_error(provider, provider_response(answer, document))
     for path in all_paths(document):

@@ -25,7 +25,7 @@ def _distinct_models():
     models_by_content = {}
     for provider, model in MODELS:
         models_by_content.setdefault(
-            (provider.name, repr(replace(model, id="", upstream=""))), (provider, model)
+            (provider.name, repr(replace(model, id="", upstream_name=""))), (provider, model)
         )
     return models_by_content.values()
 
@@ -76,4 +76,4 @@ def test_parameter_with_another_value_changes_calls_or_images(provider, model, n
 
 
 def has_difference(first, second):
-    return first[0] != second[0] or first[1].looks != second[1].looks
+    return first[0] != second[0] or first[1].decoded_images != second[1].decoded_images

@@ -41,7 +41,7 @@ def test_preserve_with_mask_leaves_pixels_outside_unchanged(provider, model, out
         "mask": json.dumps({"shapes": [shape]}),
         "preserve": "true",
         "output_format": output,
-        **({"prompt": "p"} if model.prompt != "unread" else {}),
+        **({"prompt": "p"} if model.prompt_mode != "unread" else {}),
     }
     with make_standin(provider) as server:
         response = post_edit(fields, services=services_for(server))

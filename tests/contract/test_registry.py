@@ -23,12 +23,12 @@ def test_stand_in_defines_required_failures(provider):
 @pytest.mark.parametrize(("provider", "model"), MODELS, ids=parameter_id)
 def test_sample_requests_cover_every_model_capability(provider, model):
     requests = sample_requests(provider, model).values()
-    sent_params = {name for order in requests for name in order.params}
+    sent_params = {name for request in requests for name in request.params}
     assert model.params.keys() <= sent_params
-    assert max(len(order.images) for order in requests) == model.images
-    assert any(order.mask for order in requests) == (model.mask is not None)
-    assert any(order.prompt for order in requests) == (model.prompt != "unread")
-    assert max(order.n for order in requests) == min(2, model.n, model.per_call)
+    assert max(len(request.images) for request in requests) == model.max_images
+    assert any(request.mask for request in requests) == (model.mask_format is not None)
+    assert any(request.prompt for request in requests) == (model.prompt_mode != "unread")
+    assert max(request.n for request in requests) == min(2, model.max_n, model.max_n_per_call)
 
 
 def test_retired_models_have_no_stored_calls():

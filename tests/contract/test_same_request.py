@@ -26,7 +26,7 @@ def common_request(provider, model):
 @pytest.mark.parametrize(("provider", "model"), MODELS, ids=parameter_id)
 def test_common_request_is_fulfilled_or_refused_by_parameter_name(provider, model):
     request = common_request(provider, model)
-    if not provider.paid:
+    if not provider.is_paid:
         assert_request_fulfilled(send_request(request), [])
         return
     with make_standin(provider) as server:
@@ -40,8 +40,8 @@ def test_common_request_is_fulfilled_or_refused_by_parameter_name(provider, mode
 
 def required_params(model):
     """Return the parameters that the operation requires and the request lacks. The error may name them, too."""
-    condition = model.when
-    return (*condition.given, *(["image"] if condition.images else [])) if condition else ()
+    condition = model.operation_match
+    return (*condition.any_params, *(["image"] if condition.images else [])) if condition else ()
 
 
 def assert_request_fulfilled(outcome, parsed_calls):

@@ -58,14 +58,14 @@ MASK_SHAPES = {"shapes": [{"type": "box", "x": 0, "y": 0, "width": 3, "height": 
     ids=lambda x: getattr(x, "id", x.name if hasattr(x, "name") else ""),
 )
 def test_unusual_image_is_refused_or_converted_to_model_limits(provider, model, how):
-    condition = model.when
-    extras = {name: "16" for name in (condition.given[:1] if condition else ())}
+    condition = model.operation_match
+    extras = {name: "16" for name in (condition.any_params[:1] if condition else ())}
     # This test ignores the other conditions of the operation.
-    model = replace(model, when=None)
+    model = replace(model, operation_match=None)
     sent_count = refused_count = 0
     for name, data in UNUSUAL_FILES.items():
-        values = {"prompt": "p", "fit": how, **({} if model.reshapes else extras)}
-        mask = MaskShapes(MASK_SHAPES) if model.mask else None
+        values = {"prompt": "p", "fit": how, **({} if model.changes_geometry else extras)}
+        mask = MaskShapes(MASK_SHAPES) if model.mask_format else None
         try:
             request = validate(ResolvedInputs(values, (data,), mask))
             plan = make_plan(
@@ -80,15 +80,15 @@ def test_unusual_image_is_refused_or_converted_to_model_limits(provider, model, 
             continue
         sent_count += 1
         for image in job.images:
-            assert image.format in model.inputs, name
+            assert image.format in model.upstream_formats, name
             assert not image.has_exif_rotation, name
             assert violations(model, image.size) == [], name
-            assert len(image.data) < model.image_bytes, name
+            assert len(image.data) < model.max_image_bytes, name
             assert strip_metadata(image.data, image.format) == image.data, (
                 f"{name}: metadata was not removed"
             )
-            assert not (model.opaque and image.has_alpha), name
+            assert not (model.requires_opaque and image.has_alpha), name
         if job.mask_file:
             assert job.mask_file.size == job.images[0].size, name
     assert refused_count > 10
-    assert sent_count > 10 or model.reshapes
+    assert sent_count > 10 or model.changes_geometry

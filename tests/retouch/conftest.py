@@ -38,7 +38,7 @@ def moto():
 @pytest.fixture
 def aws(moto):
     """Return the AWS stand-in with empty queues and buckets."""
-    moto.fresh()
+    moto.reset()
     return moto
 
 

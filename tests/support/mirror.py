@@ -21,7 +21,7 @@ from retouch.api.handlers.mirror_queue import MirrorConsumer
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
-from retouch.infrastructure.aws.clients import AwsClients as OurAws
+from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.body_spool import spool_body
@@ -189,9 +189,10 @@ def start_moto_aws():
             boto3.setup_default_session()
             # Each new session reads the service models again, which is slow. All callers share one session.
             new_session, shared_session = boto3.Session, boto3.Session()
-            session_factory = lambda *own, **named: (
-                new_session(*own, **named) if own or named else shared_session
-            )  # noqa: E731
+
+            def session_factory(*args, **options):
+                return new_session(*args, **options) if args or options else shared_session
+
             with patch.object(boto3, "Session", session_factory):
                 yield moto
     finally:
@@ -200,7 +201,7 @@ def start_moto_aws():
 
 
 def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
-    """Return the mirror with its real parts: .handler, .desk (consumer), .yard (services), .settings and .clock."""
+    """Return the mirror with its real parts: .handler, .consumer, .services, .settings and .clock."""
     allow = ",".join(upstream.url.partition("//")[2] for upstream in upstreams)
     settings = Settings.from_env(
         {
@@ -214,11 +215,11 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
         }
     )
     clock = clock or SystemClock()
-    aws_clients = OurAws()
+    aws_clients = AwsClients()
     store = MirrorBucket(settings, clock, aws_clients)
     policy = replace(
         FetchPolicy.from_text(settings.fetch_allowlist),
-        most_bytes=settings.max_mirror_bytes,
+        max_bytes=settings.max_mirror_bytes,
         total_seconds=settings.mirror_timeout,
     )
     base_url = settings.public_base_url
@@ -237,8 +238,8 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
     auth = MirrorAuth(settings, lambda: secrets or {}, (keys or {}).get, lambda: None)
     return SimpleNamespace(
         handler=build_handler(consumer, auth),
-        desk=consumer,
-        yard=services,
+        consumer=consumer,
+        services=services,
         settings=settings,
         clock=clock,
     )

@@ -143,7 +143,7 @@ class Upstream:
 
     def serve(self, handler):
         response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
-        if response.fault == "early-reset":
+        if response.network_failure == "early-reset":
             handler.rfile.read(100)
             self.received.append(ReceivedRequest(handler.command, handler.path, {}, {}, b""))
             return reset_connection(handler)
@@ -162,18 +162,18 @@ class Upstream:
     def write_response(self, handler, response):
         if response.delay:
             self.closed.wait(response.delay)
-        if response.fault == "hang":
+        if response.network_failure == "hang":
             self.closed.wait(60)
-        if response.fault in ("reset", "hang"):
+        if response.network_failure in ("reset", "hang"):
             return reset_connection(handler)
         handler.send_response(response.status)
         for name, value in response.headers.items():
             handler.send_header(name, value)
-        if response.pieces is not None:
+        if response.chunks is not None:
             return self.write_chunks(handler, response)
         handler.send_header("content-length", str(len(response.body)))
         handler.end_headers()
-        if response.fault == "cut":
+        if response.network_failure == "cut":
             handler.wfile.write(response.body[: len(response.body) // 2])
             return reset_connection(handler)
         handler.wfile.write(response.body)
@@ -182,11 +182,11 @@ class Upstream:
     def write_chunks(self, handler, response):
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
-        for chunk in response.pieces:
+        for chunk in response.chunks:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             handler.wfile.flush()
-            time.sleep(response.gap)
-        if response.fault == "cut":
+            time.sleep(response.chunk_interval)
+        if response.network_failure == "cut":
             return reset_connection(handler)
         handler.wfile.write(b"0\r\n\r\n")
         return None

@@ -139,8 +139,8 @@ def test_live_with_unknown_provider_lists_the_paid_providers(name, run_live):
 def test_sample_edit_is_valid_for_every_model_of_the_provider(provider):
     for model in provider.models:
         sample = sample_edit(model)
-        assert (sample.mask is not None) == (model.mask is not None)
+        assert (sample.mask is not None) == (model.mask_format is not None)
         for name, value in sample.fields.items():
             assert name == "prompt" or model.params[name].read(name, value) == value
-        if model.when and model.when.given:
-            assert set(model.when.given) & sample.fields.keys()
+        if model.operation_match and model.operation_match.any_params:
+            assert set(model.operation_match.any_params) & sample.fields.keys()

@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[Row, ...]] = {
     "Retries": RETRIES,
     "Cache": CACHE,
     "Guardrails": GUARDRAILS,
-    "Answers": RESPONSES,
+    "Responses": RESPONSES,
     "Bodies": BODIES,
 }
 ROWS = tuple(row for rows in GROUPS.values() for row in rows)

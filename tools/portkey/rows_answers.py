@@ -140,7 +140,7 @@ BODIES = (
         files=(("image.0", "image/png"), ("image.1", "image/png")),
     ),
     Row(
-        "image typed application/octet-stream",
+        "image with the type application/octet-stream",
         "the type is detected from the bytes and corrected; Portkey forwards it unchanged",
         Expected(sent={"type of image": "image/png"}),
         Expected(sent={"type of image": "application/octet-stream"}),

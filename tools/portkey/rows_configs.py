@@ -56,7 +56,7 @@ CONFIGS = (
             ],
         },
     ),
-    Row("config that is no JSON", "400, and nothing is sent", Expected(400, 0), config="{oops"),
+    Row("config that is not JSON", "400, and nothing is sent", Expected(400, 0), config="{oops"),
     Row(
         "config with an unknown mode",
         "400, and nothing is sent",

@@ -107,7 +107,7 @@ KEYS = (
         },
     ),
     Row(
-        "x-portkey-azure-deployment-id, and OpenAI serves",
+        "x-portkey-azure-deployment-id with OpenAI as provider",
         "rejected by name; Portkey silently drops it",
         Expected(400, 0, body={"error.param": "x-portkey-azure-deployment-id"}),
         Expected(),
@@ -140,7 +140,7 @@ HEADERS = (
         "better",
     ),
     Row(
-        "x-portkey-metadata that is no JSON",
+        "x-portkey-metadata that is not JSON",
         "treated as empty",
         headers={**OPENAI_HEADERS, "x-portkey-metadata": "{oops"},
     ),
@@ -168,7 +168,7 @@ HEADERS = (
         Expected(400, 0, body={"error.code": "custom_host_not_allowed"}),
         Expected(),
         "not offered",
-        {**OPENAI_HEADERS, "x-portkey-custom-host": "https://stranger.example/v1"},
+        {**OPENAI_HEADERS, "x-portkey-custom-host": "https://unlisted.example/v1"},
     ),
     Row(
         "x-portkey-forward-headers",

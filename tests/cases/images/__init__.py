@@ -40,7 +40,7 @@ def _write_case(directory, spec):
         role=spec.role,
         verdict=spec.verdict,
         codes=spec.codes,
-        image_size=spec.against,
+        image_size=spec.image_size,
         note=spec.note,
         max_ms=spec.max_ms,
         spec=spec,

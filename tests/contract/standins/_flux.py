@@ -101,14 +101,11 @@ class FluxStandIn(StandIn):
         return task
 
     def check_images(self, request):
-        for data in request.pictures:
+        for data in request.images:
             width, height = decode_image(data).size
             if len(data) > MAX_IMAGE_BYTES or width * height > MAX_PIXELS:
                 raise Refusal(self.status_of_refusal, "image too large")
-        if (
-            request.mask
-            and decode_image(request.mask).size != decode_image(request.pictures[0]).size
-        ):
+        if request.mask and decode_image(request.mask).size != decode_image(request.images[0]).size:
             raise Refusal(self.status_of_refusal, "mask and image differ in size")
 
     def poll_response(self, task):
@@ -208,7 +205,7 @@ def decode_base64_image(value, status):
 
 def paint_result(request):
     mask = decode_image(request.mask) if request.mask else None
-    image = decode_image(repaint(request.pictures[0], mask))
+    image = decode_image(repaint(request.images[0], mask))
     return encode_image(
         image.resize(output_size(request, image.size)), request.fields["output_format"]
     )

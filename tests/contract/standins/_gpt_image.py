@@ -120,11 +120,11 @@ class GptImageStandIn(StandIn):
             refuse(400, "invalid_value", "png is not compressed", "output_compression")
 
     def check_images(self, request):
-        if not 1 <= len(request.pictures) <= 16:
+        if not 1 <= len(request.images) <= 16:
             refuse(400, "invalid_value", "1 to 16 images", "image")
         if any(
             len(data) >= MAX_IMAGE_BYTES or image_format(data) not in self.input_formats
-            for data in request.pictures
+            for data in request.images
         ):
             refuse(400, "invalid_image", "an image is too large or of another format", "image")
         if request.mask is None:
@@ -136,7 +136,7 @@ class GptImageStandIn(StandIn):
             or len(request.mask) >= MAX_MASK_BYTES
         ):
             refuse(400, "invalid_image", "the mask must be a PNG with alpha under 4 MB", "mask")
-        if mask.size != decode_image(request.pictures[0]).size:
+        if mask.size != decode_image(request.images[0]).size:
             refuse(400, "invalid_value", "mask size does not match image size", "mask")
 
     def image_response(self, request):
@@ -208,14 +208,14 @@ def response_metadata(request):
 def output_size(request):
     requested_size = request.fields.get("size", "auto")
     if requested_size == "auto":
-        return decode_image(request.pictures[0]).size
+        return decode_image(request.images[0]).size
     width, height = requested_size.split("x")
     return int(width), int(height)
 
 
 def paint_result(request):
     return paint_image(
-        request.pictures[0],
+        request.images[0],
         request.mask,
         output_size(request),
         request.fields.get("output_format", "png"),

@@ -86,44 +86,85 @@ class AzureOpenAIStandIn(GptImageStandIn):
         retry_headers = {"retry-after-ms": "1500", "retry-after": "60"}
         return {
             **shared_failures(),
-            "bad_key": expected_failure(error_without_type(401, "401", f"Access denied due to invalid key {self.key}."), *CREDENTIALS_ERROR),
-            "suspended": expected_failure(error_without_type(403, "Forbidden", SUSPENDED_MESSAGE), *CREDENTIALS_ERROR),
-            "no_deployment": expected_failure(error_without_type(404, "DeploymentNotFound", "It does not exist."), 404, "DeploymentNotFound"),
-            "wrong_path": expected_failure(error_without_type(404, "404", "Resource not found"), 404, "provider_refused"),
-            "payload": expected_failure(error_without_type(400, "InvalidPayload", "size is invalid"), 400, "InvalidPayload"),
-            "rate_limited": expected_failure(error_without_type(429, "429", "slower"), *RATE_LIMIT_ERROR),
-            "rate_limited_with_word": expected_failure(error_without_type(429, "RateLimitReached", "slower"), 429, "RateLimitReached"),
-            "rate_limited_with_number": expected_failure(error_without_type(429, 429, "slower"), *RATE_LIMIT_ERROR),
-            "rate_limited_with_hint": with_expected_calls(expected_failure(error_without_type(429, "429", "slower", headers=retry_headers), *RATE_LIMIT_ERROR)),
-            "unavailable": expected_failure(error_without_type(503, "503", "transient"), *PROVIDER_ERROR),
-            "moderated_1_word": moderation_failure(code="contentFilter", message="our safety system"),
+            "bad_key": expected_failure(
+                error_without_type(401, "401", f"Access denied due to invalid key {self.key}."),
+                *CREDENTIALS_ERROR,
+            ),
+            "suspended": expected_failure(
+                error_without_type(403, "Forbidden", SUSPENDED_MESSAGE), *CREDENTIALS_ERROR
+            ),
+            "no_deployment": expected_failure(
+                error_without_type(404, "DeploymentNotFound", "It does not exist."),
+                404,
+                "DeploymentNotFound",
+            ),
+            "wrong_path": expected_failure(
+                error_without_type(404, "404", "Resource not found"), 404, "provider_refused"
+            ),
+            "payload": expected_failure(
+                error_without_type(400, "InvalidPayload", "size is invalid"), 400, "InvalidPayload"
+            ),
+            "rate_limited": expected_failure(
+                error_without_type(429, "429", "slower"), *RATE_LIMIT_ERROR
+            ),
+            "rate_limited_with_word": expected_failure(
+                error_without_type(429, "RateLimitReached", "slower"), 429, "RateLimitReached"
+            ),
+            "rate_limited_with_number": expected_failure(
+                error_without_type(429, 429, "slower"), *RATE_LIMIT_ERROR
+            ),
+            "rate_limited_with_hint": with_expected_calls(
+                expected_failure(
+                    error_without_type(429, "429", "slower", headers=retry_headers),
+                    *RATE_LIMIT_ERROR,
+                )
+            ),
+            "unavailable": expected_failure(
+                error_without_type(503, "503", "transient"), *PROVIDER_ERROR
+            ),
+            "moderated_1_word": moderation_failure(
+                code="contentFilter", message="our safety system"
+            ),
             "moderated_2_dall_e": moderation_failure(
                 code="content_policy_violation",
                 message="rejected",
                 type="invalid_request_error",
-                inner_error={"code": "ResponsibleAIPolicyViolation", "content_filter_results": FILTER_RESULTS},
+                inner_error={
+                    "code": "ResponsibleAIPolicyViolation",
+                    "content_filter_results": FILTER_RESULTS,
+                },
             ),
             "moderated_3_filter": moderation_failure(
                 code="content_filter",
                 message="filtered",
                 param="prompt",
                 status=400,
-                innererror={"code": "ResponsibleAIPolicyViolation", "content_filter_result": FILTER_RESULTS},
+                innererror={
+                    "code": "ResponsibleAIPolicyViolation",
+                    "content_filter_result": FILTER_RESULTS,
+                },
             ),
             "moderated_3_with_odd_details": moderation_failure(
-                code="content_filter", message="filtered", innererror={"content_filter_result": ["violence"]}
+                code="content_filter",
+                message="filtered",
+                innererror={"content_filter_result": ["violence"]},
             ),
             "moderated_3_with_odd_categories": moderation_failure(
-                code="content_filter", message=["filtered"], innererror={"content_filter_results": {"hate": None}}
+                code="content_filter",
+                message=["filtered"],
+                innererror={"content_filter_results": {"hate": None}},
             ),
             "moderated_4_model": moderation_failure(
-                code="moderation_blocked", message=TICKET_MESSAGE, param="", type="image_generation_user_error"
+                code="moderation_blocked",
+                message=TICKET_MESSAGE,
+                param="",
+                type="image_generation_user_error",
             ),
             "moderated_4_without_details": moderation_failure(code="contentFilter", innererror="?"),
             "moderated_5_inner": moderation_failure(
                 code=400, message="filtered", innererror={"code": "ResponsibleAIPolicyViolation"}
             ),
-        }  # fmt: skip
+        }
 
 
 def error_without_type(status, code, message, headers=None):

@@ -186,31 +186,83 @@ class BedrockStandIn(StandIn):
         moderation_error = (400, "moderation_blocked", "unknown")
         return {
             **server_failures(),
-            "bad_key": expected_failure(json_response({"Message": f"Authentication failed: {self.key}"}, 403), *CREDENTIALS_ERROR),
-            "bad_signature": expected_failure(error_response(403, "InvalidSignatureException", "expired"), *CREDENTIALS_ERROR),
-            "forbidden": expected_failure(error_response(403, "AccessDeniedException", NOT_ALLOWED_MESSAGE), *CREDENTIALS_ERROR),
-            "not_enabled": expected_failure(error_response(403, "AccessDeniedException", NOT_ENABLED_MESSAGE), *model_not_found),
-            "not_subscribed": expected_failure(error_response(403, "AccessDeniedException", NOT_SUBSCRIBED_MESSAGE), *model_not_found),
-            "retired": expected_failure(error_response(404, "ResourceNotFoundException", END_OF_LIFE_MESSAGE), *model_not_found),
-            "retired_unused": expected_failure(error_response(404, "ResourceNotFoundException", LEGACY_MESSAGE), *model_not_found),
-            "validation": expected_failure(error_response(400, "ValidationException", "bad"), 400, "provider_refused"),
-            "too_long": expected_failure(error_response(400, "ValidationException", TOO_LONG_MESSAGE), 400, "provider_refused", "unknown"),
-            "quota": expected_failure(error_response(400, "ServiceQuotaExceededException", "used up"), 429, "insufficient_quota"),
+            "bad_key": expected_failure(
+                json_response({"Message": f"Authentication failed: {self.key}"}, 403),
+                *CREDENTIALS_ERROR,
+            ),
+            "bad_signature": expected_failure(
+                error_response(403, "InvalidSignatureException", "expired"), *CREDENTIALS_ERROR
+            ),
+            "forbidden": expected_failure(
+                error_response(403, "AccessDeniedException", NOT_ALLOWED_MESSAGE),
+                *CREDENTIALS_ERROR,
+            ),
+            "not_enabled": expected_failure(
+                error_response(403, "AccessDeniedException", NOT_ENABLED_MESSAGE), *model_not_found
+            ),
+            "not_subscribed": expected_failure(
+                error_response(403, "AccessDeniedException", NOT_SUBSCRIBED_MESSAGE),
+                *model_not_found,
+            ),
+            "retired": expected_failure(
+                error_response(404, "ResourceNotFoundException", END_OF_LIFE_MESSAGE),
+                *model_not_found,
+            ),
+            "retired_unused": expected_failure(
+                error_response(404, "ResourceNotFoundException", LEGACY_MESSAGE), *model_not_found
+            ),
+            "validation": expected_failure(
+                error_response(400, "ValidationException", "bad"), 400, "provider_refused"
+            ),
+            "too_long": expected_failure(
+                error_response(400, "ValidationException", TOO_LONG_MESSAGE),
+                400,
+                "provider_refused",
+                "unknown",
+            ),
+            "quota": expected_failure(
+                error_response(400, "ServiceQuotaExceededException", "used up"),
+                429,
+                "insufficient_quota",
+            ),
             "rate_limited": expected_failure(throttled, *RATE_LIMIT_ERROR),
             "rate_limited_with_hint": expected_failure(throttled_with_hint, *RATE_LIMIT_ERROR),
             "not_ready": with_expected_calls(
-                expected_failure(error_response(429, "ModelNotReadyException", "warming"), 502, "provider_overloaded")
+                expected_failure(
+                    error_response(429, "ModelNotReadyException", "warming"),
+                    502,
+                    "provider_overloaded",
+                )
             ),
-            "model_timeout": expected_failure(error_response(408, "ModelTimeoutException", "slow"), 504, "deadline_exceeded", "unknown"),
-            "model_error": expected_failure(error_response(424, "ModelErrorException", "oops"), *PROVIDER_ERROR),
-            "server_error": expected_failure(error_response(500, "InternalServerException", "oops"), *PROVIDER_ERROR),
-            "unavailable": expected_failure(error_response(503, "ServiceUnavailableException", "oops"), *PROVIDER_ERROR),
-            "moderated_1_prompt": expected_failure(filtered_response("Filter reason: prompt", images=[]), *moderation_error),
-            "moderated_2_input": expected_failure(filtered_response("Filter reason: input image"), *moderation_error),
-            "moderated_3_output": expected_failure(filtered_response("Filter reason: output image"), *moderation_error),
+            "model_timeout": expected_failure(
+                error_response(408, "ModelTimeoutException", "slow"),
+                504,
+                "deadline_exceeded",
+                "unknown",
+            ),
+            "model_error": expected_failure(
+                error_response(424, "ModelErrorException", "oops"), *PROVIDER_ERROR
+            ),
+            "server_error": expected_failure(
+                error_response(500, "InternalServerException", "oops"), *PROVIDER_ERROR
+            ),
+            "unavailable": expected_failure(
+                error_response(503, "ServiceUnavailableException", "oops"), *PROVIDER_ERROR
+            ),
+            "moderated_1_prompt": expected_failure(
+                filtered_response("Filter reason: prompt", images=[]), *moderation_error
+            ),
+            "moderated_2_input": expected_failure(
+                filtered_response("Filter reason: input image"), *moderation_error
+            ),
+            "moderated_3_output": expected_failure(
+                filtered_response("Filter reason: output image"), *moderation_error
+            ),
             "inference": expected_failure(filtered_response("Inference error"), *PROVIDER_ERROR),
-            "empty": expected_failure(filtered_response(None, images=[]), 502, "no_image_returned", "unknown"),
-        }  # fmt: skip
+            "empty": expected_failure(
+                filtered_response(None, images=[]), 502, "no_image_returned", "unknown"
+            ),
+        }
 
 
 TOO_LONG_MESSAGE = "The response payload exceeds the maximum of 16777216 bytes."

@@ -88,23 +88,55 @@ class OpenAIStandIn(GptImageStandIn):
         retry_headers = {"retry-after-ms": "1500", "retry-after": "60"}
         return {
             **shared_failures(),
-            "bad_key": expected_failure(error_response(401, "invalid_api_key", f"Incorrect API key: {self.key}."), *CREDENTIALS_ERROR),
-            "forbidden": expected_failure(error_response(403, None, "Your organization must be verified."), 403, "provider_refused"),
-            "retired": expected_failure(error_response(400, "invalid_value", "No such model.", "model"), 400, "invalid_value"),
-            "rate_limited": expected_failure(error_response(429, "rate_limit_exceeded", "slower"), *RATE_LIMIT_ERROR),
-            "rate_limited_with_hint": with_expected_calls(
-                expected_failure(error_response(429, "rate_limit_exceeded", "slower", headers=retry_headers), *RATE_LIMIT_ERROR)
+            "bad_key": expected_failure(
+                error_response(401, "invalid_api_key", f"Incorrect API key: {self.key}."),
+                *CREDENTIALS_ERROR,
             ),
-            "slow_down": expected_failure(error_response(429, "slow_down", "too fast"), 429, "slow_down"),
-            "overloaded": with_expected_calls(expected_failure(error_response(503, "server_is_overloaded", "later"), 502, "provider_overloaded")),
-            "error_of_odd_types": expected_failure(error_response(400, 123, ["no", {}], ["a"]), 400, "provider_refused"),
-            "error_in_a_sentence": expected_failure(json_response({"error": "no"}, 400), 400, "provider_refused"),
+            "forbidden": expected_failure(
+                error_response(403, None, "Your organization must be verified."),
+                403,
+                "provider_refused",
+            ),
+            "retired": expected_failure(
+                error_response(400, "invalid_value", "No such model.", "model"),
+                400,
+                "invalid_value",
+            ),
+            "rate_limited": expected_failure(
+                error_response(429, "rate_limit_exceeded", "slower"), *RATE_LIMIT_ERROR
+            ),
+            "rate_limited_with_hint": with_expected_calls(
+                expected_failure(
+                    error_response(429, "rate_limit_exceeded", "slower", headers=retry_headers),
+                    *RATE_LIMIT_ERROR,
+                )
+            ),
+            "slow_down": expected_failure(
+                error_response(429, "slow_down", "too fast"), 429, "slow_down"
+            ),
+            "overloaded": with_expected_calls(
+                expected_failure(
+                    error_response(503, "server_is_overloaded", "later"), 502, "provider_overloaded"
+                )
+            ),
+            "error_of_odd_types": expected_failure(
+                error_response(400, 123, ["no", {}], ["a"]), 400, "provider_refused"
+            ),
+            "error_in_a_sentence": expected_failure(
+                json_response({"error": "no"}, 400), 400, "provider_refused"
+            ),
             **{f"quota_{code}": quota_failure(code) for code in QUOTA_CODES},
-            "moderated_input": moderation_failure("no", moderation_details=moderation_stage("input")),
-            "moderated_output": moderation_failure("unknown", moderation_details=moderation_stage("output")),
+            "moderated_input": moderation_failure(
+                "no", moderation_details=moderation_stage("input")
+            ),
+            "moderated_output": moderation_failure(
+                "unknown", moderation_details=moderation_stage("output")
+            ),
             "moderated_plain": moderation_failure("unknown"),
-            "moderated_dall_e": expected_failure(error_response(400, "content_policy_violation", REJECTED_MESSAGE), *MODERATION_ERROR),
-        }  # fmt: skip
+            "moderated_dall_e": expected_failure(
+                error_response(400, "content_policy_violation", REJECTED_MESSAGE), *MODERATION_ERROR
+            ),
+        }
 
 
 def quota_failure(code):

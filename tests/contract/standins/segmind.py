@@ -137,7 +137,7 @@ class SegmindStandIn(StandIn):
                 raise Refusal(400, f"Invalid parameter {field}: {value!r}")
         if slug.takes_mask and (
             not request.mask
-            or decode_image(request.mask).size != decode_image(request.pictures[0]).size
+            or decode_image(request.mask).size != decode_image(request.images[0]).size
         ):
             raise Refusal(400, "mask of the image's size is required")
         if (
@@ -149,7 +149,7 @@ class SegmindStandIn(StandIn):
         if name == "seg-beyond":
             return extend_canvas(request)
         image = decode_image(
-            repaint(request.pictures[0], decode_image(request.mask) if request.mask else None)
+            repaint(request.images[0], decode_image(request.mask) if request.mask else None)
         )
         output_format = fields.get("image_format") or fields.get("output_format")
         output_format = output_format or ("jpeg" if name == "sdxl-inpaint" else "png")
@@ -169,35 +169,71 @@ class SegmindStandIn(StandIn):
         bad_parameter = {"error": "safety_tolerance must be at most 6"}
         return {
             "bad_key": refusal_failure(401, f"Invalid key {self.key}", CREDENTIALS_ERROR),
-            "forbidden": refusal_failure(403, "not allowed on your plan", (403, "provider_refused")),
+            "forbidden": refusal_failure(
+                403, "not allowed on your plan", (403, "provider_refused")
+            ),
             "unknown_slug": refusal_failure(404, "Model not found", (404, "model_not_found")),
             "wrong_version": expected_failure(html_response(405), 404, "model_not_found"),
             "retired": refusal_failure(410, "model retired", (404, "model_not_found")),
             "no_credit": refusal_failure(406, "Insufficient credits", (429, "insufficient_quota")),
             "spend_limit": refusal_failure(406, "Spend limit reached", (429, "insufficient_quota")),
             "wrong_type": refusal_failure(406, "Unsupported media type", (406, "provider_refused")),
-            "bad_parameter": expected_failure(json_response(bad_parameter, 400), 400, "provider_refused"),
+            "bad_parameter": expected_failure(
+                json_response(bad_parameter, 400), 400, "provider_refused"
+            ),
             "moderated_input": refusal_failure(400, "Prompt was flagged", MODERATION_ERROR),
             "moderated_job": Failure([flagged_response], *MODERATION_ERROR, successes_first=1),
-            "moderated_state": Failure([json_response(failed_state)], *MODERATION_ERROR, successes_first=1),
-            "moderated_error": refusal_failure(500, "moderation blocked it", MODERATION_ERROR[:2], "unknown"),
-            "job_failed": Failure([json_response({"error": "no GPU"}, 422)], 502, "provider_error", "unknown", successes_first=1),
-            "job_failed_state": Failure([json_response({**failed_state, "error": "no GPU"})], *PROVIDER_ERROR, successes_first=1),
+            "moderated_state": Failure(
+                [json_response(failed_state)], *MODERATION_ERROR, successes_first=1
+            ),
+            "moderated_error": refusal_failure(
+                500, "moderation blocked it", MODERATION_ERROR[:2], "unknown"
+            ),
+            "job_failed": Failure(
+                [json_response({"error": "no GPU"}, 422)],
+                502,
+                "provider_error",
+                "unknown",
+                successes_first=1,
+            ),
+            "job_failed_state": Failure(
+                [json_response({**failed_state, "error": "no GPU"})],
+                *PROVIDER_ERROR,
+                successes_first=1,
+            ),
             "pending_forever": Failure(
-                [json_response({"status": "PROCESSING"})], 504, "deadline_exceeded", "unknown", successes_first=1
+                [json_response({"status": "PROCESSING"})],
+                504,
+                "deadline_exceeded",
+                "unknown",
+                successes_first=1,
             ),
-            "status_elsewhere": expected_failure(json_response(self.job_on_other_host()), *PROVIDER_ERROR),
-            "rate_limited": expected_failure(json_response({"error": "Rate limit exceeded"}, 429), *rate_limit_error),
+            "status_elsewhere": expected_failure(
+                json_response(self.job_on_other_host()), *PROVIDER_ERROR
+            ),
+            "rate_limited": expected_failure(
+                json_response({"error": "Rate limit exceeded"}, 429), *rate_limit_error
+            ),
             "rate_limited_with_hint": with_expected_calls(
-                expected_failure(json_response({"error": "Rate limit exceeded"}, 429, **RATE_LIMIT_HEADERS), *rate_limit_error)
+                expected_failure(
+                    json_response({"error": "Rate limit exceeded"}, 429, **RATE_LIMIT_HEADERS),
+                    *rate_limit_error,
+                )
             ),
-            "strange_output": expected_failure(json_response({"status": "COMPLETED", "output": {}}), *PROVIDER_ERROR, successes_first=2),
+            "strange_output": expected_failure(
+                json_response({"status": "COMPLETED", "output": {}}),
+                *PROVIDER_ERROR,
+                successes_first=2,
+            ),
             "server_error_html": expected_failure(html_response(500), *PROVIDER_ERROR),
             "strange": expected_failure(json_response({}), *PROVIDER_ERROR),
             "strange_html": expected_failure(html_response(200), *PROVIDER_ERROR),
-            "cut": expected_failure(ScriptedResponse(200, b'{"request_id": "' + b"x" * 500, network_failure="cut"), *PROVIDER_ERROR),
+            "cut": expected_failure(
+                ScriptedResponse(200, b'{"request_id": "' + b"x" * 500, network_failure="cut"),
+                *PROVIDER_ERROR,
+            ),
             "reset": expected_failure(ScriptedResponse(network_failure="reset"), *PROVIDER_ERROR),
-        }  # fmt: skip
+        }
 
     def job_on_other_host(self):
         """Return a job whose status URL is on another host, which must not get the key."""
@@ -245,7 +281,7 @@ def output_size(fields, image_size, name):
 def extend_canvas(request):
     """Return the image on a larger magenta canvas."""
     left, right, top, bottom = (request.fields.get(side, 0) for side in SIDES)
-    image = decode_image(request.pictures[0]).convert("RGB")
+    image = decode_image(request.images[0]).convert("RGB")
     canvas = Image.new("RGB", (image.width + left + right, image.height + top + bottom), MAGENTA)
     canvas.paste(image, (left, top))
     return encode_image(canvas)

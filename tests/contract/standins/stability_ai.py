@@ -126,24 +126,54 @@ class StabilityAIStandIn(StandIn):
         old_body = {"id": "1", "name": "bad_request", "message": "style_preset: not found"}
         return {
             **server_failures(),
-            "bad_key": expected_failure(error_response(401, "unauthorized", f"{self.key} is no key"), *CREDENTIALS_ERROR),
-            "no_credit": expected_failure(error_response(402, "payment_required", "no credits"), 429, "insufficient_quota"),
-            "moderated_1_before": expected_failure(error_response(403, "content_moderation", flagged), 400, "moderation_blocked"),
-            "moderated_1_without_words": expected_failure(json_response({"name": "content_moderation"}, 403), 400, "moderation_blocked"),
-            "moderated_1_with_odd_words": expected_failure(
-                json_response({"name": "content_moderation", "errors": {"prompt": [flagged]}}, 403), 400, "moderation_blocked"
+            "bad_key": expected_failure(
+                error_response(401, "unauthorized", f"{self.key} is no key"), *CREDENTIALS_ERROR
             ),
-            "moderated_2_blurred": expected_failure(json_response(blurred), 400, "moderation_blocked", "unknown"),
-            "moderated_3_person": expected_failure(error_response(422, "public_figure", "a person"), 400, "moderation_blocked"),
-            "language": expected_failure(error_response(422, "invalid_language", "English only"), 422, "invalid_language"),
-            "bad_request": expected_failure(error_response(400, "bad_request", "image: too small"), 400, "provider_refused"),
+            "no_credit": expected_failure(
+                error_response(402, "payment_required", "no credits"), 429, "insufficient_quota"
+            ),
+            "moderated_1_before": expected_failure(
+                error_response(403, "content_moderation", flagged), 400, "moderation_blocked"
+            ),
+            "moderated_1_without_words": expected_failure(
+                json_response({"name": "content_moderation"}, 403), 400, "moderation_blocked"
+            ),
+            "moderated_1_with_odd_words": expected_failure(
+                json_response({"name": "content_moderation", "errors": {"prompt": [flagged]}}, 403),
+                400,
+                "moderation_blocked",
+            ),
+            "moderated_2_blurred": expected_failure(
+                json_response(blurred), 400, "moderation_blocked", "unknown"
+            ),
+            "moderated_3_person": expected_failure(
+                error_response(422, "public_figure", "a person"), 400, "moderation_blocked"
+            ),
+            "language": expected_failure(
+                error_response(422, "invalid_language", "English only"), 422, "invalid_language"
+            ),
+            "bad_request": expected_failure(
+                error_response(400, "bad_request", "image: too small"), 400, "provider_refused"
+            ),
             "old_envelope": expected_failure(json_response(old_body, 400), 400, "provider_refused"),
-            "forbidden": expected_failure(error_response(403, "forbidden", "not for you"), 403, "provider_refused"),
-            "too_large": expected_failure(error_response(413, "payload_too_large", "10MiB"), 413, "provider_refused"),
-            "not_found": expected_failure(error_response(404, "not_found", "no such route"), 404, "provider_refused"),
+            "forbidden": expected_failure(
+                error_response(403, "forbidden", "not for you"), 403, "provider_refused"
+            ),
+            "too_large": expected_failure(
+                error_response(413, "payload_too_large", "10MiB"), 413, "provider_refused"
+            ),
+            "not_found": expected_failure(
+                error_response(404, "not_found", "no such route"), 404, "provider_refused"
+            ),
             "rate_limited": expected_failure(rate_limited, *RATE_LIMIT_ERROR),
             "rate_limited_with_hint": expected_failure(rate_limited_with_hint, *RATE_LIMIT_ERROR),
-            "rate_limited_html": expected_failure(ScriptedResponse(429, b"<html>"), *RATE_LIMIT_ERROR),
-            "server_error": expected_failure(error_response(500, "internal_error", "oops"), 502, "provider_error"),
-            "ended_otherwise": expected_failure(json_response({**blurred, "finish_reason": "ERROR"}), *PROVIDER_ERROR),
-        }  # fmt: skip
+            "rate_limited_html": expected_failure(
+                ScriptedResponse(429, b"<html>"), *RATE_LIMIT_ERROR
+            ),
+            "server_error": expected_failure(
+                error_response(500, "internal_error", "oops"), 502, "provider_error"
+            ),
+            "ended_otherwise": expected_failure(
+                json_response({**blurred, "finish_reason": "ERROR"}), *PROVIDER_ERROR
+            ),
+        }

@@ -66,7 +66,7 @@ SIZE_LIMITS = SizeLimits(
 @given(st.tuples(edges, edges), st.sampled_from([True, False]))
 @settings(max_examples=200, deadline=None)
 def test_pad_fit_places_any_image_within_limits(size, square):
-    model = replace(PLAIN_MODEL, size_limits=SIZE_LIMITS, square=square)
+    model = replace(PLAIN_MODEL, size_limits=SIZE_LIMITS, requires_square=square)
     placement = place_within_limits(model, EncodedImage(b"", "png", *size), "pad", "image")
     canvas = placement.canvas if placement else size
     long, short = max(canvas), min(canvas)

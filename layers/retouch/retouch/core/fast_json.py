@@ -6,7 +6,7 @@ module cuts long values of `b64_json` out of the document, parses the rest with 
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,7 +71,7 @@ def parse_event(payload: bytes | bytearray) -> object:
     if span is None:
         return orjson.loads(payload)
     start, end = span
-    placeholder = os.urandom(16).hex()
+    placeholder = secrets.token_hex(16)
     event = orjson.loads(payload[:start] + placeholder.encode() + payload[end:])
     if (
         not isinstance(event, dict) or event.get("body") != placeholder

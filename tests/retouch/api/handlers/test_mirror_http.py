@@ -262,7 +262,7 @@ class TestDirect:
             {}.get,
             None,
         )
-        response = build_handler(mirror.desk, auth)(
+        response = build_handler(mirror.consumer, auth)(
             {"url": image_host.url + "/a.png"}, lambda_context()
         )
         assert (response["error"]["code"], response["error"]["type"]) == (

@@ -126,7 +126,7 @@ def test_unexpected_error_for_a_url_requeues_it(aws, image_host):
     def raise_error(chunks):
         raise OSError("no space left on device")
 
-    object.__setattr__(mirror.yard, "spool", raise_error)
+    object.__setattr__(mirror.services, "spool", raise_error)
     aws.send_message({"url": image_host.url + "/a.png"})
     assert handle_batch(mirror, aws) == []
     aws.make_messages_visible()

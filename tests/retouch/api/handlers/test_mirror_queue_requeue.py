@@ -75,7 +75,7 @@ class SlowHost:
 def test_request_larger_than_one_invocation_is_completed_over_several(aws, web):
     host = SlowHost(web, count=5, images_per_turn=2)
     mirror = build_mirror(aws, web, RETOUCH_MIRROR_PARALLEL="1")
-    mirror.desk.store.client.list_buckets()  # creating a client would take much of the first turn
+    mirror.consumer.store.client.list_buckets()  # creating a client would take much of the first turn
     aws.send_message({"urls": host.urls(), "prefix": "mirror/shop"})
     turns = 0
     while (handed_back := handle_waiting_messages(mirror, aws, seconds=6.0)) is not None:
@@ -94,7 +94,7 @@ def test_request_larger_than_one_invocation_is_completed_over_several(aws, web):
 def test_urls_without_a_turn_are_requeued_at_once_with_unchanged_tries(aws, web):
     host = SlowHost(web, count=3, images_per_turn=1)
     mirror = build_mirror(aws, web, RETOUCH_MIRROR_PARALLEL="1")
-    mirror.desk.store.client.list_buckets()
+    mirror.consumer.store.client.list_buckets()
     aws.send_message({"urls": host.urls()})
     batch = aws.receive_batch()
     aws.delete_processed(batch, mirror.handler(batch, lambda_context(6.0)))

@@ -23,7 +23,7 @@ PNG = photo(40, 30)
 def mirror(aws, web):
     web.files.update({"/a.png": PNG, "/m.png": box_mask(40, 30)})
     mirror = build_mirror(aws, web)
-    mirror.desk.store.client.list_buckets()
+    mirror.consumer.store.client.list_buckets()
     return mirror
 
 

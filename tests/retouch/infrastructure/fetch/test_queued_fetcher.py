@@ -45,7 +45,7 @@ def mirror(aws, web):
     web.files.update({"/a.png": PNG, "/cut.png": PNG[:-20]})
     web.status("/busy.png", 503)
     mirror = build_mirror(aws, web)
-    mirror.desk.store.client.list_buckets()
+    mirror.consumer.store.client.list_buckets()
     return mirror
 
 
