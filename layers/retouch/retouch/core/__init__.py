@@ -1,0 +1,1 @@
+"""Types, settings, errors and rules that every package uses. Nothing here does IO."""

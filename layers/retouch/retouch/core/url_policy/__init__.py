@@ -1,0 +1,1 @@
+"""The rules for URLs that the gateway may fetch."""

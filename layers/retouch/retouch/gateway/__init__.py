@@ -1,0 +1,1 @@
+"""The use case: one edit, from request to typed result."""

@@ -1,0 +1,1 @@
+"""Calls of a provider: conversation, retries, errors."""

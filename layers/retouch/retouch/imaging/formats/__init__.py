@@ -1,0 +1,1 @@
+"""The structure of PNG, JPEG and WebP files."""

@@ -1,0 +1,1 @@
+"""Masks: reading, drawing and writing them."""

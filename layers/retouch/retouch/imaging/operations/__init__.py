@@ -1,0 +1,1 @@
+"""Image operations that run without a provider."""

@@ -1,0 +1,1 @@
+"""AWS, sockets, the Lambda runtime and telemetry. Only this package does IO."""

@@ -1,0 +1,1 @@
+"""The runtime loop of the Lambda function."""

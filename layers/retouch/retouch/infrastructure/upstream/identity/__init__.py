@@ -1,0 +1,1 @@
+"""Credentials from identities instead of keys."""

@@ -1,0 +1,1 @@
+"""The mirror: copies of URLs in the bucket."""

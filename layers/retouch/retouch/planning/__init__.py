@@ -1,0 +1,1 @@
+"""The plan of an edit. Only this package decides what is applied, mapped or refused."""

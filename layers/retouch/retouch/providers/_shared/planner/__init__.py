@@ -1,0 +1,1 @@
+"""Edits by a language model that plans local operations."""
