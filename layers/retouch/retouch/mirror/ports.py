@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -48,7 +47,7 @@ class Telemetry(Protocol):
     """Logs and metrics."""
 
     @property
-    def logger(self) -> logging.Logger | Any:
+    def logger(self) -> Any:
         """The logger."""
 
     def record_request(

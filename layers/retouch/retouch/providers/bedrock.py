@@ -4,7 +4,7 @@ Facts from botocore 1.44.5 and AWS's pages, as of 2026-11. Images are bare base6
 their US inference profile, whose id is a model id here too. A filtered edit is a success without an image. A response
 of over 16 MiB fails after the work was done. An exhausted quota is a 400. A retired model is a 404 whose message may
 read like a missing permission. Amazon's own Titan and Nova editors are shut down. Their ids stay for the clients that
-still send them. If the request selects no other operation, `edit` is SD 3.5 image-to-image. Its default strength is 0.7.
+still send them. If a request selects no other operation, `edit` is SD 3.5 image-to-image, by default at strength 0.7.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def build_body(job: ProviderJob, extra_fields: Mapping[str, Any]) -> dict[str, A
         return {"json": {**params, **_image_urls(job)}, "stream": job.stream}
     params.pop("moderation", None)
     fields = tuple((name, to_form_value(value)) for name, value in params.items())
-    return {"fields": fields, "files": file_parts(job), "stream": job.stream}
+    return {"form_fields": fields, "files": file_parts(job), "stream": job.stream}
 
 
 def file_parts(job: ProviderJob) -> tuple[tuple[str, str, EncodedImage], ...]:
