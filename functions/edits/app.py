@@ -3,6 +3,7 @@
 import os
 
 from retouch.api.handlers.edits import build_handler
+from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
@@ -31,6 +32,7 @@ image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
 services = Services(
     settings=settings,
     providers=PROVIDERS,
+    header_prefixes=collect_header_prefixes(PROVIDERS),
     send=ProviderHttpClient(settings, clock, image_fetcher.fetch_result, IdentityProviders(clock)),
     bucket=S3Bucket(settings, aws_clients),
     fetch_image=image_fetcher.fetch_input,

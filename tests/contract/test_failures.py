@@ -103,13 +103,13 @@ def test_key_echoed_by_provider_is_not_disclosed(provider, status, capsys, caplo
 
 @pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [ScriptedResponse(200, b""), json_response({}), json_response([]), json_response(None)],
-    ids=lambda a: repr(a.body),
+    ids=lambda response: repr(response.body),
 )
-def test_empty_provider_response_returns_server_error(provider, answer):
+def test_empty_provider_response_returns_server_error(provider, response):
     with make_standin(provider) as server:
-        server.failure_responses = [answer]
+        server.failure_responses = [response]
         outcome = send_request(first_request(provider), services=services_for(server))
     assert outcome.status >= 500
     assert outcome.headers["x-retouch-billed"] == "unknown"

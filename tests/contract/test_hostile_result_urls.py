@@ -97,7 +97,7 @@ RESPONSE_BUILDERS = [
     ("segmind", response_url_responses),
     ("segmind", output_url_responses),
 ]
-RESPONSE_IDS = [answers.__name__ for _, answers in RESPONSE_BUILDERS]
+RESPONSE_IDS = [build_responses.__name__ for _, build_responses in RESPONSE_BUILDERS]
 
 
 def send_with_result_url(slug, build_responses, url):
@@ -132,10 +132,10 @@ def assert_billing_unknown_and_key_safe(outcome, server, result_host_requests):
     assert len({r.path for r in server.received if r.method == "POST"}) == 1
 
 
-@pytest.mark.parametrize(("slug", "answers"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
-@pytest.mark.parametrize("link", MALFORMED_URLS, ids=ascii)
-def test_malformed_result_url_is_never_requested(slug, answers, link):
-    outcome, server, result_host_requests = send_with_result_url(slug, answers, link)
+@pytest.mark.parametrize(("slug", "build_responses"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
+@pytest.mark.parametrize("url", MALFORMED_URLS, ids=ascii)
+def test_malformed_result_url_is_never_requested(slug, build_responses, url):
+    outcome, server, result_host_requests = send_with_result_url(slug, build_responses, url)
     assert_billing_unknown_and_key_safe(outcome, server, result_host_requests)
     assert outcome.status == 502
     assert outcome.error["code"] in ("result_not_fetched", *UNKNOWN_SHAPE_CODES)
@@ -143,17 +143,17 @@ def test_malformed_result_url_is_never_requested(slug, answers, link):
     assert not [r for r in server.received if r.path.endswith("/x")]
 
 
-@pytest.mark.parametrize("link", list(filter(None, MALFORMED_URLS)), ids=ascii)
-def test_malformed_url_in_image_response_returns_result_not_fetched(link):
-    outcome, server, _ = send_with_result_url("openai", image_responses, link)
+@pytest.mark.parametrize("url", list(filter(None, MALFORMED_URLS)), ids=ascii)
+def test_malformed_url_in_image_response_returns_result_not_fetched(url):
+    outcome, server, _ = send_with_result_url("openai", image_responses, url)
     assert (outcome.status, outcome.error["code"]) == (502, "result_not_fetched")
     assert len(server.received) == 1
 
 
-@pytest.mark.parametrize(("slug", "answers"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
-@pytest.mark.parametrize("link", OTHER_HOST_URLS, ids=ascii)
-def test_result_url_on_other_host_is_requested_without_key(slug, answers, link):
-    outcome, server, result_host_requests = send_with_result_url(slug, answers, link)
+@pytest.mark.parametrize(("slug", "build_responses"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
+@pytest.mark.parametrize("url", OTHER_HOST_URLS, ids=ascii)
+def test_result_url_on_other_host_is_requested_without_key(slug, build_responses, url):
+    outcome, server, result_host_requests = send_with_result_url(slug, build_responses, url)
     assert_billing_unknown_and_key_safe(outcome, server, result_host_requests)
     assert outcome.status == 502
     assert not {"authorization", "x-key", "x-api-key"} & {
@@ -161,19 +161,19 @@ def test_result_url_on_other_host_is_requested_without_key(slug, answers, link):
     }
 
 
-@pytest.mark.parametrize(("slug", "answers"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
-@pytest.mark.parametrize("link", NOT_STRINGS, ids=ascii)
-def test_result_url_that_is_not_a_string_returns_unknown_shape_error(slug, answers, link):
-    outcome, server, result_host_requests = send_with_result_url(slug, answers, link)
+@pytest.mark.parametrize(("slug", "build_responses"), RESPONSE_BUILDERS, ids=RESPONSE_IDS)
+@pytest.mark.parametrize("url", NOT_STRINGS, ids=ascii)
+def test_result_url_that_is_not_a_string_returns_unknown_shape_error(slug, build_responses, url):
+    outcome, server, result_host_requests = send_with_result_url(slug, build_responses, url)
     assert_billing_unknown_and_key_safe(outcome, server, result_host_requests)
     assert (outcome.status, outcome.error["code"] in UNKNOWN_SHAPE_CODES) == (502, True)
     assert result_host_requests == []
 
 
-@pytest.mark.parametrize("link", ["/x", "//{evil}/x", "/\\@{evil}/x"])
-def test_relative_result_url_is_requested_on_provider_host(link):
+@pytest.mark.parametrize("url", ["/x", "//{evil}/x", "/\\@{evil}/x"])
+def test_relative_result_url_is_requested_on_provider_host(url):
     outcome, server, result_host_requests = send_with_result_url(
-        "openai", missing_image_responses, link
+        "openai", missing_image_responses, url
     )
     assert_billing_unknown_and_key_safe(outcome, server, result_host_requests)
     assert result_host_requests == []

@@ -230,14 +230,14 @@ REFUSAL_CASES = [
 ]
 
 
-@pytest.mark.parametrize(("provider", "name", "answer"), REFUSAL_CASES, ids=parameter_id)
-def test_error_with_one_replaced_value_becomes_typed_fault(provider, name, answer):
+@pytest.mark.parametrize(("provider", "name", "scripted"), REFUSAL_CASES, ids=parameter_id)
+def test_error_with_one_replaced_value_becomes_typed_fault(provider, name, scripted):
     resolved = replace(provider_target(provider), key="k", is_client_key=True)
-    document = json.loads(answer.body)
-    original_error = parsed_error(provider, provider_response(answer, document))
+    document = json.loads(scripted.body)
+    original_error = parsed_error(provider, provider_response(scripted, document))
     for path in all_paths(document):
         for value in REPLACEMENT_VALUES:
-            response = provider_response(answer, with_value(document, path, value))
+            response = provider_response(scripted, with_value(document, path, value))
             fault_result = fault_from_response(resolved, response)
             assert fault_result.status >= 400, (path, value)
             assert str(fault_result), (path, value)

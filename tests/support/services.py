@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
@@ -104,6 +105,7 @@ def build_services(
     return Services(
         settings=settings,
         providers=providers,
+        header_prefixes=collect_header_prefixes(providers),
         send=build_http_client(settings, clock),
         bucket=bucket or InMemoryObjectStore(),
         fetch_image=ImageFetcher(settings, clock, AwsClients(), print).fetch_input,

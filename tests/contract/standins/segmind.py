@@ -119,7 +119,7 @@ class SegmindStandIn(StandIn):
             else [image_value, *(fields.pop(n) for n in slug.extra_image_fields if n in fields)]
         )
         mask = fields.pop("mask", None) if slug.takes_mask else None
-        images = [self.read_image(link, slug.bare_base64) for link in references]
+        images = [self.read_image(reference, slug.bare_base64) for reference in references]
         return ParsedRequest(
             images, self.read_image(mask, slug.bare_base64) if mask else None, fields
         )

@@ -73,7 +73,7 @@ def test_fifth_failure_opens_circuit(breaker, fault):
     record_results(breaker, 4, fault=fault)
     breaker.check("p")
     breaker.record("p", fault)
-    assert breaker.state() == {"p": "open"}
+    assert breaker.states() == {"p": "open"}
     exception = provider_down_error(breaker)
     assert (exception.status, exception.code, exception.billed, exception.blame) == (
         503,
@@ -91,7 +91,7 @@ def test_fifth_failure_opens_circuit(breaker, fault):
 def test_neutral_results_never_open_circuit(breaker, fault):
     record_results(breaker, 50, fault=fault)
     breaker.check("p")
-    assert breaker.state().get("p", "closed") == "closed"
+    assert breaker.states().get("p", "closed") == "closed"
 
 
 def test_provider_down_error_is_not_counted_as_result(breaker, clock):
@@ -100,7 +100,7 @@ def test_provider_down_error_is_not_counted_as_result(breaker, clock):
     breaker.check("p")
     breaker.record("p", provider_down_error(breaker))
     breaker.record("p", None)
-    assert breaker.state() == {"p": "closed"}
+    assert breaker.states() == {"p": "closed"}
 
 
 def test_probe_claimed_twice_is_granted_once():
@@ -152,7 +152,7 @@ def test_open_circuit_becomes_half_open_after_cooldown(breaker, clock):
     clock.skipped_seconds += 29
     assert provider_down_error(breaker).retry_after == 1
     clock.skipped_seconds += 1
-    assert breaker.state() == {"p": "half-open"}
+    assert breaker.states() == {"p": "half-open"}
     breaker.check("p")
 
 
@@ -161,7 +161,7 @@ def test_half_open_circuit_allows_one_probe(breaker, clock):
     clock.skipped_seconds += 30
     breaker.check("p")
     assert provider_down_error(breaker).retry_after == 30
-    assert breaker.state() == {"p": "open"}
+    assert breaker.states() == {"p": "open"}
 
 
 @pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["picture", "moderated", "refused"])
@@ -170,7 +170,7 @@ def test_successful_probe_closes_circuit_and_resets_counts(breaker, clock, resul
     clock.skipped_seconds += 30
     breaker.check("p")
     breaker.record("p", result)
-    assert breaker.state() == {"p": "closed"}
+    assert breaker.states() == {"p": "closed"}
     record_results(breaker, 4)
     breaker.check("p")
 
@@ -195,12 +195,12 @@ def test_neutral_probe_result_allows_another_probe(breaker, clock, fault):
         breaker.check("p")
         provider_down_error(breaker)
         breaker.record("p", fault)
-    assert breaker.state() == {"p": "half-open"}
+    assert breaker.states() == {"p": "half-open"}
     breaker.check("p")
-    breaker.forget("p")
+    breaker.release_probe("p")
     breaker.check("p")
     breaker.record("p", None)
-    assert breaker.state() == {"p": "closed"}
+    assert breaker.states() == {"p": "closed"}
 
 
 @pytest.mark.parametrize("fault", NEUTRAL_FAULTS[:-1], ids=lambda f: f.code)
@@ -210,7 +210,7 @@ def test_probe_with_upstream_status_closes_circuit(breaker, clock, fault, status
     clock.skipped_seconds += 30
     breaker.check("p")
     breaker.record("p", with_upstream_status(fault, status))
-    assert breaker.state() == {"p": "closed"}
+    assert breaker.states() == {"p": "closed"}
 
 
 def test_upstream_error_in_probe_keeps_circuit_open(breaker, clock):
@@ -218,7 +218,7 @@ def test_upstream_error_in_probe_keeps_circuit_open(breaker, clock):
     clock.skipped_seconds += 30
     breaker.check("p")
     breaker.record("p", with_upstream_status(UPSTREAM_ERROR, 200))
-    assert breaker.state() == {"p": "open"}
+    assert breaker.states() == {"p": "open"}
 
 
 def test_many_rate_limits_do_not_hide_failures(breaker):
@@ -230,7 +230,7 @@ def test_many_rate_limits_do_not_hide_failures(breaker):
 def test_neutral_result_without_probe_keeps_cooldown(breaker, clock):
     record_results(breaker)
     clock.skipped_seconds += 10
-    breaker.forget("p")
+    breaker.release_probe("p")
     breaker.record("p", RateLimited("Slower."))
     assert provider_down_error(breaker).retry_after == 20
 

@@ -64,7 +64,7 @@ def open_circuit(openai, services):
     openai.answers = [SERVER_ERROR]
     for _ in range(5):
         send_edit(services)
-    assert services.breaker.state() == {"openai": "open"}
+    assert services.breaker.states() == {"openai": "open"}
 
 
 def status_and_code(response):
@@ -94,7 +94,7 @@ def test_failures_with_caller_key_at_default_address_open_circuit(gateway_setup)
 def test_probe_with_any_provider_response_closes_circuit(gateway_setup, provider_response):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 31
+    services.clock.skipped_seconds += 31
     openai.answers = [provider_response]
     send_edit(
         services,
@@ -102,19 +102,19 @@ def test_probe_with_any_provider_response_closes_circuit(gateway_setup, provider
     )
     openai.answers = [IMAGE_RESPONSE]
     assert send_edit(services).status == 200
-    assert services.breaker.state() == {"openai": "closed"}
+    assert services.breaker.states() == {"openai": "closed"}
 
 
 def test_probe_ended_by_client_timeout_is_released(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 31
+    services.clock.skipped_seconds += 31
     openai.answers = [ScriptedResponse(network_failure="hang")]
     assert send_edit(services, provider="openai", request_timeout="200").status == 408
-    assert services.breaker.state() == {"openai": "half-open"}
+    assert services.breaker.states() == {"openai": "half-open"}
     openai.answers = [IMAGE_RESPONSE]
     assert send_edit(services).status == 200
-    assert services.breaker.state() == {"openai": "closed"}
+    assert services.breaker.states() == {"openai": "closed"}
 
 
 STREAM_FIELDS = {"stream": "true", "partial_images": "1"}
@@ -125,7 +125,7 @@ def test_failing_streams_open_circuit_and_are_then_rejected(gateway_setup):
     openai.answers = [SERVER_ERROR]
     for _ in range(5):
         assert status_and_code(send_edit(services, fields=STREAM_FIELDS)) == (502, "provider_error")
-    assert services.breaker.state() == {"openai": "open"}
+    assert services.breaker.states() == {"openai": "open"}
     calls_before = len(openai.calls)
     response = send_edit(services, fields=STREAM_FIELDS)
     assert status_and_code(response) == (503, "provider_circuit_open")
@@ -139,29 +139,29 @@ def test_stream_broken_after_first_image_counts_as_failure(gateway_setup):
     for _ in range(5):
         response = send_edit(services, fields=STREAM_FIELDS)
         assert [name for name, _ in response.frames] == ["image_edit.partial_image", "error"]
-    assert services.breaker.state() == {"openai": "open"}
+    assert services.breaker.states() == {"openai": "open"}
 
 
 def test_successful_stream_probe_closes_circuit(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 31
+    services.clock.skipped_seconds += 31
     openai.answers = [sse_response(COMPLETED_EVENT)]
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
-    assert services.breaker.state() == {"openai": "closed"}
+    assert services.breaker.states() == {"openai": "closed"}
 
 
 def test_abandoned_stream_releases_its_probe(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 31
+    services.clock.skipped_seconds += 31
     openai.answers = [
         sse_response(PARTIAL_EVENT, PARTIAL_EVENT, COMPLETED_EVENT, chunk_interval=0.05)
     ]
     event = first_event_then_close(services)
     assert event.startswith(b"event: image_edit.partial_image")
     openai.answers = [sse_response(COMPLETED_EVENT)]
-    assert becomes_true(lambda: services.breaker.state() == {"openai": "half-open"})
+    assert becomes_true(lambda: services.breaker.states() == {"openai": "half-open"})
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
 
 
@@ -191,18 +191,18 @@ def test_open_circuit_is_not_retried(gateway_setup):
     targets = [{"provider": "openai", "retry": {"attempts": 3}}, LOCAL_TARGET]
     config = {"strategy": {"mode": "fallback"}, "targets": targets}
     assert send_edit(services, config, {"mask": file_part(box_mask())}).status == 200
-    assert (len(openai.calls), services.clock.slept) == (calls_before, [])
+    assert (len(openai.calls), services.clock.sleeps) == (calls_before, [])
 
 
 def test_open_circuit_is_retried_when_cooldown_ends_before_retry(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 29
+    services.clock.skipped_seconds += 29
     openai.answers = [IMAGE_RESPONSE]
     response = send_edit(services, {"provider": "openai", "retry": {"attempts": 3}})
     assert response.status == 200
     assert response.headers["x-portkey-retry-attempt-count"] == "1"
-    assert services.clock.slept == [1.0]
+    assert services.clock.sleeps == [1.0]
 
 
 def test_cache_hit_is_returned_despite_open_circuit(gateway_setup):
@@ -218,6 +218,6 @@ def test_cache_hit_is_returned_despite_open_circuit(gateway_setup):
 def test_dry_run_is_not_a_probe(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped += 31
+    services.clock.skipped_seconds += 31
     assert send_edit(services, fields={"dry_run": "true"}).status == 200
-    assert services.breaker.state() == {"openai": "half-open"}
+    assert services.breaker.states() == {"openai": "half-open"}

@@ -45,15 +45,15 @@ def test_hostile_file_is_accepted_or_rejected_as_expected(case):
         assert result.code in case.codes
         assert result.param == case.role.replace("result", "image").replace("input", "image")
         assert result.status in (400, 413)
-        assert all(word in str(result) for word in case.spec.mentions), str(result)
+        assert all(word in str(result) for word in case.spec.message_contains), str(result)
 
 
 def test_accepted_file_has_expected_size_and_coverage(case):
     result = outcome_of(case)
-    if case.spec.size:
-        assert result.size == case.spec.size
-    if case.spec.editable:
-        assert result.coverage == case.spec.editable
+    if case.spec.displayed_size:
+        assert result.size == case.spec.displayed_size
+    if case.spec.marked_share:
+        assert result.coverage == case.spec.marked_share
         assert result.pixels.size == case.image_size
 
 

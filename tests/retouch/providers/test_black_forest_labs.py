@@ -150,5 +150,5 @@ def test_key_header_is_x_key():
 def test_image_is_sent_in_its_original_format(server, format):
     data = photo(96, 64, format)
     assert bfl_edit(server, images=[data]).status == 200
-    sent = server.parse_request(server.calls[0]).pictures[0]
+    sent = server.parse_request(server.calls[0]).images[0]
     assert Image.open(io.BytesIO(sent)).format == format

@@ -83,7 +83,7 @@ def test_inline_result_is_returned_without_download(server, sample):
 
 @pytest.mark.parametrize("sample", ["image", "data:image/png;base64,aGVsbG8gd29ybGQ=", ""])
 def test_result_that_is_no_image_returns_502(server, sample):
-    server.ending = json_response({"status": "Ready", "result": {"sample": sample}})
+    server.final_response = json_response({"status": "Ready", "result": {"sample": sample}})
     response = fireworks_edit(server)
     assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
 
@@ -143,7 +143,7 @@ def test_mask_with_preserve_is_described_in_prompt_and_restored(server):
 )
 def test_moderated_task_ends_polling_as_moderation_blocked(server, status, stage):
     details = {"Moderation Reasons": ["Derivative Works"]}
-    server.ending = json_response({"status": status, "details": details})
+    server.final_response = json_response({"status": status, "details": details})
     error = fireworks_edit(server).json["error"]
     assert error["code"] == "moderation_blocked"
     assert error["moderation_details"] == {
@@ -178,7 +178,7 @@ READY_PAYLOAD = {"status": "Ready", "result": {"sample": b64(PHOTO)}}
 
 def test_task_not_found_for_ten_polls_is_still_fetched():
     (image,), polls = run_adapter(*[NOT_FOUND_PAYLOAD] * MAX_NOT_FOUND_POLLS, READY_PAYLOAD)
-    assert image.bytes() == PHOTO
+    assert image.to_bytes() == PHOTO
     assert polls == 11
 
 

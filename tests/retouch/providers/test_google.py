@@ -250,14 +250,14 @@ def test_jpeg_result_keeps_its_format():
     data = base64.b64encode(photo(64, 64, "JPEG")).decode()
     part = {"inlineData": {"mimeType": "image/jpeg", "data": data}}
     (image,) = adapter_outcome({"candidates": [{"content": {"parts": [part]}}]})
-    assert image.facts == {"output_format": "jpeg"}
-    assert image.bytes() == photo(64, 64, "JPEG")
+    assert image.metadata == {"output_format": "jpeg"}
+    assert image.to_bytes() == photo(64, 64, "JPEG")
 
 
 def test_thought_parts_are_not_returned_as_results():
     full = answered((photo(64, 64), "image/png"))
     (image,) = adapter_outcome(full)
-    assert image.bytes() == photo(64, 64)
+    assert image.to_bytes() == photo(64, 64)
     full["candidates"][0]["content"]["parts"].pop()
     assert adapter_outcome({**full, "candidates": full["candidates"]}).kind == ""
 
@@ -270,7 +270,7 @@ def test_first_of_several_images_is_returned():
     (image,) = adapter_outcome(
         {"candidates": [{"content": {"parts": [{"text": "Here."}, *parts]}}]}
     )
-    assert decode_image(image.bytes()).size == (64, 64)
+    assert decode_image(image.to_bytes()).size == (64, 64)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_other_finish_reason_is_not_reported_as_refusal(reason):
 
 
 def test_text_answer_without_image_returns_provider_refused(gemini):
-    gemini.fail(gemini.failures()["in_words"])
+    gemini.fail_with(gemini.failures()["in_words"])
     response = google_edit(gemini)
     assert response.status == 400
     assert "I can't remove watermarks." in response.json["error"]["message"]
@@ -449,7 +449,7 @@ def test_status_500_or_503_is_not_billed(status, billed):
 @pytest.mark.parametrize("name", sorted(GeminiStandIn().failures()))
 def test_provider_failure_maps_to_promised_status_code_and_billing(gemini, name):
     failure = gemini.failures()[name]
-    gemini.fail(failure)
+    gemini.fail_with(failure)
     response = google_edit(gemini)
     assert (response.status, response.json["error"]["code"]) == (failure.status, failure.code)
     assert response.headers["x-retouch-billed"] == failure.billed

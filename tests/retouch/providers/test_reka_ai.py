@@ -57,7 +57,7 @@ def revised_prompt(response):
 
 
 def test_valid_plan_is_applied_and_described(server):
-    server.says = ['{"steps": [{"op": "crop", "region": {"right": 0.5}}, {"op": "greyscale"}]}']
+    server.planner_replies = ['{"steps": [{"op": "crop", "region": {"right": 0.5}}, {"op": "greyscale"}]}']
     response = reka_edit(server)
     expected = scene(96, 64).crop((0, 0, 48, 64)).convert("L").convert("RGB")
     assert ImageChops.difference(result_image(response), expected).getbbox() is None
@@ -89,7 +89,7 @@ def test_chat_request_has_reka_format(server):
 
 def test_gateway_request_equals_official_sdk_request(server):
     """The SDK reka-api gets our messages in its own types and must send the same JSON as the gateway."""
-    server.says = [INVALID_PLAN, GREYSCALE_PLAN]
+    server.planner_replies = [INVALID_PLAN, GREYSCALE_PLAN]
     reka_edit(server)
     gateway_bodies = [call.json() for call in server.calls]
     client = Reka(api_key=server.key, base_url=f"{server.url}/v1")
@@ -107,9 +107,9 @@ def test_gateway_request_equals_official_sdk_request(server):
 
 def test_large_image_is_sent_as_small_copy_and_edited_at_full_size(server):
     large = scene(1600, 800)
-    server.says = ['{"steps": [{"op": "crop", "region": {"right": "1599px"}}]}']
+    server.planner_replies = ['{"steps": [{"op": "crop", "region": {"right": "1599px"}}]}']
     response = reka_edit(server, encode_image(large))
-    copy = decode_image(server.parse_request(server.calls[0]).pictures[0])
+    copy = decode_image(server.parse_request(server.calls[0]).images[0])
     assert (copy.size, copy.format) == ((1568, 784), "JPEG")
     assert result_image(response).tobytes() == large.crop((0, 0, 1599, 800)).tobytes()
     assert (
@@ -119,7 +119,7 @@ def test_large_image_is_sent_as_small_copy_and_edited_at_full_size(server):
 
 def test_image_over_size_limit_is_scaled_down_and_described(server):
     huge = encode_image(Image.new("RGB", (16_384, 100), "white"))
-    server.says = [GREYSCALE_PLAN]
+    server.planner_replies = [GREYSCALE_PLAN]
     response = reka_edit(server, huge)
     assert revised_prompt(response).startswith(
         "Scale from 16384x100 to 16383x99 px, then make the whole"
@@ -130,7 +130,7 @@ def test_image_over_size_limit_is_scaled_down_and_described(server):
 def test_transparent_image_is_described_to_model_and_stays_transparent(server):
     image = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
     image.paste((9, 99, 199, 255), (0, 0, 20, 20))
-    server.says = ['{"steps": [{"op": "flip", "axis": "left-right"}]}'] * 2
+    server.planner_replies = ['{"steps": [{"op": "flip", "axis": "left-right"}]}'] * 2
     response = reka_edit(server, encode_image(image))
     assert "may be transparent" in server.parse_request(server.calls[0]).fields["prompt"]
     assert response.json["background"] == "transparent"
@@ -148,7 +148,7 @@ def test_requested_output_format_is_encoded_by_gateway(server, form):
 
 
 def test_lower_output_compression_gives_smaller_file(server):
-    server.says = [GREYSCALE_PLAN] * 2
+    server.planner_replies = [GREYSCALE_PLAN] * 2
     small, large = (
         reka_edit(server, output_format="jpeg", output_compression=q).json["data"][0]["b64_json"]
         for q in ("10", "95")
@@ -169,7 +169,7 @@ def test_n_images_share_single_plan(server):
     ("size", "expected"), [("48x32", (48, 32)), ("64x64", (64, 64)), ("auto", (96, 64))]
 )
 def test_result_is_cropped_and_scaled_to_requested_size(server, size, expected):
-    server.says = [GREYSCALE_PLAN]
+    server.planner_replies = [GREYSCALE_PLAN]
     response = reka_edit(server, size=size)
     assert result_image(response).size == expected
     is_described = (
@@ -200,14 +200,14 @@ def test_mask_is_described_to_model_and_confines_edit(server):
 
 
 def test_plan_moving_pixels_under_mask_is_corrected(server):
-    server.says = ['{"steps": [{"op": "rotate", "angle": 90}]}', '{"steps": [{"op": "erase"}]}']
+    server.planner_replies = ['{"steps": [{"op": "rotate", "angle": 90}]}', '{"steps": [{"op": "erase"}]}']
     response = reka_edit(server, mask=gateway_client.file_part(box_mask(96, 64)))
     assert revised_prompt(response) == "Erase the marked area."
     assert "'rotate' cannot be confined to a mask" in str(server.calls[1].json()["messages"][3])
 
 
 def test_invalid_plan_is_returned_to_model_once(server):
-    server.says = [INVALID_PLAN, GREYSCALE_PLAN]
+    server.planner_replies = [INVALID_PLAN, GREYSCALE_PLAN]
     response = reka_edit(server)
     assert response.status == 200
     first, second = (call.json()["messages"] for call in server.calls)
@@ -232,13 +232,13 @@ def test_invalid_plan_is_returned_to_model_once(server):
     ],
 )
 def test_plan_that_cannot_be_applied_is_returned_to_model(server, plan):
-    server.says = [plan, GREYSCALE_PLAN]
+    server.planner_replies = [plan, GREYSCALE_PLAN]
     assert reka_edit(server).status == 200
     assert len(server.calls) == 2
 
 
 def test_two_invalid_plans_fail_as_billed(server):
-    server.says = [INVALID_PLAN, INVALID_PLAN, GREYSCALE_PLAN]
+    server.planner_replies = [INVALID_PLAN, INVALID_PLAN, GREYSCALE_PLAN]
     response = reka_edit(server)
     assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
     assert "'paint' is no operation" in response.json["error"]["message"]
@@ -249,7 +249,7 @@ def test_two_invalid_plans_fail_as_billed(server):
 
 @pytest.mark.parametrize("says", [[REFUSAL], [INVALID_PLAN, REFUSAL]])
 def test_refusal_by_model_returns_unsupported_operation(server, says):
-    server.says = says
+    server.planner_replies = says
     response = reka_edit(server, prompt="put a hat on the dog")
     error = response.json["error"]
     assert (response.status, error["code"], error["param"]) == (
@@ -275,7 +275,7 @@ def test_error_after_first_plan_has_unknown_billing(server):
 
 
 def test_erase_with_full_mask_returns_mask_full(server):
-    server.says = ['{"steps": [{"op": "erase"}]}']
+    server.planner_replies = ['{"steps": [{"op": "erase"}]}']
     everything = encode_image(Image.new("RGBA", (96, 64), (0, 0, 0, 0)))
     response = reka_edit(server, mask=gateway_client.file_part(everything), allow_full_mask="true")
     assert (response.status, response.json["error"]["code"]) == (400, "mask_full")
@@ -434,7 +434,7 @@ def mask_shapes(box):
 def test_masked_image_over_size_limit_keeps_its_size_and_unmarked_pixels(server):
     huge = Image.effect_noise((16_384, 64), 60).convert("RGB")
     box = (100, 10, 140, 40)
-    server.says = ['{"steps": [{"op": "tint", "color": "red", "strength": 1}]}']
+    server.planner_replies = ['{"steps": [{"op": "tint", "color": "red", "strength": 1}]}']
     response = reka_edit(server, encode_image(huge), mask=mask_shapes(box), preserve="true")
     assert result_image(response).size == huge.size
     changed = ImageChops.difference(result_image(response), huge).convert("L")
@@ -459,7 +459,7 @@ def test_webp_result_with_mask_keeps_unmarked_pixels(server):
 def test_opaque_background_is_applied_by_gateway(server):
     translucent = scene(96, 64).convert("RGBA")
     translucent.putalpha(90)
-    server.says = [GREYSCALE_PLAN] * 2
+    server.planner_replies = [GREYSCALE_PLAN] * 2
     response = reka_edit(server, encode_image(translucent), background="opaque")
     assert (result_image(response).mode, response.json["background"]) == ("RGB", "opaque")
 
@@ -468,10 +468,10 @@ def test_plan_over_work_limit_is_corrected_once_then_fails_as_billed(server):
     long_plan = json.dumps(
         {"steps": [{"op": "resize", "to": "4096x4096"}, *[STRAIGHTEN_STEP] * 11]}
     )
-    server.says = [long_plan, GREYSCALE_PLAN]
+    server.planner_replies = [long_plan, GREYSCALE_PLAN]
     assert reka_edit(server).status == 200
     assert "too much work for a picture of" in str(server.calls[1].json()["messages"][3])
-    server.says = [long_plan, long_plan]
+    server.planner_replies = [long_plan, long_plan]
     response = reka_edit(server)
     assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
     assert response.headers["x-retouch-billed"] == "yes"
@@ -489,5 +489,5 @@ def test_dry_run_reports_image_copy_sent_to_model(server):
     ).json["calls"][0]["images"]
     assert server.calls == []
     gateway_client.post_edit(fields, services=services)
-    sent = server.parse_request(server.calls[0]).pictures[0]
+    sent = server.parse_request(server.calls[0]).images[0]
     assert reported_images == [{"format": "jpeg", "width": 1568, "height": 784, "bytes": len(sent)}]

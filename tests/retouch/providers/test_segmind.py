@@ -53,7 +53,7 @@ def test_result_file_that_is_no_image_returns_no_image_returned(server, body):
 
 @pytest.mark.parametrize("output", [{}, [], None, 5, [[]], {"image": None}, "", {"a": {"b": []}}])
 def test_finished_task_without_result_url_returns_502(server, output):
-    server.accepted = lambda _: SegmindStandIn.create_job(server, output)
+    server.create_job = lambda _: SegmindStandIn.create_job(server, output)
     response = segmind_edit(server, "qwen-image-edit")
     assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
 
@@ -62,7 +62,7 @@ def test_finished_task_without_result_url_returns_502(server, output):
     "around", [lambda link: [None, link], lambda link: {"seed": 0, "images": [{"url": link}]}]
 )
 def test_result_url_is_found_in_nested_output(server, around):
-    server.accepted = lambda output: SegmindStandIn.create_job(server, around(output))
+    server.create_job = lambda output: SegmindStandIn.create_job(server, around(output))
     assert segmind_edit(server, "qwen-image-edit").status == 200
 
 
@@ -239,7 +239,7 @@ def test_refused_edit_after_upload_is_not_billed(server):
     ],
 )
 def test_failed_task_has_unknown_billing_and_no_result_request(server, status, words, expected):
-    server.ending = json_response({"status": "FAILED", "error": words}, status)
+    server.final_response = json_response({"status": "FAILED", "error": words}, status)
     response = segmind_edit(server)
     assert (response.status, response.json["error"]["code"]) == expected
     assert response.json["error"]["message"] == words
@@ -291,7 +291,7 @@ def test_retry_after_is_reset_time_minus_response_date():
 
 
 def test_rate_limited_edit_is_retried_after_reset(server):
-    server.good_first = 0
+    server.successes_left = 0
     server.failure_responses = [
         json_response({"error": "Rate limit exceeded"}, 429, **RATE_LIMIT_HEADERS),
         json_response({}),

@@ -262,7 +262,7 @@ def test_n_images_become_calls_with_consecutive_seeds(server):
 
 @pytest.mark.parametrize("model", PROVIDER.models, ids=lambda model: model.id)
 def test_model_has_price_and_source(model):
-    assert model.chooses or (0.02 <= model.price.picture <= 0.08 and model.price.source)
+    assert model.operations or (0.02 <= model.price.per_image <= 0.08 and model.price.source)
 
 
 def test_health_check_requests_balance_only(server):

@@ -216,7 +216,7 @@ def test_every_model_limits_image_bytes_to_7_mb():
 @pytest.mark.parametrize("name", sorted(VertexAIStandIn().failures()))
 def test_provider_failure_maps_to_promised_status_code_and_billing(vertex, name):
     failure = vertex.failures()[name]
-    vertex.fail(failure)
+    vertex.fail_with(failure)
     response = vertex_edit(vertex)
     assert (response.status, response.json["error"]["code"]) == (failure.status, failure.code)
     assert response.headers["x-retouch-billed"] == failure.billed

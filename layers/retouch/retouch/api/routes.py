@@ -1,9 +1,9 @@
-"""What each route of the HTTP API does, as a table of functions from request to answer."""
+"""The routes of the HTTP API: a table of functions that take a request and return a response."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.trace_context import child_traceparent
+from retouch.api.response.edit import render_http
+from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, with_keep_alive
-from retouch.core.capabilities import Provider, collect_header_prefixes
 from retouch.core.http import HttpResponse, json_headers
 from retouch.core.models import HttpRequest, ParsedForm
 from retouch.gateway import health
-from retouch.gateway.pipeline import authenticate, edit_image
+from retouch.gateway.pipeline import edit_image
+from retouch.gateway.request_stages import authenticate
+from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import is_stream_requested
@@ -33,20 +36,18 @@ class EndpointRequest:
     http_request: HttpRequest
     query: Mapping[str, str]
     request_id: str
-    deadline: float
+    deadline: float  # on the clock's scale
+    error_format: ErrorFormat = "openai"
 
-    def to_context(self, form: ParsedForm, providers: Iterable[Provider]) -> RequestContext:
-        """The same as an order, from whoever its headers say; options are those of these providers."""
-        credentials = read_credentials(self.http_request.headers)
-        portkey = parse_portkey_headers(
-            self.http_request.headers, collect_header_prefixes(providers)
-        )
+    def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
+        """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""
+        headers = self.http_request.headers
+        credentials = read_credentials(headers)
+        portkey = parse_portkey_headers(headers, services.header_prefixes)
         portkey = replace(
             portkey,
             trace_id=portkey.trace_id or self.request_id,
-            traceparent=child_traceparent(
-                self.http_request.headers.get("traceparent", ""), self.request_id
-            ),
+            traceparent=child_traceparent(headers.get("traceparent", ""), self.request_id),
         )
         return RequestContext(
             form,
@@ -59,29 +60,33 @@ class EndpointRequest:
 
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
-    """An image edit. Only one that may outlast somebody's patience is run beside the line; streams are their own."""
+    """Edit an image. An edit that may take longer than a client waits runs beside a response that is kept alive."""
     form = parse_form(request.http_request)
     silence = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    context = replace(request.to_context(form, services.providers), max_silence=silence)
-    if is_stream_requested(form) or request.deadline - services.clock.now() <= silence:
+    context = replace(request.to_context(form, services), max_silence=silence)
+
+    def run() -> EditResult:
         return edit_image(context, services)
-    return with_keep_alive(lambda: edit_image(context, services), silence, request.request_id)
+
+    if is_stream_requested(form) or request.deadline - services.clock.now() <= silence:
+        return render_http(run(), request.request_id, request.error_format)
+    return with_keep_alive(run, silence, request.request_id, request.error_format)
 
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
-    """An invitation to upload a large picture."""
+    """Create an upload for a large image."""
     _require_auth(request, services)
     return _json_response(uploads.create_upload(request.http_request, services), request)
 
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
-    """The list of models."""
+    """List the models."""
     _require_auth(request, services)
     return _json_response(models.list_models(services.providers), request)
 
 
 def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Alive; with ?deep=1, and then only for callers who are known, whether everything configured works."""
+    """Return "ok". With ?deep=1, return whether everything that is configured works; that needs a key."""
     if request.query.get("deep") not in ("1", "true"):
         return _json_response({"status": "ok"}, request)
     _require_auth(request, services)
@@ -90,9 +95,8 @@ def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def redirect_to_file(request: EndpointRequest, services: Services) -> HttpResponse:
-    """A result, by a link of ours: its signature is all the permission it needs."""
-    settings = services.settings.with_secrets(services.read_secrets())
-    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    """Redirect to a result. The signature of the link is the permission."""
+    pepper = services.settings_with_secrets().environment.get("RETOUCH_PEPPER", "")
     token = request.http_request.path.rpartition("/")[2]
     location = resolve_token(token, pepper, services.clock.unix_time(), services.bucket.sign)
     headers = {
@@ -100,11 +104,11 @@ def redirect_to_file(request: EndpointRequest, services: Services) -> HttpRespon
         "Location": location,
         "Cache-Control": "private, no-store",
     }
-    return HttpResponse(302, headers, b"")
+    return _http_response(302, headers, b"")
 
 
 def echo_digests(request: EndpointRequest, services: Services) -> HttpResponse:
-    """What arrived: length and SHA-256 of the body and of each picture in it, for the post-deploy self-test."""
+    """Return length and SHA-256 of the body and of each image in it, for the self-test after a deployment."""
     _require_auth(request, services)
     images = [
         image for image in parse_form(request.http_request).images if isinstance(image, bytes)
@@ -114,9 +118,9 @@ def echo_digests(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def get_openapi(request: EndpointRequest, _: Services) -> HttpResponse:
-    """The published contract."""
+    """Return the OpenAPI document."""
     document = (Path(__file__).parent / "openapi.json").read_bytes()
-    return HttpResponse(200, _response_headers(request), document)
+    return _http_response(200, _response_headers(request), document)
 
 
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
@@ -132,10 +136,8 @@ ROUTES: Mapping[tuple[str, str], Endpoint] = {
 
 
 def _require_auth(request: EndpointRequest, services: Services) -> None:
-    secured_services = replace(
-        services, settings=services.settings.with_secrets(services.read_secrets())
-    )
-    authenticate(request.to_context(ParsedForm({}), services.providers), secured_services)
+    context = request.to_context(ParsedForm({}), services)
+    authenticate(context, services.settings_with_secrets(), services.find_key_name)
 
 
 def _digest(data: bytes) -> dict[str, Any]:
@@ -145,7 +147,11 @@ def _digest(data: bytes) -> dict[str, Any]:
 def _json_response(
     body: Mapping[str, Any], request: EndpointRequest, status: int = 200
 ) -> HttpResponse:
-    return HttpResponse(status, _response_headers(request), orjson.dumps(body))
+    return _http_response(status, _response_headers(request), orjson.dumps(body))
+
+
+def _http_response(status: int, headers: Mapping[str, str], body: bytes) -> HttpResponse:
+    return HttpResponse(status, headers, body, {"billed": "no"})
 
 
 def _response_headers(request: EndpointRequest) -> dict[str, str]:

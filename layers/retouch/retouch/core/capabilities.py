@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from retouch.core.errors import Billed
+from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.core.models import EncodedImage, ResponseFormat
 from retouch.core.parameters import ParameterSpec
 from retouch.core.provider_protocol import (
@@ -98,16 +99,9 @@ class ModelCapabilities:
     id: str
     upstream_name: str = ""  # the provider's own name, if it differs from the id
     max_images: int = 1  # maximum number of input images
-    accepted_formats: tuple[str, ...] = (
-        "png",
-        "jpeg",
-        "webp",
-    )  # the formats that a caller may send
-    upstream_formats: tuple[str, ...] = (
-        "png",
-        "jpeg",
-        "webp",
-    )  # the formats that the provider accepts; the gateway converts others
+    accepted_formats: tuple[str, ...] = IMAGE_FORMATS  # the formats that a caller may send
+    # The formats that the provider accepts. The gateway converts others.
+    upstream_formats: tuple[str, ...] = IMAGE_FORMATS
     max_image_bytes: int = 50_000_000
     max_request_bytes: int = 0  # maximum of all images and the mask together; 0: no limit
     size_limits: SizeLimits = SizeLimits()
@@ -124,7 +118,7 @@ class ModelCapabilities:
     # The contract's defaults for parameters that the caller omits. The gateway sends them, because the serving model
     # may have other defaults.
     default_params: Mapping[str, str] = field(default_factory=dict)
-    output_formats: tuple[str, ...] = ("png", "jpeg", "webp")  # the formats that the provider makes
+    output_formats: tuple[str, ...] = IMAGE_FORMATS  # the formats that the provider makes
     supports_compression: bool = True  # output_compression has the same meaning as at OpenAI
     supports_streaming: bool = False
     default_response_format: ResponseFormat = "b64_json"  # if the caller sends none

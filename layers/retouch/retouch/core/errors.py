@@ -27,7 +27,7 @@ SDK may retry (`retryable`), and whether the edit may have been billed (`billed`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 Billed = Literal["yes", "no", "unknown"]
 Blame = Literal["client", "provider", "gateway"]
@@ -60,17 +60,32 @@ class Fault(Exception):
         billed: Billed | None = None,
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
+        retryable: bool | None = None,
+        upstream_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.param = param
-        self.upstream_status: int | None = None  # the HTTP status of the provider's response
-        self.headers: Mapping[str, str] = {}  # more headers for the response
-        self.log_fields: Mapping[str, Any] = {}  # more fields for the log and the metrics
+        self.upstream_status = upstream_status  # the HTTP status of the provider's response
+        self.retryable = type(self).retryable if retryable is None else retryable
         self.retry_after = retry_after
         self.details: Mapping[str, Any] = details or {}
         self.code = code or type(self).code
         self.status = status or type(self).status
         self.billed = billed or type(self).billed
+
+    def with_billing(self, billed: Billed) -> Self:
+        """Return a copy that says `billed`. A Fault is never changed, because several attempts may report it."""
+        return self if billed == self.billed else self._copy(billed=billed)
+
+    def with_upstream_status(self, status: int) -> Self:
+        """Return a copy with the HTTP status of the provider's response."""
+        return self._copy(upstream_status=status)
+
+    def _copy(self, **changes: Any) -> Self:
+        # Subclasses have constructors of their own, so the copy is made without one.
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__, **changes)
+        return other
 
     @property
     def should_retry(self) -> bool | None:

@@ -1,19 +1,20 @@
-"""A fast JSON parser for documents that contain images.
+"""A fast JSON parser for documents that contain images: responses of providers, and Lambda events.
 
 A parser is slow on a string of several megabytes because it must look for escapes. Base64 contains no escapes. So this
-module cuts long values of `b64_json` out of the document, parses the rest with orjson, and inserts the values again.
+module cuts the long values out of the document, parses the rest with orjson, and inserts the values again. The long
+values are `b64_json` in a response and `body` in an event.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 _MIN_CUT_BYTES = 65_536
 _IMAGE_KEY = b'"b64_json":'
+_BODY_KEY = b'"body":"'
 _PLACEHOLDER = "\0cut "  # written as \u0000cut in JSON; no image and no text starts with it
 
 
@@ -22,14 +23,19 @@ def loads(body: bytes) -> Any:
     spans = list(_find_spans(body)) if len(body) >= _MIN_CUT_BYTES else []
     if not spans:
         return orjson.loads(body)
+    return _restore_values(*_parse_without(body, spans))
+
+
+def _parse_without(
+    text: bytes | bytearray, spans: Sequence[tuple[int, int]]
+) -> tuple[Any, list[str]]:
+    """Parse a document with a placeholder for each span. Return the document and the texts of the spans."""
     pieces, copied_until = [], 0
     for index, (start, end) in enumerate(spans):
-        pieces += [body[copied_until:start], b"\\u0000cut %d" % index]
+        pieces += [text[copied_until:start], b"\\u0000cut %d" % index]
         copied_until = end
-    document = orjson.loads(b"".join((*pieces, body[copied_until:])))
-    return _restore_values(
-        document, [str(memoryview(body)[start:end], "ascii") for start, end in spans]
-    )
+    document = orjson.loads(b"".join((*pieces, text[copied_until:])))
+    return document, [str(memoryview(text)[start:end], "utf-8") for start, end in spans]
 
 
 def _find_spans(body: bytes) -> Iterator[tuple[int, int]]:
@@ -62,22 +68,15 @@ def _restore_values(value: Any, cut_values: list[str]) -> Any:
     )
 
 
-_BODY_KEY = b'"body":"'
-
-
 def parse_event(payload: bytes | bytearray) -> object:
-    """Return the event. A JSON parser is slow on strings of megabytes, so a long body is cut out before parsing."""
+    """Return the Lambda event. Only a long `body` is cut out. Raises ValueError when the payload is not JSON."""
     span = _body_span(payload) if len(payload) > _MIN_CUT_BYTES else None
     if span is None:
         return orjson.loads(payload)
-    start, end = span
-    placeholder = secrets.token_hex(16)
-    event = orjson.loads(payload[:start] + placeholder.encode() + payload[end:])
-    if (
-        not isinstance(event, dict) or event.get("body") != placeholder
-    ):  # the "body" of an inner object
-        return orjson.loads(payload)
-    event["body"] = str(memoryview(payload)[start:end], "utf-8")
+    event, (body,) = _parse_without(payload, [span])
+    if not isinstance(event, dict) or event.get("body") != f"{_PLACEHOLDER}0":
+        return orjson.loads(payload)  # the "body" of an inner object
+    event["body"] = body
     return event
 
 

@@ -5,39 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from retouch.core.credentials import ClientCredentials
 from retouch.core.errors import DeadlineExceeded, Fault
-from retouch.core.resolved_model import ResolvedModel
-from retouch.core.settings import Settings
-from retouch.gateway.services import RequestContext, Services
-from retouch.planning.connection import resolve_connection
-
-
-def circuit_name(
-    resolved: ResolvedModel, credentials: ClientCredentials, settings: Settings
-) -> str:
-    """What the target fails together with; empty where that is nobody else's business."""
-    default_base_url = resolve_connection(resolved, ClientCredentials(), settings).options[
-        "base_url"
-    ]
-    return "" if credentials.custom_host else resolved.circuit_name(default_base_url)
+from retouch.gateway.circuit_breaker import CircuitBreaker
 
 
 @contextmanager
-def track_call(circuit: str, services: Services, context: RequestContext) -> Iterator[None]:
-    """Around the asking: ProviderDown while the circuit is open, and its end counts. A caller's haste does not."""
+def track_call(breaker: CircuitBreaker, circuit: str, is_client_timeout: bool) -> Iterator[None]:
+    """Guard a provider call. Raises ProviderDown while the circuit is open. The outcome counts for the circuit.
+
+    `circuit` is empty for a call that counts nowhere. A timeout counts only when it is not the caller's own.
+    """
     if not circuit:
         yield
         return
-    breaker = services.breaker
     breaker.check(circuit)
     try:
         yield
     except BaseException as error:  # also a stream that nobody reads to its end
-        is_client_timeout = (
-            isinstance(error, DeadlineExceeded) and context.effective_deadline < context.deadline
-        )
-        if isinstance(error, Fault) and not is_client_timeout:
+        is_own_timeout = isinstance(error, DeadlineExceeded) and is_client_timeout
+        if isinstance(error, Fault) and not is_own_timeout:
             breaker.record(circuit, error)
         else:
             breaker.release_probe(circuit)

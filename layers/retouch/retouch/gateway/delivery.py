@@ -1,84 +1,84 @@
-"""Artifacts -> the answer's items: converted, scaled and stored as the plan says."""
+"""Delivery of finished images: as base64, or stored in the bucket and delivered as links."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from retouch.core.errors import NotStored
 from retouch.core.models import GeneratedImage
-from retouch.gateway.postprocess import Result, inspect_result
+from retouch.gateway.postprocess import ProcessedEdit, inspect_result
 from retouch.gateway.signed_links import LinkBuilder
 from retouch.planning.output import Delivery
 
-if TYPE_CHECKING:
-    pass
-
 
 class ResultStore(Protocol):
-    """Where results live so that a link can be handed out."""
+    """The store of results that are delivered as links."""
 
     def put(self, data: bytes, format: str) -> str:
-        """Keep an encoded picture ("png", "jpeg", "webp"); its key. Raises NotStored."""
+        """Store an encoded image ("png", "jpeg", "webp") and return its key. Raises NotStored."""
 
     def sign(self, key: str, seconds: int) -> str:
-        """The store's own link to a key, for so long."""
+        """Return the store's own link to a key. It works for `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredImage:
+    """One image as the caller receives it. Either `b64_json` or `url` is set."""
+
+    b64_json: str | None = field(default=None, repr=False)
+    url: str | None = None
+    revised_prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredData:
-    """What the caller gets: an entry of `data` for each picture."""
+    """The images of an edit as the caller receives them."""
 
-    data: tuple[Mapping[str, Any], ...]
+    images: tuple[DeliveredImage, ...]
     is_linked: bool = False
     notes: tuple[str, ...] = ()
 
 
-def deliver_images(
-    result: Result,
+def deliver(
+    result: ProcessedEdit,
     delivery: Delivery,
     store: ResultStore,
     build_link: LinkBuilder,
     max_bytes: int | None,
 ) -> DeliveredData:
-    """The pictures as links or base64, whichever was planned and is possible; what was bought must not be lost.
+    """Return the images as links or as base64: as planned, or else whichever is possible. Paid images are not lost.
 
-    `most_bytes` is what the way back holds, None where it holds everything. NotStored where nothing is possible.
+    `max_bytes` is the limit of the response; None: no limit. Raises NotStored when neither is possible.
     """
     size = sum(len(image.b64) or len(image.data) * 4 // 3 for image in result.images)
     fits = max_bytes is None or size <= max_bytes
     wants_links = delivery.response_format == "url"
     if fits and not wants_links:
-        return DeliveredData(_base64_entries(result))
+        return DeliveredData(_base64_images(result))
     try:
-        data = tuple(
-            _data_entry(image, url=build_link(_store_image(image, store)))
-            for image in result.images
-        )
+        images = tuple(_linked_image(image, store, build_link) for image in result.images)
     except NotStored as error:
         if not fits:
             raise NotStored(
                 f"The result has {size} bytes of base64, more than the {max_bytes} that can be answered here. {error}"
             ) from error
         note = "response_format: the bucket did not take the result, so base64"
-        return DeliveredData(_base64_entries(result), notes=(note,))
-    note = f"response_format: {size} bytes are too many for this answer, so links"
-    return DeliveredData(data, is_linked=True, notes=() if wants_links else (note,))
+        return DeliveredData(_base64_images(result), notes=(note,))
+    note = f"response_format: {size} bytes are too many for this response, so links"
+    return DeliveredData(images, is_linked=True, notes=() if wants_links else (note,))
 
 
-def _base64_entries(result: Result) -> tuple[Mapping[str, Any], ...]:
-    return tuple(_data_entry(image, b64_json=image.to_base64()) for image in result.images)
+def _base64_images(result: ProcessedEdit) -> tuple[DeliveredImage, ...]:
+    return tuple(
+        DeliveredImage(b64_json=image.to_base64(), revised_prompt=image.revised_prompt)
+        for image in result.images
+    )
 
 
-def _store_image(generated_image: GeneratedImage, store: ResultStore) -> str:
+def _linked_image(
+    generated_image: GeneratedImage, store: ResultStore, build_link: LinkBuilder
+) -> DeliveredImage:
     image = inspect_result(generated_image)
-    return store.put(image.data, image.format)
-
-
-def _data_entry(image: GeneratedImage, **content: str) -> dict[str, Any]:
-    """One entry of `data`."""
-    return {
-        **content,
-        **({"revised_prompt": image.revised_prompt} if image.revised_prompt else {}),
-    }
+    url = build_link(store.put(image.data, image.format))
+    return DeliveredImage(url=url, revised_prompt=generated_image.revised_prompt)

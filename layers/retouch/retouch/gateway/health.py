@@ -37,7 +37,7 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
     "circuits": {provider: "closed" | "open" | "half-open"}}. It is complete two seconds after `max_seconds`, even if a
     check hangs. API Gateway waits 29 seconds.
     """
-    settings = services.settings.with_secrets(services.read_secrets())
+    settings = services.settings_with_secrets()
     deadline = services.clock.now() + max_seconds
     provider_checks = {
         provider.name: partial(_check_provider, services, settings, provider, deadline)

@@ -74,11 +74,12 @@ def _fetch_web_image(reference: ImageReference, fetch_image: FetchImage) -> byte
     try:
         return fetch_image(reference.name)
     except FetchError as error:
-        fault = InvalidRequest(
-            f"'{reference.field}': {error}", param=reference.field, code=error.code
-        )
-        fault.retryable = error.retryable
-        raise fault from None
+        raise InvalidRequest(
+            f"'{reference.field}': {error}",
+            param=reference.field,
+            code=error.code,
+            retryable=error.retryable,
+        ) from None
 
 
 def _missing_input_error(reference: ImageReference) -> InvalidRequest:

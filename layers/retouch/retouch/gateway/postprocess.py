@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pybase64
 
 from retouch.core.errors import InvalidRequest, UpstreamError
+from retouch.core.image_formats import detect_format
 from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.core.sizes import aspect_difference
 from retouch.core.usage import sum_usage, token_counts
@@ -23,7 +24,6 @@ from retouch.imaging.codec import (
 )
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.compose import composite_original, default_feather
-from retouch.imaging.formats.detect import detect_format
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.placement import undo_placement
 from retouch.planning.output import Delivery
@@ -42,7 +42,7 @@ _NOT_PRESERVED_NOTE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ProcessedEdit:
     """The finished pictures as they leave, and what is known of them all."""
 
     images: tuple[GeneratedImage, ...]
@@ -158,7 +158,7 @@ def _blame_provider() -> Iterator[None]:
         ) from error
 
 
-def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> Result:
+def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> ProcessedEdit:
     """All pictures as one result: what was bought is delivered, what cannot be read is said.
 
     BadUpstream where none can be read. Usage of several calls is added up, and left out unless all tell theirs.
@@ -188,7 +188,7 @@ def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> Res
         ),
         default=delivery.untouched,
     )
-    return Result(
+    return ProcessedEdit(
         finished_images, metadata, preserved_pixels, tuple(dict.fromkeys(notes)), len(images)
     )
 

@@ -1,4 +1,4 @@
-"""What the core may use of the world, and an order that somebody gives."""
+"""The services that the gateway uses, and the context of one request."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from retouch.core.clock import Clock
 from retouch.core.credentials import ClientCredentials
 from retouch.core.models import ParsedForm
 from retouch.core.portkey import PortkeyHeaders
-from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
-from retouch.core.resolved_model import ResolvedModel
+from retouch.core.resolved_model import SendRequest
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
 from retouch.gateway.cache import CacheStore as CacheStore
@@ -22,55 +21,50 @@ from retouch.gateway.delivery import ResultStore
 from retouch.gateway.guardrails.model import GuardrailClients
 from retouch.gateway.inputs import InputStore
 
-SendRequest = Callable[[ProviderRequest, ResolvedModel, float], ProviderResponse]
-
 
 class ObjectStore(ResultStore, InputStore, Protocol):
-    """The stack's bucket, as the core sees it."""
+    """The stack's bucket."""
 
     def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
-        """A new upload: its id, and the form ({"url", "fields"}) that S3 takes for it."""
+        """Create an upload. Return its id, and the form ({"url", "fields"}) that S3 takes for it."""
 
     def check_access(self) -> None:
-        """Raises when the bucket cannot be used."""
+        """Raise an exception when the bucket cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All that the core may use of the world, built once by the door."""
+    """The services of the gateway. The function's entry point builds them once per cold start."""
 
-    settings: Settings
+    settings: Settings  # without the secret; a request uses `settings_with_secrets`
     providers: tuple[Provider, ...]
+    header_prefixes: tuple[str, ...]  # how the x-portkey- headers about the providers begin
     send: SendRequest
     bucket: ObjectStore
-    fetch_image: Callable[
-        [str, float], bytes
-    ]  # what a caller's URL leads to, by a deadline; FetchError
+    fetch_image: Callable[[str, float], bytes]  # (URL, deadline) -> image; raises FetchError
     clock: Clock
-    read_secrets: Callable[[], Mapping[str, str]]  # read where they are needed, fetched before
+    read_secrets: Callable[[], Mapping[str, str]]  # a background task has fetched them before
     find_key_name: KeyLookup
-    guardrail_clients: GuardrailClients  # what guardrails may ask outside
+    guardrail_clients: GuardrailClients
     breaker: CircuitBreaker
     cache: CacheStore
-    load_config: Callable[[str], Mapping[str, Any]]  # saved routing configs by id; InvalidConfig
+    load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
+
+    def settings_with_secrets(self) -> Settings:
+        """Return the settings with the secret's variables. A request calls this once."""
+        return self.settings.with_secrets(self.read_secrets())
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """What arrived, and by when it must be answered."""
+    """One edit as it arrived, and the time by which it must end."""
 
     form: ParsedForm
     credentials: ClientCredentials
     request_id: str
-    deadline: float  # on the clock's scale
-    client_deadline: float = inf  # until then the caller waits, on the same scale
-    max_silence: float = inf  # seconds without a sign of life that front and caller bear
-    iam_authorized: bool = False  # a direct invoke: its caller was let in by IAM
-    max_response_bytes: int | None = None  # of the answer, where the way back is narrow
+    deadline: float  # of the function, on the clock's scale
+    max_silence: float = inf  # seconds without a byte that API Gateway and the client tolerate
+    iam_authorized: bool = False  # a direct invoke: IAM has authorized the caller
+    max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)
-
-    @property
-    def effective_deadline(self) -> float:
-        """When nobody waits any more."""
-        return min(self.deadline, self.client_deadline)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from retouch.core.image_formats import detect_format
 from retouch.core.models import EncodedImage
 from retouch.imaging.errors import InvalidImage, to_invalid_request
-from retouch.imaging.formats.detect import detect_format, guess_file_type
+from retouch.imaging.formats.detect import guess_file_type
 from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.formats.structure import check_structure
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 
 from retouch.core.capabilities import Provider
 from retouch.core.credentials import ClientCredentials
@@ -26,10 +27,11 @@ def resolve_connection(
         or options.get(provider.base_url_setting)
         or provider.base_url
     )
+    operator_base_url = options["base_url"]
     if credentials.custom_host:  # the operator allows this host
         options["base_url"] = credentials.custom_host
     if provider.auth is None:
-        return replace(resolved, options=options)
+        return _with_circuit(replace(resolved, options=options), credentials, operator_base_url)
     key = credentials.key or configured_key
     # The operator's organization does not apply to another key.
     if credentials.key and not provider.resolve_base_url:
@@ -37,7 +39,7 @@ def resolve_connection(
     # Only the owner of the key may choose the address: the gateway never sends a configured key to a caller's address.
     if credentials.key or credentials.is_virtual_key:
         options = _apply_caller_options(provider, options, credentials.options)
-    return replace(
+    connected = replace(
         resolved,
         options=options,
         key=key,
@@ -45,6 +47,26 @@ def resolve_connection(
         identity_secrets=secrets,
         forwarded_headers=credentials.forwarded_headers,
     )
+    return _with_circuit(connected, credentials, operator_base_url)
+
+
+def _with_circuit(
+    resolved: ResolvedModel, credentials: ClientCredentials, operator_base_url: str
+) -> ResolvedModel:
+    """Return the model with the name of its circuit.
+
+    The circuit of the operator's base URL has the name of the provider, plus the region if the provider has several.
+    Another base URL comes from a virtual key: its circuit has a digest in its name. A base URL that comes with the
+    caller's own key, and a custom host, have no circuit, because no other request goes there.
+    """
+    base_url, name = resolved.options["base_url"], resolved.provider.name
+    if credentials.custom_host or (base_url != operator_base_url and resolved.is_client_key):
+        return resolved
+    if base_url != operator_base_url:
+        digest = sha256(base_url.encode()).hexdigest()[:8]
+        return replace(resolved, circuit=f"{name}/{digest}")
+    region = resolved.options.get("region") or resolved.options.get("location")
+    return replace(resolved, circuit=f"{name}/{region}" if region else name)
 
 
 def _base_url_from_settings(provider: Provider, options: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ def choose_operation(resolved: ResolvedModel, request: EditRequest) -> ResolvedM
     """
     if not resolved.serving.operations:
         _check_required_inputs(resolved.serving, request)
-        return _with_operation(resolved, resolved.serving)
+        return resolved
     operations = [
         card for name in resolved.serving.operations if (card := resolved.provider.find_model(name))
     ]
@@ -41,9 +41,7 @@ def choose_operation(resolved: ResolvedModel, request: EditRequest) -> ResolvedM
     _check_required_inputs(operation, request)
     note = f"operation: {operation.operation}, chosen from the inputs of the request"
     requested = _merge_contract(resolved, operation)
-    return _with_operation(
-        replace(resolved, requested=requested, notes=(*resolved.notes, note)), operation
-    )
+    return replace(resolved, requested=requested, serving=operation, notes=(*resolved.notes, note))
 
 
 def _merge_contract(resolved: ResolvedModel, operation: ModelCapabilities) -> ModelCapabilities:
@@ -112,15 +110,6 @@ def matches(conditions: OperationMatch, request: EditRequest) -> bool:
 def _has_marked_area(request: EditRequest) -> bool:
     """Return whether a mask, or transparency in the first image, marks the area to edit."""
     return request.mask is not None or mask_from_alpha(request.images[0]) is not None
-
-
-def _with_operation(resolved: ResolvedModel, model: ModelCapabilities) -> ResolvedModel:
-    headers = (
-        {**resolved.response_headers, "x-retouch-operation": model.operation}
-        if model.operation
-        else {}
-    )
-    return replace(resolved, serving=model, response_headers=headers or resolved.response_headers)
 
 
 def _join_ids(models: list[ModelCapabilities]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.errors import InvalidRequest
+from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.core.models import EditRequest
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, quote_value
 from retouch.core.sizes import FixedSizes, SizeRange, SizeSpec, parse_size
@@ -37,7 +38,7 @@ FittedParams = tuple[dict[str, Any], tuple[str, ...]]
 
 # The gateway itself applies these for every model that has no such parameter.
 LOCALLY_APPLIED_PARAMS: Mapping[str, ParameterSpec] = {
-    "output_format": EnumParam(("png", "jpeg", "webp")),
+    "output_format": EnumParam(IMAGE_FORMATS),
     "output_compression": IntParam(0, 100),
     "background": EnumParam(("auto", "opaque")),
 }

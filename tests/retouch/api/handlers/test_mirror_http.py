@@ -303,7 +303,7 @@ class TestBus:
         assert (json.loads(body), attributes["code"]) == ({"link": "x"}, "unknown_parameter")
 
     def test_retryable_failure_raises_so_lambda_retries(self, mirror, image_host):
-        image_host.status("/x.png", 503)
+        image_host.set_status("/x.png", 503)
         with pytest.raises(Exception, match="not done"):
             mirror.handler(self.build_event({"url": image_host.url + "/x.png"}), lambda_context())
 

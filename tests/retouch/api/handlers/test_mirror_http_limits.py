@@ -118,7 +118,7 @@ def test_parallel_setting_limits_concurrent_fetches(aws, web):
         concurrency.append(len(inside))
         time.sleep(0.05)
         inside.pop()
-        web.status("/none", 404)
+        web.set_status("/none", 404)
         return web.scripts["/none"](handler)
 
     urls = [f"{web.url}/{number}" for number in range(9)]

@@ -18,7 +18,7 @@ PNG, JPEG = photo(40, 30), photo(40, 30, "JPEG")
 @pytest.fixture
 def image_host(web):
     web.files.update({"/a.png": PNG, "/b.jpg": JPEG})
-    web.status("/busy.png", 503)
+    web.set_status("/busy.png", 503)
     return web
 
 
@@ -64,7 +64,7 @@ class SlowHost:
         self.images_left -= 1
         self.served_paths.append(handler.path)
         response = ScriptedResponse(200, self.images[handler.path], {"content-type": "image/png"})
-        self.web.answer(handler, response)
+        self.web.write_response(handler, response)
 
     def end_turn(self):
         """End the current turn."""

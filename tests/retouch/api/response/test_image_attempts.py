@@ -67,7 +67,7 @@ class TestBilling:
         assert billing_headers(send_edit(gateway_setup, A)) == ("yes", None)
 
     def test_free_response_reports_unknown_billing_of_earlier_attempt(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         response = send_edit(
             gateway_setup,
             fallback_config(A, LOCAL_TARGET, on_status_codes=[500]),
@@ -77,14 +77,14 @@ class TestBilling:
         assert billing_headers(response) == ("unknown", "targets[0]=502;unknown, targets[1]=200;no")
 
     def test_free_response_reports_unknown_billing_of_earlier_timeout(self, gateway_setup):
-        gateway_setup[0].answers = [ScriptedResponse(network_failure="hang")]
+        gateway_setup[0].responses = [ScriptedResponse(network_failure="hang")]
         config = {**fallback_config(A, LOCAL_TARGET, on_status_codes=[408]), "request_timeout": 300}
         response = send_edit(gateway_setup, config, {"mask": file_part(box_mask())})
         assert billing_headers(response) == ("unknown", "targets[0]=408;unknown, targets[1]=200;no")
 
     def test_cached_response_reports_unknown_billing_of_earlier_attempt(self, gateway_setup):
         assert send_edit(gateway_setup, CACHED_TARGET).headers["x-portkey-cache-status"] == "MISS"
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         first = {**A, "override_params": {"quality": "low"}}
         response = send_edit(
             gateway_setup, fallback_config(first, CACHED_TARGET, on_status_codes=[500])
@@ -93,39 +93,39 @@ class TestBilling:
         assert billing_headers(response) == ("unknown", "targets[0]=502;unknown, targets[1]=200;no")
 
     def test_free_attempts_are_reported_as_not_billed(self, gateway_setup):
-        gateway_setup[0].answers = [RATE_LIMITED]
+        gateway_setup[0].responses = [RATE_LIMITED]
         response = send_edit(
             gateway_setup, fallback_config(A, LOCAL_TARGET), {"mask": file_part(box_mask())}
         )
         assert billing_headers(response) == ("no", "targets[0]=429;no, targets[1]=200;no")
 
     def test_retries_are_listed_in_attempts_header(self, gateway_setup):
-        gateway_setup[0].answers = [RATE_LIMITED, RATE_LIMITED, IMAGE_RESPONSE]
+        gateway_setup[0].responses = [RATE_LIMITED, RATE_LIMITED, IMAGE_RESPONSE]
         response = send_edit(gateway_setup, {**A, "retry": {"attempts": 2}})
         assert billing_headers(response) == ("yes", "config=429;no, config=429;no, config=200;yes")
 
     def test_cost_header_covers_only_the_successful_attempt(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR, IMAGE_RESPONSE]
+        gateway_setup[0].responses = [SERVER_ERROR, IMAGE_RESPONSE]
         config = {**A, "retry": {"attempts": 1, "may_buy_twice": True}}
         response = send_edit(gateway_setup, config)
         assert billing_headers(response) == ("yes", "config=502;unknown, config=200;yes")
         assert response.headers["x-retouch-cost-usd"] == "0.053 estimated"
 
     def test_attempts_header_is_present_when_all_attempts_fail(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR]
-        gateway_setup[1].answers = [RATE_LIMITED]
+        gateway_setup[0].responses = [SERVER_ERROR]
+        gateway_setup[1].responses = [RATE_LIMITED]
         response = send_edit(gateway_setup, fallback_config(A, B, on_status_codes=[500]))
         assert response.status == 429
         assert billing_headers(response) == ("unknown", "targets[0]=502;unknown, targets[1]=429;no")
 
     def test_streamed_response_has_attempts_header(self, gateway_setup):
-        gateway_setup[0].answers = [RATE_LIMITED]
-        gateway_setup[1].answers = [sse_response(COMPLETED_EVENT)]
+        gateway_setup[0].responses = [RATE_LIMITED]
+        gateway_setup[1].responses = [sse_response(COMPLETED_EVENT)]
         response = send_edit(gateway_setup, fallback_config(A, B), {"stream": "true"})
         assert billing_headers(response) == ("yes", "targets[0]=429;no, targets[1]=200;yes")
 
     def test_log_line_has_billing_of_every_attempt(self, gateway_setup, capsys):
-        gateway_setup[0].answers = [RATE_LIMITED]
+        gateway_setup[0].responses = [RATE_LIMITED]
         send_edit(gateway_setup, fallback_config(A, B))
         lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         (line,) = [line for line in lines if line.get("message") == "request"]
@@ -154,7 +154,7 @@ class TestProvider:
         services = build_services({"OPENAI_BASE_URL": openai.url, "RETOUCH_VIRTUAL_KEYS": text})
         response = send_edit(gateway_setup, {"provider": "@oa"}, services=services)
         assert response.headers["x-portkey-provider"] == "openai"
-        openai.answers = [SERVER_ERROR]
+        openai.responses = [SERVER_ERROR]
         assert (
             send_edit(gateway_setup, {"provider": "@oa"}, services=services).headers[
                 "x-portkey-provider"
@@ -163,7 +163,7 @@ class TestProvider:
         )
 
     def test_provider_header_is_set_on_error(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         response = send_edit(gateway_setup, provider="openai", api_key="k")
         assert (response.status, response.headers["x-portkey-provider"]) == (502, "openai")
 
@@ -180,7 +180,7 @@ class TestCache:
         ("headers", "cache_status"), [({}, "MISS"), ({"cache_force_refresh": "true"}, "REFRESH")]
     )
     def test_error_after_cache_lookup_has_cache_status(self, gateway_setup, headers, cache_status):
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         response = send_edit(gateway_setup, CACHED_TARGET, **headers)
         assert (response.status, response.headers["x-portkey-cache-status"]) == (502, cache_status)
 
@@ -208,7 +208,7 @@ class TestCache:
             assert len(gateway_setup[0].calls) == calls
 
     def test_response_without_cache_lookup_has_status_disabled(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         assert send_edit(gateway_setup, A).headers["x-portkey-cache-status"] == "DISABLED"
         response = send_edit(gateway_setup, CACHED_TARGET, {"quality": "shiny"})
         assert (response.status, response.headers["x-portkey-cache-status"]) == (400, "DISABLED")
@@ -216,7 +216,7 @@ class TestCache:
 
 class TestStreamedGuardrails:
     def send_streamed_edit(self, world, prompt, **headers):
-        world[0].answers = [sse_response(PARTIAL_EVENT, COMPLETED_EVENT)]
+        world[0].responses = [sse_response(PARTIAL_EVENT, COMPLETED_EVENT)]
         config = {**A, "input_guardrails": [NO_PASSPORTS_HOOK]}
         fields = {"stream": "true", "partial_images": "1", "prompt": prompt}
         return send_edit(world, config, fields, **headers)
@@ -240,7 +240,7 @@ class TestStreamedGuardrails:
     def test_failure_before_first_event_keeps_its_status(self, gateway_setup):
         openai = gateway_setup[0]
         config = {**A, "input_guardrails": [NO_PASSPORTS_HOOK]}
-        openai.answers = [SERVER_ERROR]
+        openai.responses = [SERVER_ERROR]
         response = send_edit(gateway_setup, config, {"stream": "true", "prompt": "passport"})
         assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
 
@@ -254,7 +254,7 @@ class TestErrorSource:
 
     def test_misconfiguration_has_gateway_exception_header(self, gateway_setup):
         openai, _, _ = gateway_setup
-        openai.answers = [
+        openai.responses = [
             json_response({"error": {"message": "no", "code": "invalid_api_key"}}, 401)
         ]
         services = build_services({"OPENAI_BASE_URL": openai.url, "OPENAI_API_KEY": "sk-op"})
@@ -263,7 +263,7 @@ class TestErrorSource:
         assert response.headers["x-portkey-gateway-exception"] == "true"
 
     def test_provider_error_is_not_marked_as_gateway_error(self, gateway_setup):
-        gateway_setup[0].answers = [SERVER_ERROR]
+        gateway_setup[0].responses = [SERVER_ERROR]
         response = send_edit(gateway_setup, A)
         assert set(response.json) == {"error"}
         assert "x-portkey-gateway-exception" not in response.headers
@@ -285,7 +285,7 @@ class TestRetries:
     @pytest.mark.parametrize("header", ["retry-after", "retry-after-ms", "x-ms-retry-after-ms"])
     def test_retry_after_zero_is_retried_configured_number_of_times(self, gateway_setup, header):
         openai, _, _ = gateway_setup
-        openai.answers = [json_response({"error": {"message": "x"}}, 429, **{header: "0"})]
+        openai.responses = [json_response({"error": {"message": "x"}}, 429, **{header: "0"})]
         config = {**A, "retry": {"attempts": 5, "use_retry_after_header": True}}
         response = send_edit(gateway_setup, config)
         assert (response.status, response.headers["x-portkey-retry-attempt-count"]) == (429, "-1")
@@ -293,10 +293,10 @@ class TestRetries:
 
     def test_retry_after_milliseconds_header_is_honoured(self, gateway_setup):
         openai, _, services = gateway_setup
-        openai.answers = [
+        openai.responses = [
             json_response({"error": {"message": "x"}}, 429, **{"x-ms-retry-after-ms": "50"}),
             IMAGE_RESPONSE,
         ]
         retry = {"attempts": 1, "use_retry_after_header": True}
         assert send_edit(gateway_setup, {**A, "retry": retry}).status == 200
-        assert services.clock.slept == [0.05]
+        assert services.clock.sleeps == [0.05]

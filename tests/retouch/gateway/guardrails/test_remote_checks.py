@@ -28,7 +28,7 @@ def run_webhook_check(ask, remote_services, parameters, **options):
 
 def test_webhook_body_describes_edit_in_portkey_form(run_check, remote_services):
     _, request = run_webhook_check(run_check, remote_services, {})
-    assert (request.url, request.seconds, request.key, dict(request.headers)) == (URL, 3.0, b"", {})
+    assert (request.url, request.timeout_seconds, request.signing_key, dict(request.headers)) == (URL, 3.0, b"", {})
     assert orjson.loads(request.body) == {
         "eventType": "beforeRequestHook",
         "requestType": "imageEdit",
@@ -58,7 +58,7 @@ def test_webhook_parameters_set_timeout_key_and_headers(run_check, remote_servic
     headers = {"Authorization": "Bearer t", "content-type": "application/json"}
     parameters = {"timeout": 10_000, "secret": SECRET, "headers": headers}
     _, request = run_webhook_check(run_check, remote_services, parameters)
-    assert (request.seconds, request.key) == (10.0, signing_key(SECRET))
+    assert (request.timeout_seconds, request.signing_key) == (10.0, signing_key(SECRET))
     assert request.headers == {"Authorization": "Bearer t"}
     assert SECRET not in repr(request)
     assert "Bearer" not in repr(request)
@@ -152,7 +152,7 @@ def test_bedrock_check_sends_text_and_guardrail_id(run_check, remote_services):
     parameters = {"guardrailId": arn, "guardrailVersion": "3", "region": "eu-west-1"}
     assert run_check("bedrock.guard", parameters, INPUT)["verdict"] is True
     (request,) = remote_services.bedrock_requests
-    assert (request.guardrail, request.version, request.region) == (arn, "3", "eu-west-1")
+    assert (request.guardrail_id, request.version, request.region) == (arn, "3", "eu-west-1")
     assert request.text == "Make the sky blue\nno clouds"
 
 

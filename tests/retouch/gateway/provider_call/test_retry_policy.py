@@ -29,7 +29,7 @@ class ClockWithLongPauses(FakeClock):
 def script_responses(host, path, *host_responses):
     """Answer GET requests for the path with these responses, in order. The last one repeats."""
     responses = chain(host_responses, repeat(host_responses[-1]))
-    host.scripts[path] = lambda handler: host.answer(handler, next(responses))
+    host.scripts[path] = lambda handler: host.write_response(handler, next(responses))
 
 
 def requests_for(host, path):
@@ -56,7 +56,7 @@ def cdn():
 
 def edit_with_url_result(provider, result_host, clock=None):
     """Send an edit whose result is a URL at `result_host`, /r.png."""
-    provider.answers = [
+    provider.responses = [
         json_response({"created": 1, "data": [{"url": f"{result_host.url}/r.png"}]})
     ]
     env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
@@ -101,7 +101,7 @@ def test_result_download_is_tried_at_most_three_times(provider, result_host, fai
 
 def test_unreachable_result_host_is_retried(provider):
     closed_host = f"127.0.0.1:{unused_port()}"
-    provider.answers = [json_response({"data": [{"url": f"http://{closed_host}/r.png"}]})]
+    provider.responses = [json_response({"data": [{"url": f"http://{closed_host}/r.png"}]})]
     env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
     response, clock = send_edit("gpt-image-2", RETOUCH_FETCH_ALLOW=closed_host, **env)
     assert (response.json["error"]["code"], len(clock.sleeps)) == ("result_not_fetched", 2)
@@ -138,7 +138,7 @@ def test_retry_pause_beyond_deadline_is_not_made(provider, result_host):
 
 @pytest.mark.parametrize("failure", TRANSIENT_FAILURES)
 def test_poll_is_retried_after_transient_failure(provider, failure):
-    provider.answers = [
+    provider.responses = [
         json_response({"id": "t", "polling_url": f"{provider.url}/v1/get_result?id=t"})
     ]
     ready_body = {"status": "Ready", "result": {"sample": f"{provider.url}/r.png"}}
@@ -156,7 +156,7 @@ def test_poll_is_retried_after_transient_failure(provider, failure):
 @pytest.mark.parametrize("failure", TRANSIENT_FAILURES)
 def test_poll_by_post_is_retried_after_transient_failure(provider, failure):
     ready_body = {"id": "t", "status": "Ready", "result": {"sample": f"{provider.url}/r.png"}}
-    provider.answers = [
+    provider.responses = [
         json_response({"request_id": "t"}),
         TRANSIENT_FAILURES[failure],
         json_response(ready_body),
@@ -172,7 +172,7 @@ def test_poll_by_post_is_retried_after_transient_failure(provider, failure):
 
 def test_final_poll_error_is_not_retried(provider):
     urls = {"status_url": f"{provider.url}/s", "response_url": f"{provider.url}/r"}
-    provider.answers = [json_response({"request_id": "r", **urls})]
+    provider.responses = [json_response({"request_id": "r", **urls})]
     script_responses(provider, "/s", json_response({"error": "moderation blocked it"}, 500))
     env = {"SEGMIND_API_KEY": "k", "SEGMIND_BASE_URL": provider.url}
     response, _ = send_edit("segmind/flux-kontext-pro", **env)
@@ -182,7 +182,7 @@ def test_final_poll_error_is_not_retried(provider):
 
 @pytest.mark.parametrize("failure", [name for name in TRANSIENT_FAILURES if name != "429"])
 def test_paid_call_is_not_retried_after_failure(provider, failure):
-    provider.answers = [
+    provider.responses = [
         TRANSIENT_FAILURES[failure],
         json_response({"data": [{"b64_json": b64(IMAGE)}]}),
     ]
@@ -195,7 +195,7 @@ def test_paid_call_is_not_retried_after_failure(provider, failure):
 
 @pytest.mark.parametrize("status", [408, 500, 502, 504])
 def test_paid_call_is_not_retried_despite_retry_after(provider, status):
-    provider.answers = [ScriptedResponse(status, b"", {"retry-after": "1"})]
+    provider.responses = [ScriptedResponse(status, b"", {"retry-after": "1"})]
     env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
     _, clock = send_edit("gpt-image-2", **env)
     assert (len(provider.calls), clock.sleeps) == (1, [])

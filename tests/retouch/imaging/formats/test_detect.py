@@ -1,6 +1,7 @@
 import pytest
 
-from retouch.imaging.formats.detect import detect_format, guess_file_type
+from retouch.core.image_formats import detect_format
+from retouch.imaging.formats.detect import guess_file_type
 from tests.retouch.imaging.samples import SAMPLE_KINDS, sample_bytes
 
 

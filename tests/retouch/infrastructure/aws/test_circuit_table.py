@@ -212,7 +212,7 @@ def test_forgotten_probe_is_released_for_all_processes(table, processes, clock):
     second.refresh_and_read_state()
     clock.skipped_seconds += 30
     assert second.is_call_allowed()
-    second.breaker.forget("p")
+    second.breaker.release_probe("p")
     assert table()["p"]["opened_at"] == {"N": str(START)}
     assert [first.is_call_allowed(), second.is_call_allowed()] == [True, False]
 
@@ -225,7 +225,7 @@ def test_late_release_does_not_end_probe_of_another_process(table, processes, cl
         clock.skipped_seconds += 30
         process.refresh_and_read_state()
         assert process.is_call_allowed()
-    first.breaker.forget("p")
+    first.breaker.release_probe("p")
     assert table()["p"]["opened_at"] == {"N": str(START + 60)}
     assert not first.is_call_allowed()
 

@@ -135,7 +135,7 @@ def test_paid_result_is_fetched_again_after_503(mirror, aws, web):
     provider_response = json_response({"created": 1, "data": [{"url": f"{web.url}/r.png"}]})
     with running_mirror(mirror, aws), Upstream(provider_response) as provider:
         env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
-        fetch_env = {"RETOUCH_FETCH_ALLOW": mirror.settings.fetch_allow}
+        fetch_env = {"RETOUCH_FETCH_ALLOW": mirror.settings.fetch_allowlist}
         services = build_services({**queue_env(aws), **fetch_env, **env}, SystemClock())
         fields = {"model": "gpt-image-2", "prompt": "p", "image": file_part(PNG)}
         response = post_edit(fields, services=services)

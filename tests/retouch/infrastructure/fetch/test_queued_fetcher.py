@@ -51,7 +51,7 @@ def mirror(aws, web):
 
 def fetch_through_queue(mirror, url, seconds=20.0, **limits):
     clock = SystemClock()
-    policy = replace(FetchPolicy.from_text(mirror.settings.fetch_allow), **limits)
+    policy = replace(FetchPolicy.from_text(mirror.settings.fetch_allowlist), **limits)
     return QueuedFetcher(mirror.settings, clock, AwsClients()).read(
         url, clock.now() + seconds, policy
     )

@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
+from retouch.core.image_formats import IMAGE_MEDIA_TYPES
 from retouch.core.models import HttpRequest
 from retouch.core.parameters import EnumParam
 from retouch.gateway.services import Services
 
-_CONTENT_TYPE_PARAM = EnumParam(("image/png", "image/jpeg", "image/webp"))
+_CONTENT_TYPE_PARAM = EnumParam(IMAGE_MEDIA_TYPES)
 
 
 def create_upload(request: HttpRequest, services: Services) -> dict[str, Any]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from retouch.api.events import http as wire_event
+from retouch.api.events import http as http_event
+from retouch.mirror.messages import SENT_ATTRIBUTE, TRIES_ATTRIBUTE, QueueMessage
 
 EventSource = Literal["http", "queue", "bus", "direct"]
-# The attributes of a message with the rest of a request, which the mirror itself sends.
-TRIES_ATTRIBUTE, SENT_ATTRIBUTE = "retouch-tries", "retouch-sent"
 _NUMBER_PATTERN = re.compile(r"[0-9]{1,15}", re.ASCII)
 
 
@@ -22,24 +20,9 @@ class UnknownEvent(ValueError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
-    """One SQS record.
-
-    `receive_count` says how often its URLs were delivered, this time included. `sent_at_ms` says when they first
-    entered the queue, in Unix milliseconds. For the rest of an earlier message, both include the earlier deliveries.
-    """
-
-    id: str
-    body: str
-    receipt_handle: str
-    receive_count: int
-    sent_at_ms: int
-
-
 def event_source(event: Any) -> EventSource:
     """Return the source of the event. Raises UnknownEvent."""
-    if wire_event.is_http_event(event):
+    if http_event.is_http_event(event):
         return "http"
     if isinstance(event, Mapping):
         if "Records" in event:

@@ -11,8 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from retouch.api.cors import cors_config
-from retouch.api.events import direct_invoke
-from retouch.api.events import http as wire_event
+from retouch.api.events import http as http_event
 from retouch.api.events.sources import event_source
 from retouch.api.handlers.mirror_queue import MirrorConsumer
 from retouch.api.powertools import (
@@ -22,7 +21,12 @@ from retouch.api.powertools import (
     warn_about_open_settings,
 )
 from retouch.api.request.credentials import read_credentials
-from retouch.api.response.errors import error_response, fault_from_exception, fault_log_fields
+from retouch.api.response.errors import (
+    error_document,
+    error_response,
+    fault_from_exception,
+    fault_log_fields,
+)
 from retouch.core.errors import (
     Fault,
     GatewayMisconfigured,
@@ -82,18 +86,14 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
     def mirror() -> Response[Any]:
         event = app.current_event
 
-        def respond() -> HttpResponse:
-            request = wire_event.to_http_request(event.raw_event)
-            auth.authenticate(request.headers)
-            values = _parse_json(request.body)
-            linked_consumer = auth.with_signed_links(consumer, request.base_url)
-            return _process_request(
-                linked_consumer, values, api_gateway_request_id(event), "http", app.lambda_context
-            )
-
-        return to_powertools_response(
-            _respond_or_fail(respond, consumer, "http", api_gateway_request_id(event))
-        )
+        request_id = api_gateway_request_id(event)
+        try:
+            document = _process_http_request(consumer, auth, event.raw_event, app.lambda_context)
+        except Exception as error:
+            fault = _log_failure(error, consumer, "http")
+            return to_powertools_response(error_response(fault, request_id))
+        headers = {**json_headers(request_id), "x-retouch-billed": "no"}
+        return to_powertools_response(HttpResponse(200, headers, orjson.dumps(document)))
 
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
@@ -108,7 +108,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
         source = event_source(event)
         if source == "http":
             auth.start_reading_secrets()
-            return app.resolve(wire_event.to_v1_event(event), context)
+            return app.resolve(http_event.to_v1_event(event), context)
         if source == "direct":
             return _process_direct_invoke(consumer, auth, event, context)
         _require_bucket(consumer)
@@ -118,6 +118,15 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
     return handler
 
 
+def _process_http_request(
+    consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
+) -> dict[str, Any]:
+    request = http_event.to_http_request(event)
+    auth.authenticate(request.headers)
+    linked_consumer = auth.with_signed_links(consumer, request.base_url)
+    return _process_request(linked_consumer, _parse_json(request.body), "http", context)
+
+
 def _process_direct_invoke(
     consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
 ) -> dict[str, Any]:
@@ -125,41 +134,29 @@ def _process_direct_invoke(
 
     The event is the request, and the return value is the response. IAM authorized the sender.
     """
-    invocation_id = str(getattr(context, "aws_request_id", ""))
-
-    def respond() -> HttpResponse:
-        return _process_request(
-            auth.with_signed_links(consumer, ""), event, invocation_id, "direct", context
-        )
-
-    return direct_invoke.invocation_result(
-        _respond_or_fail(respond, consumer, "direct", invocation_id)
-    )
+    try:
+        document = _process_request(auth.with_signed_links(consumer, ""), event, "direct", context)
+    except Exception as error:
+        fault = _log_failure(error, consumer, "direct")
+        return {**error_document(fault), "retouch": {"status": fault.status, "billed": "no"}}
+    return {**document, "retouch": {"status": 200, "billed": "no"}}
 
 
 def _process_request(
-    consumer: MirrorConsumer, values: Any, request_identifier: str, source: str, context: Any
-) -> HttpResponse:
+    consumer: MirrorConsumer, values: Any, source: str, context: Any
+) -> dict[str, Any]:
+    """Mirror the URLs of a request. Return the body of the response."""
     request = read_mirror_request(values)
     _require_bucket(consumer)
     (results,) = consumer.mirror_and_record([request], source, _deadline(consumer, context))
-    body = orjson.dumps(response_document(results, consumer.services.clock.unix_time()))
-    return HttpResponse(200, {**json_headers(request_identifier), "x-retouch-billed": "no"}, body)
+    return response_document(results, consumer.services.clock.unix_time())
 
 
-def _respond_or_fail(
-    respond: Callable[[], HttpResponse],
-    consumer: MirrorConsumer,
-    source: str,
-    request_identifier: str,
-) -> HttpResponse:
-    try:
-        return respond()
-    except Exception as error:
-        fault = fault_from_exception(error)
-        fault.billed = "no"  # the mirror never calls a provider, so nothing is ever billed
-        consumer.telemetry.log_refusal(source, {"status": fault.status, **fault_log_fields(fault)})
-        return error_response(fault, request_identifier)
+def _log_failure(error: Exception, consumer: MirrorConsumer, source: str) -> Fault:
+    """Log a failure and return it as a Fault. The mirror never calls a provider, so nothing is ever billed."""
+    fault = fault_from_exception(error).with_billing("no")
+    consumer.telemetry.log_refusal(source, {"status": fault.status, **fault_log_fields(fault)})
+    return fault
 
 
 def _require_bucket(consumer: MirrorConsumer) -> None:

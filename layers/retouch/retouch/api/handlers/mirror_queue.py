@@ -12,13 +12,11 @@ from typing import Any
 
 import orjson
 
-from retouch.api.events.sources import QueueMessage, event_payload, parse_messages
+from retouch.api.events.sources import event_payload, parse_messages
 from retouch.core.errors import InvalidRequest
-from retouch.infrastructure.aws.mirror_bucket import MirrorBucket
-from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
-from retouch.infrastructure.telemetry import MirrorTelemetry
-from retouch.mirror import cloud_events as notices
-from retouch.mirror import retry_decision
+from retouch.mirror import cloud_events, retry_decision
+from retouch.mirror.messages import QueueMessage
+from retouch.mirror.ports import Messaging, ResponseStore, Telemetry
 from retouch.mirror.request import MirrorRequest, read_mirror_request
 from retouch.mirror.result import MirrorResult
 from retouch.mirror.retry_decision import DeadLetter, Requeue, RetryDecision
@@ -38,9 +36,9 @@ class MirrorConsumer:
     """The mirror with the clients that queued requests need."""
 
     services: MirrorServices
-    store: MirrorBucket
-    messaging: MirrorMessaging
-    telemetry: MirrorTelemetry
+    store: ResponseStore
+    messaging: Messaging
+    telemetry: Telemetry
 
     def mirror_and_record(
         self, requests: Sequence[MirrorRequest], source: str, deadline: float
@@ -63,7 +61,7 @@ class MirrorConsumer:
         events = [
             cloud_event
             for request, results in zip(requests, results_per_request, strict=True)
-            for cloud_event in notices.cloud_events(request, results, clock.unix_time())
+            for cloud_event in cloud_events.cloud_events(request, results, clock.unix_time())
         ]
         self.messaging.publish_events(events)
         for results in results_per_request:

@@ -1,24 +1,23 @@
-"""A dry run's answer: the plan as JSON. Everything but the call has happened."""
+"""Renders the outcome of a dry run: the plan as JSON. Everything but the call has happened."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
-from retouch.api.response.edit import plan_headers
-from retouch.core.http import HttpResponse, json_headers
 from retouch.core.models import EncodedImage
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.result import EditPreview
 from retouch.planning.plan import Plan
 
 
-def dry_run_response(plan: Plan, jobs: list[ProviderJob], request_id: str) -> HttpResponse:
-    """What would be sent, what would be done afterwards, and what it would cost. No call was made."""
+def plan_document(preview: EditPreview) -> dict[str, Any]:
+    """Return what would be sent, what would be done afterwards, and what it would cost."""
+    plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
     estimate = edit_cost(serving, sum(job.n for job in jobs), calls=len(jobs))
-    body = {
+    placement = delivery.frame
+    return {
         "object": "image.edit.plan",
         "model": plan.resolved.model_id,
         "operation": serving.operation or None,
@@ -26,19 +25,17 @@ def dry_run_response(plan: Plan, jobs: list[ProviderJob], request_id: str) -> Ht
         "answer": {
             "response_format": delivery.response_format,
             "output_format": delivery.convert_to,
-            "size": delivery.scale_to or (delivery.frame.original if delivery.frame else None),
+            "size": delivery.scale_to or (placement.original if placement else None),
             "preserve": delivery.keep is not None,
         },
         "notes": plan.notes,
         "cost_usd": estimate.usd if estimate else None,
         "billed": False,
     }
-    headers = {**json_headers(request_id), **plan_headers(plan), "x-retouch-billed": "no"}
-    return HttpResponse(200, headers, orjson.dumps(body), {"dry_run": True})
 
 
 def _upstream_images(plan: Plan, job: ProviderJob) -> tuple[EncodedImage, ...]:
-    """The pictures as the provider gets them."""
+    """Return the images as the provider gets them."""
     upstream_images = plan.resolved.provider.upstream_images
     return upstream_images(job) if upstream_images else job.images
 

@@ -1,58 +1,56 @@
-"""An HTTP answer, and a Fault as one: OpenAI's error envelope."""
+"""Renders a Fault: OpenAI's error envelope, and the headers that tell an SDK whether to retry."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from retouch.core.errors import Fault, MethodNotAllowed
 from retouch.core.http import HttpResponse, json_headers
 
-_HEADER_PREFIX = "x-retouch-"
+# "portkey": the caller sends Portkey's headers and gets what Portkey adds to errors of the gateway itself.
+ErrorFormat = Literal["openai", "portkey"]
 
 
-def metadata_object(response: HttpResponse) -> dict[str, Any]:
-    """What HTTP has the status and headers for, as an object: for answers that have none, or none any more."""
-    gateway_headers = {n: v for n, v in response.headers.items() if n.startswith(_HEADER_PREFIX)}
-    return {
-        "status": response.status,
-        **{n.removeprefix(_HEADER_PREFIX): v for n, v in gateway_headers.items()},
+def error_response(
+    fault: Fault, request_id: str, error_format: ErrorFormat = "openai"
+) -> HttpResponse:
+    """Return the fault as an HTTP response."""
+    headers = {
+        **json_headers(request_id),
+        "x-retouch-billed": fault.billed,
+        **fault_headers(fault, error_format),
     }
+    body = orjson.dumps(error_document(fault, error_format))
+    fields = {**fault_log_fields(fault), "billed": fault.billed}
+    return HttpResponse(fault.status, headers, body, fields)
 
 
-def error_response(fault: Fault, request_id: str) -> HttpResponse:
-    """OpenAI's error envelope; the headers tell SDKs whether to repeat and callers whether they paid."""
-    headers = {**json_headers(request_id), **fault.headers, "x-retouch-billed": fault.billed}
+def error_document(fault: Fault, error_format: ErrorFormat = "openai") -> dict[str, Any]:
+    """Return the body of an error as an object."""
+    document = {"error": error_envelope(fault), **fault.extra_body}
+    is_portkey = error_format == "portkey" and _is_reported_by_gateway(fault)
+    return {"status": "failure", **document} if is_portkey else document
+
+
+def fault_headers(fault: Fault, error_format: ErrorFormat = "openai") -> dict[str, str]:
+    """Return the headers that only an error has."""
+    headers = {}
     if fault.should_retry is not None:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
     if fault.retry_after is not None and fault.should_retry is not False:
         headers["retry-after"] = f"{fault.retry_after:g}"
     if isinstance(fault, MethodNotAllowed):
         headers["Allow"] = fault.allow
-    body = orjson.dumps({"error": error_envelope(fault), **fault.extra_body})
-    return HttpResponse(fault.status, headers, body, fault_log_fields(fault))
-
-
-def to_portkey_error(response: HttpResponse) -> HttpResponse:
-    """The same with what Portkey says of the gateway's own errors; providers' errors it hands through as they are."""
-    is_gateway_fault = response.log_fields.get("blame") == "gateway"
-    if not is_gateway_fault and (
-        "error" not in response.log_fields or "upstream_status" in response.log_fields
-    ):
-        return response
-    assert isinstance(response.body, bytes), "an error is JSON"
-    headers = {
-        **response.headers,
-        **({"x-portkey-gateway-exception": "true"} if is_gateway_fault else {}),
-    }
-    return replace(response, headers=headers, body=b'{"status":"failure",' + response.body[1:])
+    if error_format == "portkey" and fault.blame == "gateway":
+        headers["x-portkey-gateway-exception"] = "true"
+    return headers
 
 
 def fault_from_exception(error: Exception) -> Fault:
-    """A Fault as it is; anything nobody expected goes to the log and becomes one bland sentence."""
+    """Return a Fault as it is. An unexpected exception is logged and becomes a Fault without details."""
     if isinstance(error, Fault):
         return error
     logging.getLogger("retouch").error("unexpected error", exc_info=error)
@@ -61,7 +59,7 @@ def fault_from_exception(error: Exception) -> Fault:
 
 
 def error_envelope(fault: Fault) -> dict[str, Any]:
-    """The `error` object: always the same four keys, details beside them."""
+    """Return the `error` object: always the same four members, and the details beside them."""
     return {
         "message": str(fault),
         "type": fault.type,
@@ -72,12 +70,11 @@ def error_envelope(fault: Fault) -> dict[str, Any]:
 
 
 def fault_log_fields(fault: Fault) -> dict[str, Any]:
-    """What the log and the metrics say of a failure."""
-    upstream_fields = {"upstream_status": fault.upstream_status} if fault.upstream_status else {}
-    return {
-        **fault.log_fields,
-        "error": fault.code,
-        "blame": fault.blame,
-        "param": fault.param,
-        **upstream_fields,
-    }
+    """Return what the log and the metrics say about a failure."""
+    upstream = {"upstream_status": fault.upstream_status} if fault.upstream_status else {}
+    return {"error": fault.code, "blame": fault.blame, "param": fault.param, **upstream}
+
+
+def _is_reported_by_gateway(fault: Fault) -> bool:
+    """Whether Portkey would add `status` to the body. It passes on the errors of providers as they are."""
+    return fault.blame == "gateway" or fault.upstream_status is None

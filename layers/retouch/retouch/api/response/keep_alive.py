@@ -1,7 +1,7 @@
-"""A plain answer that takes longer than the line stays open in silence.
+"""A JSON response that takes longer than the connection may stay silent.
 
-JSON may begin with white space, so a space now and then keeps the connection open. The status has to be 200 from
-the first one on; how it ended stands in the body: the error envelope, and `retouch` with what headers say otherwise.
+JSON may begin with white space, so a space now and then keeps the connection open. The status is 200 from the first
+space on. The body says how the edit ended: it is the usual body, and `retouch` holds what headers say otherwise.
 """
 
 from __future__ import annotations
@@ -11,54 +11,54 @@ from math import inf
 
 import orjson
 
-from retouch.api.response.errors import error_response, fault_from_exception, metadata_object
+from retouch.api.response import edit as edit_response
+from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.core.heartbeat import single_item, with_heartbeat
 from retouch.core.http import BodyStream, HttpResponse, json_headers
+from retouch.gateway.result import EditResult
 
-# Seconds of silence after which openai-python and openai-node give up, and order again.
+# Seconds of silence after which openai-python and openai-node give up and send the edit again.
 _SDK_TIMEOUT_HEADERS = ("x-stainless-read-timeout", "x-stainless-timeout")
-_MIN_SILENCE_SECONDS = 0.1  # seconds
+_MIN_SILENCE_SECONDS = 0.1
 
 
 def max_silence(headers: Mapping[str, str], keep_alive_after: float) -> float:
-    """Seconds without a sign of life that front and caller both bear: `silence`, and half of what an SDK says it waits.
+    """Return the seconds without a byte that API Gateway and the client both tolerate.
 
-    `silence` is 0 where the front never hangs up; infinite where nobody does.
+    That is `keep_alive_after`, or half of what an SDK says it waits. `keep_alive_after` is 0 where the front end never
+    closes a silent connection. The result is infinite where nobody does.
     """
     timeout_values = [headers[name] for name in _SDK_TIMEOUT_HEADERS if name in headers]
-    waits = [float(text) / 2 for text in timeout_values if text.replace(".", "", 1).isdigit()]
+    waits = [
+        float(text) / 2
+        for text in timeout_values
+        if text.isascii() and text.replace(".", "", 1).isdigit()
+    ]
     return max(_MIN_SILENCE_SECONDS, min([keep_alive_after or inf, *waits]))
 
 
 def with_keep_alive(
-    run: Callable[[], HttpResponse], interval: float, request_id: str
+    run: Callable[[], EditResult], interval: float, request_id: str, error_format: ErrorFormat
 ) -> HttpResponse:
-    """The answer itself where it is ready within `every` seconds, else one that begins with spaces."""
-    heartbeats = with_heartbeat(single_item(run), interval)
-    first_result = next(heartbeats)
-    if first_result is not None:
-        return first_result
-    late_headers = {
-        "x-retouch-billed": "unknown",
-        "x-retouch-notes": "slow: the body says how it ended",
-    }
-    return HttpResponse(
-        200, {**json_headers(request_id), **late_headers}, _keep_alive_body(heartbeats, request_id)
-    )
+    """Return the usual response when it is ready within `interval` seconds, else one that begins with spaces."""
+    results = with_heartbeat(single_item(run), interval)
+    first = next(results)
+    if first is not None:
+        return edit_response.render_http(first, request_id, error_format)
+    headers = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
+    body = _keep_alive_body(results, request_id)
+    return HttpResponse(200, {**json_headers(request_id), **headers}, body)
 
 
-def _keep_alive_body(heartbeats: Iterator[HttpResponse | None], request_id: str) -> BodyStream:
+def _keep_alive_body(results: Iterator[EditResult | None], request_id: str) -> BodyStream:
+    """Yield spaces, then the body. Return the response as it would have been, for the log."""
     yield b" "
     try:
-        while (response := next(heartbeats)) is None:
+        while (result := next(results)) is None:
             yield b" "
-    except Exception as error:  # a broken connection would be taken for a reason to order again
-        response = error_response(fault_from_exception(error), request_id)
-    yield _body_with_metadata(response)
-    return response
-
-
-def _body_with_metadata(response: HttpResponse) -> bytes:
-    """The body with what its headers would have said."""
-    body = response.body if isinstance(response.body, bytes) else b"".join(response.body)
-    return body[:-1] + b',"retouch":' + orjson.dumps(metadata_object(response)) + b"}"
+    except Exception as error:  # a broken connection would make the client send the edit again
+        fault = fault_from_exception(error)
+        result = EditResult(fault, status=fault.status, billed=fault.billed)
+    document = edit_response.document(result, "openai")
+    yield orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
+    return HttpResponse(result.status, {}, b"", edit_response.log_fields(result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.core.url_policy import hostnames, ip_ranges
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url, canonical_host
@@ -32,7 +33,7 @@ class FetchPolicy:
     connect_seconds: float = 3.0  # for connection and TLS handshake; the same again for the name
     read_seconds: float = 10.0  # between two chunks of a response
     total_seconds: float = 20.0
-    formats: tuple[str, ...] = ("png", "jpeg", "webp")
+    formats: tuple[str, ...] = IMAGE_FORMATS
 
     @classmethod
     def from_text(cls, allow: str) -> FetchPolicy:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import NumberRange, read_range
 from retouch.gateway.guardrails.model import (
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
 
-_FORMATS = ("png", "jpeg", "webp")
 _MAX_MEGAPIXELS = 1_000.0
 _MAX_IMAGES = 1_000.0
 
@@ -127,8 +127,10 @@ def _read_image_rule(reader: ConfigReader) -> _ImageRule:
     formats = [
         "jpeg" if name.lower() == "jpg" else name.lower() for name in reader.text_list("formats")
     ]
-    if not set(formats) <= set(_FORMATS):
-        raise InvalidConfig(f"{reader.path}.formats", f"must be some of {_join_names(_FORMATS)}")
+    if not set(formats) <= set(IMAGE_FORMATS):
+        raise InvalidConfig(
+            f"{reader.path}.formats", f"must be some of {_join_names(IMAGE_FORMATS)}"
+        )
     return _ImageRule(
         formats, read_range(reader, "minMegapixels", "maxMegapixels", _MAX_MEGAPIXELS)
     )

@@ -1,35 +1,45 @@
-"""What an attempt's answer says of the way to it, noted as it comes to pass: also where the attempt then fails."""
+"""Records what happens during one attempt, so that a failed attempt can report it too."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
-from retouch.core.resolved_model import ResolvedModel
+from retouch.core.resolved_model import ResolvedModel, SendRequest
+from retouch.gateway.guardrails.report import GuardrailReport
+from retouch.gateway.result import AttemptReport
 
-SendRequest = Callable[[ProviderRequest, ResolvedModel, float], ProviderResponse]
-# What providers call it: OpenAI and most others; Azure's front; AWS. Each in its reference of response headers.
+# The names of request ids: OpenAI and most others; Azure's API Management; AWS. Source: each provider's reference.
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-amzn-requestid")
 _REQUEST_ID_PATTERN = re.compile(r"[!-~]{1,128}")
 _MILLISECONDS_PATTERN = re.compile(r"[0-9]{1,9}")
-_MAX_RESPONSES = 10  # pictures, and so orders, of one edit
+_MAX_RESPONSES = 10  # images of one edit, and so paid calls
 
 
 class AttemptLog:
-    """Of one attempt at one provider. Orders may run side by side; each adds a line when it is answered."""
+    """The log of one attempt. Calls may run in parallel; each adds its response."""
 
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    def __init__(self) -> None:
+        self.hooks = GuardrailReport()
+        self._model: ResolvedModel | None = None
         self._cache_status = ""
         self._response_headers: list[Mapping[str, str]] = []
 
+    def set_model(self, model: ResolvedModel) -> None:
+        """Record which model is tried."""
+        self._model = model
+
+    def set_hooks(self, report: GuardrailReport) -> None:
+        """Record what the guardrails found."""
+        self.hooks = report
+
     def set_cache_status(self, status: str) -> None:
-        """How the look into the cache went, in Portkey's word."""
+        """Record the result of the cache lookup, in Portkey's word."""
         self._cache_status = status
 
     def wrap_send(self, send: SendRequest) -> SendRequest:
-        """`send`, with what is answered to orders noted. Polls and downloads are none, and strangers tell nothing."""
+        """Return `send` that records the responses to paid calls. Polls and downloads are not recorded."""
 
         def send_and_record(
             request: ProviderRequest, resolved: ResolvedModel, deadline: float
@@ -41,30 +51,27 @@ class AttemptLog:
 
         return send_and_record
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """What is known so far."""
-        known_values = {
-            "x-portkey-provider": self._provider,
-            "x-portkey-cache-status": self._cache_status,
-            "x-retouch-upstream-request-id": self._joined_values(
-                _REQUEST_ID_PATTERN, *_REQUEST_ID_HEADERS
-            ),
-            "x-retouch-upstream-processing-ms": self._joined_values(
+    def report(self) -> AttemptReport:
+        """Return what is known so far."""
+        model = self._model
+        return AttemptReport(
+            provider=model.provider.name if model else "",
+            model=model.serving.id if model else "",
+            cache_status=self._cache_status,
+            upstream_request_ids=self._joined_values(_REQUEST_ID_PATTERN, *_REQUEST_ID_HEADERS),
+            upstream_processing_ms=self._joined_values(
                 _MILLISECONDS_PATTERN, "openai-processing-ms"
             ),
-        }
-        return {name: value for name, value in known_values.items() if value}
+            hooks=self.hooks,
+        )
 
     def _joined_values(self, pattern: re.Pattern[str], *names: str) -> str:
-        """The first of the named headers of each reply, where it is fit to be shown."""
-        values = (
-            next((response_headers[n] for n in names if n in response_headers), "")
-            for response_headers in self._response_headers[-_MAX_RESPONSES:]
-        )
+        """Return the first of the named headers of each response when it matches the pattern."""
+        responses = self._response_headers[-_MAX_RESPONSES:]
+        values = (next((one[name] for name in names if name in one), "") for one in responses)
         return ", ".join(value for value in values if pattern.fullmatch(value))
 
 
 def _redact_headers(headers: Mapping[str, str], key: str | None) -> dict[str, str]:
-    """What may be repeated: nothing with the key in it, whoever put it there."""
+    """Return the headers without those that contain the key."""
     return {name: value for name, value in headers.items() if not (key and key in value)}

@@ -82,9 +82,9 @@ def run_conversation(
 def _mark_billing_unknown(
     fault: Fault, resolved: ResolvedModel, paid_call_succeeded: bool
 ) -> Fault:
-    """Set `billed` to "unknown" on an error that follows a successful paid call. Return the error."""
+    """Return the error. It says that billing is unknown when it follows a successful paid call."""
     if paid_call_succeeded and resolved.provider.is_paid and fault.billed == "no":
-        fault.billed = "unknown"
+        return fault.with_billing("unknown")
     return fault
 
 

@@ -68,9 +68,7 @@ def fault_from_response(resolved: ResolvedModel, response: ProviderResponse) -> 
 
 def to_fault(resolved: ResolvedModel, response: ProviderResponse, error: ParsedError) -> Fault:
     """Return the Fault for a parsed error. `response` provides the status and the headers."""
-    fault = _classify_error(resolved, response, error)
-    fault.upstream_status = response.status
-    return fault
+    return _classify_error(resolved, response, error).with_upstream_status(response.status)
 
 
 def _classify_error(
@@ -90,10 +88,8 @@ def _classify_error(
         or FAULTS_BY_STATUS.get(response.status)
         or _fault_class_for_status(response.status)
     )
-    if (
-        fault_class is GatewayMisconfigured and resolved.is_client_key
-    ):  # the account is the caller's own
-        fault_class = Refused
+    if fault_class is GatewayMisconfigured and resolved.is_client_key:
+        fault_class = Refused  # the account is the caller's own
     error = redact_key(error, resolved.key)
     return fault_class(
         clean_message(error.message) or f"{resolved.provider.title} answered {response.status}.",

@@ -44,9 +44,7 @@ def run_parallel(
     images = [image for outcome in outcomes if isinstance(outcome, list) for image in outcome]
     failures = tuple(outcome for outcome in outcomes if isinstance(outcome, Fault))
     if not images:
-        first = failures[0]
-        first.billed = worst_billing(fault.billed for fault in failures)
-        raise first
+        raise failures[0].with_billing(worst_billing(fault.billed for fault in failures))
     return FanoutResult(images, failures)
 
 

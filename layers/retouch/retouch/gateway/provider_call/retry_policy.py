@@ -24,10 +24,9 @@ SendToProvider = Callable[[ProviderRequest], ProviderResponse]
 _MAX_ATTEMPTS = 3
 _BACKOFF_SECONDS = 1.0  # seconds at most before the second attempt, doubled each time
 _TRANSIENT_STATUSES = (408, 429, 500, 502, 503, 504)
-_NOT_STARTED_KINDS = (
-    "rate_limited",
-    "not_started",
-)  # error kinds of edits that the provider did not start
+_BUSY_STATUSES = (429, 503)
+# The error kinds of edits that the provider did not start.
+_NOT_STARTED_KINDS = ("rate_limited", "not_started")
 
 
 def with_retries(
@@ -85,8 +84,10 @@ def _retry_delay(
 
 def _transient_error_delay(resolved: ResolvedModel, response: ProviderResponse) -> float | None:
     """Return the seconds to wait before an idempotent request is sent again, or None for a permanent error."""
+    if response.status not in _TRANSIENT_STATUSES:
+        return None
     error = parsed_error(resolved.provider, response)
-    if response.status not in _TRANSIENT_STATUSES or error.kind not in ("", *_NOT_STARTED_KINDS):
+    if error.kind not in ("", *_NOT_STARTED_KINDS):
         return None
     return retry_after_of(error, response) or 0.0
 
@@ -96,9 +97,9 @@ def _rate_limit_delay(resolved: ResolvedModel, response: ProviderResponse) -> fl
 
     A 503 without a known error kind allows no retry, because a server may have failed during the edit.
     """
-    error = parsed_error(resolved.provider, response)
-    if response.status not in (429, 503):
+    if response.status not in _BUSY_STATUSES:
         return None
+    error = parsed_error(resolved.provider, response)
     if error.kind == "not_started":
         return retry_after_of(error, response) or 0.0
     is_rate_limited = error.kind == "rate_limited" or (not error.kind and response.status == 429)

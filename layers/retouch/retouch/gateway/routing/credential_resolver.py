@@ -15,6 +15,7 @@ from retouch.core.credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, Unauthorized
 from retouch.core.parameters import quote_value
 from retouch.core.portkey import PORTKEY_PREFIX, PortkeyHeaders
+from retouch.core.resolved_model import ResolvedModel
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.routing import credentials as pay
 from retouch.gateway.routing.credentials import (
@@ -36,6 +37,7 @@ class ServingProvider:
 
     requested: Provider
     serving: Provider
+    model: ResolvedModel | None = None  # None: no model was found, the attempt will report it
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,67 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, Fault, InvalidRequest, Moderated, RateLimited, worst_billing
 from retouch.gateway.circuit_breaker import ProviderDown
+from retouch.gateway.result import AttemptRecord, AttemptResult
 from retouch.gateway.routing.conditions import RequestAttributes, matches_query
 from retouch.gateway.routing.tree import DEFAULT_FALLBACK_CODES, RoutingTree, Target, TargetGroup
 
-ResponseT = TypeVar("ResponseT")
 _MAX_WAIT_SECONDS = 60.0  # total wait between the attempts at one target
 _RETRIES_EXHAUSTED = -1
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """The record of one attempt at a target and its result, for response headers and the log."""
+class RoutingOutcome:
+    """The result of the last attempt, and all attempts."""
 
-    path: str
-    status: int
-    code: str | None = None
-    billed: Billed | None = None  # only for a failure; a success has it in its headers
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingOutcome(Generic[ResponseT]):
-    """The response or the final Fault, and all attempts. The Fault's `billed` is the worst of all attempts."""
-
-    result: ResponseT | Fault
+    result: AttemptResult
     target: Target
     retries: int  # 0: none; n: the nth retry was the last; -1: all retries were used
     attempts: tuple[AttemptRecord, ...]
 
+    @property
+    def billed(self) -> Billed:
+        """The worst billing status of all attempts."""
+        return worst_billing(record.billed for record in self.attempts)
+
 
 @dataclass(frozen=True, slots=True)
-class RoutingExecutor(Generic[ResponseT]):
+class RoutingExecutor:
     """The executor of a routing tree, with the attempt function, the attributes, the clock and the deadline."""
 
-    attempt_target: Callable[[Target], ResponseT]
+    attempt_target: Callable[[Target], AttemptResult]
     attributes: RequestAttributes
     clock: Clock
     deadline: float
 
-    def execute(self, tree: RoutingTree) -> RoutingOutcome[ResponseT]:
-        """Try targets until one succeeds or none is left. A Fault is returned in the outcome, it is not raised."""
+    def execute(self, tree: RoutingTree) -> RoutingOutcome:
+        """Try targets until one succeeds or none is left. The fault of a failure says the worst billing status."""
         outcome = self._run_target(tree) if isinstance(tree, Target) else self._run_group(tree)
-        if isinstance(outcome.result, Fault):
-            outcome.result.billed = worst_billing(
-                record.billed for record in outcome.attempts if record.billed
-            )
-        return outcome
+        return replace(outcome, result=outcome.result.with_billing(outcome.billed))
 
-    def _run_group(self, group: TargetGroup) -> RoutingOutcome[ResponseT]:
+    def _run_group(self, group: TargetGroup) -> RoutingOutcome:
         try:
             targets = self._select_targets(group)
         except InvalidRequest as fault:
-            return RoutingOutcome(fault, Target(group.path), 0, ())
+            return RoutingOutcome(AttemptResult(fault), Target(group.path), 0, ())
         attempts: tuple[AttemptRecord, ...] = ()
         for target in targets:
             outcome = self.execute(target)
             attempts += outcome.attempts
-            if not self._should_fall_back(group, outcome.result):
+            if not self._should_fall_back(group, outcome.result.fault):
                 break
         return replace(outcome, attempts=attempts)
 
@@ -80,27 +70,27 @@ class RoutingExecutor(Generic[ResponseT]):
             return (select_conditional(group, self.attributes),)
         return group.targets if group.mode == "fallback" else group.targets[:1]
 
-    def _should_fall_back(self, group: TargetGroup, result: ResponseT | Fault) -> bool:
-        if group.mode != "fallback" or not isinstance(result, Fault):
+    def _should_fall_back(self, group: TargetGroup, fault: Fault | None) -> bool:
+        if group.mode != "fallback" or fault is None:
             return False
         if self.clock.now() >= self.deadline:
             return False
-        if isinstance(result, Moderated):
+        if isinstance(fault, Moderated):
             return group.on_content_refusal
         if group.on_status_codes is not None:
-            return _matches_status(result, group.on_status_codes)
-        return result.billed == "no" and _matches_status(result, DEFAULT_FALLBACK_CODES)
+            return _matches_status(fault, group.on_status_codes)
+        return fault.billed == "no" and _matches_status(fault, DEFAULT_FALLBACK_CODES)
 
-    def _run_target(self, target: Target) -> RoutingOutcome[ResponseT]:
+    def _run_target(self, target: Target) -> RoutingOutcome:
         attempts: list[AttemptRecord] = []
         total_wait = 0.0
         while True:
-            result = self._try_target(target)
-            attempts.append(_attempt_record(target, result))
+            result = self.attempt_target(target)
+            attempts.append(AttemptRecord(target.path, result.status, result.code, result.billed))
             retries = len(attempts) - 1
-            if not isinstance(result, Fault):
+            if result.fault is None:
                 return RoutingOutcome(result, target, retries, tuple(attempts))
-            wait = _retry_delay(target, result, retries)
+            wait = _retry_delay(target, result.fault, retries)
             if wait is None or total_wait + wait > _MAX_WAIT_SECONDS:
                 break
             if self.clock.now() + wait >= self.deadline:
@@ -111,12 +101,6 @@ class RoutingExecutor(Generic[ResponseT]):
         return RoutingOutcome(
             result, target, _RETRIES_EXHAUSTED if retries_exhausted else retries, tuple(attempts)
         )
-
-    def _try_target(self, target: Target) -> ResponseT | Fault:
-        try:
-            return self.attempt_target(target)
-        except Fault as fault:
-            return fault
 
 
 def select_weighted(group: TargetGroup, chance: float) -> RoutingTree:
@@ -167,9 +151,3 @@ def _retry_delay(target: Target, fault: Fault, retries: int) -> float | None:
 def _matches_status(fault: Fault, codes: tuple[int, ...]) -> bool:
     """Return whether the fault's status, or the provider's own status, is one of the codes."""
     return fault.status in codes or fault.upstream_status in codes
-
-
-def _attempt_record(target: Target, result: object) -> AttemptRecord:
-    if isinstance(result, Fault):
-        return AttemptRecord(target.path, result.status, result.code, result.billed)
-    return AttemptRecord(target.path, 200)

@@ -1,4 +1,4 @@
-"""Detect the type of a file from its first bytes alone. File names and declared types are not used."""
+"""Guess the type of a file that is no accepted image, for the error message."""
 
 from __future__ import annotations
 
@@ -31,17 +31,6 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 )
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-
-
-def detect_format(data: bytes) -> str | None:
-    """Return the accepted format, "png", "jpeg" or "webp", or None for any other file."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "webp"
-    return None
 
 
 def guess_file_type(data: bytes) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from retouch.api.events.sources import SENT_ATTRIBUTE, TRIES_ATTRIBUTE, QueueMessage
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.mirror.cloud_events import EVENT_SOURCE
+from retouch.mirror.messages import SENT_ATTRIBUTE, TRIES_ATTRIBUTE, QueueMessage
 from retouch.mirror.retry_decision import DeadLetter, Requeue, retry_delay
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Any
 
 from retouch.core.clock import Clock
+from retouch.core.image_formats import detect_format
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
-from retouch.imaging.formats.detect import detect_format
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 
 WriteLog = Callable[[Mapping[str, Any]], None]

@@ -104,10 +104,11 @@ class ProviderHttpClient:
                 200, {}, self._fetch(url, deadline, model.provider.result_hosts)
             )
         except FetchError as error:
-            fault = UpstreamError(
-                f"{title}'s result could not be fetched. {error}", code="result_not_fetched"
-            )
-            raise (_mark_retryable(fault) if error.transient else fault) from None
+            raise UpstreamError(
+                f"{title}'s result could not be fetched. {error}",
+                code="result_not_fetched",
+                retryable=True if error.transient else None,
+            ) from None
 
     def _auth_headers(
         self, method: str, url: str, body: _RequestBody, model: ResolvedModel
@@ -159,10 +160,10 @@ class ProviderHttpClient:
         billed: Billed = "unknown" if body.has_started else "no"
         if is_late:
             return DeadlineExceeded(f"{title} did not answer in time.", billed=billed)
-        return _mark_retryable(
-            UpstreamError(
-                f"The connection to {title} failed before a response came.", billed=billed
-            )
+        return UpstreamError(
+            f"The connection to {title} failed before a response came.",
+            billed=billed,
+            retryable=True,
         )
 
     def _stream_body(
@@ -240,13 +241,7 @@ def _check_complete(response: urllib3.BaseHTTPResponse, title: str, received: in
 
 
 def _truncated_error(title: str) -> UpstreamError:
-    return _mark_retryable(UpstreamError(f"{title}'s response ended early."))
-
-
-def _mark_retryable(fault: UpstreamError) -> UpstreamError:
-    """Mark an error as transient and return it. Whether a retry is safe depends on `billed`."""
-    fault.retryable = True
-    return fault
+    return UpstreamError(f"{title}'s response ended early.", retryable=True)
 
 
 def _release_connection(response: urllib3.BaseHTTPResponse) -> None:

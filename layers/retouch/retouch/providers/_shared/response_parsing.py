@@ -10,9 +10,9 @@ from base64 import b64decode
 from collections.abc import Generator, Mapping
 from typing import Any
 
+from retouch.core.image_formats import detect_format
 from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
-from retouch.imaging.formats.detect import detect_format
 
 _MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
 _MAX_DEPTH = 8  # nested levels of an error that are searched for a message

@@ -1,0 +1,68 @@
+"""What the hooks of an edit found, before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retouch.gateway.guardrails.model import HookPhase, HookReport
+from retouch.gateway.guardrails.runner import STATUS_FAILED, hook_results
+
+_STATUS_PASSED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class GuardrailReport:
+    """The reports of the hooks before and after an edit."""
+
+    before: HookReport = field(default_factory=HookReport)
+    after: HookReport = field(default_factory=HookReport)
+    # True: a response has no member that OpenAI's response does not have, unless a hook failed.
+    is_strict: bool = True
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether no hook failed."""
+        return self.before.passed and self.after.passed
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of a finished edit: 200, or Portkey's 246 when a hook failed without `deny`."""
+        return _STATUS_PASSED if self.has_passed else STATUS_FAILED
+
+    @property
+    def extra_body(self) -> dict[str, Any]:
+        """The members that the body gets: when a hook failed, or when the caller takes more than OpenAI's."""
+        before, after = self.before.results, self.after.results
+        if not (before or after) or (self.has_passed and self.is_strict):
+            return {}
+        return hook_results(before, after)
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """The hooks that only observe and the hooks that failed.
+
+        Only names are logged, because what a check found may repeat the prompt.
+        """
+        hooks = [*_log_entries("before", self.before), *_log_entries("after", self.after)]
+        return {"hooks": hooks} if hooks else {}
+
+    def with_after(self, after: HookReport) -> GuardrailReport:
+        """Return the report with the results of the hooks that look at images."""
+        return replace(self, after=after)
+
+
+def _log_entries(phase: HookPhase, report: HookReport) -> Iterator[dict[str, Any]]:
+    failed = [hook for hook in report.results if not hook["verdict"]]
+    for hook in (*report.async_results, *failed):
+        checks = hook["checks"]
+        yield {
+            "when": phase,
+            "id": hook["id"],
+            "async": hook["async"],
+            "verdict": hook["verdict"],
+            "failed": [check["id"] for check in checks if not check["verdict"]],
+            "errored": [check["id"] for check in checks if check["error"]],
+            "ms": hook["execution_time"],
+        }

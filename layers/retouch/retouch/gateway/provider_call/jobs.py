@@ -1,0 +1,89 @@
+"""Runs the jobs of a plan: one conversation with the provider for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from retouch.core.clock import Clock
+from retouch.core.errors import Refused
+from retouch.core.models import GeneratedImage
+from retouch.core.provider_protocol import (
+    CompletedImage,
+    PartialImage,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
+from retouch.core.resolved_model import ResolvedModel, SendRequest
+from retouch.gateway.provider_call.conversation import run_conversation
+from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
+from retouch.gateway.provider_call.retry_policy import SendToProvider, with_retries
+
+NEEDS_GENERATIVE_MODEL = (
+    "unsupported_operation"  # the code of models that only move, filter and fill
+)
+_MAX_SUGGESTED_MODELS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class JobRunner:
+    """Everything that the conversations of one attempt share."""
+
+    resolved: ResolvedModel
+    send: SendRequest
+    clock: Clock
+    deadline: float  # on the clock's scale: the function's
+    client_deadline: float  # the same, the caller's
+    max_retry_wait: float  # seconds
+    suggest_models: Callable[[], Sequence[str]]  # ids of models that paint
+
+    @property
+    def is_client_timeout(self) -> bool:
+        """Whether a timeout is the caller's own choice, which says nothing about the provider."""
+        return self.client_deadline < self.deadline
+
+    def run_all(self, jobs: Sequence[ProviderJob]) -> FanoutResult:
+        """Return all finished images. Several jobs run in parallel. Raises Fault when no image was made."""
+        if len(jobs) == 1:
+            return FanoutResult(self._completed_images(jobs[0]))
+        return run_parallel(list(jobs), self._completed_images)
+
+    def run(self, job: ProviderJob) -> Iterator[PartialImage | CompletedImage]:
+        """Run one conversation. Yield the images as they arrive. Raises Fault."""
+        deadline = min(self.deadline, self.client_deadline)
+        streams = ExitStack()
+
+        def send(request: ProviderRequest) -> ProviderResponse:
+            response = self.send(request, self.resolved, deadline)
+            if isinstance(response.chunks, Generator):
+                streams.callback(response.chunks.close)
+            return response
+
+        send_with_retries: SendToProvider = with_retries(
+            send, self.resolved, self.clock, deadline, self.max_retry_wait
+        )
+        try:
+            # A stream that is not read to its end is closed here. The garbage collector would close its parts in any
+            # order, and a dead connection could be handed to the next edit.
+            with streams:
+                yield from run_conversation(
+                    self.resolved, job, send_with_retries, self.clock, deadline
+                )
+        except Refused as fault:
+            raise self._with_suggestions(fault) from None
+
+    def _completed_images(self, job: ProviderJob) -> list[GeneratedImage]:
+        return [step.image for step in self.run(job) if isinstance(step, CompletedImage)]
+
+    def _with_suggestions(self, fault: Refused) -> Refused:
+        if fault.code != NEEDS_GENERATIVE_MODEL:
+            return fault
+        models = ", ".join(self.suggest_models()[:_MAX_SUGGESTED_MODELS])
+        return Refused(
+            f"{fault} Models that paint: {models}.",
+            param=fault.param,
+            code=fault.code,
+            billed=fault.billed,
+        )

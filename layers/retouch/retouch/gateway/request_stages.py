@@ -1,0 +1,302 @@
+"""The stages that run once for a request. `retouch.gateway.pipeline` lists them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import sha256
+from math import inf
+
+from retouch.core.credentials import ClientCredentials, is_header_safe
+from retouch.core.errors import Fault, InvalidRequest
+from retouch.core.models import EditRequest, ResolvedInputs
+from retouch.core.parameters import quote_value
+from retouch.core.portkey import PortkeyHeaders
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.settings import Settings
+from retouch.gateway import validation
+from retouch.gateway.authentication import Principal, authenticate_key
+from retouch.gateway.guardrails.config import read_guardrails
+from retouch.gateway.guardrails.model import GuardrailClients
+from retouch.gateway.guardrails.runner import memoize_clients
+from retouch.gateway.inputs import fetch_inputs
+from retouch.gateway.provider_call.attempt_log import AttemptLog
+from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
+from retouch.gateway.routing.conditions import RequestAttributes, request_attributes
+from retouch.gateway.routing.config import routing_tree
+from retouch.gateway.routing.credential_resolver import (
+    CredentialResolver,
+    ServingProvider,
+    TargetCredentials,
+)
+from retouch.gateway.routing.executor import RoutingExecutor
+from retouch.gateway.routing.tree import RoutingTree, Target, iter_targets
+from retouch.gateway.routing.virtual_keys import ProviderNames, parse_virtual_keys
+from retouch.gateway.services import RequestContext, Services
+from retouch.gateway.target_stages import Attempt, TargetRequest
+from retouch.planning.connection import resolve_connection
+from retouch.planning.model_resolution import apply_retirement, default_model_id, find_model
+
+EDITS_PATH = "/v1/images/edits"
+_RunAttempt = Callable[[Attempt, Services], AttemptResult]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedRequest:
+    """A request of a known caller, and the settings with the secrets in them."""
+
+    context: RequestContext
+    settings: Settings
+    principal: Principal
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWithInputs:
+    """The same with every image fetched."""
+
+    authenticated: AuthenticatedRequest
+    inputs: ResolvedInputs
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatedRequest:
+    """The same with a typed edit request."""
+
+    authenticated: AuthenticatedRequest
+    inputs: ResolvedInputs
+    request: EditRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedRequest:
+    """The targets that may serve a request. Each is resolved, connected and has its credential."""
+
+    authenticated: AuthenticatedRequest
+    tree: RoutingTree
+    targets: Mapping[str, TargetRequest]  # by path
+    attributes: RequestAttributes  # for the conditions of the config
+    clients: GuardrailClients  # each remote check is made once for a request
+
+
+def authenticate(
+    context: RequestContext, settings: Settings, find_key_name: Callable[[str], str | None]
+) -> Principal:
+    """Return who sent the request. `settings` include the secrets. Raises Unauthorized for an unknown caller."""
+    if context.iam_authorized:
+        return Principal()
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    return authenticate_key(context.credentials, settings.auth_mode, pepper, find_key_name)
+
+
+def authenticate_request(context: RequestContext, services: Services) -> AuthenticatedRequest:
+    """Check the caller's key. Raises Unauthorized."""
+    settings = services.settings_with_secrets()
+    principal = authenticate(context, settings, services.find_key_name)
+    return AuthenticatedRequest(context, settings, principal)
+
+
+def fetch_request_inputs(request: AuthenticatedRequest, services: Services) -> RequestWithInputs:
+    """Fetch the images that the request names. Raises InvalidRequest."""
+    context = request.context
+
+    def fetch_image(url: str) -> bytes:
+        return services.fetch_image(url, context.deadline)
+
+    return RequestWithInputs(request, fetch_inputs(context.form, services.bucket, fetch_image))
+
+
+def validate_request(request: RequestWithInputs, _: Services) -> ValidatedRequest:
+    """Check every value and inspect every image. Raises InvalidRequest."""
+    edit_request = validation.validate(request.inputs)
+    return ValidatedRequest(request.authenticated, request.inputs, edit_request)
+
+
+def choose_targets(request: ValidatedRequest, services: Services) -> RoutedRequest | EditResult:
+    """Resolve every target of the config. A value that some target cannot follow is refused before any is tried.
+
+    Raises InvalidConfig when the config cannot be used.
+    """
+    context = request.authenticated.context
+    tree = routing_tree(context.portkey, services.load_config, services.header_prefixes)
+    try:
+        resolved = _resolve_targets(request, tree, services)
+        targets = {one.target.path: one for one in resolved}
+    except Fault as fault:
+        routing = _routing_report(context, "config", 0, ())
+        return EditResult(fault, routing=routing, status=fault.status)
+    edit_request = request.request
+    attributes = request_attributes(
+        request.inputs.values,
+        edit_request.images,
+        edit_request.mask is not None,
+        context.portkey.metadata,
+        EDITS_PATH,
+    )
+    clients = memoize_clients(services.guardrail_clients)
+    return RoutedRequest(request.authenticated, tree, targets, attributes, clients)
+
+
+def execute_routing(
+    request: RoutedRequest, services: Services, run_attempt: _RunAttempt
+) -> EditResult:
+    """Try the targets in the order of the config, and report how it went."""
+    context = request.authenticated.context
+
+    def attempt_target(target: Target) -> AttemptResult:
+        return run_attempt(_new_attempt(request, request.targets[target.path], services), services)
+
+    executor = RoutingExecutor(attempt_target, request.attributes, services.clock, context.deadline)
+    outcome = executor.execute(request.tree)
+    result = outcome.result
+    routing = _routing_report(context, outcome.target.path, outcome.retries, outcome.attempts)
+    return EditResult(result.outcome, result.report, routing, result.status, outcome.billed)
+
+
+def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:
+    """Return whose cached results are shared: those of one gateway key, or of one provider key at an open gateway."""
+    return principal.name or sha256((credentials.key or "").encode()).hexdigest()
+
+
+def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Services) -> Attempt:
+    context = request.authenticated.context
+    timeout = context.portkey.timeout or target.target.timeout or inf
+    return Attempt(
+        context=context,
+        settings=request.authenticated.settings,
+        target=target,
+        clients=request.clients,
+        client_timeout=timeout,
+        client_deadline=services.clock.now() + timeout,
+        log=AttemptLog(),
+    )
+
+
+def _routing_report(
+    context: RequestContext, target_path: str, retries: int, attempts: tuple[AttemptRecord, ...]
+) -> RoutingReport:
+    portkey = context.portkey
+    return RoutingReport(
+        target_path, retries, attempts, portkey.trace_id, portkey.traceparent, portkey.debug
+    )
+
+
+def _resolve_targets(
+    request: ValidatedRequest, tree: RoutingTree, services: Services
+) -> Iterator[TargetRequest]:
+    """Yield every target with its request, model, credential and guardrails. Raises Fault."""
+    authenticated, context = request.authenticated, request.authenticated.context
+    settings, portkey = authenticated.settings, context.portkey
+    targets = tuple(iter_targets(tree))
+    requests = [
+        validation.with_overrides(request.request, request.inputs, target.override_params)
+        for target in targets
+    ]
+    default_hooks = {f"default_{name}": hook for name, hook in portkey.hooks.items()}
+    finder = _ModelFinder(services, settings)
+    resolver = _credential_resolver(request, services, finder)
+    for edit_request, found in zip(requests, resolver.resolve(targets), strict=True):
+        target = found.routed_target.target
+        guardrails = read_guardrails({**default_hooks, **target.hooks})
+        credentials = replace(
+            found.client_credentials,
+            custom_host=_allowed_custom_host(target, portkey, settings),
+            forwarded_headers=_allowed_forward_headers(target, portkey, settings),
+        )
+        model, fault = finder.connect(found, credentials)
+        yield TargetRequest(
+            target,
+            replace(edit_request, model=found.routed_target.model),
+            credentials,
+            guardrails,
+            cache_partition(authenticated.principal, credentials),
+            model,
+            fault,
+        )
+
+
+def _credential_resolver(
+    request: ValidatedRequest, services: Services, finder: _ModelFinder
+) -> CredentialResolver:
+    context, settings = request.authenticated.context, request.authenticated.settings
+    providers = {provider.name: provider for provider in services.providers}
+    virtual_keys_json = settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
+    return CredentialResolver(
+        context.credentials,
+        context.portkey,
+        request.request.model,
+        ProviderNames(providers, lambda: parse_virtual_keys(virtual_keys_json)),
+        # Most targets name the same few models, and each model is looked up more than once.
+        cache(finder.find),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ModelFinder:
+    """Finds the model that serves a target, and connects it."""
+
+    services: Services
+    settings: Settings
+
+    def find(self, model_id: str | None, provider: str | None) -> ServingProvider:
+        """Return the provider that is named for a model, and the model that serves it. Raises InvalidRequest."""
+        providers, credentials = self.services.providers, ClientCredentials(provider)
+        requested, capabilities = find_model(
+            model_id or default_model_id(credentials, providers, self.settings),
+            credentials,
+            providers,
+        )
+        resolved = apply_retirement(
+            requested, capabilities, providers, self.settings, self.services.clock.today()
+        )
+        return ServingProvider(requested, resolved.provider, resolved)
+
+    def connect(
+        self, target: TargetCredentials, credentials: ClientCredentials
+    ) -> tuple[ResolvedModel | None, Fault | None]:
+        """Return the connected model, or why the target cannot be tried. The attempt at the target reports that."""
+        model = target.serving_provider.model
+        try:
+            if model is None:
+                model = self.find(target.routed_target.model, credentials.provider).model
+                assert model is not None, "a model that is found is returned"
+            return resolve_connection(model, credentials, self.settings), None
+        except Fault as fault:
+            return model, fault
+
+
+def _allowed_custom_host(target: Target, portkey: PortkeyHeaders, settings: Settings) -> str | None:
+    """Return the base URL that was requested. Raises InvalidRequest when the operator does not allow it."""
+    host = (target.custom_host or portkey.custom_host or "").rstrip("/")
+    if host and host not in settings.allowed_custom_hosts:
+        raise InvalidRequest(
+            f"The custom host {quote_value(host)} is not one that this gateway's operator allows. Leave it out.",
+            param="x-portkey-custom-host",
+            code="custom_host_not_allowed",
+        )
+    return host or None
+
+
+def _allowed_forward_headers(
+    target: Target, portkey: PortkeyHeaders, settings: Settings
+) -> Mapping[str, str]:
+    """Return the caller's headers that the provider gets. Raises InvalidRequest for a header that is not allowed."""
+    named = {name.lower() for name in target.forward_headers} & portkey.forwardable_headers.keys()
+    wanted = {
+        **portkey.forwarded_headers,
+        **{name: portkey.forwardable_headers[name] for name in named},
+    }
+    for name, value in wanted.items():
+        if name not in settings.forwardable_headers:
+            raise InvalidRequest(
+                f"The header {quote_value(name)} is not one that this gateway's operator sends on. Leave it out.",
+                param="x-portkey-forward-headers",
+                code="forward_header_not_allowed",
+            )
+        if not is_header_safe(value):
+            raise InvalidRequest(
+                f"The header {quote_value(name)} has characters that cannot be sent on. Send printable ASCII.",
+                param="x-portkey-forward-headers",
+            )
+    trace_headers = {"traceparent": portkey.traceparent} if portkey.traceparent else {}
+    return {**trace_headers, **wanted}

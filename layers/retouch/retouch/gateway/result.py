@@ -1,0 +1,161 @@
+"""The typed result of an edit. A transport (HTTP, event stream, direct invoke) renders it exactly once.
+
+Nothing here knows JSON, headers or status lines of a transport. `retouch.api.response` turns an `EditResult` into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from retouch.core.errors import Billed, Fault
+from retouch.core.models import GeneratedImage
+from retouch.core.pricing import Cost
+from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.delivery import DeliveredImage
+from retouch.gateway.guardrails.report import GuardrailReport
+from retouch.planning.plan import Plan
+
+STATUS_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredEdit:
+    """A finished edit. Every image is ready to be sent."""
+
+    plan: Plan
+    created: int  # Unix seconds
+    images: tuple[DeliveredImage, ...]
+    metadata: Mapping[
+        str, Any
+    ]  # background, output_format, quality, size and usage, as OpenAI names them
+    notes: tuple[str, ...]  # of the plan and of everything after it
+    billed: Billed
+    cost: Cost | None = None
+    preserved_pixels: int | None = None  # pixels that are the caller's own; None: not applicable
+    url_expires_at: int | None = None  # Unix seconds; None: the images are base64
+
+
+@dataclass(frozen=True, slots=True)
+class EditPreview:
+    """The outcome of a dry run: what would be sent and done. No provider was called."""
+
+    plan: Plan
+    jobs: tuple[ProviderJob, ...]
+
+    @property
+    def billed(self) -> Billed:
+        """A dry run costs nothing."""
+        return "no"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedImage:
+    """One image of a stream: a preview with its index, or a finished image with what is known about it."""
+
+    image: GeneratedImage
+    partial_index: int | None = None  # counts from 0; None: the image is finished
+    preserved_pixels: int | None = None
+    cost: Cost | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EditStream:
+    """An edit whose images arrive one by one."""
+
+    plan: Plan
+    created: int  # Unix seconds
+    events: Iterator[StreamedImage | None]  # None: nothing happened during one heartbeat interval
+
+    @property
+    def billed(self) -> Billed:
+        """The provider has accepted the edit."""
+        return "yes" if self.plan.resolved.provider.is_paid else "no"
+
+
+EditOutcome = DeliveredEdit | EditPreview | EditStream | Fault
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """What is known about one attempt, whether it succeeded or failed."""
+
+    provider: str = ""  # empty: no provider was resolved
+    model: str = ""  # the id of the serving model, without its provider
+    cache_status: str = ""  # HIT, MISS or REFRESH; empty: the cache was not used
+    upstream_request_ids: str = ""  # separated by ", "
+    upstream_processing_ms: str = ""  # separated by ", "
+    hooks: GuardrailReport = field(default_factory=GuardrailReport)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """The outcome of one attempt at one target."""
+
+    outcome: EditOutcome
+    report: AttemptReport = field(default_factory=AttemptReport)
+
+    @property
+    def fault(self) -> Fault | None:
+        """The failure, or None when the attempt succeeded."""
+        return self.outcome if isinstance(self.outcome, Fault) else None
+
+    @property
+    def code(self) -> str | None:
+        """The error code, or None."""
+        return self.outcome.code if isinstance(self.outcome, Fault) else None
+
+    @property
+    def billed(self) -> Billed:
+        """Whether the attempt was billed."""
+        return self.outcome.billed
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that describes the outcome."""
+        if isinstance(self.outcome, Fault):
+            return self.outcome.status
+        if isinstance(self.outcome, EditPreview):
+            return STATUS_OK
+        return self.report.hooks.status
+
+    def with_billing(self, billed: Billed) -> AttemptResult:
+        """Return the same result; a fault says `billed`."""
+        if isinstance(self.outcome, Fault):
+            return replace(self, outcome=self.outcome.with_billing(billed))
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One line of the list of attempts, for headers and the log."""
+
+    path: str  # of the target, as "config.targets[1]"
+    status: int
+    code: str | None
+    billed: Billed
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingReport:
+    """How routing reached the outcome."""
+
+    target_path: str
+    retries: int  # 0: none; n: the n-th retry succeeded; -1: all retries failed
+    attempts: tuple[AttemptRecord, ...]
+    trace_id: str = ""
+    traceparent: str = ""
+    logs_notes: bool = True  # False: x-portkey-debug asks to keep notes out of the log
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """The outcome of an edit and everything that is known about it."""
+
+    outcome: EditOutcome
+    attempt: AttemptReport = field(default_factory=AttemptReport)
+    routing: RoutingReport | None = None  # None: the request failed before a target was chosen
+    status: int = STATUS_OK
+    billed: Billed = "no"  # the worst billing status of all attempts
