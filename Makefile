@@ -22,10 +22,11 @@ test: $(VENV)/.dev ## The whole offline suite
 test-slow: $(VENV)/.dev ## What takes minutes: providers slower than three of them
 	$(BIN)/python -m pytest -q -m slow tests
 
-check: $(VENV)/.dev ## Style, types, template, generated docs
+check: $(VENV)/.dev ## Style, types, imports, template, generated docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory check-aws
 	$(BIN)/python -m tools.docs --check
 
@@ -41,7 +42,7 @@ bench: $(VENV)/.dev ## Retouch beside Portkey and a direct call; needs Node for 
 	$(BIN)/python -m bench
 
 lock: $(VENV)/.uv ## Pin every dependency again, with hashes
-	for set in layers/retouch/requirements requirements/run requirements/dev; do \
+	for set in layers/retouch/requirements make/requirements/run make/requirements/dev; do \
 	  $(VENV)/.uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate $$set.in -o $$set.txt || exit 1; done
 
@@ -55,16 +56,16 @@ $(VENV)/.uv:
 	@command -v uv >/dev/null || $(BIN)/pip install -q uv==$(UV_VERSION)
 	@ln -sf "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" $(VENV)/.uv
 
-$(VENV)/.run: requirements/run.txt | $(VENV)/.uv
+$(VENV)/.run: make/requirements/run.txt | $(VENV)/.uv
 	@echo "installing what run needs"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/run.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/run.txt
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt | $(VENV)/.uv
+$(VENV)/.dev: make/requirements/dev.txt | $(VENV)/.uv
 	@echo "installing what test and check need"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/dev.txt
 	@touch $@ $(VENV)/.run
 
-include aws.mk
-include operate.mk
-include providers.mk
+include make/aws.mk
+include make/operate.mk
+include make/providers.mk

@@ -1,15 +1,19 @@
 # What needs the SAM command line: build, deploy and the rest of a stack's life. Included by Makefile.
-DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' samconfig.toml | head -n 1)
+# `sam deploy --guided` writes the stack's name and parameters here; DEPLOYED and ARCH are read from here.
+SAM_CONFIG := make/samconfig.toml
+# An absolute path, because SAM resolves a relative one against the folder of the template that it uses.
+CONFIG_FILE := --config-file "$(CURDIR)/$(SAM_CONFIG)"
+DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' $(SAM_CONFIG) | head -n 1)
 STACK ?= $(or $(DEPLOYED),retouch)
 # Deployed before: for the architecture that was chosen then.
-ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' samconfig.toml | head -n 1),arm64)
+ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' $(SAM_CONFIG) | head -n 1),arm64)
 FUNCTION ?= EditsFunction
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
 NATIVE := $(subst aarch64,arm64,$(shell uname -m))
 # An account is asked for by deploy, logs and delete only; a region is needed even offline.
 SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
-BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build --parameter-overrides Architecture=$(1)
+BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: build deploy invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
@@ -18,19 +22,19 @@ build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); n
 	$(call BUILD_FOR,$(ARCH))
 
 deploy: build ## Put the stack into your AWS account; asks the first time
-	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy; \
-	else $(SAM) deploy --guided --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
+	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(CONFIG_FILE); \
+	else $(SAM) deploy --guided $(CONFIG_FILE) --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
 
 logs: .work/sam/.ready ## Follow the deployed functions' logs
-	$(SAM) logs --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
+	$(SAM) logs $(CONFIG_FILE) --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
 	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
 delete: .work/sam/.ready ## Delete the stack; bucket, secret and keys table stay
-	$(SAM) delete --stack-name "$(STACK)"
+	$(SAM) delete $(CONFIG_FILE) --stack-name "$(STACK)"
 	@echo "Kept, because they hold what is yours: the results bucket, the provider secret, the keys table."
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
-LOCAL_OPTIONS := --config-file $(CURDIR)/samconfig.toml -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
+LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
 invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction) with $EVENT; needs Docker or podman
 	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
@@ -48,7 +52,7 @@ build-native: .work/sam/.ready
 	  >.work/local/build.log 2>&1 || { cat .work/local/build.log; exit 1; }
 
 check-aws: .work/sam/.ready .work/scan/.clean
-	$(SAM_OFFLINE) validate --lint
+	$(SAM_OFFLINE) validate $(CONFIG_FILE) --lint
 	$(BIN)/python -m tools.aws.cost --check
 
 # A scan takes longer than everything else in check together, so only a changed template is scanned again.
@@ -70,18 +74,18 @@ lock: lock-aws
 lock-aws: $(VENV)/.uv
 	for set in sam:3.11 scan:3.11 stack:3.13 managed:3.13; do \
 	  $(VENV)/.uv pip compile -q --universal --python-version $${set#*:} --generate-hashes --no-emit-index-url \
-	    --no-header --no-annotate requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; done
+	    --no-header --no-annotate make/requirements/$${set%:*}.in -o make/requirements/$${set%:*}.txt || exit 1; done
 
 # The stand-in runs the function with its own interpreter, so that has to be the one the layer is built for.
-.work/stack/.ready: requirements/stack.txt | $(VENV)/.uv
+.work/stack/.ready: make/requirements/stack.txt | $(VENV)/.uv
 	@echo "installing what the stack's test needs"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(UV=$(VENV)/.uv tools/aws/find-python.sh 3.13)" .work/stack
-	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r requirements/stack.txt
+	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/stack.txt
 	@touch $@
 
 # Each tool that pins libraries of ours differently lives in an environment of its own.
-.work/%/.ready: requirements/%.txt | $(VENV)/.uv
+.work/%/.ready: make/requirements/%.txt | $(VENV)/.uv
 	@echo "installing what $* needs"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(readlink -f $(BIN)/python)" .work/$*
-	@VIRTUAL_ENV=.work/$* $(VENV)/.uv pip install -q --require-hashes -r requirements/$*.txt
+	@VIRTUAL_ENV=.work/$* $(VENV)/.uv pip install -q --require-hashes -r make/requirements/$*.txt
 	@touch $@

@@ -12,6 +12,8 @@ from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.sizes import AspectRatios, FixedSizes, SizeRange
 from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
+from tools.model_fields import capabilities_blocks, fields_table
+from tools.pipeline_table import pipeline_table
 
 ROOT = Path(__file__).parent.parent
 
@@ -137,9 +139,12 @@ def parameters_table() -> str:
 
 SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
+    ("README.md", "pipeline", pipeline_table),
     ("docs/providers.md", "models", models_table),
     ("docs/models.md", "retired", retirements_table),
     ("docs/models.md", "parameters", parameters_table),
+    ("docs/models.md", "fields", fields_table),
+    ("docs/models.md", "capabilities", lambda: capabilities_blocks(PROVIDERS)),
 )
 
 

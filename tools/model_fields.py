@@ -1,10 +1,10 @@
 """The capabilities of every model as Markdown: a table of the fields, and one collapsed block for each model."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from retouch.core.capabilities import ModelCapabilities, Price, Provider
+from retouch.core.capabilities import ModelCapabilities, OperationMatch, Price, Provider
 from retouch.core.parameters import NotForwarded, ParameterSpec
 
 # Every field of ModelCapabilities must have an entry. A test compares the names.
@@ -35,10 +35,16 @@ FIELD_MEANINGS: Mapping[str, str] = {
     ),
     "max_mask_bytes": "The maximum size of the mask in bytes.",
     "requires_mask": "Whether a mask, or transparency in the first image, must mark the area to edit.",
-    "params": "The parameters of the model and their rules.",
+    "params": (
+        "The parameters of the model and their rules. `aliases` are outdated values that the gateway replaces. `tiers` "
+        "are the resolutions with the edge of their square image in pixels. If `edge_multiple` is listed, the model "
+        "crops each edge to a multiple of it."
+    ),
     "default_params": "The parameters that the gateway sends when the caller omits them.",
     "output_formats": "The formats that the provider makes itself. `none`: the provider chooses the format.",
-    "supports_compression": "Whether `output_compression` has the same meaning as at OpenAI. If not, the gateway compresses.",
+    "supports_compression": (
+        "Whether `output_compression` has the same meaning as at OpenAI. If not, the gateway compresses."
+    ),
     "supports_streaming": "Whether a stream can contain partial images.",
     "default_response_format": "The `response_format` when the caller sends none.",
     "may_return_transparency": "Whether a result may be transparent although the request does not ask for it.",
@@ -49,7 +55,11 @@ FIELD_MEANINGS: Mapping[str, str] = {
         "a million tokens. A price that is not listed is zero or unknown."
     ),
     "operation": "The name of the operation, if the provider has several.",
-    "operation_match": "The conditions under which a request selects this operation.",
+    "operation_match": (
+        "The conditions under which a request selects this operation. `mask` and `prompt`: the request has one. "
+        "`any_params`: it has at least one of these parameters. `transparent`: it has `background=transparent`. "
+        "`images`: the exact number of images."
+    ),
     "operations": "The operations of the model. The first one that matches the request serves it.",
 }
 
@@ -80,7 +90,7 @@ def model_block(full_id: str, model: ModelCapabilities) -> str:
         "",
         "| field | value |",
         "|---|---|",
-        *(rows),
+        *rows,
         "",
         "</details>",
     )
@@ -102,7 +112,7 @@ def _spec_text(spec: ParameterSpec) -> str:
     """Return the rule of a parameter and what the rule does not say: the optional fields that are set."""
     if isinstance(spec, NotForwarded):
         return f"{_spec_text(spec.inner)}; not sent to the provider: {spec.reason}"
-    return "; ".join([spec.rule(), *(f"`{n}`: {_value_text(v)}" for n, v in _set_fields(spec))])
+    return "; ".join(filter(None, (spec.rule(), _pairs_text(_set_fields(spec)))))
 
 
 def _value_text(value: Any) -> str:
@@ -116,19 +126,19 @@ def _value_text(value: Any) -> str:
         return ", ".join(map(_value_text, value))
     if dataclasses.is_dataclass(value):
         return _dataclass_text(value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _dataclass_text(value: Any) -> str:
-    """Return the fields of a value. A price or a condition that is not set has no text."""
-    names = [field.name for field in dataclasses.fields(value)]
-    pairs = [(name, getattr(value, name)) for name in names]
-    if not isinstance(value, Price) and None not in dict(pairs).values():
-        return _pairs_text(pairs)
-    return _pairs_text(list(_set_fields(value))) or "none"
+    """Return the fields of a value. Prices and conditions are listed only if they are set."""
+    if isinstance(value, OperationMatch):
+        return _pairs_text(_set_fields(value)) or "every request"
+    if isinstance(value, Price):
+        return _pairs_text(_set_fields(value)) or "none"
+    return _pairs_text((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
 
 
-def _pairs_text(pairs: list[tuple[str, Any]]) -> str:
+def _pairs_text(pairs: Iterable[tuple[str, Any]]) -> str:
     return ", ".join(f"`{name}`: {_value_text(value)}" for name, value in pairs)
 
 

@@ -66,7 +66,7 @@ def test_portkey_install_returns_a_reason_when_node_is_missing(monkeypatch) -> N
 
 def test_node_preload_binds_servers_to_loopback() -> None:
     if not processes.commands_exist("node"):
-        pytest.skip("needs Node")
+        pytest.skip("not run: Node is not installed. Install Node 20 or newer")
     code = """
         const server = require('http').createServer();
         server.listen(0, () => { console.log(server.address()); server.close(); });

@@ -32,6 +32,6 @@ def gateway(provider):
 @pytest.fixture
 def upstream(provider):
     """Return the provider with no recorded requests and its default response."""
-    provider.answers[:] = [SUCCESS_RESPONSE]
+    provider.responses[:] = [SUCCESS_RESPONSE]
     provider.received.clear()
     return provider

@@ -11,6 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".work" / "local"
+LIBRARIES_UNREACHABLE = (
+    "not run: the package index for the layer's libraries is not reachable. "
+    "Connect to it and run `make build`, which fills uv's cache"
+)
 ENV = {**os.environ, "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"}
 
 
@@ -28,13 +32,19 @@ def require_interpreter():
         command, env={**ENV, "UV": str(ROOT / ".venv" / ".uv")}, capture_output=True
     )
     if completed.returncode or not shutil.which("make"):
-        pytest.skip("not run: there is no CPython 3.13 for the build")
+        pytest.skip(
+            "not run: the build needs `make` and CPython 3.13. "
+            "Install them with `apt-get install make` and `uv python install 3.13`"
+        )
 
 
 def require_tools(*targets):
     """Skip the test when the tools cannot be installed. The test suite does not require them."""
     if run_make(*targets).returncode:
-        pytest.skip("not run: the package index for the tools is not reachable")
+        pytest.skip(
+            "not run: the package index for the tools is not reachable. "
+            f"Connect to it and run `make {' '.join(targets)}`"
+        )
 
 
 @contextmanager
@@ -47,6 +57,6 @@ def run_build(target):
         require_tools(".work/sam/.ready")
         completed = run_make(target)
         if "Failed to fetch" in completed.stdout + completed.stderr:
-            pytest.skip("not run: the package index for the layer's libraries is not reachable")
+            pytest.skip(LIBRARIES_UNREACHABLE)
         assert completed.returncode == 0, completed.stdout + completed.stderr
         yield

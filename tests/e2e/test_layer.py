@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.sam_build import ENV, ROOT, require_interpreter
+from tests.e2e.sam_build import ENV, LIBRARIES_UNREACHABLE, ROOT, require_interpreter
 
 SOURCE = ROOT / "layers" / "retouch"
 ELF_MACHINE = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -36,7 +36,7 @@ def layer(request, tmp_path_factory):
         timeout=100,
     )
     if "Failed to fetch" in completed.stderr:
-        pytest.skip("not run: the package index for the layer's libraries is not reachable")
+        pytest.skip(LIBRARIES_UNREACHABLE)
     assert completed.returncode == 0, completed.stderr
     assert f"the layer for {request.param} has " in completed.stdout
     return request.param, folder / "out"

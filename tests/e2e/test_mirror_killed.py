@@ -4,6 +4,7 @@ Each round has its own prefix, so that every kill happens while there is work le
 """
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -52,6 +53,12 @@ def bucket():
         s3.stop()
 
 
+def kill_process(pid):
+    """Kill the process, which may have ended already."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 class ForkServer:
     """Starts child processes that run the mirror function and can be killed."""
 
@@ -77,7 +84,7 @@ class ForkServer:
         self.process.stdin.flush()
         pid, started = int(self.read_line()), time.monotonic()
         if kill_after is not None:
-            timer = threading.Timer(kill_after, os.kill, (pid, signal.SIGKILL))
+            timer = threading.Timer(kill_after, kill_process, (pid,))
             timer.start()
             status = int(self.read_line())
             timer.cancel()

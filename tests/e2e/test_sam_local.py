@@ -35,7 +35,10 @@ def has_container_runtime():
 def sam_build():
     """Build for this machine. Stop podman's service after the tests; the next command starts a new one."""
     if not has_container_runtime():
-        pytest.skip("not run: there is no container runtime")
+        pytest.skip(
+            "not run: there is no container runtime. Start Docker, "
+            "or run `apt-get install podman runc busybox-static` and the tests as root"
+        )
     with run_build("build-local"):
         yield
         subprocess.run([SETUP_SCRIPT, WORK, "stop"], check=False)

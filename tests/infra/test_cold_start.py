@@ -12,6 +12,7 @@ LAZY_MODULES = (
     "boto3",
     "botocore.session",
     "google.auth",
+    "re2",
     "retouch.gateway.guardrails.registry",
     "retouch.imaging.operations.program",
 )

@@ -2,7 +2,7 @@
 
 A golden file has this form:
 
-    {"models": {model id: {"capabilities": {...}, "checked": "2026-11-22", "retirement": {...}, "source": "https://..."}},
+    {"models": {model id: {"capabilities": {...}, "checked": date, "retirement": {...}, "source": URL}},
      "provider": {...}}
 
 "source" is the page that states the facts of the model. "checked" is the date on which somebody read that page. Both
@@ -27,7 +27,7 @@ _EXAMPLE_URL = "https://example.test"
 _EXAMPLE_SETTING = "example"
 # These fields contain code, except `deployment_template`, which is a model.
 _FIELDS_WITHOUT_FACTS = ("edit_flow", "parse_error", "upstream_images", "deployment_template")
-_MAX_LINE_CHARS = 80  # of a JSON value on one line
+_MAX_LINE_CHARS = 119  # a comma may follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,11 @@ def find_differences(golden: Any, current: Any, field: str = "") -> Iterator[Dif
 
 
 def find_model_differences(
-    golden_file: Mapping[str, Any], provider: Provider, name: str
+    entry: Mapping[str, Any], provider: Provider, model: ModelCapabilities
 ) -> list[Difference]:
     """Return the differences between a model and its entry in the golden file."""
-    entry = golden_file["models"].get(name, {})
-    golden = {key: value for key, value in entry.items() if key not in ("source", "checked")}
-    return list(find_differences(golden, model_facts(provider, named_models(provider)[name])))
+    golden = {name: value for name, value in entry.items() if name not in ("source", "checked")}
+    return list(find_differences(golden, model_facts(provider, model)))
 
 
 def find_provider_differences(
@@ -144,7 +143,7 @@ def describe_differences(
             f"{owner} differs from tests/provider_facts/{provider.name}.json:",
             *(f"  {difference}" for difference in differences),
             f"Check the current value in the source: {source or provider.docs_url}",
-            "If the current value is right, run this command. Then set 'checked' of the model to the date of the check.",
+            "If the current value is right, run this command. Then set 'checked' to the date of the check.",
             f"  PYTHONPATH=layers/retouch:. .venv/bin/python -m tests.provider_facts.write {provider.name}",
         )
     )
@@ -162,18 +161,15 @@ def read_golden_file(provider: Provider, directory: Path = GOLDEN_DIR) -> dict[s
     return {"models": {}, "provider": {}, **content}
 
 
-def format_json(value: Any, indent: int = 0) -> str:
-    """Return a value as JSON with sorted keys. A short list or object is on one line."""
-    line = json.dumps(value, ensure_ascii=False, sort_keys=True)
+def format_json(value: Any, indent: int = 0, name: str = "") -> str:
+    """Return a value as JSON with sorted keys, after its name if it has one. What fits on one line is on one line."""
+    start = " " * indent + (f"{json.dumps(name, ensure_ascii=False)}: " if name else "")
+    line = start + json.dumps(value, ensure_ascii=False, sort_keys=True)
     if not isinstance(value, dict | list) or len(line) <= _MAX_LINE_CHARS:
         return line
-    space = " " * (indent + 2)
     if isinstance(value, list):
-        items = [space + format_json(item, indent + 2) for item in value]
+        opening, items, closing = "[", [format_json(item, indent + 2) for item in value], "]"
     else:
-        items = [
-            f"{space}{json.dumps(name, ensure_ascii=False)}: {format_json(item, indent + 2)}"
-            for name, item in sorted(value.items())
-        ]
-    start, end = ("[", "]") if isinstance(value, list) else ("{", "}")
-    return "\n".join((start, ",\n".join(items), " " * indent + end))
+        pairs = sorted(value.items())
+        opening, items, closing = "{", [format_json(v, indent + 2, n) for n, v in pairs], "}"
+    return f"{start}{opening}\n" + ",\n".join(items) + f"\n{' ' * indent}{closing}"

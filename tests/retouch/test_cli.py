@@ -41,7 +41,7 @@ def run_mask_command(folder, capsys):
 def test_box_option_marks_its_rectangle_and_prints_coverage(run_mask_command):
     status, result, output = run_mask_command("--box", "10,20,30,15")
     assert status == 0
-    assert result.edit.getbbox() == (10, 20, 40, 35)
+    assert result.pixels.getbbox() == (10, 20, 40, 35)
     assert result.coverage == 450 / 5400
     assert "8.3% of 90x60 pixels" in output
 
@@ -55,8 +55,8 @@ def test_shape_and_colour_options_together_mark_their_union(run_mask_command):
         ("--polygon", "60,40 80,40 70,55"),
         ("--colour", f"{RED},3"),
     ]
-    alone = [run_mask_command(*part)[1].edit for part in parts]
-    together = run_mask_command(*(word for part in parts for word in part))[1].edit
+    alone = [run_mask_command(*part)[1].pixels for part in parts]
+    together = run_mask_command(*(word for part in parts for word in part))[1].pixels
     union = alone[0]
     for edit in alone[1:]:
         union = ImageChops.lighter(union, edit)
@@ -65,29 +65,29 @@ def test_shape_and_colour_options_together_mark_their_union(run_mask_command):
 
 def test_colour_option_without_shapes_marks_matching_pixels(run_mask_command):
     left, top, right, bottom = center_box(90, 60)
-    assert run_mask_command("--colour", RED)[1].edit.getbbox() == (left, top, right + 1, bottom + 1)
+    assert run_mask_command("--colour", RED)[1].pixels.getbbox() == (left, top, right + 1, bottom + 1)
     assert run_mask_command("--colour", RED, "--invert")[1].coverage == pytest.approx(8 / 9)
-    grown = run_mask_command("--colour", RED, "--grow", "2")[1].edit
+    grown = run_mask_command("--colour", RED, "--grow", "2")[1].pixels
     assert grown.getbbox() == (left - 2, top - 2, right + 3, bottom + 3)
 
 
 def test_fraction_grow_and_feather_options_change_the_mask(run_mask_command):
-    assert run_mask_command("--fraction", "--box", "0.5,0,0.5,1")[1].edit.getbbox() == (
+    assert run_mask_command("--fraction", "--box", "0.5,0,0.5,1")[1].pixels.getbbox() == (
         45,
         0,
         90,
         60,
     )
-    assert run_mask_command("--box", "10,10,40,40", "--grow", "-5")[1].edit.getbbox() == (
+    assert run_mask_command("--box", "10,10,40,40", "--grow", "-5")[1].pixels.getbbox() == (
         15,
         15,
         45,
         45,
     )
     feathered = run_mask_command("--box", "10,10,40,40", "--feather", "6")[1]
-    assert feathered.soft
-    assert feathered.edit.getpixel((30, 30)) == 255
-    assert 0 < feathered.edit.getpixel((10, 30)) < 80
+    assert feathered.has_soft_edges
+    assert feathered.pixels.getpixel((30, 30)) == 255
+    assert 0 < feathered.pixels.getpixel((10, 30)) < 80
 
 
 def test_white_format_writes_greyscale_mask(run_mask_command, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -87,6 +88,16 @@ def sse_response(*events, chunk_interval=0.0):
     )
 
 
+class UpstreamServer(ThreadingHTTPServer):
+    """A server that stays silent when a client disconnects early, because many tests do that on purpose."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Upstream:
     """A provider server, used as a context manager.
 
@@ -113,8 +124,7 @@ class Upstream:
             def do_POST(self):
                 upstream.serve(self)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = UpstreamServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self):

@@ -29,14 +29,14 @@ def url(upstream):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row_matches_the_response_of_retouch(row, url, upstream):
-    assert list(find_mismatches(row.ours, send_row(row, url, upstream))) == []
+    assert list(find_mismatches(row.retouch, send_row(row, url, upstream))) == []
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_row_verdict_agrees_with_its_expected_responses(row):
-    assert (row.theirs is None) == (row.verdict == "same")
-    assert row.why.strip()
-    assert "|" not in row.name + row.why
+    assert (row.portkey is None) == (row.verdict == "same")
+    assert row.reason.strip()
+    assert "|" not in row.name + row.reason
 
 
 def test_row_names_are_unique():

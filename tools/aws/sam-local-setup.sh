@@ -81,7 +81,7 @@ image() {
   userland "$root"
   interpreter "$root" "$("$python" -c 'import sys; print(sys.base_prefix)')"
   "$ROOT/.venv/.uv" pip install -q --python "$python" --link-mode copy --require-hashes \
-    --target "$root/var/runtime" -r "$ROOT/requirements/managed.txt"
+    --target "$root/var/runtime" -r "$ROOT/make/requirements/managed.txt"
   entrypoint "$root"
   tar -C "$root" -c . | podman import -q --change 'ENTRYPOINT ["/lambda-entrypoint.sh"]' \
     --change 'WORKDIR /var/task' - "$IMAGE" >/dev/null

@@ -40,8 +40,6 @@ def main() -> int:
         page.write()
         return 0
     with Upstream(SUCCESS) as upstream:
-        # In some rows the gateway disconnects early.
-        upstream.server.handle_error = lambda *_: None
         with run_retouch(upstream) as url:
             failed_rows = run_rows("Retouch", send_row, lambda row: row.retouch, url, upstream)
         if options.with_portkey:

@@ -35,7 +35,7 @@ def run_retouch(upstream: Upstream) -> Iterator[str]:
             "AWS_ENDPOINT_URL_S3": s3,
             "RETOUCH_BUCKET": BUCKET,
             "RETOUCH_AUTH_MODE": "open",
-            "RETOUCH_LEAST_CALL_SECONDS": "0.1",  # Otherwise no call with only 300 ms left starts.
+            "RETOUCH_LEAST_CALL_SECONDS": "0.1",  # Otherwise no call with only 1000 ms left starts.
             "RETOUCH_VIRTUAL_KEYS": json.dumps(VIRTUAL_KEYS),
             "OPENAI_BASE_URL": f"{upstream.url}/v1",
             "POWERTOOLS_LOG_LEVEL": "ERROR",  # Otherwise hundreds of log lines hide the result.

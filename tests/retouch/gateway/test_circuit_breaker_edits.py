@@ -61,7 +61,7 @@ def send_edit(services, config=None, fields=(), **headers):
 
 def open_circuit(openai, services):
     """Open the circuit with five failures."""
-    openai.answers = [SERVER_ERROR]
+    openai.responses = [SERVER_ERROR]
     for _ in range(5):
         send_edit(services)
     assert services.breaker.states() == {"openai": "open"}
@@ -84,7 +84,7 @@ def test_custom_host_failures_open_no_circuit(key):
 
 def test_failures_with_caller_key_at_default_address_open_circuit(gateway_setup):
     openai, _, services = gateway_setup
-    openai.answers = [SERVER_ERROR]
+    openai.responses = [SERVER_ERROR]
     for _ in range(5):
         send_edit(services, provider="openai", api_key="mine")
     assert status_and_code(send_edit(services)) == (503, "provider_circuit_open")
@@ -95,12 +95,12 @@ def test_probe_with_any_provider_response_closes_circuit(gateway_setup, provider
     openai, _, services = gateway_setup
     open_circuit(openai, services)
     services.clock.skipped_seconds += 31
-    openai.answers = [provider_response]
+    openai.responses = [provider_response]
     send_edit(
         services,
         {"provider": "openai", "api_key": "wrong", "retry": {"attempts": 1, "on_status_codes": []}},
     )
-    openai.answers = [IMAGE_RESPONSE]
+    openai.responses = [IMAGE_RESPONSE]
     assert send_edit(services).status == 200
     assert services.breaker.states() == {"openai": "closed"}
 
@@ -109,10 +109,10 @@ def test_probe_ended_by_client_timeout_is_released(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
     services.clock.skipped_seconds += 31
-    openai.answers = [ScriptedResponse(network_failure="hang")]
+    openai.responses = [ScriptedResponse(network_failure="hang")]
     assert send_edit(services, provider="openai", request_timeout="200").status == 408
     assert services.breaker.states() == {"openai": "half-open"}
-    openai.answers = [IMAGE_RESPONSE]
+    openai.responses = [IMAGE_RESPONSE]
     assert send_edit(services).status == 200
     assert services.breaker.states() == {"openai": "closed"}
 
@@ -122,7 +122,7 @@ STREAM_FIELDS = {"stream": "true", "partial_images": "1"}
 
 def test_failing_streams_open_circuit_and_are_then_rejected(gateway_setup):
     openai, _, services = gateway_setup
-    openai.answers = [SERVER_ERROR]
+    openai.responses = [SERVER_ERROR]
     for _ in range(5):
         assert status_and_code(send_edit(services, fields=STREAM_FIELDS)) == (502, "provider_error")
     assert services.breaker.states() == {"openai": "open"}
@@ -135,7 +135,7 @@ def test_failing_streams_open_circuit_and_are_then_rejected(gateway_setup):
 
 def test_stream_broken_after_first_image_counts_as_failure(gateway_setup):
     openai, _, services = gateway_setup
-    openai.answers = [sse_response(PARTIAL_EVENT, {"type": "error", "error": {"message": "boom"}})]
+    openai.responses = [sse_response(PARTIAL_EVENT, {"type": "error", "error": {"message": "boom"}})]
     for _ in range(5):
         response = send_edit(services, fields=STREAM_FIELDS)
         assert [name for name, _ in response.frames] == ["image_edit.partial_image", "error"]
@@ -146,7 +146,7 @@ def test_successful_stream_probe_closes_circuit(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
     services.clock.skipped_seconds += 31
-    openai.answers = [sse_response(COMPLETED_EVENT)]
+    openai.responses = [sse_response(COMPLETED_EVENT)]
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
     assert services.breaker.states() == {"openai": "closed"}
 
@@ -155,12 +155,12 @@ def test_abandoned_stream_releases_its_probe(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
     services.clock.skipped_seconds += 31
-    openai.answers = [
+    openai.responses = [
         sse_response(PARTIAL_EVENT, PARTIAL_EVENT, COMPLETED_EVENT, chunk_interval=0.05)
     ]
     event = first_event_then_close(services)
     assert event.startswith(b"event: image_edit.partial_image")
-    openai.answers = [sse_response(COMPLETED_EVENT)]
+    openai.responses = [sse_response(COMPLETED_EVENT)]
     assert becomes_true(lambda: services.breaker.states() == {"openai": "half-open"})
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
 
@@ -198,7 +198,7 @@ def test_open_circuit_is_retried_when_cooldown_ends_before_retry(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
     services.clock.skipped_seconds += 29
-    openai.answers = [IMAGE_RESPONSE]
+    openai.responses = [IMAGE_RESPONSE]
     response = send_edit(services, {"provider": "openai", "retry": {"attempts": 3}})
     assert response.status == 200
     assert response.headers["x-portkey-retry-attempt-count"] == "1"

@@ -35,7 +35,7 @@ def test_image_and_mask_urls_are_fetched(image_host):
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 @pytest.mark.parametrize("field", ["images[0]", "mask"])
 def test_busy_host_returns_retryable_fetch_failed(image_host, status, field):
-    image_host.status("/busy.png", status)
+    image_host.set_status("/busy.png", status)
     response = (
         send_edit(image_host, "/busy.png")
         if field != "mask"
@@ -58,7 +58,7 @@ def test_busy_host_returns_retryable_fetch_failed(image_host, status, field):
     ],
 )
 def test_permanent_fetch_error_is_not_retryable(image_host, path, code):
-    image_host.status("/odd.png", 418)
+    image_host.set_status("/odd.png", 418)
     response = send_edit(image_host, path)
     assert (response.status, response.json["error"]["code"]) == (400, code)
     assert response.headers["x-should-retry"] == "false"

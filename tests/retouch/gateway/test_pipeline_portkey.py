@@ -84,7 +84,7 @@ def test_traceparent_is_continued_and_returned(upstreams):
 
 def test_fallback_target_uses_its_own_key_and_request_format(upstreams):
     openai, azure = upstreams
-    openai.answers = [RATE_LIMITED]
+    openai.responses = [RATE_LIMITED]
     mask = {"mask": file_part(box_mask())}
     response = send_edit(upstreams, fallback_config(A, B), mask)
     assert response.status == 200
@@ -113,7 +113,7 @@ def test_possibly_billed_failure_does_not_fall_back_by_default(
     upstreams, failure, strategy, status, azure_calls
 ):
     openai, azure = upstreams
-    openai.answers = [failure]
+    openai.responses = [failure]
     response = send_edit(upstreams, fallback_config(A, B, **strategy))
     assert response.status == status, response.json
     assert (len(openai.calls), len(azure.calls)) == (1, azure_calls)
@@ -122,11 +122,11 @@ def test_possibly_billed_failure_does_not_fall_back_by_default(
 def test_only_unbilled_failures_are_retried_by_default(upstreams):
     openai, _ = upstreams
     retry = {"attempts": 3, "on_status_codes": [429, 502]}
-    openai.answers = [RATE_LIMITED, RATE_LIMITED, IMAGE_RESPONSE]
+    openai.responses = [RATE_LIMITED, RATE_LIMITED, IMAGE_RESPONSE]
     response = send_edit(upstreams, {**A, "retry": retry})
     assert (response.status, target_and_retries(response)) == (200, ("config", "2"))
     openai.received.clear()
-    openai.answers = [SERVER_ERROR]
+    openai.responses = [SERVER_ERROR]
     response = send_edit(upstreams, {**A, "retry": retry})
     assert (response.status, target_and_retries(response), len(openai.calls)) == (
         502,
@@ -178,7 +178,7 @@ def test_conditions_read_multipart_fields_and_metadata(upstreams, query, target)
 
 
 def test_request_timeout_returns_408_with_documented_body(upstreams):
-    upstreams[0].answers = [ScriptedResponse(network_failure="hang")]
+    upstreams[0].responses = [ScriptedResponse(network_failure="hang")]
     response = send_edit(upstreams, A, request_timeout="300")
     assert response.status == 408
     assert response.json["error"] == {
@@ -218,7 +218,7 @@ def test_invalid_config_is_rejected_without_call(upstreams, config):
 
 def test_key_for_one_provider_is_not_sent_to_another(upstreams):
     openai, azure = upstreams
-    openai.answers = [RATE_LIMITED]
+    openai.responses = [RATE_LIMITED]
     config = fallback_config({"provider": "openai"}, {"provider": "azure-openai"})
     unnamed = send_edit(upstreams, config, api_key="sk-mine")
     assert (unnamed.status, upstreams[0].received) == (401, [])
@@ -277,7 +277,7 @@ def test_at_sign_names_a_virtual_key(upstreams):
 
 
 def test_rejected_virtual_key_returns_500_provider_credentials(upstreams):
-    upstreams[0].answers = [
+    upstreams[0].responses = [
         json_response({"error": {"code": "invalid_api_key", "message": "sk-team?"}}, 401)
     ]
     text = json.dumps({"team": {"provider": "openai", "api_key": "sk-team"}})
@@ -452,7 +452,7 @@ def test_callers_with_different_keys_do_not_share_cache(upstreams):
 
 def test_failing_provider_opens_circuit_and_fallback_is_used(upstreams):
     openai, azure = upstreams
-    openai.answers = [SERVER_ERROR]
+    openai.responses = [SERVER_ERROR]
     env = {"OPENAI_BASE_URL": openai.url, "AZURE_OPENAI_ENDPOINT": azure.url}
     services = build_services(env)
     for _ in range(5):
@@ -467,7 +467,7 @@ def test_failing_provider_opens_circuit_and_fallback_is_used(upstreams):
 
 def test_client_errors_do_not_open_circuit(upstreams):
     openai, _ = upstreams
-    openai.answers = [MODERATED]
+    openai.responses = [MODERATED]
     services = build_services({"OPENAI_BASE_URL": openai.url})
     for _ in range(8):
         assert send_edit(upstreams, A, services=services).status == 400
@@ -476,7 +476,7 @@ def test_client_errors_do_not_open_circuit(upstreams):
 
 def test_retry_config_replaces_built_in_retries(upstreams):
     openai, _ = upstreams
-    openai.answers = [
+    openai.responses = [
         json_response({"error": {"message": "slow down"}}, 429, **{"retry-after-ms": "50"})
     ]
     response = send_edit(upstreams, {**A, "retry": {"attempts": 1, "use_retry_after_header": True}})
@@ -502,7 +502,7 @@ COMPLETED_EVENT = {"type": "image_edit.completed", "b64_json": b64(photo())}
     ("stream", "response"), [("false", IMAGE_RESPONSE), ("true", sse_response(COMPLETED_EVENT))]
 )
 def test_log_line_without_debug_has_no_notes(upstreams, capsys, stream, response):
-    upstreams[0].answers, lines_by_debug = [response], {}
+    upstreams[0].responses, lines_by_debug = [response], {}
     fields = {"size": "256x256", "fit": "scale", "stream": stream}
     for debug in ("true", "false"):
         response = send_edit(upstreams, A, fields, debug=debug)
@@ -560,7 +560,7 @@ def test_request_key_is_never_sent_to_two_providers(upstreams):
     config = fallback_config(*({"override_params": {"model": model}} for model in models))
     response = send_edit(upstreams, config, api_key="sk-openai")
     assert (response.status, upstreams[0].received, upstreams[1].received) == (401, [], [])
-    upstreams[1].answers = [RATE_LIMITED]
+    upstreams[1].responses = [RATE_LIMITED]
     services = services_with_virtual_keys(upstreams, AZURE_OPENAI_API_KEY="az-op")
     assert (
         send_edit(
@@ -644,7 +644,7 @@ def test_openai_option_headers_are_sent(upstreams):
 
 def test_stability_client_headers_are_sent(upstreams):
     services = build_services({"STABILITY_BASE_URL": upstreams[0].url})
-    upstreams[0].answers = [json_response({"image": b64(photo()), "finish_reason": "SUCCESS"})]
+    upstreams[0].responses = [json_response({"image": b64(photo()), "finish_reason": "SUCCESS"})]
     client_options = {"id": "app", "user_id": "u", "version": "9"}
     headers = {
         f"x-portkey-stability-client-{n.replace('_', '-')}": v for n, v in client_options.items()
@@ -715,7 +715,7 @@ def test_value_invalid_in_header_is_not_forwarded(upstreams, value):
 )
 @pytest.mark.parametrize("build_config", [fallback_config, lambda a, b, **_: {"targets": [a, b]}])
 def test_invalid_target_is_rejected_before_any_call(upstreams, broken, build_config):
-    upstreams[0].answers = [SERVER_ERROR]
+    upstreams[0].responses = [SERVER_ERROR]
     config = build_config(A, broken, on_status_codes=[500])
     headers = {"x-portkey-config": json.dumps(config), "x-stranger": "1"}
     response = post_edit(FIELDS, headers=headers, services=services_with_virtual_keys(upstreams))
@@ -736,7 +736,7 @@ def test_invalid_target_is_rejected_before_any_call(upstreams, broken, build_con
 )
 @pytest.mark.parametrize("provider_response", [IMAGE_RESPONSE, SERVER_ERROR])
 def test_provider_header_names_serving_provider(upstreams, arguments, served, provider_response):
-    upstreams[0].answers = upstreams[1].answers = [provider_response]
+    upstreams[0].responses = upstreams[1].responses = [provider_response]
     response = send_edit(upstreams, services=services_with_virtual_keys(upstreams), **arguments)
     assert response.headers["x-portkey-provider"] == served
     assert len(upstreams[0].calls) + len(upstreams[1].calls) == 1

@@ -8,7 +8,8 @@ from PIL import Image, ImageChops
 
 from retouch.core.errors import NotStored, UpstreamError
 from retouch.core.models import EncodedImage, GeneratedImage
-from retouch.gateway.delivery import deliver_images
+from retouch.gateway import delivery as image_delivery
+from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.postprocess import postprocess_all
 from retouch.planning.output import Delivery
 from retouch.planning.preserve import OriginalPixels
@@ -43,7 +44,7 @@ def postprocessed(*artifacts, **delivery):
 
 def deliver(result, response_format="b64_json", store=None, most_bytes=None):
     delivery = Delivery(response_format)
-    return deliver_images(
+    return image_delivery.deliver(
         result,
         delivery,
         FakeResultStore() if store is None else store,
@@ -113,7 +114,7 @@ def test_unreadable_image_does_not_lose_the_other_images(delivery):
 def test_unprocessed_image_is_delivered_unchanged():
     image = GeneratedImage(b64=b64(photo()), metadata={"size": "64x64"})
     result = postprocessed(image)
-    assert deliver(result).data == ({"b64_json": image.b64},)
+    assert deliver(result).images == (DeliveredImage(b64_json=image.b64),)
     assert (result.metadata, result.notes, result.preserved_pixels) == ({"size": "64x64"}, (), None)
 
 
@@ -207,7 +208,8 @@ def test_url_delivery_links_to_stored_image():
     delivered = deliver(
         postprocessed(GeneratedImage(data=data, revised_prompt="a hat")), "url", store
     )
-    assert delivered.data == ({"url": "https://g/results/0.png", "revised_prompt": "a hat"},)
+    (image,) = delivered.images
+    assert image == DeliveredImage(url="https://g/results/0.png", revised_prompt="a hat")
     assert store == {"results/0.png": data}
     assert (delivered.is_linked, delivered.notes) == (True, ())
 
@@ -215,8 +217,8 @@ def test_url_delivery_links_to_stored_image():
 def test_response_over_size_limit_is_delivered_as_links():
     delivered = deliver(postprocessed(magenta_image()), most_bytes=100)
     assert delivered.is_linked
-    assert delivered.data[0].keys() == {"url"}
-    assert "too many for this answer, so links" in delivered.notes[0]
+    assert (delivered.images[0].b64_json, bool(delivered.images[0].url)) == (None, True)
+    assert "too many for this response, so links" in delivered.notes[0]
 
 
 def test_size_limit_is_checked_after_conversion():
@@ -230,7 +232,7 @@ def test_size_limit_is_checked_after_conversion():
 def test_failed_store_delivers_base64_instead_of_link():
     result = postprocessed(magenta_image())
     delivered = deliver(result, "url", RejectingResultStore())
-    assert delivered.data == ({"b64_json": result.images[0].to_base64()},)
+    assert delivered.images == (DeliveredImage(b64_json=result.images[0].to_base64()),)
     assert not delivered.is_linked
     assert "the bucket did not take the result" in delivered.notes[0]
 

@@ -162,7 +162,7 @@ def test_unexpected_exception_returns_500_without_details(env, monkeypatch, caps
     def raise_error(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("retouch.gateway.pipeline.validate", raise_error)
+    monkeypatch.setattr("retouch.gateway.validation.validate", raise_error)
     response = post_edit(VALID_FIELDS, env)
     assert response.status == 500
     assert "secret detail" not in str(response.json)

@@ -115,12 +115,7 @@ def circuit_name(provider, caller, **env):
     """Return the circuit name for a request of this caller."""
     settings = Settings.from_env({**ENV, **env})
     resolved = resolve_model(None, ClientCredentials(provider), PROVIDERS, settings, TODAY)
-    default_base_url = resolve_connection(resolved, ClientCredentials(), settings).options[
-        "base_url"
-    ]
-    return resolve_connection(resolved, replace(caller, provider=provider), settings).circuit_name(
-        default_base_url
-    )
+    return resolve_connection(resolved, replace(caller, provider=provider), settings).circuit
 
 
 CALLER_OPTIONS = {"azure-resource-name": "theirs"}

@@ -37,7 +37,7 @@ class EndpointRequest:
     query: Mapping[str, str]
     request_id: str
     deadline: float  # on the clock's scale
-    error_format: ErrorFormat = "openai"
+    error_format: ErrorFormat = "openai-api"
 
     def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
         """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""

@@ -145,9 +145,8 @@ class _Translator:
 
 
 def _tokens(syntax: str, text: str) -> Iterator[re.Match[str]]:
-    token_pattern = re.compile(
-        syntax, re.VERBOSE | re.DOTALL
-    )  # not at import: it takes milliseconds
+    # This is compiled here and not at import, because it takes milliseconds. `re` keeps the result.
+    token_pattern = re.compile(syntax, re.VERBOSE | re.DOTALL)
     position = 0
     while position < len(text):
         token = token_pattern.match(text, position)

@@ -14,7 +14,7 @@ from retouch.core.regex_syntax import LONGEST_PATTERN, PatternError, translate
 __all__ = ["LONGEST_PATTERN", "LONGEST_TEXT", "Pattern", "PatternError", "compiled"]
 
 LONGEST_TEXT = 40_000  # characters it is worth trying on; a prompt has 32,000 at most
-_MAX_MEMORY = 4 * 2**20  # bytes for one pattern: its program and the states that RE2 remembers
+_MAX_MEMORY = 2 * 2**20  # bytes for one pattern: its program and the states that RE2 remembers
 _MAX_KEPT_PATTERNS = 32
 
 

@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.api.response.edit import plan_headers
+from retouch.api.response.edit import response_headers
+from retouch.gateway.result import EditPreview, EditResult
 from tests.retouch.gateway.test_cache import build_plan
+
+
+def headers_with_notes(notes):
+    preview = EditPreview(replace(build_plan(), notes=notes), ())
+    return response_headers(EditResult(preview), "id", "openai")
 
 
 @pytest.mark.parametrize(
@@ -17,8 +23,8 @@ from tests.retouch.gateway.test_cache import build_plan
     ],
 )
 def test_notes_header_is_one_short_ascii_line(notes, header):
-    assert plan_headers(replace(build_plan(), notes=notes))["x-retouch-notes"] == header
+    assert headers_with_notes(notes)["x-retouch-notes"] == header
 
 
 def test_response_without_notes_has_no_notes_header():
-    assert "x-retouch-notes" not in plan_headers(replace(build_plan(), notes=()))
+    assert "x-retouch-notes" not in headers_with_notes(())

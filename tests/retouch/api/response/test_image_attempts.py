@@ -5,11 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from retouch.api.response.edit import add_routing_metadata
-from retouch.core.http import HttpResponse as GatewayResponse
-from retouch.core.portkey import PortkeyHeaders
-from retouch.gateway.routing.executor import AttemptRecord, RoutingOutcome
-from retouch.gateway.routing.tree import Target
+from retouch.api.response.edit import response_headers
+from retouch.core.errors import UpstreamError
+from retouch.gateway.result import AttemptRecord, EditResult, RoutingReport
 from tests.support.events import json_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import b64, box_mask, photo
@@ -133,13 +131,10 @@ class TestBilling:
 
     def test_attempts_header_lists_last_16_attempts(self):
         attempts = tuple(AttemptRecord(f"config.targets[{n}]", 429, None, "no") for n in range(40))
-        response = GatewayResponse(200, {"x-retouch-billed": "yes"}, b"{}")
-        outcome = RoutingOutcome(response, Target("config.targets[39]"), 0, attempts)
-        listed = (
-            add_routing_metadata(response, outcome, PortkeyHeaders())
-            .headers["x-retouch-attempts"]
-            .split(", ")
-        )
+        last = AttemptRecord("config.targets[39]", 200, None, "yes")
+        routing = RoutingReport("config.targets[39]", 0, (*attempts[:39], last))
+        result = EditResult(UpstreamError("broken"), routing=routing)
+        listed = response_headers(result, "id", "openai")["x-retouch-attempts"].split(", ")
         assert (len(listed), listed[0], listed[-1]) == (
             16,
             "targets[24]=429;no",

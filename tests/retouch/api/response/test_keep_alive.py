@@ -85,7 +85,7 @@ def raise_error(*_):
 
 
 def test_late_unexpected_error_has_error_envelope(monkeypatch, capsys):
-    monkeypatch.setattr("retouch.gateway.attempt.postprocess_all", raise_error)
+    monkeypatch.setattr("retouch.gateway.target_stages.postprocess_all", raise_error)
     status, pieces = send_to_slow_provider(json_response(IMAGE_BODY), RETOUCH_SILENCE_SECONDS="0.1")
     assert status == 200
     assert json.loads(b"".join(pieces))["error"]["code"] == "internal_error"
@@ -94,7 +94,7 @@ def test_late_unexpected_error_has_error_envelope(monkeypatch, capsys):
 
 
 def test_unexpected_error_in_stream_is_an_error_event(monkeypatch):
-    monkeypatch.setattr("retouch.gateway.attempt.postprocess", raise_error)
+    monkeypatch.setattr("retouch.gateway.target_stages.postprocess", raise_error)
     fields = {**FIELDS, "stream": "true"}
     done = {"type": "image_edit.completed", "b64_json": b64(IMAGE)}
     _, pieces = send_to_slow_provider(sse_response(done), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")

@@ -7,9 +7,9 @@ import pytest
 
 from retouch.core.models import EditRequest, FormText
 from retouch.core.parameters import StringParam
-from retouch.core.portkey import PortkeyHeaders
+from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import HooksFailed, memoize_clients
-from retouch.gateway.guardrails.stage import check_request
+from retouch.gateway.guardrails.stage import check_request, describe_request, require_permission
 from retouch.providers import PROVIDERS
 from tests.contract.standins.stability_ai import StabilityAIStandIn
 from tests.support.gateway_client import file_part, post_edit
@@ -32,6 +32,15 @@ FIELDS = {"prompt": "p", "image": file_part(photo()), "model": "gpt-image-2"}
 
 def edit_request(prompt="p", **params):
     return EditRequest(prompt, (), None, None, 1, None, False, None, "strict", False, False, params)
+
+
+def check_edit(request, hooks, providers):
+    """Run the hooks before an edit. Return what they looked at. Raises HooksFailed."""
+    guardrails = read_guardrails(hooks)
+    guardrail_input = describe_request(guardrails, request, {}, providers)
+    report = check_request(guardrails, guardrail_input, CLIENTS, is_strict=True)
+    require_permission(report, billed="no")
+    return guardrail_input
 
 
 def send_edit(fields, config, env=None, services=None):
@@ -74,13 +83,7 @@ def test_every_text_parameter_of_every_model_is_checked():
     assert {"negative_prompt", "search_prompt", "user"} <= texts
     for name in texts:
         with pytest.raises(HooksFailed):
-            check_request(
-                edit_request(**{name: FormText("a passport")}),
-                {"input_guardrails": [DENYING_HOOK]},
-                PortkeyHeaders(),
-                CLIENTS,
-                PROVIDERS,
-            )
+            check_edit(edit_request(**{name: FormText("a passport")}), {"input_guardrails": [DENYING_HOOK]}, PROVIDERS)
 
 
 def test_non_text_parameters_are_not_checked():
@@ -94,10 +97,8 @@ def test_non_text_parameters_are_not_checked():
         "default.contains": {"words": ["high", "64", "7", "x"], "operator": "none"},
         "deny": True,
     }
-    run = check_request(
-        edit_request(**params), {"input_guardrails": [rule]}, PortkeyHeaders(), CLIENTS, PROVIDERS
-    )
-    assert run.guardrail_input.text == "p"
+    guardrail_input = check_edit(edit_request(**params), {"input_guardrails": [rule]}, PROVIDERS)
+    assert guardrail_input.text == "p"
 
 
 def test_text_parameters_of_given_providers_are_checked():
@@ -105,19 +106,11 @@ def test_text_parameters_of_given_providers_are_checked():
     model_with_text_parameter = replace(local.models[0], params={"verses": StringParam(9)})
     params, hooks = {"verses": "a passport"}, {"input_guardrails": [DENYING_HOOK]}
     assert (
-        check_request(
-            edit_request(**params), hooks, PortkeyHeaders(), CLIENTS, PROVIDERS
-        ).guardrail_input.text
+        check_edit(edit_request(**params), hooks, PROVIDERS).text
         == "p"
     )
     with pytest.raises(HooksFailed):
-        check_request(
-            edit_request(**params),
-            hooks,
-            PortkeyHeaders(),
-            CLIENTS,
-            [replace(local, models=(model_with_text_parameter,))],
-        )
+        check_edit(edit_request(**params), hooks, [replace(local, models=(model_with_text_parameter,))])
 
 
 def test_prompt_from_override_params_is_checked():

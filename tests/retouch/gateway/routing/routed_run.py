@@ -1,7 +1,9 @@
 """Routed runs against targets that fail by script and record that they were called."""
 
+from types import SimpleNamespace
+
 from retouch.core.capabilities import collect_header_prefixes
-from retouch.core.errors import Fault
+from retouch.gateway.result import AttemptResult
 from retouch.gateway.routing import config as config_module
 from retouch.gateway.routing.executor import RoutingExecutor
 from retouch.providers import PROVIDERS
@@ -36,10 +38,9 @@ class RoutedRun:
         self.providers_called += target.provider
         self.clock.skipped_seconds += self._seconds_per_attempt
         if callable(result):
-            raise result()
-        return result
+            return AttemptResult(result())
+        return AttemptResult(SimpleNamespace(billed="no", text=result))
 
     @property
     def status(self):
-        result = self.outcome.result
-        return result.status if isinstance(result, Fault) else 200
+        return self.outcome.result.status

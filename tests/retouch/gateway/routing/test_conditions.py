@@ -109,13 +109,13 @@ INVALID_QUERIES = [
     ({"metadata.a": {"$nin": "x"}}, "query.metadata.a.$nin takes a list"),
     ({"metadata.a": {"$regex": 1}}, "$regex takes a pattern as a string"),
     ({"metadata.a": {"$regex": "x" * 257}}, "$regex is longer than 256 characters"),
-    ({"metadata.a": {"$regex": r"(a)\1"}}, "leave out references"),
+    ({"metadata.a": {"$regex": r"(a)\1"}}, "uses a back reference"),
     (
         {"metadata.a": {"$regex": "a(?=b)"}},
-        "'(?=b', which is not offered: leave out references, looking ahead",
+        "$regex uses a lookahead, '(?=', which is not offered: split the pattern into several",
     ),
     ({"metadata.a": {"$regex": "("}}, "is not a valid pattern"),
-    ({"metadata.a": {"$regex": "a{99999999999}"}}, "is not a valid pattern"),
+    ({"metadata.a": {"$regex": "a{99999999999}"}}, "stands for more than 256 characters"),
     (nested_query(9), "is nested more than 8 deep"),
 ]
 
@@ -149,7 +149,7 @@ def test_hostile_pattern_searches_whole_text_in_linear_time(pattern):
     check_query(query, "query")
     text = "a" * 32_000 + "!"
     assert matches_query(query, {"params.prompt": text}) is False
-    assert cpu_seconds(lambda: matches_query(query, {"params.prompt": text}), 10) < 10
+    assert cpu_seconds(lambda: matches_query(query, {"params.prompt": text}), 2) < 2
 
 
 @pytest.mark.parametrize("pattern", ["logo", ".*logo.*", "a.*o.*g", "a*a*a*logo$"])

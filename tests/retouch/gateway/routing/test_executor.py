@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from retouch.core.errors import InvalidRequest, Moderated, RateLimited, UpstreamError
-from retouch.gateway.routing.executor import AttemptRecord, select_weighted
+from retouch.gateway.result import AttemptRecord
+from retouch.gateway.routing.executor import select_weighted
 from tests.retouch.gateway.routing.routed_run import RoutedRun, parse
 
 A, B, C = ({"provider": name, "name": name} for name in "abc")
@@ -104,7 +105,7 @@ def unmatched_group(**extra_fields):
 
 def test_group_without_matching_condition_returns_invalid_request():
     run = RoutedRun(unmatched_group(), {})
-    assert isinstance(run.outcome.result, InvalidRequest)
+    assert isinstance(run.outcome.result.fault, InvalidRequest)
     assert run.outcome.result.code == "no_target_matches"
     assert (run.providers_called, run.outcome.target.path, run.outcome.attempts) == (
         "",
@@ -139,7 +140,7 @@ def test_attempts_are_recorded_in_order():
         second,
         "config.targets[1]",
     ]
-    assert (outcome.target.path, outcome.retries, outcome.result) == (
+    assert (outcome.target.path, outcome.retries, outcome.result.outcome.text) == (
         "config.targets[1]",
         0,
         "answer of c",
@@ -233,7 +234,7 @@ def test_worst_billing_of_earlier_attempt_is_kept():
         {"a": [provider_error()], "b": [rate_limited()]},
     ).outcome
     assert (outcome.result.status, outcome.result.billed) == (429, "unknown")
-    assert outcome.result.should_retry is False
+    assert outcome.result.fault.should_retry is False
     outcome_when_billed = RoutedRun(
         fallback_config(A, B, on_status_codes=[502]),
         {"a": [provider_error("yes")], "b": [provider_error()]},

@@ -21,7 +21,7 @@ def read_samples():
 
 
 def test_sample_files_equal_output_of_samples_tool(tmp_path, monkeypatch):
-    monkeypatch.setattr(samples, "EVENTS", tmp_path)
+    monkeypatch.setattr(samples, "EVENTS_FOLDER", tmp_path)
     samples.main()
     for file in (PHOTO, MASK):
         assert (

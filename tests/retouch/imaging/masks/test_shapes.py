@@ -42,8 +42,8 @@ def drawn_pixels(*shapes, **options):
 
 
 def marked_pixels(mask):
-    pixels = enumerate(mask.edit.tobytes())
-    return {(index % mask.edit.width, index // mask.edit.width) for index, value in pixels if value}
+    pixels = enumerate(mask.pixels.tobytes())
+    return {(index % mask.pixels.width, index // mask.pixels.width) for index, value in pixels if value}
 
 
 def pixels_with_centre_inside(inside):

@@ -20,7 +20,7 @@ READ_AHEAD = 8192 + 512  # the read buffer of the client and one response head
 SPEED_UP = 40  # cases that wait run this many times faster
 
 
-def case_policy(case, tempo):
+def case_policy(case, speedup):
     limits = {**DEFAULT_POLICY, **case.get("policy", {})}
     return FetchPolicy(
         schemes=tuple(limits["schemes"]),
@@ -30,8 +30,8 @@ def case_policy(case, tempo):
         max_url_length=limits["max_url_len"],
         max_bytes=limits["max_bytes"],
         connect_seconds=limits["connect_timeout_s"],
-        read_seconds=limits["read_timeout_s"] / tempo,
-        total_seconds=limits["total_timeout_s"] / tempo,
+        read_seconds=limits["read_timeout_s"] / speedup,
+        total_seconds=limits["total_timeout_s"] / speedup,
     )
 
 
@@ -51,7 +51,7 @@ def fetch_with_retries(fetcher, url, clock):
 def run_case(case, web, names, log):
     clock = SystemClock()
     fetcher = Fetcher(
-        case_policy(case, web.tempo),
+        case_policy(case, web.speedup),
         clock,
         resolve_name=names,
         open_connection=web.open_connection,
@@ -144,8 +144,8 @@ def is_slow(case):
 def test_hostile_case_ends_as_expected(case, environment):
     environment(case)
     names, log = ScriptedResolver(case.get("dns", {})), []
-    tempo = SPEED_UP if is_slow(case) else 1
-    with FakeInternet(*case.get("http", [GOOD_RESPONSE]), speedup=tempo) as web:
+    speedup = SPEED_UP if is_slow(case) else 1
+    with FakeInternet(*case.get("http", [GOOD_RESPONSE]), speedup=speedup) as web:
         started = time.monotonic()
         first, *others = run_case(case, web, names, log)
         elapsed = (time.monotonic() - started) / (ATTEMPTS if is_slow(case) else 1)
@@ -156,7 +156,7 @@ def test_hostile_case_ends_as_expected(case, environment):
         check_error(case, result, log)
     check_traffic(case, web)
     check_requests(case, web)
-    assert elapsed <= case.get("max_elapsed_s", 21) / tempo + 5
+    assert elapsed <= case.get("max_elapsed_s", 21) / speedup + 5
     assert [line["event"] for line in log] == ["fetch"] * len(log)
     assert not any(part in str(log) for part in ("x.png", "sig", "/latest"))
 

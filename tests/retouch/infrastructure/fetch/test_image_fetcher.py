@@ -131,7 +131,7 @@ def test_paid_result_is_fetched_again_after_503(mirror, aws, web):
         ScriptedResponse(503),
         ScriptedResponse(200, PNG, {"content-type": "image/png"}),
     ]
-    web.scripts["/r.png"] = lambda handler: web.answer(handler, host_responses.pop(0))
+    web.scripts["/r.png"] = lambda handler: web.write_response(handler, host_responses.pop(0))
     provider_response = json_response({"created": 1, "data": [{"url": f"{web.url}/r.png"}]})
     with running_mirror(mirror, aws), Upstream(provider_response) as provider:
         env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}

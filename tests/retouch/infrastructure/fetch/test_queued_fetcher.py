@@ -43,7 +43,7 @@ def running_mirror(mirror, aws):
 @pytest.fixture
 def mirror(aws, web):
     web.files.update({"/a.png": PNG, "/cut.png": PNG[:-20]})
-    web.status("/busy.png", 503)
+    web.set_status("/busy.png", 503)
     mirror = build_mirror(aws, web)
     mirror.consumer.store.client.list_buckets()
     return mirror

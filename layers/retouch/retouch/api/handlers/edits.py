@@ -180,7 +180,7 @@ class Recorder:
 
 def error_format_of(headers: Mapping[str, str]) -> ErrorFormat:
     """Return how the caller expects errors: as Portkey writes them when it sent a header of Portkey's."""
-    return "portkey" if any(name.startswith(PORTKEY_PREFIX) for name in headers) else "openai"
+    return "portkey" if any(name.startswith(PORTKEY_PREFIX) for name in headers) else "openai-api"
 
 
 def request_deadline(lambda_context: Any, services: Services) -> float:

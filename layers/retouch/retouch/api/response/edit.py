@@ -47,7 +47,7 @@ def render_http(result: EditResult, request_id: str, error_format: ErrorFormat) 
 
 def render_invocation(result: EditResult) -> dict[str, Any]:
     """Return the result as the return value of a direct invoke. `retouch` holds what HTTP has headers for."""
-    return {**document(result, "openai"), "retouch": metadata_object(result)}
+    return {**document(result, "openai-api"), "retouch": metadata_object(result)}
 
 
 def metadata_object(result: EditResult) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from retouch.core.errors import Fault, MethodNotAllowed
 from retouch.core.http import HttpResponse, json_headers
 
 # "portkey": the caller sends Portkey's headers and gets what Portkey adds to errors of the gateway itself.
-ErrorFormat = Literal["openai", "portkey"]
+ErrorFormat = Literal["openai-api", "portkey"]
 
 
 def error_response(
-    fault: Fault, request_id: str, error_format: ErrorFormat = "openai"
+    fault: Fault, request_id: str, error_format: ErrorFormat = "openai-api"
 ) -> HttpResponse:
     """Return the fault as an HTTP response."""
     headers = {
@@ -28,14 +28,14 @@ def error_response(
     return HttpResponse(fault.status, headers, body, fields)
 
 
-def error_document(fault: Fault, error_format: ErrorFormat = "openai") -> dict[str, Any]:
+def error_document(fault: Fault, error_format: ErrorFormat = "openai-api") -> dict[str, Any]:
     """Return the body of an error as an object."""
     document = {"error": error_envelope(fault), **fault.extra_body}
     is_portkey = error_format == "portkey" and _is_reported_by_gateway(fault)
     return {"status": "failure", **document} if is_portkey else document
 
 
-def fault_headers(fault: Fault, error_format: ErrorFormat = "openai") -> dict[str, str]:
+def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dict[str, str]:
     """Return the headers that only an error has."""
     headers = {}
     if fault.should_retry is not None:

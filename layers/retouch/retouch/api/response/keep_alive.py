@@ -59,6 +59,6 @@ def _keep_alive_body(results: Iterator[EditResult | None], request_id: str) -> B
     except Exception as error:  # a broken connection would make the client send the edit again
         fault = fault_from_exception(error)
         result = EditResult(fault, status=fault.status, billed=fault.billed)
-    document = edit_response.document(result, "openai")
+    document = edit_response.document(result, "openai-api")
     yield orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
     return HttpResponse(result.status, {}, b"", edit_response.log_fields(result))

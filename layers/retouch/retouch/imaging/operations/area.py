@@ -54,7 +54,7 @@ def preserve_alpha(function: ImageFunction) -> ImageFunction:
 
 def blur(part: Image.Image, values: Values) -> Image.Image:
     """Blur with a Gaussian. The radius is relative to the shorter edge of the part."""
-    blur_filter = ImageFilter.GaussianBlur(values["radius"].of(min(part.size)))
+    blur_filter = ImageFilter.GaussianBlur(values["radius"].to_pixels(min(part.size)))
     # Blur premultiplied colours, so that the colours of transparent pixels do not bleed.
     if part.mode == "RGBA":
         return part.convert("RGBa").filter(blur_filter).convert("RGBA")
@@ -63,7 +63,7 @@ def blur(part: Image.Image, values: Values) -> Image.Image:
 
 def pixelate(part: Image.Image, values: Values) -> Image.Image:
     """Replace the part by squares of one colour each. Their size is relative to the shorter edge of the part."""
-    edge = max(1, values["block"].of(min(part.size)))
+    edge = max(1, values["block"].to_pixels(min(part.size)))
     small = part.reduce(edge)
     size = small.width * edge, small.height * edge
     return small.resize(size, Image.Resampling.NEAREST).crop((0, 0, *part.size))

@@ -85,7 +85,7 @@ def flip(image: Image.Image, values: Values) -> Image.Image:
 
 def resize(image: Image.Image, values: Values) -> Image.Image:
     """Scale the image. Raises InvalidSteps when the result would be too large."""
-    size = values["to"].size(image.size)
+    size = values["to"].scaled_size(image.size)
     check_image_size(size)
     return scaled(image, size)
 
@@ -100,7 +100,7 @@ def pad(image: Image.Image, values: Values) -> Image.Image:
 
 def border(image: Image.Image, values: Values) -> Image.Image:
     """Extend the image on every side. Raises InvalidSteps when the result would be too large."""
-    edge = values["width"].of(min(image.size))
+    edge = values["width"].to_pixels(min(image.size))
     return _centre_on_canvas(
         image, (image.width + 2 * edge, image.height + 2 * edge), values["color"]
     )

@@ -110,7 +110,7 @@ def _check_total_cost(steps: Sequence[Step], size: Size, mask: Image.Image | Non
         with _name_step_in_error(number, step):
             total_ms = _add_step_cost(total_ms, step, size, mask)
             if "to" in step.values:
-                size = step.values["to"].size(size)
+                size = step.values["to"].scaled_size(size)
                 check_image_size(size)
             elif step.operation.name == "crop":
                 left, top, right, bottom = step.values["region"].box(size)

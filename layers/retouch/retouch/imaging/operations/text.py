@@ -53,7 +53,7 @@ def _fit_text(
 
     The box is that of the text drawn at 0, 0.
     """
-    height = max(_MIN_LINE_HEIGHT, values["size"].of(region_height))
+    height = max(_MIN_LINE_HEIGHT, values["size"].to_pixels(region_height))
     while height >= _MIN_LINE_HEIGHT:
         style = _text_style(height, values["outline"])
         box = draw.multiline_textbbox((0, 0), values["text"], **style)
