@@ -703,21 +703,21 @@ def test_value_invalid_in_header_is_not_forwarded(upstreams, value):
     "broken",
     [
         {**B, "input_guardrails": [{"nope.check": {}}]},
-        {**B, "custom_host": "https://stranger.example"},
-        {**B, "forward_headers": ["x-stranger"]},
+        {**B, "custom_host": "https://unknown.example"},
+        {**B, "forward_headers": ["x-unknown"]},
         {**B, "override_params": {"quality": "low", "model": "openai/nope"}},
         {"provider": "openai", "override_params": {"model": "nope"}},
         {**B, "override_params": {"n": 99}},
         {"virtual_key": "nobody"},
         {"provider": "@nobody"},
-        {**B, "azure_resource_name": "stranger.example/#"},
+        {**B, "azure_resource_name": "unknown.example/#"},
     ],
 )
 @pytest.mark.parametrize("build_config", [fallback_config, lambda a, b, **_: {"targets": [a, b]}])
 def test_invalid_target_is_rejected_before_any_call(upstreams, broken, build_config):
     upstreams[0].responses = [SERVER_ERROR]
     config = build_config(A, broken, on_status_codes=[500])
-    headers = {"x-portkey-config": json.dumps(config), "x-stranger": "1"}
+    headers = {"x-portkey-config": json.dumps(config), "x-unknown": "1"}
     response = post_edit(FIELDS, headers=headers, services=services_with_virtual_keys(upstreams))
     assert response.status in (400, 404)
     assert response.headers["x-retouch-billed"] == "no"

@@ -23,7 +23,7 @@ from tests.contract.standins.google import (
 )
 from tests.contract.standins.google import response_body as answered
 from tests.support.gateway_client import file_part
-from tests.support.gateway_client import post_edit as knock
+from tests.support.gateway_client import post_edit
 from tests.support.images import box_mask, decode_image, photo
 from tests.support.services import build_services
 from tests.support.upstream import json_response
@@ -56,7 +56,7 @@ CAT_PHOTO = photo(96, 64)
 def google_edit(server, model=MODEL, images=(CAT_PHOTO,), **fields):
     services = build_services(server.env(), providers=(PROVIDER,))
     form = [("model", f"google/{model}"), ("prompt", PROMPT), *fields.items()]
-    return knock([*form, *(("image[]", file_part(image)) for image in images)], services=services)
+    return post_edit([*form, *(("image[]", file_part(image)) for image in images)], services=services)
 
 
 def sent_body(server):

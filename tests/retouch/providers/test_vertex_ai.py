@@ -14,7 +14,7 @@ from retouch.providers.vertex_ai import PROVIDER, resolve_base_url
 from tests.contract.standins.google import to_camel_case
 from tests.contract.standins.vertex_ai import VertexAIStandIn
 from tests.support.gateway_client import file_part
-from tests.support.gateway_client import post_edit as knock
+from tests.support.gateway_client import post_edit
 from tests.support.images import decode_image, photo
 from tests.support.services import build_services
 from tests.support.upstream import Upstream, json_response
@@ -34,7 +34,7 @@ def vertex():
 def vertex_edit(server, env=(), images=(CAT_PHOTO,), headers=None, **fields):
     services = build_services({**server.env(), **dict(env)}, providers=(PROVIDER,))
     form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), *fields.items()]
-    return knock(
+    return post_edit(
         [*form, *(("image[]", file_part(image)) for image in images)],
         services=services,
         headers=headers,
@@ -86,7 +86,7 @@ def test_location_header_naming_other_host_is_refused_without_connection(header,
             ("image", file_part(CAT_PHOTO)),
         ]
         services = build_services({}, providers=(PROVIDER,))
-        response = knock(
+        response = post_edit(
             form, services=services, headers={"authorization": "Bearer AIzaMine", **headers}
         )
         assert connection_count() == 0
@@ -114,7 +114,7 @@ def listening_port():
 def test_invalid_location_setting_returns_500():
     env = {"VERTEX_AI_API_KEY": "k", "VERTEX_AI_PROJECT": "p", "VERTEX_AI_LOCATION": "a/b"}
     form = [("model", f"vertex-ai/{MODEL}"), ("prompt", PROMPT), ("image", file_part(CAT_PHOTO))]
-    response = knock(form, services=build_services(env, providers=(PROVIDER,)))
+    response = post_edit(form, services=build_services(env, providers=(PROVIDER,)))
     assert response.status == 500
     assert "Tell the gateway's operator." in response.json["error"]["message"]
 

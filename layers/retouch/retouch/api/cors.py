@@ -1,4 +1,4 @@
-"""What every function behind the API shares with the resolver: browsers' rights, and answers handed through."""
+"""CORS: the origins and headers that browsers may use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _EXPOSED_HEADERS = [
     "sunset",
     "traceparent",
 ]
-# What is read of a request beside the steering headers.
+# The headers that the gateway reads besides Portkey's.
 _REQUEST_HEADERS = [
     "Authorization",
     "Content-Encoding",
@@ -45,7 +45,7 @@ _REQUEST_HEADERS = [
     "x-stainless-read-timeout",
     "x-stainless-timeout",
 ]
-# What SDKs in a browser send of themselves: nothing here reads it, but without leave they could send nothing.
+# SDKs in a browser send these headers. The gateway does not read them, but a browser needs the permission.
 _SDK_HEADERS = [
     *(f"x-stainless-{name}" for name in ("arch", "helper-method", "lang", "os", "package-version")),
     *(f"x-stainless-{name}" for name in ("retry-count", "runtime", "runtime-version")),
@@ -56,9 +56,10 @@ _SDK_HEADERS = [
 
 
 def cors_config(settings: Settings, providers: Iterable[Provider] = ()) -> CORSConfig | None:
-    """What browsers of the configured origins may do; nothing where none is configured.
+    """Return the CORS configuration, or None when no origin is configured.
 
-    They may send every header that is read: those that steer, options of these providers, what the operator sends on.
+    Browsers may send every header that the gateway reads: Portkey's headers, the options of `providers`, and the headers
+    that the operator forwards.
     """
     if not settings.cors_origins:
         return None

@@ -1,4 +1,4 @@
-"""What every function behind the API shares with the resolver: browsers' rights, and answers handed through."""
+"""Adapters for the resolver of Powertools, which both functions use."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from retouch.core.settings import Settings
 
 
 def warn_about_open_settings(settings: Settings, logger: Logger) -> None:
-    """Say in the log what the operator has opened."""
+    """Log a warning for each setting that opens the gateway."""
     if settings.auth_mode == "open":
         logger.warning("RETOUCH_AUTH_MODE=open: anybody who reaches this gateway may use it")
     if settings.fetch_allowlist:
         logger.warning(
-            "RETOUCH_FETCH_ALLOW: URLs may lead to these hosts although the guard would refuse them",
+            "RETOUCH_FETCH_ALLOW: URLs may lead to these hosts although the URL policy refuses them",
             extra={"allowed": settings.fetch_allowlist},
         )
 
 
 def api_gateway_request_id(event: Any) -> str:
-    """The request's id: the front's own, never the caller's."""
+    """Return the request id that API Gateway made. A caller cannot choose it."""
     return str(event.raw_event["requestContext"].get("requestId") or "")
 
 
 def passthrough_serializer(body: Any) -> Any:
-    """Bodies come encoded; the resolver must not touch them again."""
+    """Return the body unchanged, because it is encoded already."""
     return body
 
 
 def to_powertools_response(http_response: HttpResponse) -> Response[Any]:
-    """An Answer as the resolver's Response, its body passed through to the runtime loop as it is.
+    """Return the response in the form of Powertools.
 
-    The resolver would turn bytes into base64; a memoryview of them it leaves alone, as it does an iterator.
+    The resolver would encode bytes as base64. It leaves a memoryview and an iterator unchanged.
     """
     headers = {
         header_name: header_value

@@ -1,4 +1,4 @@
-"""An HTTP answer, and a Fault as one: OpenAI's error envelope."""
+"""An HTTP response, before it is passed to Powertools."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An HTTP answer. The body is JSON, or pieces that are still to come.
+    """An HTTP response. The body is bytes, or a stream.
 
-    Pieces return, at their end, the answer as it turned out; None where it is as it began.
+    A stream returns at its end the response as it really ended, for the log. None: it ended as it began.
     """
 
     status: int
@@ -24,5 +24,5 @@ BodyStream = Generator[bytes, None, HttpResponse | None]
 
 
 def json_headers(request_id: str) -> dict[str, str]:
-    """What every JSON answer carries."""
+    """Return the headers of every JSON response."""
     return {"Content-Type": "application/json", "x-request-id": request_id}

@@ -1,7 +1,7 @@
-"""Answers that were bought before: under what name they are kept, and as what bytes.
+"""The cache of edits: the key of an edit, and the stored form of its images.
 
-The name is made of what decides the picture: the pixels that were sent, the mask, the words, the parameters, the model
-and what is done with its answer. How a file was encoded is not part of it, nor whether a link or base64 is wanted.
+The key consists of everything that decides the result: the pixels of the images, the mask, the prompt, the parameters,
+the model and the processing of its result. The encoding of a file is not part of the key, and `response_format` neither.
 """
 
 from __future__ import annotations
@@ -28,53 +28,53 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
 CacheStatus = Literal["HIT", "MISS", "REFRESH", "DISABLED"]
-DEFAULT_AGE_SECONDS = 7 * 86_400  # seconds; Portkey's default where a config gives no max_age
-MAX_AGE_SECONDS = 90 * 86_400  # seconds; Portkey's longest
-_KEY_VERSION = 1  # raised whenever an older answer must not be given any more
+DEFAULT_AGE_SECONDS = 7 * 86_400  # Portkey's default when a config has no max_age
+MAX_AGE_SECONDS = 90 * 86_400  # Portkey's maximum
+_KEY_VERSION = 1  # increased when older entries must not be used any more
 _MAGIC = b"RTC1"
-_PREAMBLE = struct.Struct(">4sII")  # magic, CRC-32 of all that follows, length of the JSON header
-_EXCLUDED_FIELDS = (
-    "response_format",
-    "keep",
-)  # parts of a delivery that the name leaves out, or digests
+_PREAMBLE = struct.Struct(">4sII")  # magic number, CRC-32 of the rest, length of the JSON header
+# The fields of a delivery that are no part of the key, or that are part of it as digests.
+_EXCLUDED_FIELDS = ("response_format", "keep")
 
 
 class CacheStore(Protocol):
-    """Where entries lie. Neither method raises: an edit never fails for its cache."""
+    """The store of entries. Neither method raises: an edit never fails because of the cache."""
 
     def get(self, key: str, max_age: int) -> bytes | None:
-        """The bytes under a key that are at most `max_age` seconds old; None where there are none."""
+        """Return the entry if it is at most `max_age` seconds old, else None."""
 
     def put(self, key: str, data: bytes, max_age: int) -> None:
-        """Keep bytes under a key, to be read for at most `max_age` seconds."""
+        """Store an entry. It can be read for `max_age` seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """Finished pictures as they left, and how many pixels of each are the caller's own (as in Result)."""
+    """The finished images of an edit, and how many pixels of each are the caller's own."""
 
     images: tuple[GeneratedImage, ...]
     preserved_pixels: int | None = None
 
 
-# ---- the name
+# ---- the key
 
 
 def cache_key(plan: Plan, jobs: Sequence[ProviderJob], tenant: str, namespace: str) -> str:
-    """The name of an order's answer: "<tenant>/<namespace>/<digest>", hexadecimal, whatever the two contain.
+    """Return the key of an edit: "<tenant>/<namespace>/<digest>". All three parts are hexadecimal digests.
 
-    `jobs` are the plan's own or the prepared ones, but the same kind each time. The plan's own are cheaper, for a hit
-    then needs no files, and what recipes do follows from the model and the delivery's frame. Costs the decoding of each
-    picture; one that cannot be decoded counts by its bytes.
+    `jobs` are the jobs of the plan, or the prepared jobs; a caller always uses the same kind. The jobs of the plan are
+    cheaper, because a hit then needs no files. The function decodes each image. An image that cannot be decoded counts
+    by its bytes.
     """
-    first_job = jobs[0]  # all jobs of a plan have the same pictures, mask and words
+    first_job = jobs[0]  # all jobs of a plan have the same images, mask and prompt
     image_digests = [_image_digest(image) for image in first_job.images]
     key_fields = {
         "version": _KEY_VERSION,
         "tenant": tenant,
         "namespace": namespace,
         "model": [plan.resolved.model_id, first_job.model],
-        "options": dict(first_job.options),  # the address too: names of deployments are not unique
+        "options": dict(
+            first_job.options
+        ),  # with the address, because names of deployments are not unique
         "prompt": first_job.prompt,
         "images": image_digests,
         "mask": _pixel_digest(first_job.mask.pixels) if first_job.mask else None,
@@ -88,7 +88,7 @@ def cache_key(plan: Plan, jobs: Sequence[ProviderJob], tenant: str, namespace: s
 def _delivery_fields(
     delivery: Delivery, first_image: EncodedImage, digest: str
 ) -> Mapping[str, Any]:
-    """What is done to the answer; a new field of Delivery counts by itself."""
+    """Return the processing of the result. A new field of Delivery is part of the key without further code."""
     values = {
         f.name: getattr(delivery, f.name)
         for f in fields(delivery)
@@ -112,15 +112,15 @@ def _delivery_fields(
 
 
 def _image_digest(image: EncodedImage) -> str:
-    """The digest of what a picture shows."""
+    """Return the digest of the pixels of an image."""
     try:
         return _pixel_digest(_drop_opaque_alpha(decode_srgb(image)))
-    except InvalidRequest:  # the provider may read it all the same
+    except InvalidRequest:  # the provider may be able to decode it
         return f"file {sha256(image.data).hexdigest()}"
 
 
 def _drop_opaque_alpha(image: Pixels) -> Pixels:
-    """The pixels as every format can hold them: colour without transparency, unless something is transparent."""
+    """Return the pixels as RGB, unless some pixel is transparent: every file format can hold them so."""
     if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
         return image
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -136,13 +136,13 @@ def _short_digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:24]
 
 
-# ---- the bytes
+# ---- the stored form
 
 
 def pack_entry(entry: CacheEntry) -> bytes:
-    """An entry as one piece: front, JSON header, encoded pictures. Usage is left out: a hit uses nothing.
+    """Return an entry as bytes: preamble, JSON header, encoded images. Usage is not stored, because a hit uses nothing.
 
-    BadUpstream where a picture is none, which is never worth keeping.
+    Raises UpstreamError when one of the images is no image.
     """
     encoded_images = [inspect_result(image).data for image in entry.images]
     image_headers = [
@@ -159,7 +159,7 @@ def pack_entry(entry: CacheEntry) -> bytes:
 
 
 def unpack_entry(data: bytes) -> CacheEntry | None:
-    """The entry; None where the bytes are damaged, cut off or somebody else's."""
+    """Return the entry, or None when the bytes are damaged, truncated or of another form."""
     if len(data) < _PREAMBLE.size:
         return None
     magic, checksum, length = _PREAMBLE.unpack_from(data)
@@ -168,7 +168,7 @@ def unpack_entry(data: bytes) -> CacheEntry | None:
         return None
     try:
         return _parse_entry(body, length)
-    except (ValueError, KeyError, TypeError):  # whole, but not written by this code
+    except (ValueError, KeyError, TypeError):  # undamaged, but not written by this code
         return None
 
 
@@ -187,18 +187,18 @@ def _parse_entry(body: memoryview, length: int) -> CacheEntry:
     return CacheEntry(images, header["kept"])
 
 
-# ---- both together
+# ---- lookup and save
 
 
 def effective_max_age(max_age: int | None) -> int:
-    """A config's max_age in seconds, within what is kept at all."""
+    """Return the max_age of a config in seconds, limited to the longest time that entries are kept."""
     return DEFAULT_AGE_SECONDS if max_age is None else min(max_age, MAX_AGE_SECONDS)
 
 
 def lookup_entry(
     store: CacheStore, key: str, max_age: int | None, *, refresh: bool
 ) -> tuple[CacheStatus, CacheEntry | None]:
-    """What is kept under a name, and Portkey's word for how that went; with `refresh` it is to be bought anew."""
+    """Return the cache status in Portkey's words, and the entry. With `refresh` the cache is not read."""
     if refresh:
         return "REFRESH", None
     data = store.get(key, effective_max_age(max_age))
@@ -207,7 +207,7 @@ def lookup_entry(
 
 
 def save_entry(store: CacheStore, key: str, entry: CacheEntry, max_age: int | None) -> None:
-    """Keep what was bought, if it is worth it: whole pictures only."""
+    """Store an entry, unless one of its images cannot be read."""
     try:
         data = pack_entry(entry)
     except UpstreamError:

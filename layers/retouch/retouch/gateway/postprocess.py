@@ -1,4 +1,4 @@
-"""Artifacts -> the answer's items: converted, scaled and stored as the plan says."""
+"""Postprocessing of generated images: geometry, format and the caller's own pixels, as the plan says."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-_MAX_ASPECT_DIFFERENCE = 0.015  # an answer this much off the picture's shape is only scaled back
-_SIGNATURE_BYTES = 12  # bytes that decide about a picture's format
-_LOSSLESS_FORMATS = ("png", "webp")  # formats that can hold every pixel as it is
+_MAX_ASPECT_DIFFERENCE = 0.015  # a result whose shape differs by less is only scaled
+_SIGNATURE_BYTES = 12  # the first bytes, which identify the format
+_LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
 _NOT_PRESERVED_NOTE = (
     "preserve: the answer has another shape than the picture, so no pixels were put back; "
     "preserve=true maps it back"
@@ -43,22 +43,21 @@ _NOT_PRESERVED_NOTE = (
 
 @dataclass(frozen=True, slots=True)
 class ProcessedEdit:
-    """The finished pictures as they leave, and what is known of them all."""
+    """The finished images of an edit, and what is known about all of them."""
 
     images: tuple[GeneratedImage, ...]
-    metadata: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # background, output_format, size, usage ...
+    # background, output_format, size, usage and others, as OpenAI names them
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     preserved_pixels: int | None = (
-        None  # pixels of each picture that are the caller's own; None: nobody asked
+        None  # the caller's own pixels of each image; None: not asked for
     )
     notes: tuple[str, ...] = ()
-    images_billed: int = 0  # pictures that the provider made, readable or not
+    images_billed: int = 0  # images that the provider made, readable or not
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedImage:
-    """A finished picture as it leaves, and how many of its pixels are the caller's own."""
+    """A finished image, and how many of its pixels are the caller's own."""
 
     image: GeneratedImage
     preserved_pixels: int | None = None
@@ -66,9 +65,9 @@ class ProcessedImage:
 
 
 def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
-    """The picture in the geometry and format that the plan promises; untouched where the provider's will do.
+    """Return the image in the geometry and format that the plan promises. An image that needs no change is not decoded.
 
-    BadUpstream for what is no picture, whatever it says it is: the money may be gone.
+    Raises UpstreamError when the result is no image. The edit may have been billed.
     """
     if not delivery.changes_image:
         return ProcessedImage(_check_signature(image))
@@ -94,7 +93,7 @@ def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
         **({"background": "opaque"} if delivery.flatten else {}),
     }
     processed_image = replace(image, b64="", data=data, metadata=metadata)
-    # Counted as kept is only what the file can hold.
+    # Pixels count as preserved only when the file stores them without loss.
     is_lossless = output_format == "png" or (
         output_format == "webp" and delivery.compression in (None, 100)
     )
@@ -106,9 +105,9 @@ def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
 def _restore_original(
     image: EncodedImage, delivery: Delivery
 ) -> tuple[Image, int | None, tuple[str, ...]]:
-    """Padding cut off, and the caller's own pixels put back outside the mask."""
+    """Return the result without padding, and with the caller's own pixels outside the mask."""
     original_pixels = delivery.keep
-    # The original first: to turn it upright takes twice its memory, which would not fit beside the answer.
+    # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
     original = decode_srgb(original_pixels.image) if original_pixels else None
     pixels = decode(image)
     if delivery.frame:
@@ -126,30 +125,30 @@ def _restore_original(
 
 
 def _lossless_format(format: str) -> str:
-    """The format in which put-back pixels stay what they are."""
+    """Return the format if it stores pixels without loss, else PNG."""
     return format if format in _LOSSLESS_FORMATS else "png"
 
 
 def _check_signature(image: GeneratedImage) -> GeneratedImage:
-    """The artifact, if its first bytes are those of a picture; the rest stays unopened."""
+    """Return the image if its first bytes are those of an image. The rest is not read. Raises UpstreamError."""
     with _blame_provider():
         head = image.data[:_SIGNATURE_BYTES] or pybase64.b64decode(
             image.b64[: _SIGNATURE_BYTES * 4 // 3]
         )
         if not detect_format(head):
-            raise ValueError("no picture's signature")
+            raise ValueError("no signature of an image")
     return image
 
 
 def inspect_result(image: GeneratedImage) -> EncodedImage:
-    """What the provider sent as a picture; BadUpstream when it is none, and the money may be gone."""
+    """Return the provider's result as an image. Raises UpstreamError when it is none; the edit may have been billed."""
     with _blame_provider():
         return inspect_image(image.to_bytes(), param="result")
 
 
 @contextmanager
 def _blame_provider() -> Iterator[None]:
-    """A picture that cannot be read was made by the provider, not by the caller, and may have been billed."""
+    """Turn an error into an UpstreamError: the provider made the image that cannot be read, and may have billed it."""
     try:
         yield
     except (InvalidRequest, ValueError, TypeError) as error:
@@ -159,9 +158,9 @@ def _blame_provider() -> Iterator[None]:
 
 
 def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> ProcessedEdit:
-    """All pictures as one result: what was bought is delivered, what cannot be read is said.
+    """Return all images as one result. Readable images are delivered, and a note names those that cannot be read.
 
-    BadUpstream where none can be read. Usage of several calls is added up, and left out unless all tell theirs.
+    Raises UpstreamError when no image can be read. The usage of several calls is added up, if every call reports it.
     """
     processed_images, errors = _postprocess_each(images, delivery)
     finished_images = tuple(processed.image for processed in processed_images)
