@@ -245,9 +245,8 @@ def body_bytes(body_token):
         case "gzip^3-zeros":
             return gzip.compress(gzip.compress(_gzip_bomb()))
         case "br-zeros":
-            return bytes(
-                1_048_576
-            )  # the fetcher refuses the Content-Encoding header, so the data need not be Brotli
+            # the fetcher refuses the Content-Encoding header, so the data need not be Brotli
+            return bytes(1_048_576)
     return body_token.encode()
 
 

@@ -129,13 +129,13 @@ def test_local_edit_has_no_upstream_request_id():
 
 def recorded_request_ids(*calls):
     """Return the request ids recorded for these calls. The responses have the ids 0, 1, 2..."""
-    attempt_log = AttemptLog("p")
+    attempt_log = AttemptLog()
     ids = iter(range(len(calls)))
     send = attempt_log.wrap_send(lambda *_: ProviderResponse(200, {"x-request-id": str(next(ids))}))
     model = provider_target(next(provider for provider in PROVIDERS if provider.is_paid))
     for call in calls:
         send(call, model, 0.0)
-    return attempt_log.headers[UPSTREAM_REQUEST_ID]
+    return attempt_log.report().upstream_request_ids
 
 
 EDIT_CALL, POLL_CALL = (

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 from retouch.core.capabilities import collect_header_prefixes
+from retouch.core.errors import Fault
 from retouch.gateway.result import AttemptResult
 from retouch.gateway.routing import config as config_module
 from retouch.gateway.routing.executor import RoutingExecutor
@@ -12,6 +13,13 @@ from tests.support.services import FakeClock
 
 def parse(config):
     return config_module.parse_config(config, collect_header_prefixes(PROVIDERS))
+
+
+def _failed_attempt(error):
+    """Return a fault as the result of an attempt. Raise any other exception, as an attempt does."""
+    if not isinstance(error, Fault):
+        raise error
+    return AttemptResult(error)
 
 
 class RoutedRun:
@@ -38,7 +46,7 @@ class RoutedRun:
         self.providers_called += target.provider
         self.clock.skipped_seconds += self._seconds_per_attempt
         if callable(result):
-            return AttemptResult(result())
+            return _failed_attempt(result())
         return AttemptResult(SimpleNamespace(billed="no", text=result))
 
     @property

@@ -137,7 +137,7 @@ def test_successes_of_another_process_offset_local_failures(table, processes, cl
     clock.skipped_seconds += 5
     assert first.refresh_and_read_state() == {"p": "closed"}
     first.record_failures(3)
-    assert first.breaker.state() == {"p": "open"}
+    assert first.breaker.states() == {"p": "open"}
 
 
 def test_successes_are_written_once_despite_repeated_refreshes(table, processes, clock):

@@ -69,7 +69,7 @@ def test_store_without_secret_id_sends_no_request(manager, clock):
 
 
 def test_warm_reads_secret_in_background(manager, clock):
-    manager.answers[:] = [replace(secret_response(SECRET), delay=3.0)]
+    manager.responses[:] = [replace(secret_response(SECRET), delay=3.0)]
     store = SecretStore(SETTINGS, clock, AwsClients())
     SecretStore(
         SETTINGS, clock, AwsClients()
@@ -85,7 +85,7 @@ def test_warm_reads_secret_in_background(manager, clock):
 
 
 def test_secret_is_cached_for_five_minutes(manager, clock):
-    manager.answers[:] = [secret_response({"A": "old"}), secret_response({"A": "new"})]
+    manager.responses[:] = [secret_response({"A": "old"}), secret_response({"A": "new"})]
     store = SecretStore(SETTINGS, clock, AwsClients())
     assert store.read() == {"A": "old"}
     clock.skipped_seconds += 295
@@ -163,7 +163,7 @@ OUTCOMES = {
 def test_secret_values_never_appear_in_logs_or_responses(outcome, manager, clock, capsys, caplog):
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, "retouch")
-    manager.answers[:] = [OUTCOMES[outcome]]
+    manager.responses[:] = [OUTCOMES[outcome]]
     with Upstream(json_response({"error": {"message": f"no sk-{CANARY}"}}, 401)) as provider:
         services = build_services({"OPENAI_BASE_URL": provider.url}, clock)
         services = replace(services, read_secrets=SecretStore(SETTINGS, clock, AwsClients()).read)
