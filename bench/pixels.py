@@ -29,9 +29,8 @@ IMAGE_SIDES = (1024, 2048)  # Pixels.
 PILLOW, RETOUCH = "Pillow", "Retouch"
 _GRAIN_LEVELS = 6.0  # Levels of noise, similar to a camera's.
 _WARM_UP_TURNS = 1
-_USED_OPTIONS: Mapping[
-    str, Mapping[str, Any]
-] = {  # For exact pixels, where the format supports them.
+# For exact pixels, where the format supports them.
+_USED_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "png": {"compress_level": 1, "compress_type": zlib.Z_RLE},
     "webp": {"lossless": True, "exact": True, "method": 0, "quality": 0},
     "jpeg": {"quality": 95},

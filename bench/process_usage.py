@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 MIB = 1 << 20
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from statistics import median
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
@@ -23,7 +24,8 @@ CONFIG = {
     "retry": {"attempts": 2},
     "targets": [{**TARGET, "name": name} for name in "abc"],
 }
-PLAIN_HEADERS, ROUTED_HEADERS = {}, {"x-portkey-config": orjson.dumps(CONFIG).decode()}
+PLAIN_HEADERS: dict[str, str] = {}
+ROUTED_HEADERS = {"x-portkey-config": orjson.dumps(CONFIG).decode()}
 ROUNDS, REQUESTS_PER_ROUND = 20, 200
 FAMILIES = collect_header_prefixes(PROVIDERS)
 
@@ -46,6 +48,10 @@ def run() -> str:
 def _cpu_seconds(headers: dict[str, str], clock: SystemClock) -> float:
     started = time.process_time()
     for _ in range(REQUESTS_PER_ROUND):
-        tree = routing_tree(parse_portkey_headers(headers, FAMILIES), dict, FAMILIES)
+        tree = routing_tree(parse_portkey_headers(headers, FAMILIES), _load_config, FAMILIES)
         RoutingExecutor(lambda _: SUCCESS, {}, clock, clock.now() + 60).execute(tree)
     return time.process_time() - started
+
+
+def _load_config(config_id: str) -> Mapping[str, Any]:
+    raise LookupError(f"The requests name no saved config: {config_id}")

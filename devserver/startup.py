@@ -17,9 +17,8 @@ from devserver.settings import Function, Settings
 from devserver.worker_pool import WorkerPool
 
 _CLIENT_IDLE_SECONDS = 60
-_WORKER_IDLE_SECONDS = (
-    86_400  # A worker may work on one invocation for longer than any client waits.
-)
+# A worker may work on one invocation for longer than any client waits.
+_WORKER_IDLE_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ from devserver.invocation import Invocation
 from devserver.proxy_event import ACCOUNT_ID
 from devserver.settings import LAYER_FOLDER, Function
 
-_STDERR_DESCRIPTOR = (
-    2  # Workers log to the stderr of the server, because its stdout has other readers.
-)
+# Workers log to the stderr of the server, because its stdout has other readers.
+_STDERR_DESCRIPTOR = 2
 
 
 class Worker:

@@ -15,14 +15,10 @@ from retouch.core.parameters import EnumParam, FloatParam, IntParam, ParameterSp
 from retouch.core.sizes import FixedSizes, SizeRange, parse_size
 
 PROMPT = "Replace the red square by a blue circle."
-_DEFAULT_EDGE = (
-    512  # Pixels. Every model accepts this size unless its capabilities set a higher minimum.
-)
-_COST_PARAMETERS = (
-    "quality",
-    "complexity",
-    "resolution",
-)  # The first value other than auto costs least.
+# In pixels. Every model accepts this size unless its capabilities set a higher minimum.
+_DEFAULT_EDGE = 512
+# The first value other than auto costs least.
+_COST_PARAMETERS = ("quality", "complexity", "resolution")
 
 
 @dataclass(frozen=True)

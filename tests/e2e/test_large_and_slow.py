@@ -38,7 +38,7 @@ def noise_png(megabytes):
 def test_slow_provider_edit_succeeds(client, upstream, seconds):
     provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
     provider_response.delay = seconds
-    upstream.answers[:] = [provider_response]
+    upstream.responses[:] = [provider_response]
     response = client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p")
     assert base64.b64decode(response.data[0].b64_json) == IMAGE
     assert len(upstream.calls) == 1
@@ -52,7 +52,7 @@ def test_sdk_with_short_timeout_sends_only_one_provider_call(gateway, upstream, 
     )
     provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
     provider_response.delay = 5.0
-    upstream.answers[:] = [provider_response]
+    upstream.responses[:] = [provider_response]
     edit_arguments = {"model": "gpt-image-2", "image": IMAGE, "prompt": "p"}
     if stream:
         *_, last = short_timeout_client.images.edit(**edit_arguments, stream=True)
@@ -65,7 +65,7 @@ def test_sdk_with_short_timeout_sends_only_one_provider_call(gateway, upstream, 
 
 def test_result_of_20_mb_is_returned_unchanged(client, upstream):
     result = noise_png(20)
-    upstream.answers[:] = [json_response({"created": 1, "data": [{"b64_json": b64(result)}]})]
+    upstream.responses[:] = [json_response({"created": 1, "data": [{"b64_json": b64(result)}]})]
     response = client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p")
     assert base64.b64decode(response.data[0].b64_json) == result
 

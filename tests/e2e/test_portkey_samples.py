@@ -65,7 +65,7 @@ def test_curl_edit_succeeds_with_provider_and_key_headers(portkey_gateway_url, u
 
 
 def test_curl_edit_succeeds_with_a_virtual_key(portkey_gateway_url, upstream, files):
-    upstream.answers[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
+    upstream.responses[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
     status, _, response = curl_edit(
         files,
         portkey_gateway_url,
@@ -109,7 +109,7 @@ def test_portkey_sdk_edit_returns_a_working_link(client, upstream):
 
 
 def test_portkey_sdk_edit_with_mask_returns_two_images(client, upstream):
-    upstream.answers[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
+    upstream.responses[:] = [json_response({"data": [{"b64_json": b64(photo(64, 64))}] * 2})]
     response = client.images.edit(image=IMAGE, mask=MASK, prompt="A sunflower", n=2, **DALLE_PARAMS)
     assert len({image.url for image in response.data}) >= 1
     assert len(response.data) == 2
@@ -154,7 +154,7 @@ def test_portkey_sdk_stream_ends_with_the_completed_event(client, upstream):
         "created_at": 1,
         **image_fields,
     }
-    upstream.answers[:] = [sse_response(completed)]
+    upstream.responses[:] = [sse_response(completed)]
     events = list(client.images.edit(model="gpt-image-2", image=IMAGE, prompt="p", stream=True))
     assert [event.type for event in events] == ["image_edit.completed"]
 

@@ -86,7 +86,7 @@ def test_sdk_stream_yields_partial_and_completed_events(client, upstream):
     }
     part = {"b64_json": b64(IMAGE), "created_at": 1, **image_fields}
     usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
-    upstream.answers[:] = [
+    upstream.responses[:] = [
         sse_response(
             {"type": "image_edit.partial_image", "partial_image_index": 0, **part},
             {"type": "image_edit.completed", "usage": usage, **part},
@@ -128,7 +128,7 @@ def test_sdk_bad_request_error_names_the_parameter(client, upstream):
 def test_sdk_raises_typed_errors_after_a_single_provider_call(
     client, upstream, provider_response, raised
 ):
-    upstream.answers[:] = [provider_response]
+    upstream.responses[:] = [provider_response]
     no_retry_client = (
         client.with_options(max_retries=0) if raised is openai.RateLimitError else client
     )

@@ -5,54 +5,56 @@ import io
 
 from PIL import Image, ImageDraw
 
+Box = tuple[int, int, int, int]  # Left, top, right and bottom.
 
-def encode_image(image, format="PNG", **options):
+
+def encode_image(image: Image.Image, format: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
-def scene(width=64, height=64):
+def scene(width: int = 64, height: int = 64) -> Image.Image:
     """Return a Pillow image: a gradient with a red box in the middle third."""
     image = Image.linear_gradient("L").resize((width, height)).convert("RGB")
     ImageDraw.Draw(image).rectangle(center_box(width, height), fill=(220, 30, 30))
     return image
 
 
-def center_box(width, height):
+def center_box(width: int, height: int) -> Box:
     return (width // 3, height // 3, 2 * width // 3 - 1, 2 * height // 3 - 1)
 
 
-def photo(width=64, height=64, format="PNG"):
+def photo(width: int = 64, height: int = 64, format: str = "PNG") -> bytes:
     return encode_image(scene(width, height), format)
 
 
-def box_mask(width=64, height=64, marked_box=None):
+def box_mask(width: int = 64, height: int = 64, marked_box: Box | None = None) -> bytes:
     """Return an OpenAI mask as PNG bytes.
 
-    It is transparent at the red box, or at `marked_box` (left, top, right, bottom).
+    It is transparent at the red box, or at `marked_box`.
     """
     image = Image.new("RGBA", (width, height), (0, 0, 0, 255))
     image.paste((0, 0, 0, 0), marked_box or center_box(width, height))
     return encode_image(image)
 
 
-def cutout(width=64, height=64):
+def cutout(width: int = 64, height: int = 64) -> bytes:
     """Return the scene with a transparent box, as dall-e-2 callers send it instead of a mask."""
     image = scene(width, height).convert("RGBA")
     image.paste((0, 0, 0, 0), center_box(width, height))
     return encode_image(image)
 
 
-def decode_image(data):
+def decode_image(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
 
 
-def b64(data):
+def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def data_url(data, mime="image/png"):
+def data_url(data: bytes, mime: str = "image/png") -> str:
     return f"data:{mime};base64,{b64(data)}"

@@ -8,48 +8,54 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from multipart import PushMultipartParser, parse_options_header
 
+# The name, file name, content type and bytes of one part of a multipart body.
+Part = tuple[str, str | None, str | None, bytes]
+
 
 @dataclass
 class ReceivedRequest:
-    """One recorded request. `parts` are (name, file name, content type, bytes) of a multipart body."""
+    """One recorded request. `parts` are the parts of a multipart body."""
 
     method: str
     path: str
-    query: dict
-    headers: dict
+    query: dict[str, str]
+    headers: dict[str, str]
     body: bytes
 
     @property
-    def parts(self):
+    def parts(self) -> list[Part]:
         content_type, options = parse_options_header(self.headers.get("content-type", ""))
         if content_type != "multipart/form-data":
             return []
-        collected, current = [], None
+        collected: list[Part] = []
+        data = b""
         with PushMultipartParser(options["boundary"], strict=True) as parser:
             for event in parser.parse(self.body):
                 if isinstance(event, (bytes, bytearray)):
-                    current[3] += bytes(event)
+                    data += bytes(event)
                 elif event is not None:
-                    current = [event.name, event.filename, event.content_type, b""]
+                    segment, data = event, b""
                 else:
-                    collected.append(tuple(current))
+                    collected.append((segment.name, segment.filename, segment.content_type, data))
         return collected
 
     @property
-    def fields(self):
+    def fields(self) -> dict[str, str]:
         return {name: data.decode() for name, filename, _, data in self.parts if filename is None}
 
     @property
-    def files(self):
+    def files(self) -> list[Part]:
         return [part for part in self.parts if part[1] is not None]
 
-    def json(self):
+    def json(self) -> Any:
         return json.loads(self.body)
 
 
@@ -67,19 +73,19 @@ class ScriptedResponse:
 
     status: int = 200
     body: bytes = b""
-    headers: dict = field(default_factory=dict)
-    chunks: list | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    chunks: Iterable[bytes] | None = None
     chunk_interval: float = 0.0
     delay: float = 0.0
     network_failure: str = ""
 
 
-def json_response(body, status=200, **headers):
+def json_response(body: object, status: int = 200, **headers: str) -> ScriptedResponse:
     data = json.dumps(body).encode()
     return ScriptedResponse(status, data, {"content-type": "application/json", **headers})
 
 
-def sse_response(*events, chunk_interval=0.0):
+def sse_response(*events: Mapping[str, Any], chunk_interval: float = 0.0) -> ScriptedResponse:
     chunks = [
         f"event: {e.get('type', 'error')}\ndata: {json.dumps(e)}\n\n".encode() for e in events
     ]
@@ -93,7 +99,9 @@ class UpstreamServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def handle_error(self, request, client_address):
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -104,7 +112,7 @@ class Upstream:
     It sends `responses` in order and repeats the last one. `files` maps a path to the bytes that a GET returns.
     """
 
-    def __init__(self, *responses):
+    def __init__(self, *responses: ScriptedResponse) -> None:
         self.responses = list(responses)
         self.received: list[ReceivedRequest] = []
         self.files: dict[str, bytes] = {}
@@ -115,34 +123,34 @@ class Upstream:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def log_message(self, *args):
+            def log_message(self, *args: object) -> None:
                 pass
 
-            def do_GET(self):
+            def do_GET(self) -> None:
                 upstream.download(self)
 
-            def do_POST(self):
+            def do_POST(self) -> None:
                 upstream.serve(self)
 
         self.server = UpstreamServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         self.closed.set()
         self.server.shutdown()
         self.server.server_close()
 
     @property
-    def calls(self):
+    def calls(self) -> list[ReceivedRequest]:
         """The paid calls, which are the POST requests."""
         return [r for r in self.received if r.method == "POST"]
 
-    def record_request(self, handler):
+    def record_request(self, handler: BaseHTTPRequestHandler) -> ReceivedRequest:
         url = urlsplit(handler.path)
         body = handler.rfile.read(int(handler.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in handler.headers.items()}
@@ -151,7 +159,7 @@ class Upstream:
         self.received.append(received)
         return received
 
-    def serve(self, handler):
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
         response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         if response.network_failure == "early-reset":
             handler.rfile.read(100)
@@ -160,7 +168,7 @@ class Upstream:
         self.record_request(handler)
         return self.write_response(handler, response)
 
-    def download(self, handler):
+    def download(self, handler: BaseHTTPRequestHandler) -> None:
         self.record_request(handler)
         data = self.files.get(urlsplit(handler.path).path)
         if data is None:
@@ -169,7 +177,7 @@ class Upstream:
             handler, ScriptedResponse(200, data, {"content-type": "application/octet-stream"})
         )
 
-    def write_response(self, handler, response):
+    def write_response(self, handler: BaseHTTPRequestHandler, response: ScriptedResponse) -> None:
         if response.delay:
             self.closed.wait(response.delay)
         if response.network_failure == "hang":
@@ -180,7 +188,7 @@ class Upstream:
         for name, value in response.headers.items():
             handler.send_header(name, value)
         if response.chunks is not None:
-            return self.write_chunks(handler, response)
+            return self.write_chunks(handler, response, response.chunks)
         handler.send_header("content-length", str(len(response.body)))
         handler.end_headers()
         if response.network_failure == "cut":
@@ -189,10 +197,12 @@ class Upstream:
         handler.wfile.write(response.body)
         return None
 
-    def write_chunks(self, handler, response):
+    def write_chunks(
+        self, handler: BaseHTTPRequestHandler, response: ScriptedResponse, chunks: Iterable[bytes]
+    ) -> None:
         handler.send_header("transfer-encoding", "chunked")
         handler.end_headers()
-        for chunk in response.chunks:
+        for chunk in chunks:
             handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             handler.wfile.flush()
             time.sleep(response.chunk_interval)
@@ -202,7 +212,7 @@ class Upstream:
         return None
 
 
-def reset_connection(handler):
+def reset_connection(handler: BaseHTTPRequestHandler) -> None:
     """Close the connection with RST, as a crashed server does."""
     handler.close_connection = True
     linger = struct.pack("ii", 1, 0)
@@ -210,8 +220,8 @@ def reset_connection(handler):
     handler.connection.close()
 
 
-def unused_port():
+def unused_port() -> int:
     """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])

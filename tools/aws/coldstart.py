@@ -38,9 +38,8 @@ class ColdStartCase:
 
     title: str
     event: bytes
-    requires_key: (
-        bool  # Whether callers need a key, so that the function reads the secret and the table.
-    )
+    # Whether callers need a key, so that the function reads the secret and the table.
+    requires_key: bool
 
 
 def cold_start_cases() -> list[ColdStartCase]:
@@ -133,18 +132,10 @@ def build_stock_layer(python: Path) -> None:
     folder = _LAYERS["stock"]
     shutil.rmtree(folder, ignore_errors=True)
     source = ROOT / "layers" / "retouch"
-    command = [
-        ROOT / ".venv/.uv",
-        "pip",
-        "install",
-        "-q",
-        "--python",
-        python,
-        "--link-mode",
-        "copy",
-    ]
-    target = ["--target", folder / "python", "--require-hashes", "-r", source / "requirements.txt"]
-    subprocess.run([*command, *target], check=True)
+    command: list[str | Path] = [ROOT / ".venv/.uv", "pip", "install", "-q"]
+    command += ["--python", python, "--link-mode", "copy", "--target", folder / "python"]
+    command += ["--require-hashes", "-r", source / "requirements.txt"]
+    subprocess.run(command, check=True)
     caches = shutil.ignore_patterns("__pycache__")
     shutil.copytree(source / "retouch", folder / "python" / "retouch", ignore=caches)
     shutil.copy2(source / "retouch-runtime", folder)
@@ -182,7 +173,7 @@ def _processor_name() -> str:
 
 
 def _python_version(python: Path) -> str:
-    command = [python, "-c", "import platform; print(platform.python_version())"]
+    command = [str(python), "-c", "import platform; print(platform.python_version())"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

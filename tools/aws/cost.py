@@ -46,9 +46,8 @@ class TypicalEdit:
 
     seconds: float = 20.0
     megabytes_out: float = 2.0  # One 1024x1024 PNG as base64 or behind its link.
-    log_kilobytes: float = (
-        2.0  # The function's line and metrics, Lambda's own lines and the access log.
-    )
+    # The function's line and metrics, Lambda's own lines and the access log.
+    log_kilobytes: float = 2.0
     metrics: int = 4  # Metric names times used models, published in each hour that has edits.
     key_reads: float = 1.0  # At most. A key is cached for one minute.
     secret_reads: float = 1.0  # At most. The secret is cached for five minutes.
@@ -72,9 +71,10 @@ def main(check: bool) -> int:
 
 def load_template() -> Mapping[str, Any]:
     """Return the template. Exits when it cannot be read."""
-    template, problems = decode(str(ROOT / "template.yaml"))
-    if problems or template is None:
+    decoded, problems = decode(str(ROOT / "template.yaml"))
+    if problems or decoded is None:
         raise SystemExit(f"template.yaml: {problems}")
+    template: Mapping[str, Any] = decoded
     return template
 
 
@@ -108,9 +108,8 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
 
 def monthly_cost(template: Mapping[str, Any], edits_per_day: int) -> float:
     """Return the monthly cost in dollars at that many edits a day."""
-    active_share = (
-        min(edits_per_day, 24) / 24
-    )  # AWS bills metrics for each hour in which they are published.
+    # AWS bills metrics for each hour in which they are published.
+    active_share = min(edits_per_day, 24) / 24
     fixed = (
         sum(fixed_costs(template).values())
         + TYPICAL_EDIT.metrics * prices.METRIC_MONTH * active_share

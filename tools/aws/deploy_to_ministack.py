@@ -21,20 +21,20 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-not-found]
+from samtranslator.parser.parser import Parser  # type: ignore[import-not-found]
+from samtranslator.translator.translator import Translator  # type: ignore[import-not-found]
 
 STACK_NAME, CODE_BUCKET = "retouch", "retouch-code"
 _SHIM = """\
 import json
 
 import app
-from retouch.runtime import answers
+from retouch.infrastructure.lambda_runtime import responses
 
 
 def handler(event, context):
-    return json.loads(answers.document(app.handler(event, context)))
+    return json.loads(responses.document(app.handler(event, context)))
 """
 
 
@@ -60,16 +60,8 @@ def package_template(template_path: Path) -> dict[str, Any]:
     """Run `sam package`, which puts the code into the bucket, and return the packaged template."""
     out = template_path.with_name("packaged.yaml")
     sam = Path(sys.executable).with_name("sam")
-    command = [
-        sam,
-        "package",
-        "-t",
-        template_path,
-        "--s3-bucket",
-        CODE_BUCKET,
-        "--output-template-file",
-        out,
-    ]
+    command: list[str | Path] = [sam, "package", "-t", template_path]
+    command += ["--s3-bucket", CODE_BUCKET, "--output-template-file", out]
     subprocess.run(command, check=True, capture_output=True)
     parsed: dict[str, Any] = yaml_parse(out.read_text())
     return parsed

@@ -59,7 +59,7 @@ def time_first_invocation(
     """Start the emulator, invoke the function once and return the milliseconds and the response."""
     ports = [_free_port(), _free_port()]
     (emulator,) = ROOT.glob(".work/sam/lib/python3*/site-packages/samcli/local/rapid/*-x86_64")
-    command = [
+    command: list[str | Path] = [
         *("taskset", "-c", "0", emulator, "--log-level", "error"),
         *("--runtime-interface-emulator-address", f"127.0.0.1:{ports[0]}"),
         *("--runtime-api-address", f"127.0.0.1:{ports[1]}"),

@@ -12,7 +12,7 @@ Values = Mapping[str, Any]
 
 IMAGE, MASK = photo(64, 64), box_mask(64, 64)
 SUCCESS = json_response(
-    {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}, **{"x-request-id": "up-1"}
+    {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}, 200, **{"x-request-id": "up-1"}
 )
 NON_EMPTY = "*"  # Any value that is not empty.
 OPENAI_HEADERS = {"x-portkey-provider": "openai", "authorization": "Bearer sk-mine"}

@@ -33,9 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 HELP = "Make a mask for a photo from shapes or a colour"
-ColourWithTolerance = tuple[
-    tuple[int, int, int], int
-]  # red, green, blue, and the tolerance in levels
+# red, green, blue, and the tolerance in levels
+ColourWithTolerance = tuple[tuple[int, int, int], int]
 
 _SHAPE_FIELDS = {
     "box": ("x", "y", "width", "height"),

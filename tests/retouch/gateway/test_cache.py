@@ -118,9 +118,9 @@ BOX = {"shapes": [{"type": "box", "x": 10, "y": 10, "width": 80, "height": 50}]}
 REQUEST_VARIANTS = {
     "the first": {},
     "the prompt": {"prompt": "an empty beach."},
-    "two pictures": {"images": (PHOTO, photo(96, 64, "JPEG"))},
-    "two pictures in another order": {"images": (photo(96, 64, "JPEG"), PHOTO)},
-    "the picture twice": {"images": (PHOTO, PHOTO)},
+    "two images": {"images": (PHOTO, photo(96, 64, "JPEG"))},
+    "two images in another order": {"images": (photo(96, 64, "JPEG"), PHOTO)},
+    "the image twice": {"images": (PHOTO, PHOTO)},
     "a mask": {"mask": MASK},
     "another mask": {"mask": WIDER},
     "a mask without keeping": {"mask": MASK, "preserve": False},

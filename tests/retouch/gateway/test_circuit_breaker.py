@@ -86,7 +86,7 @@ def test_fifth_failure_opens_circuit(breaker, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", [*NEUTRAL_FAULTS, *PROVIDER_UP_RESULTS], ids=lambda f: f.code if f else "picture"
+    "fault", [*NEUTRAL_FAULTS, *PROVIDER_UP_RESULTS], ids=lambda f: f.code if f else "image"
 )
 def test_neutral_results_never_open_circuit(breaker, fault):
     record_results(breaker, 50, fault=fault)
@@ -127,7 +127,7 @@ def test_circuit_opens_only_when_failures_outweigh_successes(breaker):
     provider_down_error(breaker)
 
 
-@pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["picture", "moderated", "refused"])
+@pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["image", "moderated", "refused"])
 def test_provider_refusal_counts_as_success(breaker, result):
     record_results(breaker, 6, fault=result)
     record_results(breaker, 5)
@@ -164,7 +164,7 @@ def test_half_open_circuit_allows_one_probe(breaker, clock):
     assert breaker.states() == {"p": "open"}
 
 
-@pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["picture", "moderated", "refused"])
+@pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["image", "moderated", "refused"])
 def test_successful_probe_closes_circuit_and_resets_counts(breaker, clock, result):
     record_results(breaker)
     clock.skipped_seconds += 30

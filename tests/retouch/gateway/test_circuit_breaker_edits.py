@@ -135,7 +135,9 @@ def test_failing_streams_open_circuit_and_are_then_rejected(gateway_setup):
 
 def test_stream_broken_after_first_image_counts_as_failure(gateway_setup):
     openai, _, services = gateway_setup
-    openai.responses = [sse_response(PARTIAL_EVENT, {"type": "error", "error": {"message": "boom"}})]
+    openai.responses = [
+        sse_response(PARTIAL_EVENT, {"type": "error", "error": {"message": "boom"}})
+    ]
     for _ in range(5):
         response = send_edit(services, fields=STREAM_FIELDS)
         assert [name for name, _ in response.frames] == ["image_edit.partial_image", "error"]

@@ -8,6 +8,7 @@ from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import box_mask, data_url, encode_image, photo, scene
 
 VALID_FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}
+GIF = encode_image(scene(), "GIF")
 OPAQUE_PNG = encode_image(Image.new("RGBA", (64, 64), (0, 0, 0, 255)))
 
 
@@ -23,7 +24,7 @@ INVALID_FIELDS = [
     ("no image", without("image"), 400, "missing_required_parameter", "image"),
     ("empty image", {**VALID_FIELDS, "image": file_part(b"")}, 400, "empty_image_file", "image"),
     ("not an image", {**VALID_FIELDS, "image": file_part(b"%PDF-1.7")}, 400, "unsupported_image_format", "image"),
-    ("gif", {**VALID_FIELDS, "image": file_part(encode_image(scene(), "GIF"))}, 400, "unsupported_image_format", "image"),
+    ("gif", {**VALID_FIELDS, "image": file_part(GIF)}, 400, "unsupported_image_format", "image"),
     ("cut image", {**VALID_FIELDS, "image": file_part(photo()[:-40])}, 400, None, "image"),
     ("mask size", {**VALID_FIELDS, "mask": file_part(box_mask(32, 32))}, 400, "mask_size_mismatch", "mask"),
     ("mask without alpha", {**VALID_FIELDS, "mask": file_part(photo())}, 400, "mask_without_alpha", "mask"),
@@ -53,7 +54,13 @@ INVALID_FIELDS = [
     ),
     ("compressed png", {**VALID_FIELDS, "output_compression": "50"}, 400, "invalid_value", "output_compression"),
     ("partials without stream", {**VALID_FIELDS, "partial_images": "2"}, 400, "invalid_value", "partial_images"),
-    ("four partials", {**VALID_FIELDS, "stream": "true", "partial_images": "4"}, 400, "invalid_value", "partial_images"),
+    (
+        "four partials",
+        {**VALID_FIELDS, "stream": "true", "partial_images": "4"},
+        400,
+        "invalid_value",
+        "partial_images",
+    ),
     ("stream word", {**VALID_FIELDS, "stream": "yes"}, 400, "invalid_type", "stream"),
     ("input_fidelity", {**VALID_FIELDS, "input_fidelity": "low"}, 400, "invalid_value", "input_fidelity"),
     ("unknown", {**VALID_FIELDS, "promt": "x"}, 400, "unknown_parameter", "promt"),
@@ -63,7 +70,7 @@ INVALID_FIELDS = [
     ("model as path", {**VALID_FIELDS, "model": "../../etc"}, 400, "invalid_value", "model"),
     ("model as header", {**VALID_FIELDS, "model": "a\r\nx: y"}, 400, "invalid_value", "model"),
     ("two prompts", [*VALID_FIELDS.items(), ("prompt", "q")], 400, "duplicate_parameter", "prompt"),
-    ("two masks", [*VALID_FIELDS.items(), ("mask", file_part(box_mask())), ("mask", file_part(box_mask()))], 400, "duplicate_parameter", "mask"),
+    ("two masks", [*VALID_FIELDS.items(), *[("mask", file_part(box_mask()))] * 2], 400, "duplicate_parameter", "mask"),
     ("many images", [*VALID_FIELDS.items(), *[("image[]", file_part(photo()))] * 16], 400, "too_many_images", "image"),
     ("remote image", {**without("image"), "image": "https://x.example/a.png"}, 400, "ssrf_blocked", "image"),
 ]  # fmt: skip

@@ -117,16 +117,16 @@ def test_mask_is_sent_with_white_where_edited(server):
 
 
 @pytest.mark.parametrize(
-    ("edges", "wanted", "asked"),
+    ("edges", "wanted", "sent_format"),
     [
         ({"left": "10"}, {}, None),
         ({"left": "2000", "right": "2000", "down": "2000"}, {}, "webp"),
         ({"left": "2000", "right": "2000", "down": "2000"}, {"output_format": "png"}, "png"),
     ],
 )
-def test_outpaint_to_large_canvas_defaults_to_webp(server, edges, wanted, asked):
+def test_outpaint_to_large_canvas_defaults_to_webp(server, edges, wanted, sent_format):
     assert bedrock_edit(server, {**edges, **wanted}).status == 200
-    assert server.calls[0].json().get("output_format") == asked
+    assert server.calls[0].json().get("output_format") == sent_format
 
 
 @pytest.mark.parametrize(
@@ -154,16 +154,16 @@ def test_inference_error_in_success_becomes_provider_error(server):
 
 
 @pytest.mark.parametrize(
-    ("failure", "says"),
+    ("failure", "message_start"),
     [
         ("retired", "AWS has retired the model. This model version has reached the end"),
         ("retired_unused", "AWS has retired the model. Access denied."),
         ("not_enabled", "You don't have access to the model"),
     ],
 )
-def test_error_message_tells_retired_from_not_enabled(server, failure, says):
+def test_error_message_tells_retired_from_not_enabled(server, failure, message_start):
     server.fail_with(server.failures()[failure])
-    assert bedrock_edit(server, {"prompt": "p"}).json["error"]["message"].startswith(says)
+    assert bedrock_edit(server, {"prompt": "p"}).json["error"]["message"].startswith(message_start)
 
 
 def test_exhausted_quota_returns_429_without_retry(server):

@@ -89,9 +89,9 @@ def test_result_that_is_no_image_returns_502(server, sample):
 
 
 def test_jpeg_is_requested_and_webp_is_converted_from_png(server):
-    for wanted, asked in (("jpeg", "jpeg"), ("webp", "png")):
+    for wanted, sent_format in (("jpeg", "jpeg"), ("webp", "png")):
         response = fireworks_edit(server, output_format=wanted)
-        assert server.calls[-1].json()["output_format"] == asked
+        assert server.calls[-1].json()["output_format"] == sent_format
         assert result_image(response).format == wanted.upper()
 
 

@@ -10,7 +10,7 @@ from google.genai import types
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.models import EncodedImage
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
-from retouch.providers._shared import gemini as _gemini
+from retouch.providers._shared import gemini as gemini_module
 from retouch.providers.google import PROVIDER, edit
 from tests.contract.standins.google import (
     SIZE_DIVISOR,
@@ -19,11 +19,10 @@ from tests.contract.standins.google import (
     error_response,
     finished_response,
     quota_response,
+    response_body,
     to_camel_case,
 )
-from tests.contract.standins.google import response_body as answered
-from tests.support.gateway_client import file_part
-from tests.support.gateway_client import post_edit
+from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import box_mask, decode_image, photo
 from tests.support.services import build_services
 from tests.support.upstream import json_response
@@ -56,7 +55,9 @@ CAT_PHOTO = photo(96, 64)
 def google_edit(server, model=MODEL, images=(CAT_PHOTO,), **fields):
     services = build_services(server.env(), providers=(PROVIDER,))
     form = [("model", f"google/{model}"), ("prompt", PROMPT), *fields.items()]
-    return post_edit([*form, *(("image[]", file_part(image)) for image in images)], services=services)
+    return post_edit(
+        [*form, *(("image[]", file_part(image)) for image in images)], services=services
+    )
 
 
 def sent_body(server):
@@ -255,7 +256,7 @@ def test_jpeg_result_keeps_its_format():
 
 
 def test_thought_parts_are_not_returned_as_results():
-    full = answered((photo(64, 64), "image/png"))
+    full = response_body((photo(64, 64), "image/png"))
     (image,) = adapter_outcome(full)
     assert image.to_bytes() == photo(64, 64)
     full["candidates"][0]["content"]["parts"].pop()
@@ -300,7 +301,7 @@ def test_first_of_several_images_is_returned():
     ],
 )
 def test_token_counts_are_converted_to_openai_usage(counted, usage):
-    assert _gemini.to_openai_usage(counted) == usage
+    assert gemini_module.to_openai_usage(counted) == usage
 
 
 @pytest.mark.parametrize(
@@ -476,7 +477,7 @@ def test_gateway_request_equals_official_sdk_request(gemini):
             seed=7,
             safety_settings=[
                 types.SafetySetting(category=f"HARM_CATEGORY_{harm}", threshold="BLOCK_NONE")
-                for harm in _gemini.HARM_CATEGORIES
+                for harm in gemini_module.HARM_CATEGORIES
             ],
         ),
     )

@@ -57,7 +57,9 @@ def revised_prompt(response):
 
 
 def test_valid_plan_is_applied_and_described(server):
-    server.planner_replies = ['{"steps": [{"op": "crop", "region": {"right": 0.5}}, {"op": "greyscale"}]}']
+    server.planner_replies = [
+        '{"steps": [{"op": "crop", "region": {"right": 0.5}}, {"op": "greyscale"}]}'
+    ]
     response = reka_edit(server)
     expected = scene(96, 64).crop((0, 0, 48, 64)).convert("L").convert("RGB")
     assert ImageChops.difference(result_image(response), expected).getbbox() is None
@@ -200,7 +202,10 @@ def test_mask_is_described_to_model_and_confines_edit(server):
 
 
 def test_plan_moving_pixels_under_mask_is_corrected(server):
-    server.planner_replies = ['{"steps": [{"op": "rotate", "angle": 90}]}', '{"steps": [{"op": "erase"}]}']
+    server.planner_replies = [
+        '{"steps": [{"op": "rotate", "angle": 90}]}',
+        '{"steps": [{"op": "erase"}]}',
+    ]
     response = reka_edit(server, mask=gateway_client.file_part(box_mask(96, 64)))
     assert revised_prompt(response) == "Erase the marked area."
     assert "'rotate' cannot be confined to a mask" in str(server.calls[1].json()["messages"][3])
@@ -247,9 +252,9 @@ def test_two_invalid_plans_fail_as_billed(server):
     assert len(server.calls) == 2
 
 
-@pytest.mark.parametrize("says", [[REFUSAL], [INVALID_PLAN, REFUSAL]])
-def test_refusal_by_model_returns_unsupported_operation(server, says):
-    server.planner_replies = says
+@pytest.mark.parametrize("planner_replies", [[REFUSAL], [INVALID_PLAN, REFUSAL]])
+def test_refusal_by_model_returns_unsupported_operation(server, planner_replies):
+    server.planner_replies = planner_replies
     response = reka_edit(server, prompt="put a hat on the dog")
     error = response.json["error"]
     assert (response.status, error["code"], error["param"]) == (
@@ -381,7 +386,7 @@ def test_system_prompt_lists_all_usable_operations(masked):
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "kind_and_message"),
     [
         (422, {"detail": [{"loc": ["body", "model"], "msg": "field required", "type": "x"}]},
          ("", "body.model: field required")),
@@ -395,9 +400,9 @@ def test_system_prompt_lists_all_usable_operations(masked):
         (404, {"detail": "model not found"}, ("no_such_model", "model not found")),
     ],
 )  # fmt: skip
-def test_error_response_yields_kind_and_message(status, body, told):
+def test_error_response_yields_kind_and_message(status, body, kind_and_message):
     error = parse_error(ProviderResponse(status, {}, json.dumps(body).encode()))
-    assert (error.kind, error.message) == told
+    assert (error.kind, error.message) == kind_and_message
 
 
 def test_html_error_page_returns_502(server):
@@ -449,7 +454,7 @@ def test_masked_image_over_size_limit_keeps_its_size_and_unmarked_pixels(server)
 def test_webp_result_with_mask_keeps_unmarked_pixels(server):
     original = Image.effect_noise((96, 64), 60).convert("RGB")
     response = reka_edit(
-        server, encode_image(original), mask=box_mask((8, 8, 20, 20)), output_format="webp"
+        server, encode_image(original), mask=mask_shapes((8, 8, 20, 20)), output_format="webp"
     )
     changed = ImageChops.difference(result_image(response), original).convert("L")
     assert changed.getbbox() == (8, 8, 20, 20)

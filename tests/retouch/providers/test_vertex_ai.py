@@ -13,8 +13,7 @@ from google.oauth2.credentials import Credentials
 from retouch.providers.vertex_ai import PROVIDER, resolve_base_url
 from tests.contract.standins.google import to_camel_case
 from tests.contract.standins.vertex_ai import VertexAIStandIn
-from tests.support.gateway_client import file_part
-from tests.support.gateway_client import post_edit
+from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import decode_image, photo
 from tests.support.services import build_services
 from tests.support.upstream import Upstream, json_response

@@ -58,8 +58,8 @@ _SDK_HEADERS = [
 def cors_config(settings: Settings, providers: Iterable[Provider] = ()) -> CORSConfig | None:
     """Return the CORS configuration, or None when no origin is configured.
 
-    Browsers may send every header that the gateway reads: Portkey's headers, the options of `providers`, and the headers
-    that the operator forwards.
+    Browsers may send every header that the gateway reads: Portkey's headers, the options of `providers`, and the
+    headers that the operator forwards.
     """
     if not settings.cors_origins:
         return None

@@ -42,13 +42,11 @@ API_KEY_SETTING = "api_key"  # the name of the setting that holds the API key
 class MaskFormat:
     """The format in which a model expects its mask."""
 
-    polarity: Literal[
-        "alpha", "white", "black", "direct"
-    ]  # what marks pixels; direct: it reads Mask.pixels
+    # what marks pixels; direct: it reads Mask.pixels
+    polarity: Literal["alpha", "white", "black", "direct"]
     mode: Literal["RGBA", "L", "RGB"] = "L"
-    supports_soft_edges: bool = (
-        False  # grey means partial strength; otherwise greys are thresholded
-    )
+    # grey means partial strength; otherwise greys are thresholded
+    supports_soft_edges: bool = False
 
 
 ALPHA_MASK = MaskFormat("alpha", "RGBA")  # a PNG: transparent pixels mark the area to edit
@@ -122,15 +120,12 @@ class ModelCapabilities:
     supports_compression: bool = True  # output_compression has the same meaning as at OpenAI
     supports_streaming: bool = False
     default_response_format: ResponseFormat = "b64_json"  # if the caller sends none
-    may_return_transparency: bool = (
-        False  # results may be transparent even if the request does not ask for it
-    )
-    changes_geometry: bool = (
-        False  # results have another geometry by design, so it cannot be restored
-    )
-    follows_instructions: bool = (
-        False  # follows instructions, so the prompt can describe the region to edit
-    )
+    # results may be transparent even if the request does not ask for it
+    may_return_transparency: bool = False
+    # results have another geometry by design, so it cannot be restored
+    changes_geometry: bool = False
+    # follows instructions, so the prompt can describe the region to edit
+    follows_instructions: bool = False
     price: Price = Price()
     operation: str = ""  # the name of its operation, if the provider has several
     operation_match: OperationMatch | None = None  # the requests that select this operation
@@ -154,12 +149,10 @@ class ParsedError:
     code: str | None = None
     param: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    billed: Billed | None = (
-        None  # if the provider's terms are known; None: the default of the error class
-    )
-    retry_after: float | None = (
-        None  # seconds, if the provider sends them elsewhere than in Retry-After
-    )
+    # if the provider's terms are known; None: the default of the error class
+    billed: Billed | None = None
+    # seconds, if the provider sends them elsewhere than in Retry-After
+    retry_after: float | None = None
 
 
 class ProviderFailure(Exception):
@@ -176,9 +169,8 @@ class Auth:
 
     header: str
     prefix: str = ""  # the text before the key
-    bearer_key_prefixes: tuple[
-        str, ...
-    ] = ()  # keys with these prefixes go into Authorization: Bearer ...
+    # keys with these prefixes go into Authorization: Bearer ...
+    bearer_key_prefixes: tuple[str, ...] = ()
     # The identity to use without a key: the function's own AWS role, Google credentials or Entra credentials.
     identity: Literal["", "aws", "gcp", "entra"] = ""
     scope: str = ""  # the AWS service name, or an OAuth scope
@@ -199,35 +191,27 @@ class Provider:
     key_variable: str = ""  # the variable of the provider's own tools, if <env>_API_KEY is not set
     base_url: str = ""
     auth: Auth | None = None  # None: needs no key
-    base_url_setting: str = (
-        "base_url"  # the setting that an operator must set if there is no base_url
-    )
+    # the setting that an operator must set if there is no base_url
+    base_url_setting: str = "base_url"
     settings: tuple[str, ...] = ()  # further settings, read from <env>_<NAME>
     secrets: tuple[str, ...] = ()  # settings that only the identity code reads
-    portkey_settings: Mapping[str, str] = field(
-        default_factory=dict
-    )  # x-portkey- header -> setting, or KEY
-    header_prefixes: tuple[
-        str, ...
-    ] = ()  # prefixes of its x-portkey- headers, including refused headers
+    # x-portkey- header -> setting, or KEY
+    portkey_settings: Mapping[str, str] = field(default_factory=dict)
+    # prefixes of its x-portkey- headers, including refused headers
+    header_prefixes: tuple[str, ...] = ()
     refused_headers: Mapping[str, str] = field(default_factory=dict)  # refused header -> remedy
-    resolve_base_url: Callable[[Mapping[str, str]], str] | None = (
-        None  # settings -> base URL, or "" when settings are missing
-    )
-    key_hosts: tuple[
-        str, ...
-    ] = ()  # more hosts that may receive the key: "api.x.ai"; "api.*.x.ai": any one label
-    result_hosts: tuple[
-        str, ...
-    ] = ()  # hosts of its result URLs; empty: unknown, so any public host
-    upstream_images: Callable[[ProviderJob], tuple[EncodedImage, ...]] | None = (
-        None  # the images that the provider receives, if not the job's own
-    )
+    # settings -> base URL, or "" when settings are missing
+    resolve_base_url: Callable[[Mapping[str, str]], str] | None = None
+    # more hosts that may receive the key: "api.x.ai"; "api.*.x.ai": any one label
+    key_hosts: tuple[str, ...] = ()
+    # hosts of its result URLs; empty: unknown, so any public host
+    result_hosts: tuple[str, ...] = ()
+    # the images that the provider receives, if not the job's own
+    upstream_images: Callable[[ProviderJob], tuple[EncodedImage, ...]] | None = None
     # A free request that fails when the key is invalid, or a function that makes it from the settings.
     health_check: ProviderRequest | Callable[[Mapping[str, str]], ProviderRequest] | None = None
-    deployment_template: ModelCapabilities | None = (
-        None  # capabilities for deployment names that the operator chose
-    )
+    # capabilities for deployment names that the operator chose
+    deployment_template: ModelCapabilities | None = None
     is_paid: bool = True  # a successful edit costs money
 
     def find_model(self, model_id: str) -> ModelCapabilities | None:

@@ -29,16 +29,14 @@ _PLACEHOLDER_KEYS = frozenset(
 class ClientCredentials:
     """The credentials that the headers carry. Keys never appear in a repr or in the log."""
 
-    provider: str | None = (
-        None  # as the caller wrote it: a slug, "@" and a slug, or "@" and a virtual key's name
-    )
+    # as the caller wrote it: a slug, "@" and a slug, or "@" and a virtual key's name
+    provider: str | None = None
     key: str | None = field(default=None, repr=False)  # the provider's key
     gateway_key: str | None = field(default=None, repr=False)  # this gateway's key
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # provider options
     custom_host: str | None = None  # base URL to use instead of the provider's
-    forwarded_headers: Mapping[str, str] = field(
-        default_factory=dict, repr=False
-    )  # sent to the provider
+    # sent to the provider
+    forwarded_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_virtual_key: bool = False  # the key belongs to the operator; the caller knows only its name
 
 

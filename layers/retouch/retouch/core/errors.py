@@ -61,11 +61,10 @@ class Fault(Exception):
         retry_after: float | None = None,
         details: Mapping[str, Any] | None = None,
         retryable: bool | None = None,
-        upstream_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.param = param
-        self.upstream_status = upstream_status  # the HTTP status of the provider's response
+        self.upstream_status: int | None = None  # the HTTP status of the provider's response
         self.retryable = type(self).retryable if retryable is None else retryable
         self.retry_after = retry_after
         self.details: Mapping[str, Any] = details or {}

@@ -14,6 +14,7 @@ import pybase64
 
 from retouch.core.geometry import Placement
 from retouch.core.geometry import Size as Size
+from retouch.core.image_formats import ImageHeader
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
@@ -105,6 +106,8 @@ class EncodedImage:
     has_alpha: bool = False
     has_exif_rotation: bool = False  # EXIF orientation other than 1
     conversion: Conversion | None = None  # None: sent unchanged, but without its metadata
+    # The header from the structure check. None: the file is not checked yet, so decoding checks it.
+    header: ImageHeader | None = field(default=None, repr=False, compare=False)
 
     @property
     def size(self) -> Size:
@@ -163,9 +166,8 @@ class GeneratedImage:
     b64: str = field(default="", repr=False)
     data: bytes = field(default=b"", repr=False)
     revised_prompt: str | None = None
-    metadata: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # size, quality, usage ... from the provider's response
+    # size, quality, usage ... from the provider's response
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Return the encoded image. Raises ValueError when the provider's base64 is invalid."""

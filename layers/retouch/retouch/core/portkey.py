@@ -48,11 +48,9 @@ class PortkeyHeaders:
     cache_namespace: str = ""  # of the cache entries
     custom_host: str | None = None
     forwarded_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    forwardable_headers: Mapping[str, str] = field(
-        default_factory=dict, repr=False
-    )  # headers that a config may forward
+    # headers that a config may forward
+    forwardable_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # "azure-api-version", ...
     hooks: Mapping[str, Any] = field(default_factory=dict, repr=False)  # default guardrails by kind
-    debug: bool = (
-        True  # False: the log record omits the notes, because they may repeat request data
-    )
+    # False: the log record omits the notes, because they may repeat request data
+    debug: bool = True

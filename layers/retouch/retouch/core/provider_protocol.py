@@ -29,13 +29,11 @@ class ProviderJob:
     mask_file: EncodedImage | None = None  # the mask in the provider's format, made by `prepare`
     n: int = 1
     stream: bool = False
-    params: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # canonical values; the model's capabilities declare the names
+    # canonical values; the model's capabilities declare the names
+    params: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # the provider's settings
-    restores_original: bool = (
-        False  # original pixels will be restored, so the first image must be decodable
-    )
+    # original pixels will be restored, so the first image must be decodable
+    restores_original: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +49,8 @@ class ProviderRequest:
     json: Any = None
     form_fields: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str, EncodedImage], ...] = ()  # (part name, file name, image)
-    headers: Mapping[str, str] = field(
-        default_factory=dict
-    )  # in addition to the key and the content type
+    # in addition to the key and the content type
+    headers: Mapping[str, str] = field(default_factory=dict)
     stream: bool = False  # return the body in chunks as they arrive
     delay: float = 0.0  # seconds to wait before sending
     idempotent: bool = False  # may be sent twice at no cost (polls, downloads)

@@ -52,59 +52,45 @@ class Settings:
     upload_seconds: int = 900
     max_upload_bytes: int = 50_000_000
     base_url: str = _env_field("RETOUCH_BASE_URL", "", _strip_slash)  # for URLs; empty: the event's
-    result_url_seconds: int = _env_field(
-        "RETOUCH_URL_SECONDS", 3600, int
-    )  # specified default: 60 minutes
-    successors: Mapping[str, str] = _env_field(
-        "RETOUCH_SUCCESSORS", {}, _parse_pairs
-    )  # retired id -> model id
-    reject_retired_models: bool = _env_field(
-        "RETOUCH_STRICT_RETIRED", False, _parse_bool
-    )  # 410, no successor
-    deadline_margin: float = _env_field(
-        "RETOUCH_DEADLINE_MARGIN", 1.5, float
-    )  # reserved for the response
-    min_call_seconds: float = _env_field(
-        "RETOUCH_LEAST_CALL_SECONDS", 3.0, float
-    )  # with less time, no call starts
+    # specified default: 60 minutes
+    result_url_seconds: int = _env_field("RETOUCH_URL_SECONDS", 3600, int)
+    # retired id -> model id
+    successors: Mapping[str, str] = _env_field("RETOUCH_SUCCESSORS", {}, _parse_pairs)
+    # a retired model gets 410 instead of its successor
+    reject_retired_models: bool = _env_field("RETOUCH_STRICT_RETIRED", False, _parse_bool)
+    # reserved for the response
+    deadline_margin: float = _env_field("RETOUCH_DEADLINE_MARGIN", 1.5, float)
+    # with less time, no call starts
+    min_call_seconds: float = _env_field("RETOUCH_LEAST_CALL_SECONDS", 3.0, float)
     connect_timeout: float = 5.0
-    heartbeat_seconds: float = _env_field(
-        "RETOUCH_HEARTBEAT_SECONDS", 15.0, float
-    )  # maximum gap in a stream
-    keep_alive_after: float = _env_field(
-        "RETOUCH_SILENCE_SECONDS", 0.0, float
-    )  # maximum without a byte; 0: no limit
-    max_retry_wait: float = _env_field(
-        "RETOUCH_RETRY_WAIT_SECONDS", 5.0, float
-    )  # longest Retry-After to follow
+    # maximum gap in a stream
+    heartbeat_seconds: float = _env_field("RETOUCH_HEARTBEAT_SECONDS", 15.0, float)
+    # maximum without a byte; 0: no limit
+    keep_alive_after: float = _env_field("RETOUCH_SILENCE_SECONDS", 0.0, float)
+    # longest Retry-After to follow
+    max_retry_wait: float = _env_field("RETOUCH_RETRY_WAIT_SECONDS", 5.0, float)
     max_provider_response_bytes: int = 200_000_000  # maximum size of one provider response
-    fetch_allowlist: str = _env_field(
-        "RETOUCH_FETCH_ALLOW"
-    )  # "host:port, ..." exempt from the URL policy
+    # "host:port, ..." exempt from the URL policy
+    fetch_allowlist: str = _env_field("RETOUCH_FETCH_ALLOW")
     mirror_mode: str = _env_field("RETOUCH_MIRROR")  # "queue": the mirror fetches the input images
-    max_mirror_bytes: int = _env_field(
-        "RETOUCH_MIRROR_BYTES", 100_000_000, int
-    )  # maximum for one URL
-    max_parallel_mirrors: int = _env_field(
-        "RETOUCH_MIRROR_PARALLEL", 8, int
-    )  # URLs at the same time
-    mirror_timeout: float = _env_field(
-        "RETOUCH_MIRROR_SECONDS", 60.0, float
-    )  # for one URL in total
+    # maximum for one URL
+    max_mirror_bytes: int = _env_field("RETOUCH_MIRROR_BYTES", 100_000_000, int)
+    # URLs at the same time
+    max_parallel_mirrors: int = _env_field("RETOUCH_MIRROR_PARALLEL", 8, int)
+    # for one URL in total
+    mirror_timeout: float = _env_field("RETOUCH_MIRROR_SECONDS", 60.0, float)
     mirror_queue_url: str = _env_field("RETOUCH_MIRROR_QUEUE")  # URL of its SQS queue
     mirror_dlq_url: str = _env_field("RETOUCH_MIRROR_DEAD_LETTERS")  # URL of its DLQ
-    public_base_url: str = _env_field(
-        "RETOUCH_PUBLIC_BASE_URL", "", _strip_slash
-    )  # a CDN in front of the bucket
-    allowed_custom_hosts: tuple[str, ...] = _env_field(
-        "RETOUCH_CUSTOM_HOSTS", (), _split_list
-    )  # requests may use these
+    # a CDN in front of the bucket
+    public_base_url: str = _env_field("RETOUCH_PUBLIC_BASE_URL", "", _strip_slash)
+    # hosts that requests may use as custom hosts
+    allowed_custom_hosts: tuple[str, ...] = _env_field("RETOUCH_CUSTOM_HOSTS", (), _split_list)
+    # headers that the gateway may forward to providers
     forwardable_headers: tuple[str, ...] = _env_field(
         "RETOUCH_FORWARD_HEADERS", (), _split_lower_list
-    )  # to providers
-    breaker_table: str = _env_field(
-        "RETOUCH_BREAKER_TABLE"
-    )  # circuits; empty: one store per worker
+    )
+    # circuits; empty: one store per worker
+    breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
     event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -111,9 +111,8 @@ class AspectRatios:
     """
 
     ratios: tuple[str, ...]
-    tiers: Mapping[str, int] = field(
-        default_factory=dict
-    )  # name -> edge of its square image, in pixels
+    # name -> edge of its square image, in pixels
+    tiers: Mapping[str, int] = field(default_factory=dict)
 
     def read(self, name: str, value: Any) -> str:
         """Return the size as text."""

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 
-_SECRET_PREFIX = "whsec_"
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of every secret
 _MIN_KEY_BYTES, _MAX_KEY_BYTES = 24, 64
 
 

@@ -1,7 +1,7 @@
 """The cache of edits: the key of an edit, and the stored form of its images.
 
 The key consists of everything that decides the result: the pixels of the images, the mask, the prompt, the parameters,
-the model and the processing of its result. The encoding of a file is not part of the key, and `response_format` neither.
+the model and the processing of its result. Neither the encoding of a file nor `response_format` is part of the key.
 """
 
 from __future__ import annotations
@@ -72,9 +72,8 @@ def cache_key(plan: Plan, jobs: Sequence[ProviderJob], tenant: str, namespace: s
         "tenant": tenant,
         "namespace": namespace,
         "model": [plan.resolved.model_id, first_job.model],
-        "options": dict(
-            first_job.options
-        ),  # with the address, because names of deployments are not unique
+        # with the address, because names of deployments are not unique
+        "options": dict(first_job.options),
         "prompt": first_job.prompt,
         "images": image_digests,
         "mask": _pixel_digest(first_job.mask.pixels) if first_job.mask else None,

@@ -25,9 +25,8 @@ OK, NOT_CONFIGURED, NOT_CHECKED, TIMED_OUT = (
     "no answer in time",
 )
 _HEALTHY_RESULTS = (OK, NOT_CONFIGURED, NOT_CHECKED)
-_GRACE_SECONDS = (
-    2.0  # seconds after the limit in which a check may still end; then it has timed out
-)
+# seconds after the limit in which a check may still end; then it has timed out
+_GRACE_SECONDS = 2.0
 
 
 def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any]:

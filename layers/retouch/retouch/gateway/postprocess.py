@@ -48,9 +48,8 @@ class ProcessedEdit:
     images: tuple[GeneratedImage, ...]
     # background, output_format, size, usage and others, as OpenAI names them
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    preserved_pixels: int | None = (
-        None  # the caller's own pixels of each image; None: not asked for
-    )
+    # the caller's own pixels of each image; None: not asked for
+    preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
     images_billed: int = 0  # images that the provider made, readable or not
 

@@ -27,9 +27,8 @@ class DeliveredEdit:
     plan: Plan
     created: int  # Unix seconds
     images: tuple[DeliveredImage, ...]
-    metadata: Mapping[
-        str, Any
-    ]  # background, output_format, quality, size and usage, as OpenAI names them
+    # background, output_format, quality, size and usage, as OpenAI names them
+    metadata: Mapping[str, Any]
     notes: tuple[str, ...]  # of the plan and of everything after it
     billed: Billed
     cost: Cost | None = None

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from retouch.core.image_formats import ImageHeader
 from retouch.core.models import EncodedImage, Size
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.formats.structure import strip_metadata
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
@@ -94,8 +94,7 @@ def decode_as_stored(
     `info` holds only the entries that define the meaning of the pixels. They are filtered here, because a later copy of
     the image without the other entries would need memory for one more image.
     """
-    data = source if isinstance(source, bytes) else source.data
-    format, header = check_file(data, param=param)
+    data, format, header = _checked_file(source, param)
     try:
         image = load_with_pillow(
             strip_metadata(data, format), format, (header.width, header.height)
@@ -105,6 +104,15 @@ def decode_as_stored(
     image.info = {name: value for name, value in image.info.items() if name in _PRESERVED_INFO_KEYS}
     _scale_transparency(image, data[24] if format == "png" else 8)
     return image, header
+
+
+def _checked_file(source: EncodedImage | bytes, param: str) -> tuple[bytes, str, ImageHeader]:
+    """Return the bytes, the format and the header. A file that was checked before is not checked again."""
+    if isinstance(source, bytes):
+        return source, *check_file(source, param=param)
+    if source.header:
+        return source.data, source.format, source.header
+    return source.data, *check_file(source.data, param=param)
 
 
 def apply_orientation(image: Image.Image, header: ImageHeader) -> Image.Image:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from retouch.core.image_formats import detect_format
+from retouch.core.image_formats import ImageHeader, detect_format
 from retouch.core.models import EncodedImage
 from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.formats.detect import guess_file_type
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.formats.structure import check_structure
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
@@ -23,7 +22,15 @@ def inspect_image(
     """
     format, header = check_file(data, param=param, limits=limits)
     width, height = header.displayed_size
-    return EncodedImage(data, format, width, height, header.has_alpha, header.orientation != 1)
+    return EncodedImage(
+        data,
+        format,
+        width,
+        height,
+        header.has_alpha,
+        has_exif_rotation=header.orientation != 1,
+        header=header,
+    )
 
 
 def check_file(

@@ -10,8 +10,8 @@ import logging
 from datetime import UTC, datetime
 
 from retouch.core.errors import Fault
+from retouch.core.image_formats import ImageHeader
 from retouch.core.url_policy.errors import FetchError
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import Limits
 from retouch.mirror.request import MirrorRequest
@@ -26,9 +26,8 @@ from retouch.mirror.services import MirrorServices, ReceivedBody, StoredObject, 
 
 # The codes of URLs that are refused. Every other code means that the fetch failed.
 _REFUSED_CODES = ("ssrf_blocked", "invalid_url", "fetch_too_large", "fetch_unsupported_media")
-_IMMUTABLE_CACHE = (
-    "max-age=31536000, immutable"  # the key is the content's hash, so it never changes
-)
+# the key is the content's hash, so it never changes
+_IMMUTABLE_CACHE = "max-age=31536000, immutable"
 
 
 def copy_url(

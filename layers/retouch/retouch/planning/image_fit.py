@@ -147,7 +147,8 @@ def _scale_within_limits(
     for violation in violations(model, result.canvas):
         width, height = placement.original
         raise InvalidRequest(
-            f"'{name}' is {width}x{height}; {model.id} takes {violation.rule}, and fit={fit_mode} cannot fix that. Crop it.",
+            f"'{name}' is {width}x{height}; {model.id} takes {violation.rule}, "
+            f"and fit={fit_mode} cannot fix that. Crop it.",
             param=name,
             code=violation.code,
         )

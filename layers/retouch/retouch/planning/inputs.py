@@ -51,8 +51,8 @@ def _check_prompt(requested: ModelCapabilities, request: EditRequest) -> Notes:
         )
     if len(request.prompt) > requested.max_prompt_chars:
         raise InvalidRequest(
-            f"'prompt' has {len(request.prompt)} characters; {requested.id} takes at most {requested.max_prompt_chars}. "
-            "Shorten it.",
+            f"'prompt' has {len(request.prompt)} characters; "
+            f"{requested.id} takes at most {requested.max_prompt_chars}. Shorten it.",
             param="prompt",
             code="string_above_max_length",
         )
@@ -72,8 +72,8 @@ def _check_image_count(requested: ModelCapabilities, request: EditRequest) -> No
 def _check_format(requested: ModelCapabilities, image: EncodedImage, name: str) -> None:
     if image.format not in requested.accepted_formats:
         raise InvalidRequest(
-            f"'{name}' is a {image.format.upper()} file; {requested.id} takes {_join_formats(requested.accepted_formats)}. "
-            "Convert it first.",
+            f"'{name}' is a {image.format.upper()} file; "
+            f"{requested.id} takes {_join_formats(requested.accepted_formats)}. Convert it first.",
             param=name,
             code="unsupported_image_format",
         )
@@ -147,7 +147,8 @@ def choose_mask(requested: ModelCapabilities, request: EditRequest) -> tuple[Mas
         mask = mask_from_alpha(request.images[0])
         if mask is None and requested.requires_mask:
             raise InvalidRequest(
-                f"{requested.id} edits the area that a mask or transparency in the image marks; the request has neither. "
+                f"{requested.id} edits the area that a mask or transparency in the image marks; "
+                "the request has neither. "
                 "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit.",
                 param="mask",
                 code="mask_required",

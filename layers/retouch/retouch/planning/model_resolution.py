@@ -84,8 +84,8 @@ def find_model(
     prefixed_provider = next((p for p in providers if rest and p.name == prefix), None)
     if prefixed_provider and credentials.provider not in (None, prefixed_provider.name):
         raise InvalidRequest(
-            f"'model' names the provider {quote_value(prefix)}, the x-portkey-provider header {quote_value(credentials.provider)}; "
-            "make them agree or send one of them.",
+            f"'model' names the provider {quote_value(prefix)}, "
+            f"the x-portkey-provider header {quote_value(credentials.provider)}; make them agree or send one of them.",
             param="model",
         )
     if prefixed_provider:
@@ -150,7 +150,8 @@ def apply_retirement(
         requested,
         serving,
         notes=(
-            f"model: {requested.id} ended on {retirement.shutdown_date}, served by {successor_provider.name}/{serving.id}",
+            f"model: {requested.id} ended on {retirement.shutdown_date}, "
+            f"served by {successor_provider.name}/{serving.id}",
         ),
         response_headers=retirement_headers,
     )

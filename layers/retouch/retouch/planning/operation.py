@@ -68,8 +68,9 @@ def _check_required_inputs(model: ModelCapabilities, request: EditRequest) -> No
         _has_effect(request.params.get(name)) for name in conditions.any_params
     ):
         is_sent_as_zero = any(name in request.params for name in conditions.any_params)
+        names = " or ".join(repr(name) for name in conditions.any_params)
         raise InvalidRequest(
-            f"{model.id} needs {' or '.join(repr(name) for name in conditions.any_params)}{' other than 0' * is_sent_as_zero}.",
+            f"{model.id} needs {names}{' other than 0' * is_sent_as_zero}.",
             param=conditions.any_params[0],
             code="missing_required_parameter",
         )

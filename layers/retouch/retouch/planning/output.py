@@ -24,9 +24,8 @@ from retouch.core.sizes import (
 from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE
 from retouch.planning.preserve import OriginalPixels, PreservePlan
 
-_MAX_SHAPE_DIFFERENCE = (
-    0.04  # shapes that differ by less count as equal: the distortion is not visible
-)
+# shapes that differ by less count as equal: the distortion is not visible
+_MAX_SHAPE_DIFFERENCE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,8 @@ class Delivery:
     flatten: bool = False  # on white, if the request wants an opaque background
     frame: Placement | None = None  # the padding or scaling to undo
     keep: OriginalPixels | None = None  # the original pixels to restore outside the mask
-    untouched: int | None = (
-        None  # number of pixels that the model leaves unchanged, so nothing restores them
-    )
+    # number of pixels that the model leaves unchanged, so nothing restores them
+    untouched: int | None = None
 
     @property
     def changes_image(self) -> bool:
@@ -111,8 +109,8 @@ def _check_output_size(size: Size, params: Mapping[str, Any]) -> None:
         )
     if max(size) > DEFAULT_LIMITS.side or pixels > DEFAULT_LIMITS.pixels:
         raise InvalidRequest(
-            f"'size' is {size[0]}x{size[1]}; a result has at most {DEFAULT_LIMITS.side} pixels an edge and {DEFAULT_LIMITS.pixels} "
-            "in total. Send a smaller 'size'.",
+            f"'size' is {size[0]}x{size[1]}; a result has at most {DEFAULT_LIMITS.side} pixels an edge "
+            f"and {DEFAULT_LIMITS.pixels} in total. Send a smaller 'size'.",
             param="size",
         )
 
@@ -195,7 +193,10 @@ def _plan_size_as_input(
 ) -> tuple[Size, tuple[str, ...]]:
     image_size = request.images[0].size
     if aspect_difference(image_size, wanted) > _MAX_SHAPE_DIFFERENCE:
-        rule = f"it keeps the shape of the input image, so 'size' must have the shape of {image_size[0]}x{image_size[1]}"
+        rule = (
+            "it keeps the shape of the input image, "
+            f"so 'size' must have the shape of {image_size[0]}x{image_size[1]}"
+        )
         raise _unsupported_shape_error(serving, wanted, rule)
     return wanted, (
         f"size: {serving.id} has no size parameter, so the result was scaled to {wanted[0]}x{wanted[1]}",

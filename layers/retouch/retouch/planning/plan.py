@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.models import EditRequest
+from retouch.core.models import EditRequest, EncodedImage
 from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -57,16 +57,7 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
     sent_params, delivery, delivery_notes = fit_delivery(
         resolved, request, wanted_params, settings, geometry_fit.placement, preservation
     )
-    job = ProviderJob(
-        model=resolved.upstream_name,
-        prompt=preservation.prompt,
-        images=images,
-        mask=preservation.mask,
-        stream=request.stream and serving.supports_streaming,
-        params=sent_params,
-        options=resolved.options,
-        restores_original=preservation.original_pixels is not None,
-    )
+    job = _build_job(resolved, request, images, sent_params, preservation)
     notes = (
         *resolved.notes,
         *prompt_notes,
@@ -93,6 +84,26 @@ def _apply_square_contract(
     )
 
 
+def _build_job(
+    resolved: ResolvedModel,
+    request: EditRequest,
+    images: tuple[EncodedImage, ...],
+    params: Mapping[str, Any],
+    preservation: preserve.PreservePlan,
+) -> ProviderJob:
+    """Return the job that makes all images of the request."""
+    return ProviderJob(
+        model=resolved.upstream_name,
+        prompt=preservation.prompt,
+        images=images,
+        mask=preservation.mask,
+        stream=request.stream and resolved.serving.supports_streaming,
+        params=params,
+        options=resolved.options,
+        restores_original=preservation.original_pixels is not None,
+    )
+
+
 def split_job(model: ModelCapabilities, job: ProviderJob, n: int) -> tuple[ProviderJob, ...]:
     """Split a job for n images into jobs of at most `max_n_per_call` images each.
 
@@ -106,8 +117,8 @@ def split_job(model: ModelCapabilities, job: ProviderJob, n: int) -> tuple[Provi
             job,
             n=size,
             params=_params_with_seed(job.params, seed_spec, index),
-            restores_original=job.restores_original
-            and not index,  # one job is enough to check the original
+            # one job is enough to check the original
+            restores_original=job.restores_original and not index,
         )
         for index, size in enumerate(sizes)
     )

@@ -214,7 +214,9 @@ class TestAnswers:
 
         def respond_and_check_answer(handler):
             answered.append(aws.objects(self.KEY) != {})
-            image_host.write_response(handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"}))
+            image_host.write_response(
+                handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"})
+            )
 
         image_host.scripts["/patient.jpg"] = respond_and_check_answer
         aws.send_message({"url": image_host.url + "/patient.jpg"})
@@ -232,7 +234,9 @@ class TestAnswers:
             while not aws.objects(other) and time.monotonic() < until:
                 time.sleep(0.05)
             other_answered.append(aws.objects(other) != {})
-            image_host.write_response(handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"}))
+            image_host.write_response(
+                handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"})
+            )
 
         image_host.scripts["/slow.jpg"] = wait_for_other_answer
         aws.send_message({"url": image_host.url + "/slow.jpg", "answer_to": self.KEY})
@@ -266,7 +270,9 @@ class TestAnswers:
             time.sleep(0.1)
             concurrency.append(len(running))
             running.pop()
-            image_host.write_response(handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"}))
+            image_host.write_response(
+                handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"})
+            )
 
         image_host.scripts["/one.jpg"] = image_host.scripts["/two.jpg"] = count_and_respond
         for path, name in (("/one.jpg", "1"), ("/two.jpg", "2")):

@@ -28,7 +28,12 @@ def run_webhook_check(ask, remote_services, parameters, **options):
 
 def test_webhook_body_describes_edit_in_portkey_form(run_check, remote_services):
     _, request = run_webhook_check(run_check, remote_services, {})
-    assert (request.url, request.timeout_seconds, request.signing_key, dict(request.headers)) == (URL, 3.0, b"", {})
+    assert (request.url, request.timeout_seconds, request.signing_key, dict(request.headers)) == (
+        URL,
+        3.0,
+        b"",
+        {},
+    )
     assert orjson.loads(request.body) == {
         "eventType": "beforeRequestHook",
         "requestType": "imageEdit",

@@ -83,7 +83,11 @@ def test_every_text_parameter_of_every_model_is_checked():
     assert {"negative_prompt", "search_prompt", "user"} <= texts
     for name in texts:
         with pytest.raises(HooksFailed):
-            check_edit(edit_request(**{name: FormText("a passport")}), {"input_guardrails": [DENYING_HOOK]}, PROVIDERS)
+            check_edit(
+                edit_request(**{name: FormText("a passport")}),
+                {"input_guardrails": [DENYING_HOOK]},
+                PROVIDERS,
+            )
 
 
 def test_non_text_parameters_are_not_checked():
@@ -105,12 +109,11 @@ def test_text_parameters_of_given_providers_are_checked():
     (local,) = [provider for provider in PROVIDERS if not provider.is_paid]
     model_with_text_parameter = replace(local.models[0], params={"verses": StringParam(9)})
     params, hooks = {"verses": "a passport"}, {"input_guardrails": [DENYING_HOOK]}
-    assert (
-        check_edit(edit_request(**params), hooks, PROVIDERS).text
-        == "p"
-    )
+    assert check_edit(edit_request(**params), hooks, PROVIDERS).text == "p"
     with pytest.raises(HooksFailed):
-        check_edit(edit_request(**params), hooks, [replace(local, models=(model_with_text_parameter,))])
+        check_edit(
+            edit_request(**params), hooks, [replace(local, models=(model_with_text_parameter,))]
+        )
 
 
 def test_prompt_from_override_params_is_checked():

@@ -181,7 +181,7 @@ CONFIG_WITH_RETRY_AFTER = {**A, "retry": {"attempts": 5, "use_retry_after_header
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "slept"),
+    ("retry_after", "expected_sleeps"),
     [
         (0.5, [0.5] * 5),
         (0.0, [0.0] * 5),
@@ -191,9 +191,10 @@ CONFIG_WITH_RETRY_AFTER = {**A, "retry": {"attempts": 5, "use_retry_after_header
         (float("inf"), []),
     ],
 )
-def test_retry_after_is_honoured_up_to_60_seconds_in_all(retry_after, slept):
+def test_retry_after_is_honoured_up_to_60_seconds_in_all(retry_after, expected_sleeps):
     assert (
-        RoutedRun(CONFIG_WITH_RETRY_AFTER, {"a": [rate_limited(retry_after)]}).clock.sleeps == slept
+        RoutedRun(CONFIG_WITH_RETRY_AFTER, {"a": [rate_limited(retry_after)]}).clock.sleeps
+        == expected_sleeps
     )
 
 

@@ -85,9 +85,9 @@ TABLE = {
     "invalid": (400, "a a a a a ab a a a a a"),
 }
 ROWS = [
-    (failure, strategy, status, order)
-    for failure, (status, orders) in TABLE.items()
-    for strategy, order in zip(COLUMNS, orders.split(), strict=True)
+    (failure, strategy, status, providers)
+    for failure, (status, provider_lists) in TABLE.items()
+    for strategy, providers in zip(COLUMNS, provider_lists.split(), strict=True)
 ]
 
 
@@ -128,6 +128,6 @@ WAITS = [
 ]
 
 
-@pytest.mark.parametrize(("failure", "strategy", "slept"), WAITS)
-def test_retry_waits_expected_seconds(failure, strategy, slept):
-    assert RoutedRun(STRATEGIES[strategy], {"a": [FAULTS[failure]]}).clock.sleeps == slept
+@pytest.mark.parametrize(("failure", "strategy", "expected_sleeps"), WAITS)
+def test_retry_waits_expected_seconds(failure, strategy, expected_sleeps):
+    assert RoutedRun(STRATEGIES[strategy], {"a": [FAULTS[failure]]}).clock.sleeps == expected_sleeps

@@ -46,11 +46,11 @@ def with_keep_alive(
     if first is not None:
         return edit_response.render_http(first, request_id, error_format)
     headers = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
-    body = _keep_alive_body(results, request_id)
+    body = _keep_alive_body(results)
     return HttpResponse(200, {**json_headers(request_id), **headers}, body)
 
 
-def _keep_alive_body(results: Iterator[EditResult | None], request_id: str) -> BodyStream:
+def _keep_alive_body(results: Iterator[EditResult | None]) -> BodyStream:
     """Yield spaces, then the body. Return the response as it would have been, for the log."""
     yield b" "
     try:

@@ -64,10 +64,8 @@ _IPV6_NETWORKS = tuple(
     (IPv6Network(network), classify_address) for network, classify_address in _IPV6_RANGES
 )
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_ISATAP_IDENTIFIERS = (
-    0x0000_5EFE,
-    0x0200_5EFE,
-)  # upper halves of the interface identifier, RFC 5214
+# upper halves of the interface identifier, RFC 5214
+_ISATAP_IDENTIFIERS = (0x0000_5EFE, 0x0200_5EFE)
 
 
 def parse_address(text: str) -> IpAddress | None:

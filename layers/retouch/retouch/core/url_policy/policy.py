@@ -24,9 +24,8 @@ class FetchPolicy:
     schemes: tuple[str, ...] = ("https",)
     ports: tuple[int, ...] = (443,)
     allow: frozenset[tuple[str, int]] = frozenset()
-    hosts: tuple[
-        str, ...
-    ] = ()  # if set, the only allowed ones: "cdn.example.com", "*.provider.test"
+    # if set, the only allowed ones: "cdn.example.com", "*.provider.test"
+    hosts: tuple[str, ...] = ()
     max_redirects: int = 3
     max_bytes: int = 26_214_400
     max_url_length: int = 4096

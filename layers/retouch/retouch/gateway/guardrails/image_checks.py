@@ -152,7 +152,8 @@ def _join_names(formats: Sequence[str]) -> str:
     return ", ".join(formats)
 
 
-_MAX_CHANNEL_SPREAD = 8  # of 255 levels; one colour spreads over up to 6 in WebP from quality 80, over 0 in JPEG (measured)
+# of 255 levels; one colour spreads over up to 6 in WebP from quality 80, over 0 in JPEG (measured)
+_MAX_CHANNEL_SPREAD = 8
 
 
 def is_blank(image: Pixels) -> bool:

@@ -71,9 +71,8 @@ class GuardrailClients:
     """The clients of the remote checks. Both raise CheckError when they get no response."""
 
     webhook: Callable[[WebhookRequest], bytes]  # returns the body of a response with status 200
-    bedrock: Callable[
-        [BedrockGuardrailRequest], Mapping[str, Any]
-    ]  # returns ApplyGuardrail's response
+    # returns ApplyGuardrail's response
+    bedrock: Callable[[BedrockGuardrailRequest], Mapping[str, Any]]
     clock: Clock
 
 

@@ -119,7 +119,8 @@ def required_metadata_keys_check(reader: ConfigReader) -> CheckFunction:
         found_keys = [key for key in keys if key in guardrail_input.metadata]
         return CheckResult(
             _matches_operator(operator, len(found_keys), len(keys)),
-            f"The metadata have {len(found_keys)} of {len(keys)} keys; {_operator_rule(operator, False)}: {', '.join(keys)}.",
+            f"The metadata have {len(found_keys)} of {len(keys)} keys; "
+            f"{_operator_rule(operator, False)}: {', '.join(keys)}.",
             {
                 "found_metadata_keys": found_keys,
                 "missing_metadata_keys": [key for key in keys if key not in found_keys],

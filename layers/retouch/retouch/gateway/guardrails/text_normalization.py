@@ -19,9 +19,8 @@ _IGNORABLE_CHARACTERS = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs")
-_MAX_COMBINING_MARKS = (
-    30  # on one letter, as in Unicode's Stream-Safe Text Format; sorting n marks takes n² steps
-)
+# on one letter, as in Unicode's Stream-Safe Text Format; sorting n marks takes n² steps
+_MAX_COMBINING_MARKS = 30
 _WHITESPACE = re.compile(r"\s+")
 
 

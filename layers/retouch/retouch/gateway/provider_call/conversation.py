@@ -54,17 +54,13 @@ def run_conversation(
             if isinstance(step, list):
                 yield from map(CompletedImage, _require_images(resolved, step, completed_count))
                 return
-            response = (
-                _send_request(resolved, step, send, clock, deadline)
-                if isinstance(step, ProviderRequest)
-                else None
-            )
-            if not isinstance(step, ProviderRequest):
+            if isinstance(step, ProviderRequest):
+                response = _send_request(resolved, step, send, clock, deadline)
+                paid_call_succeeded = paid_call_succeeded or not step.idempotent
+            else:
+                response = None
                 completed_count += isinstance(step, CompletedImage)
                 yield step
-            paid_call_succeeded = paid_call_succeeded or (
-                isinstance(step, ProviderRequest) and not step.idempotent
-            )
     except ProviderFailure as failure:
         fault = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
         # The parsed error may state that a success without an image costs nothing.

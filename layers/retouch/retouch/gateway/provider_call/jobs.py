@@ -21,9 +21,8 @@ from retouch.gateway.provider_call.conversation import run_conversation
 from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
 from retouch.gateway.provider_call.retry_policy import SendToProvider, with_retries
 
-NEEDS_GENERATIVE_MODEL = (
-    "unsupported_operation"  # the code of models that only move, filter and fill
-)
+# the code of models that only move, filter and fill
+NEEDS_GENERATIVE_MODEL = "unsupported_operation"
 _MAX_SUGGESTED_MODELS = 4
 
 

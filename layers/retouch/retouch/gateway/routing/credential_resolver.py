@@ -67,9 +67,8 @@ class CredentialResolver:
     portkey: PortkeyHeaders
     model: str | None  # the request's model
     provider_names: ProviderNames
-    find_serving_provider: Callable[
-        [str | None, str | None], ServingProvider
-    ]  # (model, slug) -> provider
+    # (model, slug) -> provider
+    find_serving_provider: Callable[[str | None, str | None], ServingProvider]
 
     def resolve(self, targets: Iterable[Target]) -> list[TargetCredentials]:
         """Return the credentials of all targets.
@@ -328,7 +327,8 @@ def _single_virtual_key(
             )
         if slug not in (None, virtual_key.provider):
             raise _ambiguity_error(
-                f"{location}: {quote_value(slug)} and the virtual key {quote_value(virtual_key.name)} of another provider"
+                f"{location}: {quote_value(slug)} and the virtual key {quote_value(virtual_key.name)} "
+                "of another provider"
             )
     return virtual_keys[0] if virtual_keys else None
 
@@ -344,7 +344,8 @@ def _check_successor(target_credentials: TargetCredentials) -> None:
     )
     if credential.key and serving_provider.serving.name != serving_provider.requested.name:
         raise InvalidRequest(
-            f"{serving_provider.requested.title} has retired the model {quote_value(target_credentials.routed_target.model)} and {serving_provider.serving.title} serves it, "
+            f"{serving_provider.requested.title} has retired the model "
+            f"{quote_value(target_credentials.routed_target.model)} and {serving_provider.serving.title} serves it, "
             f"but {credential.source} is not for that provider. Name another model.",
             param="model",
         )
@@ -362,7 +363,8 @@ def _check_unused_credential(
     provider_names = ", ".join(sorted({provider.name for provider in providers if provider.auth}))
     if provider_names and slug:
         raise InvalidRequest(
-            f"{unused_credential} is for {quote_value(slug)}, and the request is served by {provider_names}. Leave one of them out."
+            f"{unused_credential} is for {quote_value(slug)}, and the request is served by {provider_names}. "
+            "Leave one of them out."
         )
     if provider_names:
         raise Unauthorized(

@@ -50,8 +50,8 @@ def credential_from_virtual_key(virtual_key: VirtualKey, provider: Provider) -> 
     for name in virtual_key.options:
         if name not in provider.portkey_settings:
             raise GatewayMisconfigured(
-                f"The virtual key {quote_value(virtual_key.name)} has the option {quote_value(name)}, which is not an option of "
-                f"{provider.title}. Tell the gateway's operator.",
+                f"The virtual key {quote_value(virtual_key.name)} has the option {quote_value(name)}, "
+                f"which is not an option of {provider.title}. Tell the gateway's operator.",
                 code="gateway_not_configured",
             )
     key, options = _split_key_option(virtual_key.options, provider)
@@ -75,9 +75,8 @@ def credential_from_key(
         )
     if not (key or token):
         return None
-    if (
-        provider.resolve_base_url
-    ):  # raises InvalidRequest when an option is not a valid part of a base URL
+    if provider.resolve_base_url:
+        # raises InvalidRequest when an option is not a valid part of a base URL
         provider.resolve_base_url(
             {
                 provider.portkey_settings.get(name, ""): value

@@ -45,8 +45,8 @@ class ProviderNames:
         virtual_key = find_virtual_key(name, self.load_virtual_keys())
         if slug and virtual_key:
             raise InvalidRequest(
-                f"{quote_value(text)} names a provider and a virtual key. Name the provider without the '@', or send the "
-                "virtual key as x-portkey-virtual-key."
+                f"{quote_value(text)} names a provider and a virtual key. Name the provider without the '@', "
+                "or send the virtual key as x-portkey-virtual-key."
             )
         return (
             ProviderRef(virtual_key.provider, virtual_key)
@@ -133,7 +133,8 @@ def find_virtual_key(name: str, virtual_keys: Mapping[str, VirtualKey]) -> Virtu
         return virtual_keys[name]
     if len(matching_names) > 1:
         raise InvalidRequest(
-            f"{quote_value(name)} matches several virtual keys that differ in case only. Write the name as it was saved.",
+            f"{quote_value(name)} matches several virtual keys that differ in case only. "
+            "Write the name as it was saved.",
             param="x-portkey-virtual-key",
         )
     return virtual_keys[matching_names[0]] if matching_names else None

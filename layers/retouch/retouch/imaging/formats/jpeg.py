@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
     check_dimensions,
@@ -14,7 +15,6 @@ from retouch.imaging.errors import (
     truncated_image_error,
 )
 from retouch.imaging.formats import exif
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 # Fill bytes, stuffed bytes and stray bytes before a marker are skipped, as decoders skip them.

@@ -8,6 +8,7 @@ from itertools import islice
 from struct import Struct
 from typing import NamedTuple
 
+from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
     animated_image_error,
@@ -17,7 +18,6 @@ from retouch.imaging.errors import (
     truncated_image_error,
 )
 from retouch.imaging.formats import exif
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.formats.png_scanlines import PngLayout, check_scanlines
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 

@@ -11,8 +11,8 @@ anyway. So each file is read once, in linear time and bounded memory:
 
 from __future__ import annotations
 
+from retouch.core.image_formats import ImageHeader
 from retouch.imaging.formats import jpeg, png, webp
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 _CHECKERS = {"png": png.check_structure, "jpeg": jpeg.check_structure, "webp": webp.check_structure}

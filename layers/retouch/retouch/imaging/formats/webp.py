@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
     animated_image_error,
@@ -14,7 +15,6 @@ from retouch.imaging.errors import (
     truncated_image_error,
 )
 from retouch.imaging.formats import exif
-from retouch.imaging.formats.header import ImageHeader
 from retouch.imaging.limits import Limits
 
 _LOSSY_CHUNK, _LOSSLESS_CHUNK, _EXTENDED_CHUNK = b"VP8 ", b"VP8L", b"VP8X"

@@ -18,9 +18,8 @@ from retouch.imaging.operations.values import InvalidSteps, check_image_size
 
 # Limit for all steps. It allows any one step on the largest image, or a dozen of the fast steps.
 MAX_TOTAL_MS = 10_000
-_COPY_MS_PER_MEGAPIXEL = (
-    10  # milliseconds that every step takes per million pixels of the whole image
-)
+# milliseconds that every step takes per million pixels of the whole image
+_COPY_MS_PER_MEGAPIXEL = 10
 _MARKED_AREA = "the marked area"
 
 

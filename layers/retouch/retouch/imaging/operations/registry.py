@@ -52,7 +52,8 @@ class Operation:
     fields: Mapping[str, OperationField] = field(default_factory=dict)
     changes_geometry: bool = False
     max_uses: int = MAX_STEPS  # in one list of steps
-    ms_per_megapixel: int = _DEFAULT_MS_PER_MEGAPIXEL  # approximate milliseconds of one core per million pixels of the part
+    # approximate milliseconds of one core per million pixels of the part
+    ms_per_megapixel: int = _DEFAULT_MS_PER_MEGAPIXEL
 
 
 REGION_FIELD = OperationField(RegionParam(), "where", {})

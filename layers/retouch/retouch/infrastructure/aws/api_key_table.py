@@ -13,9 +13,8 @@ from retouch.infrastructure.aws.clients import AwsClients
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_KEY_TTL_SECONDS = (
-    60.0  # seconds until a key is looked up again; the longest time that a revoked key works
-)
+# seconds until a key is looked up again; the longest time that a revoked key works
+_KEY_TTL_SECONDS = 60.0
 _MAX_CACHED_KEYS = 10_000
 
 

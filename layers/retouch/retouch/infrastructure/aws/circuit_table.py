@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _log = logging.getLogger("retouch")
-_CLIENT_CONFIG = ClientConfig(
-    connect_timeout=1, read_timeout=1, max_attempts=1
-)  # a failed edit waits for these calls
+# a failed edit waits for these calls
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=1, max_attempts=1)
 _REFRESH_SECONDS = 5.0  # seconds until the table is read again
 _ROW_TTL_SECONDS = 86_400  # seconds after the last write until the row is removed
 _COUNT_EXPRESSION = "ADD failures :failures, successes :successes SET expires = :expires"
@@ -54,9 +53,8 @@ class CircuitTable:
         self._local = InMemoryCircuitStore()
         self._pool = ThreadPoolExecutor(1)
         self._lock = threading.Lock()
-        self._unwritten_successes: dict[
-            str, tuple[int, int]
-        ] = {}  # name -> window, successes not yet written
+        # name -> window, successes not yet written
+        self._unwritten_successes: dict[str, tuple[int, int]] = {}
         self._refresh_at = 0.0
         self._write_count = 0
 

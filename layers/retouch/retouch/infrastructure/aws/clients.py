@@ -46,9 +46,8 @@ class AwsClients:
         example when there is no region.
         """
         cache_key = service, config, region, endpoint
-        client = self._clients.get(
-            cache_key
-        )  # without the lock, which another client's creation may hold
+        # without the lock, which another client's creation may hold
+        client = self._clients.get(cache_key)
         if client is None:
             with self._lock:
                 client = self._clients.get(cache_key) or self._create_client(*cache_key)

@@ -16,9 +16,8 @@ from retouch.mirror.services import MakeLink, ReceivedBody, StoredObject, StoreF
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MAX_SINGLE_PUT_BYTES = (
-    16 * 1024 * 1024
-)  # bytes; a larger body goes in parts, with one part in memory at a time
+# bytes; a larger body goes in parts, with one part in memory at a time
+_MAX_SINGLE_PUT_BYTES = 16 * 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
 _MAX_ATTEMPTS = 4  # for a key that another process is writing at the same time
 _FIRST_RETRY_SECONDS = 0.2  # maximum seconds before the second attempt; doubled each time

@@ -133,12 +133,10 @@ def _system_ssl_context() -> ssl.SSLContext:
 
 _MAX_ADDRESSES = 5  # addresses tried for one name
 
-RemainingSeconds = Callable[
-    [], float
-]  # returns the seconds for the next step; TimeoutError when there are none
-RecordAddress = Callable[
-    [str], None
-]  # gets each address, before its check and before the connection to it
+# returns the seconds for the next step; TimeoutError when there are none
+RemainingSeconds = Callable[[], float]
+# gets each address, before its check and before the connection to it
+RecordAddress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
 from retouch.infrastructure.fetch.webhook_client import WebhookClient
 
 WriteLog = Callable[[Mapping[str, Any]], None]
-_RESULT_TIMEOUT_SECONDS = (
-    60.0  # a result is already paid for, so it gets more time than an input image
-)
+# a result is already paid for, so it gets more time than an input image
+_RESULT_TIMEOUT_SECONDS = 60.0
 
 
 class ImageFetcher:

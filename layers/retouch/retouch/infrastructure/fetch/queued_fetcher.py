@@ -25,14 +25,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-_FIRST_POLL_SECONDS, _MAX_POLL_SECONDS, _POLL_BACKOFF_FACTOR = (
-    0.3,
-    1.5,
-    1.4,
-)  # seconds between polls, and their growth
-_MIRROR_OVERHEAD_SECONDS = (
-    10.0  # seconds for both queue and bucket, and for the cold start of the mirror
-)
+# seconds between polls, and their growth
+_FIRST_POLL_SECONDS, _MAX_POLL_SECONDS, _POLL_BACKOFF_FACTOR = 0.3, 1.5, 1.4
+# seconds for both queue and bucket, and for the cold start of the mirror
+_MIRROR_OVERHEAD_SECONDS = 10.0
 _MIRROR_UNREACHABLE = "The image could not be fetched: the mirror cannot be reached. Send it again."
 _log = logging.getLogger("retouch")
 _MAX_RESPONSE_BYTES = 65_536  # bytes

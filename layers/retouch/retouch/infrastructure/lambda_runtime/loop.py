@@ -31,9 +31,8 @@ _STREAM_HEADERS = (
 def main() -> int:
     """Serve until the Runtime API is gone, and return the exit status."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(
-            line_buffering=True
-        )  # a frozen process would hold back its log lines
+        # a frozen process would hold back its log lines
+        sys.stdout.reconfigure(line_buffering=True)
     connection = RuntimeApiConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     try:
         return _initialize_and_serve(connection)

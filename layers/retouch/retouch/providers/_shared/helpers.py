@@ -11,9 +11,8 @@ from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
-LABEL_PATTERN = re.compile(
-    r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
-)  # one label of a hostname
+# one label of a hostname
+LABEL_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 def drop_none(**values: Any) -> dict[str, Any]:

@@ -98,9 +98,8 @@ OPERATION_MATCHES: Mapping[str, OperationMatch] = {
     "remove-background": OperationMatch(mask=False, transparent=True),
     "image-to-image": OperationMatch(),
 }
-_EXTRA_MATCHES = {
-    "style-transfer": OperationMatch(images=2)
-}  # never chosen by `edit`; it needs two images
+# never chosen by `edit`; it needs two images
+_EXTRA_MATCHES = {"style-transfer": OperationMatch(images=2)}
 _MASKED_OPERATIONS = ("inpaint", "erase")
 _PROMPT_USE: Mapping[str, Literal["optional", "unread"]] = {
     "erase": "unread",

@@ -78,7 +78,8 @@ def signing_region(model: ResolvedModel, url: str) -> str:
     if not region:
         provider = model.provider
         raise GatewayMisconfigured(
-            f"{provider.title}'s address names no AWS region to sign for: set {provider.env_prefix}_REGION on the gateway."
+            f"{provider.title}'s address names no AWS region to sign for: "
+            f"set {provider.env_prefix}_REGION on the gateway."
         )
     return region
 

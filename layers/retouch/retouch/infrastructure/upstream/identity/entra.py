@@ -26,9 +26,8 @@ from retouch.core.errors import (
 )
 from retouch.core.resolved_model import ResolvedModel
 
-DEFAULT_AUTHORITY = (
-    "https://login.microsoftonline.com"  # the public cloud; sovereign clouds have their own
-)
+# the public cloud; sovereign clouds have their own
+DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
 REQUIRED_SECRETS = ("tenant_id", "client_id", "client_secret")
 _RENEWAL_MARGIN_SECONDS = 300.0  # seconds before its expiry at which a token is renewed
 _TIMEOUT = urllib3.Timeout(connect=3.0, read=8.0)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from google.auth.aws import AwsSecurityCredentials
     from google.auth.credentials import Credentials
 
-AWS_SUBJECT_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"
+AWS_SUBJECT_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 - a type
 _RENEWAL_MARGIN_SECONDS = 300.0  # seconds before its expiry at which a token is renewed
 _MISSING_RETRY_SECONDS = 60.0  # seconds until the next search for credentials, when there were none
 _DEFAULT_LIFETIME_SECONDS = 3600.0  # seconds for which a token without an expiry is cached
