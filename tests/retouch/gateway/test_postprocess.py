@@ -95,7 +95,7 @@ def test_result_that_is_no_image_raises_upstream_error(invalid_result):
 
 
 @pytest.mark.parametrize(
-    "delivery", [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"keep": original_pixels()}]
+    "delivery", [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"original_pixels": original_pixels()}]
 )
 def test_undecodable_result_image_raises_upstream_error(delivery):
     with pytest.raises(UpstreamError) as exc_info:
@@ -155,7 +155,7 @@ def outside_mask(image):
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 def test_original_pixels_are_delivered_in_lossless_format(format):
-    result = postprocessed(magenta_image(format), keep=original_pixels())
+    result = postprocessed(magenta_image(format), original_pixels=original_pixels())
     delivered_image = decode_image(result.images[0].data)
     assert (
         ImageChops.difference(
@@ -171,7 +171,7 @@ def test_original_pixels_are_delivered_in_lossless_format(format):
     "delivery", [{"convert_to": "jpeg"}, {"convert_to": "webp", "compression": 60}], ids=str
 )
 def test_lossy_format_reports_no_preserved_pixels(delivery):
-    result = postprocessed(magenta_image(), keep=original_pixels(), **delivery)
+    result = postprocessed(magenta_image(), original_pixels=original_pixels(), **delivery)
     assert result.preserved_pixels is None
     assert decode_image(result.images[0].data).format.lower() == delivery["convert_to"]
 
@@ -179,14 +179,14 @@ def test_lossy_format_reports_no_preserved_pixels(delivery):
 def test_png_reports_preserved_pixels_with_any_compression():
     assert (
         postprocessed(
-            magenta_image(), keep=original_pixels(), convert_to="png", compression=60
+            magenta_image(), original_pixels=original_pixels(), convert_to="png", compression=60
         ).preserved_pixels
         == 64 * 48 - 16 * 12
     )
 
 
 def test_result_of_another_shape_is_composited_only_when_always():
-    default_result = postprocessed(magenta_image("JPEG", (64, 64)), keep=original_pixels())
+    default_result = postprocessed(magenta_image("JPEG", (64, 64)), original_pixels=original_pixels())
     assert (
         default_result.preserved_pixels,
         default_result.metadata["size"],
@@ -194,7 +194,7 @@ def test_result_of_another_shape_is_composited_only_when_always():
     ) == (0, "64x64", "jpeg")
     assert "no pixels were put back" in default_result.notes[0]
     forced_result = postprocessed(
-        magenta_image("JPEG", (64, 64)), keep=original_pixels(always=True)
+        magenta_image("JPEG", (64, 64)), original_pixels=original_pixels(always=True)
     )
     assert (
         forced_result.preserved_pixels,
@@ -248,8 +248,8 @@ def test_flattened_transparent_pixels_report_no_preserved_pixels():
     original = replace(
         original_pixels(), image=EncodedImage(encode_image(clear), "png", *SIZE, has_alpha=True)
     )
-    filled = postprocessed(magenta_image(), keep=original, flatten=True)
+    filled = postprocessed(magenta_image(), original_pixels=original, flatten=True)
     assert (filled.preserved_pixels, filled.metadata["background"]) == (None, "opaque")
     assert decode_image(filled.images[0].data).mode == "RGB"
-    opaque_result = postprocessed(magenta_image(), keep=original_pixels(), flatten=True)
+    opaque_result = postprocessed(magenta_image(), original_pixels=original_pixels(), flatten=True)
     assert opaque_result.preserved_pixels == 64 * 48 - 16 * 12

@@ -34,7 +34,9 @@ _KEY_VERSION = 1  # increased when older entries must not be used any more
 _MAGIC = b"RTC1"
 _PREAMBLE = struct.Struct(">4sII")  # magic number, CRC-32 of the rest, length of the JSON header
 # The fields of a delivery that are no part of the key, or that are part of it as digests.
-_EXCLUDED_FIELDS = ("response_format", "keep")
+_EXCLUDED_FIELDS = ("response_format", "original_pixels")
+# The key names some fields differently. Another name would make every stored entry useless.
+_FIELD_NAMES = {"placement": "frame", "untouched_pixels": "untouched"}
 
 
 class CacheStore(Protocol):
@@ -89,11 +91,11 @@ def _delivery_fields(
 ) -> Mapping[str, Any]:
     """Return the processing of the result. A new field of Delivery is part of the key without further code."""
     values = {
-        f.name: getattr(delivery, f.name)
+        _FIELD_NAMES.get(f.name, f.name): getattr(delivery, f.name)
         for f in fields(delivery)
         if f.name not in _EXCLUDED_FIELDS
     }
-    if (original_pixels := delivery.keep) is None:
+    if (original_pixels := delivery.original_pixels) is None:
         return values
     original_digest = (
         digest

@@ -105,12 +105,12 @@ def _restore_original(
     image: EncodedImage, delivery: Delivery
 ) -> tuple[Image, int | None, tuple[str, ...]]:
     """Return the result without padding, and with the caller's own pixels outside the mask."""
-    original_pixels = delivery.keep
+    original_pixels = delivery.original_pixels
     # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
     original = decode_srgb(original_pixels.image) if original_pixels else None
     pixels = decode(image)
-    if delivery.frame:
-        pixels = undo_placement(delivery.frame, pixels)
+    if delivery.placement:
+        pixels = undo_placement(delivery.placement, pixels)
     if original_pixels is None or original is None:
         return pixels, None, ()
     if (
@@ -184,7 +184,7 @@ def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> Pro
             for processed in processed_images
             if processed.preserved_pixels is not None
         ),
-        default=delivery.untouched,
+        default=delivery.untouched_pixels,
     )
     return ProcessedEdit(
         finished_images, metadata, preserved_pixels, tuple(dict.fromkeys(notes)), len(images)

@@ -339,7 +339,7 @@ def _streamed_image(step: PartialImage | CompletedImage, plan: Plan) -> Streamed
     processed = postprocess(step.image, plan.delivery)
     if isinstance(step, PartialImage):
         return StreamedImage(processed.image, step.index)
-    untouched = plan.delivery.untouched
+    untouched = plan.delivery.untouched_pixels
     return StreamedImage(
         processed.image,
         preserved_pixels=untouched

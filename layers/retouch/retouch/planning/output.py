@@ -32,7 +32,7 @@ _MAX_SHAPE_DIFFERENCE = 0.04
 class Delivery:
     """The processing of completed images before the gateway returns them.
 
-    The cache key includes the names of these fields, so a renamed field invalidates the cache.
+    The cache key includes every field.
     """
 
     response_format: ResponseFormat = "b64_json"
@@ -40,15 +40,15 @@ class Delivery:
     compression: int | None = None  # 0..100, only with convert_to
     scale_to: Size | None = None  # if the provider makes another size
     flatten: bool = False  # on white, if the request wants an opaque background
-    frame: Placement | None = None  # the padding or scaling to undo
-    keep: OriginalPixels | None = None  # the original pixels to restore outside the mask
+    placement: Placement | None = None  # the padding or scaling to undo
+    original_pixels: OriginalPixels | None = None  # the original pixels to restore outside the mask
     # number of pixels that the model leaves unchanged, so nothing restores them
-    untouched: int | None = None
+    untouched_pixels: int | None = None
 
     @property
     def changes_image(self) -> bool:
         """Return whether the gateway must decode the provider's file."""
-        return bool(self.convert_to or self.scale_to or self.flatten or self.frame or self.keep)
+        return bool(self.convert_to or self.scale_to or self.flatten or self.placement or self.original_pixels)
 
 
 Params = dict[str, Any]

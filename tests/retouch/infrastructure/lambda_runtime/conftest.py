@@ -75,7 +75,7 @@ class RuntimeApiHandler(socketserver.StreamRequestHandler):
     def handle_get(self, path):
         self.read_header_fields()
         api = self.server.api
-        api.asked.append(path)
+        api.requested_paths.append(path)
         if path.endswith("/restore/next"):
             self.respond(200, {"Content-Length": 0})
             return True

@@ -16,7 +16,7 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
     estimate = edit_cost(serving, sum(job.n for job in jobs), calls=len(jobs))
-    placement = delivery.frame
+    placement = delivery.placement
     return {
         "object": "image.edit.plan",
         "model": plan.resolved.model_id,
@@ -26,7 +26,7 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
             "response_format": delivery.response_format,
             "output_format": delivery.convert_to,
             "size": delivery.scale_to or (placement.original if placement else None),
-            "preserve": delivery.keep is not None,
+            "preserve": delivery.original_pixels is not None,
         },
         "notes": plan.notes,
         "cost_usd": estimate.usd if estimate else None,
