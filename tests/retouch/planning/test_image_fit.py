@@ -36,7 +36,12 @@ def test_image_within_limits_is_not_placed():
     ("model", "size", "code", "remedy"),
     [
         (replace(PLAIN_MODEL, requires_square=True), (64, 48), "image_not_square", "fit=pad"),
-        (replace(PLAIN_MODEL, size_limits=SizeLimits(max_aspect_ratio=2.5)), (300, 100), "unsupported_image_size", "fit=pad"),
+        (
+            replace(PLAIN_MODEL, size_limits=SizeLimits(max_aspect_ratio=2.5)),
+            (300, 100),
+            "unsupported_image_size",
+            "fit=pad",
+        ),
         (replace(PLAIN_MODEL, size_limits=SizeLimits(max_edge=99)), (100, 10), "unsupported_image_size", "fit=scale"),
         (replace(PLAIN_MODEL, size_limits=SizeLimits(max_pixels=99)), (10, 10), "unsupported_image_size", "fit=scale"),
         (replace(PLAIN_MODEL, size_limits=SizeLimits(min_edge=64)), (63, 99), "unsupported_image_size", "fit=scale"),

@@ -52,7 +52,7 @@ def render_invocation(result: EditResult) -> dict[str, Any]:
 
 def metadata_object(result: EditResult) -> dict[str, Any]:
     """Return the status and the `x-retouch-*` headers as an object, for transports without headers."""
-    return {"status": result.status, **_metadata(result)}
+    return {"status": result.status, **edit_metadata(result)}
 
 
 def document(result: EditResult, error_format: ErrorFormat) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def response_headers(
         **_attempt_headers(result.attempt),
         **(errors.fault_headers(fault, error_format) if fault else {}),
         **(_routing_headers(result.routing, result.attempt) if result.routing else {}),
-        **{f"{GATEWAY_PREFIX}{name}": value for name, value in _metadata(result).items()},
+        **{f"{GATEWAY_PREFIX}{name}": value for name, value in edit_metadata(result).items()},
     }
 
 
@@ -111,7 +111,7 @@ def plan_log_fields(plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _metadata(result: EditResult) -> dict[str, str]:
+def edit_metadata(result: EditResult) -> dict[str, str]:
     """Return the values of the `x-retouch-*` headers by the names behind the prefix."""
     outcome, report, routing = result.outcome, result.attempt, result.routing
     values: dict[str, str | None] = {"billed": result.billed}
