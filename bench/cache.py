@@ -48,7 +48,7 @@ def measured_operations() -> dict[str, Callable[[], Any]]:
     import boto3
 
     from retouch.core.clock import SystemClock
-    from retouch.core.models import GeneratedImage
+    from retouch.core.edit_types import GeneratedImage
     from retouch.core.settings import Settings
     from retouch.gateway.cache import CacheEntry, lookup_entry, save_entry
     from retouch.infrastructure.aws.cache_bucket import CacheBucket
@@ -81,8 +81,8 @@ def cache_key_function(data: bytes) -> Callable[[], str]:
     """Return a function that computes the cache key of an edit of that image, as the gateway does."""
     from datetime import date
 
-    from retouch.core.credentials import ClientCredentials
-    from retouch.core.models import ResolvedInputs
+    from retouch.core.client_credentials import ClientCredentials
+    from retouch.core.edit_types import ResolvedInputs
     from retouch.core.settings import Settings
     from retouch.gateway.cache import cache_key
     from retouch.gateway.validation import validate

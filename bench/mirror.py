@@ -112,8 +112,8 @@ def run_mirror_side(commands: Connection, authority: bytes, url: str) -> None:
     from retouch.infrastructure.body_spool import spool_body
     from retouch.infrastructure.fetch.connector import Connector
     from retouch.infrastructure.fetch.fetcher import Fetcher
+    from retouch.mirror.mirror_urls import mirror_urls
     from retouch.mirror.request import MirrorRequest
-    from retouch.mirror.service import mirror_urls
     from retouch.mirror.services import MirrorServices
 
     settings = Settings(bucket=BUCKET, max_parallel_mirrors=PARALLEL_COPIES)

@@ -1,6 +1,8 @@
 """The architecture rules that code can check: imports, provider names, file sizes, model retirement."""
 
 import ast
+import subprocess
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,3 +105,33 @@ def test_retirement_entry_names_registered_models_and_source(retirement):
         (provider,) = [p for p in PROVIDERS if p.name == name]
         assert model_id in [m.id for m in provider.models]
         assert retirement.source
+
+
+def first_docstring_line(file):
+    return (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
+
+
+def test_no_two_modules_share_their_first_docstring_line():
+    """A module that was split keeps the docstring of the whole, which is then wrong for one half."""
+    lines = Counter(map(first_docstring_line, PACKAGE_FILES))
+    assert [line for line, count in lines.items() if count > 1] == []
+
+
+def test_every_package_has_an_empty_init_module():
+    """An import of a package must load nothing: every cold start would pay for it."""
+    for folder in {file.parent for file in PACKAGE_FILES}:
+        body = ast.parse((folder / "__init__.py").read_text()).body
+        assert len(body) <= 1 or folder == PACKAGE or folder.name == "providers", folder
+
+
+def test_only_the_entry_points_lie_at_the_package_root():
+    assert {file.name for file in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "cli.py"}
+
+
+def test_top_level_has_at_most_15_names():
+    """A newcomer reads the top level first."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    root = PACKAGE.parents[2]
+    paths = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    names = {path.partition("/")[0] for path in paths.splitlines()}
+    assert len({name for name in names if not name.startswith(".")}) <= 15

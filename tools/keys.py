@@ -25,7 +25,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from retouch.core.credentials import GATEWAY_PREFIX
+from retouch.core.client_credentials import GATEWAY_PREFIX
 from retouch.gateway.authentication import key_digest
 from tools.stack import CommandError, run_command, stack_outputs
 

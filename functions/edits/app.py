@@ -7,7 +7,7 @@ from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
-from retouch.gateway.guardrails.model import GuardrailClients
+from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.routing.saved_configs import SavedConfigs
 from retouch.gateway.services import Services
 from retouch.infrastructure.aws.api_key_table import ApiKeyTable

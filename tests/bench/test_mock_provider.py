@@ -65,7 +65,9 @@ def test_mock_provider_auto_path_follows_the_selected_response(
     assert len(client.measurements.seconds[0]) == 1
     assert not client.measurements.failures
     assert client.measurements.image == describe_response(
-        send_edit(f"{upstream.url}/{scenario.response_kind}/v1", scenario.request_body(images_folder)).body
+        send_edit(
+            f"{upstream.url}/{scenario.response_kind}/v1", scenario.request_body(images_folder)
+        ).body
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from retouch.core.edit_types import MaskShapes, ResolvedInputs
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import MaskShapes, ResolvedInputs
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.gateway.prepare import prepare_job

@@ -65,7 +65,12 @@ def test_shape_and_colour_options_together_mark_their_union(run_mask_command):
 
 def test_colour_option_without_shapes_marks_matching_pixels(run_mask_command):
     left, top, right, bottom = center_box(90, 60)
-    assert run_mask_command("--colour", RED)[1].pixels.getbbox() == (left, top, right + 1, bottom + 1)
+    assert run_mask_command("--colour", RED)[1].pixels.getbbox() == (
+        left,
+        top,
+        right + 1,
+        bottom + 1,
+    )
     assert run_mask_command("--colour", RED, "--invert")[1].coverage == pytest.approx(8 / 9)
     grown = run_mask_command("--colour", RED, "--grow", "2")[1].pixels
     assert grown.getbbox() == (left - 2, top - 2, right + 3, bottom + 3)

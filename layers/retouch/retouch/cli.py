@@ -11,8 +11,8 @@ from typing import Any
 from PIL import Image
 
 from retouch import cli
+from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EncodedImage, Mask
 from retouch.imaging.codec import encode, flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image

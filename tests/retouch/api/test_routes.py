@@ -7,8 +7,8 @@ from math import inf
 import pytest
 
 from retouch.api.routes import EndpointRequest, create_edit
-from retouch.core.models import HttpRequest
-from retouch.core.portkey import KNOWN_HEADERS
+from retouch.core.edit_types import HttpRequest
+from retouch.core.portkey_types import KNOWN_HEADERS
 from retouch.providers import PROVIDERS
 from tests.support.events import encode_multipart, form_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event

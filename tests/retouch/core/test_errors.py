@@ -2,12 +2,7 @@
 
 import pytest
 
-from retouch.core.errors import (
-    MethodNotAllowed,
-    RequestTimeout,
-    UpstreamError,
-    worst_billing,
-)
+from retouch.core.errors import MethodNotAllowed, RequestTimeout, UpstreamError, worst_billing
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.guardrails.runner import HooksFailed
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retouch.core.edit_types import FormText
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import FormText
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,

@@ -10,9 +10,9 @@ from datetime import date
 import pytest
 from PIL import Image, PngImagePlugin
 
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
+from retouch.core.edit_types import GeneratedImage, ResolvedInputs
 from retouch.core.errors import UpstreamError
-from retouch.core.models import GeneratedImage, ResolvedInputs
 from retouch.core.settings import Settings
 from retouch.gateway.cache import (
     DEFAULT_AGE_SECONDS,

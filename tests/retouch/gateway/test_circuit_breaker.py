@@ -13,8 +13,14 @@ from retouch.core.errors import (
     UpstreamError,
     UpstreamUnreachable,
 )
-from retouch.gateway.circuit_breaker import CircuitBreaker, ProviderDown
-from retouch.gateway.circuit_store import BreakerLimits, Circuit, InMemoryCircuitStore, should_trip
+from retouch.gateway.circuit_breaker import (
+    BreakerLimits,
+    Circuit,
+    CircuitBreaker,
+    ProviderDown,
+    should_trip,
+)
+from retouch.gateway.circuit_store import InMemoryCircuitStore
 from tests.support.services import FakeClock
 
 UPSTREAM_ERROR = UpstreamError("It answered nonsense.")

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageChops
 
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import NotStored, UpstreamError
-from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.gateway import delivery as image_delivery
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.postprocess import postprocess_all
-from retouch.planning.output import Delivery
+from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import b64, decode_image, encode_image, photo
 
@@ -95,7 +95,8 @@ def test_result_that_is_no_image_raises_upstream_error(invalid_result):
 
 
 @pytest.mark.parametrize(
-    "delivery", [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"original_pixels": original_pixels()}]
+    "delivery",
+    [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"original_pixels": original_pixels()}],
 )
 def test_undecodable_result_image_raises_upstream_error(delivery):
     with pytest.raises(UpstreamError) as exc_info:
@@ -186,7 +187,9 @@ def test_png_reports_preserved_pixels_with_any_compression():
 
 
 def test_result_of_another_shape_is_composited_only_when_always():
-    default_result = postprocessed(magenta_image("JPEG", (64, 64)), original_pixels=original_pixels())
+    default_result = postprocessed(
+        magenta_image("JPEG", (64, 64)), original_pixels=original_pixels()
+    )
     assert (
         default_result.preserved_pixels,
         default_result.metadata["size"],

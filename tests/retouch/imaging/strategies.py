@@ -5,7 +5,7 @@ import random
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from retouch.core.models import Mask
+from retouch.core.edit_types import Mask
 
 BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 sizes = st.tuples(st.integers(1, 48), st.integers(1, 48))

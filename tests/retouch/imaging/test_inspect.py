@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest, TooLarge, UnsupportedMedia
-from retouch.core.models import EncodedImage
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import normalize_image
 from retouch.imaging.inspect import inspect_image

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import Conversion, EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import Conversion, EncodedImage
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.prepare import prepare_job
 from retouch.imaging.codec import decode

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
+from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EditRequest, EncodedImage
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange, parse_size
 from retouch.planning.image_fit import fit_geometry, place_within_limits, violations
 

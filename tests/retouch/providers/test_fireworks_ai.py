@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from retouch.core.capabilities import ProviderFailure
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
 from retouch.providers._shared.flux import MAX_NOT_FOUND_POLLS
 from retouch.providers.fireworks_ai import PROVIDER, edit, parse_error

@@ -8,7 +8,7 @@ from google import genai
 from google.genai import types
 
 from retouch.core.capabilities import ProviderFailure
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
 from retouch.providers._shared import gemini as gemini_module
 from retouch.providers.google import PROVIDER, edit

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EncodedImage
 from retouch.core.provider_protocol import ProviderJob
 from retouch.providers._shared.gpt_image import MAX_DATA_URL_BYTES, build_body
 from retouch.providers.openai import PROVIDER

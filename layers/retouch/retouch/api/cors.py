@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from aws_lambda_powertools.event_handler import CORSConfig
 
 from retouch.core.capabilities import Provider
-from retouch.core.portkey import KNOWN_HEADERS, PORTKEY_PREFIX
+from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
 from retouch.core.settings import Settings
 
 _EXPOSED_HEADERS = [

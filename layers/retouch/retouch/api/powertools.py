@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 
-from retouch.core.http import HttpResponse
+from retouch.core.http_response import HttpResponse
 from retouch.core.settings import Settings
 
 

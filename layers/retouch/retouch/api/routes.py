@@ -18,8 +18,8 @@ from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, with_keep_alive
-from retouch.core.http import HttpResponse, json_headers
-from retouch.core.models import HttpRequest, ParsedForm
+from retouch.core.edit_types import HttpRequest, ParsedForm
+from retouch.core.http_response import HttpResponse, json_headers
 from retouch.gateway import health
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.request_stages import authenticate

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from retouch.core.edit_types import EncodedImage, ResponseFormat
 from retouch.core.errors import Billed
 from retouch.core.image_formats import IMAGE_FORMATS
-from retouch.core.models import EncodedImage, ResponseFormat
 from retouch.core.parameters import ParameterSpec
 from retouch.core.provider_protocol import (
     Conversation,

@@ -8,9 +8,13 @@ values are `b64_json` in a response and `body` in an event.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import orjson
+
+# The runtime loop imports this module first, and an import of `typing` would slow a cold start.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MIN_CUT_BYTES = 65_536
 _IMAGE_KEY = b'"b64_json":'

@@ -1,7 +1,6 @@
-"""The data types of the pipeline. Each stage takes one of them and returns the next. All of them are immutable.
+"""The data types between the pipeline and an adapter of a provider.
 
-HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest -> Plan (ProviderJob ...)
--> ProviderRequest / ProviderResponse ... -> GeneratedImage -> Result
+An adapter gets a ProviderJob, yields a ProviderRequest, gets a ProviderResponse, and returns images.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from retouch.core import fast_json
+from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
 from retouch.core.geometry import Size as Size
-from retouch.core.models import EncodedImage, GeneratedImage, Mask
 
 if TYPE_CHECKING:
     pass

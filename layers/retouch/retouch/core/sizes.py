@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from retouch.core.models import Size
+from retouch.core.edit_types import Size
 from retouch.core.parameters import EnumParam, raise_invalid_value
 
 _SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured, Unauthorized
 
 KeyLookup = Callable[[str], str | None]  # digest -> the key's name, or None if unknown or revoked

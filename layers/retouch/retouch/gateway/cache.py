@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import orjson
 
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest, UpstreamError
-from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.postprocess import inspect_result
 from retouch.imaging.colour import decode_srgb
-from retouch.planning.output import Delivery
+from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan
 
 if TYPE_CHECKING:

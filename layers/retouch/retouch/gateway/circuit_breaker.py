@@ -1,19 +1,40 @@
-"""Which circuit an attempt counts for, and the telling."""
+"""The circuit breaker: when a circuit opens, for how long, and what counts for it.
+
+Each base URL of a provider has a circuit. A closed circuit lets every call through. An open circuit refuses calls for
+`cooldown` seconds. Then it is half-open: it lets one call at a time through, and closes when that call gets a response.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, Moderated, Refused, UpstreamError
-from retouch.gateway.circuit_store import (
-    BreakerLimits,
-    CircuitState,
-    CircuitStore,
-    circuit_state,
-    should_trip,
-)
+
+
+@contextmanager
+def track_call(breaker: CircuitBreaker, circuit: str, is_client_timeout: bool) -> Iterator[None]:
+    """Guard a provider call. Raises ProviderDown while the circuit is open. The outcome counts for the circuit.
+
+    `circuit` is empty for a call that counts nowhere. A timeout counts only when it is not the caller's own.
+    """
+    if not circuit:
+        yield
+        return
+    breaker.check(circuit)
+    try:
+        yield
+    except BaseException as error:  # also a stream that nobody reads to its end
+        is_own_timeout = isinstance(error, DeadlineExceeded) and is_client_timeout
+        if isinstance(error, Fault) and not is_own_timeout:
+            breaker.record(circuit, error)
+        else:
+            breaker.release_probe(circuit)
+        raise
+    breaker.record(circuit, None)
 
 
 class ProviderDown(UpstreamError):
@@ -123,3 +144,77 @@ class CircuitBreaker:
             "Send the request again after that, or choose another provider.",
             retry_after=float(seconds),
         )
+
+
+CircuitState = Literal["closed", "open", "half-open"]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    """The conditions under which a circuit opens, and the time for which it stays open. Times are in seconds."""
+
+    min_failures: int = 5  # a circuit opens after this many failures in a window,
+    min_requests: int = 5  # out of at least this many requests,
+    failure_ratio: float = 0.5  # when they are at least this share of the requests
+    window_seconds: int = 120
+    cooldown_seconds: int = 30  # the minimum of Portkey
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """The state of one provider's circuit. Times are Unix seconds."""
+
+    window_start: int = 0  # the start of the window to which the counts belong
+    failures: int = 0
+    successes: int = 0
+    opened_at: int | None = None  # when it opened, or when it last let a probe pass
+
+
+def circuit_state(circuit: Circuit, now: int, limits: BreakerLimits) -> CircuitState:
+    """Return the state of a circuit at a time."""
+    if circuit.opened_at is None:
+        return "closed"
+    return "open" if now < circuit.opened_at + limits.cooldown_seconds else "half-open"
+
+
+def add_results(circuit: Circuit, window_start: int, failures: int, successes: int) -> Circuit:
+    """Return the circuit with more results. Results of an earlier window are dropped."""
+    if circuit.window_start == window_start:
+        failures, successes = circuit.failures + failures, circuit.successes + successes
+    return replace(circuit, window_start=window_start, failures=failures, successes=successes)
+
+
+def should_trip(circuit: Circuit, limits: BreakerLimits) -> bool:
+    """Return whether a closed circuit has counted enough failures to open."""
+    requests = circuit.failures + circuit.successes
+    has_enough_results = circuit.failures >= limits.min_failures and requests >= limits.min_requests
+    return (
+        circuit.opened_at is None
+        and has_enough_results
+        and circuit.failures >= limits.failure_ratio * requests
+    )
+
+
+class CircuitStore(Protocol):
+    """The store of circuits. No method raises. Only `claim_probe` and the recording of failures may take time."""
+
+    def get_circuit(self, name: str) -> Circuit:
+        """Return the circuit as currently known."""
+
+    def record_failure(self, name: str, window_start: int) -> Circuit:
+        """Count one failure in that window, and return the circuit afterwards."""
+
+    def record_success(self, name: str, window_start: int) -> None:
+        """Count one success in that window."""
+
+    def open_circuit(self, name: str, opened_at: int) -> None:
+        """Open the circuit."""
+
+    def claim_probe(self, name: str, expected_opened_at: int, opened_at: int) -> bool:
+        """Set `opened_at` from the expected to the new value. Return False when another caller changed it first."""
+
+    def close_circuit(self, name: str) -> None:
+        """Close the circuit and reset its counts."""
+
+    def all_circuits(self) -> Mapping[str, Circuit]:
+        """Return every known circuit."""

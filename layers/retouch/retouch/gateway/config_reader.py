@@ -1,4 +1,4 @@
-"""The error for an invalid config, in Portkey's wording."""
+"""Reads a JSON object of a config key by key, and reports errors in Portkey's wording."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, overload
 
 from orjson import dumps
 
-from retouch.core.credentials import is_placeholder, key_problem
+from retouch.core.client_credentials import is_placeholder, key_problem
 from retouch.core.errors import InvalidRequest
-from retouch.core.portkey import ABSENT_VALUES
+from retouch.core.portkey_types import ABSENT_VALUES
 
 
 class InvalidConfig(InvalidRequest):

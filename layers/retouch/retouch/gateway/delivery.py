@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored
-from retouch.core.models import GeneratedImage
 from retouch.gateway.postprocess import ProcessedEdit, inspect_result
 from retouch.gateway.signed_links import LinkBuilder
-from retouch.planning.output import Delivery
+from retouch.planning.output_rules import Delivery
 
 
 class ResultStore(Protocol):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pybase64
 
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest, UpstreamError
 from retouch.core.image_formats import detect_format
-from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.core.sizes import aspect_difference
 from retouch.core.usage import sum_usage, token_counts
 from retouch.imaging.codec import (
@@ -26,7 +26,7 @@ from retouch.imaging.colour import decode_srgb
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.placement import undo_placement
-from retouch.planning.output import Delivery
+from retouch.planning.output_rules import Delivery
 
 if TYPE_CHECKING:
     from PIL.Image import Image

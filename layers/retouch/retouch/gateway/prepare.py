@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.core.models import Conversion, EncodedImage, Mask
 from retouch.core.provider_protocol import ProviderJob
 from retouch.imaging.codec import decode_as_stored, encode, flatten
 from retouch.imaging.colour import decode_srgb, normalize_image

@@ -8,19 +8,19 @@ from functools import cache
 from hashlib import sha256
 from math import inf
 
-from retouch.core.credentials import ClientCredentials, is_header_safe
+from retouch.core.client_credentials import ClientCredentials, is_header_safe
+from retouch.core.edit_types import EditRequest, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest
-from retouch.core.models import EditRequest, ResolvedInputs
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import PortkeyHeaders
+from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.gateway import validation
 from retouch.gateway.authentication import Principal, authenticate_key
+from retouch.gateway.fetch_inputs import fetch_inputs
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import GuardrailClients
 from retouch.gateway.guardrails.runner import memoize_clients
-from retouch.gateway.inputs import fetch_inputs
+from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.provider_call.attempt_log import AttemptLog
 from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
 from retouch.gateway.routing.conditions import RequestAttributes, request_attributes

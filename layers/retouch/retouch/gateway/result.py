@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Billed, Fault
-from retouch.core.models import GeneratedImage
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.delivery import DeliveredImage

@@ -8,18 +8,18 @@ from math import inf
 from typing import Any, Protocol
 
 from retouch.core.capabilities import Provider
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
-from retouch.core.credentials import ClientCredentials
-from retouch.core.models import ParsedForm
-from retouch.core.portkey import PortkeyHeaders
+from retouch.core.edit_types import ParsedForm
+from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import SendRequest
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
 from retouch.gateway.cache import CacheStore as CacheStore
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.delivery import ResultStore
-from retouch.gateway.guardrails.model import GuardrailClients
-from retouch.gateway.inputs import InputStore
+from retouch.gateway.fetch_inputs import InputStore
+from retouch.gateway.guardrails.types import GuardrailClients
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
+from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, NotStored, RequestTimeout
 from retouch.core.heartbeat import with_heartbeat
-from retouch.core.models import EditRequest, GeneratedImage
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage, ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -17,10 +17,10 @@ from retouch.core.settings import Settings
 from retouch.core.usage import token_counts
 from retouch.gateway import cache
 from retouch.gateway.cache import CacheEntry
-from retouch.gateway.circuit_tracking import track_call
+from retouch.gateway.circuit_breaker import track_call
 from retouch.gateway.delivery import deliver
 from retouch.gateway.guardrails import stage as guardrails
-from retouch.gateway.guardrails.model import GuardrailClients, GuardrailInput, Guardrails
+from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
 from retouch.gateway.postprocess import ProcessedEdit, postprocess, postprocess_all
 from retouch.gateway.prepare import prepare_job
 from retouch.gateway.provider_call.attempt_log import AttemptLog
@@ -37,7 +37,7 @@ from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import link_builder
 from retouch.planning.connection import require_connection
 from retouch.planning.model_catalogue import generative_models
-from retouch.planning.output import Delivery
+from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan, make_plan
 
 

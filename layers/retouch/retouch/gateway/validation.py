@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from retouch.core.errors import InvalidRequest
-from retouch.core.models import (
+from retouch.core.edit_types import (
     EditRequest,
     EncodedImage,
     FitMode,
@@ -19,6 +18,7 @@ from retouch.core.models import (
     ResolvedInputs,
     ResponseFormat,
 )
+from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import BoolParam, EnumParam, IntParam, StringParam
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import MaskMode, read_mask

@@ -1,4 +1,4 @@
-"""Load and save images with Pillow, restricted to three plugins and to a maximum number of pixels."""
+"""Decodes and encodes images with Pillow, restricted to three plugins and to a maximum number of pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
+from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.image_formats import ImageHeader
-from retouch.core.models import EncodedImage, Size
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
 from retouch.imaging.formats.structure import strip_metadata
 from retouch.imaging.inspect import check_file

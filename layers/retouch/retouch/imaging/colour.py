@@ -10,7 +10,7 @@ from io import BytesIO
 
 from PIL import Image, ImageChops
 
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.imaging.codec import apply_orientation, decode_as_stored, encode, normalize_mode
 from retouch.imaging.formats.structure import is_8bit_grey_or_rgb, read_icc_profile, strip_metadata
 from retouch.imaging.inspect import inspect_image

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PIL import Image
 
-from retouch.core.models import Size
+from retouch.core.edit_types import Size
 from retouch.imaging.codec import has_transparency, normalize_mode
 from retouch.imaging.colour import to_srgb
-from retouch.imaging.masks.feather import feather_box
+from retouch.imaging.masks.edges import feather_box
 from retouch.imaging.masks.regions import Box, box_area, split_into_bands
 
 _FEATHER_DIVISOR = 200  # the default feather is the shorter side divided by this

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.image_formats import ImageHeader, detect_format
-from retouch.core.models import EncodedImage
 from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.formats.detect import guess_file_type
 from retouch.imaging.formats.structure import check_structure

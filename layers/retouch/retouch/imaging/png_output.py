@@ -1,4 +1,4 @@
-"""Compress PNG files again, to fewer bytes with the same pixels."""
+"""Writes PNG files, and compresses them again to fewer bytes with the same pixels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sys import byteorder
 
 from PIL import Image, ImageChops
 
-from retouch.core.models import EncodedImage, Size
+from retouch.core.edit_types import EncodedImage, Size
 from retouch.imaging.codec import decode, save_with_pillow
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.inspect import inspect_image

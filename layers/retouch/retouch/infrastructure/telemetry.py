@@ -1,4 +1,4 @@
-"""The mirror's logs and metrics: one line and one metrics document per request. They contain only the host of a URL."""
+"""Logs and metrics of both functions: one log line and one metrics document per request."""
 
 from __future__ import annotations
 

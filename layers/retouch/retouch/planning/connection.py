@@ -7,7 +7,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from retouch.core.capabilities import Provider
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest, Unauthorized
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings

@@ -14,9 +14,9 @@ from math import ceil, inf, sqrt
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
+from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.core.models import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.sizes import (
     AspectRatios,
     FixedSizes,

@@ -1,4 +1,4 @@
-"""GET /v1/models: OpenAI's model list, extended by each model's capabilities and shutdown date."""
+"""Which models generate content, and which of them an error message suggests."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import date
 from difflib import get_close_matches
 
 from retouch.core.capabilities import ModelCapabilities, Provider
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, ModelNotFound, ModelRetired
 from retouch.core.parameters import quote_value
 from retouch.core.resolved_model import ResolvedModel

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, OperationMatch
+from retouch.core.edit_types import EditRequest
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EditRequest
 from retouch.core.resolved_model import ResolvedModel
 from retouch.imaging.masks.read import mask_from_alpha
 

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.models import EditRequest, EncodedImage
+from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
-from retouch.planning import image_fit, inputs, parameters, preserve
+from retouch.planning import image_fit, input_rules, parameter_rules, preserve
 from retouch.planning.operation import choose_operation
-from retouch.planning.output import Delivery
-from retouch.planning.output import fit_delivery as fit_delivery
+from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import fit_delivery as fit_delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
     """
     resolved = choose_operation(resolved, request)
     requested, serving = resolved.requested, resolved.serving
-    prompt_notes = inputs.check_inputs(requested, serving, request)
+    prompt_notes = input_rules.check_inputs(requested, serving, request)
     geometry_fit = image_fit.fit_geometry(_apply_square_contract(requested, serving), request)
-    fitted_params, param_notes = parameters.fit_params(requested, serving, request)
-    mask, mask_notes = inputs.choose_mask(requested, request)
-    images, image_notes = inputs.fit_images(serving, request, geometry_fit.placement)
+    fitted_params, param_notes = parameter_rules.fit_params(requested, serving, request)
+    mask, mask_notes = input_rules.choose_mask(requested, request)
+    images, image_notes = input_rules.fit_images(serving, request, geometry_fit.placement)
     preservation = preserve.plan_preservation(
         serving, request, mask, {} if geometry_fit.placement else fitted_params
     )

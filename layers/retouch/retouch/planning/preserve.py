@@ -8,8 +8,8 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EditRequest, EncodedImage, Mask
 from retouch.core.sizes import SizeRange, parse_size
 
 if TYPE_CHECKING:

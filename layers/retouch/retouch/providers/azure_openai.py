@@ -44,7 +44,7 @@ from retouch.providers._shared.gpt_image_models import (
     GPT_IMAGE_2_5_PARAMS,
     GPT_IMAGE_2_PARAMS,
 )
-from retouch.providers._shared.helpers import validate_label
+from retouch.providers._shared.request_building import validate_label
 from retouch.providers._shared.response_parsing import error_message, mapping_or_empty
 
 DEFAULT_API_VERSION = "2025-04-01-preview"

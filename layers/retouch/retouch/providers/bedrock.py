@@ -24,7 +24,7 @@ from retouch.core.capabilities import (
     Provider,
     ProviderFailure,
 )
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.parameters import (
     EnumParam,
     FloatParam,
@@ -40,7 +40,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.sizes import SameAsInput
-from retouch.providers._shared.helpers import validate_label
+from retouch.providers._shared.request_building import validate_label
 from retouch.providers._shared.response_parsing import (
     image_base64,
     list_or_empty,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retouch.core.capabilities import DIRECT_MASK, ModelCapabilities, Provider
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import SizeRange, parse_size

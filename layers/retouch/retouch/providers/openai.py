@@ -26,7 +26,7 @@ from retouch.providers._shared.gpt_image_models import (
     GPT_IMAGE_2_PARAMS,
     gpt_image_model,
 )
-from retouch.providers._shared.helpers import drop_none
+from retouch.providers._shared.request_building import drop_none
 
 _ACCOUNT_HEADERS = {
     "OpenAI-Organization": "organization",

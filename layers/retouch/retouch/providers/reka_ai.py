@@ -23,7 +23,7 @@ from retouch.core.capabilities import (
     Price,
     Provider,
 )
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import (
     Conversation,

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retouch.core.capabilities import Auth, ParsedError, Provider, ProviderFailure
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.provider_protocol import (
     Conversation,
     ConversationStep,
@@ -29,7 +29,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
-from retouch.providers._shared.helpers import poll
+from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import error_message, fetch_image, text_or_empty
 from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
 

@@ -23,8 +23,8 @@ from retouch.core.capabilities import (
     Provider,
     ProviderFailure,
 )
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import GeneratedImage
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -39,7 +39,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
-from retouch.providers._shared.helpers import poll, to_form_value
+from retouch.providers._shared.request_building import poll, to_form_value
 from retouch.providers._shared.response_parsing import error_message as sentence
 from retouch.providers._shared.response_parsing import image_base64, text_or_empty
 from retouch.providers._shared.stability import (

@@ -26,7 +26,7 @@ from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRe
 from retouch.providers._shared.gemini import build_body, request_image
 from retouch.providers._shared.gemini_errors import parse_google_error
 from retouch.providers._shared.gemini_models import GEMINI_MODELS
-from retouch.providers._shared.helpers import drop_none, validate_label
+from retouch.providers._shared.request_building import drop_none, validate_label
 
 GLOBAL_LOCATION = "global"
 MULTI_REGIONS = ("us", "eu")

@@ -10,7 +10,7 @@ from retouch.api.request.credentials import read_credentials
 from retouch.api.request.portkey_headers import select_forwardable
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.errors import InvalidRequest
-from retouch.core.portkey import PortkeyHeaders
+from retouch.core.portkey_types import PortkeyHeaders
 from retouch.providers import PROVIDERS
 
 

@@ -3,8 +3,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import GuardrailClients, GuardrailInput
 from retouch.gateway.guardrails.runner import run_hooks
+from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput
 
 
 @dataclass

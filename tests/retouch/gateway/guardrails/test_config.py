@@ -4,8 +4,8 @@ import pytest
 
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import GuardrailInput
 from retouch.gateway.guardrails.runner import run_hooks
+from retouch.gateway.guardrails.types import GuardrailInput
 
 CONTAINS_PARAMETERS = {"words": ["gun"], "operator": "none"}
 FULL_HOOK = {

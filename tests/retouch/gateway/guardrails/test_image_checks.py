@@ -1,7 +1,7 @@
 import pytest
 
 from retouch.gateway.config_reader import InvalidConfig
-from retouch.gateway.guardrails.model import GuardrailInput, ImageMetadata
+from retouch.gateway.guardrails.types import GuardrailInput, ImageMetadata
 
 TWO_IMAGES = GuardrailInput(
     "x", images=(ImageMetadata("png", 1000, 1000), ImageMetadata("jpeg", 2000, 1000))

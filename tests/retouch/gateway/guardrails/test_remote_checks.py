@@ -3,10 +3,10 @@
 import orjson
 import pytest
 
-from retouch.core.models import FormText
+from retouch.core.edit_types import FormText
 from retouch.core.webhook_signature import signing_key
 from retouch.gateway.config_reader import InvalidConfig
-from retouch.gateway.guardrails.model import GuardrailInput, ImageMetadata
+from retouch.gateway.guardrails.types import GuardrailInput, ImageMetadata
 
 URL = "https://hooks.example.com/judge?a=b"
 SECRET = "whsec_" + "QUJD" * 8

@@ -3,8 +3,8 @@
 import orjson
 
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import CheckError, GuardrailInput
 from retouch.gateway.guardrails.runner import run_hooks
+from retouch.gateway.guardrails.types import CheckError, GuardrailInput
 
 GUN_INPUT = GuardrailInput("a gun")
 NO_GUNS_HOOK = {"contains": {"words": ["gun"], "operator": "none"}, "id": "guns"}

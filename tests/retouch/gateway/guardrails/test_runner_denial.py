@@ -1,7 +1,7 @@
 from retouch.api.response.errors import error_envelope
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import GuardrailInput
 from retouch.gateway.guardrails.runner import HooksFailed, run_hooks
+from retouch.gateway.guardrails.types import GuardrailInput
 
 WORDS = {"words": ["gun"], "operator": "none"}
 

@@ -4,13 +4,13 @@ import pytest
 
 from retouch.core.clock import SystemClock
 from retouch.core.url_policy.policy import FetchPolicy
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.runner import memoize_clients
+from retouch.gateway.guardrails.types import (
     BedrockGuardrailRequest,
     CheckError,
     GuardrailClients,
     WebhookRequest,
 )
-from retouch.gateway.guardrails.runner import memoize_clients
 from retouch.infrastructure.fetch.webhook_client import WebhookClient
 from tests.support.upstream import Upstream, json_response
 

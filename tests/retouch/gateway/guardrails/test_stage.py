@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.core.models import EditRequest, FormText
+from retouch.core.edit_types import EditRequest, FormText
 from retouch.core.parameters import StringParam
 from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import HooksFailed, memoize_clients

@@ -3,7 +3,7 @@
 import pytest
 
 from retouch.gateway.config_reader import InvalidConfig
-from retouch.gateway.guardrails.model import GuardrailInput
+from retouch.gateway.guardrails.types import GuardrailInput
 
 INPUT_WITH_METADATA = GuardrailInput("Sky", metadata={"plan": "paid", "team": "web"})
 

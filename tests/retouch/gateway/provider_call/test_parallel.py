@@ -2,8 +2,8 @@
 
 import pytest
 
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import InvalidRequest, Moderated, RateLimited, UpstreamError
-from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.provider_call.parallel import run_parallel
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retouch.core.models import EncodedImage, FormText
+from retouch.core.edit_types import EncodedImage, FormText
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.routing.conditions import check_query, matches_query, request_attributes
 from tests.support.cpu_time import cpu_seconds

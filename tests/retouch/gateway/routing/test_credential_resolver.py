@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import (
     GatewayMisconfigured,
     InvalidRequest,
@@ -13,7 +13,7 @@ from retouch.core.errors import (
     ModelRetired,
     Unauthorized,
 )
-from retouch.core.portkey import PortkeyHeaders
+from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.settings import Settings
 from retouch.gateway.routing.credential_resolver import CredentialResolver, ServingProvider
 from retouch.gateway.routing.tree import Target, iter_targets

@@ -1,8 +1,8 @@
 import pytest
 from PIL import Image, ImageDraw
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EncodedImage
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import mask_from_alpha, read_mask
 from retouch.imaging.masks.write import write_mask

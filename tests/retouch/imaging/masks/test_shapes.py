@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EncodedImage
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.shape_schema import MaskAdjustments
 from retouch.imaging.masks.shapes import adjust_mask, draw_mask, select_colour
@@ -43,7 +43,9 @@ def drawn_pixels(*shapes, **options):
 
 def marked_pixels(mask):
     pixels = enumerate(mask.pixels.tobytes())
-    return {(index % mask.pixels.width, index // mask.pixels.width) for index, value in pixels if value}
+    return {
+        (index % mask.pixels.width, index // mask.pixels.width) for index, value in pixels if value
+    }
 
 
 def pixels_with_centre_inside(inside):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.imaging.masks.read import read_mask
 from retouch.imaging.masks.write import write_mask
 from tests.retouch.imaging.strategies import build_mask, mask_areas

@@ -6,13 +6,13 @@ import pytest
 
 from retouch.core.clock import SystemClock
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.runner import run_hooks
+from retouch.gateway.guardrails.types import (
     BedrockGuardrailRequest,
     CheckError,
     GuardrailClients,
     GuardrailInput,
 )
-from retouch.gateway.guardrails.runner import run_hooks
 from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
 from retouch.infrastructure.aws.clients import AwsClients
 from tests.support.upstream import ScriptedResponse, Upstream, json_response

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.settings import Settings
 from retouch.gateway.cache import CacheEntry, lookup_entry, pack_entry, save_entry
 from retouch.infrastructure.aws.cache_bucket import CacheBucket

@@ -10,13 +10,13 @@ import pytest
 from retouch.core.clock import SystemClock
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.gateway.guardrails.config import read_guardrails
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.runner import run_hooks
+from retouch.gateway.guardrails.types import (
     CheckError,
     GuardrailClients,
     GuardrailInput,
     WebhookRequest,
 )
-from retouch.gateway.guardrails.runner import run_hooks
 from retouch.infrastructure.fetch.webhook_client import WebhookClient
 from tests.support.fake_internet import FakeInternet, ScriptedResolver
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import ProviderRequest
 from retouch.core.settings import Settings

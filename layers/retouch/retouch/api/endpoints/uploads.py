@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
 from retouch.core.image_formats import IMAGE_MEDIA_TYPES
-from retouch.core.models import HttpRequest
 from retouch.core.parameters import EnumParam
 from retouch.gateway.services import Services
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from retouch.api.request.json_body import form_from_values
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
+from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import ParsedForm
 
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000

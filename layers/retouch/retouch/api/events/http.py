@@ -12,8 +12,8 @@ from typing import Any
 import pybase64
 
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
+from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import InvalidRequest, TooLarge
-from retouch.core.models import HttpRequest
 
 _MIME_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}[\r\n]*", re.ASCII)
 

@@ -24,16 +24,13 @@ from retouch.api.powertools import (
 )
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
-from retouch.api.response.errors import (
-    ErrorFormat,
-    error_response,
-    fault_from_exception,
-)
+from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
+from retouch.api.response.log_fields import log_fields
 from retouch.api.routes import ROUTES, Endpoint, EndpointRequest, create_edit
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
-from retouch.core.http import BodyStream, HttpResponse
-from retouch.core.portkey import PORTKEY_PREFIX
+from retouch.core.http_response import BodyStream, HttpResponse
+from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
@@ -126,7 +123,7 @@ def handle_direct_invoke(
     except Exception as error:
         fault = fault_from_exception(error)
         result = EditResult(fault, status=fault.status, billed=fault.billed)
-    recorder.record(result.status, edit_response.log_fields(result))
+    recorder.record(result.status, log_fields(result))
     return edit_response.render_invocation(result)
 
 

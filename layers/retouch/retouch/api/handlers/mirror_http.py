@@ -34,7 +34,7 @@ from retouch.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
-from retouch.core.http import HttpResponse, json_headers
+from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, authenticate_key
 from retouch.gateway.signed_links import signed_url

@@ -16,12 +16,11 @@ from retouch.api.events.sources import event_payload, parse_messages
 from retouch.core.errors import InvalidRequest
 from retouch.mirror import cloud_events, retry_decision
 from retouch.mirror.messages import QueueMessage
-from retouch.mirror.ports import Messaging, ResponseStore, Telemetry
+from retouch.mirror.mirror_urls import mirror_urls
 from retouch.mirror.request import MirrorRequest, read_mirror_request
 from retouch.mirror.result import MirrorResult
 from retouch.mirror.retry_decision import DeadLetter, Requeue, RetryDecision
-from retouch.mirror.service import mirror_urls
-from retouch.mirror.services import MirrorServices
+from retouch.mirror.services import Messaging, MirrorServices, ResponseStore, Telemetry
 
 
 class EventNotProcessed(Exception):

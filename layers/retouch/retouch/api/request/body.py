@@ -15,8 +15,7 @@ import orjson
 from retouch.api.request import json_body, multipart
 from retouch.api.request.image_references import check_image_count, image_from_url
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
-from retouch.core.errors import InvalidRequest, UnsupportedMedia
-from retouch.core.models import (
+from retouch.core.edit_types import (
     FormText,
     HttpRequest,
     ImageInput,
@@ -25,6 +24,7 @@ from retouch.core.models import (
     ParsedForm,
     Part,
 )
+from retouch.core.errors import InvalidRequest, UnsupportedMedia
 from retouch.core.parameters import quote_value
 
 # Accepts image, image[], image[0], image.0, images[], images and image.0.items (sent by a documentation generator).

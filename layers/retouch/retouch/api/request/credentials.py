@@ -1,14 +1,10 @@
-"""The client credentials in the headers: the provider's name, the provider's key and the gateway's own key.
-
-SDKs always send a key, even when the caller has none. Their placeholder keys therefore count as absent
-(openai-node sends "DUMMY-KEY", portkey-ai sends "OPENAI_API_KEY", a missing JavaScript variable becomes "undefined").
-"""
+"""Reads the client's credentials from the headers `Authorization`, `x-portkey-api-key` and `x-portkey-provider`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retouch.core.credentials import (
+from retouch.core.client_credentials import (
     GATEWAY_PREFIX,
     ClientCredentials,
     is_header_safe,

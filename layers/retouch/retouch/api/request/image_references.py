@@ -9,8 +9,8 @@ from typing import Any
 import pybase64
 
 from retouch.api.request.limits import BodyLimits
+from retouch.core.edit_types import ImageInput, ImageReference
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import ImageInput, ImageReference
 from retouch.core.parameters import quote_value
 
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)

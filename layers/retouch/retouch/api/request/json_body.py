@@ -12,8 +12,8 @@ import orjson
 
 from retouch.api.request.image_references import check_image_count, image_from_object
 from retouch.api.request.limits import BodyLimits
+from retouch.core.edit_types import ImageInput, MaskShapes, ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import ImageInput, MaskShapes, ParsedForm
 
 
 def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:

@@ -16,8 +16,8 @@ from multipart import (
 )
 
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
+from retouch.core.edit_types import Part
 from retouch.core.errors import InvalidRequest, TooLarge, UnsupportedMedia
-from retouch.core.models import Part
 from retouch.core.parameters import quote_value
 
 _IDENTITY_ENCODINGS = ("", "7bit", "8bit", "binary")

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from retouch.core.credentials import key_problem
+from retouch.core.client_credentials import key_problem
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import (
+from retouch.core.portkey_types import (
     ABSENT_VALUES,
     AWS_KEY_NAMES,
     CONFIG_ID_PATTERN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.result import EditPreview

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from retouch.core.errors import Fault, MethodNotAllowed
-from retouch.core.http import HttpResponse, json_headers
+from retouch.core.http_response import HttpResponse, json_headers
 
 # "portkey": the caller sends Portkey's headers and gets what Portkey adds to errors of the gateway itself.
 ErrorFormat = Literal["openai-api", "portkey"]

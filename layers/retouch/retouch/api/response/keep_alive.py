@@ -13,8 +13,9 @@ import orjson
 
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, fault_from_exception
+from retouch.api.response.log_fields import log_fields
 from retouch.core.heartbeat import single_item, with_heartbeat
-from retouch.core.http import BodyStream, HttpResponse, json_headers
+from retouch.core.http_response import BodyStream, HttpResponse, json_headers
 from retouch.gateway.result import EditResult
 
 # Seconds of silence after which openai-python and openai-node give up and send the edit again.
@@ -61,4 +62,4 @@ def _keep_alive_body(results: Iterator[EditResult | None]) -> BodyStream:
         result = EditResult(fault, status=fault.status, billed=fault.billed)
     document = edit_response.document(result, "openai-api")
     yield orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
-    return HttpResponse(result.status, {}, b"", edit_response.log_fields(result))
+    return HttpResponse(result.status, {}, b"", log_fields(result))

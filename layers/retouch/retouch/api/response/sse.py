@@ -7,15 +7,11 @@ from typing import Any
 
 import orjson
 
-from retouch.api.response.errors import (
-    error_envelope,
-    error_response,
-    fault_from_exception,
-)
-from retouch.api.response.text import notes_text
+from retouch.api.response.errors import error_envelope, error_response, fault_from_exception
+from retouch.api.response.header_text import notes_text
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault
-from retouch.core.http import BodyStream
-from retouch.core.models import GeneratedImage
+from retouch.core.http_response import BodyStream
 from retouch.gateway.result import EditStream, StreamedImage
 
 SSE_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
-from retouch.gateway.guardrails.model import Check, Feedback, Guardrails, Hook, HookPhase
+from retouch.gateway.guardrails.types import Check, Feedback, Guardrails, Hook, HookPhase
 
 if TYPE_CHECKING:
     from retouch.gateway.guardrails.registry import CheckType

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import NumberRange, read_range
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.types import (
     CheckError,
     CheckFunction,
     CheckResult,

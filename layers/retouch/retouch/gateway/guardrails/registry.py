@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from retouch.gateway.config_reader import ConfigReader
 from retouch.gateway.guardrails import image_checks, remote_checks, text_checks
-from retouch.gateway.guardrails.model import CheckFunction, HookPhase
+from retouch.gateway.guardrails.types import CheckFunction, HookPhase
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import parse_url
 from retouch.core.webhook_signature import signing_key
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.text_normalization import normalized_variants
+from retouch.gateway.guardrails.types import (
     BedrockGuardrailRequest,
     CheckError,
     CheckFunction,
@@ -28,7 +29,6 @@ from retouch.gateway.guardrails.model import (
     ImageMetadata,
     WebhookRequest,
 )
-from retouch.gateway.guardrails.text_normalization import normalized_variants
 
 _MAX_HEADERS = 20
 _MAX_HEADER_VALUE_LENGTH = 4_096

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from retouch.gateway.guardrails.model import HookPhase, HookReport
 from retouch.gateway.guardrails.runner import STATUS_FAILED, hook_results
+from retouch.gateway.guardrails.types import HookPhase, HookReport
 
 _STATUS_PASSED = 200
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from retouch.core.errors import Billed, InvalidRequest
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.types import (
     Check,
     CheckError,
     CheckResult,

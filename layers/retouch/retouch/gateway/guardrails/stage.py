@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.core.capabilities import Provider
+from retouch.core.edit_types import EditRequest, EncodedImage, GeneratedImage
 from retouch.core.errors import Billed, InvalidRequest
-from retouch.core.models import EditRequest, EncodedImage, GeneratedImage
 from retouch.core.parameters import StringParam
 from retouch.gateway.guardrails.image_checks import is_blank
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.report import GuardrailReport
+from retouch.gateway.guardrails.runner import HooksFailed, run_hooks
+from retouch.gateway.guardrails.types import (
     GuardrailClients,
     GuardrailInput,
     Guardrails,
     ImageMetadata,
 )
-from retouch.gateway.guardrails.report import GuardrailReport
-from retouch.gateway.guardrails.runner import HooksFailed, run_hooks
 from retouch.gateway.postprocess import inspect_result
 from retouch.imaging.codec import decode
 

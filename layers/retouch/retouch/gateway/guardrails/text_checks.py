@@ -12,14 +12,14 @@ from unicodedata import normalize
 from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import read_range
-from retouch.gateway.guardrails.model import (
+from retouch.gateway.guardrails.text_normalization import has_word, normalized_variants
+from retouch.gateway.guardrails.types import (
     CheckError,
     CheckFunction,
     CheckResult,
     GuardrailClients,
     GuardrailInput,
 )
-from retouch.gateway.guardrails.text_normalization import has_word, normalized_variants
 
 _MAX_WORDS = 200
 _MAX_WORD_LENGTH = 200

@@ -9,8 +9,8 @@ from collections.abc import Generator
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.clock import Clock
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import DeadlineExceeded, Fault, UpstreamError
-from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from retouch.core.clock import Clock
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Refused
-from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import (
     CompletedImage,
     PartialImage,

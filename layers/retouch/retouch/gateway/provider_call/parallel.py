@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault, worst_billing
-from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import ProviderJob
 
 _MAX_PARALLEL_CALLS = 10

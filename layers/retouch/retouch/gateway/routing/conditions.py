@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from retouch.core.models import EncodedImage, FormText
+from retouch.core.edit_types import EncodedImage, FormText
 from retouch.core.parameters import quote_value
 from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
 from retouch.gateway.config_reader import InvalidConfig

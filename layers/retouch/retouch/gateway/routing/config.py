@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import AWS_KEY_NAMES, PortkeyHeaders
+from retouch.core.portkey_types import AWS_KEY_NAMES, PortkeyHeaders
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.routing import conditions
 from retouch.gateway.routing.tree import (

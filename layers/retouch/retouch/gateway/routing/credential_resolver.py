@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from retouch.core.capabilities import Provider
-from retouch.core.credentials import ClientCredentials
+from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, Unauthorized
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import PORTKEY_PREFIX, PortkeyHeaders
+from retouch.core.portkey_types import PORTKEY_PREFIX, PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
 from retouch.gateway.config_reader import InvalidConfig
-from retouch.gateway.routing import credentials as pay
-from retouch.gateway.routing.credentials import (
+from retouch.gateway.routing import credential_rules as pay
+from retouch.gateway.routing.credential_rules import (
     SOURCE_OPERATOR,
     SOURCE_REQUEST,
     SOURCE_TARGET,

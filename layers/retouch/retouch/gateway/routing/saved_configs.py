@@ -1,4 +1,4 @@
-"""The configs and the virtual keys that the operator has saved under a name."""
+"""The configs that the operator has saved under an id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from retouch.core.clock import Clock
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import CONFIG_ID_PATTERN
+from retouch.core.portkey_types import CONFIG_ID_PATTERN
 from retouch.gateway.config_reader import InvalidConfig
 
 _MAX_AGE_SECONDS = 60.0  # a saved config is read again after this time

@@ -1,4 +1,4 @@
-"""Resolution of the names in a request: provider slugs, and the virtual keys that the operator has saved."""
+"""Virtual keys that the operator has saved, and the names that a request can use: provider slugs and virtual keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from retouch.core.capabilities import Provider
-from retouch.core.credentials import key_problem
+from retouch.core.client_credentials import key_problem
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
 from retouch.core.parameters import quote_value
 

@@ -10,8 +10,8 @@ from math import ceil, sqrt
 
 from PIL import Image, ImageChops, ImageFilter
 
+from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import Size
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.fill import fill_hole

@@ -11,7 +11,7 @@ from typing import Literal
 
 from PIL import Image, ImageChops
 
-from retouch.core.models import EncodedImage, Mask
+from retouch.core.edit_types import EncodedImage, Mask
 from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten, normalize_mode
 from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.formats.structure import is_lossy

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import Size
 from retouch.core.parameters import quote_value
 from retouch.imaging.masks.rasterize import Ellipse, Polygon, Rectangle, Shape
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from retouch.core.models import EncodedImage, Mask, Size
+from retouch.core.edit_types import EncodedImage, Mask, Size
 from retouch.imaging.codec import flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.errors import InvalidImage, to_invalid_request
-from retouch.imaging.masks.feather import dilate, erode, feather
+from retouch.imaging.masks.edges import dilate, erode, feather
 from retouch.imaging.masks.rasterize import Shape
 from retouch.imaging.masks.read import build_mask, reject_full_mask
 from retouch.imaging.masks.shape_schema import MaskAdjustments, read_adjustments, read_shapes

@@ -6,7 +6,7 @@ from typing import Literal
 
 from PIL import Image, ImageChops
 
-from retouch.core.models import EncodedImage, Mask
+from retouch.core.edit_types import EncodedImage, Mask
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import threshold
 from retouch.imaging.masks.regions import Box

@@ -6,7 +6,7 @@ import math
 
 from PIL import Image
 
-from retouch.core.models import Size
+from retouch.core.edit_types import Size
 from retouch.core.sizes import parse_ratio
 from retouch.imaging.codec import resize as scaled
 from retouch.imaging.operations.values import Colour, Values, check_image_size

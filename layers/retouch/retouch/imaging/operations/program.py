@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image
 
+from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import Size
 from retouch.core.parameters import quote_value
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.operations.registry import MAX_STEPS, OPERATIONS, Operation

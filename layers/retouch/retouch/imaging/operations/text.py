@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from retouch.core.models import Size
+from retouch.core.edit_types import Size
 from retouch.imaging.operations.values import Colour, InvalidSteps, Values
 
 if TYPE_CHECKING:

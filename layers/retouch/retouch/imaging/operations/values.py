@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from retouch.core.models import Size
+from retouch.core.edit_types import Size
 
 # Left, top, right and bottom in pixels. The right and bottom edges are not part of the box.
 Box = tuple[int, int, int, int]

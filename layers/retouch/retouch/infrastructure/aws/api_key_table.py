@@ -1,4 +1,4 @@
-"""The secret and the table of gateway keys. The secret is read in the background. Both are cached for minutes."""
+"""The DynamoDB table of gateway keys. A key that was found is cached for a minute."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from retouch.gateway.guardrails.model import BedrockGuardrailRequest, CheckError
+from retouch.gateway.guardrails.types import BedrockGuardrailRequest, CheckError
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 
 _log = logging.getLogger("retouch")

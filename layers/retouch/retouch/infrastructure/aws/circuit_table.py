@@ -15,7 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
-from retouch.gateway.circuit_store import Circuit, CircuitStore, InMemoryCircuitStore
+from retouch.gateway.circuit_breaker import Circuit, CircuitStore
+from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The secret and the table of gateway keys. The secret is read in the background. Both are cached for minutes."""
+"""The secret in Secrets Manager: the pepper and the provider keys, read in the background and cached."""
 
 from __future__ import annotations
 

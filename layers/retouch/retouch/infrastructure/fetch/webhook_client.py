@@ -18,7 +18,7 @@ from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url
 from retouch.core.webhook_signature import signature_headers
-from retouch.gateway.guardrails.model import CheckError, WebhookRequest
+from retouch.gateway.guardrails.types import CheckError, WebhookRequest
 from retouch.infrastructure.fetch.connector import (
     Connector,
     GuardedConnector,

@@ -20,7 +20,7 @@ from retouch.core.capabilities import (
     ProviderFailure,
     SizeLimits,
 )
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -36,7 +36,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.sizes import AspectRatios
-from retouch.providers._shared.helpers import poll
+from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
     error_message,
     fetch_image,

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retouch.core.capabilities import ProviderFailure
-from retouch.core.models import GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
 from retouch.providers._shared.gemini_errors import missing_image_error
-from retouch.providers._shared.helpers import drop_none
+from retouch.providers._shared.request_building import drop_none
 from retouch.providers._shared.response_parsing import (
     count_or_none,
     detect_base64_format,

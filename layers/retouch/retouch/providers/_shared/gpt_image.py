@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from retouch.core.capabilities import ParsedError, ProviderFailure
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,
@@ -23,7 +23,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
-from retouch.providers._shared.helpers import drop_none, to_form_value
+from retouch.providers._shared.request_building import drop_none, to_form_value
 from retouch.providers._shared.response_parsing import (
     count_or_none,
     error_message,

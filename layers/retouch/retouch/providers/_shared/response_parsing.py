@@ -10,8 +10,8 @@ from base64 import b64decode
 from collections.abc import Generator, Mapping
 from typing import Any
 
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import detect_format
-from retouch.core.models import GeneratedImage
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
 _MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")

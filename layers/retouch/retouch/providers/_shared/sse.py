@@ -1,4 +1,4 @@
-"""Helpers that several adapters share. A helper belongs here as soon as a second adapter needs it."""
+"""A parser of server-sent events, for providers that stream."""
 
 from __future__ import annotations
 

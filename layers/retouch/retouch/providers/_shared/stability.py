@@ -18,7 +18,7 @@ from retouch.core.capabilities import (
     Price,
     SizeLimits,
 )
-from retouch.core.models import EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.parameters import (
     EnumParam,
     FloatParam,
@@ -29,7 +29,7 @@ from retouch.core.parameters import (
 )
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.sizes import AspectRatios, SameAsInput
-from retouch.providers._shared.helpers import drop_none
+from retouch.providers._shared.request_building import drop_none
 
 MAX_PROMPT_CHARS = 10_000  # characters of any prompt
 DEFAULT_STRENGTH = 0.7  # default for image-to-image; 1 would ignore the input image

@@ -16,8 +16,8 @@ from typing import Any
 from PIL import Image
 
 from retouch.core.capabilities import ParsedError, ProviderFailure
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import UpstreamError
-from retouch.core.models import EncodedImage, GeneratedImage
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import parse_size
 from retouch.imaging.codec import (

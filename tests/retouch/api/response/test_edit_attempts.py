@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from retouch.api.response.edit import response_headers
+from retouch.api.response.headers import response_headers
 from retouch.core.errors import UpstreamError
 from retouch.gateway.result import AttemptRecord, EditResult, RoutingReport
 from tests.support.events import json_event, proxy_event

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from retouch.core.capabilities import API_KEY_SETTING, Provider
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
 from retouch.core.parameters import quote_value
-from retouch.core.portkey import PORTKEY_PREFIX
+from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.routing.virtual_keys import VirtualKey

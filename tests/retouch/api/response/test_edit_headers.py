@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.api.response.edit import response_headers
+from retouch.api.response.headers import response_headers
 from retouch.gateway.result import EditPreview, EditResult
 from tests.retouch.gateway.test_cache import build_plan
 

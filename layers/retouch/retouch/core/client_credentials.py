@@ -1,7 +1,8 @@
-"""The client credentials in the headers: the provider's name, the provider's key and the gateway's own key.
+"""The client's credentials: the provider that it names, the provider's key, and the key of the gateway.
 
-SDKs always send a key, even when the caller has none. Their placeholder keys therefore count as absent
-(openai-node sends "DUMMY-KEY", portkey-ai sends "OPENAI_API_KEY", a missing JavaScript variable becomes "undefined").
+`api/request/credentials.py` reads them from the headers. SDKs always send a key, even when the caller has none. So a
+placeholder counts as absent (openai-node sends "DUMMY-KEY", portkey-ai sends "OPENAI_API_KEY", and a missing JavaScript
+variable becomes "undefined").
 """
 
 from __future__ import annotations

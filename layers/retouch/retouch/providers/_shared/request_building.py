@@ -1,4 +1,4 @@
-"""Helpers that several adapters share. A helper belongs here as soon as a second adapter needs it."""
+"""Parts of provider requests that several adapters build in the same way, and polling."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import EditRequest, ResponseFormat, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.core.models import EditRequest, ResponseFormat, Size
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.core.sizes import (
@@ -48,7 +48,13 @@ class Delivery:
     @property
     def changes_image(self) -> bool:
         """Return whether the gateway must decode the provider's file."""
-        return bool(self.convert_to or self.scale_to or self.flatten or self.placement or self.original_pixels)
+        return bool(
+            self.convert_to
+            or self.scale_to
+            or self.flatten
+            or self.placement
+            or self.original_pixels
+        )
 
 
 Params = dict[str, Any]

@@ -1,7 +1,6 @@
-"""The data types of the pipeline. Each stage takes one of them and returns the next. All of them are immutable.
+"""The data types of an edit: the request as it is parsed and checked, its images and masks, and generated images.
 
-HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest -> Plan (ProviderJob ...)
--> ProviderRequest / ProviderResponse ... -> GeneratedImage -> Result
+HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest. All of them are immutable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Parser of the x-portkey-* headers that control one request. `api/request/credentials.py` reads the keys.
+"""The values of the x-portkey-* headers that control one request, and the names of these headers.
 
-The sources are Portkey-AI/docs-core b60bcb7 and Portkey-AI/gateway 669825c. portkey-ai 2.3.4 sends an empty value
-for each option that its caller left out. JavaScript sends "undefined" for a missing variable. Both count as absent.
+`api/request/portkey_headers.py` parses them.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import EditRequest
 from retouch.core.errors import InvalidRequest
 from retouch.core.image_formats import IMAGE_FORMATS
-from retouch.core.models import EditRequest
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, quote_value
 from retouch.core.sizes import FixedSizes, SizeRange, SizeSpec, parse_size
 

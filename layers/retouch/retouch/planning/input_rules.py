@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
+from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.core.models import Conversion, EditRequest, EncodedImage, Mask
 from retouch.imaging.limits import MAX_WEBP_EDGE
 from retouch.imaging.masks.read import mask_from_alpha
 from retouch.planning.image_fit import place_within_limits

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.imaging.masks.feather import dilate, erode, feather
+from retouch.imaging.masks.edges import dilate, erode, feather
 from tests.retouch.imaging.strategies import mask_areas
 
 quick_settings = settings(max_examples=60, deadline=None)

@@ -9,8 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from retouch.core.edit_types import (
+    ImageInput,
+    ImageReference,
+    MaskShapes,
+    ParsedForm,
+    ResolvedInputs,
+)
 from retouch.core.errors import InvalidRequest
-from retouch.core.models import ImageInput, ImageReference, MaskShapes, ParsedForm, ResolvedInputs
 from retouch.core.url_policy.errors import FetchError
 
 _MAX_PARALLEL_FETCHES = 4  # web URLs that are fetched in parallel

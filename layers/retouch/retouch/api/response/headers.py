@@ -1,0 +1,103 @@
+"""The response headers of an edit, and the same values as an object for transports without headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from email.utils import formatdate
+
+from retouch.api.response import errors, sse
+from retouch.api.response.errors import ErrorFormat
+from retouch.api.response.header_text import notes_text
+from retouch.core.errors import Fault
+from retouch.core.http_response import json_headers
+from retouch.gateway.result import (
+    AttemptRecord,
+    AttemptReport,
+    DeliveredEdit,
+    EditResult,
+    EditStream,
+    RoutingReport,
+)
+
+GATEWAY_PREFIX = "x-retouch-"
+_CACHE_DISABLED = "DISABLED"  # Portkey's word when no cache was used
+_MAX_LISTED_ATTEMPTS = 16  # the last ones; the log has all attempts
+
+
+def response_headers(
+    result: EditResult, request_id: str, error_format: ErrorFormat
+) -> dict[str, str]:
+    """Return every header of the response."""
+    if isinstance(result.outcome, EditStream):
+        basic = {**sse.SSE_HEADERS, "x-request-id": request_id}
+    else:
+        basic = json_headers(request_id)
+    fault = result.outcome if isinstance(result.outcome, Fault) else None
+    return {
+        **basic,
+        **_plan_headers(result),
+        **_attempt_headers(result.attempt),
+        **(errors.fault_headers(fault, error_format) if fault else {}),
+        **(_routing_headers(result.routing, result.attempt) if result.routing else {}),
+        **{f"{GATEWAY_PREFIX}{name}": value for name, value in edit_metadata(result).items()},
+    }
+
+
+def edit_metadata(result: EditResult) -> dict[str, str]:
+    """Return the values of the `x-retouch-*` headers by the names behind the prefix."""
+    outcome, report, routing = result.outcome, result.attempt, result.routing
+    values: dict[str, str | None] = {"billed": result.billed}
+    if not isinstance(outcome, Fault):
+        values |= {"model": outcome.plan.resolved.model_id, "notes": notes_text(_notes(result))}
+        values["operation"] = outcome.plan.resolved.serving.operation
+    if isinstance(outcome, DeliveredEdit):
+        kept, expires_at = outcome.preserved_pixels, outcome.url_expires_at
+        values["cost-usd"] = str(outcome.cost) if outcome.cost else None
+        values["preserved-pixels"] = None if kept is None else str(kept)
+        values["url-expires"] = None if expires_at is None else formatdate(expires_at, usegmt=True)
+    values["upstream-request-id"] = report.upstream_request_ids
+    values["upstream-processing-ms"] = report.upstream_processing_ms
+    if routing and len(routing.attempts) > 1:
+        values["attempts"] = _format_attempts(routing.attempts)
+    return {name: value for name, value in values.items() if value}
+
+
+def _notes(result: EditResult) -> tuple[str, ...]:
+    outcome = result.outcome
+    if isinstance(outcome, DeliveredEdit):
+        return outcome.notes
+    return () if isinstance(outcome, Fault) else outcome.plan.notes
+
+
+def _plan_headers(result: EditResult) -> Mapping[str, str]:
+    """Return when the model ends."""
+    outcome = result.outcome
+    return {} if isinstance(outcome, Fault) else outcome.plan.response_headers
+
+
+def _attempt_headers(report: AttemptReport) -> dict[str, str]:
+    values = {
+        "x-portkey-provider": report.provider,
+        "x-portkey-cache-status": report.cache_status,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _routing_headers(routing: RoutingReport, report: AttemptReport) -> dict[str, str]:
+    """Return how the outcome was reached, in Portkey's headers."""
+    values = {
+        "x-portkey-cache-status": report.cache_status or _CACHE_DISABLED,
+        "x-portkey-last-used-option-index": routing.target_path,
+        "x-portkey-retry-attempt-count": str(routing.retries),
+        "x-portkey-trace-id": routing.trace_id,
+        "traceparent": routing.traceparent,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _format_attempts(attempts: Sequence[AttemptRecord]) -> str:
+    """Return for example "targets[0]=429;no, targets[1]=200;yes": target, status, billing status."""
+    return ", ".join(
+        f"{record.path.removeprefix('config.')}={record.status};{record.billed}"
+        for record in attempts[-_MAX_LISTED_ATTEMPTS:]
+    )

@@ -1,0 +1,61 @@
+"""The fields of an edit in the log line and in the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from retouch.api.response import errors
+from retouch.api.response.headers import _notes
+from retouch.core.errors import Fault
+from retouch.gateway.result import (
+    DeliveredEdit,
+    EditPreview,
+    EditResult,
+)
+from retouch.planning.plan import Plan
+
+
+def log_fields(result: EditResult) -> dict[str, Any]:
+    """Return what the log and the metrics get."""
+    routing = result.routing
+    fields = {**_outcome_fields(result), **_billing_fields(result)}
+    if routing is None:
+        return fields
+    if not routing.logs_notes:
+        fields.pop("notes", None)
+    attempts = [asdict(record) for record in routing.attempts]
+    return {**fields, "trace_id": routing.trace_id, "attempts": attempts}
+
+
+def plan_log_fields(plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
+    """Return what the log and the metrics say about a planned edit."""
+    return {
+        "provider": plan.resolved.provider.name,
+        "model": plan.resolved.serving.id,
+        "calls": len(plan.jobs),
+        "pictures": sum(job.n for job in plan.jobs),
+        "notes": list(notes),
+        "masked": plan.jobs[0].mask is not None,
+    }
+
+
+def _outcome_fields(result: EditResult) -> dict[str, Any]:
+    outcome, report = result.outcome, result.attempt
+    if isinstance(outcome, EditPreview):
+        return {"dry_run": True}
+    hooks = report.hooks.log_fields
+    if isinstance(outcome, Fault):
+        model = {"provider": report.provider, "model": report.model} if report.provider else {}
+        return {**model, **hooks, **errors.fault_log_fields(outcome)}
+    fields = plan_log_fields(outcome.plan, _notes(result))
+    if isinstance(outcome, DeliveredEdit):
+        fields["delivered"] = len(outcome.images)
+    return {**fields, **hooks}
+
+
+def _billing_fields(result: EditResult) -> dict[str, str]:
+    outcome = result.outcome
+    cost = outcome.cost if isinstance(outcome, DeliveredEdit) else None
+    return {"billed": result.billed, **({"cost_usd": str(cost)} if cost else {})}
