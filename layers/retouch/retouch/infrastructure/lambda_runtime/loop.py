@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 from retouch.core import fast_json
-from retouch.infrastructure.lambda_runtime import loop, responses
+from retouch.infrastructure.lambda_runtime import responses
 from retouch.infrastructure.lambda_runtime.context import LambdaContext
 from retouch.infrastructure.lambda_runtime.errors import ErrorReport, log_error
 from retouch.infrastructure.lambda_runtime.runtime_api import (
@@ -43,15 +43,15 @@ def main() -> int:
 def _initialize_and_serve(connection: RuntimeApiConnection) -> int:
     try:
         handler = _load_handler(os.environ["_HANDLER"])
-        if loop.is_snapstart():
-            loop.run_before_snapshot_hooks()
+        if is_snapstart():
+            run_before_snapshot_hooks()
     except Exception as error:
         _report_error(connection, f"{_API_ROOT}/init/error", error)
         return 1
     try:
-        if loop.is_snapstart():
+        if is_snapstart():
             connection.get(f"{_API_ROOT}/restore/next")
-            loop.run_after_restore_hooks()
+            run_after_restore_hooks()
     except Disconnected:
         raise
     except Exception as error:
