@@ -1,28 +1,28 @@
-# Two commands matter: `make run` serves edits on this machine, `make test` proves they work.
+# The two main commands: `make run` serves edits on this machine, and `make test` runs the tests.
 PYTHON ?= python3
 PORT ?= 8787
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
-# Code lives in the layer and in the tools beside it, exactly as the Lambda sees it.
+# The import path has the layer, as in Lambda, and the repository folder for the tools.
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check fmt bench docs lock clean
 
-help: ## This list
+help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no key and no account
 	@PORT=$(PORT) exec $(BIN)/python -m devserver
 
-test: $(VENV)/.dev ## The whole offline suite
+test: $(VENV)/.dev ## Run all tests except the slow ones; needs no network
 	$(BIN)/python -m pytest -q -n auto -m "not slow" tests
 
-test-slow: $(VENV)/.dev ## What takes minutes: providers slower than three of them
+test-slow: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow tests
 
-check: $(VENV)/.dev ## Style, types, imports, template, generated docs
+check: $(VENV)/.dev ## Check style, types, imports, template and generated documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -38,7 +38,7 @@ docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.portkey --write
 
-bench: $(VENV)/.dev ## Retouch beside Portkey and a direct call; needs Node for Portkey
+bench: $(VENV)/.dev ## Compare the speed of Retouch, Portkey and a direct call; needs Node for Portkey
 	$(BIN)/python -m bench
 
 lock: $(VENV)/.uv ## Pin every dependency again, with hashes
@@ -49,7 +49,7 @@ lock: $(VENV)/.uv ## Pin every dependency again, with hashes
 clean: ## Remove everything that was built
 	rm -rf $(VENV) .work .aws-sam
 
-# uv where it is present, else installed into the environment; the lock is the same for both.
+# Use an installed uv, or install uv into the environment. Both use the same lock files.
 $(VENV)/.uv:
 	@echo "creating $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
@@ -57,12 +57,12 @@ $(VENV)/.uv:
 	@ln -sf "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" $(VENV)/.uv
 
 $(VENV)/.run: make/requirements/run.txt | $(VENV)/.uv
-	@echo "installing what run needs"
+	@echo "installing the packages for run"
 	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: make/requirements/dev.txt | $(VENV)/.uv
-	@echo "installing what test and check need"
+	@echo "installing the packages for test and check"
 	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/dev.txt
 	@touch $@ $(VENV)/.run
 

@@ -28,7 +28,7 @@ SERVER = PORTKEY / "node_modules/@portkey-ai/gateway/build/start-server.js"
 
 def install() -> str | None:
     """Install the gateway when it is missing. Return the reason when it cannot run, or None."""
-    if not processes.commands_exist("node", "npm"):
+    if not processes.has_commands("node", "npm"):
         return "Node and npm are not installed"
     manifest_text = json.dumps(MANIFEST, indent=1)
     manifest = PORTKEY / "package.json"

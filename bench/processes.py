@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from bench import process_usage
 from bench.paths import LOGS, ROOT
@@ -65,7 +65,7 @@ def stop_process(process: subprocess.Popen[bytes], timeout_seconds: float = 5) -
 def wait_for_port(port: int, timeout_seconds: float = 30) -> None:
     """Return as soon as the port accepts connections. Raises TimeoutError after the timeout."""
     deadline = time.monotonic() + timeout_seconds
-    while not _accepts_connections(port):
+    while not _is_port_open(port):
         if time.monotonic() > deadline:
             raise TimeoutError(f"Nothing listens on 127.0.0.1:{port}.")
         time.sleep(POLL_SECONDS)
@@ -83,12 +83,12 @@ def run_mock_provider(images: Path) -> Iterator[str]:
         stop_process(process)
 
 
-def commands_exist(*commands: str) -> bool:
+def has_commands(*commands: str) -> bool:
     """Return True when all commands are on the PATH."""
     return all(shutil.which(command) for command in commands)
 
 
-def _accepts_connections(port: int) -> bool:
+def _is_port_open(port: int) -> bool:
     # A socket that connects to a free port of the ephemeral range can connect to itself.
     with socket.socket() as sock:
         is_connected = sock.connect_ex(("127.0.0.1", port)) == 0

@@ -35,7 +35,7 @@ class Scenario:
 
 # With a mask the response image has the dimensions of the upload, as with a real provider.
 SCENARIOS = (
-    *(Scenario(upload, answer) for upload in UPLOADS for answer in RESPONSES),
+    *(Scenario(upload, response) for upload in UPLOADS for response in RESPONSES),
     Scenario("20 KB", SMALL, has_mask=True),
     Scenario("3 MB", BIG, has_mask=True),
 )

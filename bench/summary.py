@@ -78,7 +78,7 @@ def peak_memory(targets: Sequence[Target]) -> dict[str, dict[str, float]]:
 
 def machine_description() -> str:
     """Return a description of the machine, without values that change from day to day."""
-    node = [f"Node {_node_version()}"] if processes.commands_exist("node") else []
+    node = [f"Node {_node_version()}"] if processes.has_commands("node") else []
     versions = [f"{os.cpu_count()} cores", f"Python {platform.python_version()}", *node]
     return ", ".join(versions)
 

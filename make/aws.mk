@@ -1,17 +1,17 @@
-# What needs the SAM command line: build, deploy and the rest of a stack's life. Included by Makefile.
-# `sam deploy --guided` writes the stack's name and parameters here; DEPLOYED and ARCH are read from here.
+# The commands that need the SAM command line: build, deploy and operation of a stack. Makefile includes this file.
+# `sam deploy --guided` writes the stack's name and parameters to this file. DEPLOYED and ARCH come from it.
 SAM_CONFIG := make/samconfig.toml
-# An absolute path, because SAM resolves a relative one against the folder of the template that it uses.
+# An absolute path, because SAM resolves a relative path against the folder of the template.
 CONFIG_FILE := --config-file "$(CURDIR)/$(SAM_CONFIG)"
 DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' $(SAM_CONFIG) | head -n 1)
 STACK ?= $(or $(DEPLOYED),retouch)
-# Deployed before: for the architecture that was chosen then.
+# A deployed stack keeps its architecture.
 ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' $(SAM_CONFIG) | head -n 1),arm64)
 FUNCTION ?= EditsFunction
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
 NATIVE := $(subst aarch64,arm64,$(shell uname -m))
-# An account is asked for by deploy, logs and delete only; a region is needed even offline.
+# Only deploy, logs and delete need an account. Offline commands also need a region.
 SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
@@ -21,17 +21,17 @@ export SAM_CLI_TELEMETRY := 0
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
 
-deploy: build ## Put the stack into your AWS account; asks the first time
+deploy: build ## Deploy the stack to your AWS account; asks for parameters the first time
 	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(CONFIG_FILE); \
 	else $(SAM) deploy --guided $(CONFIG_FILE) --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
 
-logs: .work/sam/.ready ## Follow the deployed functions' logs
+logs: .work/sam/.ready ## Follow the logs of the deployed functions
 	$(SAM) logs $(CONFIG_FILE) --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
 	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
-delete: .work/sam/.ready ## Delete the stack; bucket, secret and keys table stay
+delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the keys table remain
 	$(SAM) delete $(CONFIG_FILE) --stack-name "$(STACK)"
-	@echo "Kept, because they hold what is yours: the results bucket, the provider secret, the keys table."
+	@echo "Not deleted, because they contain your data: the results bucket, the provider secret, the keys table."
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
@@ -42,7 +42,7 @@ invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunct
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
 	@$(LOCAL) start-api $(LOCAL_OPTIONS)
 
-# For this machine's own processor, and beside the build that is deployed.
+# A separate build for the processor of this machine.
 build-local: build-native
 	@tools/aws/sam-local-setup.sh .work/local
 
@@ -55,7 +55,7 @@ check-aws: .work/sam/.ready .work/scan/.clean
 	$(SAM_OFFLINE) validate $(CONFIG_FILE) --lint
 	$(BIN)/python -m tools.aws.cost --check
 
-# A scan takes longer than everything else in check together, so only a changed template is scanned again.
+# The scan takes longer than all other checks, so it runs only for a changed template.
 .work/scan/.clean: template.yaml .work/scan/.ready
 	.work/scan/bin/checkov -f template.yaml --framework cloudformation --compact --quiet --skip-download
 	@touch $@
@@ -66,7 +66,7 @@ events: $(VENV)/.dev ## Write events/*.json again
 cost: $(VENV)/.dev ## Write the cost tables in docs/cost.md again
 	$(BIN)/python -m tools.aws.cost
 
-coldstart: $(VENV)/.dev build-native .work/stack/.ready ## Cold starts in Lambda's emulator, written to docs/deploy.md
+coldstart: $(VENV)/.dev build-native .work/stack/.ready ## Measure cold starts in the Lambda emulator for docs/deploy.md
 	$(BIN)/python -m tools.aws.coldstart
 
 lock: lock-aws
@@ -76,16 +76,16 @@ lock-aws: $(VENV)/.uv
 	  $(VENV)/.uv pip compile -q --universal --python-version $${set#*:} --generate-hashes --no-emit-index-url \
 	    --no-header --no-annotate make/requirements/$${set%:*}.in -o make/requirements/$${set%:*}.txt || exit 1; done
 
-# The stand-in runs the function with its own interpreter, so that has to be the one the layer is built for.
+# The emulator runs the function with its own interpreter, which must have the Python version of the layer.
 .work/stack/.ready: make/requirements/stack.txt | $(VENV)/.uv
-	@echo "installing what the stack's test needs"
+	@echo "installing the packages for the test of the stack"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(UV=$(VENV)/.uv tools/aws/find-python.sh 3.13)" .work/stack
 	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/stack.txt
 	@touch $@
 
-# Each tool that pins libraries of ours differently lives in an environment of its own.
+# Each tool that pins other versions of the same libraries has its own environment.
 .work/%/.ready: make/requirements/%.txt | $(VENV)/.uv
-	@echo "installing what $* needs"
+	@echo "installing the packages for $*"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(readlink -f $(BIN)/python)" .work/$*
 	@VIRTUAL_ENV=.work/$* $(VENV)/.uv pip install -q --require-hashes -r make/requirements/$*.txt
 	@touch $@

@@ -1,5 +1,5 @@
-# What costs money: real providers are asked only here, one tiny edit a model. Keys come from the environment.
+# The only command that calls real providers and costs money: one small edit per model. Keys come from the environment.
 .PHONY: live
 
-live: $(VENV)/.dev ## One real edit of each model of provider $P, or of its model $M; needs its key
+live: $(VENV)/.dev ## Send one real edit to each model of provider $P, or only to its model $M; needs its key
 	@$(BIN)/python -m tools.live "$(P)" $(if $(M),--model "$(M)") $(if $(IDENTITY),--identity)

@@ -32,7 +32,7 @@ HEALTHY_STATUS_TEXTS = {
     NOT_CONFIGURED: NOT_CONFIGURED,
     "not checked": "not checked: there is no free request",
 }
-_UNKNOWN_KEY = "rt_" + "A" * 43  # A well-formed key that belongs to nobody.
+_UNKNOWN_KEY = "rt_" + "A" * 43  # A well-formed key that is not in the table.
 _BYTES_CHANGED = "API Gateway changed the bytes: binaryMediaTypes must include multipart/form-data."
 
 

@@ -1,4 +1,6 @@
 import io
+from functools import partial
+from typing import cast
 
 from PIL import Image, ImageChops
 
@@ -19,7 +21,9 @@ LEVEL = "compress level 1, compress type 3"
 
 def test_pillow_and_retouch_produce_the_same_pixels_inside_the_mask() -> None:
     operations = build_comparison(128, "png")
-    pillow, retouch = (Image.open(io.BytesIO(operations[name]())) for name in (PILLOW, RETOUCH))
+    pillow, retouch = (
+        Image.open(io.BytesIO(cast("bytes", operations[name]()))) for name in (PILLOW, RETOUCH)
+    )
     assert pillow.size == retouch.size == (128, 128)
     difference = ImageChops.difference(pillow, retouch)
     left, top, right, bottom = difference.getbbox() or (32, 32, 64, 64)
@@ -35,9 +39,7 @@ def test_grainy_photo_has_noise() -> None:
 
 def test_pixels_measure_alternates_which_operation_runs_first() -> None:
     order: list[str] = []
-    milliseconds = measure(
-        {name: lambda name=name: order.append(name) for name in "ab"}, 2, Progress(3)
-    )
+    milliseconds = measure({name: partial(order.append, name) for name in "ab"}, 2, Progress(3))
     assert "".join(order) == "baabba"
     assert [len(times) for times in milliseconds.values()] == [2, 2]
 

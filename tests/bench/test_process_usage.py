@@ -24,12 +24,15 @@ def start_child() -> Iterator[object]:
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         started.append(process)
+        assert process.stdout is not None
         assert process.stdout.readline().strip() == b"done"
         return process
 
     yield start
     for process in started:
         processes.stop_process(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.close()
         process.stdout.close()
 

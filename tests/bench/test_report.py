@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from bench import markdown_sections, paths, report, summary
@@ -18,7 +20,7 @@ def make_measurements(seconds: float, **cpu: float) -> Measurements:
 
 
 @pytest.fixture
-def result() -> dict:
+def result() -> dict[str, Any]:
     measurements = {
         DIRECT: make_measurements(0.001),
         PORTKEY: make_measurements(0.005, gateway=0.010),

@@ -60,18 +60,18 @@ def test_wait_for_first_edit_raises_when_the_target_never_listens(mock) -> None:
 
 
 def test_portkey_install_returns_a_reason_when_node_is_missing(monkeypatch) -> None:
-    monkeypatch.setattr(processes, "commands_exist", lambda *_: False)
+    monkeypatch.setattr(processes, "has_commands", lambda *_: False)
     assert portkey.install() == "Node and npm are not installed"
 
 
 def test_node_preload_binds_servers_to_loopback() -> None:
-    if not processes.commands_exist("node"):
+    if not processes.has_commands("node"):
         pytest.skip("not run: Node is not installed. Install Node 20 or newer")
     code = """
         const server = require('http').createServer();
         server.listen(0, () => { console.log(server.address()); server.close(); });
     """
-    node = ["node", "--require", paths.LOOPBACK_PRELOAD, "-e", code]
+    node = ["node", "--require", str(paths.LOOPBACK_PRELOAD), "-e", code]
     completed = subprocess.run(node, capture_output=True, text=True, check=True)
     assert "address: '127.0.0.1'" in completed.stdout
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.contract.call_digests import call_digests
@@ -14,6 +15,7 @@ from tests.contract.standin import ParsedRequest
 from tests.support.gateway_client import post_edit
 from tests.support.images import decode_image
 from tests.support.services import FakeClock, build_services
+from tests.support.upstream import ReceivedRequest
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,10 @@ class Outcome:
     """
 
     status: int
-    headers: dict
-    error: dict | None
+    headers: dict[str, str]
+    error: dict[str, Any] | None
     images: tuple[bytes, ...] = ()
-    body: dict = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)
 
     @property
     def notes(self):
@@ -67,9 +69,9 @@ class SampleRun:
     """A sample request that succeeded, and the requests that the stand-in received for it."""
 
     outcome: Outcome
-    calls: list  # in the stored form
-    received: list
-    result_host_requests: list
+    calls: list[Any]  # in the stored form
+    received: list[ReceivedRequest]
+    result_host_requests: list[ReceivedRequest]
     first_call: ParsedRequest  # the parsed content of the first paid call
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 
 from retouch.core import parameters
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange
-from tests.contract.registry import PROVIDERS, variant_table
+from retouch.providers import PROVIDERS
+from tests.contract.registry import variant_table
 from tests.support.images import box_mask, encode_image
 
 PROMPT = "a canary in the marked place"
@@ -67,6 +68,7 @@ def sample_requests(provider, model):
 def _cached_sample_requests(provider_name, model_id):
     provider = next(p for p in PROVIDERS if p.name == provider_name)
     model = provider.find_model(model_id)
+    assert model is not None
     variants_by_model = variant_table(provider)
     variants = (
         variants_by_model.get(model.id)
@@ -170,7 +172,7 @@ _SAMPLE_VALUES = {
         "other"[: spec.max_length],
     ],
     FixedSizes: lambda spec: sorted((s for s in spec.sizes if s != "auto"), key=_parse_size),
-    SizeRange: lambda spec: [size for size in SIZES if spec.allows(_parse_size(size))],
+    SizeRange: lambda spec: [size for size in SIZES if spec.is_allowed(_parse_size(size))],
     AspectRatios: lambda spec: ["1024x1024", "1536x1024"][: 1 + ("3:2" in spec.ratios)],
     SameAsInput: lambda spec: ["64x64", "128x128"],
 }

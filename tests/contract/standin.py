@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import Any
 
 from tests.support.upstream import ReceivedRequest, ScriptedResponse, Upstream
 
@@ -19,9 +20,9 @@ MAGENTA = (255, 0, 255)
 class Failure:
     """A provider failure, and the error that the caller must get.
 
-    The provider sends `responses` in order and repeats the last one. It first answers `successes_first` requests
-    normally: 1 fails the first poll of a job that is submitted, polled and fetched. `expected_calls` is how often
-    the gateway must send the call.
+    The provider sends `responses` in order and repeats the last one. It first responds to
+    `successes_first` requests normally: 1 fails the first poll of a job that is submitted, polled and fetched.
+    `expected_calls` is the number of times that the gateway must send the call.
     """
 
     responses: list[ScriptedResponse]
@@ -43,7 +44,7 @@ class ParsedRequest:
 
     images: list[bytes]
     mask: bytes | None = None
-    fields: dict = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
 
 
 class StandIn(Upstream):
@@ -101,7 +102,7 @@ class StandIn(Upstream):
         raise NotImplementedError
 
     def fail_with(self, failure: Failure) -> None:
-        """Answer every later request with this failure."""
+        """Respond to every later request with this failure."""
         self.failure_responses, self.successes_left = (
             list(failure.responses),
             failure.successes_first,

@@ -60,7 +60,7 @@ def expected_should_retry(failure, type):
 
 @pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
 @pytest.mark.parametrize("status", [500, 502, 503])
-def test_call_answered_with_5xx_is_not_retried(provider, status):
+def test_call_with_5xx_response_is_not_retried(provider, status):
     headers = {"content-type": "text/html", "retry-after": "1"}
     with make_standin(provider) as server:
         server.failure_responses = [

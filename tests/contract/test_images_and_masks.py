@@ -8,15 +8,20 @@ from PIL import Image, ImageChops, ImageStat
 
 from tests.contract.registry import MODELS, PAID_MODELS, make_standin, parameter_id
 from tests.contract.runner import run_sample, send_request
-from tests.contract.sample_requests import box_mask, sample_image_size, sample_requests
+from tests.contract.sample_requests import sample_image_size, sample_requests
 from tests.contract.standin import MAGENTA
-from tests.support.images import center_box, decode_image, photo
+from tests.support.images import box_mask, center_box, decode_image, photo
 
 SAMPLES = [(p, m, name) for p, m in PAID_MODELS for name in sample_requests(p, m)]
 MASKED_SAMPLES = [(p, m, n) for p, m, n in SAMPLES if sample_requests(p, m)[n].mask]
-SAMPLES_WITH_SENT_MASK = [
-    (p, m, n) for p, m, n in MASKED_SAMPLES if m.mask_format.polarity != "direct"
-]
+
+
+def _sends_mask(model):
+    assert model.mask_format is not None
+    return model.mask_format.polarity != "direct"
+
+
+SAMPLES_WITH_SENT_MASK = [(p, m, n) for p, m, n in MASKED_SAMPLES if _sends_mask(m)]
 MODELS_EDITED_LOCALLY = [
     (p, m) for p, m in MODELS if m.mask_format and m.mask_format.polarity == "direct"
 ]
@@ -49,12 +54,12 @@ def masked_request(provider, model, variant, **params):
     request = sample_requests(provider, model)[variant]
     size = sample_image_size(model)
     images = (photo(*size), *request.images[1:])
-    unaffected = {n: v for n, v in request.params.items() if n in params or not _changes_region(n)}
+    unaffected = {n: v for n, v in request.params.items() if n in params or not _is_region_param(n)}
     params = {**unaffected, "preserve": False, **params}
     return replace(request, images=images, mask=box_mask(*size), params=params, n=1)
 
 
-def _changes_region(name):
+def _is_region_param(name):
     """Return whether a parameter changes the region, the image size or the pixels outside the region."""
     return name in ("size", "aspect_ratio", "resolution", "background", "grow_mask", "upscale")
 

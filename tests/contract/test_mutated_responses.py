@@ -7,6 +7,7 @@ value of one response at a time. All other responses of the conversation stay va
 import json
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.support.upstream import json_response
 LONG_TEXT = b64(
     b"<html>We are sorry, but something went wrong.</html>" * 9
 )  # a long text that is also valid base64
-REPLACEMENT_VALUES = (None, "", 0, [], {}, ["x", None, 3], LONG_TEXT)
+REPLACEMENT_VALUES: tuple[Any, ...] = (None, "", 0, [], {}, ["x", None, 3], LONG_TEXT)
 # Fields that hold images, and fields that lead to them or say whether there are any. All others are secondary.
 IMAGE_NAMES = {"b64_json", "images", "image", "data", "sample", "output"}
 REQUIRED_NAMES = {
@@ -38,7 +39,7 @@ REQUIRED_NAMES = {
     "type",
 }
 # One model per kind of response, with the parameters of its request besides image and prompt.
-CASES = {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "openai": ("openai/gpt-image-2", {"n": 2}),
     "openai-stream": ("openai/gpt-image-2", {"stream": True, "partial_images": 1}),
     "azure-openai": ("azure-openai/gpt-image-2", {}),
@@ -134,7 +135,7 @@ def last_name(path):
     return next((name for name in reversed(path) if isinstance(name, str)), "")
 
 
-def may_lose_image(document, path):
+def can_lose_image(document, path):
     """Return whether a change at the path may lose the image."""
     leaf_paths = [
         p for p in all_paths(document) if not isinstance(value_at(document, p), dict | list)
@@ -162,7 +163,7 @@ def find_violation(outcome, request, may_fail):
     if outcome.error["code"] == "internal_error":
         return "an internal error of the gateway"
     if outcome.headers["x-retouch-billed"] == "no":
-        return "the provider answered, but the call is reported as not billed"
+        return "the provider responded, but the call is reported as not billed"
     return "" if may_fail else f"the image was lost: {outcome.error}"
 
 
@@ -188,7 +189,7 @@ def test_response_with_one_replaced_value_loses_no_image_and_hides_no_failure(ca
                 responses.restart((number, path, value))
                 outcome = send_request(request, services=services_for(server))
                 violation = find_violation(
-                    outcome, request, may_lose_image(documents[number], path)
+                    outcome, request, can_lose_image(documents[number], path)
                 )
                 if violation:
                     violations.append((number, path, value, violation))

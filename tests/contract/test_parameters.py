@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import pytest
 
+from retouch.core.capabilities import ModelCapabilities
 from tests.contract import call_digests as digest
 from tests.contract.registry import MODELS, make_standin, parameter_id
 from tests.contract.runner import send_request
@@ -13,7 +15,7 @@ from tests.contract.sample_requests import sample_requests, sample_values
 
 def _first_variants(provider, model):
     """Return [(provider, model, parameter, variant)] with the first variant that has the parameter."""
-    variant_by_param = {}
+    variant_by_param: dict[str, str] = {}
     for variant, request in sample_requests(provider, model).items():
         for name in request.params.keys() & model.params.keys():
             variant_by_param.setdefault(name, variant)
@@ -22,7 +24,7 @@ def _first_variants(provider, model):
 
 def _distinct_models():
     """Return the models that differ in more than their name."""
-    models_by_content = {}
+    models_by_content: dict[tuple[str, str], tuple[Any, ModelCapabilities]] = {}
     for provider, model in MODELS:
         models_by_content.setdefault(
             (provider.name, repr(replace(model, id="", upstream_name=""))), (provider, model)

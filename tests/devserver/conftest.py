@@ -67,7 +67,7 @@ EDITS = "/v1/images/edits"
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory) -> Path:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("function")
     (folder / "app.py").write_text(APP)
     return folder

@@ -159,7 +159,7 @@ def test_function_that_cannot_start_is_reported_and_gets_502(start_server, tmp_p
     (tmp_path / "app.py").write_text("raise RuntimeError('no luck')")
     port = free_port()
     process = start_server(port, RETOUCH_LOCAL_TASK_ROOT=str(tmp_path), RETOUCH_BUCKET="mine")
-    lines = []
+    lines: list[str] = []
     while "Retouch returns 502" not in (lines or [""])[-1]:
         lines.append(process.stderr.readline())
     assert any("RuntimeError: no luck" in line for line in lines)

@@ -30,16 +30,16 @@ def test_parallel_requests_each_get_their_own_worker(app):
     with DevServer(task_root=app, workers=Workers(1, 4)) as gateway:
         assert len(gateway.pids) == 1
         responses = post_in_parallel(gateway.url, 4, "sleep", 800)
-        assert [answer.status_code for answer in responses] == [200] * 4
-        assert len({answer.text for answer in responses}) == 4
+        assert [response.status_code for response in responses] == [200] * 4
+        assert len({response.text for response in responses}) == 4
         assert len(gateway.pids) == 4
 
 
 def test_requests_above_the_worker_limit_are_queued(app):
     with DevServer(task_root=app, workers=Workers(1, 2)) as gateway:
         responses = post_in_parallel(gateway.url, 6, "sleep", 100)
-        assert [answer.status_code for answer in responses] == [200] * 6
-        assert len({answer.text for answer in responses}) == 2
+        assert [response.status_code for response in responses] == [200] * 6
+        assert len({response.text for response in responses}) == 2
 
 
 def test_sequential_requests_reuse_the_same_worker(app):
@@ -98,7 +98,7 @@ def test_function_that_cannot_start_is_not_restarted_for_every_request(tmp_path)
     )
     with DevServer(task_root=tmp_path) as gateway:
         responses = [post_action(gateway.url, "pid") for _ in range(20)]
-        assert {answer.status_code for answer in responses} == {502}
+        assert {response.status_code for response in responses} == {502}
         assert responses[0].headers["x-retouch-billed"] == "no"
         assert len((tmp_path / "starts").read_text()) <= 2
 

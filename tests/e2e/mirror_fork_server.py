@@ -27,6 +27,7 @@ def run_child(command):
 
 
 def write_line(value):
+    assert sys.__stderr__ is not None
     sys.__stderr__.write(f"{value}\n")
     sys.__stderr__.flush()
 

@@ -27,7 +27,7 @@ def run_make(*arguments):
 
 def require_interpreter():
     """Skip the test when there is no interpreter to compile the layer's bytecode."""
-    command = [ROOT / "tools" / "aws" / "find-python.sh", "3.13"]
+    command = [str(ROOT / "tools" / "aws" / "find-python.sh"), "3.13"]
     completed = subprocess.run(
         command, env={**ENV, "UV": str(ROOT / ".venv" / ".uv")}, capture_output=True
     )

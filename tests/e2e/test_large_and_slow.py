@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from typing import Any
 
 import openai
 import pytest
@@ -53,7 +54,7 @@ def test_sdk_with_short_timeout_sends_only_one_provider_call(gateway, upstream, 
     provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
     provider_response.delay = 5.0
     upstream.responses[:] = [provider_response]
-    edit_arguments = {"model": "gpt-image-2", "image": IMAGE, "prompt": "p"}
+    edit_arguments: dict[str, Any] = {"model": "gpt-image-2", "image": IMAGE, "prompt": "p"}
     if stream:
         *_, last = short_timeout_client.images.edit(**edit_arguments, stream=True)
         image_base64 = last.b64_json

@@ -40,6 +40,7 @@ def start_server():
             text=True,
         )
         started.append(process)
+        assert process.stdout is not None
         first, second = process.stdout.readline(), process.stdout.readline()
         assert first.startswith("Retouch is ready on http://127.0.0.1:")
         return process, second.strip()

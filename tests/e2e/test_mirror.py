@@ -75,7 +75,7 @@ def test_mirror_over_http_stores_images_and_returns_working_links(gateway, image
         assert (link.read(), link.headers["content-type"]) == (JPEG, "image/jpeg")
 
 
-def test_mirror_over_http_rejects_bad_requests_and_answers_preflight(gateway):
+def test_mirror_over_http_rejects_bad_requests_and_responds_to_preflight(gateway):
     status, _, response = send_mirror_request(gateway, {"url": "https://a.example", "n": 1})
     assert (status, response["error"]["param"]) == (400, "n")
     assert send_mirror_request(gateway, None, "GET")[0] == 405

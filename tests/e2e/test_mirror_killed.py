@@ -73,15 +73,18 @@ class ForkServer:
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self.process.stdin is not None
+        assert self.process.stderr is not None
+        self.stdin, self.stderr = self.process.stdin, self.process.stderr
         assert self.read_line() == "ready"
 
     def read_line(self):
-        return self.process.stderr.readline().strip()
+        return self.stderr.readline().strip()
 
     def run(self, event, kill_after=None):
         """Run the event in a child process. Return the exit status and the seconds that the child ran."""
-        self.process.stdin.write(json.dumps({"event": event, "left": 60_000}) + "\n")
-        self.process.stdin.flush()
+        self.stdin.write(json.dumps({"event": event, "left": 60_000}) + "\n")
+        self.stdin.flush()
         pid, started = int(self.read_line()), time.monotonic()
         if kill_after is not None:
             timer = threading.Timer(kill_after, kill_process, (pid,))
@@ -93,7 +96,7 @@ class ForkServer:
         return status, time.monotonic() - started
 
     def close(self):
-        self.process.stdin.close()
+        self.stdin.close()
         self.process.wait(60)
 
 

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -108,7 +109,7 @@ def test_generated_requests_get_responses_allowed_by_the_contract(path, method, 
 
 
 def assert_conforms(path, method, response):
-    token = {"path_parameters": {"token": "x"}} if path == FILES_PATH else {}
+    token: dict[str, Any] = {"path_parameters": {"token": "x"}} if path == FILES_PATH else {}
     case = schema[path][method].Case(**token)
     case.validate_response(response, checks=CONFORMS)
     return response

@@ -59,6 +59,7 @@ def endpoint(sam_build):
         ["bash", "-c", command], cwd=ROOT, env=ENV, stderr=subprocess.PIPE, text=True
     )
     try:
+        assert server.stderr is not None
         for line in server.stderr:
             if "Running on" in line:
                 break

@@ -17,6 +17,8 @@ LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())
 def handler():
     """Return the handler of functions/mirror/app.py with the environment of `make invoke`."""
     spec = importlib.util.spec_from_file_location("mirror_app", ROOT / "functions/mirror/app.py")
+    assert spec is not None
+    assert spec.loader is not None
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**LOCAL["Parameters"], **LOCAL["MirrorFunction"]}.items():
             patch.setenv(name, value)

@@ -119,7 +119,7 @@ def test_role_statements_use_no_wildcards(resources, role):
 
 
 def test_edit_role_has_exactly_the_needed_permissions(resources):
-    permissions = {}
+    permissions: dict[str, str] = {}
     for statement in policy_statements(resources, "EditsRole"):
         for action in as_list(statement["Action"]):
             permissions[action] = permissions.get(action, "") + json.dumps(statement["Resource"])

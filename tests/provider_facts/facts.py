@@ -5,7 +5,7 @@ A golden file has this form:
     {"models": {model id: {"capabilities": {...}, "checked": date, "retirement": {...}, "source": URL}},
      "provider": {...}}
 
-"source" is the page that states the facts of the model. "checked" is the date on which somebody read that page. Both
+"source" is the page that states the facts of the model. "checked" is the date of the last review of that page. Both
 are written by hand. `tests.provider_facts.write` writes all other values.
 """
 

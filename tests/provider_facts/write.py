@@ -1,7 +1,7 @@
 """Write the golden files of the provider facts: `python -m tests.provider_facts.write [PROVIDER ...]`.
 
 The command prints each changed value. It keeps "source" and "checked" of each model. A new model gets the provider's
-documentation page as its source, and an empty date, which a test rejects until somebody enters the date of the check.
+documentation page as its source, and an empty date, which a test rejects until it has the date of the check.
 """
 
 from __future__ import annotations

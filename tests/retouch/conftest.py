@@ -13,7 +13,7 @@ RESULT = photo(1024, 1024)
 
 @pytest.fixture
 def upstream():
-    """Start a provider that answers every edit with one image."""
+    """Start a provider that responds to every edit with one image."""
     with Upstream(json_response({"created": 1, "data": [{"b64_json": b64(RESULT)}]})) as server:
         yield server
 

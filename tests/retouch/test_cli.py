@@ -11,7 +11,14 @@ from retouch.cli import main, make_mask
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import read_mask
-from tests.support.images import center_box, decode_image, encode_image, photo, scene
+from tests.support.images import (
+    center_box,
+    channel_values,
+    decode_image,
+    encode_image,
+    photo,
+    scene,
+)
 
 ROOT = Path(__file__).parents[2]
 RED = "#dc1e1e"
@@ -109,7 +116,7 @@ def test_preview_option_tints_only_marked_pixels(run_mask_command, folder):
     image = decode_image(preview.read_bytes())
     change = ImageChops.difference(image, scene(90, 60))
     assert change.getbbox() == (0, 0, 10, 10)
-    red, green, _ = image.getpixel((5, 5))
+    red, green, _ = channel_values(image, (5, 5))
     assert red > 100 + green
 
 

@@ -15,14 +15,19 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from PIL import Image
 
-from retouch.infrastructure.fetch.connector import Connector
+from retouch.infrastructure.fetch.connector import Connector, SocketConnection
 from tests.support.certificates import client_tls_context, server_tls_context
 from tests.support.images import encode_image, photo
 
-GOOD_RESPONSE = {"status": 200, "headers": {"content-type": "image/png"}, "body": "png:8x8"}
+GOOD_RESPONSE: dict[str, Any] = {
+    "status": 200,
+    "headers": {"content-type": "image/png"},
+    "body": "png:8x8",
+}
 _ZEROS = bytes(65_536)
 
 
@@ -31,7 +36,7 @@ class RecordedRequest:
     """One recorded request. `server_name` is the TLS server name (SNI), or None without TLS."""
 
     target: str
-    headers: dict
+    headers: dict[str, str]
     server_name: str | None
 
 
@@ -39,7 +44,7 @@ class RecordedRequest:
 class CountingConnection:
     """A connection that counts the received bytes."""
 
-    inner: object
+    inner: SocketConnection
     received: int = 0
 
     def settimeout(self, value):
@@ -64,8 +69,8 @@ class ScriptedResolver:
     `answers` maps a name to its successive answers; the last one repeats. "*" matches any other name.
     """
 
-    answers: dict
-    queries: list = field(default_factory=list)
+    answers: dict[str, Any]
+    queries: list[Any] = field(default_factory=list)
 
     def __call__(self, name, seconds):
         self.queries.append(name)
@@ -104,7 +109,7 @@ class FakeInternet:
         return self.listener.getsockname()[1]
 
     @property
-    def received(self):
+    def received_bytes(self):
         """The number of bytes that the client received over the last connection."""
         return self.connections[-1].received
 
@@ -132,7 +137,7 @@ class FakeInternet:
     def serve_connection(self, client_socket, script, address):
         with suppress(OSError), client_socket:
             client_socket.settimeout(20)
-            server_names = []
+            server_names: list[str | None] = []
             connection = client_socket
             if client_socket.recv(1, socket.MSG_PEEK) == b"\x16":
                 context = server_tls_context(script.get("tls", "good"), address, server_names)
@@ -237,7 +242,8 @@ def body_bytes(body_token):
     kind, _, size = body_token.partition(":")
     match kind:
         case "png":
-            return encode_image(Image.new("RGB", tuple(map(int, size.split("x")))))
+            width, height = map(int, size.split("x"))
+            return encode_image(Image.new("RGB", (width, height)))
         case "bytes":
             return b"\xa5" * int(size)
         case "gzip-zeros":

@@ -2,6 +2,8 @@
 
 import base64
 import io
+from collections.abc import Sequence
+from typing import cast
 
 from PIL import Image, ImageDraw
 
@@ -50,6 +52,38 @@ def decode_image(data: bytes) -> Image.Image:
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
+
+
+def format_name(image: Image.Image) -> str:
+    """Return the format of a decoded image in lower case."""
+    assert image.format is not None
+    return image.format.lower()
+
+
+def color_counts(image: Image.Image) -> Sequence[tuple[int, object]]:
+    """Return [(number of pixels, value)] of an image with at most 256 different values."""
+    counts = image.getcolors()
+    assert counts is not None
+    return counts
+
+
+def grey_value(image: Image.Image, point: tuple[int, int]) -> float:
+    """Return the value of a pixel of an image with one channel."""
+    value = image.getpixel(point)
+    assert isinstance(value, (int, float))
+    return value
+
+
+def channel_values(image: Image.Image, point: tuple[int, int]) -> tuple[int, ...]:
+    """Return the values of a pixel of an image with several channels."""
+    values = image.getpixel(point)
+    assert isinstance(values, tuple)
+    return values
+
+
+def max_value(image: Image.Image) -> int:
+    """Return the largest value of any channel of any pixel."""
+    return max(cast("tuple[int, int]", band.getextrema())[1] for band in image.split())
 
 
 def b64(data: bytes) -> str:

@@ -55,7 +55,7 @@ class ImageHost(Upstream):
             handler.close_connection = True
 
     def set_status(self, path, status):
-        """Answer every later request for `path` with `status`."""
+        """Respond to every later request for `path` with `status`."""
         self.scripts[path] = lambda handler: self.write_response(handler, ScriptedResponse(status))
 
 
@@ -71,9 +71,9 @@ class MotoAws:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
         session = boto3.Session("test", "test", region_name="us-east-1")
-        self.s3, self.sqs, self.events = (
-            session.client(name, endpoint_url=url) for name in ("s3", "sqs", "events")
-        )
+        self.s3 = session.client("s3", endpoint_url=url)
+        self.sqs = session.client("sqs", endpoint_url=url)
+        self.events = session.client("events", endpoint_url=url)
 
     def reset(self):
         """Delete everything and create an empty bucket, empty queues and an event bus.
@@ -92,8 +92,11 @@ class MotoAws:
         self.events.create_event_bus(Name="bus")
         pattern = json.dumps({"source": ["retouch"]})
         self.events.put_rule(Name="news", EventBusName="bus", EventPattern=pattern)
-        target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:news"}
-        self.events.put_targets(Rule="news", EventBusName="bus", Targets=[target])
+        self.events.put_targets(
+            Rule="news",
+            EventBusName="bus",
+            Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:news"}],
+        )
 
     def objects(self, prefix=""):
         """Return the objects of the bucket as {key: bytes}."""

@@ -23,7 +23,8 @@ class FakeClock(SystemClock):
 
     __test__ = False
 
-    def __init__(self, today=date(2026, 11, 22)):
+    def __init__(self, today=date(2026, 11, 22), fraction=0.5):
+        self.fraction = fraction
         self.sleeps = []
         self.skipped_seconds = 0.0
         self._today = today
@@ -39,7 +40,7 @@ class FakeClock(SystemClock):
         self.skipped_seconds += seconds
 
     def random_fraction(self):
-        return 0.5
+        return self.fraction
 
 
 class InMemoryObjectStore:
@@ -69,10 +70,10 @@ class InMemoryObjectStore:
         pass
 
 
-class InMemoryCache(dict):
+class InMemoryCache(dict[str, bytes]):
     """A response cache in memory. Its entries never expire."""
 
-    def get(self, key, max_age):
+    def get(self, key, max_age=None):
         return super().get(key)
 
     def put(self, key, data, max_age):

@@ -70,7 +70,7 @@ def test_block_has_the_details_of_a_model():
     assert "`quality`: one of low, high; `aliases`: hd = high<br>" in block
     assert "`user`: a\\|b; not sent to the provider: there is no such field<br>" in block
     assert "in a shape of 1:1, 3:2; `tiers`: 1K = 1024, 2K = 2048<br>" in block
-    assert "in the shape of the first picture; `edge_multiple`: 8 |" in block
+    assert "in the shape of the first image; `edge_multiple`: 8 |" in block
     assert "| `price` | `per_image`: 0.05, `image_out`: 30, `source`: the price page |" in block
     assert "| `operation_match` | `mask`: yes, `prompt`: no |" in block
     assert "| `requires_mask` | yes |" in block

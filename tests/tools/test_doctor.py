@@ -63,8 +63,14 @@ def test_doctor_fails_the_browser_check_for_an_origin_outside_cors(gateway, run_
     assert "https://other.example may not send edits" in findings["browsers"]
 
 
+class ProxyServer(ThreadingHTTPServer):
+    behind: str  # the URL that the requests are forwarded to
+
+
 class BodyCorruptingProxy(BaseHTTPRequestHandler):
     """Forwards requests and decodes their bodies as text, like an API without binaryMediaTypes."""
+
+    server: ProxyServer
 
     def log_message(self, *args):
         pass
@@ -94,7 +100,7 @@ class BodyCorruptingProxy(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def corrupting_proxy(gateway):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BodyCorruptingProxy)
+    server = ProxyServer(("127.0.0.1", 0), BodyCorruptingProxy)
     server.behind = gateway
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -184,7 +190,7 @@ def test_doctor_fails_only_the_health_check_when_nothing_listens(run_doctor):
     assert (status, findings) == (1, {"health": "WRONG. No response (ConnectionError)."})
 
 
-def test_doctor_fails_the_health_check_when_another_server_answers(run_doctor):
+def test_doctor_fails_the_health_check_when_another_server_responds(run_doctor):
     with Upstream(json_response({})) as other:
         other.files["/health"] = b"<html>hello</html>"
         status, findings = run_doctor(other.url)

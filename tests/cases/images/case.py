@@ -65,7 +65,7 @@ class Case:
     path: Path
     role: str
     verdict: str
-    codes: frozenset
+    codes: frozenset[str]
     image_size: tuple[int, int] | None
     note: str
     max_ms: int

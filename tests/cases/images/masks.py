@@ -63,5 +63,7 @@ def _invalid_masks(box_mask):
         "the mask is portrait, the image is landscape",
     )
     data = encode_image(box_mask.convert("RGB"), "JPEG")
-    faults = ("mask_needs_alpha", "format_not_allowed")
-    yield _mask_spec("mask_jpeg.jpg", data, "reject", faults, message_contains=("alpha", "JPEG"))
+    jpeg_faults = ("mask_needs_alpha", "format_not_allowed")
+    yield _mask_spec(
+        "mask_jpeg.jpg", data, "reject", jpeg_faults, message_contains=("alpha", "JPEG")
+    )

@@ -1,4 +1,4 @@
-"""Files of formats that are not accepted, whatever their names say. They are refused before any decoder reads them."""
+"""Files of formats that are not accepted, with any file name. They are refused before any decoder reads them."""
 
 import base64
 import time

@@ -10,6 +10,7 @@ import base64
 import binascii
 import math
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 from typing import ClassVar
 
@@ -78,11 +79,11 @@ class FluxStandIn(StandIn):
         super().__init__()
         self.tasks: dict[str, bytes] = {}
         self.task_numbers = count()  # requests arrive in parallel
-        self.polls = Counter()
+        self.polls: Counter[str] = Counter()
         self.final_response: ScriptedResponse | None = None
 
     def fail_with(self, failure):
-        """Answer with this failure. A failure that ends a task is sent to every poll of every task."""
+        """Respond with this failure. A failure that ends a task is sent to every poll of every task."""
         if failure.successes_first:
             (self.final_response,) = failure.responses
         else:
@@ -182,11 +183,8 @@ def expected_failure(response, status, code, billed="no", successes_first=0):
 
 
 def ended_task_failure(status, expected, **more):
-    return expected_failure(
-        json_response({"id": "x", "status": status, "result": None, **more}),
-        *expected,
-        successes_first=1,
-    )
+    response = json_response({"id": "x", "status": status, "result": None, **more})
+    return replace(expected_failure(response, *expected), successes_first=1)
 
 
 def html_response(status):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tests.contract.paint import decode_image, encode_image, repaint
 from tests.contract.standin import ParsedRequest, StandIn
@@ -35,19 +36,19 @@ class GptImageStandIn(StandIn):
     """A gpt-image stand-in. Subclasses check the key, list the models and define the fields of each model."""
 
     models: ClassVar[dict[str, ModelRules]] = {}
-    input_formats = ("png", "jpeg", "webp")  # of input images
-    output_formats = ("png", "jpeg", "webp")
+    input_formats: tuple[str, ...] = ("png", "jpeg", "webp")  # of input images
+    output_formats: tuple[str, ...] = ("png", "jpeg", "webp")
 
     def check_access(self, received: ReceivedRequest) -> str:
         """Return the model of the request. Raises Refusal for a wrong key or path."""
         raise NotImplementedError
 
-    def field_rules(self, rules: ModelRules) -> dict:
+    def field_rules(self, rules: ModelRules) -> dict[str, Callable[[Any], bool]]:
         """Return the fields that a request may have besides images, as {name: function that accepts a valid value}."""
         rules_by_field = {
             "prompt": text_up_to(32_000),
             "n": int_between(1, 10),
-            "size": rules.accepts_size,
+            "size": rules.is_accepted_size,
             "quality": one_of(*rules.qualities),
             "background": one_of("auto", "opaque", "transparent"),
             "output_format": one_of(*self.output_formats),

@@ -74,7 +74,7 @@ class ModelRules:
     fidelities: tuple[str, ...] = ()  # empty: a request with the field is an error
     complexities: tuple[str, ...] = ()
 
-    def accepts_size(self, value):
+    def is_accepted_size(self, value):
         return value in self.sizes or (self.any_size and is_allowed_size(value))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from tests.contract.standins._flux import (
     int_between,
@@ -34,7 +35,7 @@ SIDES = ("left", "right", "top", "bottom")
 
 @dataclass(frozen=True)
 class SlugRules:
-    fields: dict
+    fields: dict[str, Any]
     image_field: str = "image"
     extra_image_fields: tuple[str, ...] = ()
     takes_mask: bool = False

@@ -74,6 +74,7 @@ class AzureOpenAIStandIn(GptImageStandIn):
             refuse(404, "404", "Resource not found")
         if "model" in received.fields:
             refuse(400, "InvalidPayload", "model is not allowed here")
+        assert match is not None  # `refuse` raised
         return match[1]
 
     def field_rules(self, rules):

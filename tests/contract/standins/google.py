@@ -8,6 +8,7 @@ from PIL import Image
 
 from tests.contract.paint import decode_image, encode_image
 from tests.contract.standin import MAGENTA, Failure, ParsedRequest, StandIn
+from tests.support.images import format_name
 from tests.support.upstream import ScriptedResponse, json_response
 
 # Width and height at 1K, per aspect ratio. The older models do not know the extreme ratios.
@@ -70,7 +71,7 @@ TYPE_PREFIX = "type.googleapis.com/google.rpc."
 
 
 class InvalidArgument(Exception):
-    """An error that the real API answers with INVALID_ARGUMENT."""
+    """An error that the real API reports as INVALID_ARGUMENT."""
 
 
 class GeminiStandIn(StandIn):
@@ -132,9 +133,9 @@ class GeminiStandIn(StandIn):
         require_known_names(part, {"inlineData"}, "part")
         require_known_names(part["inlineData"], {"mimeType", "data"}, "inlineData")
         data = base64.b64decode(part["inlineData"]["data"], validate=True)
-        format = decode_image(data).format
-        require(part["inlineData"]["mimeType"] == f"image/{format.lower()}", "mimeType")
-        require(format in ("PNG", "JPEG", "WEBP"), "mimeType")
+        format = format_name(decode_image(data))
+        require(part["inlineData"]["mimeType"] == f"image/{format}", "mimeType")
+        require(format in ("png", "jpeg", "webp"), "mimeType")
         return data
 
     def parse_config(self, config, model):

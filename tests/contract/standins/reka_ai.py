@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.contract.paint import decode_image, encode_image
 from tests.contract.standin import Failure, ParsedRequest, StandIn
+from tests.support.images import format_name
 from tests.support.upstream import ScriptedResponse, json_response
 
 MODELS = ("reka-flash", "reka-core", "reka-edge", "reka-edge-2603", "hosted-vision-model")
@@ -264,7 +265,7 @@ def decode_image_part(part):
         raw = base64.b64decode(data, validate=True)
         with Image.open(io.BytesIO(raw)) as image:
             image.load()
-            if prefix != f"data:image/{image.format.lower()}":
+            if prefix != f"data:image/{format_name(image)}":
                 raise ValidationError("media type does not match", "messages")
     except (OSError, ValueError) as error:
         raise ValidationError(f"cannot read the image: {error}", "messages") from None

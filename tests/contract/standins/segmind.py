@@ -20,6 +20,7 @@ from tests.contract.standins._flux import (
     html_response,
 )
 from tests.contract.standins._segmind_models import SIDES, SLUGS
+from tests.support.images import color_counts, format_name
 from tests.support.upstream import ScriptedResponse, json_response
 
 PENDING_STATES = ("QUEUED", "PROCESSING")
@@ -36,11 +37,11 @@ class SegmindStandIn(StandIn):
         super().__init__()
         self.jobs: dict[str, object] = {}
         self.job_numbers = count()  # requests arrive in parallel
-        self.polls = Counter()
+        self.polls: Counter[str] = Counter()
         self.final_response: ScriptedResponse | None = None
 
     def fail_with(self, failure):
-        """Answer with this failure. A failure that ends a job is sent to every poll of every job."""
+        """Respond with this failure. A failure that ends a job is sent to every poll of every job."""
         if failure.successes_first:
             (self.final_response,) = failure.responses
         else:
@@ -82,7 +83,7 @@ class SegmindStandIn(StandIn):
             return json_response({"error": refusal.message}, refusal.status)
         if version == "v1":
             return ScriptedResponse(
-                200, data, {"content-type": f"image/{decode_image(data).format.lower()}"}
+                200, data, {"content-type": f"image/{format_name(decode_image(data))}"}
             )
         return json_response(
             self.create_job(shape_output(SLUGS[name].output_shape, self.result_url(data)))
@@ -143,7 +144,7 @@ class SegmindStandIn(StandIn):
         if (
             slug.bare_base64
             and request.mask
-            and {v for _, v in decode_image(request.mask).convert("L").getcolors()} - {0, 255}
+            and {v for _, v in color_counts(decode_image(request.mask).convert("L"))} - {0, 255}
         ):
             raise Refusal(400, "mask must be black and white")
         if name == "seg-beyond":
@@ -242,7 +243,8 @@ class SegmindStandIn(StandIn):
 
 
 def refusal_failure(status, message, expected, billed="no"):
-    return expected_failure(json_response({"error": message}, status), *expected[:2], billed)
+    response = json_response({"error": message}, status)
+    return expected_failure(response, expected[0], expected[1], billed)
 
 
 def decode_image_data(value, bare_base64):

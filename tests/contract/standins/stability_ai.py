@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-from PIL import Image
-
 from tests.contract.paint import decode_image
 from tests.contract.standin import ParsedRequest, StandIn
 from tests.contract.standins._stability import (
@@ -19,7 +17,7 @@ from tests.contract.standins._stability import (
     paint_result,
     server_failures,
 )
-from tests.support.images import b64, photo
+from tests.support.images import b64, format_name, photo
 from tests.support.upstream import ScriptedResponse, json_response
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -94,7 +92,7 @@ class StabilityAIStandIn(StandIn):
         if not names or len(set(names)) < len(names):
             raise BadRequest("a multipart/form-data body with distinct names is needed")
         for _, _, content_type, data in received.files:
-            if content_type != Image.MIME[decode_image(data).format]:
+            if content_type != f"image/{format_name(decode_image(data))}":
                 raise BadRequest(f"the file is not {content_type}")
         if len(received.headers.get("stability-client-user-id", "")) > 256:
             raise BadRequest("stability-client-user-id is too long")

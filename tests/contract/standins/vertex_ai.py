@@ -2,6 +2,7 @@
 
 import re
 
+from tests.contract.paint import decode_image
 from tests.contract.standin import Failure
 from tests.contract.standins import google
 from tests.contract.standins.google import error_info, error_response, magenta_image, require
@@ -64,7 +65,7 @@ class VertexAIStandIn(google.GeminiStandIn):
         if requested_type == mime:
             return data, mime
         return magenta_image(
-            *google.decode_image(data).size, requested_type.removeprefix("image/")
+            *decode_image(data).size, requested_type.removeprefix("image/")
         ), requested_type
 
     def failures(self):

@@ -20,7 +20,7 @@ UPLOAD = "upload_" + "0" * 32
 FORM = encode_multipart({"prompt": "p", "image": file_part(cutout())})
 
 
-class RecordingHeaders(dict):
+class RecordingHeaders(dict[str, str]):
     """Headers of an edit that record the names that are read."""
 
     def __init__(self):

@@ -87,7 +87,7 @@ def test_larger_size_has_same_aspect_ratio_and_is_allowed(width, height):
     larger = SIZE_RANGE.find_larger_size((width, height))
     if larger is None:
         return
-    assert SIZE_RANGE.allows(larger)
+    assert SIZE_RANGE.is_allowed(larger)
     assert larger[0] * height == larger[1] * width
     assert larger[0] >= width
 

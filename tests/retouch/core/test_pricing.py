@@ -16,6 +16,7 @@ USAGE = {
 
 def test_cost_is_computed_from_usage():
     result = edit_cost(TOKEN_PRICED_MODEL, 1, USAGE)
+    assert result is not None
     assert round(result.usd, 6) == round((100 * 5 + 1000 * 8 + 1000 * 30) / 1e6, 6)
     assert str(result) == "0.0385"
 

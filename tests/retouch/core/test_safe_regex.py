@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
+from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
 from tests.support.cpu_time import cpu_seconds
 
 ROOT = Path(__file__).parents[3]
@@ -41,20 +41,22 @@ ATOMS = [
 REPEATS = ["*", "+", "?", "{2}", "{1,2}", "{1,}", "{0}", "*?", "+?", "??", "{1,2}?"]
 
 
-def both(template, *parts):
+def fill_for_both_engines(template, *parts):
     """Return the template filled with the patterns for both engines."""
     return tuple(template.format(*side) for side in zip(*parts, strict=True))
 
 
 def extended_pattern(inner):
     return st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(lambda parts: both("{}" * len(parts), *parts)),
-        st.tuples(inner, inner).map(lambda parts: both("(?:{}|{})", *parts)),
-        st.tuples(inner, inner).map(lambda parts: both("({}|{})", *parts)),
-        st.tuples(inner, st.sampled_from(REPEATS)).map(
-            lambda parts: both("({}){}", parts[0], (parts[1], parts[1]))
+        st.lists(inner, min_size=1, max_size=3).map(
+            lambda parts: fill_for_both_engines("{}" * len(parts), *parts)
         ),
-        inner.map(lambda part: both("(?<name>{})", part)),
+        st.tuples(inner, inner).map(lambda parts: fill_for_both_engines("(?:{}|{})", *parts)),
+        st.tuples(inner, inner).map(lambda parts: fill_for_both_engines("({}|{})", *parts)),
+        st.tuples(inner, st.sampled_from(REPEATS)).map(
+            lambda parts: fill_for_both_engines("({}){}", parts[0], (parts[1], parts[1]))
+        ),
+        inner.map(lambda part: fill_for_both_engines("(?<name>{})", part)),
     )
 
 
@@ -67,9 +69,9 @@ def test_pattern_matches_the_same_texts_as_equivalent_pattern_of_python_re(patte
     pattern, python_pattern = patterns
     if pattern.count("(?<name>") > 1:
         with pytest.raises(PatternError, match="is not a valid pattern"):
-            compiled(pattern)
+            compile_pattern(pattern)
         return
-    pattern_under_test = compiled(pattern)
+    pattern_under_test = compile_pattern(pattern)
     reference = re.compile(python_pattern.replace("(?<name>", "(?:"), re.ASCII)
     for text in texts:
         assert pattern_under_test.search(text) == bool(reference.search(text)), text
@@ -89,9 +91,9 @@ def test_pattern_matches_the_same_texts_as_equivalent_pattern_of_python_re(patte
     ],
 )
 def test_hostile_pattern_is_searched_in_linear_time(pattern, text):
-    assert compiled(pattern).search(text) is False
+    assert compile_pattern(pattern).search(text) is False
     # A backtracking search would practically never end.
-    assert cpu_seconds(lambda: compiled(pattern).search(text), 2) < 2
+    assert cpu_seconds(lambda: compile_pattern(pattern).search(text), 2) < 2
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_hostile_pattern_is_searched_in_linear_time(pattern, text):
 )
 def test_unsupported_syntax_raises_pattern_error_with_remedy(pattern, sentence):
     with pytest.raises(PatternError) as exc_info:
-        compiled(pattern)
+        compile_pattern(pattern)
     assert sentence in str(exc_info.value)
 
 
@@ -158,20 +160,20 @@ def test_unsupported_syntax_raises_pattern_error_with_remedy(pattern, sentence):
 )
 def test_pattern_over_its_limits_raises_pattern_error(pattern, message):
     with pytest.raises(PatternError) as exc_info:
-        compiled(pattern)
+        compile_pattern(pattern)
     assert message in str(exc_info.value)
 
 
 def test_pattern_that_needs_too_much_memory_raises_pattern_error():
     with pytest.raises(PatternError, match="needs too much memory: write smaller classes"):
-        compiled(TOO_LARGE_PATTERN)
+        compile_pattern(TOO_LARGE_PATTERN)
 
 
 def test_pattern_at_its_limits_is_accepted():
-    assert compiled("a{256}").search("a" * 256)
-    assert not compiled("a{256}").search("a" * 255)
-    assert compiled("(" * 127 + "a" + ")" * 127).search("a")
-    assert compiled("a" * 256).search("b" + "a" * 256)
+    assert compile_pattern("a{256}").search("a" * 256)
+    assert not compile_pattern("a{256}").search("a" * 255)
+    assert compile_pattern("(" * 127 + "a" + ")" * 127).search("a")
+    assert compile_pattern("a" * 256).search("b" + "a" * 256)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_pattern_at_its_limits_is_accepted():
     ],
 )
 def test_anchor_and_repetition_count_decide_match(pattern, text, is_match):
-    assert compiled(pattern).search(text) is is_match
+    assert compile_pattern(pattern).search(text) is is_match
 
 
 @pytest.mark.parametrize(
@@ -210,7 +212,7 @@ def test_anchor_and_repetition_count_decide_match(pattern, text, is_match):
     ],
 )
 def test_leading_flags_and_python_group_names_are_accepted(pattern, text, is_match):
-    assert compiled(pattern).search(text) is is_match
+    assert compile_pattern(pattern).search(text) is is_match
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_leading_flags_and_python_group_names_are_accepted(pattern, text, is_mat
     ],
 )
 def test_character_outside_basic_plane_is_one_character(pattern, text, is_match):
-    assert compiled(pattern).search(text) is is_match
+    assert compile_pattern(pattern).search(text) is is_match
 
 
 @pytest.mark.parametrize(
@@ -232,16 +234,16 @@ def test_character_outside_basic_plane_is_one_character(pattern, text, is_match)
     [("a.b", "a\ud800b", True), ("a[^b]", "a\udfff", True), ("[?]", "\ud800", False)],
 )
 def test_half_of_a_surrogate_pair_in_text_is_one_other_character(pattern, text, is_match):
-    assert compiled(pattern).search(text) is is_match
+    assert compile_pattern(pattern).search(text) is is_match
 
 
 def test_nul_character_in_text_does_not_end_it():
-    assert compiled("b$").search("a\0b")
-    assert compiled(r"a\0b").search("a\0b")
+    assert compile_pattern("b$").search("a\0b")
+    assert compile_pattern(r"a\0b").search("a\0b")
 
 
 def test_several_threads_use_one_pattern_at_once():
-    pattern = compiled("(?:a|b)*a(?:a|b){40}c")
+    pattern = compile_pattern("(?:a|b)*a(?:a|b){40}c")
     text = "".join(map(chr, range(0x4E00, 0x4E00 + 2_000))) + "aababbabaabbbab" * 200
     results = []
     threads = [
@@ -256,8 +258,8 @@ def test_several_threads_use_one_pattern_at_once():
 
 def test_re2_is_loaded_by_the_first_pattern_only():
     code = (
-        "import sys; from retouch.core.safe_regex import compiled\n"
-        "assert 're2' not in sys.modules; compiled('a'); assert 're2' in sys.modules"
+        "import sys; from retouch.core.safe_regex import compile_pattern\n"
+        "assert 're2' not in sys.modules; compile_pattern('a'); assert 're2' in sys.modules"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/retouch"), "PYTHONSAFEPATH": "1"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
@@ -265,6 +267,6 @@ def test_re2_is_loaded_by_the_first_pattern_only():
 
 def test_re2_writes_nothing_to_standard_error(capfd):
     with pytest.raises(PatternError):
-        compiled(TOO_LARGE_PATTERN)
-    compiled("(?:a|b)*a[ab]{200}c").search("aababbabaabbbab" * 2_180)
+        compile_pattern(TOO_LARGE_PATTERN)
+    compile_pattern("(?:a|b)*a[ab]{200}c").search("aababbabaabbbab" * 2_180)
     assert capfd.readouterr() == ("", "")

@@ -5,7 +5,7 @@ Node 20.20.2 computed them. The test does not need Node.
 
 import pytest
 
-from retouch.core.safe_regex import PatternError, compiled
+from retouch.core.safe_regex import PatternError, compile_pattern
 
 SPACES = "\t\n\v\f\r \xa0\u1680\u2000\u2005\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 OTHER_CHARACTERS = "\x08\x0e\x1c\x1f!\x85\u180e\u200b\u2027\u2060\ufefea漢"
@@ -301,7 +301,7 @@ REFUSED_HERE = [
     ("pattern", "found_in", "not_found_in"), CASES, ids=lambda one: ascii(one)[:40]
 )
 def test_pattern_matches_the_same_texts_as_javascript(pattern, found_in, not_found_in):
-    pattern_under_test = compiled(pattern)
+    pattern_under_test = compile_pattern(pattern)
     assert [text for text in found_in if not pattern_under_test.search(text)] == []
     assert [text for text in not_found_in if pattern_under_test.search(text)] == []
 
@@ -309,10 +309,10 @@ def test_pattern_matches_the_same_texts_as_javascript(pattern, found_in, not_fou
 @pytest.mark.parametrize("pattern", REFUSED_BY_BOTH)
 def test_pattern_that_javascript_refuses_raises_pattern_error(pattern):
     with pytest.raises(PatternError, match=r"is not offered|is not a valid pattern"):
-        compiled(pattern)
+        compile_pattern(pattern)
 
 
 @pytest.mark.parametrize("pattern", REFUSED_HERE)
 def test_pattern_with_unsupported_syntax_raises_pattern_error(pattern):
     with pytest.raises(PatternError, match=r"is not offered|is not a valid pattern"):
-        compiled(pattern)
+        compile_pattern(pattern)

@@ -1,4 +1,4 @@
-"""Tests of token usage: whatever providers send, only counts are returned."""
+"""Tests of token usage: only counts are returned from any data of a provider."""
 
 import pytest
 

@@ -6,6 +6,7 @@ import struct
 from binascii import crc32
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -75,7 +76,7 @@ def photo_with_changed_pixel():
 
 EQUAL_FILES = {
     "another level": encode_image(SCENE, compress_level=9),
-    "interlaced by nobody, but bigger": encode_image(SCENE, compress_level=0),
+    "uncompressed": encode_image(SCENE, compress_level=0),
     "a comment": photo_with_comment(),
     "EXIF orientation": rotated_photo(),
     "WebP without loss": encode_image(SCENE, "WEBP", lossless=True),
@@ -115,7 +116,7 @@ def test_different_image_has_different_cache_key(upload, when):
 
 MASK, WIDER = box_mask(96, 64), box_mask(96, 64, (10, 10, 90, 60))
 BOX = {"shapes": [{"type": "box", "x": 10, "y": 10, "width": 80, "height": 50}]}
-REQUEST_VARIANTS = {
+REQUEST_VARIANTS: dict[str, dict[str, Any]] = {
     "the first": {},
     "the prompt": {"prompt": "an empty beach."},
     "two images": {"images": (PHOTO, photo(96, 64, "JPEG"))},

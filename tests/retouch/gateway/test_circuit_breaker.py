@@ -35,7 +35,7 @@ PROVIDER_UP_RESULTS = (None, Moderated("No."), Refused("Too large."))
 
 
 class WindowClock(FakeClock):
-    """A clock whose Unix time starts at a window boundary and moves only when told to."""
+    """A clock whose Unix time starts at a window boundary and advances only on request."""
 
     def unix_time(self):
         return 1_800_000_000 + int(self.skipped_seconds)

@@ -27,7 +27,7 @@ LOCAL_TARGET = {"provider": "local", "override_params": {"model": "local/erase"}
 
 
 class FixedClock(FakeClock):
-    """A clock whose Unix time moves only when told to."""
+    """A clock whose Unix time advances only on request."""
 
     def unix_time(self):
         return 1_800_000_000 + int(self.skipped_seconds)
@@ -163,7 +163,7 @@ def test_abandoned_stream_releases_its_probe(gateway_setup):
     event = first_event_then_close(services)
     assert event.startswith(b"event: image_edit.partial_image")
     openai.responses = [sse_response(COMPLETED_EVENT)]
-    assert becomes_true(lambda: services.breaker.states() == {"openai": "half-open"})
+    assert wait_until_true(lambda: services.breaker.states() == {"openai": "half-open"})
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
 
 
@@ -175,7 +175,7 @@ def first_event_then_close(services):
     return first
 
 
-def becomes_true(condition):
+def wait_until_true(condition):
     """Return whether the condition becomes true within 20 seconds."""
     deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:

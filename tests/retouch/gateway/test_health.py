@@ -30,8 +30,8 @@ def env_with_every_key(url):
     return keys | {f"{p.env_prefix}_{p.base_url_setting.upper()}": url for p in CHECKED_PROVIDERS}
 
 
-class AnswerByPath(Upstream):
-    """A server that answers every GET with one function."""
+class ServerByPath(Upstream):
+    """A server that responds to every GET with the result of one function."""
 
     def __init__(self, response):
         super().__init__(ScriptedResponse())
@@ -85,7 +85,7 @@ def test_invalid_region_is_reported_as_degraded():
 
 
 def test_health_check_uses_identity_token():
-    with AnswerByPath(lambda _: json_response({"data": []})) as azure:
+    with ServerByPath(lambda _: json_response({"data": []})) as azure:
         token = json_response({"access_token": "eyJ.t", "expires_in": 3600})
         with Upstream(token) as entra:
             env = {**ENTRA, "AZURE_OPENAI_ENDPOINT": azure.url}
@@ -102,21 +102,21 @@ def test_incomplete_credentials_are_reported_by_name():
 
 
 def test_providers_are_checked_in_parallel():
-    """The server answers only when all requests have arrived."""
+    """The server responds only when all requests have arrived."""
     barrier = threading.Barrier(len(CHECKED_PROVIDERS))
 
-    def respond_when_all_asked(_):
+    def respond_when_all_arrived(_):
         barrier.wait(60)
         return json_response({})
 
-    with AnswerByPath(respond_when_all_asked) as server:
+    with ServerByPath(respond_when_all_arrived) as server:
         services = build_services(env_with_every_key(server.url))
         checks_found = check_health(services, max_seconds=60.0)["checks"]
     assert {checks_found[provider.name] for provider in CHECKED_PROVIDERS} == {OK}
 
 
 def test_hanging_provider_is_reported_in_time_and_others_are_ok():
-    with AnswerByPath(
+    with ServerByPath(
         lambda path: HANGING_RESPONSE if "/credits" in path else json_response({})
     ) as server:
         started = time.monotonic()
@@ -125,14 +125,14 @@ def test_hanging_provider_is_reported_in_time_and_others_are_ok():
         elapsed = time.monotonic() - started
     checks_found = report["checks"]
     assert report["status"] == "degraded"
-    assert checks_found["black-forest-labs"] == "Black Forest Labs did not answer in time."
+    assert checks_found["black-forest-labs"] == "Black Forest Labs did not respond in time."
     assert (checks_found["openai"], checks_found["reka-ai"]) == (OK, OK)
     assert elapsed < 30, "a hanging stand-in takes 60 seconds"
 
 
 def test_hanging_bucket_is_reported_as_late(monkeypatch):
     """The S3 client has no deadline: it would wait half a minute and then retry."""
-    with AnswerByPath(lambda _: HANGING_RESPONSE) as s3:
+    with ServerByPath(lambda _: HANGING_RESPONSE) as s3:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
@@ -148,8 +148,9 @@ def test_hanging_bucket_is_reported_as_late(monkeypatch):
 
 def test_default_limit_is_below_api_gateway_timeout():
     """The route keeps the default timeout of an API Gateway integration."""
+    assert check_health.__defaults__ is not None
     (limit,) = check_health.__defaults__
-    with AnswerByPath(lambda _: HANGING_RESPONSE) as server:
+    with ServerByPath(lambda _: HANGING_RESPONSE) as server:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": server.url}
         deadlines = []
 

@@ -538,7 +538,7 @@ def services_with_virtual_keys(world, **env):
     return build_services(env, secrets={"RETOUCH_VIRTUAL_KEYS": json.dumps(KEYS)})
 
 
-def rejected_without_call(world, param, *args, **kwargs):
+def send_rejected_edit(world, param, *args, **kwargs):
     response = send_edit(world, *args, **kwargs)
     error = response.json["error"]
     assert (response.status, error["param"]) == (400, param), error
@@ -552,7 +552,7 @@ def test_address_option_with_saved_config_key_is_rejected(upstreams, option):
     saved = {"configs/pc-team.json": json.dumps(B).encode()}
     services = build_services({"AZURE_OPENAI_ENDPOINT": upstreams[1].url}, configs=saved)
     param = f"x-portkey-{option.replace('_', '-')}"
-    rejected_without_call(upstreams, param, "pc-team", services=services, **{option: "attacker"})
+    send_rejected_edit(upstreams, param, "pc-team", services=services, **{option: "attacker"})
 
 
 def test_request_key_is_never_sent_to_two_providers(upstreams):
@@ -610,7 +610,7 @@ def test_inapplicable_config_option_is_rejected(upstreams, config, param):
     services = services_with_virtual_keys(
         upstreams, AZURE_OPENAI_API_KEY="az-op", OPENAI_API_KEY="sk-op"
     )
-    message = rejected_without_call(upstreams, param, config, services=services)
+    message = send_rejected_edit(upstreams, param, config, services=services)
     assert "MY-OWN" not in message
 
 
@@ -669,7 +669,7 @@ def test_aws_role_option_is_rejected_with_remedy(upstreams):
     services = build_services({"BEDROCK_BASE_URL": upstreams[0].url, "BEDROCK_API_KEY": "op"})
     fields = {"model": "erase", "prompt": "", "mask": file_part(box_mask())}
     role = {"aws_role_arn": "arn:aws:iam::123456789012:role/mine", "aws_external_id": "x"}
-    message = rejected_without_call(
+    message = send_rejected_edit(
         upstreams, "x-portkey-aws-role-arn", None, fields, services, provider="bedrock", **role
     )
     assert "a Bedrock API key of your own" in message
@@ -677,7 +677,7 @@ def test_aws_role_option_is_rejected_with_remedy(upstreams):
 
 @pytest.mark.parametrize("key", ["sk-SEC\nRET", "sk-SECé", "rt_SEC"])
 def test_invalid_config_key_is_rejected_and_never_logged(upstreams, capsys, key):
-    message = rejected_without_call(
+    message = send_rejected_edit(
         upstreams, "x-portkey-config", {"provider": "openai", "api_key": key}
     )
     assert "config.api_key" in message
@@ -696,7 +696,7 @@ def test_value_invalid_in_header_is_not_forwarded(upstreams, value):
     response = post_edit(FIELDS, headers={**headers, "x-team": value}, services=services)
     assert (response.status, upstreams[0].received) == (400, [])
     organization = {"provider": "openai", "api_key": "k", "openai_organization": value}
-    rejected_without_call(upstreams, "x-portkey-openai-organization", **organization)
+    send_rejected_edit(upstreams, "x-portkey-openai-organization", **organization)
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.postprocess import postprocess_all
 from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
-from tests.support.images import b64, decode_image, encode_image, photo
+from tests.support.images import b64, decode_image, encode_image, format_name, photo
 
 SIZE = (64, 48)
 USAGE = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
 
 
-class FakeResultStore(dict):
+class FakeResultStore(dict[str, bytes]):
     """A result store in memory."""
 
     def put(self, data, format):
@@ -38,7 +38,7 @@ class RejectingResultStore(FakeResultStore):
         raise NotStored("The bucket did not take the result.")
 
 
-def postprocessed(*artifacts, **delivery):
+def postprocess_artifacts(*artifacts, **delivery):
     return postprocess_all(artifacts, Delivery(**delivery))
 
 
@@ -81,8 +81,8 @@ def magenta_image(format="PNG", size=SIZE):
         GeneratedImage(b64=b64(b"<html>sorry</html>")),
         GeneratedImage(b64=""),
         GeneratedImage(b64="%%%"),
-        GeneratedImage(b64=123),
-        GeneratedImage(b64=None),
+        GeneratedImage(b64=123),  # type: ignore[arg-type]  # a provider sent a number
+        GeneratedImage(b64=None),  # type: ignore[arg-type]  # a provider sent null
         GeneratedImage(data=b"{}"),
     ],
     ids=repr,
@@ -90,7 +90,7 @@ def magenta_image(format="PNG", size=SIZE):
 def test_result_that_is_no_image_raises_upstream_error(invalid_result):
     for delivery in ({}, {"convert_to": "webp"}):
         with pytest.raises(UpstreamError) as exc_info:
-            postprocessed(invalid_result, **delivery)
+            postprocess_artifacts(invalid_result, **delivery)
         assert (exc_info.value.code, exc_info.value.billed) == ("no_image_returned", "unknown")
 
 
@@ -100,21 +100,23 @@ def test_result_that_is_no_image_raises_upstream_error(invalid_result):
 )
 def test_undecodable_result_image_raises_upstream_error(delivery):
     with pytest.raises(UpstreamError) as exc_info:
-        postprocessed(GeneratedImage(data=png_with_truncated_pixels()), **delivery)
+        postprocess_artifacts(GeneratedImage(data=png_with_truncated_pixels()), **delivery)
     assert (exc_info.value.code, exc_info.value.billed) == ("no_image_returned", "unknown")
 
 
 @pytest.mark.parametrize("delivery", [{}, {"convert_to": "webp"}])
 def test_unreadable_image_does_not_lose_the_other_images(delivery):
-    result = postprocessed(GeneratedImage(data=photo()), GeneratedImage(data=b"<html>"), **delivery)
+    result = postprocess_artifacts(
+        GeneratedImage(data=photo()), GeneratedImage(data=b"<html>"), **delivery
+    )
     assert (len(result.images), result.images_billed) == (1, 2)
     (note,) = result.notes
-    assert note.startswith("n: 1 of 2 pictures cannot be read")
+    assert note.startswith("n: 1 of 2 images cannot be read")
 
 
 def test_unprocessed_image_is_delivered_unchanged():
     image = GeneratedImage(b64=b64(photo()), metadata={"size": "64x64"})
-    result = postprocessed(image)
+    result = postprocess_artifacts(image)
     assert deliver(result).images == (DeliveredImage(b64_json=image.b64),)
     assert (result.metadata, result.notes, result.preserved_pixels) == ({"size": "64x64"}, (), None)
 
@@ -123,8 +125,8 @@ def test_unprocessed_image_is_delivered_unchanged():
 def test_usage_is_counted_once_per_provider_call(delivery):
     first_metadata, second_metadata = {"usage": USAGE}, {"usage": {**USAGE, "output_tokens": 5}}
     three = [GeneratedImage(data=photo(), metadata=first_metadata) for _ in range(3)]
-    assert postprocessed(*three, **delivery).metadata["usage"] == USAGE
-    combined = postprocessed(
+    assert postprocess_artifacts(*three, **delivery).metadata["usage"] == USAGE
+    combined = postprocess_artifacts(
         three[0], GeneratedImage(data=photo(), metadata=second_metadata), **delivery
     )
     assert combined.metadata["usage"] == {
@@ -139,16 +141,16 @@ def test_usage_reported_by_only_some_calls_is_left_out():
         GeneratedImage(data=photo(), metadata={"usage": USAGE}),
         GeneratedImage(data=photo()),
     )
-    assert "usage" not in postprocessed(with_usage, without_usage).metadata
+    assert "usage" not in postprocess_artifacts(with_usage, without_usage).metadata
 
 
 def test_usage_of_unreadable_image_is_counted():
     broken = GeneratedImage(data=b"junk", metadata={"usage": USAGE})
-    result = postprocessed(GeneratedImage(data=photo(), metadata={"usage": USAGE}), broken)
+    result = postprocess_artifacts(GeneratedImage(data=photo(), metadata={"usage": USAGE}), broken)
     assert result.metadata["usage"]["output_tokens"] == 40
 
 
-def outside_mask(image):
+def clear_mask_box(image):
     image = image.convert("RGB")
     image.paste((0, 0, 0), (16, 12, 32, 24))
     return image
@@ -156,15 +158,15 @@ def outside_mask(image):
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 def test_original_pixels_are_delivered_in_lossless_format(format):
-    result = postprocessed(magenta_image(format), original_pixels=original_pixels())
+    result = postprocess_artifacts(magenta_image(format), original_pixels=original_pixels())
     delivered_image = decode_image(result.images[0].data)
     assert (
         ImageChops.difference(
-            outside_mask(delivered_image), outside_mask(decode_image(photo(*SIZE)))
+            clear_mask_box(delivered_image), clear_mask_box(decode_image(photo(*SIZE)))
         ).getbbox()
         is None
     )
-    assert result.metadata["output_format"] == delivered_image.format.lower() != "jpeg"
+    assert result.metadata["output_format"] == format_name(delivered_image) != "jpeg"
     assert result.preserved_pixels == 64 * 48 - 16 * 12
 
 
@@ -172,14 +174,14 @@ def test_original_pixels_are_delivered_in_lossless_format(format):
     "delivery", [{"convert_to": "jpeg"}, {"convert_to": "webp", "compression": 60}], ids=str
 )
 def test_lossy_format_reports_no_preserved_pixels(delivery):
-    result = postprocessed(magenta_image(), original_pixels=original_pixels(), **delivery)
+    result = postprocess_artifacts(magenta_image(), original_pixels=original_pixels(), **delivery)
     assert result.preserved_pixels is None
-    assert decode_image(result.images[0].data).format.lower() == delivery["convert_to"]
+    assert format_name(decode_image(result.images[0].data)) == delivery["convert_to"]
 
 
 def test_png_reports_preserved_pixels_with_any_compression():
     assert (
-        postprocessed(
+        postprocess_artifacts(
             magenta_image(), original_pixels=original_pixels(), convert_to="png", compression=60
         ).preserved_pixels
         == 64 * 48 - 16 * 12
@@ -187,7 +189,7 @@ def test_png_reports_preserved_pixels_with_any_compression():
 
 
 def test_result_of_another_shape_is_composited_only_when_always():
-    default_result = postprocessed(
+    default_result = postprocess_artifacts(
         magenta_image("JPEG", (64, 64)), original_pixels=original_pixels()
     )
     assert (
@@ -196,7 +198,7 @@ def test_result_of_another_shape_is_composited_only_when_always():
         default_result.metadata["output_format"],
     ) == (0, "64x64", "jpeg")
     assert "no pixels were put back" in default_result.notes[0]
-    forced_result = postprocessed(
+    forced_result = postprocess_artifacts(
         magenta_image("JPEG", (64, 64)), original_pixels=original_pixels(always=True)
     )
     assert (
@@ -209,7 +211,7 @@ def test_result_of_another_shape_is_composited_only_when_always():
 def test_url_delivery_links_to_stored_image():
     store, data = FakeResultStore(), photo()
     delivered = deliver(
-        postprocessed(GeneratedImage(data=data, revised_prompt="a hat")), "url", store
+        postprocess_artifacts(GeneratedImage(data=data, revised_prompt="a hat")), "url", store
     )
     (image,) = delivered.images
     assert image == DeliveredImage(url="https://g/results/0.png", revised_prompt="a hat")
@@ -218,22 +220,24 @@ def test_url_delivery_links_to_stored_image():
 
 
 def test_response_over_size_limit_is_delivered_as_links():
-    delivered = deliver(postprocessed(magenta_image()), most_bytes=100)
+    delivered = deliver(postprocess_artifacts(magenta_image()), most_bytes=100)
     assert delivered.is_linked
     assert (delivered.images[0].b64_json, bool(delivered.images[0].url)) == (None, True)
     assert "too many for this response, so links" in delivered.notes[0]
 
 
 def test_size_limit_is_checked_after_conversion():
-    small = postprocessed(magenta_image("JPEG", (512, 512)))
-    grown = postprocessed(magenta_image("JPEG", (512, 512)), convert_to="png", scale_to=(64, 64))
+    small = postprocess_artifacts(magenta_image("JPEG", (512, 512)))
+    grown = postprocess_artifacts(
+        magenta_image("JPEG", (512, 512)), convert_to="png", scale_to=(64, 64)
+    )
     max_bytes = len(grown.images[0].to_base64()) + 1
     assert not deliver(grown, most_bytes=max_bytes).is_linked
     assert deliver(small, most_bytes=max_bytes).is_linked
 
 
 def test_failed_store_delivers_base64_instead_of_link():
-    result = postprocessed(magenta_image())
+    result = postprocess_artifacts(magenta_image())
     delivered = deliver(result, "url", RejectingResultStore())
     assert delivered.images == (DeliveredImage(b64_json=result.images[0].to_base64()),)
     assert not delivered.is_linked
@@ -241,8 +245,10 @@ def test_failed_store_delivers_base64_instead_of_link():
 
 
 def test_result_too_large_and_not_stored_raises_not_stored():
-    with pytest.raises(NotStored, match="more than the 100 that can be answered") as exc_info:
-        deliver(postprocessed(magenta_image()), "url", RejectingResultStore(), 100)
+    with pytest.raises(
+        NotStored, match="more than the 100 that this response can contain"
+    ) as exc_info:
+        deliver(postprocess_artifacts(magenta_image()), "url", RejectingResultStore(), 100)
     assert exc_info.value.code == "result_too_large"
 
 
@@ -251,8 +257,10 @@ def test_flattened_transparent_pixels_report_no_preserved_pixels():
     original = replace(
         original_pixels(), image=EncodedImage(encode_image(clear), "png", *SIZE, has_alpha=True)
     )
-    filled = postprocessed(magenta_image(), original_pixels=original, flatten=True)
+    filled = postprocess_artifacts(magenta_image(), original_pixels=original, flatten=True)
     assert (filled.preserved_pixels, filled.metadata["background"]) == (None, "opaque")
     assert decode_image(filled.images[0].data).mode == "RGB"
-    opaque_result = postprocessed(magenta_image(), original_pixels=original_pixels(), flatten=True)
+    opaque_result = postprocess_artifacts(
+        magenta_image(), original_pixels=original_pixels(), flatten=True
+    )
     assert opaque_result.preserved_pixels == 64 * 48 - 16 * 12

@@ -12,7 +12,7 @@ from retouch.imaging.masks.shapes import draw_mask
 from retouch.planning.preserve import region_instruction
 from tests.cases.images.build import IEND_CHUNK, SIGNATURE, chunk, header
 from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import b64, box_mask, decode_image, encode_image, photo, scene
+from tests.support.images import b64, box_mask, decode_image, encode_image, max_value, photo, scene
 from tests.support.upstream import Upstream, json_response, sse_response
 
 MAGENTA = (255, 0, 255)
@@ -42,7 +42,7 @@ def image_of(response):
     return decode_image(base64.b64decode(response.json["data"][0]["b64_json"]))
 
 
-def outside_box(image):
+def clear_box(image):
     """Return the image as RGBA, with the marked box cleared."""
     result = image.convert("RGBA")
     result.paste((0, 0, 0, 0), (30, 20, 70, 50))
@@ -51,7 +51,7 @@ def outside_box(image):
 
 def max_difference(first, second):
     """Return the largest difference of any channel of any pixel."""
-    return max(high for _, high in ImageChops.difference(first, second).getextrema())
+    return max_value(ImageChops.difference(first, second))
 
 
 @pytest.mark.parametrize("source", ["PNG", "JPEG", "WEBP"])
@@ -64,7 +64,7 @@ def test_lossless_response_preserves_every_pixel_outside_mask(source, output):
     response, _ = edit_with_repainting_provider(fields)
     edited = image_of(response)
     assert edited.format == (output or "png").upper()
-    assert max_difference(outside_box(edited), outside_box(decode_image(original))) == 0
+    assert max_difference(clear_box(edited), clear_box(decode_image(original))) == 0
     assert edited.convert("RGB").getpixel((50, 35)) == MAGENTA
     assert response.headers["x-retouch-preserved-pixels"] == str(100 * 80 - 40 * 30)
 
@@ -75,12 +75,12 @@ def test_jpeg_response_preserves_pixels_approximately_and_notes_it():
         {"image": file_part(original), "mask": json.dumps(BOX), "output_format": "jpeg"}
     )
     difference = ImageChops.difference(
-        outside_box(image_of(response)).convert("RGB"),
-        outside_box(decode_image(original)).convert("RGB"),
+        clear_box(image_of(response)).convert("RGB"),
+        clear_box(decode_image(original)).convert("RGB"),
     )
     # JPEG blocks of 16 pixels spread the edge this far.
     difference.paste((0, 0, 0), (12, 4, 88, 66))
-    assert max(high for _, high in difference.getextrema()) <= 8
+    assert max_value(difference) <= 8
     assert "preserve: jpeg is lossy" in response.headers["x-retouch-notes"]
 
 
@@ -99,7 +99,7 @@ def test_result_in_another_scale_is_composited():
     )
     edited = image_of(response)
     assert edited.size == (100, 80)
-    assert max_difference(outside_box(edited), outside_box(decode_image(original))) == 0
+    assert max_difference(clear_box(edited), clear_box(decode_image(original))) == 0
 
 
 def test_result_in_another_shape_is_composited_only_with_preserve_true():
@@ -149,7 +149,7 @@ def test_rotated_image_is_preserved_as_displayed():
         {"image": file_part(rotated), "mask": json.dumps(BOX)}
     )
     upright = decode_image(rotated).transpose(Image.Transpose.ROTATE_270)
-    assert max_difference(outside_box(image_of(response)), outside_box(upright)) == 0
+    assert max_difference(clear_box(image_of(response)), clear_box(upright)) == 0
 
 
 def test_local_erase_reports_preserved_pixels():
@@ -162,8 +162,7 @@ def test_local_erase_reports_preserved_pixels():
     response = post_edit(fields)
     assert response.headers["x-retouch-preserved-pixels"] == "6800"
     assert (
-        max_difference(outside_box(image_of(response)), outside_box(decode_image(photo(100, 80))))
-        == 0
+        max_difference(clear_box(image_of(response)), clear_box(decode_image(photo(100, 80)))) == 0
     )
     lossy = post_edit({**fields, "output_format": "jpeg"})
     assert "x-retouch-preserved-pixels" not in lossy.headers
@@ -201,10 +200,7 @@ def test_local_lossless_webp_preserves_every_pixel():
             {**LOCAL_ERASE, "image": file_part(original), "output_format": "webp", **extra_fields}
         )
         assert image_of(response).format == "WEBP"
-        assert (
-            max_difference(outside_box(image_of(response)), outside_box(decode_image(original)))
-            == 0
-        )
+        assert max_difference(clear_box(image_of(response)), clear_box(decode_image(original))) == 0
         assert response.headers["x-retouch-preserved-pixels"] == "6800"
 
 
@@ -235,8 +231,8 @@ def test_opaque_background_applies_to_preserved_pixels():
         white_background.alpha_composite(gradient_alpha)
         edited = image_of(response)
         assert edited.mode == "RGB"
-        assert max_difference(outside_box(edited), outside_box(white_background)) <= 1
-        assert "is put on white" in response.headers["x-retouch-notes"]
+        assert max_difference(clear_box(edited), clear_box(white_background)) <= 1
+        assert "are placed on white" in response.headers["x-retouch-notes"]
     assert response.json["background"] == "opaque"
     transparent_response = post_edit(
         {**LOCAL_ERASE, "image": file_part(encode_image(gradient_alpha))}
@@ -302,7 +298,7 @@ def test_transparency_of_image_is_the_mask_with_preserve_true():
     )
     assert [name for name, *_ in call.files] == ["image", "mask"]
     assert decode_image(call.files[1][3]).getchannel("A").getpixel((50, 35)) == 0
-    assert max_difference(outside_box(image_of(response)), outside_box(image_with_hole)) == 0
+    assert max_difference(clear_box(image_of(response)), clear_box(image_with_hole)) == 0
     assert response.headers["x-retouch-preserved-pixels"] == "6800"
     _, (call,) = edit_with_repainting_provider({"image": file_part(encode_image(image_with_hole))})
     assert [name for name, *_ in call.files] == ["image"]
@@ -342,6 +338,6 @@ def test_streamed_result_preserves_pixels_and_reports_them():
     ((name, payload),) = response.frames
     assert name == "image_edit.completed"
     edited = decode_image(base64.b64decode(payload["b64_json"]))
-    assert max_difference(outside_box(edited), outside_box(decode_image(original))) == 0
+    assert max_difference(clear_box(edited), clear_box(decode_image(original))) == 0
     assert payload["retouch"]["preserved-pixels"] == "6800"
     assert payload["retouch"]["cost-usd"].endswith("estimated")

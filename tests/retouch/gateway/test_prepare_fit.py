@@ -38,7 +38,7 @@ def echo():
         yield upstream
 
 
-def edit_through(echo, fields):
+def send_edit_to(echo, fields):
     env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": echo.url}
     response = post_edit({"model": "gpt-image-2", "prompt": "p", **fields}, env)
     assert response.status == 200, response.json
@@ -50,7 +50,7 @@ def test_padded_image_is_restored_aligned_to_the_pixel(echo, size):
     grid = Image.linear_gradient("L").rotate(90).resize(size).convert("RGB")
     marker = Image.new("RGB", (size[0] // 5, size[1] // 5), (255, 0, 0))
     grid.paste(marker, (size[0] // 3, size[1] // 3))
-    result, response = edit_through(echo, {"image": file_part(encode_image(grid)), "fit": "pad"})
+    result, response = send_edit_to(echo, {"image": file_part(encode_image(grid)), "fit": "pad"})
     assert result.size == size
     assert "padded to" in response.headers["x-retouch-notes"]
     edges = ImageChops.difference(result.convert("RGB"), grid).convert("L")
@@ -60,7 +60,7 @@ def test_padded_image_is_restored_aligned_to_the_pixel(echo, size):
 
 
 def test_scaled_size_is_exact(echo):
-    result, response = edit_through(
+    result, response = send_edit_to(
         echo, {"image": file_part(photo(64, 64)), "size": "256x256", "fit": "scale"}
     )
     assert result.size == (256, 256)
@@ -74,11 +74,12 @@ def test_mask_and_image_are_padded_the_same_way(echo):
         "mask": file_part(box_mask(300, 200, marked_box=marked_box)),
         "fit": "pad",
     }
-    result, response = edit_through(echo, fields)
+    result, response = send_edit_to(echo, fields)
     (call,) = echo.calls
     image, mask = (decode_image(data) for *_, data in call.files)
     assert image.size == mask.size
     box = mask.getchannel("A").point(lambda value: 255 - value).getbbox()
+    assert box is not None
     scale = (box[2] - box[0]) / 120
     assert abs((box[3] - box[1]) / 80 - scale) < 0.05
     assert result.size == (300, 200)
@@ -86,7 +87,7 @@ def test_mask_and_image_are_padded_the_same_way(echo):
 
 
 def test_dall_e_2_accepts_any_shape_with_pad_fit(echo):
-    result, _ = edit_through(
+    result, _ = send_edit_to(
         echo,
         {
             "model": "dall-e-2",
@@ -107,7 +108,10 @@ def test_total_image_size_over_request_limit_is_rejected(masked):
         ModelCapabilities(id="m", mask_format=ALPHA_MASK),
     )
     prepared = prepare_job(job, model)
-    files = [*prepared.images, *([prepared.mask_file] if masked else [])]
+    files = [*prepared.images]
+    if masked:
+        assert prepared.mask_file is not None
+        files.append(prepared.mask_file)
     total = sum(len(file.data) for file in files)
     assert prepare_job(job, replace(model, max_request_bytes=total)) == prepared
     with pytest.raises(InvalidRequest, match=f"have {total} bytes in total; m accepts") as exc_info:

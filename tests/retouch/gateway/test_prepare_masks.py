@@ -167,8 +167,10 @@ def test_mask_over_size_limit_is_recompressed_before_it_is_rejected():
     written = prepare_job(
         ProviderJob("m", "p", (image,), mask), ModelCapabilities(id="m", mask_format=ALPHA_MASK)
     ).mask_file
+    assert written is not None
     model = ModelCapabilities(id="m", mask_format=ALPHA_MASK, max_mask_bytes=len(written.data))
     packed = prepare_job(ProviderJob("m", "p", (image,), mask), model).mask_file
+    assert packed is not None
     assert len(packed.data) < len(written.data)
     assert decode_image(packed.data).mode == "RGBA"
     assert decode_image(packed.data).tobytes() == decode_image(written.data).tobytes()

@@ -1,4 +1,4 @@
-"""Tests of signed gateway links: they work until their expiry date, whatever signs the URL they redirect to."""
+"""Tests of signed gateway links: they work until their expiry date, independently of the presigned URL."""
 
 import pytest
 

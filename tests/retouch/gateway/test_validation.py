@@ -12,16 +12,16 @@ GIF = encode_image(scene(), "GIF")
 OPAQUE_PNG = encode_image(Image.new("RGBA", (64, 64), (0, 0, 0, 255)))
 
 
-def without(name):
+def fields_without(name):
     return {key: value for key, value in VALID_FIELDS.items() if key != name}
 
 
 INVALID_FIELDS = [
-    ("no prompt", without("prompt"), 400, "missing_required_parameter", "prompt"),
+    ("no prompt", fields_without("prompt"), 400, "missing_required_parameter", "prompt"),
     ("blank prompt", {**VALID_FIELDS, "prompt": "  "}, 400, "missing_required_parameter", "prompt"),
     ("long prompt", {**VALID_FIELDS, "prompt": "x" * 32_001}, 400, "invalid_value", "prompt"),
     ("NUL in prompt", {**VALID_FIELDS, "prompt": "a\0b"}, 400, "invalid_text", "prompt"),
-    ("no image", without("image"), 400, "missing_required_parameter", "image"),
+    ("no image", fields_without("image"), 400, "missing_required_parameter", "image"),
     ("empty image", {**VALID_FIELDS, "image": file_part(b"")}, 400, "empty_image_file", "image"),
     ("not an image", {**VALID_FIELDS, "image": file_part(b"%PDF-1.7")}, 400, "unsupported_image_format", "image"),
     ("gif", {**VALID_FIELDS, "image": file_part(GIF)}, 400, "unsupported_image_format", "image"),
@@ -72,7 +72,7 @@ INVALID_FIELDS = [
     ("two prompts", [*VALID_FIELDS.items(), ("prompt", "q")], 400, "duplicate_parameter", "prompt"),
     ("two masks", [*VALID_FIELDS.items(), *[("mask", file_part(box_mask()))] * 2], 400, "duplicate_parameter", "mask"),
     ("many images", [*VALID_FIELDS.items(), *[("image[]", file_part(photo()))] * 16], 400, "too_many_images", "image"),
-    ("remote image", {**without("image"), "image": "https://x.example/a.png"}, 400, "ssrf_blocked", "image"),
+    ("remote image", {**fields_without("image"), "image": "https://x.example/a.png"}, 400, "ssrf_blocked", "image"),
 ]  # fmt: skip
 
 

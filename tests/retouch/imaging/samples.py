@@ -2,12 +2,13 @@
 
 import random
 from functools import cache
+from typing import Any
 
 from PIL import Image
 
 from tests.support.images import encode_image
 
-SAMPLE_KINDS = {
+SAMPLE_KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "png": ("RGB", "PNG", {}),
     "png-alpha": ("RGBA", "PNG", {}),
     "png-grey": ("L", "PNG", {}),

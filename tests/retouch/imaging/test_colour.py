@@ -19,7 +19,7 @@ from tests.retouch.imaging.samples import (
     sample_image,
     sample_in_mode,
 )
-from tests.support.images import decode_image, encode_image
+from tests.support.images import channel_values, decode_image, encode_image
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 BROKEN = [
@@ -75,8 +75,11 @@ def test_srgb_conversion_preserves_transparency():
         with_profile(keyed, icc_profiles.red_blue_swapped_profile(), transparency=bytes((0, 255)))
     )
     assert result.mode == "RGBA"
-    assert [p[3] for p in (result.getpixel((0, 0)), result.getpixel((1, 0)))] == [0, 255]
-    assert is_near(result.getpixel((1, 0))[:3], (255, 0, 0))
+    assert [p[3] for p in (channel_values(result, (0, 0)), channel_values(result, (1, 0)))] == [
+        0,
+        255,
+    ]
+    assert is_near(channel_values(result, (1, 0))[:3], (255, 0, 0))
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
@@ -101,7 +104,7 @@ def test_cmyk_with_profile_is_converted_through_the_profile():
     assert is_near(result.getpixel((0, 0)), (46, 46, 46))  # L* 50 in 8 bits is a dark grey
     data = encode_image(ink, "JPEG", icc_profile=icc_profiles.cmyk_profile())
     assert is_near(decode_srgb(data).getpixel((0, 0)), (46, 46, 46))
-    assert decode(data).getpixel((0, 0))[0] < 10
+    assert channel_values(decode(data), (0, 0))[0] < 10
 
 
 @pytest.mark.parametrize("data", BROKEN)

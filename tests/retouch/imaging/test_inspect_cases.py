@@ -17,6 +17,7 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import read_mask
 from tests.cases.images import all_specs
 from tests.support.cpu_time import cpu_seconds
+from tests.support.images import channel_values
 
 MODEL = ModelCapabilities(id="m")
 
@@ -123,7 +124,7 @@ def test_exif_orientation_follows_the_standard(image_cases):
         width, height = image.size
         places = {"top": (width // 2, 0), "bottom": (width // 2, height - 1)}
         places |= {"left": (0, height // 2), "right": (width - 1, height // 2)}
-        assert min(places, key=lambda p: image.getpixel(places[p])) == edge
+        assert min(places, key=lambda p: channel_values(image, places[p])) == edge
 
 
 def test_ambiguous_cases_have_documented_outcome(image_cases):

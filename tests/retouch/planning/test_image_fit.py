@@ -54,6 +54,7 @@ def test_strict_fit_rejects_image_naming_the_remedy(model, size, code, remedy):
     assert exc_info.value.code == code
     assert f"{size[0]}x{size[1]}" in str(exc_info.value)
     fitted = fit_geometry(model, edit_request(size, remedy.removeprefix("fit=")))
+    assert fitted.placement is not None
     assert violations(model, fitted.placement.canvas) == []
     assert fitted.placement.original == size
 
@@ -95,9 +96,12 @@ def test_pad_fit_requests_a_supported_size(size):
         fitted = fit_geometry(
             ModelCapabilities(id="m", params={"size": spec}), edit_request(size, "pad")
         )
-        assert spec.allows(parse_size(fitted.params["size"]))
+        fitted_size = parse_size(fitted.params["size"])
+        assert fitted_size is not None
+        assert spec.is_allowed(fitted_size)
         if spec is GPT_IMAGE_2_SIZES:
-            assert fitted.placement.canvas == parse_size(fitted.params["size"])
+            assert fitted.placement is not None
+            assert fitted.placement.canvas == fitted_size
     fitted = fit_geometry(
         ModelCapabilities(id="m", params={"size": AspectRatios(RATIOS, {"1K": 1024})}),
         edit_request(size, "pad"),
@@ -122,6 +126,7 @@ def test_pad_fit_uses_whole_steps_of_the_model(size):
         id="m", size_limits=bounds, params={"size": SameAsInput(edge_multiple=8)}
     )
     placement = fit_geometry(model, edit_request(size, "pad")).placement
+    assert placement is not None
     assert [edge % 8 for edge in placement.canvas] == [0, 0]
     assert violations(model, placement.canvas) == []
     assert placement.original == size

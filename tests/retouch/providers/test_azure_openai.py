@@ -1,10 +1,11 @@
 """Tests of the Azure OpenAI adapter: two URL forms, deployments, formats and five shapes of content-filter error."""
 
 import base64
+from typing import Any
 
 import pytest
 
-from retouch.core.provider_protocol import ProviderJob
+from retouch.core.provider_protocol import ProviderJob, ProviderRequest
 from retouch.gateway import health
 from retouch.providers.azure_openai import PROVIDER
 from tests.support.gateway_client import file_part, post_edit
@@ -51,9 +52,10 @@ def test_edit_url_follows_endpoint_and_api_version(
 def test_resource_name_containing_openai_keeps_edit_and_health_urls_intact(resource):
     base = f"https://{resource}.openai.azure.com"
     job = ProviderJob("gpt-image-2", "p", (), options={"base_url": base})
-    assert (
-        next(PROVIDER.edit_flow(job)).path == f"{base}/openai/deployments/gpt-image-2/images/edits"
-    )
+    request = next(PROVIDER.edit_flow(job))
+    assert isinstance(request, ProviderRequest)
+    assert request.path == f"{base}/openai/deployments/gpt-image-2/images/edits"
+    assert callable(PROVIDER.health_check)
     assert PROVIDER.health_check({"base_url": f"{base}/openai/v1/"}).path == f"{base}/openai/models"
 
 
@@ -144,7 +146,7 @@ def test_mask_is_sent_after_image(env, upstream):
     assert [name for name, *_ in call.files] == ["image", "mask"]
 
 
-CONTENT_FILTER_ERRORS = [
+CONTENT_FILTER_ERRORS: list[dict[str, Any]] = [
     {"code": "contentFilter", "message": "safety system"},
     {
         "code": "content_policy_violation",

@@ -14,7 +14,15 @@ from retouch.providers.black_forest_labs import FLUX_PRO_FILL, PROVIDER
 from tests.contract.standin import MAGENTA
 from tests.contract.standins.black_forest_labs import BlackForestLabsStandIn
 from tests.support import gateway_client
-from tests.support.images import b64, box_mask, cutout, decode_image, encode_image, photo
+from tests.support.images import (
+    b64,
+    box_mask,
+    color_counts,
+    cutout,
+    decode_image,
+    encode_image,
+    photo,
+)
 from tests.support.services import build_services
 
 PHOTO = photo(96, 64)
@@ -76,7 +84,7 @@ def test_fill_mask_keeps_soft_edges(server):
         == 200
     )
     seen = server.parse_request(server.calls[0])
-    assert len(decode_image(seen.mask).getcolors()) > 30
+    assert len(color_counts(decode_image(seen.mask))) > 30
 
 
 def test_transparent_image_is_sent_opaque_with_its_alpha_as_mask(server):

@@ -7,7 +7,7 @@ import pytest
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import EncodedImage
-from retouch.core.provider_protocol import ProviderJob, ProviderResponse
+from retouch.core.provider_protocol import ProviderJob, ProviderRequest, ProviderResponse
 from retouch.providers._shared.flux import MAX_NOT_FOUND_POLLS
 from retouch.providers.fireworks_ai import PROVIDER, edit, parse_error
 from tests.contract.standin import MAGENTA
@@ -164,6 +164,7 @@ def run_adapter(*states):
     next(adapter)
     request = adapter.send(provider_response({"request_id": "r"}))
     for polls, state in enumerate(states, 1):
+        assert isinstance(request, ProviderRequest)
         assert request.idempotent
         try:
             request = adapter.send(provider_response(state))

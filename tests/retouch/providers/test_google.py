@@ -9,7 +9,7 @@ from google.genai import types
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import EncodedImage
-from retouch.core.provider_protocol import ProviderJob, ProviderResponse
+from retouch.core.provider_protocol import ProviderJob, ProviderRequest, ProviderResponse
 from retouch.providers._shared import gemini as gemini_module
 from retouch.providers.google import PROVIDER, edit
 from tests.contract.standins.google import (
@@ -74,10 +74,13 @@ def build_job(images=1, **params):
 def adapter_outcome(response, **params):
     """Return the images or the ParsedError that the adapter derives from a response body."""
     adapter = edit(build_job(**params))
-    adapter.send(None)
+    next(adapter)
     with pytest.raises((StopIteration, ProviderFailure)) as end:
         adapter.send(ProviderResponse(200, {}, json.dumps(response).encode()))
-    return end.value.value if isinstance(end.value, StopIteration) else end.value.error
+    if isinstance(end.value, StopIteration):
+        return end.value.value
+    assert isinstance(end.value, ProviderFailure)
+    return end.value.error
 
 
 def json_body(response):
@@ -85,7 +88,8 @@ def json_body(response):
 
 
 def test_edit_request_matches_documented_example():
-    request = edit(build_job(aspect_ratio="1:1", resolution="1K")).send(None)
+    request = next(edit(build_job(aspect_ratio="1:1", resolution="1K")))
+    assert isinstance(request, ProviderRequest)
     assert (request.method, request.path) == ("POST", f"/models/{MODEL}:generateContent")
     assert not request.idempotent
     data = base64.b64encode(photo(96, 64)).decode()
@@ -367,7 +371,7 @@ def test_other_finish_reason_is_not_reported_as_refusal(reason):
     assert reason in parsed.message
 
 
-def test_text_answer_without_image_returns_provider_refused(gemini):
+def test_text_response_without_image_returns_provider_refused(gemini):
     gemini.fail_with(gemini.failures()["in_words"])
     response = google_edit(gemini)
     assert response.status == 400
@@ -385,7 +389,7 @@ def test_empty_response_yields_no_images(nothing):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind", "retry_after"),
+    ("response", "kind", "retry_after"),
     [
         (error_response(400, "INVALID_ARGUMENT", "m", error_info("API_KEY_INVALID")), "auth", None),
         (
@@ -431,8 +435,8 @@ def test_empty_response_yields_no_images(nothing):
         (json_response([{"error": {"code": 402, "message": "m"}}], 402), "out_of_quota", None),
     ],
 )
-def test_error_response_yields_kind_and_retry_after(answer, kind, retry_after):
-    parsed = PROVIDER.parse_error(ProviderResponse(answer.status, {}, answer.body))
+def test_error_response_yields_kind_and_retry_after(response, kind, retry_after):
+    parsed = PROVIDER.parse_error(ProviderResponse(response.status, {}, response.body))
     assert (parsed.kind, parsed.retry_after) == (kind, retry_after)
     assert parsed.message in ("m", "Quota exceeded.")
 
@@ -463,20 +467,24 @@ def test_gateway_request_equals_official_sdk_request(gemini):
         api_key=gemini.key,
         http_options=types.HttpOptions(base_url=gemini.url, api_version="v1beta"),
     )
+    contents: list[types.PartUnionDict] = [
+        types.Part.from_bytes(data=data[0], mime_type="image/png"),
+        types.Part.from_bytes(data=data[1], mime_type="image/jpeg"),
+        PROMPT,
+    ]
     response = client.models.generate_content(
         model=MODEL,
-        contents=[
-            types.Part.from_bytes(data=data[0], mime_type="image/png"),
-            types.Part.from_bytes(data=data[1], mime_type="image/jpeg"),
-            PROMPT,
-        ],
+        contents=contents,
         config=types.GenerateContentConfig(
             response_modalities=["IMAGE"],
             image_config=types.ImageConfig(aspect_ratio="3:2", image_size="2K"),
-            thinking_config=types.ThinkingConfig(thinking_level="HIGH"),
+            thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel.HIGH),
             seed=7,
             safety_settings=[
-                types.SafetySetting(category=f"HARM_CATEGORY_{harm}", threshold="BLOCK_NONE")
+                types.SafetySetting(
+                    category=types.HarmCategory(f"HARM_CATEGORY_{harm}"),
+                    threshold=types.HarmBlockThreshold.BLOCK_NONE,
+                )
                 for harm in gemini_module.HARM_CATEGORIES
             ],
         ),
@@ -489,5 +497,6 @@ def test_gateway_request_equals_official_sdk_request(gemini):
     assert (
         to_camel_case(sdk_call.json()) == to_camel_case(gateway_call.json()) == gateway_call.json()
     )
-    sdk_image = next(p for p in response.parts if p.inline_data and not p.thought).inline_data.data
+    assert response.parts is not None
+    sdk_image = next(p.inline_data.data for p in response.parts if p.inline_data and not p.thought)
     assert sdk_image == base64.b64decode(gateway_response.json["data"][0]["b64_json"])

@@ -102,6 +102,7 @@ def test_stream_events_of_other_types_are_skipped(server, other):
 @pytest.mark.parametrize("payload", [b"ping", b"[DONE]", b"null", b"[1]", b'"x"'])
 def test_stream_events_that_are_no_objects_are_skipped(server, payload):
     response = sse_response(PARTIAL_EVENT, COMPLETED_EVENT)
+    assert isinstance(response.chunks, list)
     response.chunks.insert(0, b"data: " + payload + b"\n\n")
     names = event_names(openai_edit(server, response, stream="true", partial_images="1"))
     assert names == ["image_edit.partial_image", "image_edit.completed"]

@@ -19,7 +19,7 @@ from retouch.providers.reka_ai import PROVIDER, parse_error
 from tests.contract.standin import MAGENTA
 from tests.contract.standins.reka_ai import REFUSAL, RekaStandIn, chat_response
 from tests.support import gateway_client
-from tests.support.images import box_mask, decode_image, encode_image, photo, scene
+from tests.support.images import box_mask, decode_image, encode_image, max_value, photo, scene
 from tests.support.services import build_services
 from tests.support.upstream import ScriptedResponse, json_response
 
@@ -163,7 +163,9 @@ def test_n_images_share_single_plan(server):
     assert len({item["b64_json"] for item in response.json["data"]}) == 1
     assert len(response.json["data"]) == 3
     assert len(server.calls) == 1
-    assert revised_prompt(response).endswith("The 3 pictures are the same: nothing here is random.")
+    assert revised_prompt(response).endswith(
+        "The 3 images are the same, because the plan is not random."
+    )
     assert response.json["usage"]["total_tokens"] == 1370
 
 
@@ -182,7 +184,7 @@ def test_result_is_cropped_and_scaled_to_requested_size(server, size, expected):
     if size == "64x64":  # the crop must not distort the box in the scene
         red = result_image(response).convert("RGB").getchannel("R")
         centre = scene(96, 64).convert("L").convert("RGB").crop((16, 0, 80, 64))
-        assert ImageChops.difference(red, centre.getchannel("R")).getextrema()[1] <= 2
+        assert max_value(ImageChops.difference(red, centre.getchannel("R"))) <= 2
 
 
 def test_mask_is_described_to_model_and_confines_edit(server):
@@ -327,7 +329,9 @@ def test_reply_content_in_parts_is_joined(server):
     ],
 )  # fmt: skip
 def test_plan_json_is_found_inside_other_text(text):
-    (step,) = parse_planner_reply(text, False)
+    steps = parse_planner_reply(text, False)
+    assert not isinstance(steps, Refusal)
+    (step,) = steps
     assert step.operation.name == "greyscale"
 
 
@@ -369,9 +373,9 @@ def test_long_refusal_becomes_short_single_line():
 
 @pytest.mark.parametrize(("examples", "masked"), [(EXAMPLES, False), (MASKED_EXAMPLES, True)])
 def test_prompt_examples_are_valid_replies(examples, masked):
-    answers = [parse_planner_reply(text, masked) for _, text in examples]
-    assert isinstance(answers[-1], Refusal)
-    assert not any(isinstance(response, Refusal) for response in answers[:-1])
+    replies = [parse_planner_reply(text, masked) for _, text in examples]
+    assert isinstance(replies[-1], Refusal)
+    assert not any(isinstance(reply, Refusal) for reply in replies[:-1])
 
 
 @pytest.mark.parametrize("masked", [False, True])

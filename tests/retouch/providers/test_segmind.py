@@ -7,11 +7,21 @@ import pytest
 from PIL import Image
 
 from retouch.core.provider_protocol import ProviderResponse
-from retouch.providers.segmind import PROVIDER, SLUG_SCHEMAS, parse_error
+from retouch.providers._shared.segmind_models import SLUG_SCHEMAS
+from retouch.providers.segmind import PROVIDER, parse_error
 from tests.contract.standin import MAGENTA
 from tests.contract.standins.segmind import RATE_LIMIT_HEADERS, SegmindStandIn
 from tests.support import gateway_client
-from tests.support.images import b64, box_mask, cutout, data_url, decode_image, encode_image, photo
+from tests.support.images import (
+    b64,
+    box_mask,
+    color_counts,
+    cutout,
+    data_url,
+    decode_image,
+    encode_image,
+    photo,
+)
 from tests.support.services import build_services
 from tests.support.upstream import ScriptedResponse, json_response
 
@@ -174,7 +184,7 @@ def test_soft_mask_edges_are_sent_to_flux_fill_only(server, slug):
     assert (
         segmind_edit(server, slug, mask=gateway_client.file_part(encode_image(mask))).status == 200
     )
-    levels = len(decode_image(server.parse_request(server.calls[0]).mask).getcolors())
+    levels = len(color_counts(decode_image(server.parse_request(server.calls[0]).mask)))
     assert levels > 30 if slug.startswith("flux") else levels == 2
 
 

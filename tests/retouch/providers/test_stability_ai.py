@@ -229,15 +229,15 @@ def test_relight_result_is_polled_until_ready(server, clock):
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("poll_response", "expected"),
     [
         (error_response(404, "not_found", "expired"), 404),
         (error_response(500, "internal_error", "oops"), 502),
         (error_response(403, "content_moderation", "no"), 400),
     ],
 )
-def test_relight_poll_failure_has_unknown_billing(server, clock, answer, expected):
-    failure = expected_failure(answer, expected, None)
+def test_relight_poll_failure_has_unknown_billing(server, clock, poll_response, expected):
+    failure = expected_failure(poll_response, expected, None)
     failure.successes_first = 1
     server.fail_with(failure)
     response = stability_edit(server, RELIGHT_FIELDS, clock)

@@ -236,7 +236,7 @@ def sdk_edit(client):
                 aspect_ratio="3:2",
                 image_size="1K",
                 person_generation="ALLOW_ALL",
-                prominent_people="BLOCK_PROMINENT_PEOPLE",
+                prominent_people=types.ProminentPeople.BLOCK_PROMINENT_PEOPLE,
                 image_output_options=types.ImageConfigImageOutputOptions(
                     mime_type="image/jpeg", compression_quality=40
                 ),

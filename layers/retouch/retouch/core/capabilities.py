@@ -132,7 +132,7 @@ class ModelCapabilities:
     operations: tuple[str, ...] = ()  # ids of operations; the first one that matches serves
 
     @property
-    def edits_locally(self) -> bool:
+    def is_local_editor(self) -> bool:
         """Whether the gateway edits the image itself, so that unmarked pixels stay unchanged."""
         return self.mask_format is not None and self.mask_format.polarity == "direct"
 

@@ -93,7 +93,7 @@ class _Translator:
         for token in _tokens(_TOKEN, pattern):
             self._add(token)
         if len(self._sizes) > 1:
-            raise _invalid("a '(' has no ')'")
+            raise _invalid_pattern_error("a '(' has no ')'")
         if sum(self._sizes[0]) > LONGEST_PATTERN:
             raise PatternError(
                 f"stands for more than {LONGEST_PATTERN} characters with every repetition written out"
@@ -119,26 +119,30 @@ class _Translator:
     def _open_group(self, name: str | None) -> None:
         if name is not None:
             if not name.replace("$", "_").isidentifier() or name in self._names:
-                raise _invalid(f"the group name {name!r} is not a name or occurs twice")
+                raise _invalid_pattern_error(
+                    f"the group name {name!r} is not a name or occurs twice"
+                )
             self._names.add(name)
         self._sizes.append([])
         self._output.append("(?:")
 
     def _close_group(self) -> None:
         if len(self._sizes) == 1:
-            raise _invalid("a ')' has no '('")
+            raise _invalid_pattern_error("a ')' has no '('")
         size = sum(self._sizes.pop())
         self._sizes[-1].append(size)
         self._output.append(")")
 
     def _repeat(self, token: re.Match[str]) -> None:
         if self._previous == "quantifier" and token[0].startswith("+"):
-            raise _not_offered("a possessive quantifier", "+", "leave out the second sign")
+            raise _unsupported_syntax_error(
+                "a possessive quantifier", "+", "leave out the second sign"
+            )
         if self._previous in ("open", "or", "assertion", "quantifier"):
-            raise _invalid(f"{token[0]!r} has nothing to repeat")
+            raise _invalid_pattern_error(f"{token[0]!r} has nothing to repeat")
         minimum, maximum = int(token["minimum"] or 0), int(token["maximum"] or 0)
         if token["maximum"] and minimum > maximum:
-            raise _invalid(f"the numbers of {token[0]!r} are out of order")
+            raise _invalid_pattern_error(f"the numbers of {token[0]!r} are out of order")
         self._sizes[-1][-1] = max(1, self._sizes[-1][-1]) * max(1, minimum, maximum)
         # RE2 reads `{02}` as four characters.
         self._output.append(re.sub(r"\b0+(?=[0-9])", "", token[0]))
@@ -190,7 +194,7 @@ def _class_range(first: str, last: str) -> str:
     if first in _SETS or last in _SETS:  # a `-` beside a set stands for itself
         return _class_member(first) + _class_member("-") + _class_member(last)
     if _code_point(first) > _code_point(last):
-        raise _invalid("the ends of a range are out of order")
+        raise _invalid_pattern_error("the ends of a range are out of order")
     return f"{_class_member(first)}-{_class_member(last)}"
 
 
@@ -215,7 +219,7 @@ def _join_surrogates(high: int, low: int) -> int:
 
 def _character(code_point: int) -> str:
     if 0xD800 <= code_point <= 0xDFFF:
-        raise _invalid("half of a surrogate pair is not a character")
+        raise _invalid_pattern_error("half of a surrogate pair is not a character")
     character = chr(code_point)
     return character if character.isascii() and character.isalnum() else f"\\x{{{code_point:x}}}"
 
@@ -224,13 +228,15 @@ def _refuse(rest: str) -> NoReturn:
     """Raise the error of a rest that starts with no token."""
     for start, name, remedy in _REFUSED:
         if found := re.match(start, rest, re.DOTALL):
-            raise _not_offered(name, found[0], remedy)
-    raise _invalid("a '[' has no ']'" if rest.startswith("[") else "a backslash ends it")
+            raise _unsupported_syntax_error(name, found[0], remedy)
+    raise _invalid_pattern_error(
+        "a '[' has no ']'" if rest.startswith("[") else "a backslash ends it"
+    )
 
 
-def _not_offered(name: str, text: str, remedy: str) -> PatternError:
+def _unsupported_syntax_error(name: str, text: str, remedy: str) -> PatternError:
     return PatternError(f"uses {name}, {text!r}, which is not offered: {remedy}")
 
 
-def _invalid(reason: str) -> PatternError:
+def _invalid_pattern_error(reason: str) -> PatternError:
     return PatternError(f"is not a valid pattern: {reason}")

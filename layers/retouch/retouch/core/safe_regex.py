@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from retouch.core.regex_syntax import LONGEST_PATTERN, PatternError, translate
 
-__all__ = ["LONGEST_PATTERN", "LONGEST_TEXT", "Pattern", "PatternError", "compiled"]
+__all__ = ["LONGEST_PATTERN", "LONGEST_TEXT", "Pattern", "PatternError", "compile_pattern"]
 
 LONGEST_TEXT = 40_000  # characters it is worth trying on; a prompt has 32,000 at most
 _MAX_MEMORY = 2 * 2**20  # bytes for one pattern: its program and the states that RE2 remembers
@@ -32,7 +32,7 @@ class Pattern:
 
 
 @lru_cache(maxsize=_MAX_KEPT_PATTERNS)
-def compiled(pattern: str) -> Pattern:
+def compile_pattern(pattern: str) -> Pattern:
     """Return the compiled pattern. Raises PatternError, which says what is wrong with the pattern.
 
     A pattern has at most 256 characters, also with every repetition written out. `(?i)` and `(?s)` may lead it.

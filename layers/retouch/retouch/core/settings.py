@@ -43,7 +43,9 @@ def _env_field(variable: str, default: Any = "", parse: Callable[[str], Any] = s
 class Settings:
     """The operator's settings. Times are in seconds."""
 
-    default_model: str = _env_field("RETOUCH_DEFAULT_MODEL")  # empty: that of the keyless provider
+    default_model: str = _env_field(
+        "RETOUCH_DEFAULT_MODEL"
+    )  # empty: the keyless provider's default model
     auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys")  # "keys" or "open" (no key needed)
     keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
     secret_id: str = _env_field("RETOUCH_SECRET_ID")  # JSON object: the pepper and provider keys

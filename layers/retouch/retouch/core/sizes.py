@@ -38,7 +38,7 @@ class FixedSizes:
         """Return the rule in words."""
         return EnumParam(self.sizes).rule()
 
-    def allows(self, size: Size) -> bool:
+    def is_allowed(self, size: Size) -> bool:
         """Return whether the model makes exactly this size."""
         return f"{size[0]}x{size[1]}" in self.sizes
 
@@ -64,7 +64,7 @@ class SizeRange:
         if not isinstance(value, str):
             raise_invalid_value(name, value, self, "invalid_type")
         size = parse_size(value)
-        if value != "auto" and not (size and self.allows(size)):
+        if value != "auto" and not (size and self.is_allowed(size)):
             raise_invalid_value(name, value, self)
         return str(value)
 
@@ -75,7 +75,7 @@ class SizeRange:
             f"{self.min_pixels} to {self.max_pixels} pixels, at most {self.max_aspect_ratio}:1"
         )
 
-    def allows(self, size: Size) -> bool:
+    def is_allowed(self, size: Size) -> bool:
         """Return whether the model makes exactly this size."""
         longer, shorter = max(size), min(size)
         return (
@@ -88,7 +88,7 @@ class SizeRange:
     def find_larger_size(self, size: Size) -> Size | None:
         """Return the smallest integer multiple of the size (up to 64 times) that the model makes, or None."""
         multiples = ((size[0] * k, size[1] * k) for k in range(1, 65))
-        return next((m for m in multiples if self.allows(m)), None)
+        return next((m for m in multiples if self.is_allowed(m)), None)
 
 
 def read_size(name: str, value: Any, spec: AspectRatios | SameAsInput) -> str:
@@ -148,7 +148,7 @@ class SameAsInput:
 
     def rule(self) -> str:
         """Return the rule in words."""
-        return "auto or WIDTHxHEIGHT in the shape of the first picture"
+        return "auto or WIDTHxHEIGHT in the shape of the first image"
 
 
 SizeSpec = FixedSizes | SizeRange | AspectRatios | SameAsInput

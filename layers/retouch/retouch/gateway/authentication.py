@@ -1,8 +1,8 @@
 """Authentication with gateway keys. The gateway is closed by default: edits need a valid key.
 
 Keys are 256-bit random values. The table stores only HMAC-SHA-256(pepper, key), so a stolen table gives no access.
-The lookup uses the digest, so its duration does not depend on how much of a guessed key is right. Unknown, revoked and
-malformed keys follow the same code path and get the same response.
+The lookup uses the digest, so its duration does not depend on the number of correct characters in a guessed key.
+Unknown, revoked and malformed keys follow the same code path and get the same response.
 """
 
 from __future__ import annotations

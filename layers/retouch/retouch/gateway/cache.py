@@ -1,6 +1,6 @@
-"""The cache of edits: the key of an edit, and the stored form of its images.
+"""The cache of edits: the key of an edit, and the stored format of its images.
 
-The key consists of everything that decides the result: the pixels of the images, the mask, the prompt, the parameters,
+The key consists of everything that affects the result: the pixels of the images, the mask, the prompt, the parameters,
 the model and the processing of its result. Neither the encoding of a file nor `response_format` is part of the key.
 """
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 CacheStatus = Literal["HIT", "MISS", "REFRESH", "DISABLED"]
 DEFAULT_AGE_SECONDS = 7 * 86_400  # Portkey's default when a config has no max_age
 MAX_AGE_SECONDS = 90 * 86_400  # Portkey's maximum
-_KEY_VERSION = 1  # increased when older entries must not be used any more
+_KEY_VERSION = 1  # increase it when older entries must no longer be used
 _MAGIC = b"RTC1"
 _PREAMBLE = struct.Struct(">4sII")  # magic number, CRC-32 of the rest, length of the JSON header
-# The fields of a delivery that are no part of the key, or that are part of it as digests.
+# The fields of a delivery that are not part of the key, or that are part of it as digests.
 _EXCLUDED_FIELDS = ("response_format", "original_pixels")
 # The key names some fields differently. Another name would make every stored entry useless.
 _FIELD_NAMES = {"placement": "frame", "untouched_pixels": "untouched"}
@@ -51,7 +51,7 @@ class CacheStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """The finished images of an edit, and how many pixels of each are the caller's own."""
+    """The finished images of an edit, and the number of preserved pixels of each."""
 
     images: tuple[GeneratedImage, ...]
     preserved_pixels: int | None = None
@@ -64,8 +64,8 @@ def cache_key(plan: Plan, jobs: Sequence[ProviderJob], tenant: str, namespace: s
     """Return the key of an edit: "<tenant>/<namespace>/<digest>". All three parts are hexadecimal digests.
 
     `jobs` are the jobs of the plan, or the prepared jobs; a caller always uses the same kind. The jobs of the plan are
-    cheaper, because a hit then needs no files. The function decodes each image. An image that cannot be decoded counts
-    by its bytes.
+    cheaper, because a hit then needs no files. The function decodes each image. If
+    an image cannot be decoded, it uses the bytes.
     """
     first_job = jobs[0]  # all jobs of a plan have the same images, mask and prompt
     image_digests = [_image_digest(image) for image in first_job.images]
@@ -121,7 +121,7 @@ def _image_digest(image: EncodedImage) -> str:
 
 
 def _drop_opaque_alpha(image: Pixels) -> Pixels:
-    """Return the pixels as RGB, unless some pixel is transparent: every file format can hold them so."""
+    """Return the pixels as RGB, or as RGBA when a pixel is transparent. Every file format can store RGB."""
     if image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255):
         return image
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -137,13 +137,13 @@ def _short_digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:24]
 
 
-# ---- the stored form
+# ---- the stored format
 
 
 def pack_entry(entry: CacheEntry) -> bytes:
     """Return an entry as bytes: preamble, JSON header, encoded images. Usage is not stored, because a hit uses nothing.
 
-    Raises UpstreamError when one of the images is no image.
+    Raises UpstreamError when the data of an image is not an image.
     """
     encoded_images = [inspect_result(image).data for image in entry.images]
     image_headers = [
@@ -160,7 +160,7 @@ def pack_entry(entry: CacheEntry) -> bytes:
 
 
 def unpack_entry(data: bytes) -> CacheEntry | None:
-    """Return the entry, or None when the bytes are damaged, truncated or of another form."""
+    """Return the entry, or None when the bytes are damaged, truncated or in another format."""
     if len(data) < _PREAMBLE.size:
         return None
     magic, checksum, length = _PREAMBLE.unpack_from(data)
@@ -192,14 +192,14 @@ def _parse_entry(body: memoryview, length: int) -> CacheEntry:
 
 
 def effective_max_age(max_age: int | None) -> int:
-    """Return the max_age of a config in seconds, limited to the longest time that entries are kept."""
+    """Return the max_age of a config in seconds, limited to the maximum lifetime of an entry."""
     return DEFAULT_AGE_SECONDS if max_age is None else min(max_age, MAX_AGE_SECONDS)
 
 
 def lookup_entry(
     store: CacheStore, key: str, max_age: int | None, *, refresh: bool
 ) -> tuple[CacheStatus, CacheEntry | None]:
-    """Return the cache status in Portkey's words, and the entry. With `refresh` the cache is not read."""
+    """Return Portkey's cache status and the entry. With `refresh` the function does not read the cache."""
     if refresh:
         return "REFRESH", None
     data = store.get(key, effective_max_age(max_age))

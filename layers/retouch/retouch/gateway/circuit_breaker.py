@@ -1,7 +1,8 @@
-"""The circuit breaker: when a circuit opens, for how long, and what counts for it.
+"""The circuit breaker: when a circuit opens, how long it stays open, and which outcomes count.
 
-Each base URL of a provider has a circuit. A closed circuit lets every call through. An open circuit refuses calls for
-`cooldown` seconds. Then it is half-open: it lets one call at a time through, and closes when that call gets a response.
+Each base URL of a provider has a circuit. A closed circuit permits every call. An open circuit rejects calls for
+`cooldown` seconds. Then it is half-open: it permits one call at a time (the probe), and closes when the probe gets a
+response.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from retouch.core.errors import Billed, DeadlineExceeded, Fault, Moderated, Refu
 def track_call(breaker: CircuitBreaker, circuit: str, is_client_timeout: bool) -> Iterator[None]:
     """Guard a provider call. Raises ProviderDown while the circuit is open. The outcome counts for the circuit.
 
-    `circuit` is empty for a call that counts nowhere. A timeout counts only when it is not the caller's own.
+    `circuit` is empty for a call that does not count. The caller's own timeout does not count either.
     """
     if not circuit:
         yield
@@ -27,7 +28,7 @@ def track_call(breaker: CircuitBreaker, circuit: str, is_client_timeout: bool) -
     breaker.check(circuit)
     try:
         yield
-    except BaseException as error:  # also a stream that nobody reads to its end
+    except BaseException as error:  # also when the consumer stops reading a stream early
         is_own_timeout = isinstance(error, DeadlineExceeded) and is_client_timeout
         if isinstance(error, Fault) and not is_own_timeout:
             breaker.record(circuit, error)
@@ -48,8 +49,8 @@ class ProviderDown(UpstreamError):
 def is_failure(fault: Fault) -> bool:
     """Return whether a Fault means that the provider is down.
 
-    Rate limits, quotas, moderation and bad requests do not mean that. A request that was never sent, because no time
-    was left, does not either.
+    Rate limits, quotas, moderation and invalid requests do not mean that. A request that was not sent, because the
+    deadline passed, does not mean that.
     """
     if fault.billed == "no" and isinstance(fault, DeadlineExceeded):
         return False
@@ -57,16 +58,15 @@ def is_failure(fault: Fault) -> bool:
 
 
 def is_success(fault: Fault | None) -> bool:
-    """Return whether the provider did its work: it made an image, or it examined the request and refused it."""
+    """Return whether the provider works: it made an image, or it examined the request and refused it."""
     return fault is None or isinstance(fault, Moderated | Refused)
 
 
 def is_provider_up(fault: Fault | None) -> bool:
     """Return whether the provider responds at all.
 
-    A rate limit or a rejected key also counts, and is enough for a probe.
-
-    Such a response is not a success. Otherwise many rate limits would outweigh real failures.
+    A rate limit or a rejected key also counts as a response, so it completes a probe. It does not count as a success,
+    because many rate limits would then hide real failures.
     """
     return is_success(fault) or (fault is not None and (fault.upstream_status or 500) < 500)
 
@@ -86,7 +86,7 @@ class CircuitBreaker:
         self._probes: dict[str, tuple[int, int]] = {}
 
     def check(self, name: str) -> None:
-        """Return when the provider may be called. Raises ProviderDown, with `retry_after`, when it may not."""
+        """Raise ProviderDown, with `retry_after`, unless the provider may be called."""
         circuit, now = self._store.get_circuit(name), self._clock.unix_time()
         if circuit.opened_at is None:
             return
@@ -116,7 +116,7 @@ class CircuitBreaker:
         self._probes.pop(name, None)
 
     def release_probe(self, name: str) -> None:
-        """Give up the probe of a call that says nothing about the provider. The next call may be the probe."""
+        """End the probe of a call whose outcome does not count. The next call may be the probe."""
         if name in self._probes:
             claimed_at, previous_opened_at = self._probes.pop(name)
             self._store.claim_probe(name, claimed_at, previous_opened_at)
@@ -167,7 +167,7 @@ class Circuit:
     window_start: int = 0  # the start of the window to which the counts belong
     failures: int = 0
     successes: int = 0
-    opened_at: int | None = None  # when it opened, or when it last let a probe pass
+    opened_at: int | None = None  # when it opened, or when it last permitted a probe
 
 
 def circuit_state(circuit: Circuit, now: int, limits: BreakerLimits) -> CircuitState:

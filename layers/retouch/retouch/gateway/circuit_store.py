@@ -17,7 +17,7 @@ class InMemoryCircuitStore:
         self._circuits: dict[str, Circuit] = {}
 
     def get_circuit(self, name: str) -> Circuit:
-        """Return the circuit as currently known."""
+        """Return the current state of the circuit."""
         return self._circuits.get(name, Circuit())
 
     def record_failure(self, name: str, window_start: int) -> Circuit:

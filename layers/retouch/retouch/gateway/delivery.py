@@ -61,7 +61,8 @@ def deliver(
     except NotStored as error:
         if not fits:
             raise NotStored(
-                f"The result has {size} bytes of base64, more than the {max_bytes} that can be answered here. {error}"
+                f"The result has {size} bytes of base64, more than the {max_bytes} that this response "
+                f"can contain. {error}"
             ) from error
         note = "response_format: the bucket did not take the result, so base64"
         return DeliveredData(_base64_images(result), notes=(note,))

@@ -22,7 +22,7 @@ OK, NOT_CONFIGURED, NOT_CHECKED, TIMED_OUT = (
     "ok",
     "not configured",
     "not checked",
-    "no answer in time",
+    "no response in time",
 )
 _HEALTHY_RESULTS = (OK, NOT_CONFIGURED, NOT_CHECKED)
 # seconds after the limit in which a check may still end; then it has timed out

@@ -54,7 +54,7 @@ TARGET_STAGES: tuple[Stage, ...] = (
 
 
 def run_stages(stages: tuple[Stage, ...], value: object, services: Services) -> object:
-    """Run the stages in order. Each gets the result of the one before it."""
+    """Run the stages in order. Each stage gets the result of the previous stage."""
     for stage in stages:
         if isinstance(value, stage.takes):
             value = stage.run(value, services)
@@ -66,13 +66,13 @@ def run_attempt(attempt: Attempt, services: Services) -> AttemptResult:
     try:
         result = run_stages(TARGET_STAGES, attempt, services)
     except Fault as fault:
-        return attempt.failed(fault)
+        return attempt.build_failure(fault)
     assert isinstance(result, AttemptResult), "the last stage returns an AttemptResult"
     return result
 
 
 def run_targets(request: RoutedRequest, services: Services) -> EditResult:
-    """Try the targets of a request until one of them succeeds or none may be tried any more."""
+    """Try the targets of a request until one succeeds or no further target may be tried."""
     return request_stages.execute_routing(request, services, run_attempt)
 
 

@@ -1,4 +1,4 @@
-"""Postprocessing of generated images: geometry, format and the caller's own pixels, as the plan says."""
+"""Postprocessing of generated images: geometry, format and preserved pixels, as the plan requires."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-_MAX_ASPECT_DIFFERENCE = 0.015  # a result whose shape differs by less is only scaled
+_MAX_ASPECT_DIFFERENCE = 0.015  # if the aspect ratio differs by less, the result is only scaled
 _SIGNATURE_BYTES = 12  # the first bytes, which identify the format
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
 _NOT_PRESERVED_NOTE = (
-    "preserve: the answer has another shape than the picture, so no pixels were put back; "
+    "preserve: the result and the input image differ in shape, so no pixels were restored; "
     "preserve=true maps it back"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessedEdit:
-    """The finished images of an edit, and what is known about all of them."""
+    """The finished images of an edit, and the facts about all of them."""
 
     images: tuple[GeneratedImage, ...]
     # background, output_format, size, usage and others, as OpenAI names them
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    # the caller's own pixels of each image; None: not asked for
+    # the number of preserved pixels of each image; None: not requested
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
     images_billed: int = 0  # images that the provider made, readable or not
@@ -56,7 +56,7 @@ class ProcessedEdit:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedImage:
-    """A finished image, and how many of its pixels are the caller's own."""
+    """A finished image, and the number of its preserved pixels."""
 
     image: GeneratedImage
     preserved_pixels: int | None = None
@@ -64,11 +64,11 @@ class ProcessedImage:
 
 
 def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
-    """Return the image in the geometry and format that the plan promises. An image that needs no change is not decoded.
+    """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
-    Raises UpstreamError when the result is no image. The edit may have been billed.
+    Raises UpstreamError when the result is not an image. The edit may have been billed.
     """
-    if not delivery.changes_image:
+    if not delivery.has_image_changes:
         return ProcessedImage(_check_signature(image))
     with _blame_provider():
         encoded_image = inspect_image(image.to_bytes(), param="result")
@@ -104,7 +104,7 @@ def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
 def _restore_original(
     image: EncodedImage, delivery: Delivery
 ) -> tuple[Image, int | None, tuple[str, ...]]:
-    """Return the result without padding, and with the caller's own pixels outside the mask."""
+    """Return the result without padding, and with the original pixels outside the mask."""
     original_pixels = delivery.original_pixels
     # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
     original = decode_srgb(original_pixels.image) if original_pixels else None
@@ -140,26 +140,27 @@ def _check_signature(image: GeneratedImage) -> GeneratedImage:
 
 
 def inspect_result(image: GeneratedImage) -> EncodedImage:
-    """Return the provider's result as an image. Raises UpstreamError when it is none; the edit may have been billed."""
+    """Return the provider's result as an image. Raises UpstreamError when it is not an image."""
     with _blame_provider():
         return inspect_image(image.to_bytes(), param="result")
 
 
 @contextmanager
 def _blame_provider() -> Iterator[None]:
-    """Turn an error into an UpstreamError: the provider made the image that cannot be read, and may have billed it."""
+    """Convert an error to an UpstreamError: the provider made the unreadable image and may have billed it."""
     try:
         yield
     except (InvalidRequest, ValueError, TypeError) as error:
         raise UpstreamError(
-            "The provider's result is not a readable picture.", code="no_image_returned"
+            "The provider's result is not a readable image.", code="no_image_returned"
         ) from error
 
 
 def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> ProcessedEdit:
     """Return all images as one result. Readable images are delivered, and a note names those that cannot be read.
 
-    Raises UpstreamError when no image can be read. The usage of several calls is added up, if every call reports it.
+    Raises UpstreamError when no image can be read. The result has the total
+    usage of all calls, if every call reports its usage.
     """
     processed_images, errors = _postprocess_each(images, delivery)
     finished_images = tuple(processed.image for processed in processed_images)
@@ -177,7 +178,7 @@ def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> Pro
         metadata["usage"] = sum_usage(known_usages)
     notes = [note for processed in processed_images for note in processed.notes]
     if errors:
-        notes.append(f"n: {len(errors)} of {len(images)} pictures cannot be read: {errors[0]}")
+        notes.append(f"n: {len(errors)} of {len(images)} images cannot be read: {errors[0]}")
     preserved_pixels = min(
         (
             processed.preserved_pixels

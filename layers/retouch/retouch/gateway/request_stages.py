@@ -44,7 +44,7 @@ _RunAttempt = Callable[[Attempt, Services], AttemptResult]
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedRequest:
-    """A request of a known caller, and the settings with the secrets in them."""
+    """A request of an authenticated caller, and the settings with the secrets."""
 
     context: RequestContext
     settings: Settings
@@ -53,7 +53,7 @@ class AuthenticatedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestWithInputs:
-    """The same with every image fetched."""
+    """An authenticated request with the bytes of every image."""
 
     authenticated: AuthenticatedRequest
     inputs: ResolvedInputs
@@ -61,7 +61,7 @@ class RequestWithInputs:
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRequest:
-    """The same with a typed edit request."""
+    """An authenticated request with its typed edit request."""
 
     authenticated: AuthenticatedRequest
     inputs: ResolvedInputs
@@ -70,19 +70,19 @@ class ValidatedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RoutedRequest:
-    """The targets that may serve a request. Each is resolved, connected and has its credential."""
+    """The targets that may serve a request. Each target is resolved, is connected and has its credential."""
 
     authenticated: AuthenticatedRequest
     tree: RoutingTree
     targets: Mapping[str, TargetRequest]  # by path
     attributes: RequestAttributes  # for the conditions of the config
-    clients: GuardrailClients  # each remote check is made once for a request
+    clients: GuardrailClients  # runs each remote check once per request
 
 
 def authenticate(
     context: RequestContext, settings: Settings, find_key_name: Callable[[str], str | None]
 ) -> Principal:
-    """Return who sent the request. `settings` include the secrets. Raises Unauthorized for an unknown caller."""
+    """Return the principal of the request. Raises Unauthorized. `settings` include the secrets."""
     if context.iam_authorized:
         return Principal()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
@@ -113,7 +113,7 @@ def validate_request(request: RequestWithInputs, _: Services) -> ValidatedReques
 
 
 def choose_targets(request: ValidatedRequest, services: Services) -> RoutedRequest | EditResult:
-    """Resolve every target of the config. A value that some target cannot follow is refused before any is tried.
+    """Resolve every target of the config. A value that any target cannot apply is refused before the first attempt.
 
     Raises InvalidConfig when the config cannot be used.
     """
@@ -140,7 +140,7 @@ def choose_targets(request: ValidatedRequest, services: Services) -> RoutedReque
 def execute_routing(
     request: RoutedRequest, services: Services, run_attempt: _RunAttempt
 ) -> EditResult:
-    """Try the targets in the order of the config, and report how it went."""
+    """Try the targets in the order of the config, and return the result with the routing report."""
     context = request.authenticated.context
 
     def attempt_target(target: Target) -> AttemptResult:
@@ -154,7 +154,7 @@ def execute_routing(
 
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:
-    """Return whose cached results are shared: those of one gateway key, or of one provider key at an open gateway."""
+    """Return the owner of the cached results: a gateway key, or a provider key at an open gateway."""
     return principal.name or sha256((credentials.key or "").encode()).hexdigest()
 
 
@@ -226,20 +226,20 @@ def _credential_resolver(
         context.portkey,
         request.request.model,
         ProviderNames(providers, lambda: parse_virtual_keys(virtual_keys_json)),
-        # Most targets name the same few models, and each model is looked up more than once.
+        # Most targets name the same few models, so the lookups are cached.
         cache(finder.find),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _ModelFinder:
-    """Finds the model that serves a target, and connects it."""
+    """The resolver of the connected model that serves a target."""
 
     services: Services
     settings: Settings
 
     def find(self, model_id: str | None, provider: str | None) -> ServingProvider:
-        """Return the provider that is named for a model, and the model that serves it. Raises InvalidRequest."""
+        """Return the requested provider, and the provider and model that serve the request. Raises InvalidRequest."""
         providers, credentials = self.services.providers, ClientCredentials(provider)
         requested, capabilities = find_model(
             model_id or default_model_id(credentials, providers, self.settings),
@@ -254,7 +254,7 @@ class _ModelFinder:
     def connect(
         self, target: TargetCredentials, credentials: ClientCredentials
     ) -> tuple[ResolvedModel | None, Fault | None]:
-        """Return the connected model, or why the target cannot be tried. The attempt at the target reports that."""
+        """Return the connected model, or the Fault that prevents an attempt. The attempt at the target reports it."""
         model = target.serving_provider.model
         try:
             if model is None:
@@ -270,7 +270,7 @@ def _allowed_custom_host(target: Target, portkey: PortkeyHeaders, settings: Sett
     host = (target.custom_host or portkey.custom_host or "").rstrip("/")
     if host and host not in settings.allowed_custom_hosts:
         raise InvalidRequest(
-            f"The custom host {quote_value(host)} is not one that this gateway's operator allows. Leave it out.",
+            f"The custom host {quote_value(host)} is not allowed by the operator of this gateway. Leave it out.",
             param="x-portkey-custom-host",
             code="custom_host_not_allowed",
         )
@@ -289,13 +289,13 @@ def _allowed_forward_headers(
     for name, value in wanted.items():
         if name not in settings.forwardable_headers:
             raise InvalidRequest(
-                f"The header {quote_value(name)} is not one that this gateway's operator sends on. Leave it out.",
+                f"The header {quote_value(name)} may not be forwarded at this gateway. Leave it out.",
                 param="x-portkey-forward-headers",
                 code="forward_header_not_allowed",
             )
         if not is_header_safe(value):
             raise InvalidRequest(
-                f"The header {quote_value(name)} has characters that cannot be sent on. Send printable ASCII.",
+                f"The header {quote_value(name)} has characters that cannot be forwarded. Send printable ASCII.",
                 param="x-portkey-forward-headers",
             )
     trace_headers = {"traceparent": portkey.traceparent} if portkey.traceparent else {}

@@ -1,6 +1,6 @@
 """The typed result of an edit. A transport (HTTP, event stream, direct invoke) renders it exactly once.
 
-Nothing here knows JSON, headers or status lines of a transport. `retouch.api.response` turns an `EditResult` into them.
+This module does not depend on a transport's JSON, headers or status lines. `retouch.api.response` renders them.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class DeliveredEdit:
     images: tuple[DeliveredImage, ...]
     # background, output_format, quality, size and usage, as OpenAI names them
     metadata: Mapping[str, Any]
-    notes: tuple[str, ...]  # of the plan and of everything after it
+    notes: tuple[str, ...]  # from the plan and all later stages
     billed: Billed
     cost: Cost | None = None
-    preserved_pixels: int | None = None  # pixels that are the caller's own; None: not applicable
+    preserved_pixels: int | None = None  # the number of preserved pixels; None: not applicable
     url_expires_at: int | None = None  # Unix seconds; None: the images are base64
 
 
 @dataclass(frozen=True, slots=True)
 class EditPreview:
-    """The outcome of a dry run: what would be sent and done. No provider was called."""
+    """The outcome of a dry run: the planned calls and processing. The gateway called no provider."""
 
     plan: Plan
     jobs: tuple[ProviderJob, ...]
@@ -51,7 +51,7 @@ class EditPreview:
 
 @dataclass(frozen=True, slots=True)
 class StreamedImage:
-    """One image of a stream: a preview with its index, or a finished image with what is known about it."""
+    """One image of a stream: a preview with its index, or a finished image with its facts."""
 
     image: GeneratedImage
     partial_index: int | None = None  # counts from 0; None: the image is finished
@@ -62,7 +62,7 @@ class StreamedImage:
 
 @dataclass(frozen=True, slots=True)
 class EditStream:
-    """An edit whose images arrive one by one."""
+    """An edit whose images arrive one after another."""
 
     plan: Plan
     created: int  # Unix seconds
@@ -79,7 +79,7 @@ EditOutcome = DeliveredEdit | EditPreview | EditStream | Fault
 
 @dataclass(frozen=True, slots=True)
 class AttemptReport:
-    """What is known about one attempt, whether it succeeded or failed."""
+    """The facts about one attempt, successful or failed."""
 
     provider: str = ""  # empty: no provider was resolved
     model: str = ""  # the id of the serving model, without its provider
@@ -121,7 +121,7 @@ class AttemptResult:
         return self.report.hooks.status
 
     def with_billing(self, billed: Billed) -> AttemptResult:
-        """Return the same result; a fault says `billed`."""
+        """Return the same result. A fault gets this value of `billed`."""
         if isinstance(self.outcome, Fault):
             return replace(self, outcome=self.outcome.with_billing(billed))
         return self
@@ -139,19 +139,19 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class RoutingReport:
-    """How routing reached the outcome."""
+    """The path of routing to the outcome."""
 
     target_path: str
     retries: int  # 0: none; n: the n-th retry succeeded; -1: all retries failed
     attempts: tuple[AttemptRecord, ...]
     trace_id: str = ""
     traceparent: str = ""
-    logs_notes: bool = True  # False: x-portkey-debug asks to keep notes out of the log
+    logs_notes: bool = True  # False: x-portkey-debug excludes notes from the log
 
 
 @dataclass(frozen=True, slots=True)
 class EditResult:
-    """The outcome of an edit and everything that is known about it."""
+    """The outcome of an edit and all facts about it."""
 
     outcome: EditOutcome
     attempt: AttemptReport = field(default_factory=AttemptReport)

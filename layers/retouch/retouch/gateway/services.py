@@ -23,13 +23,13 @@ from retouch.gateway.guardrails.types import GuardrailClients
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):
-    """The stack's bucket."""
+    """The bucket of the stack."""
 
     def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
-        """Create an upload. Return its id, and the form ({"url", "fields"}) that S3 takes for it."""
+        """Create an upload. Return its id, and the form ({"url", "fields"}) that S3 accepts for it."""
 
     def check_access(self) -> None:
-        """Raise an exception when the bucket cannot be used."""
+        """Raise an exception when the bucket is not usable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Services:
 
     settings: Settings  # without the secret; a request uses `settings_with_secrets`
     providers: tuple[Provider, ...]
-    header_prefixes: tuple[str, ...]  # how the x-portkey- headers about the providers begin
+    header_prefixes: tuple[str, ...]  # the prefixes of the x-portkey- headers for providers
     send: SendRequest
     bucket: ObjectStore
     fetch_image: Callable[[str, float], bytes]  # (URL, deadline) -> image; raises FetchError
     clock: Clock
-    read_secrets: Callable[[], Mapping[str, str]]  # a background task has fetched them before
+    read_secrets: Callable[[], Mapping[str, str]]  # a background task fetches them earlier
     find_key_name: KeyLookup
     guardrail_clients: GuardrailClients
     breaker: CircuitBreaker
@@ -57,13 +57,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One edit as it arrived, and the time by which it must end."""
+    """One edit request as received, and its deadline."""
 
     form: ParsedForm
     credentials: ClientCredentials
     request_id: str
-    deadline: float  # of the function, on the clock's scale
-    max_silence: float = inf  # seconds without a byte that API Gateway and the client tolerate
+    deadline: float  # of the function, as a value of the clock
+    max_silence: float = inf  # the longest pause in seconds that API Gateway and the client permit
     iam_authorized: bool = False  # a direct invoke: IAM has authorized the caller
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links

@@ -43,15 +43,17 @@ from retouch.planning.plan import Plan, make_plan
 
 @dataclass(frozen=True, slots=True)
 class TargetRequest:
-    """One target of a request with all that is known before it is tried."""
+    """One target of a request, with everything that the gateway needs before the attempt."""
 
     target: Target
     request: EditRequest  # with the target's model and override_params
-    credentials: ClientCredentials  # as the provider of this target gets to see them
+    credentials: ClientCredentials  # as the provider of this target may see them
     guardrails: Guardrails
     cache_partition: str
-    model: ResolvedModel | None  # connected, unless `fault` says why not; None: no model was found
-    fault: Fault | None = None  # why the target cannot be tried
+    model: (
+        ResolvedModel | None
+    )  # connected, unless there is a `fault`; None: there is no such model
+    fault: Fault | None = None  # the reason why the target cannot be tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,21 @@ class Attempt:
     target: TargetRequest
     clients: GuardrailClients
     client_timeout: float  # seconds that the caller or the config allows for an attempt
-    client_deadline: float  # the same as a point on the clock's scale
+    client_deadline: float  # the same time as a value of the clock
     log: AttemptLog
 
     @property
     def deadline(self) -> float:
-        """The point in time at which nobody waits for the result any more."""
+        """The time after which the caller does not wait for the result."""
         return min(self.context.deadline, self.client_deadline)
 
     @property
     def max_retry_wait(self) -> float:
-        """The longest Retry-After to wait for, in seconds. A config with retries of its own replaces ours."""
+        """The longest Retry-After to wait for, in seconds. The retries of a config replace the gateway's own."""
         return 0.0 if self.target.target.retry.attempts else self.settings.max_retry_wait
 
-    def failed(self, fault: Fault) -> AttemptResult:
-        """Return the result of a failed attempt. A deadline of the caller's own is a RequestTimeout."""
+    def build_failure(self, fault: Fault) -> AttemptResult:
+        """Return the result of a failed attempt. A deadline that the caller set becomes a RequestTimeout."""
         if isinstance(fault, DeadlineExceeded) and self.client_deadline <= self.context.deadline:
             fault = RequestTimeout(self.client_timeout, fault.billed)
         return AttemptResult(fault, self.log.report())
@@ -97,7 +99,7 @@ class PlannedAttempt:
 
     checked: CheckedAttempt
     plan: Plan
-    cache_key: str = ""  # where the result is saved; empty: nowhere
+    cache_key: str = ""  # the key under which the result is saved; empty: not saved
 
     @property
     def attempt(self) -> Attempt:
@@ -115,7 +117,7 @@ class PreparedAttempt:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedImages:
-    """The images of the provider, or of the cache."""
+    """The images from the provider or the cache."""
 
     planned: PlannedAttempt
     images: Sequence[GeneratedImage]
@@ -133,7 +135,7 @@ class CheckedImages:
 
 @dataclass(frozen=True, slots=True)
 class FinishedImages:
-    """Images in the geometry and format that the plan promises."""
+    """Images in the geometry and format that the plan requires."""
 
     generated: GeneratedImages
     result: ProcessedEdit
@@ -148,7 +150,7 @@ class DeliveredImages:
 
 
 def check_request(attempt: Attempt, services: Services) -> CheckedAttempt:
-    """Run the guardrails that look at the request. Raises HooksFailed when one of them denies it."""
+    """Run the guardrails that check the request. Raises HooksFailed when one of them denies it."""
     target, portkey = attempt.target, attempt.context.portkey
     guardrails.check_streaming(target.guardrails, target.request)
     subject = guardrails.describe_request(
@@ -172,7 +174,7 @@ def plan_edit(checked: CheckedAttempt, _: Services) -> PlannedAttempt:
 
 
 def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt | GeneratedImages:
-    """Take the images from the cache when the config allows it and they are there."""
+    """Get the images from the cache if the config enables it and the cache has them."""
     attempt, request = planned.attempt, planned.attempt.target.request
     policy, portkey = attempt.target.target.cache, attempt.context.portkey
     if policy is None or request.stream or request.dry_run:
@@ -185,13 +187,13 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
     attempt.log.set_cache_status(status)
     if entry is None:
         return replace(planned, cache_key=key)
-    # Cached images are finished: nothing is left to be done to them.
+    # Cached images are finished and need no processing.
     plan = replace(plan, delivery=Delivery(plan.delivery.response_format))
     return GeneratedImages(replace(planned, plan=plan), entry.images, "no", cached=entry)
 
 
 def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | AttemptResult:
-    """Make the image files that the provider gets. A dry run ends here. Raises InvalidRequest."""
+    """Prepare the image files for the provider. A dry run ends here. Raises InvalidRequest."""
     plan = planned.plan
     jobs = tuple(prepare_job(job, plan.resolved.serving) for job in plan.jobs)
     if planned.attempt.target.request.dry_run:
@@ -200,7 +202,7 @@ def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | Atte
 
 
 def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedImages | AttemptResult:
-    """Have the provider do the edit. A stream returns with its first event. Raises Fault."""
+    """Call the provider. A stream returns with its first event. Raises Fault."""
     planned, attempt = prepared.planned, prepared.planned.attempt
     require_remaining_time(planned.plan, attempt, services)
     runner = _job_runner(planned, services)
@@ -215,7 +217,7 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
 
 
 def check_images(generated: GeneratedImages, _: Services) -> CheckedImages:
-    """Run the guardrails that look at the images. Raises HooksFailed when one of them denies an image."""
+    """Run the guardrails that check the images. Raises HooksFailed when one of them denies an image."""
     attempt, checked = generated.planned.attempt, generated.planned.checked
     report = guardrails.check_images(
         attempt.target.guardrails,
@@ -230,7 +232,7 @@ def check_images(generated: GeneratedImages, _: Services) -> CheckedImages:
 
 
 def postprocess_images(checked: CheckedImages, _: Services) -> FinishedImages:
-    """Bring the images into the geometry and format that the plan promises. Raises UpstreamError for no image."""
+    """Bring the images into the geometry and format that the plan requires. Raises UpstreamError."""
     generated = checked.generated
     result = postprocess_all(generated.images, generated.planned.plan.delivery)
     if generated.cached:
@@ -239,7 +241,7 @@ def postprocess_images(checked: CheckedImages, _: Services) -> FinishedImages:
 
 
 def deliver_images(finished: FinishedImages, services: Services) -> DeliveredImages:
-    """Turn the images into base64 or links. Raises NotStored when neither is possible."""
+    """Convert the images to base64 or links. Raises NotStored when neither is possible."""
     generated, result = finished.generated, finished.result
     plan, attempt = generated.planned.plan, generated.planned.attempt
     settings, now = attempt.settings, services.clock.unix_time()
@@ -270,7 +272,7 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
 
 
 def save_to_cache(delivered: DeliveredImages, services: Services) -> AttemptResult:
-    """Save the images when the config allows it and none of them is missing."""
+    """Save the images if the config enables the cache and no image is missing."""
     planned, result = delivered.finished.generated.planned, delivered.finished.result
     attempt = planned.attempt
     policy = attempt.target.target.cache
@@ -281,11 +283,11 @@ def save_to_cache(delivered: DeliveredImages, services: Services) -> AttemptResu
 
 
 def require_remaining_time(plan: Plan, attempt: Attempt, services: Services) -> None:
-    """Raise DeadlineExceeded when a paid call could not finish any more."""
+    """Raise DeadlineExceeded when too little time remains for a paid call."""
     remaining = attempt.context.deadline - services.clock.now()
     if plan.resolved.provider.is_paid and remaining < attempt.settings.min_call_seconds:
         raise DeadlineExceeded(
-            f"Only {max(remaining, 0):.1f} s are left, too little to start an edit. Send it again.",
+            f"Only {max(remaining, 0):.1f} s are left, which is not enough time for an edit. Send it again.",
             billed="no",
         )
 
@@ -309,16 +311,16 @@ def _start_stream(
     runner: JobRunner,
     services: Services,
 ) -> AttemptResult:
-    """Wait for the first event, so that a failure before it has a status of its own."""
+    """Wait for the first event, so that a failure before it determines the HTTP status."""
     planned, attempt = prepared.planned, prepared.planned.attempt
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
     events = with_heartbeat(_stream_images(prepared, tracking, runner), interval)
     first = next(events)
-    stream = EditStream(planned.plan, services.clock.unix_time(), _with_first(first, events))
+    stream = EditStream(planned.plan, services.clock.unix_time(), _prepend_image(first, events))
     return AttemptResult(stream, attempt.log.report())
 
 
-def _with_first(
+def _prepend_image(
     first: StreamedImage | None, later: Iterator[StreamedImage | None]
 ) -> Iterator[StreamedImage | None]:
     yield first

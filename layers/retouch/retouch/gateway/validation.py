@@ -1,4 +1,4 @@
-"""Validation of the resolved inputs, as far as it does not depend on the model. The result is an EditRequest.
+"""Validation of the resolved inputs that does not depend on the model. The result is an EditRequest.
 
 The format and size of each image come from its bytes, not from what the caller declares.
 """

@@ -94,7 +94,7 @@ def decode_as_stored(
     `info` holds only the entries that define the meaning of the pixels. They are filtered here, because a later copy of
     the image without the other entries would need memory for one more image.
     """
-    data, format, header = _checked_file(source, param)
+    data, format, header = _check_file_once(source, param)
     try:
         image = load_with_pillow(
             strip_metadata(data, format), format, (header.width, header.height)
@@ -106,7 +106,7 @@ def decode_as_stored(
     return image, header
 
 
-def _checked_file(source: EncodedImage | bytes, param: str) -> tuple[bytes, str, ImageHeader]:
+def _check_file_once(source: EncodedImage | bytes, param: str) -> tuple[bytes, str, ImageHeader]:
     """Return the bytes, the format and the header. A file that was checked before is not checked again."""
     if isinstance(source, bytes):
         return source, *check_file(source, param=param)

@@ -1,4 +1,4 @@
-"""Restore the client's original pixels wherever the mask does not mark them, whatever the provider changed."""
+"""Restore the client's original pixels outside the mask, even where the provider changed them."""
 
 from __future__ import annotations
 

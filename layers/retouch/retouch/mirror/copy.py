@@ -66,7 +66,7 @@ def _fetch_failed_result(url: str, error: FetchError) -> MirrorResult:
     status: MirrorStatus = "refused" if error.code in _REFUSED_CODES else "failed"
     mirror_error = MirrorError(error.code, str(error), error.retryable)
     return MirrorResult(
-        status, url, error=mirror_error, reason=error.reason, transient=error.transient
+        status, url, error=mirror_error, reason=error.reason, transient=error.is_transient
     )
 
 

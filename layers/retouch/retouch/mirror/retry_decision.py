@@ -93,7 +93,7 @@ def unanswered_dead_letter(body: str) -> DeadLetter:
 
 
 def should_retry(results: Sequence[MirrorResult]) -> bool:
-    """Return whether to try the whole request again. Objects that are already stored are found then."""
+    """Return whether to repeat the whole request. The repeated request uses the objects that are already stored."""
     return any(result.transient for result in results)
 
 

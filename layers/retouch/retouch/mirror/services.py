@@ -15,7 +15,7 @@ from retouch.mirror.retry_decision import DeadLetter, Requeue
 
 
 class ResponseStore(Protocol):
-    """The bucket, for responses that nobody waits for."""
+    """The bucket, for responses to asynchronous requests."""
 
     name: str
 

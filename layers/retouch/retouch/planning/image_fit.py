@@ -65,7 +65,7 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
     limit_placement = place_within_limits(model, image, request.fit_mode, name)
     shape_fit = (
         _fit_output_shape(model, image)
-        if request.fit_mode == "pad" and not model.edits_locally
+        if request.fit_mode == "pad" and not model.is_local_editor
         else FitResult()
     )
     bounded_placement = (
@@ -287,7 +287,7 @@ def _place_in_size_range(spec: SizeRange, size: Size) -> Placement:
             _round_up(max(inner_size[0], min_edge), spec.edge_multiple),
             _round_up(max(inner_size[1], min_edge), spec.edge_multiple),
         )
-        if spec.allows(canvas):
+        if spec.is_allowed(canvas):
             break
         is_too_large = canvas[0] * canvas[1] > spec.max_pixels or max(canvas) > spec.max_edge
         factor *= 0.99 if is_too_large else 1.01

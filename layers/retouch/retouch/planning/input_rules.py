@@ -100,7 +100,7 @@ def fit_images(
         *(_place_image(serving, request, index) for index in range(1, len(request.images))),
     ]
     pairs = zip(request.images, placements, strict=True)
-    fitted_images = tuple(_fit_image(serving, picture, frame) for picture, frame in pairs)
+    fitted_images = tuple(_fit_image(serving, image, frame) for image, frame in pairs)
     conversion_notes = (
         f"image: {p.format} was converted to {p.conversion.format}"
         for p in fitted_images

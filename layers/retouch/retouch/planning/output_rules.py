@@ -46,7 +46,7 @@ class Delivery:
     untouched_pixels: int | None = None
 
     @property
-    def changes_image(self) -> bool:
+    def has_image_changes(self) -> bool:
         """Return whether the gateway must decode the provider's file."""
         return bool(
             self.convert_to
@@ -167,7 +167,7 @@ def _plan_size(
         return _plan_aspect_ratio(serving, spec, wanted, sent_params)
     if isinstance(spec, SameAsInput):
         return _plan_size_as_input(serving, request, wanted)
-    if not isinstance(spec, FixedSizes | SizeRange) or spec.allows(wanted):
+    if not isinstance(spec, FixedSizes | SizeRange) or spec.is_allowed(wanted):
         return None, ()
     render_size = spec.find_larger_size(wanted)
     if render_size is None:
@@ -262,16 +262,16 @@ def _plan_background(
     `may_be_transparent` says whether the restored original pixels may be transparent. For a model without a
     `background` parameter this function removes the parameter from `sent_params`.
     """
-    accepts_background = serving.edits_locally or "background" in serving.params
+    accepts_background = serving.is_local_editor or "background" in serving.params
     wanted = (
         sent_params.get("background") if accepts_background else sent_params.pop("background", None)
     )
     if wanted != "opaque":
         return False, ()
-    flatten = not serving.edits_locally and (
+    flatten = not serving.is_local_editor and (
         may_be_transparent or (serving.may_return_transparency and not accepts_background)
     )
-    note = "background: whatever is transparent in the picture is put on white"
+    note = "background: transparent parts of the image are placed on white"
     return flatten, (note,) if may_be_transparent else ()
 
 

@@ -52,14 +52,14 @@ def plan_preservation(
         return PreservePlan(prompt=request.prompt)
     if model.mask_format is None:
         _check_maskless_model(model, request)
-    keeps_size = _keeps_image_size(request, sent_params)
-    if model.edits_locally and keeps_size:
+    has_input_size = _has_input_size(request, sent_params)
+    if model.is_local_editor and has_input_size:
         return PreservePlan(
             mask=mask, prompt=request.prompt, untouched_pixels=mask.pixels.histogram()[0]
         )
-    if request.preserve is False or not keeps_size:
+    if request.preserve is False or not has_input_size:
         return PreservePlan(
-            mask=mask, prompt=request.prompt, notes=_size_change_notes(request, keeps_size)
+            mask=mask, prompt=request.prompt, notes=_size_change_notes(request, has_input_size)
         )
     original_pixels = OriginalPixels(request.images[0], mask.pixels, request.preserve is True)
     if model.mask_format is None:
@@ -98,7 +98,7 @@ def _check_maskless_model(model: ModelCapabilities, request: EditRequest) -> Non
     )
 
 
-def _keeps_image_size(request: EditRequest, sent_params: Mapping[str, Any]) -> bool:
+def _has_input_size(request: EditRequest, sent_params: Mapping[str, Any]) -> bool:
     """Return whether the result has the size of the image.
 
     Raises InvalidRequest when the request has preserve=true and also names another size.
@@ -115,8 +115,8 @@ def _keeps_image_size(request: EditRequest, sent_params: Mapping[str, Any]) -> b
     return is_same
 
 
-def _size_change_notes(request: EditRequest, keeps_size: bool) -> tuple[str, ...]:
-    if request.preserve is None and not keeps_size:
+def _size_change_notes(request: EditRequest, has_input_size: bool) -> tuple[str, ...]:
+    if request.preserve is None and not has_input_size:
         return ("preserve: the result has another size than the image, so no pixels were restored",)
     return ()
 
@@ -128,7 +128,7 @@ def _size_params(
     spec = model.params.get("size")
     size = request.images[0].size
     should_send_size = request.preserve and sent_params.get("size", "auto") == "auto"
-    if should_send_size and isinstance(spec, SizeRange) and spec.allows(size):
+    if should_send_size and isinstance(spec, SizeRange) and spec.is_allowed(size):
         return {"size": f"{size[0]}x{size[1]}"}
     return {}
 

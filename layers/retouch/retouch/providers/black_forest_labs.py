@@ -57,7 +57,7 @@ def build_body(job: ProviderJob) -> dict[str, Any]:
     json_body = request_fields(job)
     if size := parse_size(json_body.pop("size", "")):
         json_body.update(width=size[0], height=size[1])
-    first_image, *other_images = (picture.to_base64() for picture in job.images)
+    first_image, *other_images = (image.to_base64() for image in job.images)
     if job.mask_file:
         return {**json_body, "image": first_image, "mask": job.mask_file.to_base64()}
     numbered_images = {f"input_image_{number}": text for number, text in enumerate(other_images, 2)}

@@ -36,7 +36,7 @@ def edit(job: ProviderJob) -> Conversation:
     result = GeneratedImage(
         data=data,
         revised_prompt=(
-            f"Removed the marked {job.mask.coverage:.1%} of the picture and filled it from its surroundings. "
+            f"Removed the marked {job.mask.coverage:.1%} of the image and filled it from its surroundings. "
             "The prompt was not interpreted."
         ),
         metadata={

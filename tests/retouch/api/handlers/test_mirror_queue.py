@@ -151,7 +151,7 @@ def test_same_url_in_several_messages_is_fetched_once(mirror, aws, image_host):
 
 
 class TestAnswers:
-    """Tests of requests from waiting edits. Their answer is written to the bucket, for success and failure alike."""
+    """Tests of requests from waiting edits. The mirror writes each success or failure to the bucket."""
 
     KEY = "mirror/answers/0a1b.json"
 
@@ -160,7 +160,7 @@ class TestAnswers:
         assert handle_batch(mirror, aws) == []
         return json.loads(aws.objects(self.KEY)[self.KEY])
 
-    def test_answer_for_stored_image_names_its_key(self, mirror, aws, image_host):
+    def test_response_for_stored_image_names_its_key(self, mirror, aws, image_host):
         response = self.read_answer(mirror, aws, image_host.url + "/a.png")
         assert (response["status"], response["key"], response["error"]) == (
             "stored",
@@ -176,21 +176,21 @@ class TestAnswers:
             ("/cut.png", "image_truncated", ""),
         ],
     )
-    def test_answer_for_failed_url_names_code_and_reason(
+    def test_response_for_failed_url_names_code_and_reason(
         self, mirror, aws, image_host, path, code, reason
     ):
         response = self.read_answer(mirror, aws, image_host.url + path)
         assert (response["error"]["code"], response["reason"]) == (code, reason)
         assert aws.take_messages(aws.dead) == [], "the waiting edit already has the error"
 
-    def test_message_is_retried_soon_when_answer_cannot_be_written(self, aws, image_host):
+    def test_message_is_retried_soon_when_response_cannot_be_written(self, aws, image_host):
         mirror = build_mirror(aws, image_host, RETOUCH_BUCKET="no-such-bucket")
         message = aws.send_message({"url": image_host.url + "/a.png", "answer_to": self.KEY})
         assert handle_batch(mirror, aws) == [message]
         (record,) = aws.hidden_seconds()
         assert 0 < record <= 10, "shorter than the visibility timeout of the queue, 720 seconds"
 
-    def test_message_is_dead_lettered_when_answer_can_never_be_written(self, aws, image_host):
+    def test_message_is_dead_lettered_when_response_can_never_be_written(self, aws, image_host):
         mirror = build_mirror(aws, image_host, RETOUCH_BUCKET="no-such-bucket")
         request = {"url": image_host.url + "/a.png", "answer_to": self.KEY}
         aws.send_message(request)
@@ -200,7 +200,7 @@ class TestAnswers:
         ((body, attributes),) = aws.take_messages(aws.dead)
         assert (json.loads(body), attributes["code"]) == (request, "store_failed")
 
-    def test_answer_is_written_without_requeue_when_time_is_up(self, mirror, aws, image_host):
+    def test_response_is_written_without_requeue_when_time_is_up(self, mirror, aws, image_host):
         aws.send_message({"url": image_host.url + "/a.png", "answer_to": self.KEY})
         batch = aws.receive_batch()
         aws.delete_processed(batch, mirror.handler(batch, lambda_context(1.0)))
@@ -210,39 +210,39 @@ class TestAnswers:
         assert aws.receive_batch()["Records"] == []
 
     def test_message_with_answer_to_is_handled_before_other_messages(self, mirror, aws, image_host):
-        answered = []
+        responded = []
 
-        def respond_and_check_answer(handler):
-            answered.append(aws.objects(self.KEY) != {})
+        def respond_and_check_response(handler):
+            responded.append(aws.objects(self.KEY) != {})
             image_host.write_response(
                 handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"})
             )
 
-        image_host.scripts["/patient.jpg"] = respond_and_check_answer
+        image_host.scripts["/patient.jpg"] = respond_and_check_response
         aws.send_message({"url": image_host.url + "/patient.jpg"})
         aws.send_message({"url": image_host.url + "/a.png", "answer_to": self.KEY})
         assert handle_batch(mirror, aws) == []
-        assert answered == [True]
+        assert responded == [True]
         assert {object_key(PNG), object_key(JPEG, "jpeg")} <= aws.objects().keys()
 
-    def test_answer_is_written_without_waiting_for_other_answers(self, mirror, aws, image_host):
+    def test_response_is_written_without_waiting_for_other_responses(self, mirror, aws, image_host):
         other = "mirror/answers/0a1c.json"
-        other_answered = []
+        other_responded = []
 
-        def wait_for_other_answer(handler):
+        def wait_for_other_response(handler):
             until = time.monotonic() + 30
             while not aws.objects(other) and time.monotonic() < until:
                 time.sleep(0.05)
-            other_answered.append(aws.objects(other) != {})
+            other_responded.append(aws.objects(other) != {})
             image_host.write_response(
                 handler, ScriptedResponse(200, JPEG, {"content-type": "image/jpeg"})
             )
 
-        image_host.scripts["/slow.jpg"] = wait_for_other_answer
+        image_host.scripts["/slow.jpg"] = wait_for_other_response
         aws.send_message({"url": image_host.url + "/slow.jpg", "answer_to": self.KEY})
         aws.send_message({"url": image_host.url + "/a.png", "answer_to": other})
         assert handle_batch(mirror, aws) == []
-        assert other_answered == [True]
+        assert other_responded == [True]
         assert aws.objects(self.KEY).keys() == {self.KEY}
 
     def test_message_without_answer_to_is_requeued_when_answers_use_up_time(
@@ -261,7 +261,7 @@ class TestAnswers:
         ((body, _),) = aws.take_messages(aws.queue)
         assert json.loads(body)["urls"] == [image_host.url + "/a.png"]
 
-    def test_parallel_setting_limits_concurrent_fetches_for_answers(self, aws, image_host):
+    def test_parallel_setting_limits_concurrent_fetches_for_responses(self, aws, image_host):
         mirror = build_mirror(aws, image_host, RETOUCH_MIRROR_PARALLEL="1")
         running, concurrency = [], []
 

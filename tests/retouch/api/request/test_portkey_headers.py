@@ -10,7 +10,7 @@ from retouch.api.request.credentials import read_credentials
 from retouch.api.request.portkey_headers import select_forwardable
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.errors import InvalidRequest
-from retouch.core.portkey_types import PortkeyHeaders
+from retouch.core.portkey_types import KNOWN_HEADERS, PortkeyHeaders
 from retouch.providers import PROVIDERS
 
 
@@ -323,4 +323,4 @@ def test_read_constant_names_every_header_that_is_read():
     source = Path(portkey_module.__file__).read_text()
     names_read = set(re.findall(r'known(?:\.get\(|, )"([a-z-]+)"', source))
     names_read |= {f"default-{kind}-guardrails" for kind in ("input", "output")}
-    assert names_read == set(portkey_module.KNOWN_HEADERS)
+    assert names_read == set(KNOWN_HEADERS)

@@ -134,7 +134,7 @@ class TestBilling:
         last = AttemptRecord("config.targets[39]", 200, None, "yes")
         routing = RoutingReport("config.targets[39]", 0, (*attempts[:39], last))
         result = EditResult(UpstreamError("broken"), routing=routing)
-        listed = response_headers(result, "id", "openai")["x-retouch-attempts"].split(", ")
+        listed = response_headers(result, "id", "openai-api")["x-retouch-attempts"].split(", ")
         assert (len(listed), listed[0], listed[-1]) == (
             16,
             "targets[24]=429;no",

@@ -11,7 +11,7 @@ from tests.retouch.gateway.test_cache import build_plan
 
 def headers_with_notes(notes):
     preview = EditPreview(replace(build_plan(), notes=notes), ())
-    return response_headers(EditResult(preview), "id", "openai")
+    return response_headers(EditResult(preview), "id", "openai-api")
 
 
 @pytest.mark.parametrize(

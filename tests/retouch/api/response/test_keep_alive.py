@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Generator
 from math import inf
 from threading import Event
 
@@ -170,6 +171,21 @@ def test_abandoned_stream_is_logged(capsys):
     assert (line["status"], line["left"]) == (200, True)
 
 
+def test_abandoned_late_response_is_logged_as_possibly_billed(capsys):
+    done = json_response(IMAGE_BODY)
+    done.delay = 0.5
+    with Upstream(done) as upstream:
+        settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
+        services = build_services({**settings, "RETOUCH_SILENCE_SECONDS": "0.1"})
+        response = build_handler(services, lambda: None, telemetry())(
+            form_event(FIELDS), lambda_context()
+        )
+        assert next(response["body"]) == b" "
+        response["body"].close()
+    line, _ = request_log_and_metrics(capsys)
+    assert (line["status"], line["left"], line["billed"]) == (200, True, "unknown")
+
+
 @pytest.mark.parametrize(
     ("headers", "silence", "seconds"),
     [
@@ -202,6 +218,7 @@ def test_abandoned_iterator_is_closed_at_its_next_item():
             closed.set()
 
     items = with_heartbeat(work(), 1.0)
+    assert isinstance(items, Generator)
     assert next(items) == 1
     items.close()
     go.set()
@@ -210,11 +227,11 @@ def test_abandoned_iterator_is_closed_at_its_next_item():
 
 
 def test_heartbeat_iterator_passes_errors_on():
-    def failing():
+    def yield_and_fail():
         yield 1
         raise ValueError("broken")
 
-    items = with_heartbeat(failing(), 1.0)
+    items = with_heartbeat(yield_and_fail(), 1.0)
     assert next(items) == 1
     with pytest.raises(ValueError, match="broken"):
         next(items)

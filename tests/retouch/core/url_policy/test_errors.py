@@ -40,7 +40,7 @@ def test_transient_reasons_are_marked_for_retry(reason):
     error = FetchError(reason)
     hidden = {"dns_failed", "upstream_unreachable"}
     public = {"timeout", "truncated", "rate_limited", "upstream_error"}
-    assert error.transient is (reason in hidden | public)
+    assert error.is_transient is (reason in hidden | public)
     assert error.retryable is (reason in public)
 
 

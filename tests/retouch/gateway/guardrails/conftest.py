@@ -1,7 +1,9 @@
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 
+from retouch.core.clock import Clock
 from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import run_hooks
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput
@@ -9,7 +11,7 @@ from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput
 
 @dataclass
 class FixedClock:
-    """A clock that advances only when told to."""
+    """A clock that advances only on request."""
 
     seconds: float = 100.0
 
@@ -26,8 +28,8 @@ class FakeRemoteServices:
 
     webhook_response: object = b'{"verdict": true}'
     bedrock_response: object = field(default_factory=lambda: {"action": "NONE"})
-    webhook_requests: list = field(default_factory=list)
-    bedrock_requests: list = field(default_factory=list)
+    webhook_requests: list[Any] = field(default_factory=list)
+    bedrock_requests: list[Any] = field(default_factory=list)
     clock: FixedClock = field(default_factory=FixedClock)
 
     def clients(self):
@@ -38,7 +40,7 @@ class FakeRemoteServices:
             lambda request: self.record_and_respond(
                 self.bedrock_requests, request, self.bedrock_response
             ),
-            self.clock,
+            cast("Clock", self.clock),
         )
 
     def record_and_respond(self, requests, request, response):

@@ -118,21 +118,21 @@ def test_failed_hook_reports_on_fail_feedback(remote_services):
 
 
 def test_check_without_verdict_fails(remote_services):
-    remote_services.webhook_response = CheckError("Nobody is there.")
+    remote_services.webhook_response = CheckError("There is no response.")
     report = run_hook_config([{**WEBHOOK_HOOK, "deny": True}], GUN_INPUT, remote_services)
     assert report.denied
     (check,) = report.results[0]["checks"]
-    assert check["error"] == {"name": "Check error", "message": "Nobody is there."}
+    assert check["error"] == {"name": "Check error", "message": "There is no response."}
     assert report.results[0]["feedback"]["metadata"]["erroredChecks"] == "default.webhook"
 
 
 def test_check_without_verdict_passes_with_fail_open(remote_services):
-    remote_services.webhook_response = CheckError("Nobody is there.")
+    remote_services.webhook_response = CheckError("There is no response.")
     for spelling in ("failOpen", "fail_open"):
         hook = {"webhook": {"webhookURL": "https://a.example/x", spelling: True}, "deny": True}
         report = run_hook_config([hook], GUN_INPUT, remote_services)
         assert report.passed
-        assert report.results[0]["checks"][0]["error"]["message"] == "Nobody is there."
+        assert report.results[0]["checks"][0]["error"]["message"] == "There is no response."
 
 
 def test_negative_verdict_denies_despite_fail_open(remote_services):

@@ -132,7 +132,7 @@ def test_prompt_from_override_params_is_checked():
 def edit_under_webhook():
     """Return a function that sends an edit under a webhook: (verdict, **hook) -> (response, webhook requests).
 
-    The provider answers the second attempt.
+    The provider responds to the second attempt.
     """
     with Upstream(RATE_LIMITED, IMAGE_RESPONSE) as server, Upstream() as webhook:
 

@@ -27,7 +27,7 @@ class ClockWithLongPauses(FakeClock):
 
 
 def script_responses(host, path, *host_responses):
-    """Answer GET requests for the path with these responses, in order. The last one repeats."""
+    """Respond to GET requests for the path with these responses, in order. The last one repeats."""
     responses = chain(host_responses, repeat(host_responses[-1]))
     host.scripts[path] = lambda handler: host.write_response(handler, next(responses))
 

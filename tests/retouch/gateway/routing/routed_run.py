@@ -1,10 +1,11 @@
 """Routed runs against targets that fail by script and record that they were called."""
 
 from types import SimpleNamespace
+from typing import cast
 
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.errors import Fault
-from retouch.gateway.result import AttemptResult
+from retouch.gateway.result import AttemptResult, DeliveredEdit
 from retouch.gateway.routing import config as config_module
 from retouch.gateway.routing.executor import RoutingExecutor
 from retouch.providers import PROVIDERS
@@ -22,14 +23,18 @@ def _failed_attempt(error):
     return AttemptResult(error)
 
 
+def answer_text(outcome):
+    """Return the text of the scripted answer that a run ended with."""
+    return cast("SimpleNamespace", outcome.result.outcome).text
+
+
 class RoutedRun:
     """A run of a config. `script` maps a provider to the result of each call. The last result repeats."""
 
     def __init__(
         self, config, script, facts=None, seconds=1000.0, seconds_per_attempt=0.0, chance=0.0
     ):
-        self.clock = FakeClock()
-        self.clock.random_fraction = lambda: chance
+        self.clock = FakeClock(fraction=chance)
         self.providers_called, self._script, self._seconds_per_attempt = (
             "",
             script,
@@ -47,7 +52,8 @@ class RoutedRun:
         self.clock.skipped_seconds += self._seconds_per_attempt
         if callable(result):
             return _failed_attempt(result())
-        return AttemptResult(SimpleNamespace(billed="no", text=result))
+        answer = SimpleNamespace(billed="no", text=result)
+        return AttemptResult(cast("DeliveredEdit", answer))
 
     @property
     def status(self):

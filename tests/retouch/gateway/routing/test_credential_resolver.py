@@ -36,7 +36,7 @@ def resolve_credentials(
     """Return [(provider, key, options, is_virtual_key), ...] of all targets."""
     settings = settings or Settings()
 
-    def serving(model, slug):
+    def build_serving_provider(model, slug):
         credentials = ClientCredentials(slug)
         provider, capabilities = find_model(
             model or default_model_id(credentials, PROVIDERS, settings), credentials, PROVIDERS
@@ -51,7 +51,7 @@ def resolve_credentials(
         PortkeyHeaders(**portkey_fields),
         model,
         names,
-        cache(serving),
+        cache(build_serving_provider),
     )
     return [
         (

@@ -2,18 +2,20 @@
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from retouch.core.errors import InvalidRequest, Moderated, RateLimited, UpstreamError
 from retouch.gateway.result import AttemptRecord
 from retouch.gateway.routing.executor import select_weighted
-from tests.retouch.gateway.routing.routed_run import RoutedRun, parse
+from retouch.gateway.routing.tree import Target
+from tests.retouch.gateway.routing.routed_run import RoutedRun, answer_text, parse
 
 A, B, C = ({"provider": name, "name": name} for name in "abc")
 
 
-def rate_limited(retry_after=None):
+def rate_limit_error(retry_after=None):
     return lambda: RateLimited("slow down", retry_after=retry_after)
 
 
@@ -44,11 +46,17 @@ BALANCES = [
 ]
 
 
+def selected_provider(group, chance):
+    target = select_weighted(group, chance)
+    assert isinstance(target, Target)
+    return target.provider
+
+
 @pytest.mark.parametrize(("weights", "shares"), BALANCES, ids=str)
 def test_loadbalance_weights_give_matching_shares(weights, shares):
     group = parse(loadbalance_config(*weights))
     rng, draws = random.Random(20261122), 20_000
-    counts = Counter(select_weighted(group, rng.random()).provider for _ in range(draws))
+    counts = Counter(selected_provider(group, rng.random()) for _ in range(draws))
     expected = {"abcde"[i]: draws * share / sum(shares) for i, share in enumerate(shares) if share}
     assert set(counts) == set(expected)
     chi_square = sum((counts[name] - count) ** 2 / count for name, count in expected.items())
@@ -61,7 +69,7 @@ def test_loadbalance_weights_give_matching_shares(weights, shares):
 def test_loadbalance_does_not_fall_back_after_failure(chance, expected_provider):
     assert (
         RoutedRun(
-            loadbalance_config(0.95, 0.05), {expected_provider: [rate_limited()]}, chance=chance
+            loadbalance_config(0.95, 0.05), {expected_provider: [rate_limit_error()]}, chance=chance
         ).providers_called
         == expected_provider
     )
@@ -69,15 +77,15 @@ def test_loadbalance_does_not_fall_back_after_failure(chance, expected_provider)
 
 def test_rounding_remainder_selects_target_with_weight():
     group = parse(loadbalance_config(0.1, 0.2, 0))
-    assert select_weighted(group, 1 - 2**-53).provider == "b"
-    assert select_weighted(group, 1.0).provider == "b"
+    assert selected_provider(group, 1 - 2**-53) == "b"
+    assert selected_provider(group, 1.0) == "b"
 
 
 def test_target_with_zero_weight_is_never_selected():
-    assert select_weighted(parse(loadbalance_config(0, 1)), 0.0).provider == "b"
+    assert selected_provider(parse(loadbalance_config(0, 1)), 0.0) == "b"
 
 
-CONDITIONAL = {
+CONDITIONAL: dict[str, Any] = {
     "strategy": {
         "mode": "conditional",
         "conditions": [
@@ -125,13 +133,13 @@ def test_unmatched_group_in_fallback_keeps_worst_billing():
 
 
 def test_single_strategy_calls_only_first_target():
-    assert RoutedRun({"targets": [A, B]}, {"a": [rate_limited()]}).providers_called == "a"
+    assert RoutedRun({"targets": [A, B]}, {"a": [rate_limit_error()]}).providers_called == "a"
 
 
 def test_attempts_are_recorded_in_order():
     config = fallback_config(fallback_config(A, B), C)
     config["retry"] = {"attempts": 1}
-    outcome = RoutedRun(config, {"a": [rate_limited()], "b": [rate_limited()]}).outcome
+    outcome = RoutedRun(config, {"a": [rate_limit_error()], "b": [rate_limit_error()]}).outcome
     first, second = "config.targets[0].targets[0]", "config.targets[0].targets[1]"
     assert [attempt.path for attempt in outcome.attempts] == [
         first,
@@ -140,7 +148,7 @@ def test_attempts_are_recorded_in_order():
         second,
         "config.targets[1]",
     ]
-    assert (outcome.target.path, outcome.retries, outcome.result.outcome.text) == (
+    assert (outcome.target.path, outcome.retries, answer_text(outcome)) == (
         "config.targets[1]",
         0,
         "answer of c",
@@ -149,7 +157,7 @@ def test_attempts_are_recorded_in_order():
 
 def test_last_error_is_returned_when_all_targets_fail():
     outcome = RoutedRun(
-        fallback_config(A, B, C), {name: [rate_limited()] for name in "abc"}
+        fallback_config(A, B, C), {name: [rate_limit_error()] for name in "abc"}
     ).outcome
     assert (outcome.result.status, outcome.target.provider) == (429, "c")
     assert len(outcome.attempts) == 3
@@ -157,11 +165,11 @@ def test_last_error_is_returned_when_all_targets_fail():
 
 RETRIES = [
     (["fine"], 0, 0),
-    ([rate_limited(), "fine"], 1, 1),
-    ([rate_limited(), rate_limited(), rate_limited(), "fine"], 3, 3),
-    ([rate_limited()], -1, 3),
-    ([rate_limited(), lambda: InvalidRequest("no")], 1, 1),
-    ([rate_limited(), provider_error()], 1, 1),
+    ([rate_limit_error(), "fine"], 1, 1),
+    ([rate_limit_error(), rate_limit_error(), rate_limit_error(), "fine"], 3, 3),
+    ([rate_limit_error()], -1, 3),
+    ([rate_limit_error(), lambda: InvalidRequest("no")], 1, 1),
+    ([rate_limit_error(), provider_error()], 1, 1),
 ]
 
 
@@ -172,7 +180,7 @@ def test_retry_count_equals_retries_made(turns, count, retries):
 
 
 def test_retry_waits_double_for_at_most_five_retries():
-    run = RoutedRun({**A, "retry": {"attempts": 5}}, {"a": [rate_limited()]})
+    run = RoutedRun({**A, "retry": {"attempts": 5}}, {"a": [rate_limit_error()]})
     assert run.clock.sleeps == [1, 2, 4, 8, 16]
     assert run.outcome.retries == -1
 
@@ -193,17 +201,17 @@ CONFIG_WITH_RETRY_AFTER = {**A, "retry": {"attempts": 5, "use_retry_after_header
 )
 def test_retry_after_is_honoured_up_to_60_seconds_in_all(retry_after, expected_sleeps):
     assert (
-        RoutedRun(CONFIG_WITH_RETRY_AFTER, {"a": [rate_limited(retry_after)]}).clock.sleeps
+        RoutedRun(CONFIG_WITH_RETRY_AFTER, {"a": [rate_limit_error(retry_after)]}).clock.sleeps
         == expected_sleeps
     )
 
 
 def test_status_outside_retry_list_is_not_retried():
     config = {**A, "retry": {"attempts": 2, "on_status_codes": [503]}}
-    assert RoutedRun(config, {"a": [rate_limited()]}).providers_called == "a"
+    assert RoutedRun(config, {"a": [rate_limit_error()]}).providers_called == "a"
     assert (
         RoutedRun(
-            {**config, "retry": {"attempts": 2, "on_status_codes": []}}, {"a": [rate_limited()]}
+            {**config, "retry": {"attempts": 2, "on_status_codes": []}}, {"a": [rate_limit_error()]}
         ).providers_called
         == "a"
     )
@@ -211,7 +219,7 @@ def test_status_outside_retry_list_is_not_retried():
 
 @pytest.mark.parametrize(("seconds", "expected_providers"), [(0.9, "a"), (2.5, "aa"), (3.5, "aaa")])
 def test_retry_that_would_pass_the_deadline_is_not_made(seconds, expected_providers):
-    run = RoutedRun({**A, "retry": {"attempts": 2}}, {"a": [rate_limited()]}, seconds=seconds)
+    run = RoutedRun({**A, "retry": {"attempts": 2}}, {"a": [rate_limit_error()]}, seconds=seconds)
     assert run.providers_called == expected_providers
     assert run.outcome.retries == (
         -1 if expected_providers == "aaa" else len(expected_providers) - 1
@@ -220,7 +228,7 @@ def test_retry_that_would_pass_the_deadline_is_not_made(seconds, expected_provid
 
 @pytest.mark.parametrize(("seconds", "expected_providers"), [(9, "a"), (11, "ab"), (25, "abc")])
 def test_fallback_after_the_deadline_is_not_made(seconds, expected_providers):
-    script = {name: [rate_limited()] for name in "abc"}
+    script = {name: [rate_limit_error()] for name in "abc"}
     assert (
         RoutedRun(
             fallback_config(A, B, C), script, seconds=seconds, seconds_per_attempt=10.0
@@ -232,9 +240,10 @@ def test_fallback_after_the_deadline_is_not_made(seconds, expected_providers):
 def test_worst_billing_of_earlier_attempt_is_kept():
     outcome = RoutedRun(
         fallback_config(A, B, on_status_codes=[502]),
-        {"a": [provider_error()], "b": [rate_limited()]},
+        {"a": [provider_error()], "b": [rate_limit_error()]},
     ).outcome
     assert (outcome.result.status, outcome.result.billed) == (429, "unknown")
+    assert outcome.result.fault is not None
     assert outcome.result.fault.should_retry is False
     outcome_when_billed = RoutedRun(
         fallback_config(A, B, on_status_codes=[502]),
@@ -245,7 +254,7 @@ def test_worst_billing_of_earlier_attempt_is_kept():
 
 def test_outer_group_does_not_retry_possibly_billed_inner_group():
     inner = fallback_config(A, B, on_status_codes=[502])
-    script = {"a": [provider_error()], "b": [rate_limited()]}
+    script = {"a": [provider_error()], "b": [rate_limit_error()]}
     assert RoutedRun(fallback_config(inner, C), script).providers_called == "ab"
     assert (
         RoutedRun(fallback_config(inner, C, on_status_codes=[429]), script).providers_called
@@ -254,7 +263,7 @@ def test_outer_group_does_not_retry_possibly_billed_inner_group():
 
 
 def test_content_refusal_falls_back_only_with_on_content_refusal():
-    script = {"a": [lambda: Moderated("no")], "b": [rate_limited()]}
+    script = {"a": [lambda: Moderated("no")], "b": [rate_limit_error()]}
     assert (
         RoutedRun(fallback_config(A, B, C, on_status_codes=[400]), script).providers_called == "a"
     )
@@ -269,7 +278,7 @@ def test_content_refusal_falls_back_only_with_on_content_refusal():
 def test_empty_status_list_disables_fallback():
     assert (
         RoutedRun(
-            fallback_config(A, B, on_status_codes=[]), {"a": [rate_limited()]}
+            fallback_config(A, B, on_status_codes=[]), {"a": [rate_limit_error()]}
         ).providers_called
         == "a"
     )

@@ -41,7 +41,9 @@ def test_saved_config_is_cached_for_one_minute():
 
 def test_change_to_returned_config_does_not_change_cache():
     saved = SavedConfigs(FakeConfigBucket(**{"pc-1": orjson.dumps(CONFIG)}).read, FakeClock())
-    saved("pc-1").clear()
+    returned = saved("pc-1")
+    assert isinstance(returned, dict)
+    returned.clear()
     assert saved("pc-1") == CONFIG
 
 

@@ -114,7 +114,7 @@ def segment(kind, body):
     return bytes((0xFF, kind)) + (len(body) + 2).to_bytes(2) + body
 
 
-def between_scans(data, extra):
+def insert_between_scans(data, extra):
     offset = data.index(b"\xff\xc4", data.index(b"\xff\xda"))
     return data[:offset] + extra + data[offset:]
 
@@ -138,7 +138,7 @@ def test_non_image_segment_is_removed_at_any_position(kind, extra):
     end = len(plain) - 2
     places = [plain[:2] + extra + plain[2:], plain[:end] + extra + plain[end:]]
     if kind == "jpeg-progressive":
-        places.append(between_scans(plain, extra))
+        places.append(insert_between_scans(plain, extra))
     for original in places:
         stripped = jpeg.strip_metadata(original)
         assert SECRET_TEXT not in stripped

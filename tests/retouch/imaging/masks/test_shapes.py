@@ -83,12 +83,12 @@ def test_box_marks_pixels_with_centre_inside(x, y, width, height):
 def test_ellipse_marks_pixels_with_centre_inside(cx, cy, rx, ry):
     pixels = drawn_pixels({"type": "ellipse", "cx": cx, "cy": cy, "rx": rx, "ry": ry})
 
-    def within(tolerance):
+    def pixels_within(tolerance):
         return pixels_with_centre_inside(
             lambda a, b: math.hypot((a - cx) / rx, (b - cy) / ry) <= 1 + tolerance
         )
 
-    assert within(-1e-9) <= pixels <= within(1e-9)
+    assert pixels_within(-1e-9) <= pixels <= pixels_within(1e-9)
 
 
 @quick_settings
@@ -154,12 +154,14 @@ def test_fraction_unit_is_relative_to_the_matching_side(size):
         by_pixels = draw_shapes({"type": kind, **pixels}, reference=reference)
         assert by_fraction.pixels.tobytes() == by_pixels.pixels.tobytes()
     points = [[0.1, 0.1], [0.9, 0.5], [0.1, 0.9]]
-    pixels = [[x * width, y * height] for x, y in points]
+    pixel_points = [[x * width, y * height] for x, y in points]
     by_fraction = draw_shapes(
         {"type": "polygon", "points": points}, reference=reference, unit="fraction", grow=0.02
     )
     grow = round(0.02 * short)
-    by_pixels = draw_shapes({"type": "polygon", "points": pixels}, reference=reference, grow=grow)
+    by_pixels = draw_shapes(
+        {"type": "polygon", "points": pixel_points}, reference=reference, grow=grow
+    )
     assert by_fraction.pixels.tobytes() == by_pixels.pixels.tobytes()
 
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from retouch.core.edit_types import EncodedImage
 from retouch.imaging.masks.read import read_mask
-from retouch.imaging.masks.write import write_mask
+from retouch.imaging.masks.write import MaskPolarity, write_mask
 from tests.retouch.imaging.strategies import build_mask, mask_areas
 from tests.support.images import decode_image
 
@@ -71,7 +71,7 @@ def test_alpha_mask_in_mode_without_alpha_raises_value_error(mode):
 def test_written_mask_files_are_small(mode, hard_bytes, soft_bytes):
     edit = Image.new("L", (1024, 1024))
     ImageDraw.Draw(edit).ellipse((300, 300, 700, 700), fill=255)
-    polarity = "alpha" if mode == "RGBA" else "white"
+    polarity: MaskPolarity = "alpha" if mode == "RGBA" else "white"
     assert len(write_mask(build_mask(edit), polarity, mode=mode, soft=True).data) < hard_bytes
     grey = Image.radial_gradient("L").resize((1024, 1024))
     assert len(write_mask(build_mask(grey), polarity, mode=mode, soft=False).data) < hard_bytes

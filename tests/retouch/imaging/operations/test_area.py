@@ -1,5 +1,7 @@
 """Tests of operations that move no pixels: exact inside a region or mask, and unchanged outside."""
 
+from typing import Any
+
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
@@ -7,8 +9,9 @@ from retouch.core.errors import InvalidRequest
 from retouch.imaging.operations.program import read_steps, run_steps
 from retouch.imaging.operations.registry import OPERATIONS, REGION_FIELD
 from retouch.imaging.operations.values import InvalidSteps
+from tests.support.images import max_value
 
-REQUIRED_FIELDS = {
+REQUIRED_FIELDS: dict[str, dict[str, Any]] = {
     "brightness": {"factor": 0.3},
     "contrast": {"factor": 3},
     "saturation": {"factor": 3},
@@ -86,7 +89,7 @@ def test_operation_does_not_modify_its_input(image, op):
     assert image == before
 
 
-MOVING_OPERATIONS = (
+MOVING_OPERATIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("crop", {"region": {"right": 0.5}}),
     ("crop_shape", {"shape": "1:1"}),
     ("rotate", {"angle": 10}),
@@ -208,7 +211,7 @@ def test_erase_fills_region_from_its_surroundings():
     difference = ImageChops.difference(
         run_operation(image, "erase", region=box), Image.new("RGB", (60, 60), green)
     )
-    assert max(high for _, high in difference.getextrema()) <= 1
+    assert max_value(difference) <= 1
 
 
 @pytest.mark.parametrize("region", [{}, {"right": 0.6}])

@@ -1,6 +1,7 @@
 """Tests of plans. Their author is not trusted, so every invalid plan is rejected with the name of its fault."""
 
 from time import process_time
+from typing import Any
 
 import orjson
 import pytest
@@ -173,7 +174,7 @@ STRAIGHTEN_STEP = {"op": "straighten", "angle": 1}
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
 def test_every_operation_alone_is_within_effort_limit_for_largest_image(operation):
-    region = {} if "region" in operation.fields else None
+    region: dict[str, Any] | None = {} if "region" in operation.fields else None
     values = {"region": OPERATIONS["blur"].fields["region"].spec.read("region", region or {})}
     assert estimate_ms(Step(operation, values), LARGEST_IMAGE.size, None) <= MAX_TOTAL_MS
 

@@ -20,7 +20,7 @@ ENTRY = CacheEntry((GeneratedImage(data=photo(640, 480), metadata={"size": "640x
 
 
 class FixedClock(FakeClock):
-    """A clock whose Unix time moves only when told to."""
+    """A clock whose Unix time advances only on request."""
 
     def unix_time(self):
         return 1_800_000_000 + int(self.skipped_seconds)
@@ -119,7 +119,11 @@ def test_broken_bucket_is_a_miss_and_logs_a_warning(response, aws, clock, monkey
     with Upstream(response or ScriptedResponse()) as bucket:
         url = bucket.url if response else f"http://127.0.0.1:{unused_port()}"
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
-        bucket.download = lambda handler: bucket.write_response(handler, bucket.responses[0])
+        monkeypatch.setattr(
+            bucket,
+            "download",
+            lambda handler: bucket.write_response(handler, bucket.responses[0]),
+        )
         store = CacheBucket(Settings(bucket=BUCKET), clock, AwsClients())
         started = time.monotonic()
         with caplog.at_level(logging.WARNING, "retouch"):

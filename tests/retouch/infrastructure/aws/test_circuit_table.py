@@ -21,7 +21,7 @@ START = 1_800_000_000
 
 
 class WindowClock(FakeClock):
-    """A clock whose Unix time starts at a window boundary and moves only when told to."""
+    """A clock whose Unix time starts at a window boundary and advances only on request."""
 
     def unix_time(self):
         return START + int(self.skipped_seconds)

@@ -110,7 +110,7 @@ def test_presigned_url_uses_path_style_and_signature_v4():
 
 
 def test_credentials_set_after_failure_are_used(monkeypatch, tmp_path):
-    """A client keeps the credentials, or their absence, that it found when it was created."""
+    """A client keeps the credentials that exist at its creation. A client without credentials never gets any."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
@@ -128,9 +128,13 @@ def test_credentials_set_after_failure_are_used(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
-def test_failing_request_is_attempted_configured_number_of_times(attempts):
+def test_failing_request_is_attempted_configured_number_of_times(attempts, monkeypatch):
+    def refuse(handler):
+        s3.record_request(handler)
+        s3.write_response(handler, BUSY)
+
     with Upstream(BUSY) as s3:
-        s3.download = lambda handler: (s3.record_request(handler), s3.write_response(handler, BUSY))
+        monkeypatch.setattr(s3, "download", refuse)
         client = AwsClients().client("s3", ClientConfig(max_attempts=attempts), endpoint=s3.url)
         with pytest.raises(ClientError):
             client.get_object(Bucket="b", Key="k")

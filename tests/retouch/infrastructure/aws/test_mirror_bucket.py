@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
@@ -68,9 +69,9 @@ class S3RequestRecorder:
         if not responses:
             return None
         status, document = responses.pop(0)
-        return AWSResponse(request.url, status, {}, RawResponse(document))
+        return AWSResponse(request.url, status, HTTPHeaders(), RawResponse(document))
 
-    def of_operation(self, name):
+    def requests_of_operation(self, name):
         return [(headers, body) for operation, headers, body in self.requests if operation == name]
 
 
@@ -98,7 +99,7 @@ def unfinished_uploads(aws):
 def test_body_up_to_16_mib_is_stored_with_one_request(store, s3_requests, aws, size):
     assert put_body(store, size) is True
     assert {name for name, _, _ in s3_requests.requests} == {"PutObject"}
-    ((headers, body),) = s3_requests.of_operation("PutObject")
+    ((headers, body),) = s3_requests.requests_of_operation("PutObject")
     assert len(body) == size
     assert header(headers, "if-none-match") == "*"
     assert header(headers, "x-amz-checksum-sha256") == checksum(b"".join(chunks(size)))
@@ -108,13 +109,13 @@ def test_body_up_to_16_mib_is_stored_with_one_request(store, s3_requests, aws, s
 def test_body_above_16_mib_is_stored_in_parts_with_checksums(store, s3_requests, aws):
     size = 16 * MIB + 1
     assert put_body(store, size) is True
-    parts = s3_requests.of_operation("UploadPart")
+    parts = s3_requests.requests_of_operation("UploadPart")
     assert [len(body) for _, body in parts] == [8 * MIB, 8 * MIB, 1]
     for headers, body in parts:
         assert header(headers, "x-amz-checksum-sha256") == checksum(body)
-    ((started, _),) = s3_requests.of_operation("CreateMultipartUpload")
+    ((started, _),) = s3_requests.requests_of_operation("CreateMultipartUpload")
     assert header(started, "x-amz-checksum-algorithm") == "SHA256"
-    ((completed, document),) = s3_requests.of_operation("CompleteMultipartUpload")
+    ((completed, document),) = s3_requests.requests_of_operation("CompleteMultipartUpload")
     assert header(completed, "if-none-match") == "*"
     assert document.count(b"<ChecksumSHA256>") == 3
     (data,) = aws.objects().values()
@@ -153,7 +154,7 @@ def test_conditional_conflict_is_retried_and_stored(store, s3_requests, aws, siz
     last = "PutObject" if size == 100 else "CompleteMultipartUpload"
     s3_requests.canned_responses[last] = [(409, CONFLICT)] * 2
     assert put_body(store, size) is True
-    assert len(s3_requests.of_operation(last)) == 3
+    assert len(s3_requests.requests_of_operation(last)) == 3
     assert len(aws.objects()) == 1
     assert unfinished_uploads(aws) == []
 

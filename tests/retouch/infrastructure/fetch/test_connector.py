@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from retouch.infrastructure.fetch import connector
 from retouch.infrastructure.fetch.connector import Connector, resolve_name
-from tests.support.fake_internet import GOOD_RESPONSE, FakeInternet, client_tls_context
+from tests.support.certificates import client_tls_context
+from tests.support.fake_internet import GOOD_RESPONSE, FakeInternet
 from tests.support.upstream import unused_port
 
 
@@ -25,7 +25,7 @@ def test_resolve_of_unknown_name_raises_os_error(name):
 
 def test_resolve_that_hangs_raises_timeout_error(monkeypatch):
     release = threading.Event()
-    monkeypatch.setattr(connector.socket, "getaddrinfo", lambda *a, **k: release.wait(60) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **k: release.wait(60) and [])
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         resolve_name("slow.test", 0.1)
@@ -44,6 +44,7 @@ def test_connector_connects_to_address_and_verifies_host_name():
             "8.8.8.8", 443, "a.test", True, 5.0
         )
         assert web.connected_addresses == [("8.8.8.8", 443)]
+        assert isinstance(connection, ssl.SSLSocket)
         assert connection.server_hostname == "a.test"
         assert connection.version() in ("TLSv1.2", "TLSv1.3")
         connection.close()
@@ -72,7 +73,8 @@ def test_system_trust_store_rejects_unknown_authority():
 
 def test_plain_http_connection_uses_no_tls():
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        connection = Connector()(*listener.getsockname(), "a.test", False, 5.0)
+        address, port = listener.getsockname()
+        connection = Connector()(address, port, "a.test", False, 5.0)
         assert type(connection) is socket.socket
         connection.close()
 

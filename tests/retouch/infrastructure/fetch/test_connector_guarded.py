@@ -13,7 +13,8 @@ UNREACHABLE = {"connect_error": "ECONNREFUSED"}
 
 def connect_and_record(web, url, addresses, left=lambda: 3.0):
     """Connect to the URL and return the addresses reported on the way. Put the looked-up names into `web.names`."""
-    addresses_seen, names = [], ScriptedResolver({"*": [addresses]})
+    addresses_seen: list[str] = []
+    names = ScriptedResolver({"*": [addresses]})
     try:
         GuardedConnector(FetchPolicy(), names, web.open_connection)(
             parse_url(url), left, addresses_seen.append

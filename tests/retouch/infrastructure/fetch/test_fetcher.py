@@ -1,5 +1,7 @@
 """Tests of fetching that the hostile cases do not cover: the allow list, host names, addresses and the log."""
 
+from typing import Any
+
 import pytest
 
 from retouch.core.url_policy.errors import MESSAGES, FetchError
@@ -112,27 +114,27 @@ def test_local_server_without_allow_list_entry_is_rejected():
 
 def test_closed_unknown_and_forbidden_hosts_give_the_same_public_error():
     errors = []
-    for url, scripts in [
-        (URL, [{"connect_error": "ECONNREFUSED"}]),
-        (URL, [{**GOOD_RESPONSE, "tls": "expired"}]),
-        ("https://unknown.test/", [GOOD_RESPONSE]),
-        ("https://10.0.0.7/", [GOOD_RESPONSE]),
-        ("https://localhost/", [GOOD_RESPONSE]),
-        ("https://a.test:22/", [GOOD_RESPONSE]),
-        ("http://a.test/", [GOOD_RESPONSE]),
+    for url, script in [
+        (URL, {"connect_error": "ECONNREFUSED"}),
+        (URL, {**GOOD_RESPONSE, "tls": "expired"}),
+        ("https://unknown.test/", GOOD_RESPONSE),
+        ("https://10.0.0.7/", GOOD_RESPONSE),
+        ("https://localhost/", GOOD_RESPONSE),
+        ("https://a.test:22/", GOOD_RESPONSE),
+        ("http://a.test/", GOOD_RESPONSE),
     ]:
-        with FakeInternet(*scripts) as web, pytest.raises(FetchError) as exc_info:
+        with FakeInternet(script) as web, pytest.raises(FetchError) as exc_info:
             make_fetcher(web, dns_answers={"a.test": [["8.8.8.8"]]}).read(url, CLOCK.now() + 5)
         errors.append(exc_info.value)
     assert {(e.code, str(e), e.retryable) for e in errors} == {
         ("ssrf_blocked", MESSAGES["ssrf_blocked"], False)
     }
     assert len({e.reason for e in errors}) == 7
-    assert [e.transient for e in errors] == [True, False, True, False, False, False, False]
+    assert [e.is_transient for e in errors] == [True, False, True, False, False, False, False]
 
 
 def test_successful_fetch_logs_one_line_without_secrets():
-    log = []
+    log: list[dict[str, Any]] = []
     redirect = {"status": 302, "headers": {"location": "https://b.test/y?sig=secret"}, "body": ""}
     with FakeInternet(redirect, GOOD_RESPONSE) as web:
         make_fetcher(web, log=log).read(URL, CLOCK.now() + 10)
@@ -152,7 +154,7 @@ def test_successful_fetch_logs_one_line_without_secrets():
 
 
 def test_blocked_redirect_logs_its_target_host():
-    log = []
+    log: list[dict[str, Any]] = []
     redirect = {"status": 302, "headers": {"location": "https://10.0.0.7/y?sig=secret"}, "body": ""}
     with FakeInternet(redirect) as web, pytest.raises(FetchError):
         make_fetcher(web, log=log).read(URL, CLOCK.now() + 10)
@@ -162,7 +164,7 @@ def test_blocked_redirect_logs_its_target_host():
 
 
 def test_rejected_address_of_a_host_is_logged():
-    log = []
+    log: list[dict[str, Any]] = []
     dns_answers = {"a.test": [["8.8.8.8", "10.0.0.7", "1.1.1.1"]]}
     with FakeInternet(GOOD_RESPONSE) as web, pytest.raises(FetchError):
         make_fetcher(web, dns_answers=dns_answers, log=log).read(URL, CLOCK.now() + 10)
@@ -172,7 +174,7 @@ def test_rejected_address_of_a_host_is_logged():
 
 @pytest.mark.parametrize("url", ["https://user:secret@a.test/", "secret", "https://se cret/"])
 def test_invalid_url_is_not_logged(url):
-    log = []
+    log: list[dict[str, Any]] = []
     with FakeInternet(GOOD_RESPONSE) as web, pytest.raises(FetchError):
         make_fetcher(web, log=log).read(url, CLOCK.now() + 10)
     assert [line["host"] for line in log] == [None]
@@ -180,7 +182,7 @@ def test_invalid_url_is_not_logged(url):
 
 
 def test_fetch_closed_early_is_logged_as_left():
-    log = []
+    log: list[dict[str, Any]] = []
     with FakeInternet(scripted_response("stream:endless")) as web:
         with make_fetcher(web, log=log).open(URL, CLOCK.now() + 10) as fetched:
             assert next(fetched.chunks).startswith(b"\x89PNG")
@@ -217,7 +219,7 @@ def test_closing_fetch_early_closes_its_connection():
 
 
 def test_truncated_body_is_logged_once():
-    log = []
+    log: list[dict[str, Any]] = []
     with (
         FakeInternet(raw_response("content-length: 5000", body=PNG)) as web,
         make_fetcher(web, log=log).open(URL, CLOCK.now() + 10) as fetched,

@@ -4,6 +4,7 @@ import socket
 import time
 import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def check_traffic(case, web):
     if case["expect"] == "block" and "http" not in case:
         assert dialled == []
     if "max_body_read" in case:
-        assert web.received <= case["max_body_read"] + READ_AHEAD
+        assert web.received_bytes <= case["max_body_read"] + READ_AHEAD
 
 
 def check_requests(case, web):
@@ -143,7 +144,8 @@ def is_slow(case):
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case["id"])
 def test_hostile_case_ends_as_expected(case, environment):
     environment(case)
-    names, log = ScriptedResolver(case.get("dns", {})), []
+    names = ScriptedResolver(case.get("dns", {}))
+    log: list[dict[str, Any]] = []
     speedup = SPEED_UP if is_slow(case) else 1
     with FakeInternet(*case.get("http", [GOOD_RESPONSE]), speedup=speedup) as web:
         started = time.monotonic()

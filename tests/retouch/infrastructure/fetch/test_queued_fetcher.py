@@ -91,7 +91,7 @@ def test_image_over_max_bytes_raises_fetch_too_large(mirror, aws, web):
     assert exc_info.value.code == "fetch_too_large"
 
 
-def test_missing_answer_raises_retryable_error_at_deadline(aws, mirror):
+def test_missing_response_raises_retryable_error_at_deadline(aws, mirror):
     clock = FakeClock()
     fetch = QueuedFetcher(mirror.settings, clock, AwsClients())
     with pytest.raises(FetchError) as exc_info:
@@ -123,7 +123,7 @@ def test_missing_bucket_raises_retryable_error(aws, mirror, web):
         b'{"key": "mirror/other.png", "error": null, "reason": "", "transient": false}',
     ],
 )
-def test_malformed_answer_object_raises_fetch_failed(aws, mirror, response, monkeypatch):
+def test_malformed_response_object_raises_fetch_failed(aws, mirror, response, monkeypatch):
     name = "00000000-0000-4000-8000-000000000000"
     monkeypatch.setattr("retouch.infrastructure.fetch.queued_fetcher.uuid.uuid4", lambda: name)
     aws.s3.put_object(Bucket=BUCKET, Key=f"mirror/answers/{name}.json", Body=response)

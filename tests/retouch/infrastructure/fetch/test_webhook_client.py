@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -136,7 +138,8 @@ def test_response_at_size_limit_is_accepted():
     ids=["silent", "dripping"],
 )
 def test_silent_or_dripping_server_raises_check_error_at_timeout(response):
-    lines, started = [], time.monotonic()
+    lines: list[Mapping[str, Any]] = []
+    started = time.monotonic()
     with Upstream(response) as server:
         with pytest.raises(CheckError, match=r"no verdict within 0\.3 seconds"):
             build_webhook(server, log=lines.append)(webhook_request(server, timeout_seconds=0.3))
@@ -150,7 +153,7 @@ def test_unresolved_host_name_raises_check_error_at_timeout():
         time.sleep(seconds)
         raise TimeoutError
 
-    timeouts = []
+    timeouts: list[float] = []
     with pytest.raises(CheckError, match=NO_VERDICT):
         WebhookClient(FetchPolicy(), CLOCK, resolve_name=resolve_until_timeout)(
             WebhookRequest("https://a.test/x", b"{}", 0.2)
@@ -172,7 +175,7 @@ def test_unresolved_host_name_raises_check_error_at_timeout():
     ],
 )
 def test_non_public_url_is_not_contacted_and_gives_generic_error(url, addresses, reason):
-    lines = []
+    lines: list[Mapping[str, Any]] = []
     with FakeInternet() as web:
         names = ScriptedResolver({"*": [addresses]})
         send_webhook = WebhookClient(
@@ -233,7 +236,7 @@ def test_unreachable_address_falls_back_to_next_address():
 
 
 def test_log_line_names_host_without_path():
-    lines = []
+    lines: list[Mapping[str, Any]] = []
     with Upstream(ALLOW) as server:
         build_webhook(server, log=lines.append)(webhook_request(server))
     (line,) = lines

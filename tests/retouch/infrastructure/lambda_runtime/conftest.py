@@ -23,9 +23,9 @@ class PostedResponse:
     """One response or error report that the loop posted."""
 
     path: str
-    headers: dict
-    pieces: list = field(default_factory=list)  # (time, bytes)
-    trailers: dict = field(default_factory=dict)
+    headers: dict[str, str]
+    pieces: list[tuple[float, bytes]] = field(default_factory=list)  # (time, bytes)
+    trailers: dict[str, str] = field(default_factory=dict)
 
     @property
     def body(self):
@@ -44,7 +44,14 @@ class PostedResponse:
         return self.body.partition(b"\0" * 8)[2]
 
 
+class RuntimeApiServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    api: "FakeRuntimeApi"
+
+
 class RuntimeApiHandler(socketserver.StreamRequestHandler):
+    server: RuntimeApiServer
     disable_nagle_algorithm = True
 
     def handle(self):
@@ -119,21 +126,16 @@ class RuntimeApiHandler(socketserver.StreamRequestHandler):
         return True
 
 
-class RuntimeApiServer(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-
-
 class FakeRuntimeApi:
     def __init__(self, folder):
         self.folder = folder
-        self.events = queue.Queue()
-        self.posts = queue.Queue()
+        self.events: queue.Queue[tuple[str | None, bytes, dict[str, str]]] = queue.Queue()
+        self.posts: queue.Queue[PostedResponse] = queue.Queue()
         self.requested_paths = []
         self.connections = set()
         self.chunked_events = self.drop_after_next = False
         self.hang_up_after = 0
-        self.process = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.server = RuntimeApiServer(("127.0.0.1", 0), RuntimeApiHandler)
         self.server.api = self
         threading.Thread(target=self.server.serve_forever, args=[0.01], daemon=True).start()
@@ -172,6 +174,7 @@ class FakeRuntimeApi:
 
     def stop(self):
         """Stop the process and return what it printed."""
+        assert self.process is not None
         self.process.terminate()
         out, err = self.process.communicate(timeout=TIMEOUT_SECONDS)
         return out.decode(), err.decode()

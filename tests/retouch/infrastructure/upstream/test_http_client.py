@@ -26,25 +26,31 @@ def send_to(base_url):
     return lambda request: client(request, resolved_model, clock.now() + 10)
 
 
+class ClientRecordingUpstream(Upstream):
+    """A provider server that records the addresses of its clients."""
+
+    def __init__(self, *responses):
+        super().__init__(*responses)
+        self.client_addresses = set()
+
+    def serve(self, handler):
+        self.client_addresses.add(handler.client_address)
+        super().serve(handler)
+
+
 def test_connection_is_reused_between_calls():
-    with Upstream(ScriptedResponse(body=b"x" * 200_000)) as upstream:
-        addresses = set()
-        serve = upstream.serve
-        upstream.serve = lambda handler: (addresses.add(handler.client_address), serve(handler))
+    with ClientRecordingUpstream(ScriptedResponse(body=b"x" * 200_000)) as upstream:
         send = send_to(upstream.url)
         for _ in range(3):
             assert len(send(ProviderRequest("POST", "/x", json={})).body) == 200_000
-    assert len(addresses) == 1
+    assert len(upstream.client_addresses) == 1
 
 
 def test_connection_is_reused_after_chunked_response():
-    with Upstream(ScriptedResponse(chunks=[b"a", b"b"])) as upstream:
-        addresses = set()
-        serve = upstream.serve
-        upstream.serve = lambda handler: (addresses.add(handler.client_address), serve(handler))
+    with ClientRecordingUpstream(ScriptedResponse(chunks=[b"a", b"b"])) as upstream:
         send = send_to(upstream.url)
         assert [send(ProviderRequest("POST", "/x", json={})).body for _ in range(2)] == [b"ab"] * 2
-    assert len(addresses) == 1
+    assert len(upstream.client_addresses) == 1
 
 
 def test_redirect_is_returned_and_not_followed():

@@ -56,7 +56,7 @@ class Telemetry(Protocol):
 def build_handler(
     services: Services, start_prefetch: Callable[[], None], telemetry: Telemetry
 ) -> Handler:
-    """Return the Lambda handler. `start_prefetch` starts whatever can be fetched in the background."""
+    """Return the Lambda handler. `start_prefetch` starts to fetch data in the background."""
     warn_about_open_settings(services.settings, telemetry.logger)
     cors = cors_config(services.settings, services.providers)
     app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors)
@@ -166,7 +166,7 @@ class Recorder:
         return replace(response, body=self._recorded_stream(response, response.body))
 
     def _recorded_stream(self, response: HttpResponse, stream: BodyStream) -> BodyStream:
-        # Nobody may read to the end: then the log says that the caller left.
+        # If the caller disconnects before the end, the log reports it.
         final = replace(response, log_fields={**response.log_fields, "left": True})
         try:
             final = (yield from stream) or response

@@ -83,7 +83,7 @@ class MirrorConsumer:
         unawaited = {
             message: request for message, request in valid.items() if not request.answer_to
         }
-        answered = self._process_awaited(awaited, deadline)
+        responded = self._process_awaited_messages(awaited, deadline)
         results = dict(
             zip(
                 unawaited,
@@ -94,25 +94,25 @@ class MirrorConsumer:
         unsettled = [
             message
             for message, request in requests.items()
-            if message not in answered and not self._settle(request, results, message)
+            if message not in responded and not self._settle(request, results, message)
         ]
         for message in unsettled:
             self.messaging.shorten_visibility(message)
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in unsettled]}
 
-    def _process_awaited(
+    def _process_awaited_messages(
         self, awaited: Mapping[QueueMessage, MirrorRequest], deadline: float
     ) -> set[QueueMessage]:
         """Return the messages whose response was written.
 
-        Each is written as soon as it is known, independently of the others.
+        Each response is written as soon as it is known, independently of the other responses.
         """
-        answered = set()
+        responded = set()
 
         def process(message: QueueMessage) -> list[MirrorResult]:
             (results,) = mirror_urls([awaited[message]], self.services, deadline)
             if self._put_response(awaited[message].answer_to, results[0]):
-                answered.add(message)
+                responded.add(message)
             return results
 
         def mirror_all() -> list[list[MirrorResult]]:
@@ -121,7 +121,7 @@ class MirrorConsumer:
                 return list(pool.map(process, awaited))
 
         self._record([*awaited.values()], "queue", mirror_all)
-        return answered
+        return responded
 
     def process_event(self, event: Mapping[str, Any], deadline: float) -> dict[str, Any]:
         """Process an EventBridge event.

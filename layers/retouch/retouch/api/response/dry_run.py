@@ -1,4 +1,4 @@
-"""Renders the outcome of a dry run: the plan as JSON. Everything but the call has happened."""
+"""Renders the outcome of a dry run: the plan as JSON. The gateway did everything except the call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retouch.planning.plan import Plan
 
 
 def plan_document(preview: EditPreview) -> dict[str, Any]:
-    """Return what would be sent, what would be done afterwards, and what it would cost."""
+    """Return the planned calls, the planned processing and the expected cost."""
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
     estimate = edit_cost(serving, sum(job.n for job in jobs), calls=len(jobs))

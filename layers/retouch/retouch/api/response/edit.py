@@ -35,7 +35,7 @@ def render_http(result: EditResult, request_id: str, error_format: ErrorFormat) 
 
 
 def render_invocation(result: EditResult) -> dict[str, Any]:
-    """Return the result as the return value of a direct invoke. `retouch` holds what HTTP has headers for."""
+    """Return the result as the return value of a direct invoke. `retouch` contains the values of the HTTP headers."""
     return {**document(result, "openai-api"), "retouch": metadata_object(result)}
 
 

@@ -10,7 +10,7 @@ import orjson
 from retouch.core.errors import Fault, MethodNotAllowed
 from retouch.core.http_response import HttpResponse, json_headers
 
-# "portkey": the caller sends Portkey's headers and gets what Portkey adds to errors of the gateway itself.
+# "portkey": the caller sends Portkey's headers and gets the field that Portkey adds to errors of the gateway.
 ErrorFormat = Literal["openai-api", "portkey"]
 
 
@@ -59,7 +59,7 @@ def fault_from_exception(error: Exception) -> Fault:
 
 
 def error_envelope(fault: Fault) -> dict[str, Any]:
-    """Return the `error` object: always the same four members, and the details beside them."""
+    """Return the `error` object: always the same four members, and then the details."""
     return {
         "message": str(fault),
         "type": fault.type,
@@ -70,11 +70,11 @@ def error_envelope(fault: Fault) -> dict[str, Any]:
 
 
 def fault_log_fields(fault: Fault) -> dict[str, Any]:
-    """Return what the log and the metrics say about a failure."""
+    """Return the log fields and metric dimensions of a failure."""
     upstream = {"upstream_status": fault.upstream_status} if fault.upstream_status else {}
     return {"error": fault.code, "blame": fault.blame, "param": fault.param, **upstream}
 
 
 def _is_reported_by_gateway(fault: Fault) -> bool:
-    """Whether Portkey would add `status` to the body. It passes on the errors of providers as they are."""
+    """Whether Portkey would add `status` to the body. Portkey forwards the errors of providers unchanged."""
     return fault.blame == "gateway" or fault.upstream_status is None

@@ -8,7 +8,7 @@ _MAX_NOTES_BYTES = 1500  # of the header; the log has all notes
 
 
 def header_text(text: str) -> str:
-    """Return the text as a header can carry it: printable ASCII on one line."""
+    """Return the text in a form that a header can contain: printable ASCII on one line."""
     safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
     return safe[:_MAX_NOTES_BYTES]
 

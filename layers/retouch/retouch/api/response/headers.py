@@ -20,8 +20,8 @@ from retouch.gateway.result import (
 )
 
 GATEWAY_PREFIX = "x-retouch-"
-_CACHE_DISABLED = "DISABLED"  # Portkey's word when no cache was used
-_MAX_LISTED_ATTEMPTS = 16  # the last ones; the log has all attempts
+_CACHE_DISABLED = "DISABLED"  # Portkey's value when no cache was used
+_MAX_LISTED_ATTEMPTS = 16  # only the last attempts; the log has all of them
 
 
 def response_headers(
@@ -70,7 +70,7 @@ def _notes(result: EditResult) -> tuple[str, ...]:
 
 
 def _plan_headers(result: EditResult) -> Mapping[str, str]:
-    """Return when the model ends."""
+    """Return the end date of the model."""
     outcome = result.outcome
     return {} if isinstance(outcome, Fault) else outcome.plan.response_headers
 
@@ -84,7 +84,7 @@ def _attempt_headers(report: AttemptReport) -> dict[str, str]:
 
 
 def _routing_headers(routing: RoutingReport, report: AttemptReport) -> dict[str, str]:
-    """Return how the outcome was reached, in Portkey's headers."""
+    """Return the routing of the edit in Portkey's headers."""
     values = {
         "x-portkey-cache-status": report.cache_status or _CACHE_DISABLED,
         "x-portkey-last-used-option-index": routing.target_path,

@@ -1,7 +1,7 @@
-"""A JSON response that takes longer than the connection may stay silent.
+"""A JSON response that keeps its connection open while the edit runs.
 
-JSON may begin with white space, so a space now and then keeps the connection open. The status is 200 from the first
-space on. The body says how the edit ended: it is the usual body, and `retouch` holds what headers say otherwise.
+JSON may begin with white space, so a space at regular intervals keeps the connection open. The first space fixes the
+status at 200. The body is the usual body and shows the outcome. Its `retouch` member has the values of the headers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retouch.core.heartbeat import single_item, with_heartbeat
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
 from retouch.gateway.result import EditResult
 
-# Seconds of silence after which openai-python and openai-node give up and send the edit again.
+# The seconds without a byte after which openai-python and openai-node send the edit again.
 _SDK_TIMEOUT_HEADERS = ("x-stainless-read-timeout", "x-stainless-timeout")
 _MIN_SILENCE_SECONDS = 0.1
 
@@ -26,8 +26,8 @@ _MIN_SILENCE_SECONDS = 0.1
 def max_silence(headers: Mapping[str, str], keep_alive_after: float) -> float:
     """Return the seconds without a byte that API Gateway and the client both tolerate.
 
-    That is `keep_alive_after`, or half of what an SDK says it waits. `keep_alive_after` is 0 where the front end never
-    closes a silent connection. The result is infinite where nobody does.
+    That is `keep_alive_after`, or half of the timeout that an SDK reports. `keep_alive_after` is 0 if the front end
+    never closes a silent connection. The result is infinite if the client has no such timeout either.
     """
     timeout_values = [headers[name] for name in _SDK_TIMEOUT_HEADERS if name in headers]
     waits = [
@@ -48,11 +48,14 @@ def with_keep_alive(
         return edit_response.render_http(first, request_id, error_format)
     headers = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
     body = _keep_alive_body(results)
-    return HttpResponse(200, {**json_headers(request_id), **headers}, body)
+    # These fields are logged when the client leaves before the end.
+    return HttpResponse(
+        200, {**json_headers(request_id), **headers}, body, log_fields={"billed": "unknown"}
+    )
 
 
 def _keep_alive_body(results: Iterator[EditResult | None]) -> BodyStream:
-    """Yield spaces, then the body. Return the response as it would have been, for the log."""
+    """Yield spaces, then the body. Return the usual response, for the log."""
     yield b" "
     try:
         while (result := next(results)) is None:

@@ -18,7 +18,7 @@ from retouch.planning.plan import Plan
 
 
 def log_fields(result: EditResult) -> dict[str, Any]:
-    """Return what the log and the metrics get."""
+    """Return the fields for the log and the metrics."""
     routing = result.routing
     fields = {**_outcome_fields(result), **_billing_fields(result)}
     if routing is None:
@@ -30,7 +30,7 @@ def log_fields(result: EditResult) -> dict[str, Any]:
 
 
 def plan_log_fields(plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
-    """Return what the log and the metrics say about a planned edit."""
+    """Return the fields for a planned edit."""
     return {
         "provider": plan.resolved.provider.name,
         "model": plan.resolved.serving.id,

@@ -24,7 +24,7 @@ def encode_stream(
 ) -> BodyStream:
     """Yield the events. A heartbeat is a comment. A failure is the last event.
 
-    `extra_fields` stand in the event of every finished image. Return the error response after a failure, else None.
+    The event of every finished image has the `extra_fields`. Return the error response after a failure, else None.
     """
     try:
         for image in stream.events:
@@ -37,7 +37,7 @@ def encode_stream(
 
 
 def error_event(fault: Fault) -> bytes:
-    """Return a failure after the first byte, when status and headers can no longer say it."""
+    """Return the response to a failure after the first byte, when status and headers are already sent."""
     metadata = {"status": fault.status, "billed": fault.billed}
     return _encode_event(
         "error", {"error": error_envelope(fault), "retouch": metadata, **fault.extra_body}
@@ -56,7 +56,7 @@ def _encode_image(image: StreamedImage, created: int, extra_fields: Mapping[str,
 
 
 def _metadata(image: StreamedImage) -> dict[str, Any]:
-    """Return what is known about a finished image: its headers had left before."""
+    """Return the facts about a finished image. The headers were sent before they were known."""
     kept = image.preserved_pixels
     values = {
         "preserved-pixels": None if kept is None else str(kept),

@@ -82,7 +82,7 @@ class FetchError(Exception):
         super().__init__(message or MESSAGES[self.code])
 
     @property
-    def transient(self) -> bool:
+    def is_transient(self) -> bool:
         """Return whether another attempt may succeed.
 
         The value depends on more than `retryable` may reveal, so it is never public.

@@ -199,10 +199,10 @@ def _parse_webhook_response(body: bytes) -> CheckResult:
     try:
         response = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise CheckError("The webhook did not answer with JSON.") from None
+        raise CheckError("The webhook did not respond with JSON.") from None
     verdict = response.get("verdict") if isinstance(response, dict) else None
     if not isinstance(verdict, bool):
-        raise CheckError('The webhook did not answer with {"verdict": true} or false.')
+        raise CheckError('The webhook did not respond with {"verdict": true} or false.')
     if response.get("transformedData"):
         raise CheckError("The webhook wants to change the request, which is not supported.")
     data = response.get("data")

@@ -1,4 +1,4 @@
-"""What the hooks of an edit found, before and after it."""
+"""The results of the hooks of an edit, before and after it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class GuardrailReport:
     def log_fields(self) -> dict[str, Any]:
         """The hooks that only observe and the hooks that failed.
 
-        Only names are logged, because what a check found may repeat the prompt.
+        Only names are logged, because the result of a check may contain the prompt.
         """
         hooks = [*_log_entries("before", self.before), *_log_entries("after", self.after)]
         return {"hooks": hooks} if hooks else {}
 
-    def with_after(self, after: HookReport) -> GuardrailReport:
+    def with_after_hooks(self, after: HookReport) -> GuardrailReport:
         """Return the report with the results of the hooks that look at images."""
         return replace(self, after=after)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unicodedata import normalize
 
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
+from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import read_range
 from retouch.gateway.guardrails.text_normalization import has_word, normalized_variants
@@ -89,7 +89,7 @@ def regex_match_check(reader: ConfigReader) -> CheckFunction:
     if len(pattern_texts) != 1:
         raise InvalidConfig(reader.path, "needs 'rule' (or 'regex', which means the same)")
     try:
-        pattern = compiled(normalize("NFC", pattern_texts[0]))
+        pattern = compile_pattern(normalize("NFC", pattern_texts[0]))
     except PatternError as error:
         raise InvalidConfig(f"{reader.path}.rule", str(error)) from None
 

@@ -5,7 +5,7 @@ three variants:
 1. The text as sent.
 2. The text in NFKC, without invisible characters.
 3. The second variant without accents, with each run of white space as one space.
-A word or a pattern is found when one of the variants contains it. Look-alike letters of other scripts and letters
+A word or a pattern matches if one of the variants contains it. Look-alike letters of other scripts and letters
 with spaces between them are still not found.
 """
 

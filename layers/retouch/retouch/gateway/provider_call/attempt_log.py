@@ -31,7 +31,7 @@ class AttemptLog:
         self._model = model
 
     def set_hooks(self, report: GuardrailReport) -> None:
-        """Record what the guardrails found."""
+        """Record the results of the guardrails."""
         self.hooks = report
 
     def set_cache_status(self, status: str) -> None:

@@ -92,7 +92,8 @@ def _classify_error(
         fault_class = Refused  # the account is the caller's own
     error = redact_key(error, resolved.key)
     return fault_class(
-        clean_message(error.message) or f"{resolved.provider.title} answered {response.status}.",
+        clean_message(error.message)
+        or f"{resolved.provider.title} responded with {response.status}.",
         param=error.param,
         code=error.code if issubclass(fault_class, Refused | RateLimited) else None,
         status=response.status if fault_class is Refused and response.status >= 400 else None,

@@ -13,7 +13,7 @@ from typing import Any
 
 from retouch.core.edit_types import EncodedImage, FormText
 from retouch.core.parameters import quote_value
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compiled
+from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
 from retouch.gateway.config_reader import InvalidConfig
 
 RequestAttributes = Mapping[str, Any]  # "metadata.plan" -> "paid"
@@ -69,7 +69,7 @@ def _check_pattern(pattern: Any, path: str) -> None:
     if not isinstance(pattern, str):
         raise InvalidConfig(path, "takes a pattern as a string")
     try:
-        compiled(pattern)
+        compile_pattern(pattern)
     except PatternError as error:
         raise InvalidConfig(path, str(error)) from None
 
@@ -135,7 +135,7 @@ def _is_member(value: Any, operand: list[Any]) -> bool:
 
 def _matches_pattern(value: Any, pattern: str) -> bool:
     """Return whether the pattern occurs in the first LONGEST_TEXT characters. No field of an edit is longer."""
-    return value is not None and compiled(pattern).search(str(value)[:LONGEST_TEXT])
+    return value is not None and compile_pattern(pattern).search(str(value)[:LONGEST_TEXT])
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {

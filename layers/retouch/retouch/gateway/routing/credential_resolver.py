@@ -37,7 +37,7 @@ class ServingProvider:
 
     requested: Provider
     serving: Provider
-    model: ResolvedModel | None = None  # None: no model was found, the attempt will report it
+    model: ResolvedModel | None = None  # None: there is no such model; the attempt reports it
 
 
 @dataclass(frozen=True, slots=True)

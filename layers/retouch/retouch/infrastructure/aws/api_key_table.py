@@ -1,4 +1,4 @@
-"""The DynamoDB table of gateway keys. A key that was found is cached for a minute."""
+"""The DynamoDB table of gateway keys. A known key is cached for a minute."""
 
 from __future__ import annotations
 

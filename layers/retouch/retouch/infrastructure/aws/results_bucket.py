@@ -21,7 +21,7 @@ _CLIENT_CONFIG = ClientConfig(read_timeout=30, max_attempts=4)
 
 
 class S3Bucket:
-    """Results in S3 under the hash of their content, with presigned links. Uploads have ids that nobody can guess."""
+    """Results in S3 under the hash of their content, with presigned links. Upload ids cannot be guessed."""
 
     def __init__(self, settings: Settings, aws: AwsClients) -> None:
         self._settings, self._aws = settings, aws
@@ -35,8 +35,8 @@ class S3Bucket:
     def put(self, data: bytes, format: str) -> str:
         """Store an encoded image under its content's hash, and return the key. Raises NotStored.
 
-        An image that already exists is stored again, so that the bucket's age rule does not delete it before its link
-        ends.
+        An image that already exists is stored again, so that the bucket's lifecycle rule does not delete it before its
+        link expires.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -60,7 +60,7 @@ class S3Bucket:
         return key
 
     def sign(self, key: str, seconds: int) -> str:
-        """Return a presigned link to an object. It ends early when the credentials that sign it expire."""
+        """Return a presigned link to an object. It expires early when the credentials that sign it expire."""
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
         )

@@ -147,7 +147,7 @@ def _read_body(exchange: HttpExchange) -> Iterator[bytes]:
 def _failure_message(reason: str, request: WebhookRequest) -> str:
     """Return the same message for all network failures, so that it reveals nothing about an address."""
     if reason == "upstream_status":
-        return "The webhook did not answer with status 200."
+        return "The webhook did not respond with status 200."
     if reason == "too_large":
         return f"The webhook's response is larger than {_MAX_RESPONSE_BYTES} bytes."
     return f"The webhook gave no verdict within {request.timeout_seconds:g} seconds, or cannot be reached."

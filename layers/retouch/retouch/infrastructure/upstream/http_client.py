@@ -107,7 +107,7 @@ class ProviderHttpClient:
             raise UpstreamError(
                 f"{title}'s result could not be fetched. {error}",
                 code="result_not_fetched",
-                retryable=True if error.transient else None,
+                retryable=True if error.is_transient else None,
             ) from None
 
     def _auth_headers(
@@ -159,7 +159,7 @@ class ProviderHttpClient:
             return UpstreamUnreachable(f"{title} cannot be reached.")
         billed: Billed = "unknown" if body.has_started else "no"
         if is_late:
-            return DeadlineExceeded(f"{title} did not answer in time.", billed=billed)
+            return DeadlineExceeded(f"{title} did not respond in time.", billed=billed)
         return UpstreamError(
             f"The connection to {title} failed before a response came.",
             billed=billed,

@@ -104,7 +104,7 @@ def missing_image_error(
         )
         return ParsedError("moderated", message, details=details, billed="unknown")
     if finish_reason == "STOP" and model_text:
-        refusal_message = f"The model answered with text instead of an image: {model_text}"
+        refusal_message = f"The model responded with text instead of an image: {model_text}"
         return ParsedError("refused", refusal_message, billed="unknown")
     return ParsedError(
         "", f"The model ended without an image ({finish_reason or 'no reason given'})."
@@ -141,7 +141,7 @@ def _find_support_codes(message: str) -> list[str]:
 def parse_google_error(response: ProviderResponse) -> ParsedError:
     """Return the error in Google's error object, which sometimes comes in a list.
 
-    Google answers a wrong key with 400 and an account without credit with 402.
+    Google responds to a wrong key with 400 and to an account without credit with 402.
     """
     payload = response.json()
     error_value = (payload[0] if isinstance(payload, list) else payload)["error"]

@@ -3,7 +3,7 @@
 The slugs have no common contract. Each has its own schema, and its page is the authority. Facts from the model pages
 and peers as of 2026-11. The ranges are those of the hosted models. Classic Stable Diffusion slugs reject a data: URI
 and get bare base64. For the other slugs, a data: URI is documented (FLUX) or peers use it (Qwen). `seg-beyond` is
-treated as classic because of its age. Nobody has confirmed that.
+treated as classic because of its age. This is not confirmed.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _parse_token_response(response: urllib3.BaseHTTPResponse) -> tuple[str, floa
         return str(document["access_token"]), float(document["expires_in"])
     except (ValueError, KeyError, TypeError):
         raise UpstreamError(
-            f"Microsoft Entra answered {response.status} without a token.", billed="no"
+            f"Microsoft Entra responded with {response.status} and without a token.", billed="no"
         ) from None
 
 

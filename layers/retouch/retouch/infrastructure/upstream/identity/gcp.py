@@ -108,7 +108,7 @@ class GcpIdentity:
         except GoogleAuthError as error:
             raise _refused_error(str(error.args), variable) from None
         except (ValueError, TypeError, KeyError):
-            raise UpstreamError("Google answered without a token.", billed="no") from None
+            raise UpstreamError("Google responded without a token.", billed="no") from None
 
     def _default_credentials(self, scope: str) -> Credentials | None:
         """Return the Application Default Credentials: from a file, from gcloud or from the machine.

@@ -180,7 +180,7 @@ def _generated_image(
         metadata["usage"] = {**usage, "total_tokens": sum(usage.values())}
     encode_result = encode_preserved if job.mask else encode
     repeat_note = (
-        f" The {job.n} pictures are the same: nothing here is random." if job.n > 1 else ""
+        f" The {job.n} images are the same, because the plan is not random." if job.n > 1 else ""
     )
     return GeneratedImage(
         data=encode_result(image, output_format, compression=job.params.get("output_compression")),
