@@ -197,7 +197,7 @@ def test_result_of_another_shape_is_composited_only_when_always():
         default_result.metadata["size"],
         default_result.metadata["output_format"],
     ) == (0, "64x64", "jpeg")
-    assert "no pixels were put back" in default_result.notes[0]
+    assert "no pixels were restored" in default_result.notes[0]
     forced_result = postprocess_artifacts(
         magenta_image("JPEG", (64, 64)), original_pixels=original_pixels(always=True)
     )

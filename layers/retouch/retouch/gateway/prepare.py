@@ -29,7 +29,7 @@ def prepare_job(job: ProviderJob, model: ModelCapabilities) -> ProviderJob:
 
     Raises InvalidRequest (image_file_too_large) when a file cannot be made small enough. Raises InvalidRequest
     (image_parse_error) when an image that has to be decoded cannot be decoded. An image has to be decoded when it is
-    converted, or when its original pixels are put back around the edit.
+    converted, or when its original pixels are restored around the edit.
     """
     param_names = [
         f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))

@@ -2,9 +2,9 @@
 
 The host responds to an edit request with a task. The adapter polls the task. The result is a URL that is valid for
 about ten minutes. Facts from docs.bfl.ai and the Fireworks pages, as of 2026-04 to 2026-11. A refusal is a status of
-the task, not an HTTP status. It is final, so a client that waits for another status waits until its timeout. "Request
-Moderated" is read as a refusal of the input and "Content Moderated" as a refusal of the output. This follows from the
-words alone. No host documents it.
+the task, not an HTTP status. It is final, so a client that waits for another status waits until its timeout.
+"Request Moderated" is read as a refusal of the input and "Content Moderated" as a refusal of the output. This follows
+from the words alone. No host documents it.
 """
 
 from __future__ import annotations
