@@ -25,7 +25,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from retouch.core.client_credentials import GATEWAY_PREFIX
+from retouch.core.client_credentials import GATEWAY_KEY_PREFIX
 from retouch.gateway.authentication import key_digest
 from tools.stack import CommandError, run_command, stack_outputs
 
@@ -44,7 +44,7 @@ class KeyStore:
 
     def create(self, name: str) -> str:
         """Create a key, store its digest and return the key. Raises CommandError when an active key has the name."""
-        key = GATEWAY_PREFIX + secrets.token_urlsafe(32)
+        key = GATEWAY_KEY_PREFIX + secrets.token_urlsafe(32)
         key_id = key_digest(key, self._read_pepper())
         item = {"id": key_id, "name": validate_name(name), "created": current_time()}
         is_taken = self._write_transaction(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-GATEWAY_PREFIX = "rt_"
+GATEWAY_KEY_PREFIX = "rt_"
 _PLACEHOLDER_KEYS = frozenset(
     (
         "",
@@ -58,7 +58,7 @@ def key_problem(text: str) -> str | None:
     """
     if not is_header_safe(text):
         return "contains characters that an HTTP header cannot carry; it must be printable ASCII"
-    if text.startswith(GATEWAY_PREFIX):
+    if text.startswith(GATEWAY_KEY_PREFIX):
         return (
             "is a key of this gateway and is never sent to a provider; send it as x-portkey-api-key"
         )

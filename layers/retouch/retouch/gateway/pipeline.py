@@ -90,6 +90,6 @@ def edit_image(context: RequestContext, services: Services) -> EditResult:
     try:
         result = run_stages(REQUEST_STAGES, context, services)
     except Fault as fault:
-        return EditResult(fault, status=fault.status, billed=fault.billed)
+        return EditResult(fault)
     assert isinstance(result, EditResult), "the last stage returns an EditResult"
     return result

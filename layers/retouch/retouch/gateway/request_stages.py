@@ -124,7 +124,7 @@ def choose_targets(request: ValidatedRequest, services: Services) -> RoutedReque
         targets = {one.target.path: one for one in resolved}
     except Fault as fault:
         routing = _routing_report(context, "config", 0, ())
-        return EditResult(fault, routing=routing, status=fault.status)
+        return EditResult(fault, routing=routing)
     edit_request = request.request
     attributes = request_attributes(
         request.inputs.values,
@@ -150,7 +150,7 @@ def execute_routing(
     outcome = executor.execute(request.tree)
     result = outcome.result
     routing = _routing_report(context, outcome.target.path, outcome.retries, outcome.attempts)
-    return EditResult(result.outcome, result.report, routing, result.status, outcome.billed)
+    return EditResult(result.outcome, result.report, routing)
 
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.errors import Billed, Fault
+from retouch.core.errors import Billed, Fault, worst_billing
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.delivery import DeliveredImage
-from retouch.gateway.guardrails.report import GuardrailReport
+from retouch.gateway.guardrails.report import STATUS_PASSED, GuardrailReport
 from retouch.planning.plan import Plan
-
-STATUS_OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +41,7 @@ class EditPreview:
     plan: Plan
     jobs: tuple[ProviderJob, ...]
 
-    @property
-    def billed(self) -> Billed:
-        """A dry run costs nothing."""
-        return "no"
+    billed: ClassVar[Billed] = "no"  # a dry run costs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +62,7 @@ class EditStream:
     plan: Plan
     created: int  # Unix seconds
     events: Iterator[StreamedImage | None]  # None: nothing happened during one heartbeat interval
-
-    @property
-    def billed(self) -> Billed:
-        """The provider has accepted the edit."""
-        return "yes" if self.plan.resolved.provider.is_paid else "no"
+    billed: Billed  # the provider has accepted the edit
 
 
 EditOutcome = DeliveredEdit | EditPreview | EditStream | Fault
@@ -107,18 +98,9 @@ class AttemptResult:
         return self.outcome.code if isinstance(self.outcome, Fault) else None
 
     @property
-    def billed(self) -> Billed:
-        """Whether the attempt was billed."""
-        return self.outcome.billed
-
-    @property
     def status(self) -> int:
         """The HTTP status that describes the outcome."""
-        if isinstance(self.outcome, Fault):
-            return self.outcome.status
-        if isinstance(self.outcome, EditPreview):
-            return STATUS_OK
-        return self.report.hooks.status
+        return _outcome_status(self.outcome, self.report)
 
     def with_billing(self, billed: Billed) -> AttemptResult:
         """Return the same result. A fault gets this value of `billed`."""
@@ -156,5 +138,27 @@ class EditResult:
     outcome: EditOutcome
     attempt: AttemptReport = field(default_factory=AttemptReport)
     routing: RoutingReport | None = None  # None: the request failed before a target was chosen
-    status: int = STATUS_OK
-    billed: Billed = "no"  # the worst billing status of all attempts
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that describes the outcome."""
+        return _outcome_status(self.outcome, self.attempt)
+
+    @property
+    def billing(self) -> Billed:
+        """The worst billing status of all attempts."""
+        attempts = self.routing.attempts if self.routing else ()
+        return worst_billing(one.billed for one in attempts) if attempts else self.outcome.billed
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The notes for the caller. A fault has none."""
+        if isinstance(self.outcome, DeliveredEdit):
+            return self.outcome.notes
+        return () if isinstance(self.outcome, Fault) else self.outcome.plan.notes
+
+
+def _outcome_status(outcome: EditOutcome, report: AttemptReport) -> int:
+    if isinstance(outcome, Fault):
+        return outcome.status
+    return STATUS_PASSED if isinstance(outcome, EditPreview) else report.hooks.status

@@ -50,9 +50,8 @@ class TargetRequest:
     credentials: ClientCredentials  # as the provider of this target may see them
     guardrails: Guardrails
     cache_partition: str
-    model: (
-        ResolvedModel | None
-    )  # connected, unless there is a `fault`; None: there is no such model
+    # Connected, unless there is a `fault`. None: there is no such model.
+    model: ResolvedModel | None
     fault: Fault | None = None  # the reason why the target cannot be tried
 
 
@@ -67,11 +66,6 @@ class Attempt:
     client_timeout: float  # seconds that the caller or the config allows for an attempt
     client_deadline: float  # the same time as a value of the clock
     log: AttemptLog
-
-    @property
-    def deadline(self) -> float:
-        """The time after which the caller does not wait for the result."""
-        return min(self.context.deadline, self.client_deadline)
 
     @property
     def max_retry_wait(self) -> float:
@@ -211,9 +205,8 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
         return _start_stream(prepared, tracking, runner, services)
     with tracking:
         outcome = runner.run_all(prepared.jobs)
-    billed: Billed = "yes" if planned.plan.resolved.provider.is_paid else "no"
     notes = outcome.shortfall_notes(attempt.target.request.n)
-    return GeneratedImages(planned, outcome.images, billed, notes)
+    return GeneratedImages(planned, outcome.images, _billing(planned.plan), notes)
 
 
 def check_images(generated: GeneratedImages, _: Services) -> CheckedImages:
@@ -292,6 +285,11 @@ def require_remaining_time(plan: Plan, attempt: Attempt, services: Services) -> 
         )
 
 
+def _billing(plan: Plan) -> Billed:
+    """Return the billing status of an edit that the provider accepted."""
+    return "yes" if plan.resolved.provider.is_paid else "no"
+
+
 def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
     attempt = planned.attempt
     return JobRunner(
@@ -316,7 +314,9 @@ def _start_stream(
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
     events = with_heartbeat(_stream_images(prepared, tracking, runner), interval)
     first = next(events)
-    stream = EditStream(planned.plan, services.clock.unix_time(), _prepend_image(first, events))
+    images = _prepend_image(first, events)
+    plan, created = planned.plan, services.clock.unix_time()
+    stream = EditStream(plan, created, images, _billing(plan))
     return AttemptResult(stream, attempt.log.report())
 
 

@@ -126,7 +126,7 @@ def test_unmatched_group_in_fallback_keeps_worst_billing():
     config = fallback_config({"provider": "x"}, unmatched_group(), on_status_codes=[502])
     outcome = RoutedRun(config, {"x": [provider_error()]}).outcome
     assert outcome.result.code == "no_target_matches"
-    assert outcome.result.billed == "unknown"
+    assert outcome.result.outcome.billed == "unknown"
     assert outcome.attempts == (
         AttemptRecord("config.targets[0]", 502, "provider_error", "unknown"),
     )
@@ -242,14 +242,14 @@ def test_worst_billing_of_earlier_attempt_is_kept():
         fallback_config(A, B, on_status_codes=[502]),
         {"a": [provider_error()], "b": [rate_limit_error()]},
     ).outcome
-    assert (outcome.result.status, outcome.result.billed) == (429, "unknown")
+    assert (outcome.result.status, outcome.result.outcome.billed) == (429, "unknown")
     assert outcome.result.fault is not None
     assert outcome.result.fault.should_retry is False
     outcome_when_billed = RoutedRun(
         fallback_config(A, B, on_status_codes=[502]),
         {"a": [provider_error("yes")], "b": [provider_error()]},
     ).outcome
-    assert outcome_when_billed.result.billed == "yes"
+    assert outcome_when_billed.result.outcome.billed == "yes"
 
 
 def test_outer_group_does_not_retry_possibly_billed_inner_group():

@@ -108,7 +108,7 @@ def test_failing_target_calls_expected_providers_per_strategy(
     if expected_providers[-1] == "a":
         assert run.status == status
         assert outcome.retries == (-1 if len(expected_providers) == 3 else 0)
-        assert outcome.result.billed == FAULTS[failure]().billed
+        assert outcome.result.outcome.billed == FAULTS[failure]().billed
     else:
         assert answer_text(outcome) == f"answer of {expected_providers[-1]}"
         assert outcome.retries == 0

@@ -91,7 +91,7 @@ def adapt_route(
     def route(**_: str) -> Response[Any]:  # a variable part of the path; the path has it too
         event = app.current_event
         request_id = api_gateway_request_id(event)
-        error_format = error_format_of(http_event.read_headers(event.raw_event))
+        error_format = error_format_of(event.raw_event["headers"])
 
         def respond() -> HttpResponse:
             http_request = http_event.to_http_request(event.raw_event)
@@ -121,8 +121,7 @@ def handle_direct_invoke(
     try:
         result = _edit_from_event(event, invocation_id, lambda_context, services)
     except Exception as error:
-        fault = fault_from_exception(error)
-        result = EditResult(fault, status=fault.status, billed=fault.billed)
+        result = EditResult(fault_from_exception(error))
     recorder.record(result.status, log_fields(result))
     return edit_response.render_invocation(result)
 

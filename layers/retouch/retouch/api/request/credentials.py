@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from retouch.core.client_credentials import (
-    GATEWAY_PREFIX,
+    GATEWAY_KEY_PREFIX,
     ClientCredentials,
     is_header_safe,
     is_placeholder,
@@ -23,8 +23,8 @@ def read_credentials(headers: Mapping[str, str]) -> ClientCredentials:
         headers.get("x-portkey-api-key", ""),
     )
     keys = [key for key in map(_clean_key, header_values) if key]
-    gateway_key = next((key for key in keys if key.startswith(GATEWAY_PREFIX)), None)
-    provider_key = next((key for key in keys if not key.startswith(GATEWAY_PREFIX)), None)
+    gateway_key = next((key for key in keys if key.startswith(GATEWAY_KEY_PREFIX)), None)
+    provider_key = next((key for key in keys if not key.startswith(GATEWAY_KEY_PREFIX)), None)
     provider = headers.get("x-portkey-provider", "").strip()
     return ClientCredentials(provider or None, provider_key, gateway_key)
 

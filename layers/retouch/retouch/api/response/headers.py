@@ -19,7 +19,7 @@ from retouch.gateway.result import (
     RoutingReport,
 )
 
-GATEWAY_PREFIX = "x-retouch-"
+_HEADER_PREFIX = "x-retouch-"
 _CACHE_DISABLED = "DISABLED"  # Portkey's value when no cache was used
 _MAX_LISTED_ATTEMPTS = 16  # only the last attempts; the log has all of them
 
@@ -39,16 +39,16 @@ def response_headers(
         **_attempt_headers(result.attempt),
         **(errors.fault_headers(fault, error_format) if fault else {}),
         **(_routing_headers(result.routing, result.attempt) if result.routing else {}),
-        **{f"{GATEWAY_PREFIX}{name}": value for name, value in edit_metadata(result).items()},
+        **{f"{_HEADER_PREFIX}{name}": value for name, value in edit_metadata(result).items()},
     }
 
 
 def edit_metadata(result: EditResult) -> dict[str, str]:
     """Return the values of the `x-retouch-*` headers by the names behind the prefix."""
     outcome, report, routing = result.outcome, result.attempt, result.routing
-    values: dict[str, str | None] = {"billed": result.billed}
+    values: dict[str, str | None] = {"billed": result.billing}
     if not isinstance(outcome, Fault):
-        values |= {"model": outcome.plan.resolved.model_id, "notes": notes_text(_notes(result))}
+        values |= {"model": outcome.plan.resolved.model_id, "notes": notes_text(result.notes)}
         values["operation"] = outcome.plan.resolved.serving.operation
     if isinstance(outcome, DeliveredEdit):
         kept, expires_at = outcome.preserved_pixels, outcome.url_expires_at
@@ -60,13 +60,6 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
     if routing and len(routing.attempts) > 1:
         values["attempts"] = _format_attempts(routing.attempts)
     return {name: value for name, value in values.items() if value}
-
-
-def _notes(result: EditResult) -> tuple[str, ...]:
-    outcome = result.outcome
-    if isinstance(outcome, DeliveredEdit):
-        return outcome.notes
-    return () if isinstance(outcome, Fault) else outcome.plan.notes
 
 
 def _plan_headers(result: EditResult) -> Mapping[str, str]:

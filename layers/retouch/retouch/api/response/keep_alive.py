@@ -61,8 +61,7 @@ def _keep_alive_body(results: Iterator[EditResult | None]) -> BodyStream:
         while (result := next(results)) is None:
             yield b" "
     except Exception as error:  # a broken connection would make the client send the edit again
-        fault = fault_from_exception(error)
-        result = EditResult(fault, status=fault.status, billed=fault.billed)
+        result = EditResult(fault_from_exception(error))
     document = edit_response.document(result, "openai-api")
     yield orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
     return HttpResponse(result.status, {}, b"", log_fields(result))

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from retouch.api.response import errors
-from retouch.api.response.headers import _notes
 from retouch.core.errors import Fault
 from retouch.gateway.result import (
     DeliveredEdit,
@@ -49,7 +48,7 @@ def _outcome_fields(result: EditResult) -> dict[str, Any]:
     if isinstance(outcome, Fault):
         model = {"provider": report.provider, "model": report.model} if report.provider else {}
         return {**model, **hooks, **errors.fault_log_fields(outcome)}
-    fields = plan_log_fields(outcome.plan, _notes(result))
+    fields = plan_log_fields(outcome.plan, result.notes)
     if isinstance(outcome, DeliveredEdit):
         fields["delivered"] = len(outcome.images)
     return {**fields, **hooks}
@@ -58,4 +57,4 @@ def _outcome_fields(result: EditResult) -> dict[str, Any]:
 def _billing_fields(result: EditResult) -> dict[str, str]:
     outcome = result.outcome
     cost = outcome.cost if isinstance(outcome, DeliveredEdit) else None
-    return {"billed": result.billed, **({"cost_usd": str(cost)} if cost else {})}
+    return {"billed": result.billing, **({"cost_usd": str(cost)} if cost else {})}

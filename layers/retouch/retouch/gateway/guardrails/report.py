@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from retouch.gateway.guardrails.runner import STATUS_FAILED, hook_results
 from retouch.gateway.guardrails.types import HookPhase, HookReport
 
-_STATUS_PASSED = 200
+STATUS_PASSED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class GuardrailReport:
     @property
     def status(self) -> int:
         """The HTTP status of a finished edit: 200, or Portkey's 246 when a hook failed without `deny`."""
-        return _STATUS_PASSED if self.has_passed else STATUS_FAILED
+        return STATUS_PASSED if self.has_passed else STATUS_FAILED
 
     @property
     def extra_body(self) -> dict[str, Any]:
@@ -47,10 +47,6 @@ class GuardrailReport:
         """
         hooks = [*_log_entries("before", self.before), *_log_entries("after", self.after)]
         return {"hooks": hooks} if hooks else {}
-
-    def with_after_hooks(self, after: HookReport) -> GuardrailReport:
-        """Return the report with the results of the hooks that look at images."""
-        return replace(self, after=after)
 
 
 def _log_entries(phase: HookPhase, report: HookReport) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,7 @@ class RoutingOutcome:
     attempts: tuple[AttemptRecord, ...]
 
     @property
-    def billed(self) -> Billed:
+    def billing(self) -> Billed:
         """The worst billing status of all attempts."""
         return worst_billing(record.billed for record in self.attempts)
 
@@ -47,7 +47,7 @@ class RoutingExecutor:
     def execute(self, tree: RoutingTree) -> RoutingOutcome:
         """Try targets until one succeeds or none is left. The fault of a failure says the worst billing status."""
         outcome = self._run_target(tree) if isinstance(tree, Target) else self._run_group(tree)
-        return replace(outcome, result=outcome.result.with_billing(outcome.billed))
+        return replace(outcome, result=outcome.result.with_billing(outcome.billing))
 
     def _run_group(self, group: TargetGroup) -> RoutingOutcome:
         try:
@@ -86,7 +86,9 @@ class RoutingExecutor:
         total_wait = 0.0
         while True:
             result = self.attempt_target(target)
-            attempts.append(AttemptRecord(target.path, result.status, result.code, result.billed))
+            attempts.append(
+                AttemptRecord(target.path, result.status, result.code, result.outcome.billed)
+            )
             retries = len(attempts) - 1
             if result.fault is None:
                 return RoutingOutcome(result, target, retries, tuple(attempts))
