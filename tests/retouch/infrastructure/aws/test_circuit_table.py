@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -41,6 +42,18 @@ def credentials(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
+def end_refreshes():
+    """Wait for the refreshes that still run. Later they would reach for the real table."""
+    while Process.refresh_pools:
+        Process.refresh_pools.pop().shutdown()
+
+
+@pytest.fixture(autouse=True)
+def refresh_cleanup(credentials):
+    yield
+    end_refreshes()
+
+
 @pytest.fixture
 def table():
     with mock_aws():
@@ -52,13 +65,17 @@ def table():
             BillingMode="PAY_PER_REQUEST",
         )
         yield lambda: {row["id"]["S"]: row for row in client.scan(TableName="circuits")["Items"]}
+        end_refreshes()
 
 
 class Process:
     """A simulated worker process with its own breaker and its own view of the table."""
 
+    refresh_pools: ClassVar[list[ThreadPoolExecutor]] = []  # of all processes of a test
+
     def __init__(self, clock):
         self.table = CircuitTable("circuits", clock, AwsClients())
+        self.refresh_pools.append(self.table._pool)
         self.breaker = CircuitBreaker(self.table, clock)
 
     def refresh_and_read_state(self):
