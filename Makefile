@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no
 	@PORT=$(PORT) exec $(BIN)/python -m devserver
 
 test: $(VENV)/.dev ## Run all tests except the slow ones; needs no network
-	$(BIN)/python -m pytest -q -n auto -m "not slow" tests
+	$(BIN)/python -m pytest -q -n auto -m "not slow" --cov --cov-report= tests
 
 test-slow: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow tests

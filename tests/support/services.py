@@ -1,9 +1,8 @@
 """Services for tests: the real HTTP client on real sockets, a fake clock, and storage in memory."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 from retouch.core.capabilities import collect_header_prefixes
-from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.circuit_store import InMemoryCircuitStore
@@ -17,27 +16,34 @@ from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.providers import PROVIDERS
 
+_START_SECONDS = 1000.0  # any value: only differences have a meaning
 
-class FakeClock(SystemClock):
-    """A clock with real monotonic time and a fixed date. It records each sleep and skips it."""
 
-    __test__ = False
+class FakeClock:
+    """A virtual clock. Time passes only when a caller sleeps. It records each sleep and returns at once."""
 
     def __init__(self, today=date(2026, 11, 22), fraction=0.5):
         self.fraction = fraction
         self.sleeps = []
-        self.skipped_seconds = 0.0
         self._today = today
+        self._elapsed = 0.0
 
     def now(self):
-        return super().now() + self.skipped_seconds
+        return _START_SECONDS + self._elapsed
+
+    def unix_time(self):
+        midnight = datetime.combine(self._today, time(), UTC)
+        return int(midnight.timestamp() + self._elapsed)
 
     def today(self):
         return self._today
 
     def sleep(self, seconds):
         self.sleeps.append(seconds)
-        self.skipped_seconds += seconds
+        self.advance(seconds)
+
+    def advance(self, seconds):
+        self._elapsed += seconds
 
     def random_fraction(self):
         return self.fraction

@@ -34,16 +34,9 @@ NEUTRAL_FAULTS = (
 PROVIDER_UP_RESULTS = (None, Moderated("No."), Refused("Too large."))
 
 
-class WindowClock(FakeClock):
-    """A clock whose Unix time starts at a window boundary and advances only on request."""
-
-    def unix_time(self):
-        return 1_800_000_000 + int(self.skipped_seconds)
-
-
 @pytest.fixture
 def clock():
-    return WindowClock()
+    return FakeClock()
 
 
 @pytest.fixture
@@ -102,7 +95,7 @@ def test_neutral_results_never_open_circuit(breaker, fault):
 
 def test_provider_down_error_is_not_counted_as_result(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
     breaker.record("p", provider_down_error(breaker))
     breaker.record("p", None)
@@ -148,23 +141,23 @@ def test_circuit_does_not_open_below_minimum_requests():
 
 def test_failures_of_expired_window_are_not_counted(breaker, clock):
     record_results(breaker, 4)
-    clock.skipped_seconds += 120
+    clock.advance(120)
     record_results(breaker, 4)
     breaker.check("p")
 
 
 def test_open_circuit_becomes_half_open_after_cooldown(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 29
+    clock.advance(29)
     assert provider_down_error(breaker).retry_after == 1
-    clock.skipped_seconds += 1
+    clock.advance(1)
     assert breaker.states() == {"p": "half-open"}
     breaker.check("p")
 
 
 def test_half_open_circuit_allows_one_probe(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
     assert provider_down_error(breaker).retry_after == 30
     assert breaker.states() == {"p": "open"}
@@ -173,7 +166,7 @@ def test_half_open_circuit_allows_one_probe(breaker, clock):
 @pytest.mark.parametrize("result", PROVIDER_UP_RESULTS, ids=["image", "moderated", "refused"])
 def test_successful_probe_closes_circuit_and_resets_counts(breaker, clock, result):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
     breaker.record("p", result)
     assert breaker.states() == {"p": "closed"}
@@ -183,20 +176,20 @@ def test_successful_probe_closes_circuit_and_resets_counts(breaker, clock, resul
 
 def test_failed_probe_restarts_cooldown(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
-    clock.skipped_seconds += 25
+    clock.advance(25)
     breaker.record("p", UPSTREAM_ERROR)
-    clock.skipped_seconds += 29
+    clock.advance(29)
     provider_down_error(breaker)
-    clock.skipped_seconds += 1
+    clock.advance(1)
     breaker.check("p")
 
 
 @pytest.mark.parametrize("fault", NEUTRAL_FAULTS, ids=lambda f: f.code)
 def test_neutral_probe_result_allows_another_probe(breaker, clock, fault):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     for _ in range(3):
         breaker.check("p")
         provider_down_error(breaker)
@@ -213,7 +206,7 @@ def test_neutral_probe_result_allows_another_probe(breaker, clock, fault):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
 def test_probe_with_upstream_status_closes_circuit(breaker, clock, fault, status):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
     breaker.record("p", with_upstream_status(fault, status))
     assert breaker.states() == {"p": "closed"}
@@ -221,7 +214,7 @@ def test_probe_with_upstream_status_closes_circuit(breaker, clock, fault, status
 
 def test_upstream_error_in_probe_keeps_circuit_open(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 30
+    clock.advance(30)
     breaker.check("p")
     breaker.record("p", with_upstream_status(UPSTREAM_ERROR, 200))
     assert breaker.states() == {"p": "open"}
@@ -235,7 +228,7 @@ def test_many_rate_limits_do_not_hide_failures(breaker):
 
 def test_neutral_result_without_probe_keeps_cooldown(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 10
+    clock.advance(10)
     breaker.release_probe("p")
     breaker.record("p", RateLimited("Slower."))
     assert provider_down_error(breaker).retry_after == 20
@@ -246,7 +239,7 @@ def test_probe_is_released_only_by_its_owner(clock):
     late, other = CircuitBreaker(circuits, clock), CircuitBreaker(circuits, clock)
     record_results(late)
     for breaker in (late, other):
-        clock.skipped_seconds += 30
+        clock.advance(30)
         breaker.check("p")
     late.release_probe("p")
     assert provider_down_error(other).retry_after == 30
@@ -255,18 +248,18 @@ def test_probe_is_released_only_by_its_owner(clock):
 def test_probe_without_result_is_followed_by_another_after_cooldown(breaker, clock):
     record_results(breaker)
     for _ in range(3):
-        clock.skipped_seconds += 30
+        clock.advance(30)
         breaker.check("p")
         provider_down_error(breaker)
 
 
 def test_late_results_do_not_change_open_circuit(breaker, clock):
     record_results(breaker)
-    clock.skipped_seconds += 20
+    clock.advance(20)
     breaker.record("p", UPSTREAM_ERROR)
     breaker.record("p", None)
     assert provider_down_error(breaker).retry_after == 10
-    clock.skipped_seconds += 10
+    clock.advance(10)
     breaker.check("p")
 
 
@@ -277,5 +270,5 @@ def test_custom_limits_are_applied(clock):
         BreakerLimits(min_failures=1, min_requests=1, cooldown_seconds=90),
     )
     record_results(breaker, 1)
-    clock.skipped_seconds += 60
+    clock.advance(60)
     assert provider_down_error(breaker).retry_after == 30

@@ -26,13 +26,6 @@ FIELDS = {"prompt": "p", "image": file_part(photo()), "model": "gpt-image-2"}
 LOCAL_TARGET = {"provider": "local", "override_params": {"model": "local/erase"}}
 
 
-class FixedClock(FakeClock):
-    """A clock whose Unix time advances only on request."""
-
-    def unix_time(self):
-        return 1_800_000_000 + int(self.skipped_seconds)
-
-
 @pytest.fixture
 def gateway_setup():
     """Start two providers, and return them with the services of a gateway in front of them."""
@@ -47,7 +40,7 @@ def gateway_setup():
 def services_for(openai, azure, **env):
     addresses = {"OPENAI_BASE_URL": openai.url, "AZURE_OPENAI_ENDPOINT": azure.url}
     keys = {"OPENAI_API_KEY": "sk-op", "AZURE_OPENAI_API_KEY": "az-op"}
-    return build_services({**addresses, **keys, **env}, FixedClock())
+    return build_services({**addresses, **keys, **env}, FakeClock())
 
 
 def send_edit(services, config=None, fields=(), **headers):
@@ -94,7 +87,7 @@ def test_failures_with_caller_key_at_default_address_open_circuit(gateway_setup)
 def test_probe_with_any_provider_response_closes_circuit(gateway_setup, provider_response):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 31
+    services.clock.advance(31)
     openai.responses = [provider_response]
     send_edit(
         services,
@@ -108,7 +101,7 @@ def test_probe_with_any_provider_response_closes_circuit(gateway_setup, provider
 def test_probe_ended_by_client_timeout_is_released(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 31
+    services.clock.advance(31)
     openai.responses = [ScriptedResponse(network_failure="hang")]
     assert send_edit(services, provider="openai", request_timeout="200").status == 408
     assert services.breaker.states() == {"openai": "half-open"}
@@ -147,7 +140,7 @@ def test_stream_broken_after_first_image_counts_as_failure(gateway_setup):
 def test_successful_stream_probe_closes_circuit(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 31
+    services.clock.advance(31)
     openai.responses = [sse_response(COMPLETED_EVENT)]
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
     assert services.breaker.states() == {"openai": "closed"}
@@ -156,7 +149,7 @@ def test_successful_stream_probe_closes_circuit(gateway_setup):
 def test_abandoned_stream_releases_its_probe(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 31
+    services.clock.advance(31)
     openai.responses = [
         sse_response(PARTIAL_EVENT, PARTIAL_EVENT, COMPLETED_EVENT, chunk_interval=0.05)
     ]
@@ -199,7 +192,7 @@ def test_open_circuit_is_not_retried(gateway_setup):
 def test_open_circuit_is_retried_when_cooldown_ends_before_retry(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 29
+    services.clock.advance(29)
     openai.responses = [IMAGE_RESPONSE]
     response = send_edit(services, {"provider": "openai", "retry": {"attempts": 3}})
     assert response.status == 200
@@ -210,7 +203,7 @@ def test_open_circuit_is_retried_when_cooldown_ends_before_retry(gateway_setup):
 def test_cache_hit_is_returned_despite_open_circuit(gateway_setup):
     openai, _, _ = gateway_setup
     env = {"OPENAI_BASE_URL": openai.url, "OPENAI_API_KEY": "k"}
-    services = build_services(env, FixedClock(), cache=InMemoryCache())
+    services = build_services(env, FakeClock(), cache=InMemoryCache())
     config = {"provider": "openai", "cache": {"mode": "simple"}}
     assert send_edit(services, config).status == 200
     open_circuit(openai, services)
@@ -220,6 +213,6 @@ def test_cache_hit_is_returned_despite_open_circuit(gateway_setup):
 def test_dry_run_is_not_a_probe(gateway_setup):
     openai, _, services = gateway_setup
     open_circuit(openai, services)
-    services.clock.skipped_seconds += 31
+    services.clock.advance(31)
     assert send_edit(services, fields={"dry_run": "true"}).status == 200
     assert services.breaker.states() == {"openai": "half-open"}

@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
 from retouch.core.geometry import Size as Size
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from retouch.api.handlers.edits import build_handler
 from retouch.api.response.keep_alive import max_silence
+from retouch.core.clock import SystemClock
 from retouch.core.heartbeat import with_heartbeat
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, parse_sse, telemetry
@@ -26,7 +27,8 @@ def send_to_slow_provider(provider_response, fields=FIELDS, **env):
     provider_response.delay = 0.5
     with Upstream(provider_response) as upstream:
         settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
-        handler = build_handler(build_services(settings), lambda: None, telemetry())
+        services = build_services(settings, SystemClock())
+        handler = build_handler(services, lambda: None, telemetry())
         response = handler(form_event(fields), lambda_context())
         body = response["body"]
         pieces = [bytes(body)] if isinstance(body, memoryview) else list(body)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from retouch.core.clock import SystemClock
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
 from tests.support.services import FakeClock, build_services
@@ -11,8 +12,8 @@ IMAGE_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(photo())
 FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}
 
 
-def send_edit(upstream, seconds=60.0, **env):
-    clock = FakeClock()
+def send_edit(upstream, seconds=60.0, clock=None, **env):
+    clock = clock or FakeClock()
     settings = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": upstream.url, **env}
     response = post_edit(FIELDS, services=build_services(settings, clock), seconds=seconds)
     return response, clock
@@ -138,7 +139,7 @@ def test_hanging_provider_ends_at_deadline_with_504():
 def test_slow_response_body_ends_at_deadline_with_504():
     drip = ScriptedResponse(chunks=[b"x"] * 100, chunk_interval=0.1)
     with Upstream(drip) as upstream:
-        response, _ = send_edit(upstream, seconds=2.2, RETOUCH_LEAST_CALL_SECONDS="0.1")
+        response, _ = send_edit(upstream, 2.2, SystemClock(), RETOUCH_LEAST_CALL_SECONDS="0.1")
     assert response.status == 504
     assert response.headers["x-should-retry"] == "false"
 

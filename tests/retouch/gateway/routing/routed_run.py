@@ -49,7 +49,7 @@ class RoutedRun:
         results = self._script.get(target.provider, [f"answer of {target.provider}"])
         result = results[min(self.providers_called.count(target.provider), len(results) - 1)]
         self.providers_called += target.provider
-        self.clock.skipped_seconds += self._seconds_per_attempt
+        self.clock.advance(self._seconds_per_attempt)
         if callable(result):
             return _failed_attempt(result())
         answer = SimpleNamespace(billed="no", text=result)

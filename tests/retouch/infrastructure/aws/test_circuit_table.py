@@ -20,19 +20,12 @@ from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, unused_port
 
 UPSTREAM_ERROR = UpstreamError("It answered nonsense.")
-START = 1_800_000_000
-
-
-class WindowClock(FakeClock):
-    """A clock whose Unix time starts at a window boundary and advances only on request."""
-
-    def unix_time(self):
-        return START + int(self.skipped_seconds)
+START = FakeClock().unix_time()  # a boundary of every window
 
 
 @pytest.fixture
 def clock():
-    return WindowClock()
+    return FakeClock()
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +103,7 @@ def test_circuit_opens_for_all_processes_when_their_failures_add_up(table, proce
     first.record_failures(3)
     second.record_failures(2)
     assert not second.is_call_allowed()
-    clock.skipped_seconds += 5
+    clock.advance(5)
     assert first.refresh_and_read_state() == {"p": "open"}
     assert not first.is_call_allowed()
 
@@ -141,7 +134,7 @@ def test_healthy_provider_writes_no_row(table, processes, clock):
     for _ in range(10):
         assert first.is_call_allowed()
         first.record_successes()
-        clock.skipped_seconds += 5
+        clock.advance(5)
         first.refresh_and_read_state()
     assert table() == {}
 
@@ -153,7 +146,7 @@ def test_successes_of_another_process_offset_local_failures(table, processes, cl
     second.refresh_and_read_state()
     assert table()["p"]["successes"] == {"N": "9"}
     first.record_failures(5)
-    clock.skipped_seconds += 5
+    clock.advance(5)
     assert first.refresh_and_read_state() == {"p": "closed"}
     first.record_failures(3)
     assert first.breaker.states() == {"p": "open"}
@@ -165,18 +158,18 @@ def test_successes_are_written_once_despite_repeated_refreshes(table, processes,
     second.record_successes(2)
     for _ in range(3):
         second.refresh_and_read_state()
-        clock.skipped_seconds += 5
+        clock.advance(5)
     assert table()["p"]["successes"] == {"N": "2"}
 
 
 def test_successes_of_expired_window_are_not_written(table, processes, clock):
     first, second = processes
     second.record_successes(4)
-    clock.skipped_seconds += 120
+    clock.advance(120)
     first.record_failures(1)
     second.refresh_and_read_state()
     second.record_successes(1)
-    clock.skipped_seconds += 5
+    clock.advance(5)
     second.refresh_and_read_state()
     assert table()["p"]["successes"] == {"N": "1"}
 
@@ -184,7 +177,7 @@ def test_successes_of_expired_window_are_not_written(table, processes, clock):
 def test_new_window_starts_with_zero_failures(table, processes, clock):
     first, second = processes
     first.record_failures(4)
-    clock.skipped_seconds += 120
+    clock.advance(120)
     second.record_failures(4)
     assert second.is_call_allowed()
     assert table()["p"]["failures"] == {"N": "4"}
@@ -215,7 +208,7 @@ def test_open_circuit_after_cooldown_allows_one_probe_among_processes(table, pro
     first, second = processes
     first.record_failures(5)
     second.refresh_and_read_state()
-    clock.skipped_seconds += 30
+    clock.advance(30)
     assert first.is_call_allowed()
     with pytest.raises(ProviderDown) as exc_info:
         second.breaker.check("p")
@@ -227,7 +220,7 @@ def test_successful_probe_closes_circuit_for_all_processes(table, processes, clo
     first, second = processes
     first.record_failures(5)
     second.refresh_and_read_state()
-    clock.skipped_seconds += 30
+    clock.advance(30)
     assert second.is_call_allowed()
     second.record_successes()
     assert set(table()["p"]) == {"id", "expires"}
@@ -240,7 +233,7 @@ def test_forgotten_probe_is_released_for_all_processes(table, processes, clock):
     first, second = processes
     first.record_failures(5)
     second.refresh_and_read_state()
-    clock.skipped_seconds += 30
+    clock.advance(30)
     assert second.is_call_allowed()
     second.breaker.release_probe("p")
     assert table()["p"]["opened_at"] == {"N": str(START)}
@@ -252,7 +245,7 @@ def test_late_release_does_not_end_probe_of_another_process(table, processes, cl
     first.record_failures(5)
     second.refresh_and_read_state()
     for process in (first, second):
-        clock.skipped_seconds += 30
+        clock.advance(30)
         process.refresh_and_read_state()
         assert process.is_call_allowed()
     first.breaker.release_probe("p")
@@ -264,11 +257,11 @@ def test_failed_probe_keeps_circuit_open_for_all_processes(table, processes, clo
     first, second = processes
     first.record_failures(5)
     second.refresh_and_read_state()
-    clock.skipped_seconds += 30
+    clock.advance(30)
     assert second.is_call_allowed()
-    clock.skipped_seconds += 10
+    clock.advance(10)
     second.record_failures()
-    clock.skipped_seconds += 29
+    clock.advance(29)
     assert first.refresh_and_read_state() == {"p": "open"}
 
 
@@ -302,7 +295,7 @@ def test_unavailable_table_falls_back_to_local_circuit(
         assert "the table of circuits cannot be used" in caplog.text
         assert not first.is_call_allowed()
         assert second.is_call_allowed()
-        clock.skipped_seconds += 30
+        clock.advance(30)
         assert [first.is_call_allowed(), first.is_call_allowed()] == [True, False]
         first.record_successes()
         assert first.is_call_allowed()

@@ -88,10 +88,10 @@ def test_secret_is_cached_for_five_minutes(manager, clock):
     manager.responses[:] = [secret_response({"A": "old"}), secret_response({"A": "new"})]
     store = SecretStore(SETTINGS, clock, AwsClients())
     assert store.read() == {"A": "old"}
-    clock.skipped_seconds += 295
+    clock.advance(295)
     assert store.read() == {"A": "old"}
     assert len(manager.received) == 1
-    clock.skipped_seconds += 10
+    clock.advance(10)
     store.start_reading()
     assert store.read() == {"A": "new"}
     assert len(manager.received) == 2
@@ -134,9 +134,9 @@ def test_api_keys_are_cached_for_one_minute(table, clock):
     assert (find_key("d1"), find_key("d2")) == ("build", None)
     table(id="d1", name="build", revoked="2026-11-22")
     table(id="d2", name="late")
-    clock.skipped_seconds += 55
+    clock.advance(55)
     assert (find_key("d1"), find_key("d2")) == ("build", None)
-    clock.skipped_seconds += 10
+    clock.advance(10)
     assert (find_key("d1"), find_key("d2")) == (None, "late")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import orjson
 
@@ -13,10 +12,6 @@ from retouch.core.clock import Clock
 from retouch.core.errors import GatewayMisconfigured
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
-
-if TYPE_CHECKING:
-    pass
-
 
 _SECRET_TTL_SECONDS = 300.0  # seconds until the secret is read again and a rotated key works
 

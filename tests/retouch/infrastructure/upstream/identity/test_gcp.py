@@ -209,9 +209,9 @@ def test_token_is_cached_until_five_minutes_before_expiry():
     with Upstream(token_response("ya29.one"), token_response("ya29.two")) as server:
         model = resolved_model(service_account_json=service_account(server))
         first_headers = [auth_headers(identity, model) for _ in range(3)]
-        clock.skipped_seconds += 3200
+        clock.advance(3200)
         unchanged = auth_headers(identity, model)
-        clock.skipped_seconds += 150
+        clock.advance(150)
         renewed = auth_headers(identity, model)
     assert {headers["Authorization"] for headers in (*first_headers, unchanged)} == {
         "Bearer ya29.one"
@@ -282,7 +282,7 @@ def test_missing_credentials_are_looked_up_again_after_one_minute(monkeypatch, t
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
         with pytest.raises(Unauthorized):
             auth_headers(identity, resolved_model())
-        clock.skipped_seconds += 61
+        clock.advance(61)
         assert auth_headers(identity, resolved_model())["Authorization"] == "Bearer ya29.one"
 
 
