@@ -11,9 +11,9 @@ from tests.contract.standin import MAGENTA
 from tests.contract.standins._stability import expected_failure
 from tests.contract.standins.stability_ai import StabilityAIStandIn, error_response
 from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import box_mask, cutout, decode_image, encode_image, photo, scene
+from tests.support.images import b64, box_mask, cutout, decode_image, encode_image, photo, scene
 from tests.support.services import FakeClock, build_services
-from tests.support.upstream import json_response
+from tests.support.upstream import ScriptedResponse, json_response
 
 IMAGE = file_part(photo(96, 96))
 MASK = file_part(box_mask(96, 96))
@@ -231,7 +231,7 @@ def test_relight_result_is_polled_until_ready(server, clock):
 @pytest.mark.parametrize(
     ("poll_response", "expected"),
     [
-        (error_response(404, "not_found", "expired"), 404),
+        (error_response(404, "not_found", "expired"), 502),
         (error_response(500, "internal_error", "oops"), 502),
         (error_response(403, "content_moderation", "no"), 400),
     ],
@@ -243,6 +243,31 @@ def test_relight_poll_failure_has_unknown_billing(server, clock, poll_response, 
     response = stability_edit(server, RELIGHT_FIELDS, clock)
     assert (response.status, response.headers["x-retouch-billed"]) == (expected, "unknown")
     assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "billed"),
+    [
+        *((status, "unknown") for status in (301, 302, 307, 308, 408, 499, 504, 520, 522, 524)),
+        *((status, "no") for status in (400, 404, 413, 500, 502, 503, 529)),
+    ],
+)
+def test_error_that_does_not_say_how_the_edit_ended_has_unknown_billing(server, status, billed):
+    server.fail_with(expected_failure(error_response(status, "internal_error", "oops"), 502, None))
+    response = stability_edit(server, {"prompt": "p"})
+    assert response.headers["x-retouch-billed"] == billed
+    assert (response.headers.get("x-should-retry") == "false") is (
+        billed == "unknown" or status < 500
+    )
+    assert len(server.calls) == 1
+
+
+def test_image_as_the_whole_body_is_delivered(server):
+    image = photo()
+    body = ScriptedResponse(200, image, {"content-type": "application/octet-stream"})
+    server.fail_with(expected_failure(body, 200, None))
+    response = stability_edit(server, {"prompt": "p"})
+    assert response.json["data"][0]["b64_json"] == b64(image)
 
 
 def test_relight_result_that_never_comes_returns_504(server, clock):

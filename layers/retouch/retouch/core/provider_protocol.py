@@ -5,12 +5,13 @@ An adapter gets a ProviderJob, yields a ProviderRequest, gets a ProviderResponse
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
+from retouch.core.event_stream import UTF8_BOM, is_event_stream, parse_sse_events
 from retouch.core.geometry import Size as Size
 
 
@@ -50,6 +51,10 @@ class ProviderRequest:
     stream: bool = False  # return the body in chunks as they arrive
     delay: float = 0.0  # seconds to wait before sending
     idempotent: bool = False  # may be sent twice at no cost (polls, downloads)
+    is_download: bool = False  # of a result image; the URL may be on a foreign host
+    # Reads a successful response to a poll. It raises KeyError, TypeError, ValueError ... for a body that is not the
+    # provider's response, e.g. the page of a proxy.
+    validate: Callable[[ProviderResponse], object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,13 @@ class ProviderResponse:
     chunks: Iterator[bytes] | None = None
 
     def json(self) -> Any:
-        """Return the body parsed as JSON. Raises ValueError when it is not JSON."""
-        return fast_json.loads(self.body)
+        """Return the body parsed as JSON. Of an event stream, the last object. Raises ValueError for any other body."""
+        if not is_event_stream(self.body):
+            return fast_json.loads(self.body.removeprefix(UTF8_BOM))
+        events = list(parse_sse_events([self.body]))
+        if not events:
+            raise ValueError("the event stream has no object")
+        return events[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def edit(job: ProviderJob) -> Conversation:
     )
     payload = response.json()
     _check_finish_reasons(payload)
-    return [GeneratedImage(b64=image) for image in payload["images"] if image_base64(image)]
+    return [GeneratedImage(b64=image) for image in map(image_base64, payload["images"]) if image]
 
 
 def _build_body(job: ProviderJob) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from retouch.providers._shared.gpt_image_models import (
     gpt_image_model,
 )
 from retouch.providers._shared.request_building import drop_none
+from retouch.providers._shared.response_parsing import mapping_or_empty
 
 _ACCOUNT_HEADERS = {
     "OpenAI-Organization": "organization",
@@ -46,8 +47,9 @@ def edit(job: ProviderJob) -> Conversation:
 
 def parse_error(response: ProviderResponse) -> ParsedError:
     """Return the parsed error, by its `code`. The type image_generation_user_error covers typos and refusals alike."""
-    error = response.json()["error"]
-    return parse_openai_error(response.status, error)
+    payload = mapping_or_empty(response.json())
+    # OpenAI-compatible servers also send the error as the whole body.
+    return parse_openai_error(response.status, payload.get("error") or payload)
 
 
 PROVIDER = Provider(

@@ -21,7 +21,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retouch.core.capabilities import Auth, ParsedError, Provider, ProviderFailure
-from retouch.core.edit_types import GeneratedImage
 from retouch.core.provider_protocol import (
     Conversation,
     ConversationStep,
@@ -30,14 +29,23 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.providers._shared.request_building import poll
-from retouch.providers._shared.response_parsing import error_message, fetch_image, text_or_empty
+from retouch.providers._shared.response_parsing import (
+    error_message,
+    fetch_image,
+    image_base64,
+    list_or_empty,
+    response_image,
+    text_or_empty,
+)
 from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
 
 # Only whole words match: "safety_tolerance must be at most 6" is no refusal.
 MODERATION_PATTERN = re.compile(r"\b(nsfw|safety|moderat(ion|ed)|flagged)\b", re.IGNORECASE)
 QUOTA_PATTERN = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNORECASE)
 NOT_SERVED_STATUSES = {404, 405, 410}  # unknown slug, not in this API version, retired
+COMPLETED, FAILED = "COMPLETED", "FAILED"  # the final states of a task
 POLL_SECONDS = 1.0  # seconds between polls, as in the SDK
+_MAX_OUTPUT_DEPTH = 8  # nested levels of an output that are searched for a URL
 
 
 def edit(job: ProviderJob) -> Conversation:
@@ -46,13 +54,12 @@ def edit(job: ProviderJob) -> Conversation:
     body = build_body(job, schema, (yield from _encode_images(job, schema)))
     version = job.options.get("api_version") or schema.api_version
     response = yield ProviderRequest("POST", f"/{version}/{job.model}", json=body)
-    if response.headers.get("content-type", "").startswith("image/"):
-        return [GeneratedImage(data=response.body)]
+    if image := response_image(response):
+        return [image]
     payload = response.json()
     if "request_id" not in payload:
         return [(yield from fetch_image(_find_url(payload["image"])))]
-    result = yield from _fetch_task_result(payload, job)
-    return [(yield from fetch_image(_find_url(result["output"])))]
+    return [(yield from fetch_image((yield from _fetch_task_result(payload, job))))]
 
 
 def build_body(job: ProviderJob, schema: SlugSchema, encoded_images: list[str]) -> dict[str, Any]:
@@ -103,26 +110,46 @@ def _encode_images(
 
 def _fetch_task_result(
     task: Mapping[str, Any], job: ProviderJob
-) -> Generator[ConversationStep, ProviderResponse, Any]:
-    """Poll a task until it has ended and return its result.
+) -> Generator[ConversationStep, ProviderResponse, str]:
+    """Poll a task until it has ended and return the URL of its result.
 
     Raises ProviderFailure when the task failed although the HTTP status is a success.
     """
     status_url, response_url = (
         _require_same_origin(task[name], job) for name in ("status_url", "response_url")
     )
-    final_state = (
-        yield from poll(
-            ProviderRequest("GET", status_url), _is_finished, interval_seconds=POLL_SECONDS
-        )
-    ).json()
-    if final_state["status"] == "FAILED":
-        raise ProviderFailure(_failure_error(error_message(final_state)))
-    return (yield ProviderRequest("GET", response_url, idempotent=True)).json()
+    final_state = yield from poll(
+        ProviderRequest("GET", status_url),
+        _read_state,
+        lambda state: state["status"] in (COMPLETED, FAILED),
+        interval_seconds=POLL_SECONDS,
+    )
+    _require_success(final_state)
+    result_request = ProviderRequest("GET", response_url, idempotent=True, validate=_read_result)
+    result = _read_result((yield result_request))
+    _require_success(result)
+    return _find_url(result["output"])
 
 
-def _is_finished(response: ProviderResponse) -> bool:
-    return response.json()["status"] in ("COMPLETED", "FAILED")
+def _read_state(response: ProviderResponse) -> Mapping[str, Any]:
+    """Return the state of a task. Raises an error when it has no status."""
+    state: Mapping[str, Any] = response.json()
+    if not text_or_empty(state["status"]):
+        raise ValueError("a task without a status")
+    return state
+
+
+def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
+    """Return the result of a task. Raises an error when the task did not fail and the result has no URL."""
+    result: Mapping[str, Any] = response.json()
+    if result.get("status") != FAILED and not _find_url(result["output"]):
+        raise ValueError("a result without a URL")
+    return result
+
+
+def _require_success(state: Mapping[str, Any]) -> None:
+    if state.get("status") == FAILED:
+        raise ProviderFailure(_failure_error(error_message(state)))
 
 
 def _require_same_origin(url: str, job: ProviderJob) -> str:
@@ -135,15 +162,17 @@ def _require_same_origin(url: str, job: ProviderJob) -> str:
     return url
 
 
-def _find_url(output: Any) -> str:
-    """Return the first URL in the output of a task, or "" if there is none.
+def _find_url(output: Any, depth: int = _MAX_OUTPUT_DEPTH) -> str:
+    """Return the first URL or base64 image in the output of a task, or "" if there is none.
 
-    The output is text, a list or an object, depending on the slug.
+    The output is text, a list or an object, depending on the slug. At most `depth` levels are searched.
     """
-    while isinstance(output, Mapping | list):
-        values = output.values() if isinstance(output, Mapping) else output
-        output = next(filter(None, values), "")
-    return text_or_empty(output)
+    if isinstance(output, str):
+        return output if "://" in output or image_base64(output) else ""
+    if not depth:
+        return ""
+    values = output.values() if isinstance(output, Mapping) else list_or_empty(output)
+    return next(filter(None, (_find_url(value, depth - 1) for value in values)), "")
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:

@@ -41,7 +41,7 @@ from retouch.core.provider_protocol import (
 )
 from retouch.providers._shared.request_building import poll, to_form_value
 from retouch.providers._shared.response_parsing import error_message as sentence
-from retouch.providers._shared.response_parsing import image_base64, text_or_empty
+from retouch.providers._shared.response_parsing import image_base64, response_image, text_or_empty
 from retouch.providers._shared.stability import (
     ANY_RATIO_LIMITS,
     CONTROL_PARAMS,
@@ -72,6 +72,10 @@ _JSON_HEADERS = {"Accept": "application/json"}
 _USER_HEADER = "stability-client-user-id"
 _CLIENT_HEADERS = ("stability-client-id", _USER_HEADER, "stability-client-version")
 _PRICE_SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
+_IN_PROGRESS_STATUS = 202
+_SUCCESS = "SUCCESS"
+# of the API and of the proxies in front of it; the edit may go on behind them
+_TIMEOUT_STATUSES = (408, 499, 504, 520, 522, 524, 598, 599)
 _RESULT_FIELDS = ("image", "result", "base64")  # the names that the result field has had
 _PATH_BY_MODEL = {
     "control-sketch": "control/sketch",
@@ -85,14 +89,18 @@ _PATH_BY_MODEL = {
 def edit(job: ProviderJob) -> Conversation:
     """Send one request. A new background is then polled until it is ready."""
     response = yield _build_request(job)
-    if job.model == RELIGHT_MODEL:
-        result_path = f"/v2beta/results/{quote(response.json()['id'], safe='')}"
-        response = yield from poll(
-            ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
-            _is_finished,
-            interval_seconds=POLL_SECONDS,
-        )
-    return [_parse_image(response.json())]
+    if image := response_image(response):
+        return [image]
+    if job.model != RELIGHT_MODEL:
+        return [_parse_image(response.json())]
+    result_path = f"/v2beta/results/{quote(response.json()['id'], safe='')}"
+    result = yield from poll(
+        ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
+        _read_result,
+        bool,
+        interval_seconds=POLL_SECONDS,
+    )
+    return [_parse_image(result)]
 
 
 def _build_request(job: ProviderJob) -> ProviderRequest:
@@ -148,26 +156,47 @@ def _hash_user(user: object) -> str:
     return sha256(str(user).encode()).hexdigest()
 
 
-def _is_finished(response: ProviderResponse) -> bool:
-    return response.status != 202
+def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
+    """Return the finished result, or an empty mapping while the edit is in progress.
+
+    Raises an error when the response is neither.
+    """
+    if response.status == _IN_PROGRESS_STATUS:
+        return {}
+    payload: Mapping[str, Any] = response.json()
+    if payload.get("status") == "in-progress":
+        return {}
+    if _finish_reason(payload) == _SUCCESS and not _find_images(payload):
+        raise ValueError("a success without an image")
+    return payload
 
 
-def _parse_image(payload: dict[str, Any]) -> GeneratedImage:
+def _parse_image(payload: Mapping[str, Any]) -> GeneratedImage:
     """Return the image, whichever name its field has. Raises ProviderFailure for a filtered (blurred) or failed one."""
-    reason = text_or_empty(payload.get("finish_reason")) or "SUCCESS"
+    reason = _finish_reason(payload)
     if reason == "CONTENT_FILTERED":
         # Stability does not say whether a filtered image is billed.
         raise ProviderFailure(
             moderation_error("Stability AI filtered the finished image.", "output")
         )
-    if reason != "SUCCESS":
+    if reason != _SUCCESS:
         raise ProviderFailure(ParsedError(message=f"Stability AI ended the edit with {reason}."))
-    images = [image for name in _RESULT_FIELDS if (image := image_base64(payload.get(name)))]
-    return GeneratedImage(b64=images[0])
+    return GeneratedImage(b64=_find_images(payload)[0])
+
+
+def _finish_reason(payload: Mapping[str, Any]) -> str:
+    return text_or_empty(payload.get("finish_reason")) or _SUCCESS
+
+
+def _find_images(payload: Mapping[str, Any]) -> list[str]:
+    return [image for name in _RESULT_FIELDS if (image := image_base64(payload.get(name)))]
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:
-    """Return the parsed error by its `name`. Stability bills successful edits only, so its errors are not billed."""
+    """Return the parsed error by its `name`. Stability bills successful edits only, so its errors are not billed.
+
+    A redirect and a timeout do not say how the edit ended.
+    """
     if response.status == 429:
         retry_delay = None if "retry-after" in response.headers else LOCKOUT_SECONDS
         return ParsedError(
@@ -179,7 +208,8 @@ def parse_error(response: ProviderResponse) -> ParsedError:
         return moderation_error(message or "The safety system refused the request.", "input", name)
     if name == "invalid_language":
         return ParsedError("refused", message, name, "prompt")
-    return ParsedError("", message, billed="no")
+    is_outcome_known = response.status >= 400 and response.status not in _TIMEOUT_STATUSES
+    return ParsedError("", message, billed="no" if is_outcome_known else "unknown")
 
 
 def _model(

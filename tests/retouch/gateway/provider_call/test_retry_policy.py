@@ -8,7 +8,7 @@ from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
 from tests.support.mirror import ImageHost
 from tests.support.services import FakeClock, build_services
-from tests.support.upstream import ScriptedResponse, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, json_response
 
 IMAGE = photo()
 IMAGE_RESPONSE = ScriptedResponse(200, IMAGE, {"content-type": "image/png"})
@@ -17,13 +17,6 @@ TRANSIENT_FAILURES = {
     "reset": ScriptedResponse(network_failure="reset"),
     "cut": ScriptedResponse(200, IMAGE, network_failure="cut"),
 }
-
-
-class ClockWithLongPauses(FakeClock):
-    """A clock whose backoff pauses never fit into the time that is left."""
-
-    def random_fraction(self):
-        return 1000.0
 
 
 def script_responses(host, path, *host_responses):
@@ -90,50 +83,17 @@ def test_result_download_is_retried_after_transient_failure(provider, result_hos
 
 
 @pytest.mark.parametrize("failure", TRANSIENT_FAILURES)
-def test_result_download_is_tried_at_most_three_times(provider, result_host, failure):
-    script_responses(result_host, "/r.png", TRANSIENT_FAILURES[failure])
-    response, _ = edit_with_url_result(provider, result_host)
+def test_upload_before_the_purchase_is_tried_at_most_three_times(provider, failure):
+    provider.responses = [TRANSIENT_FAILURES[failure]]
+    response, clock = send_edit(
+        "segmind/flux-kontext-pro",
+        SEGMIND_API_KEY="k",
+        SEGMIND_BASE_URL=provider.url,
+        SEGMIND_UPLOAD_URL=f"{provider.url}/upload-asset",
+    )
     assert response.status >= 429
-    assert len(requests_for(result_host, "/r.png")) == 3
-    assert response.headers["x-retouch-billed"] == "unknown"
-    assert response.headers["x-should-retry"] == "false"
-
-
-def test_unreachable_result_host_is_retried(provider):
-    closed_host = f"127.0.0.1:{unused_port()}"
-    provider.responses = [json_response({"data": [{"url": f"http://{closed_host}/r.png"}]})]
-    env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
-    response, clock = send_edit("gpt-image-2", RETOUCH_FETCH_ALLOW=closed_host, **env)
-    assert (response.json["error"]["code"], len(clock.sleeps)) == ("result_not_fetched", 2)
-    assert response.headers["x-retouch-billed"] == "unknown"
-
-
-@pytest.mark.parametrize(
-    "host_response",
-    [ScriptedResponse(404), ScriptedResponse(410), ScriptedResponse(400)],
-    ids=lambda a: a.status,
-)
-def test_permanent_result_download_error_is_not_retried(provider, result_host, host_response):
-    script_responses(result_host, "/r.png", host_response, IMAGE_RESPONSE)
-    response, clock = edit_with_url_result(provider, result_host)
-    assert response.status >= 400
-    assert len(requests_for(result_host, "/r.png")) == 1
-    assert clock.sleeps == []
-
-
-def test_result_that_is_no_image_is_not_downloaded_again(provider, cdn):
-    script_responses(cdn, "/r.png", ScriptedResponse(200, b"<html>"), IMAGE_RESPONSE)
-    response, _ = edit_with_url_result(provider, cdn)
-    assert response.json["error"]["code"] == "result_not_fetched"
-    assert len(requests_for(cdn, "/r.png")) == 1
-
-
-def test_retry_pause_beyond_deadline_is_not_made(provider, result_host):
-    script_responses(result_host, "/r.png", ScriptedResponse(503), IMAGE_RESPONSE)
-    response, clock = edit_with_url_result(provider, result_host, ClockWithLongPauses())
-    assert response.status == 502
-    assert len(requests_for(result_host, "/r.png")) == 1
-    assert clock.sleeps == []
+    assert [call.path for call in provider.calls] == ["/upload-asset"] * 3
+    assert clock.sleeps == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("failure", TRANSIENT_FAILURES)

@@ -181,9 +181,3 @@ def test_result_that_cannot_be_fetched_has_unknown_billing(path):
     assert response.status >= 400
     assert response.headers["x-retouch-billed"] == "unknown"
     assert response.headers["x-should-retry"] == "false"
-
-
-def test_compressed_provider_response_is_rejected():
-    with Upstream(ScriptedResponse(200, b"{}", {"content-encoding": "gzip"})) as upstream:
-        response, _ = send_edit(upstream)
-    assert response.status == 502

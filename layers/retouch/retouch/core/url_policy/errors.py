@@ -66,6 +66,19 @@ MESSAGES = {
 }
 
 _TRANSIENT_REASONS = {"dns_failed", "upstream_unreachable"}
+# The policy refused the URL or the file. The host cannot mend that, so the download of a paid result ends.
+_FINAL_REASONS = {
+    "invalid_url",
+    "url_too_long",
+    "userinfo_not_allowed",
+    "scheme_not_allowed",
+    "port_not_allowed",
+    "host_not_allowed",
+    "address_not_public",
+    "redirect_blocked",
+    "too_large",
+    "content_encoding",
+}
 
 
 class FetchError(Exception):
@@ -82,9 +95,22 @@ class FetchError(Exception):
         super().__init__(message or MESSAGES[self.code])
 
     @property
+    def problem(self) -> str:
+        """Return the message without its remedy, which is for a URL that the caller chose."""
+        return f"{str(self).partition('. ')[0].removesuffix('.')}."
+
+    @property
     def is_transient(self) -> bool:
         """Return whether another attempt may succeed.
 
         The value depends on more than `retryable` may reveal, so it is never public.
         """
         return self.retryable or self.reason in _TRANSIENT_REASONS
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether no further attempt can succeed. False for every state of the host that may pass.
+
+        The value is never public, for the same reason.
+        """
+        return self.reason in _FINAL_REASONS

@@ -33,6 +33,9 @@ class FetchPolicy:
     read_seconds: float = 10.0  # between two chunks of a response
     total_seconds: float = 20.0
     formats: tuple[str, ...] = IMAGE_FORMATS
+    codings: tuple[
+        str, ...
+    ] = ()  # the compressions that are undone: "gzip", "deflate"; others are refused
 
     @classmethod
     def from_text(cls, allow: str) -> FetchPolicy:

@@ -1,11 +1,13 @@
 """The driver of one conversation between an adapter and its provider.
 
-The driver does not open connections and does not decide about retries.
+The driver does not open connections. It decides about no retry, but it knows whether the edit is already paid for, and
+so which of two senders a request needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.clock import Clock
@@ -36,26 +38,39 @@ _MALFORMED_RESPONSE_ERRORS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """The two ways to send a request of a conversation."""
+
+    send: SendToProvider  # a request that may cost money, or that comes before the purchase
+    # A free request for a result that is paid for. It returns only successful responses.
+    fetch_result: SendToProvider
+
+
 def run_conversation(
-    resolved: ResolvedModel, job: ProviderJob, send: SendToProvider, clock: Clock, deadline: float
+    resolved: ResolvedModel, job: ProviderJob, senders: Senders, clock: Clock, deadline: float
 ) -> ImageStream:
     """Run the adapter's generator and yield the images as they arrive. At least one of them is a CompletedImage.
 
-    The adapter receives only responses with a success status, and starts no request after the deadline. The adapter
-    need not handle a response of unknown form: this function raises UpstreamError for it.
+    The conversation ends with the last image that the job asked for. Whatever the provider sends after it, e.g. an
+    error, cannot take the images back. The adapter receives only responses with a success status, and starts no request
+    after the deadline. The adapter need not handle a response of unknown form: this function raises UpstreamError for
+    it.
     """
     conversation = resolved.provider.edit_flow(job)
     response: ProviderResponse | None = None
     completed_count = 0
     paid_call_succeeded = False  # a paid request succeeded, so a later error may be billed
     try:
-        while True:
+        while completed_count < job.n:
             step = _next_step(resolved, conversation, response)
             if isinstance(step, list):
                 yield from map(CompletedImage, _require_images(resolved, step, completed_count))
                 return
             if isinstance(step, ProviderRequest):
-                response = _send_request(resolved, step, send, clock, deadline)
+                is_free_result = paid_call_succeeded and step.idempotent
+                sender = senders.fetch_result if is_free_result else senders.send
+                response = _send_request(resolved, step, sender, clock, deadline)
                 paid_call_succeeded = paid_call_succeeded or not step.idempotent
             else:
                 response = None

@@ -47,7 +47,8 @@ FAULTS_BY_STATUS: dict[int, type[Fault]] = {
     504: DeadlineExceeded,
 }
 _MAX_MESSAGE_CHARS = 1000
-_MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
+# what parsing raises when a body has an unknown form
+MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
 
 
 def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
@@ -57,7 +58,7 @@ def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
     """
     try:
         return provider.parse_error(response)
-    except _MALFORMED_RESPONSE_ERRORS:
+    except MALFORMED_RESPONSE_ERRORS:
         return ParsedError()
 
 
@@ -156,7 +157,7 @@ def _unwrap_json_message(text: str) -> str:
     try:
         document = orjson.loads(text)
         return str((document.get("error") or document).get("message") or "")
-    except _MALFORMED_RESPONSE_ERRORS:
+    except MALFORMED_RESPONSE_ERRORS:
         return ""
 
 
@@ -173,5 +174,5 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
         return float(value)
     try:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except _MALFORMED_RESPONSE_ERRORS:
+    except MALFORMED_RESPONSE_ERRORS:
         return None

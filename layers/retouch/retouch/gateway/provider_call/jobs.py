@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.errors import Refused
+from retouch.core.errors import Fault, Refused
 from retouch.core.provider_protocol import (
     CompletedImage,
     PartialImage,
@@ -17,9 +17,10 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.resolved_model import ResolvedModel, SendRequest
-from retouch.gateway.provider_call.conversation import run_conversation
+from retouch.gateway.provider_call.conversation import Senders, run_conversation
 from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
-from retouch.gateway.provider_call.retry_policy import SendToProvider, with_retries
+from retouch.gateway.provider_call.result_requests import ResultRequests
+from retouch.gateway.provider_call.retry_policy import with_retries
 
 # the code of models that only move, filter and fill
 NEEDS_GENERATIVE_MODEL = "unsupported_operation"
@@ -46,35 +47,48 @@ class JobRunner:
     def run_all(self, jobs: Sequence[ProviderJob]) -> FanoutResult:
         """Return all finished images. Several jobs run in parallel. Raises Fault when no image was made."""
         if len(jobs) == 1:
-            return FanoutResult(self._completed_images(jobs[0]))
-        return run_parallel(list(jobs), self._completed_images)
+            return self._collect_images(jobs[0])
+        return run_parallel(list(jobs), lambda job: self._collect_images(job).images)
 
     def run(self, job: ProviderJob) -> Iterator[PartialImage | CompletedImage]:
         """Run one conversation. Yield the images as they arrive. Raises Fault."""
         deadline = min(self.deadline, self.client_deadline)
         streams = ExitStack()
 
-        def send(request: ProviderRequest) -> ProviderResponse:
-            response = self.send(request, self.resolved, deadline)
+        def send(request: ProviderRequest, attempt_deadline: float) -> ProviderResponse:
+            response = self.send(request, self.resolved, attempt_deadline)
             if isinstance(response.chunks, Generator):
                 streams.callback(response.chunks.close)
             return response
 
-        send_with_retries: SendToProvider = with_retries(
-            send, self.resolved, self.clock, deadline, self.max_retry_wait
+        senders = Senders(
+            with_retries(
+                lambda request: send(request, deadline),
+                self.resolved,
+                self.clock,
+                deadline,
+                self.max_retry_wait,
+            ),
+            ResultRequests(send, self.resolved, self.clock, deadline),
         )
         try:
             # A stream that is not read to its end is closed here. The garbage collector would close its parts in any
             # order, and a dead connection could be handed to the next edit.
             with streams:
-                yield from run_conversation(
-                    self.resolved, job, send_with_retries, self.clock, deadline
-                )
+                yield from run_conversation(self.resolved, job, senders, self.clock, deadline)
         except Refused as fault:
             raise self._with_suggestions(fault) from None
 
-    def _completed_images(self, job: ProviderJob) -> list[GeneratedImage]:
-        return [step.image for step in self.run(job) if isinstance(step, CompletedImage)]
+    def _collect_images(self, job: ProviderJob) -> FanoutResult:
+        """Return the finished images of one conversation, and the error that ended it after the first of them."""
+        images: list[GeneratedImage] = []
+        try:
+            images.extend(step.image for step in self.run(job) if isinstance(step, CompletedImage))
+        except Fault as fault:
+            if not images:
+                raise
+            return FanoutResult(images, (fault,))
+        return FanoutResult(images)
 
     def _with_suggestions(self, fault: Refused) -> Refused:
         if fault.code != NEEDS_GENERATIVE_MODEL:

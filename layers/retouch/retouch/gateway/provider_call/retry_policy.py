@@ -4,10 +4,11 @@ This is certain in three cases:
 
 - No connection was made.
 - The provider did not start the edit and gives the time of a retry.
-- The request is idempotent: a poll, or the download of a result. It is sent again after every error that may be
-  transient: a broken connection, a URL that is temporarily not found, a 5xx.
+- The request is idempotent, e.g. the upload of an image. It is sent again after every error that may be transient: a
+  broken connection, a 429, a 5xx.
 
-Every other request is sent only once.
+Every other request is sent only once. Requests for a result that is already paid for have a rule of their own
+(`result_requests`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def with_retries(
     """Return `send` with retries, for requests that may be repeated at no cost and within the deadline.
 
     A paid request waits at most `max_wait` seconds before a retry. An idempotent request waits as long as the provider
-    demands, because an image that is already paid for may depend on it.
+    demands.
     """
 
     def send_with_retries(request: ProviderRequest) -> ProviderResponse:

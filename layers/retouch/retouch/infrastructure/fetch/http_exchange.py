@@ -14,7 +14,9 @@ from typing import cast
 
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url
+from retouch.infrastructure.content_coding import parse_content_coding
 from retouch.infrastructure.fetch.connector import SocketConnection
+from retouch.infrastructure.interim_responses import FinalResponse
 
 _MAX_HEAD_BYTES = 65_536
 _MAX_LENGTH_DIGITS = 18
@@ -64,10 +66,7 @@ class HttpExchange:
         head = self._response.msg
         if head.defects or len(set(map(str.strip, head.get_all("Content-Length", [])))) > 1:
             raise FetchError("bad_answer")
-        codings = head.get_all("Content-Encoding", [])
         framings = head.get_all("Transfer-Encoding", [])
-        if any(c.strip().lower() not in ("", "identity") for c in codings):
-            raise FetchError("content_encoding")
         if framings and [f.strip().lower() for f in framings] != ["chunked"]:
             raise FetchError("content_encoding")
 
@@ -75,6 +74,11 @@ class HttpExchange:
     def status(self) -> int:
         """Return the status of the response."""
         return self._response.status
+
+    @property
+    def content_coding(self) -> str:
+        """Return the compression of the body, or "" for a body that is not compressed."""
+        return parse_content_coding(self._response.msg.get_all("Content-Encoding", []))
 
     @property
     def locations(self) -> list[str]:
@@ -113,6 +117,8 @@ class HttpExchange:
 
 class _PreconnectedClient(HTTPConnection):
     """The standard client, on a connection that already exists."""
+
+    response_class = FinalResponse
 
     def __init__(self, limited_socket: _LimitedSocket) -> None:
         super().__init__("connected")  # an unused name: we write the Host header ourselves

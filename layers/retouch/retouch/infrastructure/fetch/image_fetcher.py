@@ -10,6 +10,7 @@ from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.content_coding import DECODABLE_CODINGS
 from retouch.infrastructure.fetch.fetcher import Fetcher
 from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
 from retouch.infrastructure.fetch.webhook_client import WebhookClient
@@ -34,6 +35,7 @@ class ImageFetcher:
             self._input_policy,
             max_bytes=settings.max_provider_response_bytes,
             total_seconds=_RESULT_TIMEOUT_SECONDS,
+            codings=DECODABLE_CODINGS,
         )
         self._clock, self._log = clock, log
         self._fetcher = Fetcher(self._input_policy, clock, log=log)

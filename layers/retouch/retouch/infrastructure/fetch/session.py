@@ -12,12 +12,14 @@ from retouch.core.image_formats import detect_format
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
+from retouch.infrastructure.content_coding import UndecodableBody, decode_body
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 
 WriteLog = Callable[[Mapping[str, Any]], None]
 
 _CHUNK_BYTES = 65_536
 _MAGIC_NUMBER_BYTES = 12  # the bytes that identify the format
+_SUCCESS_STATUSES = {200, 201, 203}  # those with a whole file; some proxies send 203
 _EXPIRED_STATUSES = {401, 403, 404, 410}
 _RATE_LIMITED_STATUS = 429
 _RETRYABLE_STATUSES = {408, 425, *range(500, 600)}
@@ -102,18 +104,41 @@ class FetchSession:
 
     def open_image(self, exchange: HttpExchange) -> FetchedImage:
         """Return the image in the response. Raises FetchError for any other status, size or format."""
-        if exchange.status != 200:
+        if exchange.status not in _SUCCESS_STATUSES:
             raise FetchError(_status_reason(exchange.status))
         if (exchange.content_length or 0) > self._max_bytes:
             raise self._too_large_error()
         exchange.allow_body(self._max_bytes)
-        body_chunks = self._read_body(exchange)
+        body_chunks = self._decode_body(exchange)
         first_bytes = b""
         while len(first_bytes) < _MAGIC_NUMBER_BYTES and (chunk := next(body_chunks, b"")):
             first_bytes += chunk
         if detect_format(first_bytes) not in self._policy.formats:
             raise self._unsupported_format_error()
         return FetchedImage(self._stream_image(first_bytes, body_chunks), self.finish)
+
+    def _decode_body(self, exchange: HttpExchange) -> Iterator[bytes]:
+        """Return the body without its compression, up to the size limit. Raises FetchError "content_encoding"."""
+        coding = exchange.content_coding
+        if not coding:
+            return self._read_body(exchange)
+        if coding not in self._policy.codings:
+            raise FetchError(
+                "content_encoding",
+                f"The host of the URL compressed the file with {coding}. Use a URL that it serves without compression.",
+            )
+        return self._decompress(self._read_body(exchange), coding)
+
+    def _decompress(self, chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
+        size = 0
+        try:
+            for chunk in decode_body(chunks, coding):
+                size += len(chunk)
+                if size > self._max_bytes:
+                    raise self._too_large_error()
+                yield chunk
+        except UndecodableBody:
+            raise FetchError("truncated") from None
 
     def _read_body(self, exchange: HttpExchange) -> Iterator[bytes]:
         """Yield the body, up to the size limit. Raises FetchError "truncated" when it is shorter than announced."""

@@ -133,6 +133,8 @@ def _read_body(exchange: HttpExchange) -> Iterator[bytes]:
     """Yield the response's body, up to the size limit. Raises FetchError when it is shorter than announced."""
     if exchange.status != 200:
         raise FetchError("upstream_status")
+    if exchange.content_coding:
+        raise FetchError("content_encoding")
     exchange.allow_body(_MAX_RESPONSE_BYTES)
     size = 0
     while chunk := exchange.read(_CHUNK_BYTES):

@@ -8,7 +8,8 @@ There are no ambient proxies, cookies, netrc entries or redirects.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from typing import Protocol
 
 import orjson
@@ -17,12 +18,15 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
+from retouch.core.event_stream import is_event_stream
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.core.url_policy.errors import FetchError
+from retouch.infrastructure.upstream.connection_pool import build_connection_pool
 from retouch.infrastructure.upstream.identity.providers import IdentityProvider
 from retouch.infrastructure.upstream.key_scope import can_receive_key, request_url
+from retouch.infrastructure.upstream.response_body import BodyReader
 
 # (URL, deadline, allowed hosts; empty: any public host) -> the bytes. Raises FetchError.
 FetchResult = Callable[[str, float, tuple[str, ...]], bytes]
@@ -69,7 +73,7 @@ class ProviderHttpClient:
         self._clock = clock
         self._fetch = fetch
         self._identity = identity
-        self._pool = urllib3.PoolManager(maxsize=16, retries=False)
+        self._pool = build_connection_pool()
 
     def __call__(
         self, request: ProviderRequest, model: ResolvedModel, deadline: float
@@ -87,10 +91,18 @@ class ProviderHttpClient:
         except (HTTPError, OSError) as error:
             raise self._to_fault(error, model, body, deadline) from None
         headers = {name.lower(): value for name, value in response.headers.items()}
-        chunks = self._stream_body(response, model, deadline)
-        if request.stream and response.status < 300 and _is_event_stream(headers):
-            return ProviderResponse(response.status, headers, chunks=chunks)
-        return ProviderResponse(response.status, headers, b"".join(chunks))
+        reader = BodyReader(
+            response,
+            model.provider.title,
+            self._clock,
+            deadline,
+            self._settings.max_provider_response_bytes,
+        )
+        if response.status >= 300:
+            return ProviderResponse(response.status, headers, reader.read_error())
+        if request.stream:
+            return _streamed_response(response.status, headers, reader.stream())
+        return ProviderResponse(response.status, headers, b"".join(reader.stream()))
 
     def _fetch_result(
         self, url: str, request: ProviderRequest, model: ResolvedModel, deadline: float
@@ -99,15 +111,20 @@ class ProviderHttpClient:
         title = model.provider.title
         if request.method != "GET" or not request.idempotent:
             raise UpstreamError(f"{title} named a host that is not its own.", code="foreign_host")
+        if not request.is_download:
+            raise UpstreamError(
+                f"{title}'s result could not be fetched. It named a host that is not its own for its status.",
+                code="result_not_fetched",
+            )
         try:
             return ProviderResponse(
                 200, {}, self._fetch(url, deadline, model.provider.result_hosts)
             )
         except FetchError as error:
             raise UpstreamError(
-                f"{title}'s result could not be fetched. {error}",
+                f"{title}'s result could not be fetched. {error.problem}",
                 code="result_not_fetched",
-                retryable=True if error.is_transient else None,
+                retryable=None if error.is_final else True,
             ) from None
 
     def _auth_headers(
@@ -166,27 +183,6 @@ class ProviderHttpClient:
             retryable=True,
         )
 
-    def _stream_body(
-        self, response: urllib3.BaseHTTPResponse, model: ResolvedModel, deadline: float
-    ) -> Iterator[bytes]:
-        """Yield the body as it arrives. The deadline also ends a slow body, and the size limit an endless one."""
-        title, received = model.provider.title, 0
-        try:
-            while chunk := response.read1(_CHUNK_BYTES):
-                received += len(chunk)
-                if received > self._settings.max_provider_response_bytes:
-                    raise UpstreamError(f"{title}'s response is too large.")
-                yield chunk
-                if self._clock.now() >= deadline:
-                    raise DeadlineExceeded(f"{title} did not finish its response in time.")
-            _check_complete(response, title, received)
-        except ReadTimeoutError:
-            raise DeadlineExceeded(f"{title} did not finish its response in time.") from None
-        except (HTTPError, OSError):
-            raise _truncated_error(title) from None
-        finally:
-            _release_connection(response)
-
 
 class _RequestBody:
     """A request body that records whether a part of it was sent."""
@@ -228,25 +224,22 @@ def _content_headers(media_type: str, length: int) -> dict[str, str]:
     return {"Content-Type": media_type, "Content-Length": str(length)}
 
 
-def _is_event_stream(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-type", "").startswith("text/event-stream")
+def _streamed_response(
+    status: int, headers: Mapping[str, str], chunks: Generator[bytes, None, None]
+) -> ProviderResponse:
+    """Return the response to a request for a stream. The provider may send one JSON document instead."""
+    head = b""
+    while not head.strip() and (chunk := next(chunks, b"")):
+        head += chunk
+    is_labelled = "text/event-stream" in headers.get("content-type", "").lower()
+    is_json = head.lstrip().startswith((b"{", b"["))
+    if is_event_stream(head) or (is_labelled and not is_json):
+        return ProviderResponse(status, headers, chunks=_prepend(head, chunks))
+    return ProviderResponse(status, headers, b"".join((head, *chunks)))
 
 
-def _check_complete(response: urllib3.BaseHTTPResponse, title: str, received: int) -> None:
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise UpstreamError(f"{title} compressed its response, which the request does not allow.")
-    content_length = response.headers.get("Content-Length", "")
-    if content_length.isdigit() and int(content_length) != received:
-        raise _truncated_error(title)
-
-
-def _truncated_error(title: str) -> UpstreamError:
-    return UpstreamError(f"{title}'s response ended early.", retryable=True)
-
-
-def _release_connection(response: urllib3.BaseHTTPResponse) -> None:
-    """Return the connection to the pool after a body that was read to its end. Close it after any other body."""
-    if response.closed or getattr(response, "length_remaining", None) == 0:
-        response.release_conn()
-    else:
-        response.close()
+def _prepend(head: bytes, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """Yield all chunks. The generator closes `chunks` when it is closed."""
+    with closing(chunks):
+        yield head
+        yield from chunks

@@ -107,16 +107,26 @@ def fetch_task_result(
     """
     not_found_polls = count(1)
 
-    def is_finished(response: ProviderResponse) -> bool:
-        status = text_or_empty(response.json()["status"])
+    def is_finished(task: Mapping[str, Any]) -> bool:
+        status = task["status"]
         if status == TASK_NOT_FOUND:
             return next(not_found_polls) > MAX_NOT_FOUND_POLLS
         return status in SUCCESS_STATUSES or status in FAILURE_STATUSES or _is_moderated(status)
 
-    task = (yield from poll(poll_request, is_finished, interval_seconds=POLL_SECONDS)).json()
+    task = yield from poll(poll_request, _read_task, is_finished, interval_seconds=POLL_SECONDS)
     if task["status"] not in SUCCESS_STATUSES:
         raise ProviderFailure(parse_task_error(task))
     return (yield from fetch_image(task["result"]["sample"]))
+
+
+def _read_task(response: ProviderResponse) -> Mapping[str, Any]:
+    """Return the task. Raises an error when it has no status, or is ready without a result."""
+    task: Mapping[str, Any] = response.json()
+    if not text_or_empty(task["status"]):
+        raise ValueError("a task without a status")
+    if task["status"] in SUCCESS_STATUSES and not text_or_empty(task["result"]["sample"]):
+        raise ValueError("a task that is ready without a result")
+    return task
 
 
 def parse_task_error(task: Mapping[str, Any]) -> ParsedError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.event_stream import is_event_stream, parse_sse_events
 from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
 from retouch.providers._shared.gemini_errors import missing_image_error
 from retouch.providers._shared.request_building import drop_none
@@ -39,9 +40,14 @@ _TOKEN_COUNT_FIELDS = (
 
 
 def request_image(request: ProviderRequest) -> Conversation:
-    """Send the request and parse the response. Google does not stream it."""
+    """Send the request and parse the response. Google streams it only on another path, but a proxy may convert it."""
     response = yield request
-    return parse_images(response.json())
+    if not is_event_stream(response.body):
+        return parse_images(response.json())
+    events = list(parse_sse_events([response.body]))
+    candidates = [one for event in events for one in list_or_empty(event.get("candidates"))]
+    merged = {name: value for event in events for name, value in event.items()}
+    return parse_images({**merged, "candidates": candidates})
 
 
 def build_body(job: ProviderJob, image_config: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -8,12 +8,13 @@ Facts from openai-python 3.54.0 and OpenAI's pages as of 2026-11. Peculiarities:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from retouch.core.capabilities import ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest
+from retouch.core.event_stream import is_event_stream, parse_sse_events
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,
@@ -26,14 +27,15 @@ from retouch.core.provider_protocol import (
 from retouch.providers._shared.request_building import drop_none, to_form_value
 from retouch.providers._shared.response_parsing import (
     count_or_none,
+    download_request,
     error_message,
     image_base64,
     list_or_empty,
     mapping_or_empty,
     text_or_empty,
 )
-from retouch.providers._shared.sse import parse_sse_events
 
+_FAILURE_TYPE_ENDINGS = ("error", ".failed")  # of the `type` of an event
 METADATA_FIELDS = ("background", "output_format", "quality", "size")
 MAX_DATA_URL_BYTES = 15_728_000  # of one file; its data: URL then has at most 20,971,520 characters
 QUOTA_CODES = (
@@ -46,12 +48,14 @@ QUOTA_CODES = (
 
 
 def request_images(request: ProviderRequest) -> Conversation:
-    """Send the request and parse the response, which is either one JSON object or a stream of events."""
+    """Send the request and parse the response: one JSON object or a stream of events, whichever the provider sends."""
     response = yield request
-    if response.chunks is not None:
+    if response.chunks is not None or is_event_stream(response.body):
         yield from stream_images(response)
         return []
     payload = response.json()
+    if payload.get("error") and not payload.get("data"):
+        raise ProviderFailure(parse_openai_error(response.status, payload["error"]))
     metadata = _metadata(payload)
     images: list[GeneratedImage] = []
     for item in payload["data"]:
@@ -64,35 +68,54 @@ def _images_from_item(
 ) -> Generator[ConversationStep, ProviderResponse, list[GeneratedImage]]:
     """Return the image of one item of `data`, or an empty list when the item has none.
 
-    A URL is fetched at once. DALL-E models and OpenAI-compatible servers send URLs.
+    A URL is fetched at once. DALL-E models and OpenAI-compatible servers send URLs. Both fields may hold a data: URL.
     """
+    url = text_or_empty(item.get("url"))
+    image = image_base64(item.get("b64_json")) or image_base64(url)
+    if not image and not url:
+        return []
+    data = b"" if image else (yield download_request(url)).body
     revised_prompt = text_or_empty(item.get("revised_prompt")) or None
-    if image := image_base64(item.get("b64_json")):
-        return [GeneratedImage(b64=image, revised_prompt=revised_prompt, metadata=metadata)]
-    if url := text_or_empty(item.get("url")):
-        response = yield ProviderRequest("GET", url, idempotent=True)
-        return [
-            GeneratedImage(data=response.body, revised_prompt=revised_prompt, metadata=metadata)
-        ]
-    return []
+    return [GeneratedImage(image, data, revised_prompt, metadata)]
 
 
-def stream_images(response: ProviderResponse) -> Iterator[PartialImage | CompletedImage]:
+def stream_images(
+    response: ProviderResponse,
+) -> Generator[ConversationStep, ProviderResponse, None]:
     """Yield the images in the provider's event stream. Events of other types (keep-alives, new types) are skipped.
 
     Raises ProviderFailure for an error event.
     """
-    for event in parse_sse_events(response.chunks or ()):
-        if event.get("error"):
-            raise ProviderFailure(parse_openai_error(200, event["error"]))
-        event_type, image = text_or_empty(event.get("type")), image_base64(event.get("b64_json"))
-        if not image:
-            continue
-        if event_type.endswith(".completed"):
-            yield CompletedImage(GeneratedImage(b64=image, metadata=_metadata(event)))
-        if event_type.endswith(".partial_image"):
+    for event in parse_sse_events(response.chunks or [response.body]):
+        if error := _event_error(event):
+            raise ProviderFailure(parse_openai_error(200, error))
+        yield from _event_images(event)
+
+
+def _event_images(
+    event: Mapping[str, Any],
+) -> Generator[ConversationStep, ProviderResponse, None]:
+    """Yield the preview or the finished images of one event. An event may also hold a whole JSON response."""
+    event_type, metadata = text_or_empty(event.get("type")), _metadata(event)
+    if event_type.endswith(".partial_image"):
+        if preview := image_base64(event.get("b64_json")):
             index = count_or_none(event.get("partial_image_index")) or 0
-            yield PartialImage(GeneratedImage(b64=image, metadata=_metadata(event)), index)
+            yield PartialImage(GeneratedImage(b64=preview, metadata=metadata), index)
+        return
+    items = [event] if event_type.endswith(".completed") else list_or_empty(event.get("data"))
+    for item in map(mapping_or_empty, items):
+        for image in (yield from _images_from_item(item, metadata)):
+            yield CompletedImage(image)
+
+
+def _event_error(event: Mapping[str, Any]) -> Any:
+    """Return the error of an event, or None.
+
+    It is in `error`, in `response.error`, or the event itself is the error: {"type": "error", "message": ...}.
+    """
+    nested = event.get("error") or mapping_or_empty(event.get("response")).get("error")
+    is_failure = text_or_empty(event.get("type")).endswith(_FAILURE_TYPE_ENDINGS)
+    return nested or (event if is_failure else None)
 
 
 def _metadata(payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
+State = TypeVar("State")
 # one label of a hostname
 LABEL_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
@@ -22,18 +23,21 @@ def drop_none(**values: Any) -> dict[str, Any]:
 
 def poll(
     request: ProviderRequest,
-    is_done: Callable[[ProviderResponse], bool],
+    read_state: Callable[[ProviderResponse], State],
+    is_done: Callable[[State], bool],
     *,
     interval_seconds: float,
-) -> Generator[ConversationStep, ProviderResponse, ProviderResponse]:
-    """Repeat the request every `interval_seconds` until `is_done(response)`, and return that response.
+) -> Generator[ConversationStep, ProviderResponse, State]:
+    """Repeat the request every `interval_seconds` until `is_done(state)`, and return that state.
 
-    A poll costs nothing, so it may be repeated. The code that runs the conversation enforces the deadline.
+    `read_state` raises an error, e.g. KeyError, for a response that the provider's documentation does not describe. A
+    poll costs nothing, so the code that runs the conversation then repeats it. It also enforces the deadline.
     """
+    free_request = replace(request, delay=interval_seconds, idempotent=True, validate=read_state)
     while True:
-        response = yield replace(request, delay=interval_seconds, idempotent=True)
-        if is_done(response):
-            return response
+        state = read_state((yield free_request))
+        if is_done(state):
+            return state
 
 
 def validate_label(

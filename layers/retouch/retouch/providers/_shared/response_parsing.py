@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Generator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import detect_format
@@ -16,6 +17,7 @@ from retouch.core.provider_protocol import ConversationStep, ProviderRequest, Pr
 
 _MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
 _MAX_DEPTH = 8  # nested levels of an error that are searched for a message
+_DATA_SCHEME = "data:"
 _DETECTION_CHARS = 24  # base64 characters that are enough to detect the image format
 
 
@@ -63,9 +65,26 @@ def detect_base64_format(base64: str) -> str | None:
 
 
 def image_base64(value: Any) -> str:
-    """Return the value if it is a base64 PNG, JPEG or WebP image, else ""."""
-    base64 = text_or_empty(value)
+    """Return the base64 of a PNG, JPEG or WebP image, which may come as a data: URL or in lines, else ""."""
+    base64 = _strip_data_url_header(text_or_empty(value).strip())
+    if "\n" in base64:
+        base64 = "".join(base64.split())
     return base64 if detect_base64_format(base64) else ""
+
+
+def _strip_data_url_header(text: str) -> str:
+    """Return the base64 of a data: URL, or any other text unchanged."""
+    if text[: len(_DATA_SCHEME)].lower() != _DATA_SCHEME:
+        return text
+    data = text.partition(",")[2]
+    return unquote(data) if "%" in data else data
+
+
+def response_image(response: ProviderResponse) -> GeneratedImage | None:
+    """Return the image that is the whole body of a response, or None. Either its type or its first bytes say so."""
+    is_labelled = response.headers.get("content-type", "").strip().lower().startswith("image/")
+    is_image = is_labelled or detect_format(response.body)
+    return GeneratedImage(data=response.body) if is_image else None
 
 
 def fetch_image(url: str) -> Generator[ConversationStep, ProviderResponse, GeneratedImage]:
@@ -73,10 +92,14 @@ def fetch_image(url: str) -> Generator[ConversationStep, ProviderResponse, Gener
 
     Raises ValueError for any other text. Without this check, that text would be returned as a successful result.
     """
-    if "://" not in url:
-        image = image_base64(url.rpartition(",")[2])
-        if not image:
-            raise ValueError("a result is neither a URL nor an image")
+    if image := image_base64(url):
         return GeneratedImage(b64=image)
-    response = yield ProviderRequest("GET", url, idempotent=True)
+    if "://" not in url:
+        raise ValueError("a result is neither a URL nor an image")
+    response = yield download_request(url)
     return GeneratedImage(data=response.body)
+
+
+def download_request(url: str) -> ProviderRequest:
+    """Return the request for the image at a result URL."""
+    return ProviderRequest("GET", url, idempotent=True, is_download=True)

@@ -1,0 +1,71 @@
+"""A parser of server-sent events, for providers that stream or that answer with a stream unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from retouch.core.fast_json import loads
+
+UTF8_BOM = b"\xef\xbb\xbf"
+_HEAD_BYTES = 64  # enough for a BOM, some blank lines and the first field name
+# No JSON document starts with one of these.
+_FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+def is_event_stream(body: bytes) -> bool:
+    """Return whether a body is a server-sent event stream, by its first bytes alone."""
+    return body[:_HEAD_BYTES].removeprefix(UTF8_BOM).lstrip().startswith(_FIELD_STARTS)
+
+
+def parse_sse_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a server-sent event stream. Line ends and chunk boundaries may be anywhere.
+
+    An object without a `type` gets the name of its event. An "error" event may have plain text, which becomes its
+    message. Comment lines (keep-alives), the "[DONE]" that some gateways add and everything else that is no object are
+    skipped.
+    """
+    name, data = "", []
+    for line in _split_lines(chunks):
+        if line.startswith(b"data:"):
+            data.append(line[5:].strip())
+        elif line.startswith(b"event:"):
+            name = line[6:].strip().decode(errors="replace")
+        elif not line:
+            event = _parse_event(name, b"\n".join(data)) if data else None
+            name, data = "", []
+            if event is not None:
+                yield event
+
+
+def _parse_event(name: str, payload: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = loads(payload)
+    except ValueError:
+        parsed = payload.decode(errors="replace")
+    if name == "error" and isinstance(parsed, str):
+        return {"type": name, "message": parsed}
+    if not isinstance(parsed, dict):
+        return None
+    return {"type": name, **parsed} if name else parsed
+
+
+def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    # One image is one line of several megabytes. The pieces are joined once, at the end of the line, to avoid copies.
+    pending: list[bytes] = []
+    for chunk in _strip_bom(chunks):
+        head, *rest = chunk.split(b"\n")
+        pending.append(head)
+        for piece in rest:
+            yield b"".join(pending).rstrip(b"\r")
+            pending = [piece]
+    yield b"".join(pending).rstrip(b"\r")
+    yield b""
+
+
+def _strip_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks without a byte order mark. A mark that is split between two chunks is not recognized."""
+    is_first = True
+    for chunk in chunks:
+        yield chunk.removeprefix(UTF8_BOM) if is_first else chunk
+        is_first = is_first and not chunk

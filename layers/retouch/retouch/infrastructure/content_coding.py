@@ -1,0 +1,130 @@
+"""Decoding of compressed bodies. The requests ask for no compression, but some servers and proxies compress anyway.
+
+A decoded body is yielded in small pieces, so that the reader's own size limit stops a compression bomb early.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+_GZIP_CODINGS = ("gzip", "x-gzip")
+DECODABLE_CODINGS = (*_GZIP_CODINGS, "deflate")
+# Every other value ("aws-chunked", "utf-8", "undefined", an empty one) is a label that some servers send for a plain
+# body. Sources: https://www.iana.org/assignments/http-parameters and the names of common compression formats.
+_COMPRESSIONS = frozenset(
+    (
+        *DECODABLE_CODINGS,
+        *("br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"),
+        *("zip", "bzip2", "xz", "lzma", "lz4", "snappy"),
+    )
+)
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WINDOW, _ZLIB_WINDOW, _RAW_WINDOW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+_PIECE_BYTES = 262_144
+_MAX_MEMBERS = 1000  # of a gzip body; a body of many empty members costs time and yields nothing
+
+
+class UndecodableBody(Exception):
+    """A compressed body is damaged, or it ends early."""
+
+
+def parse_content_coding(values: Iterable[str]) -> str:
+    """Return the compression that the Content-Encoding headers name, or "" for a body that is not compressed.
+
+    Several compressions are joined with ", ", which is no member of DECODABLE_CODINGS.
+    """
+    names = (
+        name.partition(";")[0].strip().lower() for value in values for name in value.split(",")
+    )
+    return ", ".join(name for name in names if name in _COMPRESSIONS)
+
+
+def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """Yield the body without its compression. `coding` is "" or a member of DECODABLE_CODINGS.
+
+    A body that is not compressed at all is passed through: some proxies decompress and leave the header. Raises
+    UndecodableBody.
+    """
+    if not coding:
+        yield from chunks
+        return
+    head, rest = _split_head(chunks)
+    if coding in _GZIP_CODINGS and head[:2] != _GZIP_MAGIC:
+        yield from chain([head], rest)
+        return
+    try:
+        yield from _inflate(chain([head], rest), _window_bits(coding, head))
+    except zlib.error:
+        raise UndecodableBody("the compressed data is damaged") from None
+
+
+def _split_head(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return at least two bytes of the body, unless it is shorter, and the rest of it."""
+    rest, head = iter(chunks), b""
+    while len(head) < len(_GZIP_MAGIC) and (chunk := next(rest, b"")):
+        head += chunk
+    return head, rest
+
+
+def _window_bits(coding: str, head: bytes) -> int:
+    """Return zlib's name for the container. "deflate" means zlib data, but some servers send raw deflate data."""
+    if coding in _GZIP_CODINGS:
+        return _GZIP_WINDOW
+    has_zlib_header = len(head) > 1 and head[0] & 15 == 8 and int.from_bytes(head[:2]) % 31 == 0
+    return _ZLIB_WINDOW if has_zlib_header else _RAW_WINDOW
+
+
+def _inflate(chunks: Iterable[bytes], window_bits: int) -> Iterator[bytes]:
+    """Yield the data of all members. Raises zlib.error, UndecodableBody."""
+    inflater = _Inflater(window_bits)
+    for chunk in chunks:
+        yield from inflater.feed(chunk)
+    inflater.require_end()
+
+
+class _Inflater:
+    """A decompressor of a body that may have several gzip members. Bytes after the last member are dropped."""
+
+    def __init__(self, window_bits: int) -> None:
+        self._window_bits = window_bits
+        self._member, self._member_count = zlib.decompressobj(window_bits), 1
+        self._unread, self._has_input = b"", False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the data that the chunk makes available, in pieces of limited size."""
+        self._has_input = self._has_input or bool(chunk)
+        self._unread += chunk
+        while self._unread and self._is_in_member():
+            yield from self._inflate_unread()
+
+    def require_end(self) -> None:
+        """Raise UndecodableBody when the body ended inside a member."""
+        if self._has_input and not self._member.eof:
+            raise UndecodableBody("the compressed data ends early")
+
+    def _is_in_member(self) -> bool:
+        """Return whether the unread bytes belong to a member. It may be a new one."""
+        if not self._member.eof:
+            return True
+        may_start_member = _GZIP_MAGIC.startswith(self._unread[: len(_GZIP_MAGIC)])
+        if self._window_bits != _GZIP_WINDOW or not may_start_member:
+            self._unread = b""
+        if len(self._unread) < len(_GZIP_MAGIC):
+            return False
+        self._member_count += 1
+        if self._member_count > _MAX_MEMBERS:
+            raise UndecodableBody("the compressed data has too many members")
+        self._member = zlib.decompressobj(self._window_bits)
+        return True
+
+    def _inflate_unread(self) -> Iterator[bytes]:
+        piece = self._member.decompress(self._unread, _PIECE_BYTES)
+        while piece:
+            yield piece
+            # A full piece means that the decompressor may hold more data, even without further input.
+            is_full = len(piece) == _PIECE_BYTES
+            rest = self._member.unconsumed_tail
+            piece = self._member.decompress(rest, _PIECE_BYTES) if is_full else b""
+        self._unread = self._member.unused_data

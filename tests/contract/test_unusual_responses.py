@@ -1,0 +1,202 @@
+"""A whole response is taken as it comes. The tests change the form of every response of a provider, not its content."""
+
+import base64
+import gzip
+import json
+import zlib
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from tests.contract.registry import PAID_PROVIDERS, make_standin, parameter_id
+from tests.contract.runner import send_request, services_for
+from tests.contract.test_mutated_responses import CASES, PROVIDERS_BY_NAME, sample_request
+from tests.support.images import decode_image
+from tests.support.upstream import ScriptedResponse
+
+IMAGE_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR")  # base64 of PNG, JPEG and WebP
+BOM = b"\xef\xbb\xbf"
+
+
+def with_headers(response, **headers):
+    added = {name.replace("_", "-"): value for name, value in headers.items()}
+    return replace(response, headers={**response.headers, **added})
+
+
+def without_content_type(response):
+    return replace(response, headers={})
+
+
+def with_upper_case_type(response):
+    return with_headers(response, content_type=response.headers["content-type"].upper())
+
+
+def compressed(coding, compress):
+    return lambda response: with_headers(
+        replace(response, body=compress(response.body)), content_encoding=coding
+    )
+
+
+def labelled(coding):
+    return lambda response: with_headers(response, content_encoding=coding)
+
+
+def raw_deflate(data):
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+def is_json(response):
+    return "json" in response.headers.get("content-type", "")
+
+
+def with_bom(response):
+    return replace(response, body=BOM + response.body) if is_json(response) else response
+
+
+def as_event_stream(response):
+    if not is_json(response):
+        return response
+    body = b": keep-alive\n\ndata: " + response.body + b"\n\ndata: [DONE]\n\n"
+    return with_headers(replace(response, body=body), content_type="text/event-stream")
+
+
+def with_data_urls(response):
+    if not is_json(response):
+        return response
+    return replace(response, body=json.dumps(to_data_urls(json.loads(response.body))).encode())
+
+
+def to_data_urls(value):
+    """Return the document with a data: URL in place of every base64 image."""
+    if isinstance(value, str) and value.startswith(IMAGE_STARTS):
+        return f"data:image/png;base64,{value}"
+    if isinstance(value, dict):
+        return {name: to_data_urls(inner) for name, inner in value.items()}
+    return [to_data_urls(inner) for inner in value] if isinstance(value, list) else value
+
+
+def with_wrapped_base64(response):
+    """Return the response with a line break after every 76 characters of an image, as in e-mails."""
+    return (
+        replace(response, body=json.dumps(wrap_images(json.loads(response.body))).encode())
+        if is_json(response)
+        else response
+    )
+
+
+def wrap_images(value):
+    if isinstance(value, str) and value.startswith(IMAGE_STARTS):
+        return base64.encodebytes(base64.b64decode(value)).decode()
+    if isinstance(value, dict):
+        return {name: wrap_images(inner) for name, inner in value.items()}
+    return [wrap_images(inner) for inner in value] if isinstance(value, list) else value
+
+
+def as_created(response):
+    return replace(response, status=201) if response.status == 200 else response
+
+
+CHANGES = {
+    "gzip": compressed("gzip", gzip.compress),
+    "x-gzip": compressed("X-GZIP", gzip.compress),
+    "deflate": compressed("deflate", zlib.compress),
+    "raw deflate": compressed("deflate", raw_deflate),
+    "aws-chunked, gzip": compressed("aws-chunked, gzip", gzip.compress),
+    "gzip, but not compressed": labelled("gzip"),
+    "empty coding": labelled(""),
+    "identity": labelled("Identity"),
+    "aws-chunked": labelled("aws-chunked"),
+    "utf-8": labelled("utf-8"),
+    "no content type": without_content_type,
+    "upper case": with_upper_case_type,
+    "byte order mark": with_bom,
+    "event stream": as_event_stream,
+    "data URLs": with_data_urls,
+    "wrapped base64": with_wrapped_base64,
+    "status 201": as_created,
+}
+
+
+class ChangedResponses:
+    """The responses of a stand-in and of its result host, each in a changed form."""
+
+    def __init__(self, server, change):
+        self.change, self.respond = change, server.respond
+        server.respond = self.changed_response
+        server.result_host.write_response = self.write_result
+        self.write = type(server.result_host).write_response
+        self.result_host = server.result_host
+
+    def changed_response(self, received):
+        response = self.respond(received)
+        return response if response.chunks is not None else self.change(response)
+
+    def write_result(self, handler, response):
+        self.write(self.result_host, handler, self.change(response))
+
+
+def changed_outcome(case, change):
+    request = sample_request(case)
+    with make_standin(PROVIDERS_BY_NAME[request.model.partition("/")[0]]) as server:
+        ChangedResponses(server, change)
+        outcome = send_request(request, services=services_for(server))
+        return outcome, len(server.calls), request
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("case", [case for case in CASES if case != "openai-stream"])
+def test_whole_response_in_unusual_form_is_delivered(case, change):
+    outcome, paid_calls, request = changed_outcome(case, CHANGES[change])
+    assert outcome.error is None
+    assert len(outcome.images) == request.n
+    assert all(decode_image(image) for image in outcome.images)
+    assert paid_calls == (1 if case == "openai" else request.n)
+
+
+class InterimResponses:
+    """Interim responses before every response of a server."""
+
+    def __init__(self, *servers):
+        for server in servers:
+            server.write_response = self.writer(server)
+
+    def writer(self, server):
+        write = type(server).write_response
+
+        def write_with_interim_responses(handler, response):
+            handler.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n")
+            handler.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            write(server, handler, response)
+
+        return write_with_interim_responses
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_response_after_interim_responses_is_delivered(case):
+    request = sample_request(case)
+    with make_standin(PROVIDERS_BY_NAME[request.model.partition("/")[0]]) as server:
+        InterimResponses(server, server.result_host)
+        outcome = send_request(request, services=services_for(server))
+    assert outcome.error is None
+    assert len(outcome.images) == request.n
+
+
+@cache
+def gzip_bomb():
+    """Return gzip data that inflates to 400 MB: the same 16 MB member 25 times."""
+    return gzip.compress(bytes(16_000_000), 1) * 25
+
+
+@pytest.mark.parametrize("provider", PAID_PROVIDERS, ids=parameter_id)
+def test_compression_bomb_is_refused(provider):
+    bomb = ScriptedResponse(200, gzip_bomb(), {"content-encoding": "gzip"})
+    request = next(r for r in map(sample_request, CASES) if r.model.startswith(provider.name))
+    with make_standin(provider) as server:
+        server.failure_responses = [bomb]
+        outcome = send_request(replace(request, n=1), services=services_for(server))
+    assert outcome.status == 502
+    assert "too large" in outcome.error["message"]
+    assert outcome.headers["x-retouch-billed"] == "unknown"
