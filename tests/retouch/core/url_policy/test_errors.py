@@ -44,6 +44,23 @@ def test_transient_reasons_are_marked_for_retry(reason):
     assert error.retryable is (reason in public)
 
 
+@pytest.mark.parametrize("reason", REASONS)
+def test_only_what_the_policy_refuses_is_final(reason):
+    passing = {
+        *("dns_failed", "upstream_unreachable", "tls_failed", "too_many_redirects"),
+        *("source_expired", "upstream_status", "upstream_error", "rate_limited"),
+        *("timeout", "truncated", "bad_answer", "header_too_large", "not_an_image"),
+    }
+    assert FetchError(reason).is_final is (reason not in passing)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_problem_is_the_first_sentence_of_the_message(reason):
+    error = FetchError(reason)
+    assert str(error).startswith(error.problem)
+    assert error.problem.count(". ") == 0
+
+
 def test_unknown_reason_raises_key_error():
     with pytest.raises(KeyError):
         FetchError("because")

@@ -1,5 +1,7 @@
 """Tests of responses that the hostile cases do not cover: exact size limits, truncated bodies, broken framing."""
 
+import gzip
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -122,3 +124,67 @@ def test_oversized_chunk_headers_are_rejected():
     with FakeInternet(raw_response("transfer-encoding: chunked", body=oversized_chunk * 50)) as web:
         assert fetch_outcome(web, replace(FetchPolicy(), max_bytes=1000)) == "header_too_large"
         assert web.received_bytes < 100_000
+
+
+DECOMPRESSING = replace(FetchPolicy(), codings=("gzip", "deflate"))
+
+
+def compressed_response(coding, body):
+    return raw_response(f"content-encoding: {coding}", f"content-length: {len(body)}", body=body)
+
+
+@pytest.mark.parametrize("label", ["", "identity", "aws-chunked", "undefined", "utf-8"])
+def test_label_that_names_no_compression_is_ignored(label):
+    with FakeInternet(compressed_response(label, PNG)) as web:
+        assert fetch_outcome(web) == PNG
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(PNG)),
+        ("GZIP", gzip.compress(PNG)),
+        ("aws-chunked, deflate", zlib.compress(PNG)),
+        ("gzip", PNG),
+    ],
+)
+def test_compressed_image_is_decompressed_where_the_policy_allows_it(coding, body):
+    with FakeInternet(compressed_response(coding, body)) as web:
+        assert fetch_outcome(web, DECOMPRESSING) == PNG
+        assert fetch_outcome(web) == "content_encoding"
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "reason"),
+    [
+        ("br", PNG, "content_encoding"),
+        ("gzip, gzip", gzip.compress(gzip.compress(PNG)), "content_encoding"),
+        ("gzip", gzip.compress(PNG)[:-5], "truncated"),
+        ("gzip", gzip.compress(PNG + bytes(50_000_000)), "too_large"),
+        ("gzip", gzip.compress(bytes(50_000_000)), "not_an_image"),
+        ("gzip", gzip.compress(b"<html>"), "not_an_image"),
+    ],
+)
+def test_compressed_body_that_is_no_whole_image_has_its_own_reason(coding, body, reason):
+    with FakeInternet(compressed_response(coding, body)) as web:
+        assert fetch_outcome(web, DECOMPRESSING) == reason
+
+
+def test_refused_compression_is_named():
+    with (
+        FakeInternet(compressed_response("br", PNG)) as web,
+        pytest.raises(FetchError, match="with br"),
+    ):
+        make_fetcher(web).read(URL, CLOCK.now() + 10)
+
+
+def test_interim_responses_are_skipped():
+    head = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    with FakeInternet({"raw": head + raw_response(body=PNG)["raw"]}) as web:
+        assert fetch_outcome(web) == PNG
+
+
+@pytest.mark.parametrize("status", [201, 203])
+def test_other_success_with_an_image_is_fetched(status):
+    with FakeInternet(scripted_response(status=status)) as web:
+        assert fetch_outcome(web) == PNG
