@@ -186,3 +186,19 @@ def test_success_with_an_error_object_has_the_words_of_the_provider(server, data
 def test_error_without_an_error_object_has_the_words_of_the_provider(server, body, words):
     response = openai_edit(server, json_response(body, 422))
     assert (response.status, response.json["error"]["message"]) == (422, words)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [
+        (b"Request Entity Too Large\n", "text/plain", "Request Entity Too Large"),
+        (b"Request Entity Too Large", "Text/Plain; charset=utf-8", "Request Entity Too Large"),
+        (b"<html>no</html>", "text/html", "OpenAI responded with 413."),
+        (b"<html>no</html>", "text/plain", "OpenAI responded with 413."),
+        (b'{"error": "no', "text/plain", "OpenAI responded with 413."),
+        (b"", "text/plain", "OpenAI responded with 413."),
+    ],
+)
+def test_plain_text_of_an_error_is_its_message(server, body, content_type, message):
+    response = openai_edit(server, ScriptedResponse(413, body, {"content-type": content_type}))
+    assert (response.status, response.json["error"]["message"]) == (413, message)

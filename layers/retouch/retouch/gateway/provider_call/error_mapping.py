@@ -54,12 +54,20 @@ MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, In
 def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
     """Return the provider's error from a response.
 
-    Returns an empty ParsedError when the body has an unknown form, e.g. the HTML page of a proxy or a truncated body.
+    When the body has an unknown form, the ParsedError has only its text, if it is plain text. It is empty for the HTML
+    page of a proxy or a truncated body.
     """
     try:
         return provider.parse_error(response)
     except MALFORMED_RESPONSE_ERRORS:
-        return ParsedError()
+        return ParsedError(message=_plain_text(response))
+
+
+def _plain_text(response: ProviderResponse) -> str:
+    if not response.headers.get("content-type", "").strip().lower().startswith("text/plain"):
+        return ""
+    text = response.body[:_MAX_MESSAGE_CHARS].decode(errors="replace").strip()
+    return "" if text.startswith(("<", "{", "[")) else text
 
 
 def fault_from_response(resolved: ResolvedModel, response: ProviderResponse) -> Fault:
