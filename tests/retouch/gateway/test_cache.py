@@ -33,6 +33,7 @@ from retouch.planning.model_resolution import resolve_model
 from retouch.planning.plan import make_plan
 from retouch.providers import PROVIDERS
 from tests.support.images import box_mask, cutout, encode_image, photo, scene
+from tests.support.time_budgets import time_budget
 
 TODAY = date(2026, 11, 22)
 SCENE = scene(96, 64)
@@ -284,15 +285,17 @@ class FakeCache:
 
 def test_lookup_gives_miss_then_hit_then_refresh():
     cache = FakeCache()
-    assert lookup_entry(cache, "k", 60, refresh=False) == ("MISS", None)
-    save_entry(cache, "k", ENTRY, 60)
-    assert lookup_entry(cache, "k", 60, refresh=False) == ("HIT", ENTRY)
-    assert lookup_entry(cache, "k", 60, refresh=True) == ("REFRESH", None)
+    assert lookup_entry(cache, "k", 60, time_budget(), refresh=False) == ("MISS", None)
+    save_entry(cache, "k", ENTRY, 60, time_budget())
+    assert lookup_entry(cache, "k", 60, time_budget(), refresh=False) == ("HIT", ENTRY)
+    assert lookup_entry(cache, "k", 60, time_budget(), refresh=True) == ("REFRESH", None)
     assert cache.max_ages == [60, 60, 60]
 
 
 def test_damaged_entry_is_a_cache_miss():
-    assert lookup_entry(FakeCache(k=pack_entry(ENTRY)[:-1]), "k", None, refresh=False) == (
+    assert lookup_entry(
+        FakeCache(k=pack_entry(ENTRY)[:-1]), "k", None, time_budget(), refresh=False
+    ) == (
         "MISS",
         None,
     )
@@ -300,7 +303,7 @@ def test_damaged_entry_is_a_cache_miss():
 
 def test_result_that_is_no_image_is_not_saved():
     cache = FakeCache()
-    save_entry(cache, "k", CacheEntry((GeneratedImage(data=b"<html>"),)), None)
+    save_entry(cache, "k", CacheEntry((GeneratedImage(data=b"<html>"),)), None, time_budget())
     assert cache.entries == {}
 
 
@@ -311,6 +314,6 @@ def test_result_that_is_no_image_is_not_saved():
 def test_max_age_defaults_and_is_limited(requested_age, expected_age):
     assert effective_max_age(requested_age) == expected_age
     cache = FakeCache()
-    save_entry(cache, "k", ENTRY, requested_age)
-    lookup_entry(cache, "k", requested_age, refresh=False)
+    save_entry(cache, "k", ENTRY, requested_age, time_budget())
+    lookup_entry(cache, "k", requested_age, time_budget(), refresh=False)
     assert cache.max_ages == [expected_age, expected_age]

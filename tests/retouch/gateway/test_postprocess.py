@@ -14,6 +14,7 @@ from retouch.gateway.postprocess import postprocess_all
 from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import b64, decode_image, encode_image, format_name, photo
+from tests.support.time_budgets import time_budget
 
 SIZE = (64, 48)
 USAGE = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -39,7 +40,7 @@ class RejectingResultStore(FakeResultStore):
 
 
 def postprocess_artifacts(*artifacts, **delivery):
-    return postprocess_all(artifacts, Delivery(**delivery))
+    return postprocess_all(artifacts, Delivery(**delivery), time_budget())
 
 
 def deliver(result, response_format="b64_json", store=None, most_bytes=None):
@@ -50,6 +51,7 @@ def deliver(result, response_format="b64_json", store=None, most_bytes=None):
         FakeResultStore() if store is None else store,
         "https://g/{}".format,
         most_bytes,
+        time_budget(),
     )
 
 
@@ -246,9 +248,9 @@ def test_failed_store_delivers_base64_instead_of_link():
 
 def test_result_too_large_and_not_stored_raises_not_stored():
     with pytest.raises(
-        NotStored, match="more than the 100 that this response can contain"
+        NotStored, match="more than the 30 that this response can contain"
     ) as exc_info:
-        deliver(postprocess_artifacts(magenta_image()), "url", RejectingResultStore(), 100)
+        deliver(postprocess_artifacts(magenta_image()), "url", RejectingResultStore(), 30)
     assert exc_info.value.code == "result_too_large"
 
 

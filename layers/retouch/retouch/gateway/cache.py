@@ -6,6 +6,7 @@ the model and the processing of its result. Neither the encoding of a file nor `
 
 from __future__ import annotations
 
+import logging
 import struct
 from binascii import crc32
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import orjson
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
-from retouch.core.errors import InvalidRequest, UpstreamError
+from retouch.core.errors import InvalidRequest
 from retouch.core.provider_protocol import ProviderJob
-from retouch.gateway.postprocess import inspect_result
+from retouch.gateway.response_size import base64_size
+from retouch.gateway.result_images import UnreadableResult, blame_provider, open_result
+from retouch.gateway.time_budget import TimeBudget
+from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb
 from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan
@@ -27,12 +31,18 @@ from retouch.planning.plan import Plan
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
+_log = logging.getLogger("retouch")
 CacheStatus = Literal["HIT", "MISS", "REFRESH", "DISABLED"]
 DEFAULT_AGE_SECONDS = 7 * 86_400  # Portkey's default when a config has no max_age
 MAX_AGE_SECONDS = 90 * 86_400  # Portkey's maximum
 _KEY_VERSION = 1  # increase it when older entries must no longer be used
 _MAGIC = b"RTC1"
 _PREAMBLE = struct.Struct(">4sII")  # magic number, CRC-32 of the rest, length of the JSON header
+# The cache must not delay an edit, so the gateway does not wait longer for its store. A lookup also takes at most this
+# share of the time that remains for the edit.
+_MAX_LOOKUP_SECONDS, _MAX_LOOKUP_SHARE = 5.0, 0.2
+_MAX_SAVE_SECONDS = 5.0
+_SAVED_BYTES_PER_SECOND = 2_000_000  # added for large entries
 # The fields of a delivery that are not part of the key, or that are part of it as digests.
 _EXCLUDED_FIELDS = ("response_format", "original_pixels")
 # The key names some fields differently. Another name would make every stored entry useless.
@@ -143,9 +153,10 @@ def _short_digest(text: str) -> str:
 def pack_entry(entry: CacheEntry) -> bytes:
     """Return an entry as bytes: preamble, JSON header, encoded images. Usage is not stored, because a hit uses nothing.
 
-    Raises UpstreamError when the data of an image is not an image.
+    Every image is decoded, because some were passed through without being opened, and a damaged one must not be stored.
+    Raises UnreadableResult when an image is damaged or is not a still image.
     """
-    encoded_images = [inspect_result(image).data for image in entry.images]
+    encoded_images = [_readable_bytes(image) for image in entry.images]
     image_headers = [
         {
             "bytes": len(data),
@@ -157,6 +168,15 @@ def pack_entry(entry: CacheEntry) -> bytes:
     header = orjson.dumps({"kept": entry.preserved_pixels, "pictures": image_headers})
     body = b"".join([header, *encoded_images])
     return _PREAMBLE.pack(_MAGIC, crc32(body), len(header)) + body
+
+
+def _readable_bytes(image: GeneratedImage) -> bytes:
+    opened = open_result(image)
+    if opened.image is not image:
+        raise UnreadableResult("The provider's result is an animation.")
+    with blame_provider():
+        decode(opened.file)
+    return opened.file.data
 
 
 def unpack_entry(data: bytes) -> CacheEntry | None:
@@ -197,20 +217,36 @@ def effective_max_age(max_age: int | None) -> int:
 
 
 def lookup_entry(
-    store: CacheStore, key: str, max_age: int | None, *, refresh: bool
+    store: CacheStore, key: str, max_age: int | None, time: TimeBudget, *, refresh: bool
 ) -> tuple[CacheStatus, CacheEntry | None]:
-    """Return Portkey's cache status and the entry. With `refresh` the function does not read the cache."""
+    """Return Portkey's cache status and the entry. With `refresh` the function does not read the cache.
+
+    A store that takes too long counts as one without the entry.
+    """
     if refresh:
         return "REFRESH", None
-    data = store.get(key, effective_max_age(max_age))
+    lookup_time = time.at_most(min(_MAX_LOOKUP_SECONDS, time.remaining() * _MAX_LOOKUP_SHARE))
+    try:
+        data = lookup_time.run(lambda: store.get(key, effective_max_age(max_age)))
+    except TimeoutError:
+        _log.warning("the cache did not respond in time")
+        return "MISS", None
     entry = unpack_entry(data) if data is not None else None
     return ("HIT" if entry else "MISS"), entry
 
 
-def save_entry(store: CacheStore, key: str, entry: CacheEntry, max_age: int | None) -> None:
-    """Store an entry, unless one of its images cannot be read."""
+def save_entry(
+    store: CacheStore, key: str, entry: CacheEntry, max_age: int | None, time: TimeBudget
+) -> None:
+    """Store an entry, unless one of its images cannot be read or the store takes too long."""
+
+    def save() -> None:
+        store.put(key, pack_entry(entry), effective_max_age(max_age))
+
+    size = sum(map(base64_size, entry.images))
     try:
-        data = pack_entry(entry)
-    except UpstreamError:
+        time.at_most(_MAX_SAVE_SECONDS + size / _SAVED_BYTES_PER_SECOND).run(save)
+    except UnreadableResult:
         return
-    store.put(key, data, effective_max_age(max_age))
+    except TimeoutError:
+        _log.warning("the cache did not take an entry in time")

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
-from retouch.core.edit_types import GeneratedImage
+from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import NotStored
-from retouch.gateway.postprocess import ProcessedEdit, inspect_result
+from retouch.gateway.postprocess import ProcessedEdit
+from retouch.gateway.response_size import base64_size, reduce_images
+from retouch.gateway.result_images import (
+    OpenedResult,
+    OpenedResults,
+    UnsupportedResult,
+    open_result,
+    open_results,
+    result_format,
+)
 from retouch.gateway.signed_links import LinkBuilder
+from retouch.gateway.time_budget import TimeBudget
 from retouch.planning.output_rules import Delivery
+
+_log = logging.getLogger("retouch")
+# The longest wait for the links of one edit. A put of 10 MB takes about a second. A longer wait for a bucket that does
+# not respond would only delay the same images as base64.
+_MAX_LINK_SECONDS = 10.0
+_STORED_BYTES_PER_SECOND = 2_000_000  # added for large images
+# Taken from the margin for the response when no other time is left: without it the result would be lost.
+_MIN_REDUCE_SECONDS = 1.0
 
 
 class ResultStore(Protocol):
@@ -19,7 +39,7 @@ class ResultStore(Protocol):
         """Store an encoded image ("png", "jpeg", "webp") and return its key. Raises NotStored."""
 
     def sign(self, key: str, seconds: int) -> str:
-        """Return the store's own link to a key. It works for `seconds`."""
+        """Return the store's own link to a key. It works for `seconds`. Raises NotStored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,14 @@ class DeliveredData:
     images: tuple[DeliveredImage, ...]
     is_linked: bool = False
     notes: tuple[str, ...] = ()
+    is_lossless: bool = True  # no pixel differs from the finished image
+    metadata: Mapping[str, Any] = field(default_factory=dict)  # the facts that delivery changed
+
+    def preserved_pixels(self, result: ProcessedEdit) -> int | None:
+        """Return the number of preserved pixels: none of them when an image was encoded with loss."""
+        if self.is_lossless or result.preserved_pixels is None:
+            return result.preserved_pixels
+        return 0
 
 
 def deliver(
@@ -46,40 +74,99 @@ def deliver(
     store: ResultStore,
     build_link: LinkBuilder,
     max_bytes: int | None,
+    time: TimeBudget,
 ) -> DeliveredData:
     """Return the images as links or as base64: as planned, or else whichever is possible. Paid images are not lost.
 
-    `max_bytes` is the limit of the response; None: no limit. Raises NotStored when neither is possible.
+    `max_bytes` is the limit of the response; None: no limit. Images that are too large for it and cannot be stored are
+    encoded with fewer bytes. Raises UnreadableResult when no image can be read, and NotStored when none can be encoded
+    so.
     """
-    size = sum(len(image.b64) or len(image.data) * 4 // 3 for image in result.images)
+    size = sum(map(base64_size, result.images))
     fits = max_bytes is None or size <= max_bytes
     wants_links = delivery.response_format == "url"
     if fits and not wants_links:
-        return DeliveredData(_base64_images(result))
+        return DeliveredData(_base64_images(result.images))
+    opened = open_results(result.images, _open_to_store)
     try:
-        images = tuple(_linked_image(image, store, build_link) for image in result.images)
+        linked_images = _link_images(opened, store, build_link, time)
     except NotStored as error:
-        if not fits:
-            raise NotStored(
-                f"The result has {size} bytes of base64, more than the {max_bytes} that this response "
-                f"can contain. {error}"
-            ) from error
+        images = [one.image for one in opened.images]
+        if max_bytes is not None and not fits:
+            return _reduced_data(images, opened.notes, max_bytes, time, error)
         note = "response_format: the bucket did not take the result, so base64"
-        return DeliveredData(_base64_images(result), notes=(note,))
+        return DeliveredData(_base64_images(images), notes=(*opened.notes, note))
     note = f"response_format: {size} bytes are too many for this response, so links"
-    return DeliveredData(images, is_linked=True, notes=() if wants_links else (note,))
+    notes = opened.notes if wants_links else (*opened.notes, note)
+    return DeliveredData(linked_images, is_linked=True, notes=notes)
 
 
-def _base64_images(result: ProcessedEdit) -> tuple[DeliveredImage, ...]:
-    return tuple(
-        DeliveredImage(b64_json=image.to_base64(), revised_prompt=image.revised_prompt)
-        for image in result.images
+def _reduced_data(
+    images: Sequence[GeneratedImage],
+    notes: tuple[str, ...],
+    max_bytes: int,
+    time: TimeBudget,
+    reason: NotStored,
+) -> DeliveredData:
+    """Return the images with at most `max_bytes` bytes. Raises NotStored with the `reason` why there are no links."""
+    reduced = reduce_images(images, max_bytes, time.at_least(_MIN_REDUCE_SECONDS))
+    if not reduced.images:
+        size = sum(map(base64_size, images))
+        raise NotStored(
+            f"The result has {size} bytes of base64, more than the {max_bytes} that this response can contain, and "
+            f"cannot be encoded with fewer. {reason}"
+        ) from reason
+    small_images = [one.image for one in reduced.images]
+    return DeliveredData(
+        _base64_images(small_images),
+        notes=(*notes, *reduced.notes),
+        is_lossless=reduced.is_lossless,
+        metadata=_file_facts(small_images[0]),
     )
 
 
-def _linked_image(
-    generated_image: GeneratedImage, store: ResultStore, build_link: LinkBuilder
-) -> DeliveredImage:
-    image = inspect_result(generated_image)
-    url = build_link(store.put(image.data, image.format))
-    return DeliveredImage(url=url, revised_prompt=generated_image.revised_prompt)
+def _file_facts(image: GeneratedImage) -> Mapping[str, Any]:
+    names = ("size", "output_format")
+    return {name: image.metadata[name] for name in names if name in image.metadata}
+
+
+def _base64_images(images: Sequence[GeneratedImage]) -> tuple[DeliveredImage, ...]:
+    return tuple(
+        DeliveredImage(b64_json=image.to_base64(), revised_prompt=image.revised_prompt)
+        for image in images
+    )
+
+
+def _open_to_store(image: GeneratedImage) -> OpenedResult:
+    """Return the image with its format. An image that cannot be opened is stored as it is. Raises UnreadableResult."""
+    try:
+        return open_result(image)
+    except UnsupportedResult:
+        file = EncodedImage(image.to_bytes(), result_format(image), 0, 0)
+        return OpenedResult(image, file)
+
+
+def _link_images(
+    opened: OpenedResults, store: ResultStore, build_link: LinkBuilder, time: TimeBudget
+) -> tuple[DeliveredImage, ...]:
+    """Return a link for every image. Raises NotStored, also when the bucket takes too long.
+
+    The clients of AWS have fixed timeouts for a connection and for a wait, and none for a whole call. The time that is
+    left therefore limits the calls from outside.
+    """
+
+    def link_all() -> tuple[DeliveredImage, ...]:
+        return tuple(
+            DeliveredImage(
+                url=build_link(store.put(one.file.data, one.file.format)),
+                revised_prompt=one.image.revised_prompt,
+            )
+            for one in opened.images
+        )
+
+    size = sum(len(one.file.data) for one in opened.images)
+    try:
+        return time.at_most(_MAX_LINK_SECONDS + size / _STORED_BYTES_PER_SECOND).run(link_all)
+    except TimeoutError as error:
+        _log.error("the bucket did not take the result in time")
+        raise NotStored("The bucket did not accept the result in time.") from error

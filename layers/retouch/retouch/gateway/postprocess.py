@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import pybase64
-
 from retouch.core.edit_types import EncodedImage, GeneratedImage
-from retouch.core.errors import InvalidRequest, UpstreamError
-from retouch.core.image_formats import detect_format
+from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.core.sizes import aspect_difference
 from retouch.core.usage import sum_usage, token_counts
+from retouch.gateway.result_images import (
+    UnreadableResult,
+    UnsupportedResult,
+    blame_provider,
+    open_result,
+    result_format,
+    unreadable_notes,
+)
+from retouch.gateway.time_budget import TimeBudget, processing_seconds
+from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.imaging.codec import (
     decode,
     encode,
@@ -24,7 +31,6 @@ from retouch.imaging.codec import (
 )
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.compose import composite_original, default_feather
-from retouch.imaging.inspect import inspect_image
 from retouch.imaging.placement import undo_placement
 from retouch.planning.output_rules import Delivery
 
@@ -32,8 +38,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+_log = logging.getLogger("retouch")
 _MAX_ASPECT_DIFFERENCE = 0.015  # if the aspect ratio differs by less, the result is only scaled
-_SIGNATURE_BYTES = 12  # the first bytes, which identify the format
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
 _NOT_PRESERVED_NOTE = (
     "preserve: the result and the input image differ in shape, so no pixels were restored; "
@@ -52,6 +58,7 @@ class ProcessedEdit:
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
     images_billed: int = 0  # images that the provider made, readable or not
+    is_complete: bool = True  # every image is there, in the form that the plan requires
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +68,44 @@ class ProcessedImage:
     image: GeneratedImage
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
+    unprocessed_reason: str = ""  # why the image is still the provider's own; empty: it is not
 
 
-def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
+def postprocess(
+    image: GeneratedImage, delivery: Delivery, time: TimeBudget, min_seconds: float
+) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
-    Raises UpstreamError when the result is not an image. The edit may have been billed.
+    The processing starts only when more than `min_seconds` remain, and is cut off at the deadline. An image that cannot
+    be processed is returned as the provider made it, because it is paid for. Raises UnreadableResult when the result is
+    not an image or is damaged. The edit may have been billed.
     """
     if not delivery.has_image_changes:
-        return ProcessedImage(_check_signature(image))
-    with _blame_provider():
-        encoded_image = inspect_image(image.to_bytes(), param="result")
-        pixels, preserved_pixels, notes = _restore_original(encoded_image, delivery)
+        return _pass_through(image)
+    try:
+        time.require(min_seconds)
+        return time.run(lambda: _process(image, delivery, time))
+    except TimeoutError:
+        reason = "no time was left"
+    except UnsupportedResult:
+        reason = "the gateway cannot open it"
+    except UnreadableResult:
+        raise
+    except Exception as error:  # a fault of the gateway, after the purchase
+        _log.error("a result was not processed", exc_info=error)
+        reason = "the gateway failed to process it"
+    preserved_pixels = 0 if delivery.original_pixels else None
+    return replace(
+        _pass_through(image), preserved_pixels=preserved_pixels, unprocessed_reason=reason
+    )
+
+
+def _process(image: GeneratedImage, delivery: Delivery, time: TimeBudget) -> ProcessedImage:
+    """Return the processed image. Raises UnreadableResult, UnsupportedResult, and TimeoutError between two steps."""
+    opened = open_result(image)
+    encoded_image = opened.file
+    pixels, preserved_pixels, notes = _restore_original(encoded_image, delivery, time)
+    time.require()
     if delivery.flatten:
         preserved_pixels, pixels = (
             None if has_transparency(pixels) else preserved_pixels,
@@ -97,18 +130,22 @@ def postprocess(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
         output_format == "webp" and delivery.compression in (None, 100)
     )
     return ProcessedImage(
-        processed_image, preserved_pixels if is_lossless or not preserved_pixels else None, notes
+        processed_image,
+        preserved_pixels if is_lossless or not preserved_pixels else None,
+        (*opened.notes, *notes),
     )
 
 
 def _restore_original(
-    image: EncodedImage, delivery: Delivery
+    image: EncodedImage, delivery: Delivery, time: TimeBudget
 ) -> tuple[Image, int | None, tuple[str, ...]]:
     """Return the result without padding, and with the original pixels outside the mask."""
     original_pixels = delivery.original_pixels
     # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
     original = decode_srgb(original_pixels.image) if original_pixels else None
-    pixels = decode(image)
+    time.require()
+    with blame_provider():
+        pixels = decode(image)
     if delivery.placement:
         pixels = undo_placement(delivery.placement, pixels)
     if original_pixels is None or original is None:
@@ -128,57 +165,43 @@ def _lossless_format(format: str) -> str:
     return format if format in _LOSSLESS_FORMATS else "png"
 
 
-def _check_signature(image: GeneratedImage) -> GeneratedImage:
-    """Return the image if its first bytes are those of an image. The rest is not read. Raises UpstreamError."""
-    with _blame_provider():
-        head = image.data[:_SIGNATURE_BYTES] or pybase64.b64decode(
-            image.b64[: _SIGNATURE_BYTES * 4 // 3]
-        )
-        if not detect_format(head):
-            raise ValueError("no signature of an image")
-    return image
+def _pass_through(image: GeneratedImage) -> ProcessedImage:
+    """Return the image as it is, with a note on a format that the gateway does not make. Raises UnreadableResult."""
+    format = result_format(image)
+    if format in IMAGE_FORMATS:
+        return ProcessedImage(image)
+    metadata = {**image.metadata, "output_format": format}
+    note = f"output_format: the provider returned a {format.upper()} file, which is delivered unchanged"
+    return ProcessedImage(replace(image, metadata=metadata), notes=(note,))
 
 
-def inspect_result(image: GeneratedImage) -> EncodedImage:
-    """Return the provider's result as an image. Raises UpstreamError when it is not an image."""
-    with _blame_provider():
-        return inspect_image(image.to_bytes(), param="result")
+def postprocess_all(
+    images: Sequence[GeneratedImage],
+    delivery: Delivery,
+    time: TimeBudget,
+    *,
+    billed_images: Sequence[GeneratedImage] = (),
+) -> ProcessedEdit:
+    """Return all images as one result. Readable images are delivered, and notes name what is missing or unprocessed.
 
-
-@contextmanager
-def _blame_provider() -> Iterator[None]:
-    """Convert an error to an UpstreamError: the provider made the unreadable image and may have billed it."""
-    try:
-        yield
-    except (InvalidRequest, ValueError, TypeError) as error:
-        raise UpstreamError(
-            "The provider's result is not a readable image.", code="no_image_returned"
-        ) from error
-
-
-def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> ProcessedEdit:
-    """Return all images as one result. Readable images are delivered, and a note names those that cannot be read.
-
-    Raises UpstreamError when no image can be read. The result has the total
-    usage of all calls, if every call reports its usage.
+    `billed_images` are all images that the provider made, when `images` are only some of them. Raises UnreadableResult
+    when no image can be read. The result has the total usage of all calls, if every call reports its usage.
     """
-    processed_images, errors = _postprocess_each(images, delivery)
+    billed_images = billed_images or images
+    processed_images, errors = _postprocess_each(images, delivery, time)
     finished_images = tuple(processed.image for processed in processed_images)
     metadata = {
         name: value for name, value in finished_images[0].metadata.items() if name != "usage"
     }
-    usages = [
-        token_counts(raw_usage)
-        for raw_usage in {
-            id(generated.metadata): generated.metadata.get("usage") for generated in images
-        }.values()
-    ]
-    known_usages = [usage for usage in usages if usage]
-    if len(known_usages) == len(usages):
-        metadata["usage"] = sum_usage(known_usages)
-    notes = [note for processed in processed_images for note in processed.notes]
-    if errors:
-        notes.append(f"n: {len(errors)} of {len(images)} images cannot be read: {errors[0]}")
+    usage = total_usage(billed_images)
+    if usage is not None:
+        metadata["usage"] = usage
+    unprocessed = [one.unprocessed_reason for one in processed_images if one.unprocessed_reason]
+    notes = (
+        *(note for processed in processed_images for note in processed.notes),
+        *unprocessed_notes(unprocessed, len(processed_images), delivery),
+        *unreadable_notes(errors, len(images)),
+    )
     preserved_pixels = min(
         (
             processed.preserved_pixels
@@ -188,19 +211,40 @@ def postprocess_all(images: Sequence[GeneratedImage], delivery: Delivery) -> Pro
         default=delivery.untouched_pixels,
     )
     return ProcessedEdit(
-        finished_images, metadata, preserved_pixels, tuple(dict.fromkeys(notes)), len(images)
+        finished_images,
+        metadata,
+        preserved_pixels,
+        tuple(dict.fromkeys(notes)),
+        len(billed_images),
+        is_complete=not (errors or unprocessed),
     )
 
 
+def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
+    """Return the usage of all calls, or None when a call reports none. The images of one call share their metadata."""
+    usages = [
+        token_counts(raw_usage)
+        for raw_usage in {
+            id(generated.metadata): generated.metadata.get("usage") for generated in images
+        }.values()
+    ]
+    known_usages = [usage for usage in usages if usage]
+    return sum_usage(known_usages) if len(known_usages) == len(usages) else None
+
+
 def _postprocess_each(
-    images: Iterable[GeneratedImage], delivery: Delivery
-) -> tuple[list[ProcessedImage], list[UpstreamError]]:
+    images: Iterable[GeneratedImage], delivery: Delivery, time: TimeBudget
+) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
+    """Process one image after the other. An image that took longer than estimated raises the estimate for the next."""
     processed_images, errors = [], []
+    seconds = processing_seconds(delivery)
     for image in images:
+        started_at = time.remaining()
         try:
-            processed_images.append(postprocess(image, delivery))
-        except UpstreamError as error:
+            processed_images.append(postprocess(image, delivery, time, seconds))
+        except UnreadableResult as error:
             errors.append(error)
+        seconds = max(seconds, started_at - time.remaining())
     if not processed_images:
         raise errors[0]
     return processed_images, errors

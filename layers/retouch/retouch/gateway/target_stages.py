@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from retouch.core.client_credentials import ClientCredentials
+from retouch.core.clock import Clock
 from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, NotStored, RequestTimeout
 from retouch.core.heartbeat import with_heartbeat
 from retouch.core.pricing import edit_cost
-from retouch.core.provider_protocol import CompletedImage, PartialImage, ProviderJob
+from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
-from retouch.core.usage import token_counts
 from retouch.gateway import cache
 from retouch.gateway.cache import CacheEntry
 from retouch.gateway.circuit_breaker import track_call
 from retouch.gateway.delivery import deliver
 from retouch.gateway.guardrails import stage as guardrails
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
-from retouch.gateway.postprocess import ProcessedEdit, postprocess, postprocess_all
+from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.prepare import prepare_job
 from retouch.gateway.provider_call.attempt_log import AttemptLog
+from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.provider_call.jobs import JobRunner
 from retouch.gateway.result import (
     AttemptResult,
@@ -35,6 +36,8 @@ from retouch.gateway.result import (
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import link_builder
+from retouch.gateway.streaming import stream_images
+from retouch.gateway.time_budget import TimeBudget, finishing_seconds, processing_seconds
 from retouch.planning.connection import require_connection
 from retouch.planning.model_catalogue import generative_models
 from retouch.planning.output_rules import Delivery
@@ -66,6 +69,10 @@ class Attempt:
     client_timeout: float  # seconds that the caller or the config allows for an attempt
     client_deadline: float  # the same time as a value of the clock
     log: AttemptLog
+
+    def time_budget(self, clock: Clock) -> TimeBudget:
+        """Return the time for all work on this attempt."""
+        return TimeBudget(clock, self.context.deadline)
 
     @property
     def max_retry_wait(self) -> float:
@@ -125,6 +132,10 @@ class CheckedImages:
     """Images that passed the guardrails."""
 
     generated: GeneratedImages
+    images: Sequence[
+        GeneratedImage
+    ]  # those that the guardrails could read, if there are any guardrails
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +186,9 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
         return planned
     plan, partition = planned.plan, attempt.target.cache_partition
     key = cache.cache_key(plan, plan.jobs, partition, portkey.cache_namespace)
+    time = attempt.time_budget(services.clock)
     status, entry = cache.lookup_entry(
-        services.cache, key, policy.max_age, refresh=portkey.force_refresh
+        services.cache, key, policy.max_age, time, refresh=portkey.force_refresh
     )
     attempt.log.set_cache_status(status)
     if entry is None:
@@ -209,25 +221,35 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
     return GeneratedImages(planned, outcome.images, _billing(planned.plan), notes)
 
 
-def check_images(generated: GeneratedImages, _: Services) -> CheckedImages:
+def check_images(generated: GeneratedImages, services: Services) -> CheckedImages:
     """Run the guardrails that check the images. Raises HooksFailed when one of them denies an image."""
-    attempt, checked = generated.planned.attempt, generated.planned.checked
-    report = guardrails.check_images(
+    planned, attempt = generated.planned, generated.planned.attempt
+    results = guardrails.check_images(
         attempt.target.guardrails,
-        checked.guardrail_input,
+        planned.checked.guardrail_input,
         generated.images,
         attempt.clients,
         attempt.log.hooks,
+        attempt.time_budget(services.clock),
+        finishing_seconds(planned.plan.delivery, len(generated.images)),
     )
-    attempt.log.set_hooks(report)
-    guardrails.require_permission(report, billed=generated.billed)
-    return CheckedImages(generated)
+    attempt.log.set_hooks(results.report)
+    guardrails.require_permission(results.report, billed=generated.billed)
+    return CheckedImages(generated, results.images, results.notes)
 
 
-def postprocess_images(checked: CheckedImages, _: Services) -> FinishedImages:
+def postprocess_images(checked: CheckedImages, services: Services) -> FinishedImages:
     """Bring the images into the geometry and format that the plan requires. Raises UpstreamError."""
     generated = checked.generated
-    result = postprocess_all(generated.images, generated.planned.plan.delivery)
+    planned = generated.planned
+    result = postprocess_all(
+        checked.images,
+        planned.plan.delivery,
+        planned.attempt.time_budget(services.clock),
+        billed_images=generated.images,
+    )
+    if checked.notes:
+        result = replace(result, notes=(*checked.notes, *result.notes), is_complete=False)
     if generated.cached:
         result = replace(result, preserved_pixels=generated.cached.preserved_pixels)
     return FinishedImages(generated, result)
@@ -244,7 +266,12 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
     build_link = link_builder(base_url, pepper, expires_at, now, services.bucket.sign)
     try:
         data = deliver(
-            result, plan.delivery, services.bucket, build_link, attempt.context.max_response_bytes
+            result,
+            plan.delivery,
+            services.bucket,
+            build_link,
+            attempt.context.max_response_bytes,
+            attempt.time_budget(services.clock),
         )
     except NotStored as fault:
         raise fault.with_billing(generated.billed) from None
@@ -254,33 +281,40 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
         plan=plan,
         created=now,
         images=data.images,
-        metadata=result.metadata,
+        metadata={**result.metadata, **data.metadata},
         notes=(*plan.notes, *generated.notes, *result.notes, *data.notes),
         billed=generated.billed,
         cost=None if cached else cost,
-        preserved_pixels=result.preserved_pixels,
+        preserved_pixels=data.preserved_pixels(result),
         url_expires_at=expires_at if data.is_linked else None,
     )
     return DeliveredImages(finished, edit)
 
 
 def save_to_cache(delivered: DeliveredImages, services: Services) -> AttemptResult:
-    """Save the images if the config enables the cache and no image is missing."""
+    """Save the images if the config enables the cache and every image is as the plan requires."""
     planned, result = delivered.finished.generated.planned, delivered.finished.result
     attempt = planned.attempt
     policy = attempt.target.target.cache
-    if policy and planned.cache_key and len(result.images) == attempt.target.request.n:
+    is_complete = result.is_complete and len(result.images) == attempt.target.request.n
+    if policy and planned.cache_key and is_complete:
         entry = CacheEntry(result.images, result.preserved_pixels)
-        cache.save_entry(services.cache, planned.cache_key, entry, policy.max_age)
+        time = attempt.time_budget(services.clock)
+        cache.save_entry(services.cache, planned.cache_key, entry, policy.max_age, time)
     return AttemptResult(delivered.edit, attempt.log.report())
 
 
 def require_remaining_time(plan: Plan, attempt: Attempt, services: Services) -> None:
-    """Raise DeadlineExceeded when too little time remains for a paid call."""
-    remaining = attempt.context.deadline - services.clock.now()
-    if plan.resolved.provider.is_paid and remaining < attempt.settings.min_call_seconds:
+    """Raise DeadlineExceeded when too little time remains for a paid call and the work on even one of its images."""
+    remaining = attempt.time_budget(services.clock).remaining()
+    work_seconds = processing_seconds(plan.delivery)
+    if (
+        plan.resolved.provider.is_paid
+        and remaining < attempt.settings.min_call_seconds + work_seconds
+    ):
+        work = f" and {work_seconds:.1f} s of work on each image" if work_seconds >= 1 else ""
         raise DeadlineExceeded(
-            f"Only {max(remaining, 0):.1f} s are left, which is not enough time for an edit. Send it again.",
+            f"Only {remaining:.1f} s are left, which is not enough time for an edit{work}. Send it again.",
             billed="no",
         )
 
@@ -312,7 +346,9 @@ def _start_stream(
     """Wait for the first event, so that a failure before it determines the HTTP status."""
     planned, attempt = prepared.planned, prepared.planned.attempt
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
-    events = with_heartbeat(_stream_images(prepared, tracking, runner), interval)
+    time = attempt.time_budget(services.clock)
+    steps = _run_jobs(prepared.jobs, tracking, runner)
+    events = with_heartbeat(stream_images(steps, planned.plan, time), interval)
     first = next(events)
     images = _prepend_image(first, events)
     plan, created = planned.plan, services.clock.unix_time()
@@ -327,28 +363,9 @@ def _prepend_image(
     yield from later
 
 
-def _stream_images(
-    prepared: PreparedAttempt, tracking: AbstractContextManager[None], runner: JobRunner
-) -> Generator[StreamedImage, None, None]:
-    plan = prepared.planned.plan
+def _run_jobs(
+    jobs: Sequence[ProviderJob], tracking: AbstractContextManager[None], runner: JobRunner
+) -> ImageStream:
     with tracking:
-        for job in prepared.jobs:
-            for step in runner.run(job):
-                yield _streamed_image(step, plan)
-
-
-def _streamed_image(step: PartialImage | CompletedImage, plan: Plan) -> StreamedImage:
-    processed = postprocess(step.image, plan.delivery)
-    if isinstance(step, PartialImage):
-        return StreamedImage(processed.image, step.index)
-    untouched = plan.delivery.untouched_pixels
-    return StreamedImage(
-        processed.image,
-        preserved_pixels=untouched
-        if processed.preserved_pixels is None
-        else processed.preserved_pixels,
-        cost=edit_cost(
-            plan.resolved.serving, 1, token_counts(processed.image.metadata.get("usage"))
-        ),
-        notes=processed.notes,
-    )
+        for job in jobs:
+            yield from runner.run(job)

@@ -83,7 +83,7 @@ def test_late_failure_of_stream_is_an_error_event():
     assert parse_sse(pieces[-1])[0][0] == "error"
 
 
-def raise_error(*_):
+def raise_error(*_, **__):
     raise RuntimeError("secret detail")
 
 
@@ -97,7 +97,7 @@ def test_late_unexpected_error_has_error_envelope(monkeypatch, capsys):
 
 
 def test_unexpected_error_in_stream_is_an_error_event(monkeypatch):
-    monkeypatch.setattr("retouch.gateway.target_stages.postprocess", raise_error)
+    monkeypatch.setattr("retouch.gateway.streaming.postprocess", raise_error)
     fields = {**FIELDS, "stream": "true"}
     done = {"type": "image_edit.completed", "b64_json": b64(IMAGE)}
     _, pieces = send_to_slow_provider(sse_response(done), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")

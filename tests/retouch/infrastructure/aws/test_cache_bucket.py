@@ -13,6 +13,7 @@ from retouch.infrastructure.aws.clients import AwsClients
 from tests.support.images import photo
 from tests.support.mirror import BUCKET
 from tests.support.services import FakeClock
+from tests.support.time_budgets import time_budget
 from tests.support.upstream import ScriptedResponse, Upstream, unused_port
 
 DAY = 86_400
@@ -71,15 +72,15 @@ def test_object_without_valid_age_metadata_is_a_miss(aws, store, metadata):
 
 
 def test_saved_entry_is_looked_up_unchanged(store):
-    save_entry(store, "t/n/k", ENTRY, None)
-    assert lookup_entry(store, "t/n/k", None, refresh=False) == ("HIT", ENTRY)
+    save_entry(store, "t/n/k", ENTRY, None, time_budget())
+    assert lookup_entry(store, "t/n/k", None, time_budget(), refresh=False) == ("HIT", ENTRY)
 
 
 def test_damaged_or_truncated_entry_is_a_miss(store):
     data = pack_entry(ENTRY)
     for damaged in (data[:-1], data[: len(data) // 2], b"", data[:99] + b"\x00" + data[100:]):
         store.put("t/n/k", damaged, DAY)
-        assert lookup_entry(store, "t/n/k", None, refresh=False) == ("MISS", None)
+        assert lookup_entry(store, "t/n/k", None, time_budget(), refresh=False) == ("MISS", None)
 
 
 def test_store_without_bucket_makes_no_client(clock):

@@ -57,9 +57,8 @@ def webhook_check(reader: ConfigReader, phase: HookPhase) -> CheckFunction:
     timeout_seconds = reader.number("timeout", 3_000, 100, 10_000) / 1000
 
     def check(guardrail_input: GuardrailInput, clients: GuardrailClients) -> CheckResult:
-        request = WebhookRequest(
-            url, _webhook_body(guardrail_input, phase), timeout_seconds, headers, key
-        )
+        body = _webhook_body(guardrail_input, phase)
+        request = WebhookRequest(url, body, timeout_seconds, headers, key, clients.deadline)
         return _parse_webhook_response(clients.webhook(request))
 
     return check

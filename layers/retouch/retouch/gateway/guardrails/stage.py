@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retouch.core.capabilities import Provider
@@ -19,8 +19,18 @@ from retouch.gateway.guardrails.types import (
     Guardrails,
     ImageMetadata,
 )
-from retouch.gateway.postprocess import inspect_result
+from retouch.gateway.result_images import OpenedResult, blame_provider, open_result, open_results
+from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.codec import decode
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedResults:
+    """The images that the hooks have seen, and the report. Notes name the images that could not be read."""
+
+    report: GuardrailReport
+    images: Sequence[GeneratedImage]
+    notes: tuple[str, ...] = ()
 
 
 def check_streaming(guardrails: Guardrails, request: EditRequest) -> None:
@@ -69,14 +79,31 @@ def check_images(
     generated_images: Sequence[GeneratedImage],
     clients: GuardrailClients,
     report: GuardrailReport,
-) -> GuardrailReport:
-    """Run the hooks that look at the images. Raises UpstreamError when a result is no image."""
+    time: TimeBudget,
+    reserved_seconds: float,
+) -> CheckedResults:
+    """Run the hooks that look at the images. An image that they cannot read is left out.
+
+    `reserved_seconds` is the time of `time` that the rest of the edit needs. Raises UnreadableResult when no image can
+    be read.
+    """
     if not guardrails.after:
-        return report
-    images = [inspect_result(image) for image in generated_images]
-    outputs = tuple(_image_metadata(image, guardrails.needs_pixels) for image in images)
-    after = run_hooks(guardrails.after, replace(guardrail_input, outputs=outputs), clients)
-    return replace(report, after=after)
+        return CheckedResults(report, generated_images)
+    # The metadata of the readable images, in order.
+    outputs: list[ImageMetadata] = []
+
+    def open_described(image: GeneratedImage) -> OpenedResult:
+        opened = open_result(image)
+        outputs.append(_image_metadata(opened.file, guardrails.needs_pixels, time))
+        return opened
+
+    opened = open_results(generated_images, open_described)
+    limited_clients = replace(clients, deadline=time.deadline, reserved_seconds=reserved_seconds)
+    after = run_hooks(
+        guardrails.after, replace(guardrail_input, outputs=tuple(outputs)), limited_clients
+    )
+    images = [one.image for one in opened.images]
+    return CheckedResults(replace(report, after=after), images, opened.notes)
 
 
 def require_permission(report: GuardrailReport, billed: Billed) -> None:
@@ -85,8 +112,11 @@ def require_permission(report: GuardrailReport, billed: Billed) -> None:
         raise HooksFailed(report.before.results, report.after.results, billed=billed)
 
 
-def _image_metadata(image: EncodedImage, needs_pixels: bool) -> ImageMetadata:
-    blank = is_blank(decode(image)) if needs_pixels else None
+def _image_metadata(image: EncodedImage, needs_pixels: bool, time: TimeBudget) -> ImageMetadata:
+    blank = None
+    if needs_pixels and time.remaining():
+        with blame_provider():
+            blank = is_blank(decode(image))
     return ImageMetadata(image.format, *image.size, blank)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Literal, NamedTuple
 
 from retouch.core.clock import Clock
@@ -18,7 +19,8 @@ class CheckError(Exception):
 class ImageMetadata(NamedTuple):
     """The metadata of an image: its format ("png", "jpeg", "webp") and its displayed size in pixels.
 
-    `blank` is set only for results, and only when a hook needs it. See `Guardrails.needs_pixels`.
+    `blank` is set only for results, and only when a hook needs it. See `Guardrails.needs_pixels`. It is None when there
+    was no time to decode the image.
     """
 
     format: str
@@ -54,6 +56,8 @@ class WebhookRequest:
     timeout_seconds: float  # total, from the name lookup to the last byte of the response
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     signing_key: bytes = field(default=b"", repr=False)  # signs the request; empty: no signature
+    # A value of the clock that also ends the request. It does not make two requests different.
+    deadline: float = field(default=inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,13 @@ class GuardrailClients:
     # returns ApplyGuardrail's response
     bedrock: Callable[[BedrockGuardrailRequest], Mapping[str, Any]]
     clock: Clock
+    deadline: float = inf  # of the checks, as a value of the clock
+    # Hooks without `deny` end this many seconds earlier: the rest of the edit needs the time.
+    reserved_seconds: float = 0.0
+
+    def for_hook(self, hook: Hook) -> GuardrailClients:
+        """Return the clients for a hook. A hook with `deny` gets all the time: without a verdict it denies the edit."""
+        return self if hook.deny else replace(self, deadline=self.deadline - self.reserved_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("retouch")
 _KEY_PREFIX = "cache/"
-# Short timeouts: when S3 does not respond, a provider call replaces the cached response.
-_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=5)
+# Short timeouts: when S3 does not respond, a provider call replaces the cached response. The gateway limits its wait
+# for a whole call. These timeouts end the call itself, which goes on in its thread after that.
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=5, max_attempts=2)
 
 
 class CacheBucket:

@@ -15,9 +15,12 @@ from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_log = logging.getLogger("retouch")
 # The prefixes from which an input image may be read. Other objects and other buckets are never read.
 _READABLE_PREFIXES = ("results/", "uploads/")
-_CLIENT_CONFIG = ClientConfig(read_timeout=30, max_attempts=4)
+# The gateway limits the whole of a put by the time that is left. These timeouts end the call of a bucket that does not
+# respond, which goes on in its thread after that.
+_CLIENT_CONFIG = ClientConfig(read_timeout=10, max_attempts=3)
 
 
 class S3Bucket:
@@ -38,8 +41,6 @@ class S3Bucket:
         An image that already exists is stored again, so that the bucket's lifecycle rule does not delete it before its
         link expires.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
         if not self._bucket:
             raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
@@ -54,16 +55,25 @@ class S3Bucket:
                 ContentDisposition="inline",
                 CacheControl=f"private, max-age={self._settings.result_url_seconds}",
             )
-        except (BotoCoreError, ClientError) as error:
-            logging.getLogger("retouch").error("the result was not stored", exc_info=error)
+        except (
+            Exception
+        ) as error:  # boto3 raises many errors, and none of them may lose a paid image
+            _log.error("the result was not stored", exc_info=error)
             raise NotStored("The bucket did not accept the result.") from error
         return key
 
     def sign(self, key: str, seconds: int) -> str:
-        """Return a presigned link to an object. It expires early when the credentials that sign it expire."""
-        return self._client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
-        )
+        """Return a presigned link to an object. It expires early when the credentials that sign it expire.
+
+        Raises NotStored when there are no credentials.
+        """
+        try:
+            return self._client.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+            )
+        except Exception as error:
+            _log.error("a link was not signed", exc_info=error)
+            raise NotStored("The link to the result could not be signed.") from error
 
     def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
         """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""

@@ -52,17 +52,18 @@ class WebhookClient:
     def __call__(self, request: WebhookRequest) -> bytes:
         """Return the body of a response with status 200, at most 64 KiB.
 
-        Raises CheckError for everything else, within the request's timeout.
+        Raises CheckError for everything else, within the request's timeout and before its deadline.
         """
         started_at = self._clock.now()
+        deadline = min(started_at + request.timeout_seconds, request.deadline)
         reason, host = None, None
         try:
             url = parse_url(request.url, self._policy.max_url_length)
             host = url.host
-            return self._send(request, url, started_at + request.timeout_seconds)
+            return self._send(request, url, deadline)
         except (FetchError, TimeoutError) as error:
             reason = error.reason if isinstance(error, FetchError) else "timeout"
-            raise CheckError(_failure_message(reason, request)) from None
+            raise CheckError(_failure_message(reason, deadline - started_at)) from None
         finally:
             ms = round((self._clock.now() - started_at) * 1000)
             self._log({"event": "webhook", "host": host, "reason": reason, "ms": ms})
@@ -146,10 +147,15 @@ def _read_body(exchange: HttpExchange) -> Iterator[bytes]:
         raise FetchError("truncated")
 
 
-def _failure_message(reason: str, request: WebhookRequest) -> str:
-    """Return the same message for all network failures, so that it reveals nothing about an address."""
+def _failure_message(reason: str, seconds: float) -> str:
+    """Return the same message for all network failures, so that it reveals nothing about an address.
+
+    `seconds` is the time that the request had.
+    """
+    if seconds <= 0:
+        return "The webhook timed out: the edit left no time for it."
     if reason == "upstream_status":
         return "The webhook did not respond with status 200."
     if reason == "too_large":
         return f"The webhook's response is larger than {_MAX_RESPONSE_BYTES} bytes."
-    return f"The webhook gave no verdict within {request.timeout_seconds:g} seconds, or cannot be reached."
+    return f"The webhook gave no verdict within {seconds:.3g} seconds, or cannot be reached."

@@ -1,0 +1,89 @@
+"""The images of a streamed edit, processed one by one. One unreadable image does not end the stream."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from retouch.core.edit_types import GeneratedImage
+from retouch.core.pricing import edit_cost
+from retouch.core.provider_protocol import CompletedImage, PartialImage
+from retouch.gateway.postprocess import ProcessedImage, postprocess, total_usage
+from retouch.gateway.provider_call.conversation import ImageStream
+from retouch.gateway.result import StreamedImage
+from retouch.gateway.result_images import UnreadableResult
+from retouch.gateway.time_budget import TimeBudget, processing_seconds
+from retouch.gateway.unprocessed_notes import unprocessed_notes
+from retouch.planning.plan import Plan
+
+_log = logging.getLogger("retouch")
+
+
+def stream_images(
+    steps: ImageStream, plan: Plan, time: TimeBudget
+) -> Generator[StreamedImage, None, None]:
+    """Yield the previews and the finished images.
+
+    An unreadable preview is left out, and so is one for whose processing no time remains. An unreadable finished image
+    is left out too. The next finished image then has a note on it, and its cost. Raises UnreadableResult at the end
+    when no finished image was readable.
+    """
+    stream = _Stream(plan, time)
+    with closing(steps):
+        for step in steps:
+            image = stream.process(step)
+            if image:
+                yield image
+    stream.finish()
+
+
+@dataclass
+class _Stream:
+    """The state of a stream: how many images were finished, and the unreadable ones that no note names yet."""
+
+    plan: Plan
+    time: TimeBudget
+    finished_count: int = 0
+    unreadable: list[GeneratedImage] = field(default_factory=list)
+    error: UnreadableResult | None = None  # of the last unreadable image
+
+    def process(self, step: PartialImage | CompletedImage) -> StreamedImage | None:
+        """Return the image of the next event, or None when it is left out."""
+        delivery = self.plan.delivery
+        try:
+            processed = postprocess(step.image, delivery, self.time, processing_seconds(delivery))
+        except UnreadableResult as error:
+            if isinstance(step, CompletedImage):
+                self.unreadable.append(step.image)
+                self.error = error
+            return None
+        if isinstance(step, CompletedImage):
+            return self._finished_image(step.image, processed)
+        return None if processed.unprocessed_reason else StreamedImage(processed.image, step.index)
+
+    def finish(self) -> None:
+        """Raise the UnreadableResult when there was no readable image. Log the images that no note names."""
+        if self.error and not self.finished_count:
+            raise self.error
+        if self.unreadable:
+            _log.warning("the last images of a stream cannot be read")
+
+    def _finished_image(self, image: GeneratedImage, processed: ProcessedImage) -> StreamedImage:
+        plan, preserved_pixels = self.plan, processed.preserved_pixels
+        made = [*self.unreadable, image]
+        notes = [*processed.notes]
+        if processed.unprocessed_reason:
+            notes.extend(unprocessed_notes([processed.unprocessed_reason], 1, plan.delivery))
+        if self.unreadable:
+            notes.append(f"n: {len(self.unreadable)} images before this one cannot be read")
+        self.finished_count, self.unreadable = self.finished_count + 1, []
+        return StreamedImage(
+            processed.image,
+            preserved_pixels=plan.delivery.untouched_pixels
+            if preserved_pixels is None
+            else preserved_pixels,
+            cost=edit_cost(plan.resolved.serving, len(made), total_usage(made)),
+            notes=tuple(notes),
+        )

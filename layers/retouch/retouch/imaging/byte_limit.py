@@ -1,0 +1,52 @@
+"""Encode an image again so that its file has at most a given number of bytes."""
+
+from __future__ import annotations
+
+from retouch.core.edit_types import EncodedImage
+from retouch.imaging.codec import decode, encode, encode_lossless, has_transparency, resize
+from retouch.imaging.formats.structure import is_lossy
+from retouch.imaging.inspect import inspect_image
+from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE
+
+_QUALITIES = (95, 85, 75)
+_SCALE = 0.7  # each further step halves the number of pixels
+
+
+def encode_lossless_below(image: EncodedImage, max_bytes: int) -> EncodedImage | None:
+    """Return the image as lossless WebP of at most `max_bytes` bytes, or None when that is not possible.
+
+    Every pixel stays the same, with 8 bits a channel. Lossless WebP takes fewer bytes than PNG. A lossy file is not
+    tried, because its lossless form is larger. Raises InvalidRequest (image_parse_error) like `decode`.
+    """
+    if is_lossy(image.data, image.format) or not _fits_webp(image):
+        return None
+    data = encode_lossless(decode(image), "webp")
+    return inspect_image(data) if len(data) <= max_bytes else None
+
+
+def encode_lossy_below(image: EncodedImage, max_bytes: int) -> EncodedImage:
+    """Return the image as JPEG, or as WebP if it is transparent, of at most `max_bytes` bytes.
+
+    The quality is reduced first, and then the size. Raises InvalidRequest (image_parse_error) like `decode`, and
+    ValueError when even one pixel has more bytes.
+    """
+    pixels = decode(image)
+    format = "webp" if has_transparency(pixels) and _fits_webp(image) else "jpeg"
+    for quality in _QUALITIES:
+        data = encode(pixels, format, compression=quality)
+        if len(data) <= max_bytes:
+            return inspect_image(data)
+    while max(pixels.size) > 1:
+        width, height = (max(1, round(side * _SCALE)) for side in pixels.size)
+        pixels = resize(pixels, (width, height))
+        data = encode(pixels, format, compression=_QUALITIES[-1])
+        if len(data) <= max_bytes:
+            return inspect_image(data)
+    raise ValueError(f"no image has only {max_bytes} bytes")
+
+
+def _fits_webp(image: EncodedImage) -> bool:
+    return (
+        max(image.size) <= MAX_WEBP_EDGE
+        and image.width * image.height <= DEFAULT_LIMITS.webp_pixels
+    )
