@@ -161,7 +161,13 @@ def check_request(attempt: Attempt, services: Services) -> CheckedAttempt:
     subject = guardrails.describe_request(
         target.guardrails, target.request, portkey.metadata, services.providers
     )
-    report = guardrails.check_request(target.guardrails, subject, attempt.clients, portkey.strict)
+    # The paid call needs its time, so hooks end before the deadline.
+    clients = replace(
+        attempt.clients,
+        deadline=attempt.context.deadline,
+        reserved_seconds=attempt.settings.min_call_seconds,
+    )
+    report = guardrails.check_request(target.guardrails, subject, clients, portkey.strict)
     attempt.log.set_hooks(report)
     guardrails.require_permission(report, billed="no")
     return CheckedAttempt(attempt, subject)

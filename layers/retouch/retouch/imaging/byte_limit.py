@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from retouch.core.edit_types import EncodedImage
-from retouch.imaging.codec import decode, encode, encode_lossless, has_transparency, resize
+from retouch.imaging.codec import (
+    decode,
+    encode,
+    has_transparency,
+    resize,
+    save_with_pillow,
+)
 from retouch.imaging.formats.structure import is_lossy
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE
 
+# For lossless WebP both values mean effort. Less effort makes photos three times as large (4.2 instead of 1.4 MB for 6
+# megapixels), and more makes them no smaller. It takes about 0.2 s a megapixel.
+_LOSSLESS_OPTIONS = {"lossless": True, "exact": True, "method": 2, "quality": 20}
 _QUALITIES = (95, 85, 75)
 _SCALE = 0.7  # each further step halves the number of pixels
 
@@ -20,7 +29,9 @@ def encode_lossless_below(image: EncodedImage, max_bytes: int) -> EncodedImage |
     """
     if is_lossy(image.data, image.format) or not _fits_webp(image):
         return None
-    data = encode_lossless(decode(image), "webp")
+    pixels = decode(image)
+    profile = pixels.info.get("icc_profile")
+    data = save_with_pillow(pixels, "webp", icc_profile=profile, **_LOSSLESS_OPTIONS)
     return inspect_image(data) if len(data) <= max_bytes else None
 
 
