@@ -41,11 +41,12 @@ class FormText(str):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a multipart body. `filename` is the sender's claim and is never used."""
+    """One part of a multipart body. `filename` is the sender's claim and is never used. A file may have none."""
 
     name: str
     data: bytes
     filename: str | None = None
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ because form text has no type yet.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
 from retouch.api.request import json_body, multipart
+from retouch.api.request.file_parts import MASK_FIELDS, is_image_field, is_mask_json, is_url
 from retouch.api.request.image_references import check_image_count, image_from_url
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import (
@@ -26,11 +26,6 @@ from retouch.core.edit_types import (
 )
 from retouch.core.errors import InvalidRequest, UnsupportedMedia
 from retouch.core.parameters import quote_value
-
-# Accepts image, image[], image[0], image.0, images[], images and image.0.items (sent by a documentation generator).
-_IMAGE_FIELD = re.compile(r"images?(\[[0-9]{0,3}\]|(\.[0-9]{1,3})(\.items)?)?", re.ASCII)
-_MASK_FIELDS = ("mask", "mask[]")
-_URL_SCHEME = re.compile(rb"(data|upload|s3|https?):", re.I)
 
 
 def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
@@ -81,11 +76,11 @@ def form_from_parts(parts: Iterable[Part], limits: BodyLimits = DEFAULT_LIMITS) 
     images: list[ImageInput] = []
     values: dict[str, Any] = {}
     for part in parts:
-        if _IMAGE_FIELD.fullmatch(part.name):
+        if is_image_field(part.name):
             images += _read_image(part)
-        elif part.name in values or (part.name in _MASK_FIELDS and "mask" in values):
+        elif part.name in values or (part.name in MASK_FIELDS and "mask" in values):
             raise _duplicate_field_error(part.name)
-        elif part.name in _MASK_FIELDS:
+        elif part.name in MASK_FIELDS:
             values["mask"] = _read_mask(part)
         else:
             values[part.name] = FormText(_decode_text(part))
@@ -97,17 +92,14 @@ def form_from_parts(parts: Iterable[Part], limits: BodyLimits = DEFAULT_LIMITS) 
 
 def _read_image(part: Part) -> list[ImageInput]:
     """Return the part's image in a list. The list is empty for the empty file that browsers send without a choice."""
-    if part.filename is not None:
-        _reject_corrupted_file(part)
-        return [part.data] if part.data or part.filename else []
-    if _URL_SCHEME.match(part.data):
+    if not part.is_file and is_url(part.data):
         return [image_from_url(_decode_text(part), part.name)]
-    # Some HTTP libraries omit the file name, so bytes without a file name count as an image too.
-    return [part.data] if part.data else []
+    _reject_corrupted_file(part)
+    return [part.data] if part.data or part.filename else []
 
 
 def _read_mask(part: Part) -> ImageInput | MaskShapes | None:
-    if part.filename is None and part.data.lstrip().startswith(b"{"):
+    if not part.is_file and is_mask_json(part.data):
         return json_body.parse_mask(_parse_json(part))
     return next(iter(_read_image(part)), None)
 

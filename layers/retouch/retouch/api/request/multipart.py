@@ -15,6 +15,7 @@ from multipart import (
     parse_options_header,
 )
 
+from retouch.api.request.file_parts import is_file_part
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import Part
 from retouch.core.errors import InvalidRequest, TooLarge, UnsupportedMedia
@@ -101,14 +102,15 @@ def _check_segment(segment: MultipartSegment, limits: BodyLimits) -> MultipartSe
 def _build_part(segment: MultipartSegment, chunks: list[bytes], limits: BodyLimits) -> Part:
     # A part usually has one chunk. Using it directly avoids a second copy of the image.
     data = bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
-    if segment.filename is None and len(data) > limits.max_field_bytes:
+    is_file = is_file_part(segment, data)
+    if not is_file and len(data) > limits.max_field_bytes:
         raise TooLarge(
             f"Field {quote_value(segment.name)} has {len(data)} bytes; a text field may have {limits.max_field_bytes}. "
             "Send images as file parts.",
             param=segment.name,
             code="field_too_large",
         )
-    return Part(segment.name, data, segment.filename)
+    return Part(segment.name, data, segment.filename, is_file)
 
 
 def _limit_error(parser_message: str, limits: BodyLimits) -> InvalidRequest:
