@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind_loopback(settings.port))
         s3 = _start_s3(stack) if settings.s3 else None
-        environment = s3.environment(settings.environment) if s3 else settings.environment
+        # Every worker has its own memory, so the workers share the recent edits through a folder.
+        recent_edits_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
+        environment = {"RETOUCH_RECENT_EDITS_FOLDER": recent_edits_folder, **settings.environment}
+        environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)
         functions_started = await _start_functions(pools, s3)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)

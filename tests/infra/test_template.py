@@ -46,6 +46,7 @@ def test_layer_contains_the_executable_exec_wrapper(function):
 NOT_IN_TEMPLATE = {
     "RETOUCH_LEAST_CALL_SECONDS": "tests and benchmarks, whose providers respond at once",
     "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
+    "RETOUCH_RECENT_EDITS_FOLDER": "workers on one machine, which share no table",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
     "RETOUCH_MIRROR_SECONDS": "other timeouts: the default is half of the mirror function's timeout",
@@ -132,11 +133,15 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "bedrock:InvokeModel",
         "bedrock:ApplyGuardrail",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
+    for action in ("dynamodb:PutItem", "dynamodb:DeleteItem"):
+        assert json.loads(permissions[action]) == {"Fn::GetAtt": ["RecentEditsTable", "Arn"]}
     assert "results/*" in permissions["s3:PutObject"]
     assert "uploads/*" in permissions["s3:PutObject"]
     assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
@@ -194,6 +199,14 @@ def test_keys_table_is_on_demand_encrypted_and_keyed_by_id(resources):
     assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
     assert table["SSESpecification"]["SSEEnabled"]
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+
+
+@pytest.mark.parametrize("name", ["CircuitsTable", "RecentEditsTable"])
+def test_tables_of_temporary_rows_are_on_demand_and_expire_their_rows(resources, name):
+    table = resources[name]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):

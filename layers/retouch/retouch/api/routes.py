@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from retouch.api.endpoints import models, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials
 from retouch.api.request.portkey_headers import parse_portkey_headers
+from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
@@ -22,6 +24,7 @@ from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.gateway import health
 from retouch.gateway.pipeline import edit_image
+from retouch.gateway.repeated_edits import RecentEditRecord
 from retouch.gateway.request_stages import authenticate
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
@@ -54,23 +57,27 @@ class EndpointRequest:
             credentials,
             self.request_id,
             self.deadline,
+            retry_count=read_retry_count(headers),
             base_url=self.http_request.base_url,
             portkey=portkey,
         )
 
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Edit an image. An edit that may take longer than a client waits runs beside a response that is kept alive."""
+    """Edit an image. The edit runs in the background when its client does not wait for its end or may send it again."""
     form = parse_form(request.http_request)
-    silence = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    context = replace(request.to_context(form, services), max_silence=silence)
+    max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
+    context = replace(request.to_context(form, services), max_silence=max_pause)
+    # A stream has heartbeats of its own.
+    silence = inf if is_stream_requested(form) else max_pause
 
     def run() -> EditResult:
         return edit_image(context, services)
 
-    if is_stream_requested(form) or request.deadline - services.clock.now() <= silence:
+    if silence >= context.deadline - services.clock.now() and context.retry_count is None:
         return render_http(run(), request.request_id, request.error_format)
-    return with_keep_alive(run, silence, request.request_id, request.error_format)
+    record = RecentEditRecord(context, services.recent_edits, services.clock)
+    return with_keep_alive(run, silence, record, request.request_id, request.error_format)
 
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:

@@ -9,6 +9,7 @@
     |  +- TooLarge                   413
     |  +- UnsupportedMedia           415
     |  +- Refused                    4xx  the provider rejected the request
+    |  +- RepeatedEdit               409  an SDK's retry of an edit that may have been paid for
     +- Moderated                     400  the provider's safety system rejected the request
     +- RateLimited                   429  too many requests; `retry_after` gives the seconds to wait
     |  +- OutOfQuota                 429  the account has no credit; a retry cannot help
@@ -174,6 +175,14 @@ class Moderated(Fault):
     blame = "client"
     retryable = False
     billed: Billed = "unknown"
+
+
+class RepeatedEdit(InvalidRequest):
+    """The request is an SDK's retry of an edit that still runs or may have been paid for."""
+
+    status = 409
+    code = "repeated_edit"
+    billed = "unknown"
 
 
 class Refused(InvalidRequest):

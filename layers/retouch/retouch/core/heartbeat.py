@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from math import isinf
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -44,9 +45,14 @@ def with_heartbeat(items: Generator[T, None, None], interval: float) -> Iterator
         abandoned.set()
 
 
-def single_item(function: Callable[[], T]) -> Generator[T, None, None]:
-    """Yield the result of a function as the only item."""
-    yield function()
+def run_in_background(function: Callable[[], T]) -> Future[T]:
+    """Start the function in a thread, and return its future result."""
+    return _PRODUCER_THREADS.submit(function)
+
+
+def is_done_within(future: Future[T], seconds: float) -> bool:
+    """Wait until the function has ended or the seconds, which may be infinite, have passed. Return whether it has."""
+    return bool(wait([future], timeout=None if isinf(seconds) else seconds).done)
 
 
 class _ProducerError:

@@ -93,6 +93,9 @@ class Settings:
     )
     # circuits; empty: one store per worker
     breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
+    # recent edits that may have been paid for; without a table and a folder: one store per worker
+    recent_edits_table: str = _env_field("RETOUCH_RECENT_EDITS_TABLE")
+    recent_edits_folder: str = _env_field("RETOUCH_RECENT_EDITS_FOLDER")  # shared by local workers
     event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -78,6 +78,7 @@ def run_targets(request: RoutedRequest, services: Services) -> EditResult:
 
 REQUEST_STAGES: tuple[Stage, ...] = (
     Stage("authenticate", RequestContext, request_stages.authenticate_request),
+    Stage("refuse repeat", AuthenticatedRequest, request_stages.refuse_repeat),
     Stage("fetch inputs", AuthenticatedRequest, request_stages.fetch_request_inputs),
     Stage("validate", RequestWithInputs, request_stages.validate_request),
     Stage("choose targets", ValidatedRequest, request_stages.choose_targets),

@@ -22,6 +22,7 @@ from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import memoize_clients
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.provider_call.attempt_log import AttemptLog
+from retouch.gateway.repeated_edits import refuse_repeated_edit
 from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
 from retouch.gateway.routing.conditions import RequestAttributes, request_attributes
 from retouch.gateway.routing.config import routing_tree
@@ -94,6 +95,12 @@ def authenticate_request(context: RequestContext, services: Services) -> Authent
     settings = services.settings_with_secrets()
     principal = authenticate(context, settings, services.find_key_name)
     return AuthenticatedRequest(context, settings, principal)
+
+
+def refuse_repeat(request: AuthenticatedRequest, services: Services) -> AuthenticatedRequest:
+    """Refuse an SDK's retry of an edit that may have been paid for. Raises RepeatedEdit."""
+    refuse_repeated_edit(request.context, services.recent_edits, services.clock)
+    return request
 
 
 def fetch_request_inputs(request: AuthenticatedRequest, services: Services) -> RequestWithInputs:

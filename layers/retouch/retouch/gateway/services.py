@@ -20,6 +20,7 @@ from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.delivery import ResultStore
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.recent_edits import InMemoryRecentEdits, RecentEdits
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):
@@ -49,6 +50,7 @@ class Services:
     breaker: CircuitBreaker
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
+    recent_edits: RecentEdits = field(default_factory=InMemoryRecentEdits)
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""
@@ -64,6 +66,8 @@ class RequestContext:
     request_id: str
     deadline: float  # of the function, as a value of the clock
     max_silence: float = inf  # the longest pause in seconds that API Gateway and the client permit
+    # 0 for the first attempt of an SDK, 1 for its first retry; None: the client does not say
+    retry_count: int | None = None
     iam_authorized: bool = False  # a direct invoke: IAM has authorized the caller
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links

@@ -56,12 +56,28 @@ def test_late_response_starts_with_spaces_and_is_valid_json():
     assert base64.b64decode(response_body["data"][0]["b64_json"]) == IMAGE
 
 
-def test_late_failure_has_error_envelope():
+def failure_document(pieces):
+    """Return the error in the last line of the body. Fail when the body as a whole is JSON."""
+    body = b"".join(pieces)
+    with pytest.raises(ValueError, match="Expecting value"):
+        json.loads(body)
+    return json.loads(body.splitlines()[-1])
+
+
+def test_late_failure_is_no_json_but_readable():
     status, pieces = send_to_slow_provider(
         json_response(MODERATED_BODY, 400), RETOUCH_SILENCE_SECONDS="0.1"
     )
     assert status == 200
-    assert json.loads(b"".join(pieces))["error"]["code"] == "moderation_blocked"
+    assert b"".join(pieces).strip().startswith(b"Error 400: no (")
+    assert failure_document(pieces)["error"]["code"] == "moderation_blocked"
+
+
+def test_late_failure_with_line_breaks_in_its_message_has_the_error_in_its_last_line():
+    body = {"error": {"code": "moderation_blocked", "message": "one\ntwo\r\n\n{three}"}}
+    _, pieces = send_to_slow_provider(json_response(body, 400), RETOUCH_SILENCE_SECONDS="0.1")
+    assert b"Error 400: one two {three} (" in b"".join(pieces)
+    assert failure_document(pieces)["error"]["code"] == "moderation_blocked"
 
 
 def test_slow_stream_sends_keep_alive_comments():
@@ -91,7 +107,7 @@ def test_late_unexpected_error_has_error_envelope(monkeypatch, capsys):
     monkeypatch.setattr("retouch.gateway.target_stages.postprocess_all", raise_error)
     status, pieces = send_to_slow_provider(json_response(IMAGE_BODY), RETOUCH_SILENCE_SECONDS="0.1")
     assert status == 200
-    assert json.loads(b"".join(pieces))["error"]["code"] == "internal_error"
+    assert failure_document(pieces)["error"]["code"] == "internal_error"
     assert "secret detail" not in str(pieces)
     assert "secret detail" in capsys.readouterr().out
 
@@ -126,7 +142,7 @@ def test_late_failure_is_logged_with_its_real_status(capsys):
     _, pieces = send_to_slow_provider(
         json_response({"error": {}}, 500), RETOUCH_SILENCE_SECONDS="0.1"
     )
-    metadata = json.loads(b"".join(pieces))["retouch"]
+    metadata = failure_document(pieces)["retouch"]
     assert (metadata["status"], metadata["billed"]) == (502, "unknown")
     line, metrics = request_log_and_metrics(capsys)
     assert (line["status"], line["error"], line["blame"]) == (502, "provider_error", "provider")
@@ -193,10 +209,14 @@ def test_abandoned_late_response_is_logged_as_possibly_billed(capsys):
     [
         ({}, 0.0, inf),
         ({}, 240.0, 240.0),
-        ({"x-stainless-read-timeout": "2.0"}, 240.0, 1.0),
+        ({"x-stainless-read-timeout": "2.0"}, 240.0, 1.5),
+        ({"x-stainless-read-timeout": "4"}, 240.0, 3.0),
+        ({"x-stainless-read-timeout": "60"}, 240.0, 50.0),
+        ({"x-stainless-read-timeout": "245"}, 240.0, 235.0),
+        ({"x-stainless-read-timeout": "9", "x-stainless-timeout": "4"}, 240.0, 3.0),
         ({"x-stainless-read-timeout": "600"}, 240.0, 240.0),
-        ({"x-stainless-read-timeout": "600"}, 0.0, 300.0),
-        ({"x-stainless-timeout": "10"}, 0.0, 5.0),
+        ({"x-stainless-read-timeout": "600"}, 0.0, 590.0),
+        ({"x-stainless-timeout": "10"}, 0.0, 7.5),
         ({"x-stainless-timeout": "0"}, 0.0, 0.1),
         ({"x-stainless-read-timeout": "NOT_GIVEN"}, 0.0, inf),
         ({"x-stainless-read-timeout": "-1"}, 240.0, 240.0),

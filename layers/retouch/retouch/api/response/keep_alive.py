@@ -1,67 +1,109 @@
 """A JSON response that keeps its connection open while the edit runs.
 
 JSON may begin with white space, so a space at regular intervals keeps the connection open. The first space fixes the
-status at 200. The body is the usual body and shows the outcome. Its `retouch` member has the values of the headers.
+status at 200. If the edit succeeds, the body is the usual body. If it fails, the body is not JSON: a client must not
+take it for a success, and a broken connection would make an SDK send the edit again. Its first line is `Error`, the
+real status and the message. Its last line is the error as JSON. `retouch` in the JSON has the values of the headers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from math import inf
 
 import orjson
 
+from retouch.api.request.sdk_headers import read_sdk_timeout
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.api.response.log_fields import log_fields
-from retouch.core.heartbeat import single_item, with_heartbeat
+from retouch.core.errors import Fault
+from retouch.core.heartbeat import is_done_within, run_in_background
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
+from retouch.gateway.repeated_edits import RECORD_AFTER_SECONDS, RecentEditRecord
 from retouch.gateway.result import EditResult
 
-# The seconds without a byte after which openai-python and openai-node send the edit again.
-_SDK_TIMEOUT_HEADERS = ("x-stainless-read-timeout", "x-stainless-timeout")
 _MIN_SILENCE_SECONDS = 0.1
+# The part of an SDK's timeout that is left for the upload, a cold start and the network, and its maximum in seconds.
+_NETWORK_SHARE, _MAX_NETWORK_SECONDS = 0.25, 10.0
 
 
 def max_silence(headers: Mapping[str, str], keep_alive_after: float) -> float:
     """Return the seconds without a byte that API Gateway and the client both tolerate.
 
-    That is `keep_alive_after`, or half of the timeout that an SDK reports. `keep_alive_after` is 0 if the front end
-    never closes a silent connection. The result is infinite if the client has no such timeout either.
+    That is `keep_alive_after`, or the timeout that an SDK reports, less a margin for the network. `keep_alive_after` is
+    0 if the front end never closes a silent connection. The result is infinite if the client has no timeout either.
     """
-    timeout_values = [headers[name] for name in _SDK_TIMEOUT_HEADERS if name in headers]
-    waits = [
-        float(text) / 2
-        for text in timeout_values
-        if text.isascii() and text.replace(".", "", 1).isdigit()
-    ]
-    return max(_MIN_SILENCE_SECONDS, min([keep_alive_after or inf, *waits]))
+    timeout = read_sdk_timeout(headers)
+    margin = min((timeout or 0) * _NETWORK_SHARE, _MAX_NETWORK_SECONDS)
+    client_silence = inf if timeout is None else timeout - margin
+    return max(_MIN_SILENCE_SECONDS, min(keep_alive_after or inf, client_silence))
 
 
 def with_keep_alive(
-    run: Callable[[], EditResult], interval: float, request_id: str, error_format: ErrorFormat
+    run: Callable[[], EditResult],
+    silence: float,
+    record: RecentEditRecord,
+    request_id: str,
+    error_format: ErrorFormat,
 ) -> HttpResponse:
-    """Return the usual response when it is ready within `interval` seconds, else one that begins with spaces."""
-    results = with_heartbeat(single_item(run), interval)
-    first = next(results)
-    if first is not None:
-        return edit_response.render_http(first, request_id, error_format)
+    """Return the usual response when it is ready within `silence` seconds, else one that begins with spaces.
+
+    The edit is recorded while it runs, so the record delays neither the edit nor a fast response.
+    """
+    future = run_in_background(run)
+    record_after = min(RECORD_AFTER_SECONDS, silence)
+    if not is_done_within(future, record_after):
+        record.begin()
+        if not is_done_within(future, silence - record_after):
+            return _slow_response(future, silence, record, request_id)
+    result = future.result()
+    record.finish(result)
+    return edit_response.render_http(result, request_id, error_format)
+
+
+def _slow_response(
+    future: Future[EditResult], silence: float, record: RecentEditRecord, request_id: str
+) -> HttpResponse:
     headers = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
-    body = _keep_alive_body(results)
+    body = _keep_alive_body(future, silence, record)
     # These fields are logged when the client leaves before the end.
     return HttpResponse(
         200, {**json_headers(request_id), **headers}, body, log_fields={"billed": "unknown"}
     )
 
 
-def _keep_alive_body(results: Iterator[EditResult | None]) -> BodyStream:
+def _keep_alive_body(
+    future: Future[EditResult], silence: float, record: RecentEditRecord
+) -> BodyStream:
     """Yield spaces, then the body. Return the usual response, for the log."""
     yield b" "
+    while not is_done_within(future, silence):
+        yield b" "
     try:
-        while (result := next(results)) is None:
-            yield b" "
+        result = future.result()
     except Exception as error:  # a broken connection would make the client send the edit again
         result = EditResult(fault_from_exception(error))
-    document = edit_response.document(result, "openai-api")
-    yield orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
+    record.finish(result)
+    yield _final_piece(result)
     return HttpResponse(result.status, {}, b"", log_fields(result))
+
+
+def _final_piece(result: EditResult) -> bytes:
+    """Return the JSON body of a success, or the text of a failure."""
+    document = edit_response.document(result, "openai-api")
+    body = orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
+    return _failure_text(result.outcome, body) if isinstance(result.outcome, Fault) else body
+
+
+def _failure_text(fault: Fault, document: bytes) -> bytes:
+    """Return a body that no JSON parser accepts and that a person can read.
+
+    V8 repeats the first ten characters of invalid JSON in its message: "Error 502:".
+    """
+    message = " ".join(str(fault).split())
+    return (
+        f"Error {fault.status}: {message} (The response began with status 200 before the edit failed, "
+        "so this body is not JSON. The next line is the error as JSON.)\n"
+    ).encode() + document
