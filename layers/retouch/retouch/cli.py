@@ -16,9 +16,8 @@ from retouch.core.errors import InvalidRequest
 from retouch.imaging.codec import encode, flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
-from retouch.imaging.masks.read import union_masks
 from retouch.imaging.masks.shape_schema import read_adjustments, read_shapes
-from retouch.imaging.masks.shapes import adjust_mask, draw_shapes, select_colour
+from retouch.imaging.masks.shapes import adjust_mask, draw_shapes, select_colour, union_masks
 from retouch.imaging.masks.write import write_mask
 
 
@@ -51,14 +50,14 @@ def make_mask(
     """Return the mask of all shapes of `spec` and all colours.
 
     `spec` is described in `draw_mask`, but here it may have no shapes. Raises InvalidRequest with the codes of
-    `draw_mask`. A mask that marks everything is allowed.
+    `draw_mask`.
     """
     adjustments = read_adjustments(spec, image.size, param="mask")
     shapes = read_shapes(spec, image.size, param="mask") if spec.get("shapes") else ()
     levels = union_masks(
         [draw_shapes(shapes, image.size), *(select_colour(image, *c) for c in colours)]
     )
-    return adjust_mask(levels, adjustments, param="mask", allow_full=True)
+    return adjust_mask(levels, adjustments, param="mask")
 
 
 def render_overlay(image: EncodedImage, mask: Mask) -> bytes:

@@ -46,4 +46,5 @@ def mask_areas(draw, size=None, kinds=("hard", "soft", "noise", "boxes")):
 
 def build_mask(area):
     counts = area.histogram()
-    return Mask(area, sum(counts[128:]) / sum(counts), any(counts[1:255]))
+    edge = "soft" if any(counts[1:255]) else "hard"
+    return Mask(area, sum(counts[128:]) / sum(counts), edge)

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 ResponseFormat = Literal["b64_json", "url"]
 FitMode = Literal["strict", "pad", "scale"]
+# What marks the pixels to edit: transparent, opaque, white or black pixels of a file, pixels of another colour than the
+# background of a file, or shapes.
+MaskMarking = Literal["alpha", "opaque", "white", "black", "colour", "shapes"]
+# The levels at the edge of a mask. "hard": only 0 and 255. "soft": the file has ramps. "feathered": the request asked
+# for a ramp inside the marked area.
+MaskEdge = Literal["hard", "soft", "feathered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +135,36 @@ class EncodedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class MaskOrigin:
+    """How a mask was made. Errors and notes about the mask depend on it."""
+
+    marking: MaskMarking = "alpha"
+    is_guessed: bool = False  # mask_mode=auto chose `marking`
+    is_turned: bool = False  # mask_mode=auto turned the file like the image
+    is_thresholded: bool = False  # grey levels of the file became 0 or 255
+    grow: int = 0  # pixels by which the marked area was expanded, or shrunk if below 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mask:
     """The area to edit.
 
-    `pixels` is an 8-bit Pillow image: 255 = edit, 0 = preserve. It has the size of the first image as displayed.
+    `pixels` is an 8-bit Pillow image: 255 = edit, 0 = preserve, and a level between is a partial strength. It has the
+    size of the first image as displayed.
     """
 
     pixels: Pixels = field(repr=False)
     coverage: float  # share of marked pixels, 0..1
-    has_soft_edges: bool  # has values between 0 and 255
+    edge: MaskEdge = "hard"
     source_file: EncodedImage | None = None  # the caller's file, if it may be sent unchanged
+    origin: MaskOrigin = MaskOrigin()
+    # The weights for blending the result with the original, if they differ from `pixels`.
+    blend_pixels: Pixels | None = field(default=None, repr=False)
+
+    @property
+    def has_soft_edges(self) -> bool:
+        """Whether `pixels` has levels between 0 and 255."""
+        return self.edge != "hard"
 
 
 @dataclass(frozen=True, slots=True)

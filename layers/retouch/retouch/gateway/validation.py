@@ -21,6 +21,7 @@ from retouch.core.edit_types import (
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import BoolParam, EnumParam, IntParam, StringParam
 from retouch.imaging.inspect import inspect_image
+from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.read import MaskMode, read_mask
 from retouch.imaging.masks.shapes import draw_mask
 
@@ -30,7 +31,15 @@ _N_PARAM = IntParam(1, 10)
 _FLAG_PARAM = BoolParam()
 _RESPONSE_FORMAT_PARAM = EnumParam(("b64_json", "url"))
 _FIT_PARAM = EnumParam(("strict", "pad", "scale"))
-_MASK_MODE_PARAM = EnumParam(("alpha", "white", "black"))
+_MASK_MODE_PARAM = EnumParam(("alpha", "opaque", "white", "black", "auto"))
+_MASK_GROW_PARAM = IntParam(-MAX_GROW, MAX_GROW)
+_MASK_FEATHER_PARAM = IntParam(0, MAX_FEATHER)
+# Parameters that say how to read a mask file, and what to do instead for shapes.
+_MASK_FILE_PARAMS = {
+    "mask_mode": "says how to read a mask file; shapes always mark what to edit. Leave it out.",
+    "mask_grow": "applies to a mask file. Send the key 'grow' of the mask object instead.",
+    "mask_feather": "applies to a mask file. Send the key 'feather' of the mask object instead.",
+}
 GATEWAY_PARAMS = (
     "prompt",
     "model",
@@ -40,7 +49,7 @@ GATEWAY_PARAMS = (
     "preserve",
     "fit",
     "dry_run",
-    "mask_mode",
+    *_MASK_FILE_PARAMS,
     "allow_full_mask",
 )
 
@@ -62,7 +71,7 @@ def with_overrides(
     """Return the request with some parameters replaced. Raises InvalidRequest when a new value is invalid."""
     if not params:
         return request
-    for name in ("image", "images", "mask", "mask_mode"):
+    for name in ("image", "images", "mask", *_MASK_FILE_PARAMS):
         if name in params:
             raise InvalidRequest(
                 f"override_params cannot replace '{name}'. Leave it out.", param=name
@@ -107,18 +116,20 @@ def _resolve_mask(inputs: ResolvedInputs, images: tuple[EncodedImage, ...]) -> M
         _reject_mask_params(values)
         return None
     if isinstance(mask, MaskShapes):
-        if "mask_mode" in values:
-            raise InvalidRequest(
-                "'mask_mode' says how to read a mask file; shapes always mark what to edit. Leave it out.",
-                param="mask_mode",
-            )
-        return draw_mask(mask.spec, images[0], allow_full=True)
+        for name, remedy in _MASK_FILE_PARAMS.items():
+            if name in values:
+                raise InvalidRequest(f"'{name}' {remedy}", param=name)
+        return draw_mask(mask.spec, images[0])
     mode = cast(MaskMode, _MASK_MODE_PARAM.read("mask_mode", values.get("mask_mode", "alpha")))
-    return read_mask(mask, images[0], mode=mode, allow_full=True)
+    adjustments = MaskAdjustments(
+        grow=_MASK_GROW_PARAM.read("mask_grow", values.get("mask_grow", 0)),
+        feather=_MASK_FEATHER_PARAM.read("mask_feather", values.get("mask_feather", 0)),
+    )
+    return read_mask(mask, images[0], mode=mode, adjustments=adjustments)
 
 
 def _reject_mask_params(values: Mapping[str, Any]) -> None:
-    for name in ("mask_mode", "allow_full_mask"):
+    for name in (*_MASK_FILE_PARAMS, "allow_full_mask"):
         if name in values:
             raise InvalidRequest(
                 f"'{name}' applies to a mask, and the request has no mask. Leave it out.",

@@ -1,15 +1,14 @@
-"""Planning rules for the prompt, images and masks: the limits of the contract, and the files for the provider."""
+"""Planning rules for the prompt and images: the limits of the contract, and the files for the provider."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Mask
+from retouch.core.edit_types import Conversion, EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
 from retouch.imaging.limits import MAX_WEBP_EDGE
-from retouch.imaging.masks.read import mask_from_alpha
 from retouch.planning.image_fit import place_within_limits
 
 Notes = tuple[str, ...]
@@ -131,45 +130,6 @@ def _fit_image(
     ):
         upstream_format = next(format for format in serving.upstream_formats if format != "webp")
     return replace(image, conversion=Conversion(upstream_format, placement, drop_alpha))
-
-
-def choose_mask(requested: ModelCapabilities, request: EditRequest) -> tuple[Mask | None, Notes]:
-    """Return the mask to use, or None, and the notes on it: the caller's mask, or else the image's transparency.
-
-    The image's transparency is used only in two cases: the contract requires a mask, or the request has
-    preserve=true and the model accepts masks. Otherwise a transparent background marks nothing.
-
-    Raises InvalidRequest when a required mask is missing, or when the mask marks the whole image without
-    allow_full_mask=true.
-    """
-    mask = request.mask
-    if mask is None and (requested.requires_mask or (request.preserve and requested.mask_format)):
-        mask = mask_from_alpha(request.images[0])
-        if mask is None and requested.requires_mask:
-            raise InvalidRequest(
-                f"{requested.id} edits the area that a mask or transparency in the image marks; "
-                "the request has neither. "
-                "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit.",
-                param="mask",
-                code="mask_required",
-            )
-    if request.mask and request.mask.coverage == 1 and not request.allow_full_mask:
-        raise InvalidRequest(
-            "The mask marks the whole image. Leave it out to edit everything, send allow_full_mask=true, or make "
-            "the area to preserve opaque: transparent means edit.",
-            param="mask",
-            code="mask_full",
-        )
-    is_thresholded = (
-        requested.mask_format
-        and not requested.mask_format.supports_soft_edges
-        and mask is not None
-        and mask.has_soft_edges
-    )
-    loses_soft_edges = is_thresholded and request.mask is not None
-    return mask, (
-        "mask: pixels that are at least half transparent count as marked, others do not",
-    ) if loses_soft_edges else ()
 
 
 def _join_formats(formats: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
-from retouch.planning import image_fit, input_rules, parameter_rules, preserve
+from retouch.planning import image_fit, input_rules, mask_rules, parameter_rules, preserve
 from retouch.planning.operation import choose_operation
 from retouch.planning.output_rules import Delivery
 from retouch.planning.output_rules import fit_delivery as fit_delivery
@@ -48,7 +48,7 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
     prompt_notes = input_rules.check_inputs(requested, serving, request)
     geometry_fit = image_fit.fit_geometry(_apply_square_contract(requested, serving), request)
     fitted_params, param_notes = parameter_rules.fit_params(requested, serving, request)
-    mask, mask_notes = input_rules.choose_mask(requested, request)
+    mask = mask_rules.choose_mask(requested, serving, request)
     images, image_notes = input_rules.fit_images(serving, request, geometry_fit.placement)
     preservation = preserve.plan_preservation(
         serving, request, mask, {} if geometry_fit.placement else fitted_params
@@ -63,7 +63,9 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
         *prompt_notes,
         *image_notes,
         *geometry_fit.notes,
-        *mask_notes,
+        *mask_rules.mask_notes(
+            serving, request, mask, is_restored=preservation.original_pixels is not None
+        ),
         *param_notes,
         *preservation.notes,
         *delivery_notes,

@@ -61,7 +61,8 @@ def plan_preservation(
         return PreservePlan(
             mask=mask, prompt=request.prompt, notes=_size_change_notes(request, has_input_size)
         )
-    original_pixels = OriginalPixels(request.images[0], mask.pixels, request.preserve is True)
+    blend_pixels = mask.pixels if mask.blend_pixels is None else mask.blend_pixels
+    original_pixels = OriginalPixels(request.images[0], blend_pixels, request.preserve is True)
     if model.mask_format is None:
         return _preserve_without_mask(model, request, mask, original_pixels)
     return PreservePlan(

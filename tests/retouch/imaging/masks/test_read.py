@@ -83,9 +83,8 @@ def test_pixel_is_marked_from_half_transparent_on(alpha, is_marked):
         assert rejection_of(data)[0] == "mask_empty"
         return
     mask = read_mask(data, REFERENCE_IMAGE)
-    assert mask.coverage == 0.25
-    assert mask.has_soft_edges == (alpha == 127)
-    assert mask.pixels.getpixel((0, 0)) == 255 - alpha
+    assert (mask.coverage, mask.has_soft_edges) == (0.25, False)
+    assert mask.pixels.getpixel((0, 0)) == 255
 
 
 def test_fully_transparent_mask_marks_everything():
@@ -191,12 +190,18 @@ def test_transparent_pixels_are_unmarked_in_white_and_black_mode(mode):
         assert mask.pixels.getbbox() == (0, 0, 10, 10)
 
 
-def test_greys_of_lossless_mask_are_preserved():
+def test_ramp_of_lossless_mask_is_preserved():
     data = encode_image(Image.linear_gradient("L").resize((40, 20)))
     white, black = (read_mask(data, REFERENCE_IMAGE, mode=mode) for mode in ("white", "black"))
     assert white.has_soft_edges
-    assert white.pixels.tobytes() == decode_image(data).tobytes()
-    assert black.pixels.tobytes() == bytes(255 - v for v in decode_image(data).tobytes())
+    assert white.pixels.tobytes() == without_noise(decode_image(data)).tobytes()
+    inverted = decode_image(data).point(lambda v: 255 - v)
+    assert black.pixels.tobytes() == without_noise(inverted).tobytes()
+
+
+def without_noise(levels):
+    """Return the levels with those near 0 and 255 moved to 0 and 255."""
+    return levels.point(lambda v: 0 if v < 25 else 255 if v > 230 else v)
 
 
 def test_noise_of_lossy_mask_is_ignored():
@@ -224,23 +229,6 @@ def test_empty_mask_error_names_marking_colour(mode, unmarked, word):
     error_code, message = rejection_of(encode_image(grey_mask_image(unmarked, unmarked)), mode=mode)
     assert error_code == "mask_empty"
     assert f"edit {word}" in message
-
-
-@pytest.mark.parametrize(
-    ("mode", "image"),
-    [
-        ("alpha", Image.new("RGBA", (40, 20))),
-        ("white", Image.new("L", (40, 20), 255)),
-        ("black", Image.new("L", (40, 20))),
-    ],
-)
-def test_full_mask_is_rejected_unless_allowed(mode, image):
-    assert read_mask(encode_image(image), REFERENCE_IMAGE, mode=mode).coverage == 1.0
-    error_code, message = rejection_of(encode_image(image), mode=mode, allow_full=False)
-    assert error_code == "mask_full"
-    assert "means edit" in message
-    image.putpixel((3, 3), {"alpha": (0, 0, 0, 255), "white": 0, "black": 255}[mode])
-    assert read_mask(encode_image(image), REFERENCE_IMAGE, mode=mode, allow_full=False).coverage < 1
 
 
 def test_mask_without_alpha_error_names_mask_mode():

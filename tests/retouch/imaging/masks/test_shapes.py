@@ -11,7 +11,7 @@ from PIL import Image
 from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.inspect import inspect_image
-from retouch.imaging.masks.shape_schema import MaskAdjustments
+from retouch.imaging.masks.adjust import MaskAdjustments
 from retouch.imaging.masks.shapes import adjust_mask, draw_mask, select_colour
 from tests.retouch.imaging import icc_profiles
 from tests.support.images import center_box as red_box
@@ -33,9 +33,7 @@ def draw_shapes(*shapes, reference=REFERENCE_IMAGE, **options):
 def drawn_pixels(*shapes, **options):
     """Return the marked pixels, or an empty set when the mask is rejected as empty."""
     try:
-        return marked_pixels(
-            draw_mask({"shapes": list(shapes), **options}, REFERENCE_IMAGE, allow_full=True)
-        )
+        return marked_pixels(draw_shapes(*shapes, **options))
     except InvalidRequest as refused:
         assert refused.code == "mask_empty"
         return set()
@@ -191,15 +189,12 @@ def test_feather_marks_nothing_outside_shapes(feather, invert, grow):
     assert not hard.has_soft_edges
 
 
-def test_empty_and_full_masks_are_rejected():
+def test_empty_mask_is_rejected_and_full_mask_is_drawn():
     code, message = rejection_of({"shapes": [{**BOX, "x": 40}]})
     assert code == "mask_empty"
     assert "40x30" in message
     whole = {"type": "box", "x": 0, "y": 0, "width": 40, "height": 30}
-    code, message = rejection_of({"shapes": [whole]})
-    assert code == "mask_full"
-    assert "40x30" in message
-    assert draw_mask({"shapes": [whole]}, REFERENCE_IMAGE, allow_full=True).coverage == 1.0
+    assert draw_mask({"shapes": [whole]}, REFERENCE_IMAGE).coverage == 1.0
 
 
 NAN, INFINITE, HUGE = float("nan"), float("inf"), 10**400
@@ -303,11 +298,11 @@ def test_any_json_gives_mask_or_invalid_request(value):
     try:
         assert draw_mask(spec, REFERENCE_IMAGE).pixels.size == SIZE
     except InvalidRequest as refusal:
-        assert refusal.code in ("invalid_mask_shape", "mask_empty", "mask_full")
+        assert refusal.code in ("invalid_mask_shape", "mask_empty")
 
 
 def build_mask_from_colour(*colour):
-    return adjust_mask(select_colour(*colour), MaskAdjustments(), param="mask", allow_full=True)
+    return adjust_mask(select_colour(*colour), MaskAdjustments(), param="mask")
 
 
 def test_colour_within_tolerance_is_marked():

@@ -1,38 +1,58 @@
 """Read the client's mask file into the internal form, where 255 means edit and 0 means preserve.
 
-In OpenAI's API transparent means edit. In most other services white means edit, and in a few black does.
+In OpenAI's API transparent means edit. In most other services white means edit, and in a few black does. The levels of
+a mask are taken as the file stores them: a colour profile or gamma of a mask has no meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
+from dataclasses import replace
 from typing import Literal
 
 from PIL import Image, ImageChops
 
-from retouch.core.edit_types import EncodedImage, Mask
-from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten, normalize_mode
+from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin
+from retouch.core.image_formats import ImageHeader
+from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten
 from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.formats.structure import is_lossy
 from retouch.imaging.inspect import inspect_image
-from retouch.imaging.limits import DEFAULT_LIMITS
+from retouch.imaging.masks.adjust import MaskAdjustments, adjust_levels, build_mask
+from retouch.imaging.masks.guess import (
+    MarkedLevels,
+    guess_by_colour,
+    guess_marking,
+    invert_alpha,
+)
+from retouch.imaging.masks.levels import harden_levels, settle_levels
 
-MaskMode = Literal["alpha", "white", "black"]
+MaskMode = Literal["alpha", "opaque", "white", "black", "auto"]
+NO_ADJUSTMENTS = MaskAdjustments()
 
 _ALPHA_REMEDY = (
     "Save it as a PNG with an alpha channel in which the area to edit is transparent (alpha 0) and "
     "the rest is opaque (alpha 255)."
 )
-_EMPTY_MASK_REASONS = {
-    "alpha": f"no pixel is more than half transparent. {_ALPHA_REMEDY}",
+_COLOUR_HINT = "If another colour marks the area to edit, send mask_mode=auto."
+_EMPTY_MASK_REASONS: dict[MaskMarking, str] = {
+    "alpha": "no pixel is more than half transparent.",
+    "opaque": "no pixel is at least half opaque. Paint the area to edit on a transparent canvas.",
     "white": "no pixel is lighter than middle grey. Paint the area to edit white, the rest black.",
     "black": "no pixel is darker than middle grey. Paint the area to edit black, the rest white.",
+    "colour": "no pixel differs from the background. Paint the area to edit in another colour.",
 }
-_FULL_MASK_REMEDIES = {
-    "alpha": "Leave it out, or make the area to preserve opaque: transparent means edit.",
-    "white": "Leave it out, or paint the area to preserve black: white means edit.",
-    "black": "Leave it out, or paint the area to preserve white: black means edit.",
+# What the colours of an opaque file suggest, for errors about its transparency.
+_COLOUR_REMEDIES: dict[MaskMarking, str] = {
+    "white": "It is white on black: send mask_mode=white if white means edit.",
+    "black": "It is black on white: send mask_mode=black if black means edit.",
+    "colour": "It has a colour on a uniform background: send mask_mode=auto if the colour means edit.",
+}
+_ANY_COLOUR_REMEDY = "Or send mask_mode=white or black if that colour means edit."
+_TURN_REMEDIES = {
+    5: "Mirror it and turn it by 90 degrees",
+    6: "Turn it by 90 degrees clockwise",
+    7: "Mirror it and turn it by 90 degrees",
+    8: "Turn it by 90 degrees counterclockwise",
 }
 
 
@@ -41,38 +61,29 @@ def read_mask(
     image: EncodedImage,
     *,
     mode: MaskMode = "alpha",
+    adjustments: MaskAdjustments = NO_ADJUSTMENTS,
     param: str = "mask",
-    allow_full: bool = True,
 ) -> Mask:
     """Return the client's mask, in the size in which `image` is displayed.
 
-    `mode` names what marks the area to edit: "alpha" means transparent pixels, "white" light pixels, "black" dark
-    pixels. With "white" and "black", transparent pixels are preserved. With these two, a lossy file is reduced to 0 and
-    255, because its greys are noise around black and white. `source_file` is set with "alpha" only.
+    `mode` names what marks the area to edit: "alpha" means transparent pixels, "opaque" the others, "white" light
+    pixels, "black" dark pixels. With "white" and "black", transparent pixels are preserved. "auto" guesses it from the
+    file, and also turns a mask that has the size of the image's stored pixels. `settle_levels` decides which grey
+    levels are soft edges. `adjustments` apply to the pixels that are at least half marked. `source_file` is set if
+    these are exactly the transparent pixels of the file.
 
-    Raises InvalidRequest like `inspect_image`, and with the codes mask_size_mismatch, mask_without_alpha (with
-    "alpha"), mask_empty (no pixel is more than half marked) and, unless `allow_full`, mask_full.
+    Raises InvalidRequest like `inspect_image`, and with the codes mask_size_mismatch, mask_without_alpha (with "alpha"
+    and "opaque"), mask_mode_ambiguous (with "auto") and mask_empty (no pixel is at least half marked).
     """
     mask_image = inspect_image(data, param=param)
     try:
-        _check_same_size(mask_image, image)
-        if mode == "alpha":
-            _check_alpha(mask_image)
-        levels = (
-            _levels_from_alpha(mask_image, param)
-            if mode == "alpha"
-            else _levels_from_lightness(mask_image, mode, param)
-        )
-        mask = build_mask(
-            levels,
-            empty_reason=_EMPTY_MASK_REASONS[mode],
-            source=mask_image if mode == "alpha" else None,
-        )
-        if not allow_full:
-            reject_full_mask(mask, _FULL_MASK_REMEDIES[mode])
+        stored_header = _check_size(mask_image, image, mode)
+        if mode in ("alpha", "opaque"):
+            _check_alpha(mask_image, mode, param)
+        mask = _build_file_mask(mask_image, mode, stored_header, param)
+        return _adjust_mask(mask, adjustments) if adjustments else mask
     except InvalidImage as error:
         raise to_invalid_request(error, param) from error
-    return mask
 
 
 def mask_from_alpha(image: EncodedImage) -> Mask | None:
@@ -82,77 +93,140 @@ def mask_from_alpha(image: EncodedImage) -> Mask | None:
     """
     if not image.has_alpha:
         return None
+    settled = settle_levels(_read_levels(image, "alpha", "image").pixels)
     try:
         return build_mask(
-            _levels_from_alpha(image, "image"), empty_reason=_EMPTY_MASK_REASONS["alpha"]
+            settled.pixels,
+            settled.edge,
+            MaskOrigin(),
+            explain_empty=lambda: _EMPTY_MASK_REASONS["alpha"],
         )
     except InvalidImage:
         return None
 
 
-def _check_same_size(mask_image: EncodedImage, image: EncodedImage) -> None:
-    if mask_image.size != image.size:
-        mask_size, image_size = (f"{p.width}x{p.height}" for p in (mask_image, image))
-        message = f"has {mask_size} pixels and the image {image_size}; they must be equal. Scale or crop it."
-        raise InvalidImage("mask_size_mismatch", message)
-
-
-def _check_alpha(mask_image: EncodedImage) -> None:
-    if not mask_image.has_alpha:
-        reason = ", which JPEG cannot have" if mask_image.format == "jpeg" else ""
-        message = f"has no alpha channel{reason}. {_ALPHA_REMEDY} Or send mask_mode: white or black means edit."
-        raise InvalidImage("mask_without_alpha", message)
-
-
-def _levels_from_alpha(encoded: EncodedImage, param: str) -> Image.Image:
-    """Return 255 - alpha, upright, as "L"."""
-    pixels, header = decode_as_stored(encoded, param=param)
-    if "A" not in pixels.getbands():
-        pixels = normalize_mode(pixels).convert("RGBA")
-    return apply_orientation(ImageChops.invert(pixels.getchannel("A")), header)
-
-
-def _levels_from_lightness(encoded: EncodedImage, mode: MaskMode, param: str) -> Image.Image:
-    """Return the lightness ("white") or the darkness ("black") of the image, upright, as "L"."""
-    pixels, header = decode_as_stored(encoded, param=param)
-    levels = flatten(pixels, "black" if mode == "white" else "white").convert("L")
-    if mode == "black":
-        levels = ImageChops.invert(levels)
-    if is_lossy(encoded.data, encoded.format):
-        levels = threshold(levels)
-    return apply_orientation(levels, header)
-
-
-_THRESHOLD_TABLE = [255 if value >= DEFAULT_LIMITS.mask_threshold else 0 for value in range(256)]
-
-
-def build_mask(
-    levels: Image.Image, *, empty_reason: str, source: EncodedImage | None = None
+def _build_file_mask(
+    mask_image: EncodedImage, mode: MaskMode, stored_header: ImageHeader | None, param: str
 ) -> Mask:
-    """Return the Mask of an "L" image, 255 = edit. Raises InvalidImage (mask_empty) when it marks nothing.
+    """Return the mask of a file without adjustments. `stored_header` says how to turn it, if it has to be turned."""
+    marked = _read_levels(mask_image, mode, param)
+    levels = apply_orientation(marked.pixels, stored_header) if stored_header else marked.pixels
+    settled = settle_levels(levels, is_lossy=is_lossy(mask_image.data, mask_image.format))
+    is_unchanged = settled.pixels is marked.pixels and marked.marking == "alpha"
+    origin = MaskOrigin(
+        marked.marking,
+        is_guessed=mode == "auto",
+        is_turned=stored_header is not None,
+        is_thresholded=settled.is_thresholded,
+    )
+    return build_mask(
+        settled.pixels,
+        settled.edge,
+        origin,
+        explain_empty=lambda: _explain_empty_mask(mask_image, marked.marking, param),
+        source=mask_image if is_unchanged else None,
+    )
 
-    `empty_reason` is the reason and the remedy in the error message. Pixels are counted only inside the bounding box of
-    the marked area, because counting is slower than decoding a plain mask.
+
+def _adjust_mask(mask: Mask, adjustments: MaskAdjustments) -> Mask:
+    """Return the mask after grow and feather. Both start from the pixels that are at least half marked."""
+    origin = replace(
+        mask.origin,
+        is_thresholded=mask.origin.is_thresholded or mask.has_soft_edges,
+        grow=adjustments.grow,
+    )
+    return build_mask(
+        adjust_levels(harden_levels(mask.pixels, mask.edge), adjustments),
+        "feathered" if adjustments.feather else "hard",
+        origin,
+        explain_empty=lambda: (
+            f"mask_grow={adjustments.grow} removes the whole marked area. Send a value nearer to 0."
+        ),
+    )
+
+
+def _check_size(
+    mask_image: EncodedImage, image: EncodedImage, mode: MaskMode
+) -> ImageHeader | None:
+    """Check that the mask has the size of the image as displayed.
+
+    With "auto", a mask in the size of the stored pixels is accepted too. For such a mask, return the header that says
+    how the image is turned.
     """
-    box = levels.getbbox()
-    counts = levels.crop(box).histogram() if box else [0] * 256
-    marked = sum(counts[DEFAULT_LIMITS.mask_threshold :])
-    if not marked:
-        raise InvalidImage("mask_empty", f"marks nothing: {empty_reason}")
-    return Mask(levels, marked / (levels.width * levels.height), any(counts[1:255]), source)
+    if mask_image.size == image.size:
+        return None
+    header = image.header
+    is_stored_size = header is not None and mask_image.size == (header.width, header.height)
+    if header and is_stored_size and mode == "auto":
+        return header
+    mask_size, image_size = (f"{p.width}x{p.height}" for p in (mask_image, image))
+    if header and is_stored_size:
+        problem = (
+            f"has {mask_size} pixels, the size of the image as it is stored; its EXIF orientation turns the image to "
+            f"{image_size}. {_TURN_REMEDIES[header.orientation]}, or send mask_mode=auto, which turns it."
+        )
+    elif _has_same_shape(mask_image, image):
+        problem = (
+            f"has {mask_size} pixels and the image {image_size}; they must be equal. Scale the mask to {image_size}, "
+            "without smoothing (nearest neighbour)."
+        )
+    else:
+        problem = (
+            f"has {mask_size} pixels and the image {image_size}; they must be equal, and their shapes differ too. Make "
+            f"the mask from the whole image, with {image_size} pixels."
+        )
+    raise InvalidImage("mask_size_mismatch", problem)
 
 
-def threshold(levels: Image.Image) -> Image.Image:
-    """Return the mask with only 0 and 255. A pixel that is at least half marked becomes 255."""
-    return levels.point(_THRESHOLD_TABLE)
+def _has_same_shape(mask_image: EncodedImage, image: EncodedImage) -> bool:
+    """Return whether the mask is a scaled copy, if its sides were rounded to whole pixels."""
+    difference = abs(mask_image.width * image.height - mask_image.height * image.width)
+    return difference <= max(image.size)
 
 
-def union_masks(masks: Iterable[Image.Image]) -> Image.Image:
-    """Return an "L" image that marks every pixel that any of the "L" images marks."""
-    return reduce(ImageChops.lighter, masks)
+def _check_alpha(mask_image: EncodedImage, mode: MaskMode, param: str) -> None:
+    if mask_image.has_alpha:
+        return
+    reason = ", which JPEG cannot have" if mask_image.format == "jpeg" else ""
+    suggestion = _suggest_marking(mask_image, param) or _ANY_COLOUR_REMEDY
+    remedy = (
+        _ALPHA_REMEDY
+        if mode == "alpha"
+        else "Save it as a PNG with the area to edit on a transparent canvas."
+    )
+    raise InvalidImage("mask_without_alpha", f"has no alpha channel{reason}. {suggestion} {remedy}")
 
 
-def reject_full_mask(mask: Mask, remedy: str) -> None:
-    """Raise InvalidImage (mask_full) when the mask marks every pixel."""
-    if mask.coverage == 1.0:
-        raise InvalidImage("mask_full", f"marks the whole image. {remedy}")
+def _explain_empty_mask(mask_image: EncodedImage, marking: MaskMarking, param: str) -> str:
+    """Return why the file marks nothing, and the remedy. The colours of an opaque file suggest another mode."""
+    remedies = {
+        "alpha": f"{_suggest_marking(mask_image, param)} {_ALPHA_REMEDY}".lstrip(),
+        "white": _COLOUR_HINT,
+        "black": _COLOUR_HINT,
+    }
+    return f"{_EMPTY_MASK_REASONS[marking]} {remedies.get(marking, '')}".rstrip()
+
+
+def _suggest_marking(mask_image: EncodedImage, param: str) -> str:
+    """Return the remedy that the colours of a mask file suggest, or "" when they suggest none."""
+    try:
+        marking = guess_by_colour(decode_as_stored(mask_image, param=param)[0]).marking
+    except InvalidImage:
+        return ""
+    return _COLOUR_REMEDIES[marking]
+
+
+def _read_levels(encoded: EncodedImage, mode: MaskMode, param: str) -> MarkedLevels:
+    """Return the levels of a file, upright, as "L", and what marks its pixels."""
+    pixels, header = decode_as_stored(encoded, param=param)
+    marked = guess_marking(pixels) if mode == "auto" else _mark_by_mode(pixels, mode)
+    return MarkedLevels(apply_orientation(marked.pixels, header), marked.marking)
+
+
+def _mark_by_mode(pixels: Image.Image, mode: MaskMarking) -> MarkedLevels:
+    """Return what an explicit mode marks: transparency, opacity, lightness or darkness."""
+    if mode in ("alpha", "opaque"):
+        levels = invert_alpha(pixels)
+        return MarkedLevels(levels if mode == "alpha" else ImageChops.invert(levels), mode)
+    levels = flatten(pixels, "black" if mode == "white" else "white").convert("L")
+    return MarkedLevels(levels if mode == "white" else ImageChops.invert(levels), mode)

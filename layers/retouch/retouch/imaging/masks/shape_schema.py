@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
+from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.rasterize import Ellipse, Polygon, Rectangle, Shape
 
 INVALID_SHAPE_CODE = "invalid_mask_shape"
@@ -17,8 +18,6 @@ _MAX_POINTS = 1000  # in all polygons together
 _MAX_COORDINATES = {"px": 65_536, "fraction": 4}
 # Crossings of polygon sides with pixel rows. This many take about a second to draw.
 _MAX_CROSSINGS = 1_000_000
-_MAX_GROW = 400  # pixels
-_MAX_FEATHER = 100
 _UNITS = ("px", "fraction")
 _MASK_KEYS = ("shapes", "unit", "feather", "grow", "invert")
 _SHAPE_FIELDS = {
@@ -35,15 +34,6 @@ _SHAPE_CLASSES: dict[str, Callable[..., Shape]] = {
 _LENGTH_FIELDS = ("width", "height", "r", "rx", "ry")
 _VERTICAL_FIELDS = ("y", "cy", "ry", "height")
 _SHORTER_SIDE_FIELDS = ("r", "grow", "feather")
-
-
-@dataclass(frozen=True, slots=True)
-class MaskAdjustments:
-    """The adjustments to all shapes together, applied in this order. `grow` and `feather` are in whole pixels."""
-
-    grow: int = 0
-    invert: bool = False
-    feather: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +77,8 @@ def read_adjustments(spec: Mapping[str, Any], size: Size, *, param: str) -> Mask
     invert = spec.get("invert", False)
     if not isinstance(invert, bool):
         _refuse(f"{param}.invert", invert, "true or false")
-    grow = _read_rim_width(spec, "grow", (-_MAX_GROW, _MAX_GROW), converter, param)
-    feather = _read_rim_width(spec, "feather", (0, _MAX_FEATHER), converter, param)
+    grow = _read_rim_width(spec, "grow", (-MAX_GROW, MAX_GROW), converter, param)
+    feather = _read_rim_width(spec, "feather", (0, MAX_FEATHER), converter, param)
     return MaskAdjustments(grow, invert, feather)
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 
 from retouch.core.edit_types import EncodedImage, Mask
 from retouch.imaging.inspect import inspect_image
-from retouch.imaging.masks.read import threshold
+from retouch.imaging.masks.levels import harden_levels
 from retouch.imaging.masks.regions import Box
 from retouch.imaging.png_output import write_png
 
@@ -26,7 +26,7 @@ def write_mask(mask: Mask, polarity: MaskPolarity, *, mode: PixelMode, soft: boo
 
     def render_band(box: Box) -> Image.Image:
         mask_levels = mask.pixels.crop(box)
-        levels = mask_levels if soft else threshold(mask_levels)
+        levels = mask_levels if soft else harden_levels(mask_levels, mask.edge)
         return _apply_polarity(
             levels if polarity == "white" else ImageChops.invert(levels), polarity, mode
         )
