@@ -99,6 +99,34 @@ def test_mask_of_other_size_is_rejected_naming_both_sizes():
     assert "40x20" in message
 
 
+@pytest.mark.parametrize("outside", [255, 254, 250, 200, 129])
+@pytest.mark.parametrize("hole", [0, 5, 100])
+def test_near_opaque_pixels_are_unmarked_and_file_is_not_sent_unchanged(hole, outside):
+    image = mask_image_with_hole(alpha=hole)
+    image.putalpha(image.getchannel("A").point(lambda v: outside if v == 255 else v))
+    mask = read_mask(encode_image(image), REFERENCE_IMAGE)
+    assert mask.pixels.tobytes() == grey_mask_image(0, 255).tobytes()
+    assert (mask.source_file is not None) == ((hole, outside) == (0, 255))
+
+
+def test_opaque_mode_marks_the_strokes_on_a_clear_canvas():
+    for colour in ("red", "white", "black"):
+        image = Image.new("RGBA", (40, 20))
+        image.paste(Image.new("RGBA", (20, 10), colour), (0, 0))
+        mask = read_mask(encode_image(image), REFERENCE_IMAGE, mode="opaque")
+        assert mask.pixels.tobytes() == grey_mask_image(0, 255).tobytes()
+        assert (mask.origin.marking, mask.source_file) == ("opaque", None)
+
+
+def test_opaque_mode_rejects_empty_canvas_and_file_without_alpha():
+    code, message = rejection_of(encode_image(Image.new("RGBA", (40, 20))), mode="opaque")
+    assert code == "mask_empty"
+    assert "opaque" in message
+    code, message = rejection_of(encode_image(grey_mask_image(0, 255)), mode="opaque")
+    assert code == "mask_without_alpha"
+    assert "mask_mode=white" in message
+
+
 def test_mask_without_alpha_is_rejected_with_remedy():
     for data in (
         encode_image(mask_image_with_hole("RGB")),
