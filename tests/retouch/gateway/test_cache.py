@@ -129,7 +129,6 @@ REQUEST_VARIANTS: dict[str, dict[str, Any]] = {
     "a feathered mask": {"mask": MASK, "mask_feather": 6},
     "a mask that is read in another mode": {"mask": WIDER, "mask_mode": "opaque"},
     "a mask without keeping": {"mask": MASK, "preserve": False},
-    "a mask with keeping": {"mask": MASK, "preserve": True},
     "n": {"n": 2},
     "the model": {"model": "gpt-image-1-mini"},
     "quality": {"quality": "low"},
@@ -160,6 +159,7 @@ def test_delivery_fields_do_not_change_cache_key():
 
 def test_explicit_defaults_do_not_change_cache_key():
     assert key_for(model="openai/gpt-image-2", n=1) == key_for()
+    assert key_for(mask=MASK, preserve=True, fit="auto") == key_for(mask=MASK)
 
 
 def test_masks_with_same_marked_area_have_same_cache_key():

@@ -66,11 +66,11 @@ def png_with_truncated_pixels():
     return data[: start - 4] + chunk + data[start + 8 + size :]
 
 
-def original_pixels(always=False):
+def original_pixels():
     mask = Image.new("L", SIZE)
     mask.paste(255, (16, 12, 32, 24))
     data = photo(*SIZE)
-    return OriginalPixels(EncodedImage(data, "png", *SIZE), mask, always)
+    return OriginalPixels(EncodedImage(data, "png", *SIZE), mask)
 
 
 def magenta_image(format="PNG", size=SIZE):
@@ -190,24 +190,14 @@ def test_png_reports_preserved_pixels_with_any_compression():
     )
 
 
-def test_result_of_another_shape_is_composited_only_when_always():
-    default_result = postprocess_artifacts(
+def test_result_of_another_shape_keeps_unmarked_pixels_and_is_noted():
+    result = postprocess_artifacts(
         magenta_image("JPEG", (64, 64)), original_pixels=original_pixels()
     )
-    assert (
-        default_result.preserved_pixels,
-        default_result.metadata["size"],
-        default_result.metadata["output_format"],
-    ) == (0, "64x64", "jpeg")
-    assert "no pixels were restored" in default_result.notes[0]
-    forced_result = postprocess_artifacts(
-        magenta_image("JPEG", (64, 64)), original_pixels=original_pixels(always=True)
-    )
-    assert (
-        forced_result.preserved_pixels,
-        forced_result.metadata["size"],
-        forced_result.notes,
-    ) == (64 * 48 - 16 * 12, "64x48", ())
+    assert result.preserved_pixels == 64 * 48 - 16 * 12
+    assert (result.metadata["size"], result.metadata["output_format"]) == ("64x48", "png")
+    (note,) = result.notes
+    assert "64x64 pixels, another shape than the 64x48 that were sent" in note
 
 
 def test_url_delivery_links_to_stored_image():

@@ -102,17 +102,17 @@ def test_result_in_another_scale_is_composited():
     assert max_difference(clear_box(edited), clear_box(decode_image(original))) == 0
 
 
-def test_result_in_another_shape_is_composited_only_with_preserve_true():
-    fields = {"image": file_part(photo(100, 80)), "mask": json.dumps(BOX)}
-    default_response, _ = edit_with_repainting_provider(fields, size=(1024, 1024))
-    forced_response, _ = edit_with_repainting_provider(
-        {**fields, "preserve": "true"}, size=(1024, 1024)
-    )
-    assert image_of(default_response).size == (1024, 1024)
-    assert default_response.headers["x-retouch-preserved-pixels"] == "0"
-    assert "preserve=true" in default_response.headers["x-retouch-notes"]
-    assert image_of(forced_response).size == (100, 80)
-    assert forced_response.headers["x-retouch-preserved-pixels"] == "6800"
+@pytest.mark.parametrize("fit", ["auto", "strict", "pad"])
+@pytest.mark.parametrize("preserve", [{}, {"preserve": "true"}])
+def test_result_in_another_shape_keeps_unmarked_pixels_and_is_noted(preserve, fit):
+    original = photo(100, 80)
+    fields = {"image": file_part(original), "mask": json.dumps(BOX), "fit": fit, **preserve}
+    response, _ = edit_with_repainting_provider(fields, size=(1024, 700))
+    edited = image_of(response)
+    assert edited.size == (100, 80)
+    assert max_difference(clear_box(edited), clear_box(decode_image(original))) == 0
+    assert response.headers["x-retouch-preserved-pixels"] == "6800"
+    assert "1024x700 pixels, another shape" in response.headers["x-retouch-notes"]
 
 
 def test_preserve_true_with_another_size_is_rejected():
@@ -283,10 +283,10 @@ def test_default_size_of_model_does_not_conflict_with_preserve():
         {**fields, "preserve": "true"}, size=(1024, 1024)
     )
     assert response.status == 200, response.json
-    assert "size" not in call.fields
+    assert call.fields["size"] == "816x816"
     assert image_of(response).size == (100, 100)
     assert response.headers["x-retouch-preserved-pixels"] == str(100 * 100 - 40 * 30)
-    _, (call,) = edit_with_repainting_provider(fields, size=(1024, 1024))
+    _, (call,) = edit_with_repainting_provider({**fields, "preserve": "false"}, size=(1024, 1024))
     assert call.fields["size"] == "1024x1024"
 
 
@@ -297,7 +297,11 @@ def test_transparency_of_image_is_the_mask_with_preserve_true():
         {"image": file_part(encode_image(image_with_hole)), "preserve": "true"}
     )
     assert [name for name, *_ in call.files] == ["image", "mask"]
-    assert decode_image(call.files[1][3]).getchannel("A").getpixel((50, 35)) == 0
+    sent_mask = decode_image(call.files[1][3])  # 912x736 pixels, scaled by 9.05
+    assert [sent_mask.getchannel("A").getpixel(point) for point in ((456, 322), (250, 322))] == [
+        0,
+        255,
+    ]
     assert max_difference(clear_box(image_of(response)), clear_box(image_with_hole)) == 0
     assert response.headers["x-retouch-preserved-pixels"] == "6800"
     _, (call,) = edit_with_repainting_provider({"image": file_part(encode_image(image_with_hole))})

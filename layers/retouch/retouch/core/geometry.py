@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
+FloatBox = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +21,21 @@ class Placement:
     def size_on_canvas(self) -> Size:
         """Return the size of the image on the canvas."""
         return self.box[2] - self.box[0], self.box[3] - self.box[1]
+
+    def box_on_canvas(self, box: Box) -> FloatBox:
+        """Return a box of the original image in pixels of the canvas."""
+        across, down = (
+            scaled / edge for scaled, edge in zip(self.size_on_canvas, self.original, strict=True)
+        )
+        left, top = self.box[:2]
+        return (
+            left + box[0] * across,
+            top + box[1] * down,
+            left + box[2] * across,
+            top + box[3] * down,
+        )
+
+
+def unplaced(size: Size) -> Placement:
+    """Return the placement of an image that is sent as it is."""
+    return Placement(size, (0, 0, *size), size)

@@ -114,11 +114,7 @@ def _delivery_fields(
     )
     return {
         **values,
-        "keep": [
-            original_digest,
-            _pixel_digest(original_pixels.mask_pixels),
-            original_pixels.is_requested,
-        ],
+        "keep": [original_digest, _pixel_digest(original_pixels.mask_pixels)],
     }
 
 

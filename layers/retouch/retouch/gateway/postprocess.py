@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from retouch.core.edit_types import EncodedImage, GeneratedImage
+from retouch.core.edit_types import EncodedImage, GeneratedImage, Size
 from retouch.core.image_formats import IMAGE_FORMATS
-from retouch.core.sizes import aspect_difference
 from retouch.core.usage import sum_usage, token_counts
 from retouch.gateway.result_images import (
     UnreadableResult,
@@ -20,6 +19,7 @@ from retouch.gateway.result_images import (
     unreadable_notes,
 )
 from retouch.gateway.time_budget import TimeBudget, processing_seconds
+from retouch.gateway.unmarked_pixels import restore_unmarked_pixels
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.imaging.codec import (
     decode,
@@ -30,7 +30,7 @@ from retouch.imaging.codec import (
     resize,
 )
 from retouch.imaging.colour import decode_srgb
-from retouch.imaging.compose import composite_original, default_feather
+from retouch.imaging.limits import exceeds_webp_limits
 from retouch.imaging.placement import undo_placement
 from retouch.planning.output_rules import Delivery
 
@@ -39,12 +39,7 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger("retouch")
-_MAX_ASPECT_DIFFERENCE = 0.015  # if the aspect ratio differs by less, the result is only scaled
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
-_NOT_PRESERVED_NOTE = (
-    "preserve: the result and the input image differ in shape, so no pixels were restored; "
-    "preserve=true maps it back"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +109,9 @@ def _process(image: GeneratedImage, delivery: Delivery, time: TimeBudget) -> Pro
     if delivery.scale_to and pixels.size != delivery.scale_to:
         pixels = resize(pixels, delivery.scale_to)
     output_format = delivery.convert_to or (
-        _lossless_format(encoded_image.format) if preserved_pixels else encoded_image.format
+        _lossless_format(encoded_image.format, pixels.size)
+        if preserved_pixels
+        else encoded_image.format
     )
     encode_image = encode_preserved if preserved_pixels else encode
     data = encode_image(pixels, output_format, compression=delivery.compression)
@@ -146,23 +143,18 @@ def _restore_original(
     time.require()
     with blame_provider():
         pixels = decode(image)
-    if delivery.placement:
-        pixels = undo_placement(delivery.placement, pixels)
     if original_pixels is None or original is None:
-        return pixels, None, ()
-    if (
-        not original_pixels.is_requested
-        and aspect_difference(pixels.size, original.size) > _MAX_ASPECT_DIFFERENCE
-    ):
-        return pixels, 0, (_NOT_PRESERVED_NOTE,)
-    return *composite_original(
-        original, pixels, original_pixels.mask_pixels, feather=default_feather(original.size)
-    ), ()
+        placement = delivery.placement
+        return undo_placement(placement, pixels) if placement else pixels, None, ()
+    return restore_unmarked_pixels(
+        original, pixels, original_pixels.mask_pixels, delivery.placement
+    )
 
 
-def _lossless_format(format: str) -> str:
-    """Return the format if it stores pixels without loss, else PNG."""
-    return format if format in _LOSSLESS_FORMATS else "png"
+def _lossless_format(format: str, size: Size) -> str:
+    """Return the format if it stores an image of this size without loss, else PNG."""
+    is_too_large = format == "webp" and exceeds_webp_limits(size)
+    return format if format in _LOSSLESS_FORMATS and not is_too_large else "png"
 
 
 def _pass_through(image: GeneratedImage) -> ProcessedImage:

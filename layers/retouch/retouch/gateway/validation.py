@@ -30,7 +30,7 @@ _MODEL_PARAM = StringParam(256)
 _N_PARAM = IntParam(1, 10)
 _FLAG_PARAM = BoolParam()
 _RESPONSE_FORMAT_PARAM = EnumParam(("b64_json", "url"))
-_FIT_PARAM = EnumParam(("strict", "pad", "scale"))
+_FIT_PARAM = EnumParam(("auto", "strict", "pad", "scale"))
 _MASK_MODE_PARAM = EnumParam(("alpha", "opaque", "white", "black", "auto"))
 _MASK_GROW_PARAM = IntParam(-MAX_GROW, MAX_GROW)
 _MASK_FEATHER_PARAM = IntParam(0, MAX_FEATHER)
@@ -91,7 +91,7 @@ def _build_request(
         response_format=_read_response_format(values.get("response_format")),
         stream=_FLAG_PARAM.read("stream", values.get("stream", False)),
         preserve=_FLAG_PARAM.read("preserve", values["preserve"]) if "preserve" in values else None,
-        fit_mode=_read_fit(values.get("fit", "strict")),
+        fit_mode=_read_fit(values.get("fit", "auto")),
         dry_run=_FLAG_PARAM.read("dry_run", values.get("dry_run", False)),
         allow_full_mask=_FLAG_PARAM.read("allow_full_mask", values.get("allow_full_mask", False)),
         params={name: value for name, value in values.items() if name not in GATEWAY_PARAMS},

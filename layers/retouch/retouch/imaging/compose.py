@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from retouch.core.edit_types import Size
+from retouch.core.geometry import FloatBox
 from retouch.imaging.codec import has_transparency, normalize_mode
 from retouch.imaging.colour import to_srgb
 from retouch.imaging.masks.edges import feather_box
@@ -15,7 +16,12 @@ _NONZERO_TO_255 = [0] + [255] * 255
 
 
 def composite_original(
-    original: Image.Image, result: Image.Image, mask: Image.Image, *, feather: int
+    original: Image.Image,
+    result: Image.Image,
+    mask: Image.Image,
+    *,
+    feather: int,
+    source_box: FloatBox | None = None,
 ) -> tuple[Image.Image, int]:
     """Return the result where `mask` ("L", 255 = edit) marks it, and the exact original where the mask is 0.
 
@@ -24,7 +30,8 @@ def composite_original(
 
     `original` is an image from `decode_srgb`. It is changed in place, because a second image of its size would not
     always fit into memory. For the same reason the work is done in bands, and only inside the bounding box of the mask.
-    A result of another size is scaled to the size of the original.
+    `source_box` is the part of the result that shows the original, in pixels of the result (None: all of it). Only the
+    marked area of this part is scaled to the size of the original.
 
     The returned image is always sRGB: "RGBA" when either image has transparency, "L" when both are grey, otherwise
     "RGB". The second value is the number of pixels that are still the original. Raises ValueError when the mask has
@@ -33,12 +40,13 @@ def composite_original(
     if original.size != mask.size:
         raise ValueError(f"original {original.size}, mask {mask.size}")
     edited = normalize_mode(to_srgb(result))
+    source_box = source_box or (0, 0, *edited.size)
     original = _to_common_mode(original, edited)
     changed_pixels = 0
     for band in split_into_bands(mask.getbbox()):
         weight = feather_box(mask, band, feather)
         changed_pixels += box_area(band) - weight.histogram()[0]
-        _blend_band(original, _crop_scaled(edited, band, original.size), weight, band)
+        _blend_band(original, _crop_scaled(edited, band, source_box, original.size), weight, band)
     return original, original.width * original.height - changed_pixels
 
 
@@ -63,12 +71,18 @@ def _to_common_mode(original: Image.Image, edited: Image.Image) -> Image.Image:
     return original
 
 
-def _crop_scaled(edited: Image.Image, band: Box, size: Size) -> Image.Image:
-    """Return the content of the box `band`, where `edited` stands for an image of `size`."""
-    if edited.size == size:
-        return edited.crop(band)
-    across, down = edited.width / size[0], edited.height / size[1]
-    source = (band[0] * across, band[1] * down, band[2] * across, band[3] * down)
+def _crop_scaled(edited: Image.Image, band: Box, source_box: FloatBox, size: Size) -> Image.Image:
+    """Return the content of the box `band`, where `source_box` of `edited` stands for an image of `size`."""
+    left, top = source_box[:2]
+    across, down = (source_box[2] - left) / size[0], (source_box[3] - top) / size[1]
+    source = (
+        left + band[0] * across,
+        top + band[1] * down,
+        min(left + band[2] * across, edited.width),
+        min(top + band[3] * down, edited.height),
+    )
+    if across == down == 1 and left == int(left) and top == int(top):
+        return edited.crop(tuple(map(int, source)))
     target_size = band[2] - band[0], band[3] - band[1]
     return edited.resize(target_size, Image.Resampling.LANCZOS, box=source)
 

@@ -22,3 +22,8 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 MAX_WEBP_EDGE = 16_383  # pixels per edge; the WebP header cannot hold more
+
+
+def exceeds_webp_limits(size: tuple[int, int]) -> bool:
+    """Return whether an image of this size, in pixels, is too large for a WebP file."""
+    return max(size) > MAX_WEBP_EDGE or size[0] * size[1] > DEFAULT_LIMITS.webp_pixels

@@ -7,10 +7,14 @@ from typing import Literal
 
 from PIL import Image
 
-from retouch.core.geometry import Box, Placement, Size
+from retouch.core.geometry import Box, FloatBox, Placement, Size
+from retouch.core.sizes import aspect_difference
 from retouch.imaging.codec import normalize_mode, resize
 
 PaddingFill = Literal["edge", "transparent", "white"]
+# If the shapes of a result and its canvas differ by less, each axis has its own scale. The distortion is not visible,
+# and models round the edges of their results.
+_MAX_ASPECT_DIFFERENCE = 0.015
 
 _NONZERO_TO_255 = [0] + [255] * 255
 
@@ -74,18 +78,49 @@ def undo_placement(placement: Placement, result: Image.Image) -> Image.Image:
     across, down = (r / c for r, c in zip(result.size, placement.canvas, strict=True))
     left, top, right, bottom = placement.box
     exact_box = (left * across, top * down, right * across, bottom * down)
-    # Crop before scaling, so that padding just outside the image is not blended in.
-    outer_box = (floor(exact_box[0]), floor(exact_box[1]), ceil(exact_box[2]), ceil(exact_box[3]))
-    part = normalize_mode(result).crop(outer_box)
-    if exact_box == outer_box and part.size == placement.original:
+    part, inner_box = crop_around(normalize_mode(result), exact_box)
+    if inner_box == (0, 0, *placement.original):
         return part
-    inner_box = (
-        exact_box[0] - outer_box[0],
-        exact_box[1] - outer_box[1],
-        exact_box[2] - outer_box[0],
-        exact_box[3] - outer_box[1],
-    )
     return part.resize(placement.original, Image.Resampling.LANCZOS, box=inner_box)
+
+
+def has_canvas_shape(placement: Placement, result_size: Size) -> bool:
+    """Return whether a result has the shape of its canvas. Models may return another shape than the requested one."""
+    return aspect_difference(result_size, placement.canvas) <= _MAX_ASPECT_DIFFERENCE
+
+
+def locate_image(placement: Placement, result_size: Size) -> FloatBox:
+    """Return the box of the image in a result, in pixels of the result.
+
+    A result of another shape than the canvas is mapped without stretching: both axes have the same scale, and the
+    canvas takes the largest box of its shape in the centre of the result.
+    """
+    across, down = (r / c for r, c in zip(result_size, placement.canvas, strict=True))
+    x_offset = y_offset = 0.0
+    if not has_canvas_shape(placement, result_size):
+        across = down = min(across, down)
+        x_offset, y_offset = (
+            (r - c * across) / 2 for r, c in zip(result_size, placement.canvas, strict=True)
+        )
+    left, top, right, bottom = placement.box
+    return (
+        x_offset + left * across,
+        y_offset + top * down,
+        x_offset + right * across,
+        y_offset + bottom * down,
+    )
+
+
+def crop_around(image: Image.Image, box: FloatBox) -> tuple[Image.Image, FloatBox]:
+    """Return the whole pixels of an image that a box touches, and the box in pixels of this part.
+
+    An image is cropped before it is scaled, so that padding just outside the box is not blended in.
+    """
+    left, top = floor(box[0]), floor(box[1])
+    outer_box = (left, top, min(ceil(box[2]), image.width), min(ceil(box[3]), image.height))
+    part = image if outer_box == (0, 0, *image.size) else image.crop(outer_box)
+    right, bottom = min(box[2] - left, part.width), min(box[3] - top, part.height)
+    return part, (box[0] - left, box[1] - top, right, bottom)
 
 
 def _centred_placement(inner: Size, canvas: Size, original: Size) -> Placement:

@@ -1,8 +1,10 @@
 """Planning rules for geometry.
 
 Where the model does not accept the size of an image, the request's `fit` decides: refuse, pad, or scale the image.
-The result of a padded or scaled image has the size of the caller's image: the gateway crops off the padding or
-scales the result back.
+With fit=pad, the image is also padded to the nearest shape that the model makes. The result of a padded or scaled
+image has the size of the caller's image: the gateway crops off the padding or scales the result back.
+
+Every canvas is calculated here, before any pixel exists. It has at most the pixels of `_max_canvas_pixels`.
 """
 
 from __future__ import annotations
@@ -26,8 +28,12 @@ from retouch.core.sizes import (
     parse_ratio,
     parse_size,
 )
+from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.placement import pad_to_ratio
+from retouch.planning.fit_mode import find_other_size
 
+# A canvas has at most these pixels, or those of its image if they are more. No model makes a larger image.
+_MAX_CANVAS_PIXELS = 4096 * 4096
 _MAX_ROUNDS = 4  # a longer side adds pixels, and a limit on pixels shortens a side again
 _FIXED_BY_PAD: tuple[FitMode, ...] = ("pad",)
 _FIXED_BY_SCALE: tuple[FitMode, ...] = ("scale", "pad")
@@ -60,14 +66,13 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
 
     Raises InvalidRequest when the model does not accept the image and the request's `fit` does not fix it.
     """
+    if model.is_local_editor and request.fit_mode == "pad":
+        return FitResult()  # a local editor takes and makes every size
     image = request.images[0]
+    model = _with_canvas_limits(model, image.size)
     name = "image[0]" if len(request.images) > 1 else "image"
     limit_placement = place_within_limits(model, image, request.fit_mode, name)
-    shape_fit = (
-        _fit_output_shape(model, image)
-        if request.fit_mode == "pad" and not model.is_local_editor
-        else FitResult()
-    )
+    shape_fit = _fit_output_shape(model, request) if request.fit_mode == "pad" else FitResult()
     bounded_placement = (
         _scale_within_limits(
             replace(model, requires_square=False), shape_fit.placement, request.fit_mode, name
@@ -76,9 +81,10 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
         else None
     )
     placement = bounded_placement or limit_placement
+    if placement or shape_fit.params:
+        _refuse_other_size(request)
     if placement is None:
         return shape_fit
-    _refuse_other_size(request)
     if model.changes_geometry:
         raise InvalidRequest(
             f"{model.id} changes the geometry of the image, so fit={request.fit_mode} cannot be undone. Leave it out, "
@@ -87,13 +93,30 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
         )
     if placement.canvas == image.size:
         return shape_fit
-    forward_verb, reverse_verb = (
-        ("scaled", "scaled")
-        if placement.box == (0, 0, *placement.canvas)
-        else ("padded", "cropped")
+    return FitResult(placement, shape_fit.params, (_placement_note(placement),))
+
+
+def _placement_note(placement: Placement) -> str:
+    is_padded = placement.size_on_canvas != placement.canvas
+    is_scaled = placement.size_on_canvas != placement.original
+    steps = " and ".join(("scaled",) * is_scaled + ("padded",) * is_padded)
+    reverse_steps = " and ".join(("cropped",) * is_padded + ("scaled",) * is_scaled)
+    width, height = placement.canvas
+    return f"image: {steps} to {width}x{height}, the result {reverse_steps} back"
+
+
+def _with_canvas_limits(model: ModelCapabilities, size: Size) -> ModelCapabilities:
+    """Return the model with limits that also bound the canvas for an image of this size.
+
+    Without them, the padding of a very long image would make a canvas of hundreds of megapixels.
+    """
+    limits, max_pixels = model.size_limits, max(size[0] * size[1], _MAX_CANVAS_PIXELS)
+    bounded_limits = replace(
+        limits,
+        max_edge=min(limits.max_edge or DEFAULT_LIMITS.side, DEFAULT_LIMITS.side),
+        max_pixels=min(limits.max_pixels or max_pixels, max_pixels),
     )
-    note = f"image: {forward_verb} to {placement.canvas[0]}x{placement.canvas[1]}, the result {reverse_verb} back"
-    return FitResult(placement, shape_fit.params, (note,))
+    return replace(model, size_limits=bounded_limits)
 
 
 def _refuse_other_size(request: EditRequest) -> None:
@@ -101,13 +124,12 @@ def _refuse_other_size(request: EditRequest) -> None:
 
     A result that is cropped or scaled back has the size of the input image, so it cannot have another size.
     """
-    for name in ("size", "aspect_ratio"):
-        if request.params.get(name, "auto") != "auto":
-            width, height = request.images[0].size
-            raise InvalidRequest(
-                f"fit={request.fit_mode} returns the size of your image, {width}x{height}; leave '{name}' out.",
-                param=name,
-            )
+    if name := find_other_size(request):
+        width, height = request.images[0].size
+        raise InvalidRequest(
+            f"fit={request.fit_mode} returns the size of your image, {width}x{height}; leave '{name}' out.",
+            param=name,
+        )
 
 
 def place_within_limits(
@@ -118,6 +140,7 @@ def place_within_limits(
     `name` is the name of the image in errors. Raises InvalidRequest when `fit` cannot bring the image within the
     limits.
     """
+    model = _with_canvas_limits(model, image.size)
     broken_rules = list(violations(model, image.size))
     for violation in broken_rules:
         if fit_mode not in violation.fixed_by:
@@ -240,25 +263,40 @@ def _scale_factor(limits: SizeLimits, canvas: Size) -> float:
     return min(shrink_factors) if min(shrink_factors) < 1 else grow_factor
 
 
-def _fit_output_shape(model: ModelCapabilities, image: EncodedImage) -> FitResult:
-    """Return a placement in a shape that the model makes, and the parameters that request this shape."""
-    spec = model.params.get("size")
+def _fit_output_shape(model: ModelCapabilities, request: EditRequest) -> FitResult:
+    """Return a placement in a shape that the model makes, and the parameters that request this shape.
+
+    A `resolution` that the request names stays.
+    """
+    spec, size = model.params.get("size"), request.images[0].size
     if isinstance(spec, AspectRatios):
-        ratio, tier = spec.nearest_ratio(image.size), spec.smallest_tier(image.size)
-        params = {"aspect_ratio": ratio, **({"resolution": tier} if tier else {})}
-        return FitResult(pad_to_ratio(image.size, parse_ratio(ratio)), params)
+        ratio = spec.nearest_ratio(size)
+        tier = None if "resolution" in request.params else spec.smallest_tier(size)
+        params = {"size": "auto", "aspect_ratio": ratio, **({"resolution": tier} if tier else {})}
+        return FitResult(pad_to_ratio(size, parse_ratio(ratio)), params)
     if isinstance(spec, FixedSizes):
-        sizes = [size for size in map(parse_size, spec.sizes) if size]
-        nearest_size = min(sizes, key=lambda size: aspect_difference(size, image.size))
+        nearest_size = _nearest_fixed_size(spec, size)
         return FitResult(
-            pad_to_ratio(image.size, nearest_size), {"size": f"{nearest_size[0]}x{nearest_size[1]}"}
+            pad_to_ratio(size, nearest_size), {"size": f"{nearest_size[0]}x{nearest_size[1]}"}
         )
     if isinstance(spec, SizeRange):
-        placement = _place_in_size_range(spec, image.size)
+        placement = _place_in_size_range(spec, size)
         return FitResult(placement, {"size": f"{placement.canvas[0]}x{placement.canvas[1]}"})
     if isinstance(spec, SameAsInput) and spec.edge_multiple > 1:
-        return FitResult(_place_on_multiples(image.size, model.size_limits, spec.edge_multiple))
+        return FitResult(_place_on_multiples(size, model.size_limits, spec.edge_multiple))
     return FitResult()
+
+
+def _nearest_fixed_size(spec: FixedSizes, size: Size) -> Size:
+    """Return the size of the nearest shape. Among equal shapes, it is the smallest that is large enough, if any."""
+    pixels = size[0] * size[1]
+
+    def rank(candidate: Size) -> tuple[float, int, int]:
+        candidate_pixels = candidate[0] * candidate[1]
+        missing_pixels = max(0, pixels - candidate_pixels)
+        return aspect_difference(candidate, size), missing_pixels, candidate_pixels
+
+    return min(filter(None, map(parse_size, spec.sizes)), key=rank)
 
 
 def _place_on_multiples(size: Size, limits: SizeLimits, multiple: int) -> Placement:

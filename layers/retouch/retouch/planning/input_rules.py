@@ -8,7 +8,7 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.imaging.limits import MAX_WEBP_EDGE
+from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits
 
 Notes = tuple[str, ...]
@@ -124,10 +124,8 @@ def _fit_image(
     if is_accepted and not (placement or drop_alpha or image.has_exif_rotation):
         return image
     upstream_format = image.format if is_accepted else serving.upstream_formats[0]
-    if (
-        upstream_format == "webp"
-        and max(placement.canvas if placement else image.size) > MAX_WEBP_EDGE
-    ):
+    size = placement.canvas if placement else image.size
+    if upstream_format == "webp" and exceeds_webp_limits(size):
         upstream_format = next(format for format in serving.upstream_formats if format != "webp")
     return replace(image, conversion=Conversion(upstream_format, placement, drop_alpha))
 

@@ -21,7 +21,7 @@ from retouch.core.sizes import (
     parse_ratio,
     parse_size,
 )
-from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE
+from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE, exceeds_webp_limits
 from retouch.planning.preserve import OriginalPixels, PreservePlan
 
 # shapes that differ by less count as equal: the distortion is not visible
@@ -106,8 +106,7 @@ def _check_output_size(size: Size, params: Mapping[str, Any]) -> None:
     `size` is in pixels. `params` holds the requested parameters.
     """
     pixels = size[0] * size[1]
-    exceeds_webp = max(size) > MAX_WEBP_EDGE or pixels > DEFAULT_LIMITS.webp_pixels
-    if params.get("output_format") == "webp" and exceeds_webp:
+    if params.get("output_format") == "webp" and exceeds_webp_limits(size):
         raise InvalidRequest(
             f"The result would have {size[0]}x{size[1]} pixels; a WebP result has at most {MAX_WEBP_EDGE} pixels "
             f"an edge and {DEFAULT_LIMITS.webp_pixels} in total. Send output_format png or jpeg.",

@@ -52,8 +52,8 @@ def fit_params(
 
     Raises InvalidRequest when the requested model does not accept a parameter or its value.
     """
-    # preserve=true returns the size of the image, so a contract's default size must not apply.
-    skipped_defaults = {"size"} if request.preserve else set()
+    # The result has the size of the image in these cases, so a contract's default size must not apply.
+    skipped_defaults = {"size"} if request.preserve or request.fit_mode == "pad" else set()
     defaults = {
         n: v
         for n, v in requested.default_params.items()

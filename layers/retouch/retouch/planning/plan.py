@@ -22,6 +22,7 @@ from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.planning import image_fit, input_rules, mask_rules, parameter_rules, preserve
+from retouch.planning.fit_mode import choose_fit_mode
 from retouch.planning.operation import choose_operation
 from retouch.planning.output_rules import Delivery
 from retouch.planning.output_rules import fit_delivery as fit_delivery
@@ -46,12 +47,17 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
     resolved = choose_operation(resolved, request)
     requested, serving = resolved.requested, resolved.serving
     prompt_notes = input_rules.check_inputs(requested, serving, request)
+    mask = mask_rules.choose_mask(requested, serving, request)
+    request = replace(request, fit_mode=choose_fit_mode(serving, request, mask))
     geometry_fit = image_fit.fit_geometry(_apply_square_contract(requested, serving), request)
     fitted_params, param_notes = parameter_rules.fit_params(requested, serving, request)
-    mask = mask_rules.choose_mask(requested, serving, request)
     images, image_notes = input_rules.fit_images(serving, request, geometry_fit.placement)
     preservation = preserve.plan_preservation(
-        serving, request, mask, {} if geometry_fit.placement else fitted_params
+        serving,
+        request,
+        mask,
+        {} if geometry_fit.placement else fitted_params,
+        geometry_fit.placement,
     )
     wanted_params = {**fitted_params, **preservation.params, **geometry_fit.params}
     sent_params, delivery, delivery_notes = fit_delivery(

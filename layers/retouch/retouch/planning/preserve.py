@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import Placement, unplaced
 from retouch.core.sizes import SizeRange, parse_size
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ class OriginalPixels:
 
     image: EncodedImage
     mask_pixels: Pixels = field(repr=False)  # same format as Mask.pixels
-    is_requested: bool  # preserve=true: map a result of another geometry back first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,11 @@ def plan_preservation(
     request: EditRequest,
     mask: Mask | None,
     sent_params: Mapping[str, Any],
+    placement: Placement | None = None,
 ) -> PreservePlan:
     """Return the original pixels to restore, and the mask, prompt and parameters for the model.
+
+    `placement` is that of the first image.
 
     Raises InvalidRequest when the request wants preserved pixels and they cannot be preserved.
     """
@@ -62,9 +65,9 @@ def plan_preservation(
             mask=mask, prompt=request.prompt, notes=_size_change_notes(request, has_input_size)
         )
     blend_pixels = mask.pixels if mask.blend_pixels is None else mask.blend_pixels
-    original_pixels = OriginalPixels(request.images[0], blend_pixels, request.preserve is True)
+    original_pixels = OriginalPixels(request.images[0], blend_pixels)
     if model.mask_format is None:
-        return _preserve_without_mask(model, request, mask, original_pixels)
+        return _preserve_without_mask(model, request, mask, original_pixels, placement)
     return PreservePlan(
         original_pixels, mask, request.prompt, _size_params(model, request, sent_params)
     )
@@ -135,7 +138,11 @@ def _size_params(
 
 
 def _preserve_without_mask(
-    model: ModelCapabilities, request: EditRequest, mask: Mask, original_pixels: OriginalPixels
+    model: ModelCapabilities,
+    request: EditRequest,
+    mask: Mask,
+    original_pixels: OriginalPixels,
+    placement: Placement | None,
 ) -> PreservePlan:
     """Return a plan without a mask for the model.
 
@@ -144,7 +151,7 @@ def _preserve_without_mask(
     """
     note = f"mask: {model.id} accepts no mask; the pixels that it does not mark were restored afterwards"
     prompt = (
-        f"{request.prompt}\n\n{region_instruction(mask)}"
+        f"{request.prompt}\n\n{region_instruction(mask, placement)}"
         if model.follows_instructions
         else request.prompt
     )
@@ -154,14 +161,21 @@ def _preserve_without_mask(
     return PreservePlan(original_pixels, None, prompt, notes=(note + prompt_hint[0],))
 
 
-def region_instruction(mask: Mask) -> str:
-    """Return an instruction for the prompt that describes the bounding box of the marked area."""
-    box = mask.pixels.getbbox() or (0, 0, *mask.pixels.size)
-    width, height = mask.pixels.size
-    left, top = floor(100 * box[0] / width), floor(100 * box[1] / height)
-    right, bottom = ceil(100 * box[2] / width), ceil(100 * box[3] / height)
+def region_instruction(mask: Mask, placement: Placement | None = None) -> str:
+    """Return an instruction for the prompt that describes the bounding box of the marked area.
+
+    The percentages refer to the image that the model gets, which is the canvas of the placement if there is one.
+    """
+    size = mask.pixels.size
+    box = mask.pixels.getbbox() or (0, 0, *size)
+    placement = placement or unplaced(size)
+    # Rounded, because a scaled edge may miss a whole percentage by a floating-point error.
+    left, top, right, bottom = (
+        round(100 * edge / full, 6)
+        for edge, full in zip(placement.box_on_canvas(box), placement.canvas * 2, strict=True)
+    )
     return (
-        f"Change only the region between {left}% and {right}% of the width, counted from the left, and between "
-        f"{top}% and {bottom}% of the height, counted from the top. Keep everything else, and the framing, "
-        "exactly as it is."
+        f"Change only the region between {floor(left)}% and {ceil(right)}% of the width, counted from the left, and "
+        f"between {floor(top)}% and {ceil(bottom)}% of the height, counted from the top. Keep everything else, and "
+        "the framing, exactly as it is."
     )
