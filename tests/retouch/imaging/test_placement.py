@@ -7,8 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.core.geometry import Placement
-from retouch.imaging.placement import pad_to_ratio, place_image, place_mask, undo_placement
+from retouch.core.geometry import Placement, unplaced
+from retouch.imaging.placement import (
+    has_canvas_shape,
+    locate_image,
+    pad_to_ratio,
+    place_image,
+    place_mask,
+    undo_placement,
+)
 from tests.retouch.imaging.strategies import noise_image
 from tests.support.images import color_counts
 
@@ -184,6 +191,40 @@ def test_scaled_mask_stays_hard_and_keeps_thin_lines():
     assert ImageChops.subtract(edit, restored).getbbox() is None
     soft = place_mask(placement, Image.linear_gradient("L").resize((1000, 1000)))
     assert len(color_counts(soft)) > 100
+
+
+@quick_settings
+@given(placements(), sizes)
+def test_image_is_located_in_any_result_without_stretching(placement, result_size):
+    left, top, right, bottom = locate_image(placement, result_size)
+    assert -1e-6 <= left < right <= result_size[0] + 1e-6
+    assert -1e-6 <= top < bottom <= result_size[1] + 1e-6
+    scales = (
+        (right - left) / placement.size_on_canvas[0],
+        (bottom - top) / placement.size_on_canvas[1],
+    )
+    if has_canvas_shape(placement, result_size):
+        whole = (result_size[0] / placement.canvas[0], result_size[1] / placement.canvas[1])
+        assert scales == pytest.approx(whole)
+    else:
+        assert scales[0] == pytest.approx(scales[1])
+        assert scales[0] == pytest.approx(
+            min(r / c for r, c in zip(result_size, placement.canvas, strict=True))
+        )
+
+
+@pytest.mark.parametrize(
+    ("result_size", "box"),
+    [
+        ((400, 300), (0, 0, 400, 300)),
+        ((1000, 300), (300, 0, 700, 300)),  # wider: the same height, in the middle
+        ((400, 500), (0, 100, 400, 400)),
+        ((404, 300), (0, 0, 404, 300)),  # 1 % off: only scaled
+        ((410, 300), (5, 0, 405, 300)),  # 2.5 % off: not stretched
+    ],
+)
+def test_image_is_located_in_the_centre_of_a_result_of_another_shape(result_size, box):
+    assert locate_image(unplaced((40, 30)), result_size) == pytest.approx(box)
 
 
 def test_image_or_mask_of_another_size_raises_value_error():

@@ -118,6 +118,59 @@ def test_pad_fit_with_explicit_size_is_rejected():
     assert fit_geometry(model, edit_request((100, 80), "pad", size="auto")).placement
 
 
+@pytest.mark.parametrize(
+    "spec", [GPT_IMAGE_2_SIZES, AspectRatios(RATIOS), FixedSizes(("1024x1024",))]
+)
+@pytest.mark.parametrize("other", [{"size": "1536x1024"}, {"aspect_ratio": "16:9"}])
+def test_pad_fit_rejects_other_shape_although_image_fits(spec, other):
+    """The image needs no padding. A shape that the caller names must not be replaced silently."""
+    model = ModelCapabilities(id="m", params={"size": spec})
+    with pytest.raises(InvalidRequest, match="leave"):
+        fit_geometry(model, edit_request((1024, 1024), "pad", **other))
+    assert fit_geometry(model, edit_request((1024, 1024), "pad", size="1024x1024")).params
+
+
+@pytest.mark.parametrize(
+    ("image_size", "size"),
+    [
+        ((100, 100), "256x256"),
+        ((400, 300), "512x512"),
+        ((756, 1008), "1024x1024"),
+        ((4032, 3024), "1024x1024"),
+    ],
+)
+def test_pad_fit_requests_smallest_equal_shape_that_is_large_enough(image_size, size):
+    model = ModelCapabilities(
+        id="m",
+        requires_square=True,
+        params={"size": FixedSizes(("256x256", "512x512", "1024x1024"))},
+    )
+    fitted = fit_geometry(model, edit_request(image_size, "pad"))
+    assert fitted.params == {"size": size}
+
+
+def test_pad_fit_keeps_resolution_of_the_request():
+    model = ModelCapabilities(
+        id="m", params={"size": AspectRatios(RATIOS, {"1K": 1024, "4K": 4096})}
+    )
+    assert fit_geometry(model, edit_request((4000, 3000), "pad")).params["resolution"] == "4K"
+    named = fit_geometry(model, edit_request((4000, 3000), "pad", resolution="1K"))
+    assert "resolution" not in named.params  # the request's own value is sent
+
+
+@pytest.mark.parametrize(
+    ("size", "note"),
+    [
+        ((1000, 1000), "image: padded to 1008x1008, the result cropped back"),
+        ((5760, 3840), "image: scaled and padded to 3504x2336, the result cropped and scaled back"),
+        ((320, 320), "image: scaled and padded to 816x816, the result cropped and scaled back"),
+    ],
+)
+def test_note_names_every_step_of_the_placement(size, note):
+    model = ModelCapabilities(id="m", params={"size": GPT_IMAGE_2_SIZES})
+    assert fit_geometry(model, edit_request(size, "pad")).notes == (note,)
+
+
 @given(st.tuples(edges, edges))
 @settings(max_examples=100, deadline=None)
 def test_pad_fit_uses_whole_steps_of_the_model(size):

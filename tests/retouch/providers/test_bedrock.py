@@ -1,6 +1,7 @@
 """Tests of the AWS Bedrock adapter: colons in paths, failures with a success status, quotas and retired models."""
 
 import base64
+import json
 
 import pytest
 
@@ -126,6 +127,19 @@ def test_mask_is_sent_with_white_where_edited(server):
 )
 def test_outpaint_to_large_canvas_defaults_to_webp(server, edges, wanted, sent_format):
     assert bedrock_edit(server, {**edges, **wanted}).status == 200
+    assert server.calls[0].json().get("output_format") == sent_format
+
+
+@pytest.mark.parametrize(("edge", "sent_format"), [(2000, None), (2001, "webp")])
+def test_inpaint_of_large_image_defaults_to_webp(server, edge, sent_format):
+    """A PNG of the result might exceed the limit of a response: it would be paid for and lost."""
+    shape = {"type": "box", "x": 9, "y": 9, "width": 90, "height": 90}
+    fields = {
+        "prompt": "p",
+        "image": file_part(photo(edge, 2000)),
+        "mask": json.dumps({"shapes": [shape]}),
+    }
+    assert bedrock_edit(server, fields).status == 200
     assert server.calls[0].json().get("output_format") == sent_format
 
 

@@ -82,7 +82,7 @@ def _crop_scaled(edited: Image.Image, band: Box, source_box: FloatBox, size: Siz
         min(top + band[3] * down, edited.height),
     )
     if across == down == 1 and left == int(left) and top == int(top):
-        return edited.crop(tuple(map(int, source)))
+        return edited.crop(source)
     target_size = band[2] - band[0], band[3] - band[1]
     return edited.resize(target_size, Image.Resampling.LANCZOS, box=source)
 

@@ -72,6 +72,11 @@ DEFAULT_REGION = "us-west-2"  # the only region with the image services that has
 MAX_REQUEST_BYTES = 18_000_000
 MAX_RESPONSE_BYTES = 16_777_216
 _MAX_PNG_PIXELS = 4_000_000  # a larger PNG may exceed the limit: 3 bytes a pixel, plus base64
+_WEBP_OPERATIONS = (
+    "outpaint",
+    "inpaint",
+    "erase",
+)  # these return WebP if a PNG may exceed the limit
 _PRICE_SOURCE = "AWS's price list by way of litellm 1.109.1"
 _NOT_ENABLED_PATTERN = re.compile(r"access to the model|model access is denied", re.IGNORECASE)
 _RETIRED_PATTERN = re.compile(r"end of its life|marked by provider as legacy", re.IGNORECASE)
@@ -94,13 +99,13 @@ def _build_body(job: ProviderJob) -> dict[str, Any]:
     fields = text_fields(job, operation)
     if operation == "image-to-image":
         fields = {"mode": operation, "strength": DEFAULT_STRENGTH, **fields}
-    if operation == "outpaint" and _outpainted_pixels(job) > _MAX_PNG_PIXELS:
+    if operation in _WEBP_OPERATIONS and _result_pixels(job) > _MAX_PNG_PIXELS:
         fields = {"output_format": "webp", **fields}
     return {**files, **fields}
 
 
-def _outpainted_pixels(job: ProviderJob) -> int:
-    """Return the number of pixels of the outpainted image."""
+def _result_pixels(job: ProviderJob) -> int:
+    """Return the number of pixels of the result. Only outpainting changes the size of the image."""
     image, edges = job.images[0], job.params
     width = image.width + edges.get("left", 0) + edges.get("right", 0)
     height = image.height + edges.get("up", 0) + edges.get("down", 0)

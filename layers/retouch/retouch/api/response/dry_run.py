@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from retouch.core.edit_types import EncodedImage
+from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.result import EditPreview
+from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan
 
 
@@ -16,7 +17,6 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
     estimate = edit_cost(serving, sum(job.n for job in jobs), calls=len(jobs))
-    placement = delivery.placement
     return {
         "object": "image.edit.plan",
         "model": plan.resolved.model_id,
@@ -25,13 +25,20 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
         "answer": {
             "response_format": delivery.response_format,
             "output_format": delivery.convert_to,
-            "size": delivery.scale_to or (placement.original if placement else None),
+            "size": delivery.scale_to or _restored_size(delivery),
             "preserve": delivery.original_pixels is not None,
         },
         "notes": plan.notes,
         "cost_usd": estimate.usd if estimate else None,
         "billed": False,
     }
+
+
+def _restored_size(delivery: Delivery) -> Size | None:
+    """Return the size of the original image if the result gets it, else None: the provider decides."""
+    if delivery.placement:
+        return delivery.placement.original
+    return delivery.original_pixels.image.size if delivery.original_pixels else None
 
 
 def _upstream_images(plan: Plan, job: ProviderJob) -> tuple[EncodedImage, ...]:

@@ -1,0 +1,63 @@
+"""Tests of the choice of `fit` for requests that do not name one."""
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from retouch.core.capabilities import ALPHA_MASK, ModelCapabilities
+from retouch.core.edit_types import EditRequest, EncodedImage, Mask
+from retouch.planning.fit_mode import choose_fit_mode, find_other_size
+
+MODEL = ModelCapabilities(id="m", mask_format=ALPHA_MASK)
+MASK = Mask(Image.new("L", (40, 30)), 0.5, has_soft_edges=False)
+REQUEST = EditRequest(
+    "p",
+    (EncodedImage(b"", "png", 40, 30),),
+    MASK,
+    None,
+    1,
+    None,
+    False,
+    None,
+    "auto",
+    False,
+    False,
+    {},
+)
+
+
+def test_masked_edit_of_own_size_is_padded():
+    for params in ({}, {"size": "auto"}, {"size": "40x30"}):
+        assert choose_fit_mode(MODEL, replace(REQUEST, params=params), MASK) == "pad", params
+    assert choose_fit_mode(MODEL, replace(REQUEST, preserve=True), MASK) == "pad"
+
+
+@pytest.mark.parametrize(
+    ("changes", "mask"),
+    [
+        ({}, None),
+        ({"preserve": False}, MASK),
+        ({"params": {"size": "30x40"}}, MASK),
+        ({"params": {"size": 7}}, MASK),
+        ({"params": {"aspect_ratio": "4:3"}}, MASK),
+    ],
+    ids=str,
+)
+def test_edit_without_restored_pixels_is_not_padded(changes, mask):
+    assert choose_fit_mode(MODEL, replace(REQUEST, **changes), mask) == "strict"
+
+
+def test_model_that_changes_geometry_is_not_padded():
+    assert choose_fit_mode(replace(MODEL, changes_geometry=True), REQUEST, MASK) == "strict"
+
+
+@pytest.mark.parametrize("fit", ["strict", "scale", "pad"])
+def test_named_fit_wins(fit):
+    assert choose_fit_mode(MODEL, replace(REQUEST, fit_mode=fit), MASK) == fit
+
+
+def test_other_size_is_found_by_name():
+    assert find_other_size(REQUEST) is None
+    assert find_other_size(replace(REQUEST, params={"size": "30x40"})) == "size"
+    assert find_other_size(replace(REQUEST, params={"aspect_ratio": "1:1"})) == "aspect_ratio"
