@@ -12,9 +12,10 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
-from retouch.imaging.formats.structure import strip_metadata
+from retouch.imaging.formats.structure import is_16bit, strip_metadata
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
+from retouch.imaging.png_16bit import decode_16bit, rounding_table
 
 _PILLOW_FORMATS = {
     "png": PngImagePlugin.PngImageFile.format,
@@ -28,14 +29,19 @@ Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.pixels
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def load_with_pillow(data: bytes, format: str, size: tuple[int, int]) -> Image.Image:
+def load_with_pillow(
+    data: bytes, format: str, size: tuple[int, int], raw_mode: str | None = None
+) -> Image.Image:
     """Decode a checked file of `size` pixels.
 
-    Raises InvalidImage when the decoder finds the file damaged or finds another size.
+    `raw_mode` is the raw mode of Pillow that says what the bytes of a pixel are; None is that of the file. Raises
+    InvalidImage when the decoder finds the file damaged or finds another size.
     """
     try:
         with Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[format]]) as image:
             if image.size == size:
+                if raw_mode:
+                    image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
                 image.load()
                 return image
     # Plugins raise many error types: OSError, SyntaxError, ValueError, struct.error and others.
@@ -70,8 +76,8 @@ _LOSSLESS_WEBP_OPTIONS = {"method": 0, "quality": 0}  # for lossless WebP both v
 _DEFAULT_QUALITY = 95
 _WEBP_METHOD = 2  # takes half the time of Pillow's default (4) for the same size
 _PRESERVED_INFO_KEYS = ("icc_profile", "transparency")
-# Maps a bit depth to the value of one of its steps in 8-bit levels.
-_STEP_BY_DEPTH = {2: 85, 4: 17, 8: 1, 16: 1 / 256}
+# Maps a bit depth to the value of one of its steps in 8-bit levels. Pillow itself reads 1 bit.
+_STEP_BY_DEPTH = {2: 85, 4: 17, 8: 1}
 
 
 def decode(source: EncodedImage | bytes, *, param: str = "image") -> Image.Image:
@@ -87,23 +93,33 @@ def decode(source: EncodedImage | bytes, *, param: str = "image") -> Image.Image
 
 
 def decode_as_stored(
-    source: EncodedImage | bytes, *, param: str
+    source: EncodedImage | bytes, *, param: str, levels_16bit: bytes | None = None
 ) -> tuple[Image.Image, ImageHeader]:
-    """Return the pixels as stored, without orientation or conversion, and the header. Raises like `decode`.
+    """Return the pixels as stored but with 8 bits a channel, without orientation, and the header.
 
-    `info` holds only the entries that define the meaning of the pixels. They are filtered here, because a later copy of
-    the image without the other entries would need memory for one more image.
+    `levels_16bit` gives the 8-bit level of each 16-bit level of a PNG; None rounds. `info` holds only the entries that
+    define the meaning of the pixels. They are filtered here, because a later copy of the image without the other
+    entries would need memory for one more image. Raises like `decode`.
     """
     data, format, header = _check_file_once(source, param)
     try:
-        image = load_with_pillow(
-            strip_metadata(data, format), format, (header.width, header.height)
-        )
+        image = _load_8bit(strip_metadata(data, format), format, header, levels_16bit)
     except InvalidImage as error:
         raise to_invalid_request(error, param) from error
     image.info = {name: value for name, value in image.info.items() if name in _PRESERVED_INFO_KEYS}
     _scale_transparency(image, data[24] if format == "png" else 8)
     return image, header
+
+
+def _load_8bit(
+    data: bytes, format: str, header: ImageHeader, levels_16bit: bytes | None
+) -> Image.Image:
+    def load(raw_mode: str | None) -> Image.Image:
+        return load_with_pillow(data, format, (header.width, header.height), raw_mode)
+
+    if not is_16bit(data, format):
+        return load(None)
+    return decode_16bit(load, data[25], levels_16bit or rounding_table())
 
 
 def _check_file_once(source: EncodedImage | bytes, param: str) -> tuple[bytes, str, ImageHeader]:
@@ -138,7 +154,7 @@ def normalize_mode(image: Image.Image) -> Image.Image:
 def _convert_mode(image: Image.Image) -> Image.Image:
     """Return the image as "L", "RGB" or "RGBA", whichever holds its content."""
     if image.mode == "I;16":
-        image = image.point(lambda value: value * (1 / 256)).convert("L")
+        image = image.point(lambda value: value * (1 / 257) + 0.5).convert("L")
     if image.mode != "RGBA" and image.has_transparency_data:
         return image.convert("RGBA")
     if image.mode in ("L", "RGB", "RGBA"):
@@ -210,12 +226,13 @@ def flatten(image: Image.Image, colour: str = "white") -> Image.Image:
 def _scale_transparency(image: Image.Image, depth: int) -> None:
     """Scale the transparent level in `info` to 8 bits.
 
-    Pillow scales grey and colour levels to 8 bits, but it does not scale the level that a tRNS chunk names.
+    Pillow scales grey and colour levels to 8 bits, but it does not scale the level that a tRNS chunk names. Bits above
+    the depth of the image have no meaning there.
     """
     level = image.info.get("transparency")
     if level is None or image.mode in ("1", "P") or isinstance(level, bytes):
         return
     step = _STEP_BY_DEPTH.get(depth, 1)
     levels = level if isinstance(level, tuple) else (level,)
-    scaled = tuple(int(value * step) for value in levels)
+    scaled = tuple((value & ((1 << depth) - 1)) * step for value in levels)
     image.info["transparency"] = scaled if isinstance(level, tuple) else scaled[0]

@@ -47,6 +47,11 @@ def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
     return format == "webp" or (png if format == "png" else jpeg).is_8bit_grey_or_rgb(data)
 
 
+def is_16bit(data: bytes, format: str) -> bool:
+    """Return whether a checked file is a PNG with 16 bits a channel."""
+    return format == "png" and not png.is_8bit_grey_or_rgb(data)
+
+
 def is_lossy(data: bytes, format: str) -> bool:
     """Return whether a checked file is stored with lossy compression."""
     return format == "jpeg" or (format == "webp" and webp.is_lossy(data))
