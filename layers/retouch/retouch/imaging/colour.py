@@ -1,6 +1,7 @@
 """Colour conversion to sRGB.
 
-Every image that goes to a provider, or that is compared with a provider's result, is plain sRGB.
+Every image that goes to a provider, that an embedded editor changes, or that is combined with a provider's result, is
+converted to plain sRGB once, when it is decoded. docs/colour.md gives the rules.
 """
 
 from __future__ import annotations
@@ -11,17 +12,33 @@ from io import BytesIO
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import EncodedImage
+from retouch.core.image_formats import ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, encode, normalize_mode
-from retouch.imaging.formats.structure import is_8bit_grey_or_rgb, read_icc_profile, strip_metadata
+from retouch.imaging.colour_space import (
+    ColourSpace,
+    colour_space_from_coding_points,
+    colour_space_from_gamma,
+    level_table,
+    to_icc_profile,
+)
+from retouch.imaging.formats.png_colour import CodingPoints, read_colour_chunks
+from retouch.imaging.formats.structure import (
+    is_8bit_grey_or_rgb,
+    is_16bit,
+    read_icc_profile,
+    strip_metadata,
+)
 from retouch.imaging.inspect import inspect_image
+from retouch.imaging.masks.regions import split_into_bands
 
 _MAX_LEVEL_DIFFERENCE = 2  # levels; the sRGB profiles of different vendors differ by one level
 _MAX_PROFILE_BYTES = 4_194_304  # bytes; profiles of printing presses have two or three million
 _MODES_BY_COLOUR_SPACE = {
-    "RGB": ("RGB", "RGBA", "P"),
+    "RGB": ("RGB", "RGBA", "P", "L", "LA", "1"),  # grey is a colour of every RGB space
     "CMYK": ("CMYK",),
     "GRAY": ("L", "LA", "1", "I;16"),
 }
+_RGB_MATRIX = 0  # the only matrix of ITU-T H.273 that a PNG may name
 _PROBE_LEVELS = range(0, 256, 15)
 _PROBES = {
     "GRAY": ("L", bytes(range(256))),
@@ -41,13 +58,68 @@ _PROBES = {
 def decode_srgb(source: EncodedImage | bytes, *, param: str = "image") -> Image.Image:
     """Return the pixels, upright, as "L", "RGB" or "RGBA" in sRGB, with an empty `info`.
 
-    For an image without a colour profile the result is the same as that of `decode`. It raises the same errors as
+    For an image without colour information the result is the same as that of `decode`. It raises the same errors as
     `decode`.
     """
-    image, header = decode_as_stored(source, param=param)
+    file = _check_once(source, param)
+    if file.format != "png":
+        image, header = decode_as_stored(file, param=param)
+    else:
+        image, header = _decode_png(file, param)
     # Reuse the name, so that the memory of the first image is freed.
     image = normalize_mode(_to_srgb_in_place(image))
     return apply_orientation(image, header)
+
+
+def _check_once(source: EncodedImage | bytes, param: str) -> EncodedImage:
+    """Return the file with its header. A file that was checked before is not checked again."""
+    if isinstance(source, bytes):
+        return inspect_image(source, param=param)
+    return source if source.header else inspect_image(source.data, param=param)
+
+
+def _decode_png(file: EncodedImage, param: str) -> tuple[Image.Image, ImageHeader]:
+    """Return the pixels as stored, and the header. The pixels are sRGB, or `info` has the profile that applies."""
+    colour = read_png_colour(file.data)
+    if not isinstance(colour, ColourSpace):
+        image, header = decode_as_stored(file, param=param)
+        return _set_profile(image, colour), header
+    if is_16bit(file.data, file.format):
+        # The levels are mapped before they lose their lower bits.
+        levels = level_table(colour, 16)
+        image, header = decode_as_stored(file, param=param, levels_16bit=levels)
+        colour = colour.with_srgb_levels()
+    else:
+        image, header = decode_as_stored(file, param=param)
+    return _convert_from_space(_set_profile(image, b""), colour), header
+
+
+def _set_profile(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    """Return the image with that profile in place of the one that Pillow has read."""
+    image.info.pop("icc_profile", None)
+    if icc_profile:
+        image.info["icc_profile"] = icc_profile
+    return image
+
+
+def _convert_from_space(image: Image.Image, space: ColourSpace) -> Image.Image:
+    """Return the image in sRGB. It may be changed in place."""
+    if space.is_srgb:
+        return image
+    image = normalize_mode(image)
+    if not space.has_srgb_primaries:
+        return _apply_profile(image, to_icc_profile(space), in_place=True)
+    return _map_levels(image, level_table(space, 8))
+
+
+def _map_levels(image: Image.Image, levels: bytes) -> Image.Image:
+    """Replace every level of grey or colour, in place and in bands, because a copy might not fit into memory."""
+    table = levels * (1 if image.mode == "L" else 3)
+    if image.mode == "RGBA":
+        table += bytes(range(256))
+    for band in split_into_bands((0, 0, *image.size)):
+        image.paste(image.crop(band).point(table), band)
+    return image
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -88,19 +160,60 @@ def normalize_image(image: EncodedImage) -> EncodedImage:
     if (
         image.has_exif_rotation
         or not is_8bit_grey_or_rgb(data, format)
-        or _is_effective_profile(read_icc_profile(data, format))
+        or _has_other_colours(data, format)
     ):
         return inspect_image(encode(decode_srgb(image), format))
     stripped = strip_metadata(data, format, profile=False)
     return image if stripped == data else inspect_image(stripped)
 
 
+def _has_other_colours(data: bytes, format: str) -> bool:
+    """Return whether the colour information of a checked file makes its colours other than sRGB."""
+    colour = read_png_colour(data) if format == "png" else read_icc_profile(data, format)
+    if isinstance(colour, ColourSpace):
+        return not colour.is_srgb
+    return _is_effective_profile(colour)
+
+
+def read_png_colour(data: bytes) -> ColourSpace | bytes:
+    """Return what a checked PNG says about its colours: a colour space, or an ICC profile that can be applied.
+
+    The order is that of the PNG specification, third edition: cICP, iCCP, sRGB, then gAMA with cHRM. Information that
+    is invalid or not supported is skipped. Without any the result is b"": the image is sRGB.
+    """
+    chunks = read_colour_chunks(data)
+    space = _coded_space(chunks.coding_points) if chunks.coding_points else None
+    usable_profiles = ("GRAY", "RGB") if chunks.is_grey else ("RGB",)
+    if space is None and _usable_colour_space(chunks.icc_profile) in usable_profiles:
+        return chunks.icc_profile
+    if space is None and not chunks.is_srgb and chunks.gamma is not None:
+        space = colour_space_from_gamma(chunks.gamma, chunks.chromaticities)
+    if space is None:
+        return b""
+    return space.for_grey() if chunks.is_grey else space
+
+
+def _coded_space(points: CodingPoints) -> ColourSpace | None:
+    """Return the colour space of a cICP chunk, or None when the chunk is invalid or not supported."""
+    if points.matrix != _RGB_MATRIX or points.full_range > 1:
+        return None
+    return colour_space_from_coding_points(
+        points.primaries, points.transfer, full_range=bool(points.full_range)
+    )
+
+
+def _usable_colour_space(icc_profile: bytes) -> str:
+    """Return the colour space of a profile that can be applied, or "" for a broken or empty one."""
+    try:
+        _has_colour_effect(icc_profile)
+        return _colour_space(icc_profile)
+    except Exception:  # for the reason given in _to_srgb_in_place
+        return ""
+
+
 def _is_effective_profile(icc_profile: bytes) -> bool:
     """Return whether a colour profile changes the displayed colours. A broken or empty profile does not."""
-    try:
-        return bool(icc_profile) and _has_colour_effect(icc_profile)
-    except Exception:  # for the reason given in _to_srgb_in_place
-        return False
+    return bool(_usable_colour_space(icc_profile)) and _has_colour_effect(icc_profile)
 
 
 @lru_cache(maxsize=4)  # a client usually sends the same few profiles
@@ -133,6 +246,8 @@ def _convert_to_srgb(image: Image.Image, icc_profile: bytes) -> Image.Image:
         return _apply_profile(image, icc_profile)
     normalized = normalize_mode(image) if image.mode != "P" else normalize_mode(image.convert())
     if _colour_space(icc_profile) != "GRAY":
+        if normalized.mode == "L":
+            return _apply_profile(normalized.convert("RGB"), icc_profile).getchannel("G")
         return _apply_profile(normalized, icc_profile, in_place=True)
     result = _apply_profile(normalized.getchannel(0), icc_profile).getchannel(0)
     if normalized.mode == "RGBA":

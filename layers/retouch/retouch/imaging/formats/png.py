@@ -31,6 +31,7 @@ _MAX_CHUNK_LENGTHS = {
 }
 _IEND_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
 _ICC_CHUNK = b"iCCP"
+_COLOUR_CHUNKS = (b"iCCP", b"cICP", b"gAMA", b"cHRM")
 _PALETTE_COLOUR_TYPE = 3
 _ALPHA_FLAG = 4
 _RGBA_COLOUR_TYPE = 6
@@ -74,13 +75,13 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
 def strip_metadata(data: bytes, *, profile: bool = True) -> bytes:
     """Return a checked PNG with only its pixels and colours: no text, no EXIF, no trailing bytes.
 
-    `profile` says whether the colour profile stays.
+    `profile` says whether the colour profile stays, and with it the other chunks that a reader might take for one.
     """
     view = memoryview(data)
     max_lengths = {
         **_MAX_CHUNK_LENGTHS,
         **({} if data[25] == _PALETTE_COLOUR_TYPE else {b"PLTE": 0}),
-        _ICC_CHUNK: len(data) * profile,
+        **({_ICC_CHUNK: len(data)} if profile else dict.fromkeys(_COLOUR_CHUNKS, 0)),
     }
     preserved_chunks = (
         c for c in iter_chunks(view) if 0 < c.end - c.start <= max_lengths.get(c.kind, 0)
