@@ -27,10 +27,13 @@ ShrinkPng = Callable[[EncodedImage, int], EncodedImage | None]
 def prepare_job(job: ProviderJob, model: ModelCapabilities) -> ProviderJob:
     """Return the job with the image files and the mask file to send.
 
-    Raises InvalidRequest (image_file_too_large) when a file cannot be made small enough. Raises InvalidRequest
+    An embedded editor gets the caller's own files, because a conversion would change unmarked pixels. Raises
+    InvalidRequest (image_file_too_large) when a file cannot be made small enough. Raises InvalidRequest
     (image_parse_error) when an image that has to be decoded cannot be decoded. An image has to be decoded when it is
     converted, or when its original pixels are restored around the edit.
     """
+    if model.is_local_editor and not job.images[0].conversion:
+        return job
     param_names = [
         f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))
     ]

@@ -92,8 +92,11 @@ def fit_images(
 ) -> tuple[tuple[EncodedImage, ...], Notes]:
     """Return the images, each with the conversion that `prepare` must apply, and the notes on format changes.
 
-    An image that can be sent unchanged has no conversion. `placement` is that of the first image.
+    An image that can be sent unchanged has no conversion. An embedded editor reads every image as it is, because a
+    conversion would change pixels that the mask does not mark. `placement` is that of the first image.
     """
+    if serving.is_local_editor and placement is None:
+        return request.images, ()
     placements = [
         placement,
         *(_place_image(serving, request, index) for index in range(1, len(request.images))),

@@ -7,7 +7,8 @@ from retouch.core.edit_types import GeneratedImage
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import SizeRange, parse_size
-from retouch.imaging.codec import decode, encode_preserved, flatten, has_transparency, resize
+from retouch.imaging.codec import encode_preserved, flatten, has_transparency, resize
+from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inpaint.erase import erase_area
 
 FILL_PASSES = {"low": 0, "auto": 1, "medium": 1, "high": 3}
@@ -21,7 +22,7 @@ def edit(job: ProviderJob) -> Conversation:
     yield from ()
     assert job.mask is not None, "the model has needs_mask"
     image = erase_area(
-        decode(job.images[0]),
+        decode_srgb(job.images[0]),
         job.mask.pixels,
         passes=FILL_PASSES[job.params.get("quality", "auto")],
     )

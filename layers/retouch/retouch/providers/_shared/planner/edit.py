@@ -21,13 +21,13 @@ from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import parse_size
 from retouch.imaging.codec import (
-    decode,
     encode,
     encode_preserved,
     flatten,
     has_transparency,
     resize,
 )
+from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.operations.geometry import crop_to_ratio
 from retouch.imaging.operations.program import describe_steps, run_steps
@@ -84,7 +84,7 @@ def edit_by_plan(job: ProviderJob, send_chat: SendChat) -> Conversation:
 
 def prepare_image(job: ProviderJob) -> PlannerImage:
     """Return the first image and the mask, scaled down when they exceed the limits of the operations."""
-    image = decode(job.images[0])
+    image = decode_srgb(job.images[0])
     mask = job.mask.pixels if job.mask else None
     pixels = image.width * image.height
     factor = min(1.0, MAX_EDGE / max(image.size), sqrt(MAX_PIXELS / pixels))
@@ -134,7 +134,7 @@ def apply_planner_reply(
     description = source.scaling_note + describe_steps(plan, masked)
     edited = run_steps(source.image, plan, source.mask)
     if job.mask and edited.size != job.mask.pixels.size:
-        edited = paste_edited_area(edited, decode(job.images[0]), job.mask.pixels)
+        edited = paste_edited_area(edited, decode_srgb(job.images[0]), job.mask.pixels)
         description += ", then scale that area back"
     size = parse_size(job.params.get("size", "auto"))
     if size and size != edited.size:
