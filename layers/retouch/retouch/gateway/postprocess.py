@@ -22,7 +22,6 @@ from retouch.gateway.time_budget import TimeBudget, processing_seconds
 from retouch.gateway.unmarked_pixels import restore_unmarked_pixels
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.imaging.codec import (
-    decode,
     encode,
     encode_preserved,
     flatten,
@@ -142,7 +141,7 @@ def _restore_original(
     original = decode_srgb(original_pixels.image) if original_pixels else None
     time.require()
     with blame_provider():
-        pixels = decode(image)
+        pixels = decode_srgb(image)
     if original_pixels is None or original is None:
         placement = delivery.placement
         return undo_placement(placement, pixels) if placement else pixels, None, ()
