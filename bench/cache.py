@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -51,19 +52,22 @@ def measured_operations() -> dict[str, Callable[[], Any]]:
     from retouch.core.edit_types import GeneratedImage
     from retouch.core.settings import Settings
     from retouch.gateway.cache import CacheEntry, lookup_entry, save_entry
+    from retouch.gateway.time_budget import TimeBudget
     from retouch.infrastructure.aws.cache_bucket import CacheBucket
     from retouch.infrastructure.aws.clients import AwsClients
 
     client = boto3.client("s3")
-    store = CacheBucket(Settings(bucket=BUCKET), SystemClock(), AwsClients())
+    clock = SystemClock()
+    store = CacheBucket(Settings(bucket=BUCKET), clock, AwsClients())
+    budget = TimeBudget(clock, inf)
     data = make_image(IMAGE_SIDE, NOISE_ROWS)
     name = cache_key_function(data)
     print_note(f"an upload and a response of {len(data) / 1e6:.1f} MB each")
-    save_entry(store, name(), CacheEntry((GeneratedImage(data=data),)), None)
+    save_entry(store, name(), CacheEntry((GeneratedImage(data=data),)), None, budget)
     object_key = f"cache/{name()}"
 
     def respond_from_cache(cache_key: str) -> bytes:
-        _, entry = lookup_entry(store, cache_key, None, refresh=False)
+        _, entry = lookup_entry(store, cache_key, None, budget, refresh=False)
         assert entry is not None, "the entry was saved before"
         items = [{"b64_json": artifact.to_base64()} for artifact in entry.images]
         return orjson.dumps({"created": 0, "data": items})

@@ -26,14 +26,14 @@ class FakeClock:
         self.fraction = fraction
         self.sleeps = []
         self._today = today
-        self._elapsed = 0.0
+        self.elapsed_seconds = 0.0
 
     def now(self):
-        return _START_SECONDS + self._elapsed
+        return _START_SECONDS + self.elapsed_seconds
 
     def unix_time(self):
         midnight = datetime.combine(self._today, time(), UTC)
-        return int(midnight.timestamp() + self._elapsed)
+        return int(midnight.timestamp() + self.elapsed_seconds)
 
     def today(self):
         return self._today
@@ -43,7 +43,7 @@ class FakeClock:
         self.advance(seconds)
 
     def advance(self, seconds):
-        self._elapsed += seconds
+        self.elapsed_seconds += seconds
 
     def random_fraction(self):
         return self.fraction

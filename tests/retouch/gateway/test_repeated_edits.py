@@ -17,18 +17,11 @@ SLOW = 0.6  # seconds, longer than an edit that is not recorded
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
 
 
-class StandingClock(FakeClock):
-    """A clock whose Unix time advances only on request."""
-
-    def unix_time(self):
-        return 1_800_000_000 + int(self.skipped_seconds)
-
-
 class Gateway:
     """A gateway with one provider."""
 
     def __init__(self, upstream):
-        self.upstream, self.clock = upstream, StandingClock()
+        self.upstream, self.clock = upstream, FakeClock()
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
         self.services = build_services(env, self.clock)
 
