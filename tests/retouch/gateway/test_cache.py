@@ -3,6 +3,7 @@
 import base64
 import re
 import struct
+import threading
 from binascii import crc32
 from dataclasses import replace
 from datetime import date
@@ -34,6 +35,12 @@ from retouch.planning.plan import make_plan
 from retouch.providers import PROVIDERS
 from tests.support.images import box_mask, cutout, encode_image, photo, scene
 from tests.support.time_budgets import time_budget
+from tests.support.unusual_results import (
+    GIF,
+    animation,
+    png_with_missing_lines,
+    png_with_wrong_checksum,
+)
 
 TODAY = date(2026, 11, 22)
 SCENE = scene(96, 64)
@@ -308,6 +315,49 @@ def test_result_that_is_no_image_is_not_saved():
     cache = FakeCache()
     save_entry(cache, "k", CacheEntry((GeneratedImage(data=b"<html>"),)), None, time_budget())
     assert cache.entries == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [png_with_missing_lines(), png_with_wrong_checksum(), animation("WEBP"), GIF],
+    ids=["missing-lines", "checksum", "animation", "gif"],
+)
+def test_damaged_or_animated_result_is_not_saved(data):
+    cache = FakeCache()
+    entry = CacheEntry((*ENTRY.images, GeneratedImage(data=data)))
+    save_entry(cache, "k", entry, None, time_budget())
+    assert cache.entries == {}
+
+
+class HangingCache:
+    """A cache that does not respond until the test ends."""
+
+    def __init__(self):
+        self.proceed = threading.Event()
+
+    def get(self, name, max_age):
+        self.proceed.wait(60)
+
+    def put(self, name, data, max_age):
+        self.proceed.wait(60)
+
+
+def test_hanging_cache_is_a_miss_and_loses_no_result(caplog):
+    cache = HangingCache()
+    assert lookup_entry(cache, "k", 60, time_budget(2), refresh=False) == ("MISS", None)
+    save_entry(cache, "k", ENTRY, 60, time_budget(0.3))
+    cache.proceed.set()
+    assert caplog.messages == [
+        "the cache did not respond in time",
+        "the cache did not take an entry in time",
+    ]
+
+
+def test_lookup_leaves_most_of_the_time_to_the_edit():
+    cache, time = HangingCache(), time_budget(2)
+    lookup_entry(cache, "k", 60, time, refresh=False)
+    cache.proceed.set()
+    assert time.remaining() > 0
 
 
 @pytest.mark.parametrize(

@@ -161,11 +161,10 @@ def check_request(attempt: Attempt, services: Services) -> CheckedAttempt:
     subject = guardrails.describe_request(
         target.guardrails, target.request, portkey.metadata, services.providers
     )
-    # The paid call needs its time, so hooks end before the deadline.
+    # Half of the time stays for the call, because a hook that does not respond must not prevent it.
+    time = attempt.time_budget(services.clock)
     clients = replace(
-        attempt.clients,
-        deadline=attempt.context.deadline,
-        reserved_seconds=attempt.settings.min_call_seconds,
+        attempt.clients, deadline=time.deadline, reserved_seconds=time.remaining() / 2
     )
     report = guardrails.check_request(target.guardrails, subject, clients, portkey.strict)
     attempt.log.set_hooks(report)

@@ -192,6 +192,26 @@ def test_non_public_url_is_not_contacted_and_gives_generic_error(url, addresses,
     assert [line["reason"] for line in lines] == [reason]
 
 
+def test_deadline_shortens_the_timeout():
+    with Upstream(ScriptedResponse(network_failure="hang")) as server:
+        request = webhook_request(server, deadline=CLOCK.now() + 0.5)
+        with pytest.raises(CheckError, match=r"no verdict within 0\.\d+ seconds"):
+            build_webhook(server)(request)
+
+
+def test_webhook_after_the_deadline_is_not_called():
+    with Upstream(ALLOW) as server:
+        with pytest.raises(CheckError) as exc_info:
+            build_webhook(server)(webhook_request(server, deadline=CLOCK.now() - 1))
+        assert server.received == []
+    assert str(exc_info.value) == "The webhook timed out: the edit left no time for it."
+
+
+def test_deadline_does_not_make_two_requests_different():
+    server = type("Server", (), {"url": "http://a.test"})
+    assert webhook_request(server, deadline=1.0) == webhook_request(server, deadline=2.0)
+
+
 def test_closed_port_gives_generic_error():
     server = type("Closed", (), {"url": f"http://127.0.0.1:{unused_port()}"})
     with pytest.raises(CheckError) as exc_info:
