@@ -40,9 +40,10 @@ _UNKNOWN_BILLING_HEADERS = ((b"x-should-retry", b"false"), (b"x-retouch-billed",
 BODY_TOO_LARGE = _error_response(
     413,
     "body_too_large",
-    "The request is too large: its body may have 10,485,760 bytes, and 6,291,556 bytes as the "
-    "base64 event the function gets, which leaves about 4.7 MB for all images together. "
-    "Upload larger images with POST /v1/uploads and name them in the request.",
+    "The request is too large: API Gateway takes a body of 10,485,760 bytes, and Lambda takes "
+    "6,291,556 bytes with the body as base64, which leaves about 4.7 MB for all images together. "
+    "The local server has the same limits. Upload larger images with POST /v1/uploads and name "
+    "them in the request; docs/large-pictures.md has a helper that does this.",
     (b"x-should-retry", b"false"),
     _NOT_BILLED_HEADER,
 )

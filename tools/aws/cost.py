@@ -50,6 +50,7 @@ class TypicalEdit:
     log_kilobytes: float = 2.0
     metrics: int = 4  # Metric names times used models, published in each hour that has edits.
     key_reads: float = 1.0  # At most. A key is cached for one minute.
+    record_writes: float = 2.0  # Only for a client that counts its retries, as the OpenAI SDKs do.
     secret_reads: float = 1.0  # At most. The secret is cached for five minutes.
 
 
@@ -101,6 +102,7 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         + prices.S3_GET
         + stored * parameters["ResultDays"]["Default"] / prices.DAYS_PER_MONTH,
         f"Logs, {edit.log_kilobytes:g} KB": edit.log_kilobytes / 1024**2 * prices.LOG_GB,
+        "Record against retries of an SDK": edit.record_writes * prices.DYNAMODB_WRITE,
         "Secret and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
     }

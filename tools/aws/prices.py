@@ -26,6 +26,7 @@ TRANSFER_GB = 0.09
 
 # aws.amazon.com/dynamodb/pricing: on demand
 DYNAMODB_READ = 0.125e-6
+DYNAMODB_WRITE = 0.625e-6
 
 # aws.amazon.com/secrets-manager/pricing
 SECRET_MONTH = 0.40

@@ -1,0 +1,66 @@
+"""The limits on requests and responses as a table, read from the code that holds them."""
+
+from devserver.settings import MAX_PAYLOAD_BYTES
+from retouch.api.events.direct_invoke import MAX_RESPONSE_BYTES
+from retouch.api.request.limits import DEFAULT_LIMITS as BODY
+from retouch.core.settings import Settings
+from retouch.imaging.limits import DEFAULT_LIMITS as IMAGE
+
+
+def limits_table() -> str:
+    """Return a table with one row for each limit: the value, who sets it, and the remedy."""
+    rows = ["| what | limit | set by | remedy |", "|---|---|---|---|"]
+    return "\n".join([*rows, *(f"| {' | '.join(row)} |" for row in _limit_rows())])
+
+
+def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
+    settings = Settings()
+    upload_minutes = settings.upload_seconds // 60
+    return (
+        (
+            "all files of a request together",
+            f"about {MAX_PAYLOAD_BYTES // 4 * 3 / 1e6:.1f} MB",
+            f"Lambda: {MAX_PAYLOAD_BYTES:,} bytes for an event, which has the body as base64",
+            "upload first",
+        ),
+        ("the body", f"{BODY.max_body_bytes:,} bytes", "API Gateway", "upload first"),
+        (
+            "an uploaded file, or a file behind a URL",
+            _megabytes(settings.max_upload_bytes),
+            "Retouch",
+            "JPEG or WebP",
+        ),
+        (
+            "the form for an upload",
+            f"valid for {upload_minutes} minutes",
+            "Retouch",
+            "ask for a new one",
+        ),
+        ("an image file", _megabytes(IMAGE.image_bytes), "Retouch", "JPEG or WebP"),
+        ("pixels of an image", _megapixels(IMAGE.pixels), "Retouch", "scale it"),
+        ("pixels of a WebP", _megapixels(IMAGE.webp_pixels), "Retouch", "PNG or JPEG"),
+        ("width and height", f"{IMAGE.side:,} pixels each", "Retouch", "scale it"),
+        ("images of a request", str(BODY.max_images), "Retouch; many models take fewer", ""),
+        ("parts of a form", str(BODY.max_parts), "Retouch", ""),
+        (
+            "a text field, such as `prompt`",
+            f"{BODY.max_field_bytes:,} bytes",
+            "Retouch; many models take fewer",
+            "send images as files",
+        ),
+        ("a response over HTTP", "200 MB, 15 minutes", "API Gateway and Lambda", "fewer images"),
+        (
+            "the result of a direct invoke",
+            _megabytes(MAX_RESPONSE_BYTES),
+            f"Lambda: {MAX_PAYLOAD_BYTES:,} bytes",
+            "none needed: a larger result becomes links",
+        ),
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:g} MB"
+
+
+def _megapixels(count: int) -> str:
+    return f"{count / 1e6:g} megapixels"
