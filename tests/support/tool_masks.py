@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from retouch.imaging.masks.read import MaskMode
 from tests.support.images import encode_image
 
 SIZE = (240, 180)
@@ -65,7 +66,7 @@ def paint(colour: tuple[int, int, int], levels: Image.Image) -> Image.Image:
 class ToolMask:
     """A mask file, and how it is to be read."""
 
-    mask_mode: str  # the mode that reads the file
+    mask_mode: MaskMode  # the mode that reads the file
     build: Callable[[], bytes]
     guess: str = (
         ""  # what mask_mode=auto reads, if it is not mask_mode; "refused" if it cannot choose

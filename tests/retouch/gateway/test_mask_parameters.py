@@ -6,9 +6,12 @@ import json
 import pytest
 from PIL import Image, ImageChops
 
+from retouch.core.edit_types import ResolvedInputs
+from retouch.core.errors import InvalidRequest
+from retouch.gateway.validation import validate, with_overrides
 from tests.support.events import json_event
 from tests.support.gateway_client import file_part, post_edit, send_event
-from tests.support.images import box_mask, data_url, decode_image, encode_image
+from tests.support.images import box_mask, channel_values, data_url, decode_image, encode_image
 from tests.support.tool_masks import (
     SIZE,
     TOOL_MASKS,
@@ -96,7 +99,8 @@ def test_mask_feather_of_hard_model_is_sent_as_area_and_restored_as_ramp():
         edited = decode_image(base64.b64decode(response.json["data"][0]["b64_json"]))
         expected = Image.blend(ORIGINAL, Image.new("RGB", SIZE, (255, 0, 255)), level / 255)
         # The pixel is 10 pixels inside the edge: in the middle of the ramp.
-        pairs = zip(edited.getpixel((50, 80)), expected.getpixel((50, 80)), strict=True)
+        colours = (channel_values(image, (50, 80)) for image in (edited, expected))
+        pairs = zip(*colours, strict=True)
         assert all(abs(first - second) < 20 for first, second in pairs)
     assert ImageChops.subtract(changed_pixels(feathered), sent_area(calls)).getbbox() is None
     assert "the gateway makes the soft edge" in notes_of(feathered)
@@ -187,6 +191,14 @@ def test_invalid_mask_parameter_is_refused_by_name_and_rule(name, value, rule):
     assert (response.status, error["param"]) == (400, name)
     assert rule in error["message"]
     assert calls == []
+
+
+@pytest.mark.parametrize("name", ["mask_mode", "mask_grow", "mask_feather"])
+def test_mask_file_parameter_in_override_params_is_refused_by_name(name):
+    inputs = ResolvedInputs({"prompt": "p"}, (encode_image(ORIGINAL),))
+    with pytest.raises(InvalidRequest, match="override_params cannot replace") as exc_info:
+        with_overrides(validate(inputs), inputs, {name: "white"})
+    assert exc_info.value.param == name
 
 
 @pytest.mark.parametrize(

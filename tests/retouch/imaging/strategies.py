@@ -5,7 +5,7 @@ import random
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from retouch.core.edit_types import Mask
+from retouch.core.edit_types import Mask, MaskEdge
 
 BANDS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 sizes = st.tuples(st.integers(1, 48), st.integers(1, 48))
@@ -46,5 +46,5 @@ def mask_areas(draw, size=None, kinds=("hard", "soft", "noise", "boxes")):
 
 def build_mask(area):
     counts = area.histogram()
-    edge = "soft" if any(counts[1:255]) else "hard"
+    edge: MaskEdge = "soft" if any(counts[1:255]) else "hard"
     return Mask(area, sum(counts[128:]) / sum(counts), edge)
