@@ -90,6 +90,17 @@ def test_circle_of_any_result_stays_a_circle(result_size, placement):
     assert abs((right - left) - (bottom - top)) <= 2
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_padding_is_not_blended_into_the_edge_of_the_image(times):
+    placement = Placement((400, 400), (50, 0, 350, 400), SIZE)
+    result = extend(Image.new("RGB", SIZE, NAVY), (400, 400))
+    result = result.resize((400 * times, 400 * times), Image.Resampling.NEAREST)
+    image, _, _ = restore_unmarked_pixels(
+        Image.new("RGB", SIZE, NAVY), result, Image.new("L", SIZE, 255), placement
+    )
+    assert image.getcolors() == [(300 * 400, NAVY)]
+
+
 def test_slightly_different_shape_is_only_scaled():
     result = picture_with_circle().resize((604, 800))
     _, _, notes = restore_unmarked_pixels(picture_with_circle(), result, marked_mask(), None)

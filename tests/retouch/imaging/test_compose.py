@@ -213,6 +213,26 @@ def test_result_of_another_size_is_scaled_inside_mask(mode):
     assert count == same
 
 
+@pytest.mark.parametrize("times", [1, 2])
+def test_marked_area_is_from_the_source_box_of_the_result(times):
+    """The result shows more than the original: its part from (12, 7) on, at any scale."""
+    shown, area = noise_image("RGB", (60, 40), 3), Image.new("L", (60, 40))
+    area.paste(255, (9, 5, 50, 31))
+    result = Image.new("RGB", (90, 70), "green")
+    result.paste(shown, (12, 7))
+    result = result.resize((90 * times, 70 * times), Image.Resampling.NEAREST)
+    source_box = (12 * times, 7 * times, 72 * times, 47 * times)
+    original = Image.new("RGB", (60, 40), "white")
+    composited, _ = composite_original(original, result, area, feather=0, source_box=source_box)
+    expected = Image.new("RGB", (60, 40), "white")
+    blocks = shown.resize((60 * times, 40 * times), Image.Resampling.NEAREST)
+    expected.paste(resize(blocks, (60, 40)), mask=area)
+    inner = (12, 8, 47, 28)  # scaling mixes pixels near the edge of the box with those outside
+    assert max_value(ImageChops.difference(composited.crop(inner), expected.crop(inner))) <= 1
+    if times == 1:
+        assert composited.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("modes", [("L", "RGB"), ("RGB", "RGBA"), ("RGBA", "RGB"), ("RGB", "RGB")])
 def test_compositing_in_many_strips_gives_the_same_pixels(modes, monkeypatch):
     original = inspect_image(encode_image(noise_image(modes[0], (70, 90), 1)))
