@@ -34,7 +34,7 @@ UNUSUAL_FILES = {
     "long": encode_image(scene(900, 100)),
     "tiny": encode_image(scene(9, 9)),
 }
-# Models with the same image rules count as one model.
+# Models with the same image rules count as one model. An embedded editor gets no converted image.
 MODELS_BY_IMAGE_RULES = {
     (
         m.accepted_formats,
@@ -46,7 +46,7 @@ MODELS_BY_IMAGE_RULES = {
         m.mask_format,
     ): (p, m)
     for p, m in MODELS
-    if not m.operations
+    if not m.operations and not m.is_local_editor
 }
 MASK_SHAPES = {"shapes": [{"type": "box", "x": 0, "y": 0, "width": 3, "height": 3}]}
 

@@ -204,6 +204,8 @@ def _coded_space(points: CodingPoints) -> ColourSpace | None:
 
 def _usable_colour_space(icc_profile: bytes) -> str:
     """Return the colour space of a profile that can be applied, or "" for a broken or empty one."""
+    if not icc_profile:
+        return ""
     try:
         _has_colour_effect(icc_profile)
         return _colour_space(icc_profile)

@@ -6,19 +6,21 @@ that, when several levels have become equal. So this module reads both bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from PIL import Image, ImageChops
 
-from retouch.imaging.masks.regions import Box, split_into_bands
+from retouch.core.edit_types import Size
+from retouch.core.geometry import Box
 
 # Decodes the file with a raw mode of Pillow, which says what the bytes of a pixel are. None is the file's own.
 LoadRaw = Callable[[str | None], Image.Image]
 ReadSamples = Callable[[Box], list[Image.Image]]  # returns an "I" image of each channel in a box
 
 _LEVELS = 65_536
+_BAND_PIXELS = 524_288  # about forty bytes for each pixel of a band are in memory at once
 _GREY, _COLOUR, _GREY_ALPHA = 0, 2, 4  # colour types of PNG; the fourth is colour with alpha
 # Reads one byte of each 16-bit level: the upper byte, and the lower byte.
 _UPPER_BYTES = {_COLOUR: "RGB;16B", 6: "RGBA;16B"}
@@ -48,7 +50,7 @@ def decode_16bit(load: LoadRaw, colour_type: int, table: bytes) -> Image.Image:
     """
     samples, transparent_levels = _open_samples(load, colour_type)
     has_alpha = samples.target.mode in ("LA", "RGBA") and not transparent_levels
-    for band in split_into_bands((0, 0, *samples.target.size)):
+    for band in _split_into_bands(samples.target.size):
         channels = samples.read(band)
         colours = channels[:-1] if has_alpha else channels
         levels = [channel.point(table, "L") for channel in colours]
@@ -119,3 +121,11 @@ def _find_opaque(channels: Sequence[Image.Image], transparent: Sequence[int]) ->
         table[level] = 0
         opaque = ImageChops.lighter(opaque, channel.point(bytes(table), "L"))
     return opaque
+
+
+def _split_into_bands(size: Size) -> Iterator[Box]:
+    """Yield boxes of full width that cover an image, from the top."""
+    width, height = size
+    lines = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, lines):
+        yield 0, top, width, min(height, top + lines)
