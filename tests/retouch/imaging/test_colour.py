@@ -8,7 +8,9 @@ from PIL import Image, ImageChops
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb, normalize_image, to_srgb
+from retouch.imaging.colour_space import ColourSpace, PowerFunction, to_icc_profile
 from retouch.imaging.formats.structure import read_icc_profile
+from retouch.imaging.icc_matrix_profile import SRGB_PRIMARIES
 from retouch.imaging.inspect import inspect_image
 from tests.cases.images.build import IEND_CHUNK, SECRETS, SIGNATURE, chunk, header, private_exif
 from tests.retouch.imaging import icc_profiles
@@ -94,6 +96,15 @@ def test_grey_profile_conversion_stays_grey(mode):
         assert (result.mode, result.getpixel((0, 0))) == ("L", expected)
 
 
+@pytest.mark.parametrize(("mode", "fill"), [("L", 128), ("LA", (128, 7))])
+def test_rgb_profile_is_applied_to_grey(mode, fill):
+    """Browsers do the same. Half of the light of white is level 188 of sRGB."""
+    linear_profile = to_icc_profile(ColourSpace(SRGB_PRIMARIES, PowerFunction(1.0)))
+    result = to_srgb(with_profile(Image.new(mode, (3, 3), fill), linear_profile))
+    assert result.mode == {"L": "L", "LA": "RGBA"}[mode]
+    assert result.getpixel((0, 0)) == (188 if mode == "L" else (188, 188, 188, 7))
+
+
 def test_cmyk_with_profile_is_converted_through_the_profile():
     paper, ink = (Image.new("CMYK", (2, 2), c) for c in ((0, 0, 0, 0), (255, 0, 0, 0)))
     assert is_near(
@@ -118,7 +129,6 @@ def test_broken_profile_is_dropped_without_changing_pixels(mode, data):
 @pytest.mark.parametrize(
     ("mode", "data"),
     [
-        ("L", icc_profiles.rgb_profile()),
         ("RGB", icc_profiles.grey_profile(1.0)),
         ("RGB", icc_profiles.cmyk_profile()),
         ("CMYK", icc_profiles.rgb_profile()),

@@ -117,7 +117,7 @@ def test_provider_gets_the_displayed_colour_without_colour_chunks(name):
 
 def test_colour_chunks_after_the_palette_are_ignored():
     """The PNG specification puts them before PLTE; libpng ignores others."""
-    data = encode_image(Image.new("P", (8, 8)))
+    data = encode_image(sample_in_mode("P"))
     palette_end = data.index(b"PLTE") + 4 + int.from_bytes(data[33:37]) + 4
     late = data[:palette_end] + LINEAR + data[palette_end:]
     assert decode_srgb(late).tobytes() == decode(data).tobytes()
