@@ -19,6 +19,8 @@ T = TypeVar("T")
 _END_OF_ITEMS = object()
 # The threads are reused, because starting one costs a fifth of a small edit's CPU time.
 _PRODUCER_THREADS = ThreadPoolExecutor(32, "pulse")
+# A task may wait for a producer, so the two do not share threads.
+_TASK_THREADS = ThreadPoolExecutor(32, "task")
 
 
 def with_heartbeat(items: Generator[T, None, None], interval: float) -> Iterator[T | None]:
@@ -47,7 +49,7 @@ def with_heartbeat(items: Generator[T, None, None], interval: float) -> Iterator
 
 def run_in_background(function: Callable[[], T]) -> Future[T]:
     """Start the function in a thread, and return its future result."""
-    return _PRODUCER_THREADS.submit(function)
+    return _TASK_THREADS.submit(function)
 
 
 def is_done_within(future: Future[T], seconds: float) -> bool:
