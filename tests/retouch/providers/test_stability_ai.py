@@ -4,6 +4,7 @@ import base64
 import re
 
 import pytest
+from PIL import Image
 
 from retouch.gateway.health import check_health
 from retouch.providers.stability_ai import PROVIDER
@@ -115,12 +116,27 @@ def test_mask_is_sent_with_white_where_edited(server):
     assert result.getpixel((2, 2)) == scene(96, 96).getpixel((2, 2))
 
 
-def test_translucent_mask_area_is_sent_as_grey(server):
-    mask = decode_image(box_mask(96, 96))
-    mask.paste((0, 0, 0, 55), (0, 0, 20, 20))
+def sent_mask(server, alpha):
+    """Return the mask that the provider receives for a mask file with that alpha channel."""
+    mask = Image.new("RGBA", alpha.size)
+    mask.putalpha(alpha)
     stability_edit(server, {"prompt": "p", "mask": file_part(encode_image(mask))})
-    sent = decode_image(server.calls[0].files[1][3])
-    assert [sent.getpixel(at) for at in ((5, 5), (48, 48), (90, 5))] == [200, 255, 0]
+    return decode_image(server.calls[0].files[1][3])
+
+
+def test_ramp_of_mask_is_sent_as_grey(server):
+    sent = sent_mask(server, Image.linear_gradient("L").resize((96, 96)))
+    assert sent.getpixel((5, 2)) == 255
+    assert 50 < sent.getpixel((5, 70)) < 90
+    assert sent.getpixel((5, 94)) == 0
+
+
+@pytest.mark.parametrize(("alpha", "level"), [(55, 255), (200, 0)])
+def test_mask_area_of_one_grey_is_sent_as_marked_or_unmarked(server, alpha, level):
+    channel = decode_image(box_mask(96, 96)).getchannel("A")
+    channel.paste(alpha, (0, 0, 20, 20))
+    sent = sent_mask(server, channel)
+    assert [sent.getpixel(at) for at in ((5, 5), (48, 48), (90, 5))] == [level, 255, 0]
 
 
 def test_transparent_image_is_sent_opaque_with_mask(server):
