@@ -21,6 +21,11 @@ def raw_deflate(data):
     return compressor.compress(data) + compressor.flush()
 
 
+def describe(value):
+    """Return the name of a parameter: the length of bytes, or the text."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else value
+
+
 def decoded(body, coding, chunk_bytes=1000):
     chunks = (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))
     return b"".join(decode_body(chunks, coding))
@@ -68,6 +73,7 @@ def test_two_compressions_are_not_decodable():
         (TEXT, "gzip"),
         (TEXT, ""),
     ],
+    ids=describe,
 )
 @pytest.mark.parametrize("chunk_bytes", [1, 997, 1_000_000])
 def test_body_is_decoded(body, coding, chunk_bytes):
@@ -91,6 +97,7 @@ def test_empty_body_stays_empty(coding):
         (b"\xff\xff no deflate data", "deflate"),
         (gzip.compress(b"") * 2000, "gzip"),
     ],
+    ids=describe,
 )
 def test_damaged_body_raises_undecodable_body(body, coding):
     with pytest.raises(UndecodableBody):

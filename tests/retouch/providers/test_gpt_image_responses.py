@@ -1,6 +1,7 @@
 """Tests of whole images in unusual responses of OpenAI-compatible servers: other forms, and errors after the image."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ DATA_URL = f"data:image/png;base64,{B64}"
 COMPLETED = {"type": "image_edit.completed", "b64_json": B64, "usage": {"total_tokens": 3}}
 PREVIEW = {"type": "image_edit.partial_image", "b64_json": B64, "partial_image_index": 0}
 WORDS = "the engine is on fire"
-ERROR_EVENTS = {
+ERROR_EVENTS: dict[str, dict[str, Any]] = {
     "nested": {"type": "error", "error": {"message": WORDS, "code": "server_error"}},
     "flat": {"type": "error", "message": WORDS, "code": "server_error"},
     "text": {"type": "error", "error": WORDS},

@@ -129,6 +129,11 @@ def test_oversized_chunk_headers_are_rejected():
 DECOMPRESSING = replace(FetchPolicy(), codings=("gzip", "deflate"))
 
 
+def describe(value):
+    """Return the name of a parameter: the length of bytes, or the text."""
+    return f"{len(value)} bytes" if isinstance(value, bytes) else value
+
+
 def compressed_response(coding, body):
     return raw_response(f"content-encoding: {coding}", f"content-length: {len(body)}", body=body)
 
@@ -147,6 +152,7 @@ def test_label_that_names_no_compression_is_ignored(label):
         ("aws-chunked, deflate", zlib.compress(PNG)),
         ("gzip", PNG),
     ],
+    ids=describe,
 )
 def test_compressed_image_is_decompressed_where_the_policy_allows_it(coding, body):
     with FakeInternet(compressed_response(coding, body)) as web:
@@ -164,6 +170,7 @@ def test_compressed_image_is_decompressed_where_the_policy_allows_it(coding, bod
         ("gzip", gzip.compress(bytes(50_000_000)), "not_an_image"),
         ("gzip", gzip.compress(b"<html>"), "not_an_image"),
     ],
+    ids=describe,
 )
 def test_compressed_body_that_is_no_whole_image_has_its_own_reason(coding, body, reason):
     with FakeInternet(compressed_response(coding, body)) as web:

@@ -1,6 +1,8 @@
 """Tests of ProviderHttpClient: connection reuse, no redirects, no proxy settings, and the key only for its host."""
 
+import gzip
 import threading
+import zlib
 
 import pytest
 
@@ -90,8 +92,18 @@ def test_request_with_key_to_another_origin_raises_upstream_error():
         assert other_host.received == []
 
 
-def test_response_over_size_limit_raises_upstream_error():
-    with Upstream(ScriptedResponse(body=b"x" * 300_000)) as upstream:
+@pytest.mark.parametrize(
+    "response",
+    [
+        ScriptedResponse(body=b"x" * 300_000),
+        ScriptedResponse(200, gzip.compress(bytes(300_000)), {"content-encoding": "gzip"}),
+        ScriptedResponse(200, zlib.compress(bytes(9_000_000)), {"content-encoding": "deflate"}),
+        ScriptedResponse(200, gzip.compress(b"") * 6000, {"content-encoding": "gzip"}),
+    ],
+    ids=["plain", "gzip", "deflate", "empty members"],
+)
+def test_response_over_size_limit_raises_upstream_error(response):
+    with Upstream(response) as upstream:
         clock = FakeClock()
         settings = Settings(
             max_provider_response_bytes=100_000,
@@ -101,7 +113,7 @@ def test_response_over_size_limit_raises_upstream_error():
             "gpt-image-2", ClientCredentials(), PROVIDERS, settings, clock.today()
         )
         resolved_model = resolve_connection(resolved_model, ClientCredentials(), settings)
-        with pytest.raises(UpstreamError, match="too large"):
+        with pytest.raises(UpstreamError, match=r"too large|too many members"):
             build_http_client(settings, clock)(
                 ProviderRequest("POST", "/x", json={}), resolved_model, clock.now() + 10
             )

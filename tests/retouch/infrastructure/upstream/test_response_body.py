@@ -53,7 +53,9 @@ def test_other_compression_is_refused_by_name(coding):
     assert raised.value.billed == "unknown"
 
 
-@pytest.mark.parametrize("body", [gzip.compress(BODY)[:-9], b"\x1f\x8b damaged"])
+@pytest.mark.parametrize(
+    "body", [gzip.compress(BODY)[:-9], b"\x1f\x8b damaged"], ids=["cut", "damaged"]
+)
 def test_damaged_compressed_response_is_an_error_with_unknown_billing(body):
     with pytest.raises(UpstreamError, match="not readable") as raised:
         response_to(POST, ScriptedResponse(200, body, {"content-encoding": "gzip"}))

@@ -146,9 +146,8 @@ class ResultRequests:
         """
         remaining = self.deadline - self.clock.now()
         backoff = backoff_delay(self.clock, _BACKOFF_SECONDS, min(attempt, _MAX_DOUBLINGS))
-        demanded = max(request.delay, min(trouble.retry_after, _MAX_DEMANDED_SECONDS))
-        shortest = max(request.delay, _MIN_PAUSE_SECONDS)
-        pause = max(shortest, min(demanded + backoff, remaining / 2))
+        wanted = min(trouble.retry_after, _MAX_DEMANDED_SECONDS) + backoff
+        pause = max(request.delay, _MIN_PAUSE_SECONDS, min(wanted, remaining / 2))
         return pause if remaining - pause >= _MIN_ATTEMPT_SECONDS else None
 
     def _give_up(self, request: ProviderRequest, last: Trouble) -> ProviderResponse:
