@@ -28,7 +28,7 @@ def edit_request(model, image_format, size, fit):
     image = EncodedImage(b"", image_format, *size)
     pixels = Image.new("L", size)
     pixels.paste(255, (0, 0, 1, 1))
-    mask = Mask(pixels, 0.1, has_soft_edges=False)
+    mask = Mask(pixels, 0.1)
     takes_mask = (
         bool(model.mask_format or model.follows_instructions) and not model.changes_geometry
     )

@@ -28,7 +28,7 @@ def magenta_image(**metadata):
 def masked_delivery(**fields):
     mask = Image.new("L", SIZE)
     mask.paste(255, (16, 12, 32, 24))
-    original = OriginalPixels(EncodedImage(photo(*SIZE), "png", *SIZE), mask, True)
+    original = OriginalPixels(EncodedImage(photo(*SIZE), "png", *SIZE), mask)
     return Delivery(original_pixels=original, **fields)
 
 

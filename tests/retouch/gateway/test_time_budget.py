@@ -22,7 +22,7 @@ def budget(deadline):
 
 
 def original(width, height):
-    return OriginalPixels(EncodedImage(b"", "png", width, height), Image.new("L", (1, 1)), True)
+    return OriginalPixels(EncodedImage(b"", "png", width, height), Image.new("L", (1, 1)))
 
 
 @pytest.mark.parametrize(("deadline", "remaining"), [(11, 10), (1, 0), (0, 0)])
