@@ -95,6 +95,7 @@ def test_processing_is_cut_off_at_the_deadline(monkeypatch):
     result = postprocess_all([image], masked_delivery(), time_budget(0.5))
     proceed.set()
     assert (result.images, result.preserved_pixels) == ((image,), 0)
+    assert "because no time was left" in result.notes[0]
 
 
 def test_cut_off_processing_ends_before_its_next_step(monkeypatch):

@@ -29,8 +29,8 @@ def partial(data, index=0):
     }
 
 
-def completed(data):
-    return {"type": "image_edit.completed", "b64_json": b64(data), "usage": USAGE}
+def completed(data, usage=USAGE):
+    return {"type": "image_edit.completed", "b64_json": b64(data), "usage": usage}
 
 
 def stream_edit(*events, seconds=60.0, **fields):
@@ -59,10 +59,12 @@ def test_damaged_finished_image_does_not_end_the_stream():
     assert "1 images before this one cannot be read" in payload["retouch"]["notes"]
 
 
-def test_cost_of_a_damaged_image_is_in_the_next_event():
+@pytest.mark.parametrize("usage", [USAGE, None])
+def test_cost_of_a_damaged_image_is_in_the_next_event(usage):
+    good, damaged = completed(photo(), usage), completed(DAMAGED, usage)
     (_, alone), (_, both) = (
-        stream_edit(completed(photo())).frames[0],
-        stream_edit(completed(DAMAGED), completed(photo()), n="2").frames[0],
+        stream_edit(good).frames[0],
+        stream_edit(damaged, good, n="2").frames[0],
     )
     costs = [float(event["retouch"]["cost-usd"].split()[0]) for event in (alone, both)]
     assert costs[1] == pytest.approx(2 * costs[0])
