@@ -27,10 +27,10 @@ REQUEST = EditRequest(
 )
 
 
-def test_masked_edit_of_own_size_is_padded():
+def test_masked_edit_of_own_size_stays_auto():
     for params in ({}, {"size": "auto"}, {"size": "40x30"}):
-        assert choose_fit_mode(MODEL, replace(REQUEST, params=params), MASK) == "pad", params
-    assert choose_fit_mode(MODEL, replace(REQUEST, preserve=True), MASK) == "pad"
+        assert choose_fit_mode(MODEL, replace(REQUEST, params=params), MASK) == "auto", params
+    assert choose_fit_mode(MODEL, replace(REQUEST, preserve=True), MASK) == "auto"
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_masked_edit_of_own_size_is_padded():
     ],
     ids=str,
 )
-def test_edit_without_restored_pixels_is_not_padded(changes, mask):
+def test_edit_without_restored_pixels_is_strict(changes, mask):
     assert choose_fit_mode(MODEL, replace(REQUEST, **changes), mask) == "strict"
 
 
-def test_model_that_changes_geometry_is_not_padded():
+def test_model_that_changes_geometry_is_strict():
     assert choose_fit_mode(replace(MODEL, changes_geometry=True), REQUEST, MASK) == "strict"
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import unplaced
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange, parse_size
 from retouch.planning.image_fit import fit_geometry, place_within_limits, violations
 
@@ -156,6 +157,52 @@ def test_pad_fit_keeps_resolution_of_the_request():
     assert fit_geometry(model, edit_request((4000, 3000), "pad")).params["resolution"] == "4K"
     named = fit_geometry(model, edit_request((4000, 3000), "pad", resolution="1K"))
     assert "resolution" not in named.params  # the request's own value is sent
+
+
+@given(st.tuples(edges, edges))
+@settings(max_examples=100, deadline=None)
+def test_auto_fit_sends_image_of_possible_shape_as_it_is(size):
+    """The result is then only scaled, by almost the same factor on both axes."""
+    fitted = fit_geometry(
+        ModelCapabilities(id="m", params={"size": GPT_IMAGE_2_SIZES}), edit_request(size, "auto")
+    )
+    requested = parse_size(fitted.params["size"])
+    assert requested is not None
+    assert GPT_IMAGE_2_SIZES.is_allowed(requested)
+    sent_size = fitted.placement.canvas if fitted.placement else size
+    assert abs(requested[0] * sent_size[1] / (requested[1] * sent_size[0]) - 1) <= 0.0011
+    assert fitted.placement == unplaced(size) or fitted.notes
+
+
+@pytest.mark.parametrize(
+    ("size", "requested"),
+    [
+        ((3024, 4032), "2448x3264"),
+        ((1024, 1024), "1024x1024"),
+        ((64, 48), "960x720"),
+        ((900, 300), "1440x480"),
+    ],
+)
+def test_auto_fit_requests_nearest_size_of_the_same_shape(size, requested):
+    model = ModelCapabilities(id="m", params={"size": GPT_IMAGE_2_SIZES})
+    fitted = fit_geometry(model, edit_request(size, "auto"))
+    assert (fitted.placement, fitted.params, fitted.notes) == (
+        unplaced(size),
+        {"size": requested},
+        (),
+    )
+    longer = fit_geometry(model, edit_request((901, 300), "auto")).placement
+    assert longer is not None
+    assert longer.canvas != (901, 300)
+
+
+def test_padded_canvas_of_large_image_is_scaled_down():
+    model = ModelCapabilities(id="m", params={"size": FixedSizes(("1024x1024", "1024x1536"))})
+    placement = fit_geometry(model, edit_request((6000, 8000), "auto")).placement
+    assert placement is not None
+    assert 16_700_000 < placement.canvas[0] * placement.canvas[1] <= 4096 * 4096
+    exact = fit_geometry(model, edit_request((4500, 6750), "auto")).placement
+    assert exact == unplaced((4500, 6750))
 
 
 @pytest.mark.parametrize(

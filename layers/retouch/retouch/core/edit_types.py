@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 ResponseFormat = Literal["b64_json", "url"]
-FitMode = Literal["auto", "strict", "pad", "scale"]  # `planning.fit_mode` replaces "auto"
+FitMode = Literal["auto", "strict", "pad", "scale"]  # `planning.fit_mode` says what they mean
 # What marks the pixels to edit: transparent, opaque, white or black pixels of a file, pixels of another colour than the
 # background of a file, or shapes.
 MaskMarking = Literal["alpha", "opaque", "white", "black", "colour", "shapes"]

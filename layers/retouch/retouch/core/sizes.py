@@ -15,6 +15,8 @@ from typing import Any
 from retouch.core.edit_types import Size
 from retouch.core.parameters import EnumParam, raise_invalid_value
 
+_SAME_SHAPE_DIFFERENCE = 0.001
+_MAX_SIZE_DIFFERENCE = math.log(1.5)  # of the logarithms of two numbers of pixels
 _SIZE_PATTERN = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 
 
@@ -89,6 +91,29 @@ class SizeRange:
         """Return the smallest integer multiple of the size (up to 64 times) that the model makes, or None."""
         multiples = ((size[0] * k, size[1] * k) for k in range(1, 65))
         return next((m for m in multiples if self.is_allowed(m)), None)
+
+    def find_size_of_shape(self, size: Size) -> Size | None:
+        """Return the allowed size of the same shape whose number of pixels is nearest, or None.
+
+        Shapes are the same if a result of one, scaled to the other, moves no content by more than a thousandth of the
+        edge. A size with far more or fewer pixels is not returned.
+        """
+        pixels = min(max(size[0] * size[1], self.min_pixels), self.max_pixels)
+        candidates = (
+            (width, self._nearest_edge(width * size[1] / size[0]))
+            for width in range(self.edge_multiple, self.max_edge + 1, self.edge_multiple)
+        )
+        distances = {
+            candidate: abs(math.log(candidate[0] * candidate[1] / pixels))
+            for candidate in candidates
+            if self.is_allowed(candidate)
+            and aspect_difference(candidate, size) <= _SAME_SHAPE_DIFFERENCE
+        }
+        nearest = min(distances, key=lambda candidate: distances[candidate], default=None)
+        return nearest if nearest and distances[nearest] <= _MAX_SIZE_DIFFERENCE else None
+
+    def _nearest_edge(self, edge: float) -> int:
+        return max(1, round(edge / self.edge_multiple)) * self.edge_multiple
 
 
 def read_size(name: str, value: Any, spec: AspectRatios | SameAsInput) -> str:

@@ -1,4 +1,10 @@
-"""The choice of `fit` for a request that does not name one."""
+"""The choice of `fit` for a request that does not name one.
+
+- strict: an image that the model does not accept is rejected.
+- scale: it is scaled into the limits.
+- pad: it is scaled into the limits and padded to a size that the model makes.
+- auto: the same as pad, but an image is sent as it is where the model accepts it and makes its shape.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +12,20 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, FitMode, Mask
 from retouch.core.sizes import parse_size
 
+PADDING_MODES: tuple[FitMode, ...] = ("pad", "auto")  # the result has the size of the first image
+
 
 def choose_fit_mode(model: ModelCapabilities, request: EditRequest, mask: Mask | None) -> FitMode:
-    """Return the request's `fit`, where "auto" becomes "pad" or "strict".
+    """Return the request's `fit`. "auto" becomes "strict" unless the gateway restores the unmarked pixels.
 
-    "auto" becomes "pad" when the gateway restores the unmarked pixels, because they can only be restored in the size
-    of the image. It becomes "strict" when the request has no mask, has preserve=false or names another size.
+    They can only be restored in the size of the image. They are not restored when the request has no mask, has
+    preserve=false or names another size.
     """
     if request.fit_mode != "auto":
         return request.fit_mode
     restores_pixels = mask is not None and request.preserve is not False
     can_undo = not model.changes_geometry
-    return "pad" if restores_pixels and can_undo and find_other_size(request) is None else "strict"
+    return "auto" if restores_pixels and can_undo and find_other_size(request) is None else "strict"
 
 
 def find_other_size(request: EditRequest) -> str | None:

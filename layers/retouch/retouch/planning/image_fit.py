@@ -1,10 +1,10 @@
 """Planning rules for geometry.
 
 Where the model does not accept the size of an image, the request's `fit` decides: refuse, pad, or scale the image.
-With fit=pad, the image is also padded to the nearest shape that the model makes. The result of a padded or scaled
-image has the size of the caller's image: the gateway crops off the padding or scales the result back.
+With fit=pad and fit=auto, the image is also padded to the nearest shape that the model makes. The result of a padded
+or scaled image has the size of the caller's image: the gateway crops off the padding or scales the result back.
 
-Every canvas is calculated here, before any pixel exists. It has at most the pixels of `_max_canvas_pixels`.
+Every canvas is calculated here, before any pixel exists, and its pixels are limited.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.errors import InvalidRequest
-from retouch.core.geometry import Placement
+from retouch.core.geometry import Placement, unplaced
 from retouch.core.sizes import (
     AspectRatios,
     FixedSizes,
@@ -30,13 +30,13 @@ from retouch.core.sizes import (
 )
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.placement import pad_to_ratio
-from retouch.planning.fit_mode import find_other_size
+from retouch.planning.fit_mode import PADDING_MODES, find_other_size
 
-# A canvas has at most these pixels, or those of its image if they are more. No model makes a larger image.
+# A padded canvas has at most these pixels. A scaled one may have as many as its image. No model makes more.
 _MAX_CANVAS_PIXELS = 4096 * 4096
 _MAX_ROUNDS = 4  # a longer side adds pixels, and a limit on pixels shortens a side again
-_FIXED_BY_PAD: tuple[FitMode, ...] = ("pad",)
-_FIXED_BY_SCALE: tuple[FitMode, ...] = ("scale", "pad")
+_FIXED_BY_PAD: tuple[FitMode, ...] = PADDING_MODES
+_FIXED_BY_SCALE: tuple[FitMode, ...] = ("scale", *PADDING_MODES)
 _REMEDIES = {
     "pad": "Send fit=pad to pad it and crop the result back, or crop it",
     "scale": "Send fit=scale to scale it and scale the result back, or scale it",
@@ -66,17 +66,16 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
 
     Raises InvalidRequest when the model does not accept the image and the request's `fit` does not fix it.
     """
-    if model.is_local_editor and request.fit_mode == "pad":
+    if model.is_local_editor and request.fit_mode in PADDING_MODES:
         return FitResult()  # a local editor takes and makes every size
     image = request.images[0]
-    model = _with_canvas_limits(model, image.size)
     name = "image[0]" if len(request.images) > 1 else "image"
     limit_placement = place_within_limits(model, image, request.fit_mode, name)
-    shape_fit = _fit_output_shape(model, request) if request.fit_mode == "pad" else FitResult()
+    shape_fit = (
+        _fit_output_shape(model, request) if request.fit_mode in PADDING_MODES else FitResult()
+    )
     bounded_placement = (
-        _scale_within_limits(
-            replace(model, requires_square=False), shape_fit.placement, request.fit_mode, name
-        )
+        _bound_shape(model, shape_fit.placement, request.fit_mode, name)
         if shape_fit.placement
         else None
     )
@@ -105,12 +104,26 @@ def _placement_note(placement: Placement) -> str:
     return f"image: {steps} to {width}x{height}, the result {reverse_steps} back"
 
 
-def _with_canvas_limits(model: ModelCapabilities, size: Size) -> ModelCapabilities:
-    """Return the model with limits that also bound the canvas for an image of this size.
+def _bound_shape(
+    model: ModelCapabilities, placement: Placement, fit_mode: FitMode, name: str
+) -> Placement:
+    """Return the placement of an image in a shape that the model makes, scaled into all limits."""
+    is_padded = placement.canvas != placement.original
+    max_pixels = _MAX_CANVAS_PIXELS if is_padded else _max_canvas_pixels(placement.original)
+    bounded_model = _with_canvas_limits(replace(model, requires_square=False), max_pixels)
+    return _scale_within_limits(bounded_model, placement, fit_mode, name)
+
+
+def _max_canvas_pixels(size: Size) -> int:
+    return max(size[0] * size[1], _MAX_CANVAS_PIXELS)
+
+
+def _with_canvas_limits(model: ModelCapabilities, max_pixels: int) -> ModelCapabilities:
+    """Return the model with limits that also bound the canvas.
 
     Without them, the padding of a very long image would make a canvas of hundreds of megapixels.
     """
-    limits, max_pixels = model.size_limits, max(size[0] * size[1], _MAX_CANVAS_PIXELS)
+    limits = model.size_limits
     bounded_limits = replace(
         limits,
         max_edge=min(limits.max_edge or DEFAULT_LIMITS.side, DEFAULT_LIMITS.side),
@@ -140,7 +153,7 @@ def place_within_limits(
     `name` is the name of the image in errors. Raises InvalidRequest when `fit` cannot bring the image within the
     limits.
     """
-    model = _with_canvas_limits(model, image.size)
+    model = _with_canvas_limits(model, _max_canvas_pixels(image.size))
     broken_rules = list(violations(model, image.size))
     for violation in broken_rules:
         if fit_mode not in violation.fixed_by:
@@ -159,12 +172,12 @@ def place_within_limits(
 def _scale_within_limits(
     model: ModelCapabilities, placement: Placement, fit_mode: FitMode, name: str
 ) -> Placement:
-    """Return the placement scaled into the model's size limits. With fit=pad, also lengthen a side that is too short.
+    """Return the placement scaled into the model's size limits. A padding mode also lengthens a side that is too short.
 
     Raises InvalidRequest when the scaled placement still breaks a limit.
     """
     result = scale_placement(placement, _scale_factor(model.size_limits, placement.canvas))
-    for _ in range(_MAX_ROUNDS if fit_mode == "pad" else 0):
+    for _ in range(_MAX_ROUNDS if fit_mode in PADDING_MODES else 0):
         result = _extend_short_side(result, model.size_limits)
         result = scale_placement(result, _scale_factor(model.size_limits, result.canvas))
     for violation in violations(model, result.canvas):
@@ -280,6 +293,9 @@ def _fit_output_shape(model: ModelCapabilities, request: EditRequest) -> FitResu
             pad_to_ratio(size, nearest_size), {"size": f"{nearest_size[0]}x{nearest_size[1]}"}
         )
     if isinstance(spec, SizeRange):
+        own_shape = spec.find_size_of_shape(size) if request.fit_mode == "auto" else None
+        if own_shape:
+            return FitResult(unplaced(size), {"size": f"{own_shape[0]}x{own_shape[1]}"})
         placement = _place_in_size_range(spec, size)
         return FitResult(placement, {"size": f"{placement.canvas[0]}x{placement.canvas[1]}"})
     if isinstance(spec, SameAsInput) and spec.edge_multiple > 1:

@@ -12,6 +12,7 @@ from retouch.core.errors import InvalidRequest
 from retouch.core.image_formats import IMAGE_FORMATS
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, quote_value
 from retouch.core.sizes import FixedSizes, SizeRange, SizeSpec, parse_size
+from retouch.planning.fit_mode import PADDING_MODES
 
 # The parameters that OpenAI documents for this endpoint. A model may still not support one of them.
 OPENAI_PARAMS = frozenset(
@@ -53,7 +54,7 @@ def fit_params(
     Raises InvalidRequest when the requested model does not accept a parameter or its value.
     """
     # The result has the size of the image in these cases, so a contract's default size must not apply.
-    skipped_defaults = {"size"} if request.preserve or request.fit_mode == "pad" else set()
+    skipped_defaults = {"size"} if request.preserve or request.fit_mode in PADDING_MODES else set()
     defaults = {
         n: v
         for n, v in requested.default_params.items()

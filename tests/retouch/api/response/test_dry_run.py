@@ -27,7 +27,7 @@ def test_dry_run_returns_plan_and_sends_nothing(upstream, env):
     assert plan["cost_usd"] == 0.106
     (call,) = plan["calls"]
     assert call["n"] == 2
-    assert call["parameters"] == {"quality": "low"}
+    assert call["parameters"] == {"quality": "low", "size": "960x768"}
     assert call["images"] == [
         {"format": "png", "width": 100, "height": 80, "bytes": len(photo(100, 80))}
     ]
@@ -50,5 +50,7 @@ def test_dry_run_plan_shows_padding(env):
     plan = post_edit({**BASE, "fit": "pad"}, env).json
     assert plan["calls"][0]["parameters"]["size"] == "912x736"
     assert plan["answer"]["size"] == [100, 80]
-    assert any(note.startswith("image: padded") for note in plan["notes"])
+    assert (
+        "image: scaled and padded to 912x736, the result cropped and scaled back" in plan["notes"]
+    )
     json.dumps(plan)
