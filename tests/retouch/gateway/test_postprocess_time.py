@@ -9,6 +9,7 @@ from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import UpstreamError
 from retouch.gateway import postprocess as postprocess_module
 from retouch.gateway.postprocess import postprocess_all
+from retouch.imaging.colour import decode_srgb
 from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import encode_image, photo
@@ -90,7 +91,7 @@ def test_processing_is_cut_off_at_the_deadline(monkeypatch):
     from threading import Event
 
     proceed = Event()
-    monkeypatch.setattr(postprocess_module, "decode", lambda _: proceed.wait(60))
+    monkeypatch.setattr(postprocess_module, "decode_srgb", lambda _: proceed.wait(60))
     image = magenta_image()
     result = postprocess_all([image], masked_delivery(), time_budget(0.5))
     proceed.set()
@@ -100,25 +101,24 @@ def test_processing_is_cut_off_at_the_deadline(monkeypatch):
 
 def test_cut_off_processing_ends_before_its_next_step(monkeypatch):
     clock = FakeClock()
-    steps = []
-    decode_original = postprocess_module.decode_srgb
+    decoded_images = []
 
     def decode_slowly(image):
+        decoded_images.append(image)
         clock.sleep(60)
-        return decode_original(image)
+        return decode_srgb(image)
 
     monkeypatch.setattr(postprocess_module, "decode_srgb", decode_slowly)
-    monkeypatch.setattr(postprocess_module, "decode", lambda _: steps.append("decode"))
     time = replace(time_budget(), clock=clock, deadline=clock.now() + 30)
     result = postprocess_all([magenta_image()], masked_delivery(), time)
-    assert (result.preserved_pixels, steps) == (0, [])
+    assert (result.preserved_pixels, len(decoded_images)) == (0, 1)
 
 
 def test_fault_of_the_gateway_does_not_lose_the_image(monkeypatch, caplog):
     def fail(*_, **__):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(postprocess_module, "composite_original", fail)
+    monkeypatch.setattr(postprocess_module, "restore_unmarked_pixels", fail)
     image = magenta_image()
     result = postprocess_all([image], masked_delivery(), time_budget())
     assert (result.images, result.preserved_pixels) == ((image,), 0)

@@ -39,13 +39,6 @@ def test_edit_after_failed_streams_does_not_reuse_dead_connection():
         assert post_edit(FIELDS, services=services).status == 200
 
 
-class StandingClock(FakeClock):
-    """A clock that advances only when a test sleeps."""
-
-    def now(self):
-        return 1_000.0 + self.skipped_seconds
-
-
 SMALL_BOX = {"shapes": [{"type": "box", "x": 9, "y": 9, "width": 9, "height": 9}]}
 
 
@@ -63,7 +56,7 @@ def test_edit_that_cannot_end_in_time_is_refused_before_the_call(seconds, fields
     image = encode_image(scene(4000, 4000), "JPEG")
     with Upstream(IMAGE_RESPONSE) as upstream:
         env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}
-        services = build_services(env, clock=StandingClock())
+        services = build_services(env, clock=FakeClock())
         all_fields = {**FIELDS, "image": file_part(image), **fields}
         response = post_edit(all_fields, services=services, seconds=seconds)
     assert (response.status, len(upstream.calls)) == (status, 1 if status == 200 else 0)

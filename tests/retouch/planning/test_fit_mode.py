@@ -10,7 +10,7 @@ from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.planning.fit_mode import choose_fit_mode, find_other_size
 
 MODEL = ModelCapabilities(id="m", mask_format=ALPHA_MASK)
-MASK = Mask(Image.new("L", (40, 30)), 0.5, has_soft_edges=False)
+MASK = Mask(Image.new("L", (40, 30)), 0.5)
 REQUEST = EditRequest(
     "p",
     (EncodedImage(b"", "png", 40, 30),),
