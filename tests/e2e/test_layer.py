@@ -13,6 +13,7 @@ SOURCE = ROOT / "layers" / "retouch"
 ELF_MACHINE = {"arm64": 0xB7, "x86_64": 0x3E}
 BUNDLED_LIBRARY = re.compile(rb"lib[\w+]+-[0-9a-f]{8}\.so[.\d]*")
 UNCHECKED_HASH = 1
+MAX_BYTES = {"arm64": 73_000_000, "x86_64": 84_000_000}
 
 
 @pytest.fixture(scope="module", params=ELF_MACHINE)
@@ -42,9 +43,11 @@ def layer(request, tmp_path_factory):
     return request.param, folder / "out"
 
 
-def test_layer_is_at_most_52_mb(layer):
-    _, folder = layer
-    assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= 52_000_000
+def test_layer_size_is_within_its_limit(layer):
+    """The limits are far below Lambda's 250 MB. They show when a package adds weight."""
+    architecture, folder = layer
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    assert size <= MAX_BYTES[architecture]
 
 
 def test_layer_libraries_match_the_requested_architecture(layer):
@@ -59,7 +62,7 @@ def test_layer_libraries_match_the_requested_architecture(layer):
 
 def test_layer_libraries_need_no_removed_library(layer):
     _, folder = layer
-    present = {f.name.encode() for f in (folder / "python" / "pillow.libs").iterdir()}
+    present = {f.name.encode() for f in folder.glob("python/pillow*.libs/*")}
     for library in folder.rglob("*.so*"):
         missing = set(BUNDLED_LIBRARY.findall(library.read_bytes())) - present
         assert not missing, library

@@ -12,8 +12,16 @@ LAZY_MODULES = (
     "boto3",
     "botocore.session",
     "google.auth",
+    "pillow_heif",
+    "PIL.AvifImagePlugin",
+    "PIL.BmpImagePlugin",
+    "PIL.GifImagePlugin",
+    "PIL.TiffImagePlugin",
     "re2",
     "retouch.gateway.guardrails.registry",
+    "retouch.imaging.formats.gif",
+    "retouch.imaging.formats.heif",
+    "retouch.imaging.formats.tiff",
     "retouch.imaging.operations.program",
 )
 STACK = {

@@ -8,7 +8,7 @@ from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import box_mask, data_url, encode_image, photo, scene
 
 VALID_FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}
-GIF = encode_image(scene(), "GIF")
+ANIMATED_GIF = encode_image(scene(), "GIF", save_all=True, append_images=[scene(9, 9)])
 OPAQUE_PNG = encode_image(Image.new("RGBA", (64, 64), (0, 0, 0, 255)))
 
 
@@ -24,7 +24,7 @@ INVALID_FIELDS = [
     ("no image", fields_without("image"), 400, "missing_required_parameter", "image"),
     ("empty image", {**VALID_FIELDS, "image": file_part(b"")}, 400, "empty_image_file", "image"),
     ("not an image", {**VALID_FIELDS, "image": file_part(b"%PDF-1.7")}, 400, "unsupported_image_format", "image"),
-    ("gif", {**VALID_FIELDS, "image": file_part(GIF)}, 400, "unsupported_image_format", "image"),
+    ("animated gif", {**VALID_FIELDS, "image": file_part(ANIMATED_GIF)}, 400, "image_animated", "image"),
     ("cut image", {**VALID_FIELDS, "image": file_part(photo()[:-40])}, 400, None, "image"),
     ("mask size", {**VALID_FIELDS, "mask": file_part(box_mask(32, 32))}, 400, "mask_size_mismatch", "mask"),
     ("mask without alpha", {**VALID_FIELDS, "mask": file_part(photo())}, 400, "mask_without_alpha", "mask"),

@@ -56,6 +56,32 @@ for path in Path({str(tmp_path)!r}).iterdir():
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "modules"),
+    [
+        ("heic", {"pillow_heif"}),
+        ("avif", {"PIL.AvifImagePlugin"}),
+        ("gif", {"PIL.GifImagePlugin"}),
+        ("tiff", {"PIL.TiffImagePlugin"}),
+        ("bmp", {"PIL.BmpImagePlugin"}),
+    ],
+)
+def test_decoder_of_converted_format_is_loaded_when_such_a_file_comes(tmp_path, kind, modules):
+    (tmp_path / "image").write_bytes(sample_bytes(kind))
+    loaded = loaded_plugins(f"""
+from pathlib import Path
+from retouch.imaging.codec import decode
+from retouch.imaging.inspect import inspect_image
+image = inspect_image(Path({str(tmp_path / "image")!r}).read_bytes())
+for name in {modules!r}:
+    assert name not in sys.modules, name
+decode(image)
+for name in {modules!r}:
+    assert name in sys.modules, name
+""")
+    assert loaded - ALLOWED_PLUGINS == {name for name in modules if name.startswith("PIL.")}
+
+
 def test_imaging_functions_load_no_font_or_math_modules():
     code = """
 from retouch.imaging.colour import normalize_image

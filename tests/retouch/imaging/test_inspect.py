@@ -13,8 +13,8 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.masks.read import mask_from_alpha, read_mask
 from tests.retouch.imaging.samples import (
+    ALL_SAMPLE_KINDS,
     KINDS_WITH_ALPHA,
-    SAMPLE_KINDS,
     exif_with_orientation,
     sample_bytes,
     sample_image,
@@ -29,6 +29,7 @@ CODES = {
     "image_truncated",
     "image_too_large",
     "image_animated",
+    "image_multipage",
     "image_metadata_too_large",
 }
 
@@ -39,7 +40,7 @@ def rejection_of(data, **options):
     return exc_info.value
 
 
-@pytest.mark.parametrize("kind", SAMPLE_KINDS)
+@pytest.mark.parametrize("kind", ALL_SAMPLE_KINDS)
 def test_every_sample_kind_is_described(kind):
     data = sample_bytes(kind)
     image = inspect_image(data)
@@ -68,17 +69,16 @@ def test_size_is_as_displayed_after_exif_orientation(format, value):
     ],
 )
 def test_error_names_file_and_remedy(param, name):
-    error = rejection_of(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", param=param)
-    assert (
-        str(error) == f"{name} is a HEIC file; PNG, JPEG and WebP are accepted. Convert it first."
-    )
+    error = rejection_of(b"8BPS\0\1" + bytes(20), param=param)
+    formats = "PNG, JPEG, WebP, HEIC, AVIF, GIF, TIFF and BMP"
+    assert str(error) == f"{name} is a PSD file; {formats} are accepted. Convert it first."
     assert (error.param, error.code, error.status) == (param, "unsupported_image_format", 400)
     assert isinstance(error, UnsupportedMedia)
 
 
 def test_error_uses_correct_article_before_format():
     names = {
-        "a": (b"GIF89a", b"%PDF-1", b"BM", b"II+\0"),
+        "a": (b"GIF88a", b"%PDF-1", b"BM", b"II+\0"),
         "an": (b"\0\0\1\0", b"<svg/>", b"<html>"),
     }
     for article, starts in names.items():
@@ -134,7 +134,7 @@ def with_valid_checksums(data):
 @st.composite
 def damaged_files(draw):
     """Draw a real image file with a few bytes changed, inserted or removed."""
-    kind = draw(st.sampled_from(list(SAMPLE_KINDS)))
+    kind = draw(st.sampled_from(list(ALL_SAMPLE_KINDS)))
     data = bytearray(sample_bytes(kind))
     for _ in range(draw(st.integers(1, 4))):
         early_offset = st.integers(0, min(80, len(data)))
@@ -178,7 +178,7 @@ def test_damaged_file_gives_image_or_invalid_request(data):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200), st.sampled_from(list(SAMPLE_KINDS)), st.integers(0, 60))
+@given(st.binary(max_size=200), st.sampled_from(list(ALL_SAMPLE_KINDS)), st.integers(0, 60))
 def test_noise_after_valid_header_gives_image_or_known_code(noise, kind, kept):
     result = result_or_code(inspect_image, sample_bytes(kind)[:kept] + noise)
     assert result in CODES or isinstance(result, EncodedImage)

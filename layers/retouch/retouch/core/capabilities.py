@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from retouch.core.edit_types import EncodedImage, ResponseFormat
 from retouch.core.errors import Billed
-from retouch.core.image_formats import IMAGE_FORMATS
+from retouch.core.image_formats import INPUT_FORMATS, OUTPUT_FORMATS, UPSTREAM_FORMATS
 from retouch.core.parameters import ParameterSpec
 from retouch.core.provider_protocol import (
     Conversation,
@@ -97,9 +97,9 @@ class ModelCapabilities:
     id: str
     upstream_name: str = ""  # the provider's own name, if it differs from the id
     max_images: int = 1  # maximum number of input images
-    accepted_formats: tuple[str, ...] = IMAGE_FORMATS  # the formats that a caller may send
+    accepted_formats: tuple[str, ...] = INPUT_FORMATS  # the formats that a caller may send
     # The formats that the provider accepts. The gateway converts others.
-    upstream_formats: tuple[str, ...] = IMAGE_FORMATS
+    upstream_formats: tuple[str, ...] = UPSTREAM_FORMATS
     max_image_bytes: int = 50_000_000
     max_request_bytes: int = 0  # maximum of all images and the mask together; 0: no limit
     size_limits: SizeLimits = SizeLimits()
@@ -116,7 +116,7 @@ class ModelCapabilities:
     # The contract's defaults for parameters that the caller omits. The gateway sends them, because the serving model
     # may have other defaults.
     default_params: Mapping[str, str] = field(default_factory=dict)
-    output_formats: tuple[str, ...] = IMAGE_FORMATS  # the formats that the provider makes
+    output_formats: tuple[str, ...] = OUTPUT_FORMATS  # the formats that the provider makes
     supports_compression: bool = True  # output_compression has the same meaning as at OpenAI
     supports_streaming: bool = False
     default_response_format: ResponseFormat = "b64_json"  # if the caller sends none

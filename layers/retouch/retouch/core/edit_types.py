@@ -96,7 +96,7 @@ class ResolvedInputs:
 class Conversion:
     """The conversion that the plan requires and that `prepare` applies before an image is sent."""
 
-    format: str  # "png", "jpeg" or "webp"
+    format: str  # one of the formats that the provider takes
     placement: Placement | None = None  # the scaling or padding
     drop_alpha: bool = False  # remove transparency
 
@@ -106,7 +106,7 @@ class EncodedImage:
     """An encoded image and the metadata from its header. Sizes are as displayed, after EXIF orientation."""
 
     data: bytes = field(repr=False)
-    format: str  # "png", "jpeg" or "webp", from the magic bytes
+    format: str  # one of INPUT_FORMATS, from the magic bytes
     width: int
     height: int
     has_alpha: bool = False

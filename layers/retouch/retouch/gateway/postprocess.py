@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Size
-from retouch.core.image_formats import IMAGE_FORMATS
+from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.usage import sum_usage, token_counts
 from retouch.gateway.result_images import (
     UnreadableResult,
@@ -70,11 +70,12 @@ def postprocess(
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
-    The processing starts only when more than `min_seconds` remain, and is cut off at the deadline. An image that cannot
-    be processed is returned as the provider made it, because it is paid for. Raises UnreadableResult when the result is
-    not an image or is damaged. The edit may have been billed.
+    A result in a format that results do not have, such as AVIF, becomes a PNG. The processing starts only when more
+    than `min_seconds` remain, and is cut off at the deadline. An image that cannot be processed is returned as the
+    provider made it, because it is paid for. Raises UnreadableResult when the result is not an image or is damaged. The
+    edit may have been billed.
     """
-    if not delivery.has_image_changes:
+    if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
         return _pass_through(image)
     try:
         time.require(min_seconds)
@@ -107,10 +108,8 @@ def _process(image: GeneratedImage, delivery: Delivery, time: TimeBudget) -> Pro
         )
     if delivery.scale_to and pixels.size != delivery.scale_to:
         pixels = resize(pixels, delivery.scale_to)
-    output_format = delivery.convert_to or (
-        _lossless_format(encoded_image.format, pixels.size)
-        if preserved_pixels
-        else encoded_image.format
+    output_format = delivery.convert_to or _output_format(
+        encoded_image.format, pixels.size, preserved_pixels
     )
     encode_image = encode_preserved if preserved_pixels else encode
     data = encode_image(pixels, output_format, compression=delivery.compression)
@@ -150,16 +149,17 @@ def _restore_original(
     )
 
 
-def _lossless_format(format: str, size: Size) -> str:
-    """Return the format if it stores an image of this size without loss, else PNG."""
-    is_too_large = format == "webp" and exceeds_webp_limits(size)
-    return format if format in _LOSSLESS_FORMATS and not is_too_large else "png"
+def _output_format(format: str, size: Size, preserved_pixels: int | None) -> str:
+    """Return the provider's format if results have it and it stores preserved pixels without loss, else PNG."""
+    if format not in (_LOSSLESS_FORMATS if preserved_pixels else OUTPUT_FORMATS):
+        return "png"
+    return "png" if format == "webp" and exceeds_webp_limits(size) else format
 
 
 def _pass_through(image: GeneratedImage) -> ProcessedImage:
     """Return the image as it is, with a note on a format that the gateway does not make. Raises UnreadableResult."""
     format = result_format(image)
-    if format in IMAGE_FORMATS:
+    if format in OUTPUT_FORMATS:
         return ProcessedImage(image)
     metadata = {**image.metadata, "output_format": format}
     note = f"output_format: the provider returned a {format.upper()} file, which is delivered unchanged"

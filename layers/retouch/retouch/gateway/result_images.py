@@ -15,7 +15,7 @@ import pybase64
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest, UpstreamError
 from retouch.core.image_formats import detect_format
-from retouch.imaging.first_frame import read_first_frame
+from retouch.imaging import first_frame
 from retouch.imaging.formats.detect import guess_file_type
 from retouch.imaging.inspect import inspect_image
 
@@ -23,15 +23,7 @@ _HEAD_BYTES = (
     132  # enough to identify the format; a multiple of 3, so that its base64 needs no padding
 )
 # Image formats that the gateway cannot open. A format that `inspect_image` accepts must not be listed here.
-_UNSUPPORTED_FORMATS = {
-    "AVIF": "avif",
-    "BMP": "bmp",
-    "GIF": "gif",
-    "HEIC": "heic",
-    "JPEG 2000": "jp2",
-    "JPEG XL": "jxl",
-    "TIFF": "tiff",
-}
+_UNSUPPORTED_FORMATS = {"JPEG 2000": "jp2", "JPEG XL": "jxl"}
 # Errors about a file that is intact, but larger than the gateway opens.
 _SIZE_CODES = ("image_too_large", "image_file_too_large", "image_metadata_too_large")
 _FIRST_FRAME_NOTE = "result: the provider returned an animation, so its first frame"
@@ -81,7 +73,7 @@ def blame_provider() -> Iterator[None]:
 
 
 def result_format(image: GeneratedImage) -> str:
-    """Return the format by the first bytes: "png", "jpeg", "webp", or the name of a format that cannot be opened.
+    """Return the format by the first bytes: one of INPUT_FORMATS, or the name of a format that cannot be opened.
 
     The rest of the file is not read. Raises UnreadableResult when the bytes are not those of an image.
     """
@@ -108,7 +100,9 @@ def open_result(image: GeneratedImage) -> OpenedResult:
         except InvalidRequest as error:
             if error.code != "image_animated":
                 raise
-        frame = read_first_frame(data, format)
+        if format not in first_frame.FORMATS:
+            raise UnsupportedResult(f"The provider's result is an animated {format.upper()} file.")
+        frame = first_frame.read_first_frame(data, format)
         still = replace(image, b64="", data=frame)
         return OpenedResult(still, inspect_image(frame, param="result"), (_FIRST_FRAME_NOTE,))
 
@@ -140,8 +134,7 @@ def unreadable_notes(errors: Sequence[UpstreamError], total: int) -> tuple[str, 
 
 
 def _unsupported_format(head: bytes) -> str | None:
-    # Every such header has a zero byte. Without it, text that begins with "BM" would count as a bitmap.
-    return _UNSUPPORTED_FORMATS.get(guess_file_type(head)) if b"\0" in head else None
+    return _UNSUPPORTED_FORMATS.get(guess_file_type(head))
 
 
 def _unreadable_result() -> UnreadableResult:

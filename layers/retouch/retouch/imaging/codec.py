@@ -1,9 +1,10 @@
-"""Decodes and encodes images with Pillow, restricted to three plugins and to a maximum number of pixels."""
+"""Decodes and encodes images, restricted to a maximum number of pixels and to the decoder of the detected format."""
 
 from __future__ import annotations
 
 import warnings
 import zlib
+from importlib import import_module
 from io import BytesIO
 from typing import Any
 
@@ -48,6 +49,46 @@ def load_with_pillow(
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error
     raise damaged_image_error(f"its {format.upper()} data has another size than its header states")
+
+
+def _load_as_stored(
+    data: bytes, format: str, header: ImageHeader, levels_16bit: bytes | None
+) -> Image.Image:
+    """Decode a checked file. The decoders of formats that few requests need are imported on demand.
+
+    Raises InvalidImage when the decoder finds the file damaged or finds another size.
+    """
+    size = (header.width, header.height)
+    if format in _PILLOW_FORMATS:
+        return _load_8bit(strip_metadata(data, format), format, size, levels_16bit)
+    decoder = import_module(f"retouch.imaging.decoders.{format}")
+    try:
+        image: Image.Image = decoder.load(data)
+    except InvalidImage:
+        raise
+    # Decoders raise many error types, for the reason given above.
+    except Exception as error:
+        raise damaged_image_error(f"its {format.upper()} data is broken") from error
+    return _require_size(image, format, size)
+
+
+def _load_8bit(
+    data: bytes, format: str, size: Size, levels_16bit: bytes | None
+) -> Image.Image:
+    def load(raw_mode: str | None) -> Image.Image:
+        return load_with_pillow(data, format, size, raw_mode)
+
+    if not is_16bit(data, format):
+        return load(None)
+    return decode_16bit(load, data[25], levels_16bit or rounding_table())
+
+
+def _require_size(image: Image.Image, format: str, size: tuple[int, int]) -> Image.Image:
+    if image.size != size:
+        raise damaged_image_error(
+            f"its {format.upper()} data has another size than its header states"
+        )
+    return image
 
 
 def save_with_pillow(image: Image.Image, format: str, **options: int | bytes | None) -> bytes:
@@ -103,23 +144,12 @@ def decode_as_stored(
     """
     data, format, header = _check_file_once(source, param)
     try:
-        image = _load_8bit(strip_metadata(data, format), format, header, levels_16bit)
+        image = _load_as_stored(data, format, header, levels_16bit)
     except InvalidImage as error:
         raise to_invalid_request(error, param) from error
     image.info = {name: value for name, value in image.info.items() if name in _PRESERVED_INFO_KEYS}
     _scale_transparency(image, data[24] if format == "png" else 8)
     return image, header
-
-
-def _load_8bit(
-    data: bytes, format: str, header: ImageHeader, levels_16bit: bytes | None
-) -> Image.Image:
-    def load(raw_mode: str | None) -> Image.Image:
-        return load_with_pillow(data, format, (header.width, header.height), raw_mode)
-
-    if not is_16bit(data, format):
-        return load(None)
-    return decode_16bit(load, data[25], levels_16bit or rounding_table())
 
 
 def _check_file_once(source: EncodedImage | bytes, param: str) -> tuple[bytes, str, ImageHeader]:

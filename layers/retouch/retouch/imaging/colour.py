@@ -12,7 +12,7 @@ from io import BytesIO
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import EncodedImage
-from retouch.core.image_formats import ImageHeader
+from retouch.core.image_formats import OUTPUT_FORMATS, ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, encode, normalize_mode
 from retouch.imaging.colour_space import (
     ColourSpace,
@@ -27,6 +27,7 @@ from retouch.imaging.formats.structure import (
     is_16bit,
     read_icc_profile,
     strip_metadata,
+    uses_arithmetic_coding,
 )
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.regions import split_into_bands
@@ -152,6 +153,9 @@ def _to_srgb_in_place(image: Image.Image) -> Image.Image:
 def normalize_image(image: EncodedImage) -> EncodedImage:
     """Return the image as it is sent to a provider: upright, sRGB, 8 bits a channel, no CMYK, no metadata.
 
+    A file that few decoders read is encoded again: an arithmetic JPEG, and every format that results do not have, which
+    becomes a PNG.
+
     An image that already meets all of this is returned unchanged. An image that fails only because it contains
     metadata loses the metadata. Neither of the two is decoded. A palette image keeps its palette. Raises
     InvalidRequest (image_parse_error) like `decode`.
@@ -159,10 +163,13 @@ def normalize_image(image: EncodedImage) -> EncodedImage:
     data, format = image.data, image.format
     if (
         image.has_exif_rotation
+        or format not in OUTPUT_FORMATS
         or not is_8bit_grey_or_rgb(data, format)
+        or uses_arithmetic_coding(data, format)
         or _has_other_colours(data, format)
     ):
-        return inspect_image(encode(decode_srgb(image), format))
+        sent_format = format if format in OUTPUT_FORMATS else "png"
+        return inspect_image(encode(decode_srgb(image), sent_format))
     stripped = strip_metadata(data, format, profile=False)
     return image if stripped == data else inspect_image(stripped)
 

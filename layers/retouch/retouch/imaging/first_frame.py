@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from io import BytesIO
 
 from PIL import Image
 
+from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.imaging.codec import encode_lossless
 from retouch.imaging.errors import damaged_image_error
 
+# The plugins of Pillow that are not loaded for every request.
+_PLUGINS = {"gif": "PIL.GifImagePlugin", "avif": "PIL.AvifImagePlugin"}
+FORMATS = ("png", "webp", *_PLUGINS)  # the animated formats whose first frame can be read
+
 
 def read_first_frame(data: bytes, format: str) -> bytes:
-    """Return the first frame of an animated "png" or "webp" as a lossless file of the same format, without metadata.
+    """Return the first frame of an animated file as a lossless file without metadata. `format` is one of FORMATS.
 
-    For an animated PNG this is the image that a viewer without support for animations shows. Raises InvalidImage when
-    the frame cannot be decoded.
+    The frame has the same format if results have it, else it is a PNG. For an animated PNG this is the image that a
+    viewer without support for animations shows. Raises InvalidImage when the frame cannot be decoded.
     """
+    if format in _PLUGINS:
+        import_module(_PLUGINS[format])
     try:
         with Image.open(BytesIO(data), formats=[format.upper()]) as image:
             image.load()  # opening a file selects its first frame
-            return encode_lossless(image, format)
+            return encode_lossless(image, format if format in OUTPUT_FORMATS else "png")
     # Plugins raise many error types: OSError, SyntaxError, ValueError, struct.error and others.
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error

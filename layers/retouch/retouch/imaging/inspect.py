@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from retouch.core.edit_types import EncodedImage
-from retouch.core.image_formats import ImageHeader, detect_format
+from retouch.core.image_formats import INPUT_FORMATS, ImageHeader, detect_format, list_formats
 from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.formats.detect import guess_file_type
 from retouch.imaging.formats.structure import check_structure
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
+
+_ACCEPTED_FORMATS = list_formats(INPUT_FORMATS)
 
 
 def inspect_image(
@@ -18,7 +20,7 @@ def inspect_image(
     `param` is the name of the parameter in errors; "image[1]" becomes "Image 2" in the message. Raises InvalidRequest
     (400; TooLarge with 413 for too many bytes) with `param` and one of these codes: empty_image_file,
     image_file_too_large, unsupported_image_format, image_parse_error, image_truncated, image_too_large, image_animated,
-    image_metadata_too_large.
+    image_multipage, image_metadata_too_large.
     """
     format, header = check_file(data, param=param, limits=limits)
     width, height = header.displayed_size
@@ -49,7 +51,7 @@ def check_file(
 
 def _check_byte_count(size: int, limits: Limits) -> None:
     if not size:
-        raise InvalidImage("empty_image_file", "is an empty file. Send a PNG, JPEG or WebP file.")
+        raise InvalidImage("empty_image_file", "is an empty file. Send a PNG or JPEG file.")
     if size > limits.image_bytes:
         message = (
             f"has {size} bytes; at most {limits.image_bytes} are accepted. Compress or scale it."
@@ -62,7 +64,7 @@ def _unsupported_format_error(data: bytes) -> InvalidImage:
     problem = (
         "is not in a known image format" if name == "unknown" else f"is {_with_article(name)} file"
     )
-    message = f"{problem}; PNG, JPEG and WebP are accepted. Convert it first."
+    message = f"{problem}; {_ACCEPTED_FORMATS} are accepted. Convert it first."
     return InvalidImage("unsupported_image_format", message)
 
 

@@ -12,6 +12,7 @@ from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits
 
 Notes = tuple[str, ...]
+_PHOTO_FORMATS = ("heic", "avif")
 
 
 def check_inputs(
@@ -126,11 +127,23 @@ def _fit_image(
         placement = None
     if is_accepted and not (placement or drop_alpha or image.has_exif_rotation):
         return image
-    upstream_format = image.format if is_accepted else serving.upstream_formats[0]
+    upstream_format = image.format if is_accepted else _conversion_format(serving, image)
     size = placement.canvas if placement else image.size
     if upstream_format == "webp" and exceeds_webp_limits(size):
         upstream_format = next(format for format in serving.upstream_formats if format != "webp")
     return replace(image, conversion=Conversion(upstream_format, placement, drop_alpha))
+
+
+def _conversion_format(serving: ModelCapabilities, image: EncodedImage) -> str:
+    """Return the format to which an image is converted that the provider does not take.
+
+    A photo that was compressed with loss and is opaque becomes a JPEG, because as a PNG it would exceed the limits of
+    most providers. Every other image becomes the provider's first format.
+    """
+    is_photo = image.format in _PHOTO_FORMATS and not image.has_alpha
+    return (
+        "jpeg" if is_photo and "jpeg" in serving.upstream_formats else serving.upstream_formats[0]
+    )
 
 
 def _join_formats(formats: tuple[str, ...]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest
 from retouch.core.errors import InvalidRequest
-from retouch.core.image_formats import IMAGE_FORMATS
+from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, quote_value
 from retouch.core.sizes import FixedSizes, SizeRange, SizeSpec, parse_size
 from retouch.planning.fit_mode import PADDING_MODES
@@ -39,7 +39,7 @@ FittedParams = tuple[dict[str, Any], tuple[str, ...]]
 
 # The gateway itself applies these for every model that has no such parameter.
 LOCALLY_APPLIED_PARAMS: Mapping[str, ParameterSpec] = {
-    "output_format": EnumParam(IMAGE_FORMATS),
+    "output_format": EnumParam(OUTPUT_FORMATS),
     "output_compression": IntParam(0, 100),
     "background": EnumParam(("auto", "opaque")),
 }

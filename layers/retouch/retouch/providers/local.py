@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retouch.core.capabilities import DIRECT_MASK, ModelCapabilities, Provider
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import SizeRange, parse_size
@@ -61,6 +62,7 @@ PROVIDER = Provider(
         ModelCapabilities(
             id="erase",
             mask_format=DIRECT_MASK,
+            upstream_formats=INPUT_FORMATS,
             requires_mask=True,
             params={
                 "size": SizeRange(

@@ -24,6 +24,7 @@ from retouch.core.capabilities import (
     Provider,
 )
 from retouch.core.edit_types import EncodedImage
+from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import (
     Conversation,
@@ -144,6 +145,7 @@ def _reka_model(model_id: str, price: Price) -> ModelCapabilities:
         id=model_id,
         max_prompt_chars=8000,
         mask_format=DIRECT_MASK,
+        upstream_formats=INPUT_FORMATS,  # the edit runs here; the model gets a JPEG copy
         may_return_transparency=True,
         changes_geometry=True,
         price=price,

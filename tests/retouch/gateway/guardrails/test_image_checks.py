@@ -87,7 +87,11 @@ def test_undecoded_result_fails_not_blank_check(run_check):
     [
         ("retouch.image", {}, "has no parameters"),
         ("retouch.mask", {"required": False}, "has no parameters"),
-        ("retouch.image", {"formats": ["gif"]}, "formats must be some of png, jpeg, webp"),
+        (
+            "retouch.image",
+            {"formats": ["psd"]},
+            "formats must be some of png, jpeg, webp, heic, avif, gif, tiff, bmp",
+        ),
         ("retouch.mask", {"minCoverage": 10}, "minCoverage must be from 0 to 1"),
         ("retouch.mask", {"minCoverage": 0.9, "maxCoverage": 0.1}, "must not be above maxCoverage"),
         ("retouch.image", {"minMegapixels": 2, "maxMegapixels": 1}, "must not be above"),

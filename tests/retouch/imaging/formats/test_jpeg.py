@@ -5,11 +5,13 @@ import random
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
+from retouch.imaging.codec import decode
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats import jpeg
 from retouch.imaging.limits import DEFAULT_LIMITS
+from tests.retouch.imaging.arithmetic_jpegs import PROGRESSIVE, SEQUENTIAL
 from tests.retouch.imaging.samples import exif_with_orientation, sample_bytes, sample_image
 from tests.support.images import decode_image, encode_image
 
@@ -44,10 +46,22 @@ def test_jpeg_with_two_or_no_frame_headers_is_rejected():
     assert rejection_code(PLAIN_JPEG[:start] + PLAIN_JPEG[start + 19 :]) == "image_parse_error"
 
 
-@pytest.mark.parametrize("kind", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF])
+@pytest.mark.parametrize("kind", [0xC3, 0xC5, 0xCB, 0xCF])
 def test_uncommon_jpeg_process_is_unsupported(kind):
     data = PLAIN_JPEG.replace(b"\xff\xc0", bytes((0xFF, kind)), 1)
     assert rejection_code(data) == "unsupported_image_format"
+
+
+@pytest.mark.parametrize("data", [SEQUENTIAL, PROGRESSIVE])
+def test_arithmetic_jpeg_is_accepted_and_decoded(data):
+    assert jpeg.check_structure(data, DEFAULT_LIMITS).displayed_size == (45, 30)
+    assert jpeg.uses_arithmetic_coding(data)
+    difference = ImageChops.difference(decode(data), sample_image().convert("RGB"))
+    assert max(ImageStat.Stat(difference).mean) < 20
+
+
+def test_huffman_jpeg_does_not_use_arithmetic_coding():
+    assert not jpeg.uses_arithmetic_coding(PLAIN_JPEG)
 
 
 def test_fill_and_stray_bytes_before_marker_are_skipped():

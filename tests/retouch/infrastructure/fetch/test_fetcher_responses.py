@@ -81,7 +81,7 @@ def test_too_large_error_names_the_limit():
         ({"raw": b""}, "truncated"),
         (scripted_response("bytes:100"), "not_an_image"),
         (scripted_response("<svg xmlns='http://www.w3.org/2000/svg'/>"), "not_an_image"),
-        (scripted_response("GIF89a" + "x" * 50), "not_an_image"),
+        (scripted_response("GIF88a" + "x" * 50), "not_an_image"),
         (scripted_response("x"), "not_an_image"),
         (scripted_response(status=403), "source_expired"),
         (scripted_response(status=410), "source_expired"),

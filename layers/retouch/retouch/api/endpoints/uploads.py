@@ -8,11 +8,11 @@ import orjson
 
 from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
-from retouch.core.image_formats import IMAGE_MEDIA_TYPES
+from retouch.core.image_formats import INPUT_MEDIA_TYPES
 from retouch.core.parameters import EnumParam
 from retouch.gateway.services import Services
 
-_CONTENT_TYPE_PARAM = EnumParam(IMAGE_MEDIA_TYPES)
+_CONTENT_TYPE_PARAM = EnumParam(INPUT_MEDIA_TYPES)
 
 
 def create_upload(request: HttpRequest, services: Services) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from retouch.core.image_formats import IMAGE_FORMATS
+from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.url_policy import hostnames, ip_ranges
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url, canonical_host
@@ -32,10 +32,9 @@ class FetchPolicy:
     connect_seconds: float = 3.0  # for connection and TLS handshake; the same again for the name
     read_seconds: float = 10.0  # between two chunks of a response
     total_seconds: float = 20.0
-    formats: tuple[str, ...] = IMAGE_FORMATS
-    codings: tuple[
-        str, ...
-    ] = ()  # the compressions that are undone: "gzip", "deflate"; others are refused
+    formats: tuple[str, ...] = INPUT_FORMATS
+    # The compressions that are undone: "gzip", "deflate". Others are refused.
+    codings: tuple[str, ...] = ()
 
     @classmethod
     def from_text(cls, allow: str) -> FetchPolicy:

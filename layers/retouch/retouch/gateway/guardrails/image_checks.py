@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retouch.core.image_formats import IMAGE_FORMATS
+from retouch.core.image_formats import INPUT_FORMATS
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import NumberRange, read_range
 from retouch.gateway.guardrails.types import (
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MAX_MEGAPIXELS = 1_000.0
 _MAX_IMAGES = 1_000.0
+_FORMAT_ALIASES = {"jpg": "jpeg", "heif": "heic", "tif": "tiff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,11 @@ def _blank_violations(outputs: Sequence[ImageMetadata]) -> Iterator[str]:
 
 
 def _read_image_rule(reader: ConfigReader) -> _ImageRule:
-    formats = [
-        "jpeg" if name.lower() == "jpg" else name.lower() for name in reader.text_list("formats")
-    ]
-    if not set(formats) <= set(IMAGE_FORMATS):
+    names = [name.lower() for name in reader.text_list("formats")]
+    formats = [_FORMAT_ALIASES.get(name, name) for name in names]
+    if not set(formats) <= set(INPUT_FORMATS):
         raise InvalidConfig(
-            f"{reader.path}.formats", f"must be some of {_join_names(IMAGE_FORMATS)}"
+            f"{reader.path}.formats", f"must be some of {_join_names(INPUT_FORMATS)}"
         )
     return _ImageRule(
         formats, read_range(reader, "minMegapixels", "maxMegapixels", _MAX_MEGAPIXELS)

@@ -17,7 +17,7 @@ class CheckError(Exception):
 
 
 class ImageMetadata(NamedTuple):
-    """The metadata of an image: its format ("png", "jpeg", "webp") and its displayed size in pixels.
+    """The metadata of an image: its format (one of INPUT_FORMATS) and its displayed size in pixels.
 
     `blank` is set only for results, and only when a hook needs it. See `Guardrails.needs_pixels`. It is None when there
     was no time to decode the image.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
+    (b"II+\0", "BigTIFF"),
+    (b"MM\0+", "BigTIFF"),
     (b"BM", "BMP"),
     (b"\0\0\1\0", "ICO"),
     (b"\0\0\2\0", "CUR"),
@@ -29,8 +27,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"/9j/", "base64 text"),
     (b"UklGR", "base64 text"),
 )
-_AVIF_BRANDS = (b"avif", b"avis")
-_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_IMAGE_BRANDS = {b"jxl ": "JPEG XL", b"crx ": "Canon CR3", b"jp2 ": "JPEG 2000"}
 
 
 def guess_file_type(data: bytes) -> str:
@@ -47,16 +44,8 @@ def guess_file_type(data: bytes) -> str:
 
 
 def _guess_iso_media(head: bytes) -> str:
-    """Return the type of an ISO base media file.
-
-    The types differ by their brands. AVIF files also list the HEIF brands, so the AVIF brands are checked first.
-    """
-    brands = head[8 : max(12, min(int.from_bytes(head[:4]), 128))]
-    if any(brand in brands for brand in _AVIF_BRANDS):
-        return "AVIF"
-    if any(brand in brands for brand in _HEIC_BRANDS):
-        return "HEIC"
-    return "MP4 or QuickTime video"
+    """Return the type of an ISO base media file that is no HEIC or AVIF, by its major brand."""
+    return _IMAGE_BRANDS.get(head[8:12], "MP4 or QuickTime video")
 
 
 def _guess_binary(head: bytes) -> str:

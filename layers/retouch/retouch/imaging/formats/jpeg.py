@@ -22,8 +22,9 @@ _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 # Inside a scan, a stuffed 00 and restart markers are data.
 _MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-_SUPPORTED_FRAMES = (0xC0, 0xC1, 0xC2)  # baseline, extended, progressive
-_UNSUPPORTED_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
+_ARITHMETIC_FRAMES = (0xC9, 0xCA)  # sequential, progressive
+_SUPPORTED_FRAMES = (0xC0, 0xC1, 0xC2, *_ARITHMETIC_FRAMES)  # baseline, extended, progressive
+_UNSUPPORTED_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 _STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # markers without a segment
 _SEGMENT_MARKERS = {*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE}
 _APP_MARKERS = range(0xE0, 0xF0)
@@ -93,6 +94,11 @@ def is_8bit_grey_or_rgb(data: bytes) -> bool:
     )
 
 
+def uses_arithmetic_coding(data: bytes) -> bool:
+    """Return whether a checked JPEG is coded arithmetically, which most decoders cannot read."""
+    return any(segment.code in _ARITHMETIC_FRAMES for segment in iter_segments(data))
+
+
 def iter_segments(data: bytes) -> Iterator[Segment]:
     """Yield the segments up to and including the header of the first scan. Raises InvalidImage."""
     at = 2
@@ -124,7 +130,7 @@ def _read_frame_size(
     if segment.code in _UNSUPPORTED_FRAMES or body[0] != 8 or body[5] not in (1, 3, 4):
         message = (
             f"is an uncommon JPEG ({body[0]} bits, {body[5]} channels, SOF{segment.code - 0xC0}); "
-            "8-bit baseline and progressive JPEG are accepted. Convert it first."
+            "8-bit sequential and progressive JPEG are accepted. Convert it first."
         )
         raise InvalidImage("unsupported_image_format", message)
     if any(not 1 <= half <= 4 for byte in body[7::3] for half in divmod(byte, 16)):

@@ -22,7 +22,7 @@ from retouch.imaging.formats.png_scanlines import PngLayout, check_scanlines
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_CHUNK_HEAD, _CRC = Struct(">I4s"), Struct(">I")
+_CHUNK_HEAD, _CRC, _UINT = Struct(">I4s"), Struct(">I"), Struct(">I")
 _CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 # Maximum length of the chunks that define the pixels and the colours. Decoders ignore what exceeds it.
 _MAX_CHUNK_LENGTHS = {
@@ -56,6 +56,7 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     check_dimensions(layout.width, layout.height, limits)
     all_chunks = _read_chunks(view, limits)
     _check_order(all_chunks, layout)
+    _check_still(view, all_chunks)
     check_compressed_metadata(
         [(c.kind, view[c.start : c.end]) for c in all_chunks if _is_ancillary(c)], limits
     )
@@ -175,8 +176,6 @@ def _check_order(all_chunks: list[Chunk], layout: PngLayout) -> None:
     There must be one header, a palette where one is needed, and one frame. The IDAT chunks must be consecutive.
     """
     kinds = [chunk.kind for chunk in all_chunks]
-    if b"acTL" in kinds:
-        raise animated_image_error("PNG")
     if b"IDAT" not in kinds:
         raise damaged_image_error("the PNG has no image data")
     if kinds.count(b"IHDR") > 1 or kinds.count(b"PLTE") > 1:
@@ -191,6 +190,14 @@ def _check_order(all_chunks: list[Chunk], layout: PngLayout) -> None:
             raise damaged_image_error(
                 f"the PNG has an unknown critical chunk, {chunk.kind.decode()}"
             )
+
+
+def _check_still(view: memoryview, all_chunks: list[Chunk]) -> None:
+    """Raise InvalidImage for an animation. One with a single frame, which is the image itself, is a still image."""
+    frame_counts = [_UINT.unpack_from(view, c.start)[0] for c in all_chunks if c.kind == b"acTL"]
+    has_more_frames = any(count > 1 for count in frame_counts)
+    if has_more_frames or (frame_counts and any(c.kind == b"fdAT" for c in all_chunks)):
+        raise animated_image_error("PNG")
 
 
 def check_compressed_metadata(chunks: Iterable[tuple[bytes, memoryview]], limits: Limits) -> None:

@@ -7,44 +7,66 @@ anyway. So each file is read once, in linear time and bounded memory:
   of the chunks; the first 64 KiB of image data, which for a small image is all of it.
 - JPEG: every segment up to the first scan, the frame header, and an end of image after it.
 - WebP: the size of the container against the number of bytes, every chunk, and the frame header.
+- HEIC and AVIF: every box, the primary image with its tiles and transparency, and the size that the codec's own
+  headers state.
+- GIF: every block. TIFF: the directories, and the place of every strip or tile. BMP: the header and the place of the
+  pixels.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
 
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.formats import jpeg, png, webp
 from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
-_CHECKERS = {"png": png.check_structure, "jpeg": jpeg.check_structure, "webp": webp.check_structure}
-_PROFILE_READERS = {
-    "png": png.read_icc_profile,
-    "jpeg": jpeg.read_icc_profile,
-    "webp": webp.read_icc_profile,
-}
-_STRIPPERS = {"png": png.strip_metadata, "jpeg": jpeg.strip_metadata, "webp": webp.strip_metadata}
+_LOADED_MODULES: dict[str, Any] = {"png": png, "jpeg": jpeg, "webp": webp}
+_FORMATS_WITH_MORE_CHANNELS = ("png", "jpeg", "tiff")  # those that may have 16 bits or CMYK
+_LOSSY_FORMATS = ("jpeg", "heic", "avif")
+_FORMATS_OF_BOTH_KINDS = ("webp", "tiff")  # those that may be lossy or not
+
+
+def _module(format: str) -> Any:
+    """Return the module of a format. Those that few requests need are imported on demand."""
+    module = _LOADED_MODULES.get(format)
+    return module or import_module(f"retouch.imaging.formats.{format}")
 
 
 def check_structure(data: bytes, format: str, limits: Limits = DEFAULT_LIMITS) -> ImageHeader:
     """Return the header of a valid file. `format` is a result of `detect_format`. Raises InvalidImage."""
-    return _CHECKERS[format](data, limits)
+    header: ImageHeader = _module(format).check_structure(data, limits)
+    return header
 
 
 def strip_metadata(data: bytes, format: str, *, profile: bool = True) -> bytes:
-    """Return a checked file without its metadata and trailing bytes. The pixels are the same.
+    """Return a checked file without its metadata and trailing bytes. The stored pixels are the same.
 
-    `profile` says whether the colour profile stays.
+    `profile` says whether the colour profile stays. The orientation goes with the metadata, and so does the crop of a
+    HEIC or AVIF.
     """
-    return _STRIPPERS[format](data, profile=profile)
+    if format == "bmp":
+        return data  # it has no metadata
+    if format == "gif":
+        stripped: bytes = _module(format).strip_metadata(data)
+    else:
+        stripped = _module(format).strip_metadata(data, profile=profile)
+    return stripped
 
 
 def read_icc_profile(data: bytes, format: str) -> bytes:
-    """Return the ICC colour profile of a checked file, or b"" when it has none."""
-    return _PROFILE_READERS[format](data)
+    """Return the ICC colour profile of a checked file, or b"" when it has none. A GIF has none that viewers apply."""
+    profile: bytes = b"" if format == "gif" else _module(format).read_icc_profile(data)
+    return profile
 
 
 def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
-    """Return whether a checked file has at most 8 bits a channel and is not CMYK."""
-    return format == "webp" or (png if format == "png" else jpeg).is_8bit_grey_or_rgb(data)
+    """Return whether a checked file has at most 8 bits a channel and is not CMYK, once it is decoded."""
+    if format not in _FORMATS_WITH_MORE_CHANNELS:
+        return True
+    is_common: bool = _module(format).is_8bit_grey_or_rgb(data)
+    return is_common
 
 
 def is_16bit(data: bytes, format: str) -> bool:
@@ -54,4 +76,12 @@ def is_16bit(data: bytes, format: str) -> bool:
 
 def is_lossy(data: bytes, format: str) -> bool:
     """Return whether a checked file is stored with lossy compression."""
-    return format == "jpeg" or (format == "webp" and webp.is_lossy(data))
+    if format not in _FORMATS_OF_BOTH_KINDS:
+        return format in _LOSSY_FORMATS
+    has_loss: bool = _module(format).is_lossy(data)
+    return has_loss
+
+
+def uses_arithmetic_coding(data: bytes, format: str) -> bool:
+    """Return whether a checked file is a JPEG with arithmetic coding, which most decoders cannot read."""
+    return format == "jpeg" and jpeg.uses_arithmetic_coding(data)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from retouch.core.clock import Clock
-from retouch.core.image_formats import detect_format
+from retouch.core.image_formats import detect_format, list_formats
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
@@ -167,10 +167,10 @@ class FetchSession:
         )
 
     def _unsupported_format_error(self) -> FetchError:
-        names = ", ".join(name.upper() for name in self._policy.formats)
+        names = list_formats(self._policy.formats)
         return FetchError(
             "not_an_image",
-            f"The URL does not lead to an image in an accepted format ({names}). Use another one.",
+            f"The URL does not lead to an image in an accepted format: {names} are accepted. Use another one.",
         )
 
     def finish(self, error: BaseException | None = None) -> None:

@@ -57,7 +57,7 @@ def error_message(error: Any, depth: int = _MAX_DEPTH) -> str:
 
 
 def detect_base64_format(base64: str) -> str | None:
-    """Return "png", "jpeg" or "webp" by the first bytes of a base64 image, or None if it is no such image."""
+    """Return one of INPUT_FORMATS by the first bytes of a base64 image, or None if it is no such image."""
     try:
         return detect_format(b64decode(base64[:_DETECTION_CHARS], validate=True))
     except ValueError:
@@ -65,7 +65,7 @@ def detect_base64_format(base64: str) -> str | None:
 
 
 def image_base64(value: Any) -> str:
-    """Return the base64 of a PNG, JPEG or WebP image, which may come as a data: URL or in lines, else ""."""
+    """Return the base64 of an image in one of INPUT_FORMATS, which may come as a data: URL or in lines, else ""."""
     base64 = _strip_data_url_header(text_or_empty(value).strip())
     if "\n" in base64:
         base64 = "".join(base64.split())

@@ -1,0 +1,43 @@
+"""AVIF: the rules of `heif` for images that are coded with AV1."""
+
+from __future__ import annotations
+
+from retouch.core.geometry import Box
+from retouch.core.image_formats import ImageHeader
+from retouch.imaging.formats import heif
+from retouch.imaging.formats.codec_headers import iter_av1_sizes
+from retouch.imaging.limits import Limits
+
+_CODEC = heif.Codec(
+    name="AVIF",
+    brand=b"avif",
+    sequence_brands=(b"msf1", b"avis"),
+    item_kinds=(b"av01",),
+    configuration=b"av1C",
+    iter_sizes=iter_av1_sizes,
+)
+
+
+def check_structure(data: bytes, limits: Limits) -> ImageHeader:
+    """Check the primary image and that its data is complete. Raises InvalidImage."""
+    return heif.check_structure(data, limits, _CODEC)
+
+
+def strip_metadata(data: bytes, *, profile: bool = True) -> bytes:
+    """Return a checked file with the primary image only, without its crop, rotation and mirroring."""
+    return heif.strip_metadata(data, _CODEC, profile=profile)
+
+
+def read_crop(data: bytes) -> Box:
+    """Return the box of the coded image that is displayed."""
+    return heif.read_crop(data, _CODEC)
+
+
+def read_icc_profile(data: bytes) -> bytes:
+    """Return the ICC colour profile of a checked file, or b"" when it has none."""
+    return heif.read_icc_profile(data, _CODEC)
+
+
+def read_colour_codes(data: bytes) -> tuple[int, int] | None:
+    """Return the code points of the primaries and the transfer function, or None when none are stated."""
+    return heif.read_colour_codes(data, _CODEC)
