@@ -72,9 +72,7 @@ def _load_as_stored(
     return _require_size(image, format, size)
 
 
-def _load_8bit(
-    data: bytes, format: str, size: Size, levels_16bit: bytes | None
-) -> Image.Image:
+def _load_8bit(data: bytes, format: str, size: Size, levels_16bit: bytes | None) -> Image.Image:
     def load(raw_mode: str | None) -> Image.Image:
         return load_with_pillow(data, format, size, raw_mode)
 
