@@ -216,7 +216,7 @@ class GatewayMisconfigured(Fault):
 
 
 class NotStored(Fault):
-    """The bucket did not accept a result, and the result is too large for the response. The image is lost."""
+    """The bucket did not accept a result. Without a link, the result may be too large for the response."""
 
     status = 502
     code = "result_too_large"

@@ -55,9 +55,8 @@ class S3Bucket:
                 ContentDisposition="inline",
                 CacheControl=f"private, max-age={self._settings.result_url_seconds}",
             )
-        except (
-            Exception
-        ) as error:  # boto3 raises many errors, and none of them may lose a paid image
+        # boto3 raises many errors, and none of them may lose a paid image.
+        except Exception as error:
             _log.error("the result was not stored", exc_info=error)
             raise NotStored("The bucket did not accept the result.") from error
         return key
