@@ -164,7 +164,7 @@ def test_non_image_input_returns_1_and_names_accepted_formats(folder, capsys):
     assert (
         main(["mask", str(folder / "a.txt"), "--box", "0,0,1,1", "--out", str(folder / "m")]) == 1
     )
-    assert "PNG, JPEG and WebP" in capsys.readouterr().err
+    assert "PNG, JPEG, WebP, HEIC, AVIF, GIF, TIFF and BMP" in capsys.readouterr().err
 
 
 def test_make_function_without_command_line_builds_mask():

@@ -7,10 +7,12 @@ import zlib
 
 from PIL import Image
 
-from tests.support.images import encode_image, photo, scene
+from tests.support.images import photo
 
 GIF = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
-AVIF_HEAD = b"\0\0\0\x20ftypmif1\0\0\0\0mif1avifmiafMA1B" + bytes(64)
+# Formats that the gateway recognizes and cannot open.
+JPEG_XL = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64)
+JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64)
 
 
 def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -55,13 +57,6 @@ def animation(format: str, size: tuple[int, int] = (64, 64)) -> bytes:
         buffer, format, save_all=True, append_images=[blue], duration=100, **options
     )
     return buffer.getvalue()
-
-
-def bitmap() -> bytes:
-    """Return the scene as a BMP."""
-    from PIL import BmpImagePlugin  # noqa: F401 - registers the format
-
-    return encode_image(scene(), "BMP")
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

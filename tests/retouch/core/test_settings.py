@@ -35,6 +35,8 @@ VARIABLES = [
     ("RETOUCH_CUSTOM_HOSTS", "https://a/v1/, https://b", "allowed_custom_hosts", ("https://a/v1", "https://b")),
     ("RETOUCH_FORWARD_HEADERS", "X-Tenant, x-b", "forwardable_headers", ("x-tenant", "x-b")),
     ("RETOUCH_BREAKER_TABLE", "circuits", "breaker_table", "circuits"),
+    ("RETOUCH_RECENT_EDITS_TABLE", "edits", "recent_edits_table", "edits"),
+    ("RETOUCH_RECENT_EDITS_FOLDER", "/tmp/edits", "recent_edits_folder", "/tmp/edits"),
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
 ]  # fmt: skip
 NAMES = [row[0] for row in VARIABLES]

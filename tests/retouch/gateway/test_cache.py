@@ -36,7 +36,7 @@ from retouch.providers import PROVIDERS
 from tests.support.images import box_mask, cutout, encode_image, photo, scene
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import (
-    GIF,
+    JPEG_XL,
     animation,
     png_with_missing_lines,
     png_with_wrong_checksum,
@@ -319,8 +319,8 @@ def test_result_that_is_no_image_is_not_saved():
 
 @pytest.mark.parametrize(
     "data",
-    [png_with_missing_lines(), png_with_wrong_checksum(), animation("WEBP"), GIF],
-    ids=["missing-lines", "checksum", "animation", "gif"],
+    [png_with_missing_lines(), png_with_wrong_checksum(), animation("WEBP"), JPEG_XL],
+    ids=["missing-lines", "checksum", "animation", "jpeg-xl"],
 )
 def test_damaged_or_animated_result_is_not_saved(data):
     cache = FakeCache()

@@ -12,7 +12,7 @@ from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
 from retouch.planning.output_rules import Delivery
 from tests.support.images import b64, decode_image, encode_image, photo, scene
 from tests.support.time_budgets import time_budget
-from tests.support.unusual_results import GIF, animation, noise_image, png_with_wrong_checksum
+from tests.support.unusual_results import JPEG_XL, animation, noise_image, png_with_wrong_checksum
 
 GOOD, BAD = GeneratedImage(data=photo()), GeneratedImage(data=png_with_wrong_checksum())
 
@@ -77,8 +77,8 @@ def test_animation_is_stored_as_its_first_frame():
 
 def test_image_of_another_format_is_stored_as_it_is():
     store = FakeStore()
-    deliver_as("url", [GeneratedImage(data=GIF)], store)
-    assert store == {"results/0.gif": GIF}
+    deliver_as("url", [GeneratedImage(data=JPEG_XL)], store)
+    assert store == {"results/0.jxl": JPEG_XL}
 
 
 def test_hanging_bucket_is_given_up_and_base64_returned(hang):

@@ -9,13 +9,14 @@ from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import UpstreamError
 from retouch.gateway import postprocess as postprocess_module
 from retouch.gateway.postprocess import postprocess_all
+from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb
 from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import encode_image, photo
 from tests.support.services import FakeClock
 from tests.support.time_budgets import time_budget
-from tests.support.unusual_results import GIF, png_with_missing_lines
+from tests.support.unusual_results import GIF, JPEG_XL, png_with_missing_lines
 
 SIZE = (64, 48)
 PRESERVED_PIXELS = 64 * 48 - 16 * 12
@@ -126,16 +127,24 @@ def test_fault_of_the_gateway_does_not_lose_the_image(monkeypatch, caplog):
     assert "a bug" in caplog.text
 
 
-def test_result_in_another_format_is_delivered_as_it_is():
-    image = GeneratedImage(data=GIF, metadata={"output_format": "png"})
+def test_result_in_an_input_format_becomes_a_png():
+    image = GeneratedImage(data=GIF, metadata={"output_format": "gif"})
+    result = postprocess_all([image], Delivery(), time_budget())
+    assert result.metadata["output_format"] == "png"
+    assert decode(result.images[0].data).size == (1, 1)
+
+
+def test_result_in_a_format_that_cannot_be_opened_is_delivered_as_it_is():
+    image = GeneratedImage(data=JPEG_XL, metadata={"output_format": "png"})
     passed_through = postprocess_all([image], Delivery(), time_budget())
-    assert passed_through.images[0].data == GIF
-    assert passed_through.metadata["output_format"] == "gif"
-    assert passed_through.notes == (
-        "output_format: the provider returned a GIF file, which is delivered unchanged",
+    assert passed_through.images[0].data == JPEG_XL
+    assert passed_through.metadata["output_format"] == "jxl"
+    assert (
+        "output_format: the provider returned a JXL file, which is delivered unchanged"
+        in passed_through.notes
     )
     masked = postprocess_all([image], masked_delivery(), time_budget())
-    assert (masked.images[0].data, masked.preserved_pixels) == (GIF, 0)
+    assert (masked.images[0].data, masked.preserved_pixels) == (JPEG_XL, 0)
     assert any("the gateway cannot open it" in note for note in masked.notes)
 
 

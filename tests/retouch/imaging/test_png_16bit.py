@@ -140,13 +140,13 @@ def test_provider_gets_8_bits_and_the_transparency_of_a_16bit_image():
     ]
 
 
-def test_16bit_mask_is_read_with_rounded_levels():
-    levels = [0, 129, 0xFE00, 0xFFFF]  # the upper bytes are 0, 0, 254 and 255
+def test_16bit_mask_is_read_in_8_bits():
+    levels = [0, 129, 0xFE00, 0xFFFF]
     lines = [[(level,) for level in levels]] * 4
     mask = read_mask(
         png_16bit_file(lines, 0), inspect_image(photo(4, 4)), mode="white", param="mask"
     )
-    assert list(mask.pixels.get_flattened_data())[:4] == [0, 1, 253, 255]
+    assert list(mask.pixels.get_flattened_data())[:4] == [0, 0, 255, 255]
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_soft_mask_edges_are_sent_to_flux_fill_only(server, slug):
     assert levels > 30 if slug.startswith("flux") else levels == 2
 
 
-def test_sd15_size_is_rounded_down_to_multiples_of_eight(server):
+def test_sd15_image_is_padded_to_multiples_of_eight(server):
     response = segmind_edit(
         server,
         "sd1.5-inpainting",
@@ -197,7 +197,7 @@ def test_sd15_size_is_rounded_down_to_multiples_of_eight(server):
     )
     assert response.status == 200, response.json
     body = server.calls[0].json()
-    assert (body["img_width"], body["img_height"]) == (96, 64)
+    assert (body["img_width"], body["img_height"]) == (104, 72)
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])

@@ -14,7 +14,7 @@ from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import (
-    GIF,
+    JPEG_XL,
     animation,
     png_with_missing_lines,
     png_with_wrong_checksum,
@@ -47,9 +47,9 @@ def check(hook, images, clients, seconds=60.0, reserved_seconds=0.0):
         (PNG_ONLY, png_with_wrong_checksum()),
         (NOT_BLANK, png_with_missing_lines()),
         (PNG_ONLY, b""),
-        (PNG_ONLY, GIF),
+        (PNG_ONLY, JPEG_XL),
     ],
-    ids=["checksum", "missing-lines", "empty", "gif"],
+    ids=["checksum", "missing-lines", "empty", "jpeg-xl"],
 )
 def test_unreadable_result_is_left_out_and_named(hook, data, remote_services):
     images = [GeneratedImage(data=data), GOOD]
