@@ -165,3 +165,66 @@ def test_segments_that_define_channels_are_kept():
     for kind in ("jpeg", "jpeg-grey", "jpeg-cmyk", "jpeg-progressive"):
         assert jpeg.strip_metadata(sample_bytes(kind)) == sample_bytes(kind)
     assert b"\xff\xee\0\x0eAdobe" in jpeg.strip_metadata(sample_bytes("jpeg-cmyk"))
+
+
+def add_scans(data, count):
+    """Return the JPEG with its last scan repeated."""
+    start = data.rindex(b"\xff\xda")
+    return data[:-2] + data[start:-2] * count + data[-2:]
+
+
+PROGRESSIVE_JPEG = sample_bytes("jpeg-progressive")
+
+
+@pytest.mark.parametrize("plain", [PROGRESSIVE_JPEG, PROGRESSIVE, sample_bytes("jpeg")])
+def test_jpeg_scan_limit_is_exact(plain):
+    scans = plain.count(b"\xff\xda")
+    limits = replace(DEFAULT_LIMITS, jpeg_scan_pixels=45 * 30 * (scans + 5))
+    jpeg.check_structure(add_scans(plain, 5), limits)
+    assert rejection_code(add_scans(plain, 6), limits) == "image_metadata_too_large"
+
+
+def with_size(data, width, height):
+    at = data.index(b"\xff\xc2") + 5
+    return data[:at] + height.to_bytes(2) + width.to_bytes(2) + data[at + 4 :]
+
+
+def test_default_scan_limit_allows_more_scans_for_small_pictures():
+    data = add_scans(PROGRESSIVE_JPEG, 100)
+    jpeg.check_structure(data, DEFAULT_LIMITS)
+    jpeg.check_structure(with_size(data, 4000, 3000), DEFAULT_LIMITS)
+    jpeg.check_structure(with_size(PROGRESSIVE_JPEG, 8000, 6400), DEFAULT_LIMITS)
+    assert rejection_code(with_size(data, 8000, 6400)) == "image_metadata_too_large"
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        b"\xff\x01",  # TEM has no segment
+        b"\xff\xff\xff",  # fill bytes
+        b"\xff\xd0\xff\0",  # restart marker and stuffed byte
+        b"\xff\xfe\0\2",  # empty comment
+    ],
+)
+def test_scan_after_any_marker_is_counted(disguise):
+    start = PROGRESSIVE_JPEG.rindex(b"\xff\xda")
+    scan = disguise + PROGRESSIVE_JPEG[start:-2]
+    data = PROGRESSIVE_JPEG[:-2] + scan * 100 + PROGRESSIVE_JPEG[-2:]
+    assert rejection_code(with_size(data, 8000, 6400)) == "image_metadata_too_large"
+
+
+def test_scans_in_comments_and_after_the_end_of_image_are_not_counted():
+    extra = segment(0xFE, b"\xff\xda\0\2" * 1000)
+    data = insert_between_scans(PROGRESSIVE_JPEG, extra) + PROGRESSIVE_JPEG * 100
+    jpeg.check_structure(with_size(data, 8000, 6400), DEFAULT_LIMITS)
+
+
+def test_too_many_markers_between_scans_are_rejected():
+    data = insert_between_scans(PROGRESSIVE_JPEG, segment(0xFE, b"") * 16_400)
+    assert rejection_code(data) == "image_metadata_too_large"
+
+
+def test_strip_metadata_creates_no_marker_from_fill_bytes():
+    extra = b"\xff" + segment(0xFE, b"") + b"\xda\0\2"
+    stripped = jpeg.strip_metadata(insert_between_scans(PROGRESSIVE_JPEG, extra))
+    assert stripped.count(b"\xff\xda") == PROGRESSIVE_JPEG.count(b"\xff\xda")

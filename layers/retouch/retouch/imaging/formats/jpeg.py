@@ -15,13 +15,12 @@ from retouch.imaging.errors import (
     truncated_image_error,
 )
 from retouch.imaging.formats import exif
-from retouch.imaging.limits import DEFAULT_LIMITS, Limits
+from retouch.imaging.formats.jpeg_scans import END_OF_IMAGE, check_scan_count, iter_scan_markers
+from retouch.imaging.limits import Limits
 
 # Fill bytes, stuffed bytes and stray bytes before a marker are skipped, as decoders skip them.
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
-# Inside a scan, a stuffed 00 and restart markers are data.
-_MARKER_IN_SCAN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+_START_OF_SCAN = 0xDA
 _ARITHMETIC_FRAMES = (0xC9, 0xCA)  # sequential, progressive
 _SUPPORTED_FRAMES = (0xC0, 0xC1, 0xC2, *_ARITHMETIC_FRAMES)  # baseline, extended, progressive
 _UNSUPPORTED_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
@@ -41,7 +40,7 @@ class Segment(NamedTuple):
 
 
 def check_structure(data: bytes, limits: Limits) -> ImageHeader:
-    """Check a JPEG up to its first scan, and that an end of image follows. Raises InvalidImage."""
+    """Check a JPEG up to its first scan, that an end of image follows, and the number of scans. Raises InvalidImage."""
     frame_size: tuple[int, int] | None = None
     orientation: int | None = None
     scan_start = len(data)
@@ -61,6 +60,7 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
         raise damaged_image_error("the JPEG has no frame header")
     if data.rfind(b"\xff\xd9", scan_start) < 0:
         raise truncated_image_error("the JPEG has no end-of-image marker")
+    check_scan_count(data, scan_start, frame_size, limits)
     return ImageHeader(*frame_size, has_alpha=False, orientation=orientation or 1)
 
 
@@ -164,23 +164,23 @@ def _build_segment(code: int, body: bytes) -> bytes:
 
 
 def _iter_scan_data(data: bytes, start: int) -> Iterator[bytes | memoryview]:
-    """Yield the data from the first scan to the end of the image, without the metadata between scans.
-
-    The segments are walked, because tables between scans may contain the bytes of the end marker, and because a second
-    image may follow the first.
-    """
-    view, at, copy_start = memoryview(data), start, start
-    for _ in range(DEFAULT_LIMITS.pieces):
-        match = _MARKER_IN_SCAN.search(data, at)
-        if match is None:
-            break
-        code, at = data[match.end() - 1], match.end() + 2
-        if code == _END_OF_IMAGE:
-            yield view[copy_start : match.end()]
+    """Yield the data from the first scan to the end of the image, without the metadata between scans."""
+    view, copy_start = memoryview(data), start
+    for marker in iter_scan_markers(data, start):
+        if marker.code == END_OF_IMAGE:
+            yield view[copy_start : marker.end]
             return
-        end = match.end() + int.from_bytes(data[match.end() : at])
-        if code in _APP_MARKERS or code == _COMMENT:
-            yield view[copy_start : match.start()]
-            copy_start = end
-        at = end
-    yield view[copy_start : data.rfind(bytes((0xFF, _END_OF_IMAGE))) + 2]
+        if marker.code in _APP_MARKERS or marker.code == _COMMENT:
+            yield view[copy_start : _skip_fill_bytes(data, copy_start, marker.start)]
+            copy_start = marker.end
+    yield view[copy_start : data.rfind(bytes((0xFF, END_OF_IMAGE))) + 2]
+
+
+def _skip_fill_bytes(data: bytes, start: int, end: int) -> int:
+    """Return the position of the fill bytes that end at `end`.
+
+    They must go with the marker after them. Otherwise they form a marker with the byte after its segment.
+    """
+    while end > start and data[end - 1] == 0xFF:
+        end -= 1
+    return end

@@ -5,7 +5,7 @@ anyway. So each file is read once, in linear time and bounded memory:
 
 - PNG: the length and CRC of every chunk, which proves the integrity of all bytes; the values of the header; the order
   of the chunks; the first 64 KiB of image data, which for a small image is all of it.
-- JPEG: every segment up to the first scan, the frame header, and an end of image after it.
+- JPEG: every segment up to the first scan, the frame header, the number of scans, and an end of image after them.
 - WebP: the size of the container against the number of bytes, every chunk, and the frame header.
 - HEIC and AVIF: every box, the primary image with its tiles and transparency, and the size that the codec's own
   headers state.
