@@ -16,8 +16,8 @@ class Limits:
     ancillary_chunks: int = 1_000  # PNG chunks that do not hold image content
     # Chunks or segments of any kind. The time to read a file depends on this count.
     pieces: int = 16_384
-    # The pixels of a JPEG times its scans. A decoder visits every block in every scan. Encoders write 1 to 20 scans. This
-    # allows 30 scans for the largest picture and 133 for 12 million pixels, and keeps decoding to a few seconds.
+    # The pixels of a JPEG times its scans. A decoder visits every block in every scan. Encoders write 1 to 20 scans.
+    # This allows 30 scans for the largest picture and 133 for 12 million pixels, and keeps decoding to a few seconds.
     jpeg_scan_pixels: int = 1_600_000_000
     text_bytes: int = 1_048_576  # all compressed PNG metadata of a file, after inflation
     mask_threshold: int = 128  # a mask pixel with at least this value counts as marked

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from retouch.core.errors import UnsupportedMedia
 from retouch.imaging.codec import decode
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats import bmp
@@ -189,6 +190,13 @@ def test_run_length_codes_match_the_image():
 def test_too_many_run_length_codes_are_rejected():
     data = rle_file((10_000, 5_000), b"\1\1" * 4_000_001)
     assert rejection_code(data) == "unsupported_image_format"
+
+
+def test_limit_of_run_length_codes_is_exact(monkeypatch):
+    monkeypatch.setattr("retouch.imaging.decoders.bmp._MAX_CODES", 9)
+    decode(rle_file((100, 1), b"\1\1" * 8 + b"\0\1"))
+    with pytest.raises(UnsupportedMedia, match="more than 9 run-length codes"):
+        decode(rle_file((100, 1), b"\1\1" * 9 + b"\0\1"))
 
 
 def test_embedded_profile_is_read():

@@ -6,10 +6,11 @@ from io import BytesIO
 
 from PIL import BmpImagePlugin, Image
 
-from retouch.imaging.errors import damaged_image_error
+from retouch.imaging.errors import InvalidImage, damaged_image_error
 from retouch.imaging.formats.bmp import RLE4, BmpLayout, read_icc_profile, read_layout
 
 _END_OF_LINE, _END_OF_IMAGE, _DELTA = 0, 1, 2
+_MAX_CODES = 1_000_000  # of a run-length coded file; each takes some microseconds
 
 
 def load(data: bytes) -> Image.Image:
@@ -58,20 +59,32 @@ class _RunExpander:
         self._pixels = bytearray(size[0] * size[1])
 
     def expand(self) -> bytearray:
-        """Return the pixels. Those that no run covers are 0. Raises InvalidImage when the codes end too early."""
-        while self._y < self._height:
-            pair = self._take(2)
-            if len(pair) < 2:
-                self._require_complete()
-                break
-            count, value = pair
-            if count:
-                self._write(self._repeat(value, count))
-            elif value == _END_OF_IMAGE:
-                break
-            else:
-                self._apply_escape(value)
-        return self._pixels
+        """Return the pixels. Those that no run covers are 0.
+
+        Raises InvalidImage when the codes end too early or are too many.
+        """
+        for _ in range(_MAX_CODES):
+            if self._y >= self._height or not self._apply_code():
+                return self._pixels
+        raise InvalidImage(
+            "unsupported_image_format",
+            f"is a BMP with more than {_MAX_CODES} run-length codes, which is the limit. Save it without compression.",
+        )
+
+    def _apply_code(self) -> bool:
+        """Apply the next code. Return whether the image goes on."""
+        pair = self._take(2)
+        if len(pair) < 2:
+            self._require_complete()
+            return False
+        count, value = pair
+        if count:
+            self._write(self._repeat(value, count))
+        elif value == _END_OF_IMAGE:
+            return False
+        else:
+            self._apply_escape(value)
+        return True
 
     def _take(self, size: int) -> bytes:
         start = self._at
