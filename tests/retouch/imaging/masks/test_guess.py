@@ -1,8 +1,12 @@
 """Tests of the guess what a mask file marks."""
 
+import subprocess
+import sys
+
 import pytest
 from PIL import Image
 
+from retouch.imaging.codec import flatten
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.masks.guess import guess_marking
 
@@ -77,3 +81,33 @@ def test_tiny_file_of_one_colour_is_refused_in_every_mode(mode, size):
     opaque = (9, 255) if mode == "LA" else (9, 9, 9, 255) if mode in ("RGBA", "CMYK") else 0
     with pytest.raises(InvalidImage):
         guess_marking(Image.new(mode, size, opaque))
+
+
+@pytest.mark.parametrize("alpha", [255, 200])
+@pytest.mark.parametrize("mark", ["red", "white"])
+def test_rgba_file_without_a_hole_is_read_like_its_picture_on_white(mark, alpha):
+    image = draw("black", mark, mode="RGBA")
+    image.putalpha(alpha)
+    expected = guess_marking(flatten(image))
+    guess = guess_marking(image)
+    assert guess.marking == expected.marking
+    assert guess.pixels.tobytes() == expected.pixels.tobytes()
+
+
+def test_opaque_rgba_mask_is_read_without_a_second_copy():
+    """The process is a new one, because the kernel reports the peak of its whole life."""
+    code = (
+        "from PIL import Image\n"
+        "from retouch.imaging.masks.guess import guess_marking\n"
+        "from tests.support.peak_memory import peak_mb\n"
+        "image = Image.new('RGBA', (5000, 5000), 'black')\n"  # 100 MB
+        "image.paste('red', (100, 100, 2000, 2000))\n"
+        "image.putpixel((3000, 3000), (0, 0, 0, 254))\n"
+        "before = peak_mb()\n"
+        "guess_marking(image)\n"
+        "print(peak_mb() - before)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert int(process.stdout) < 160

@@ -12,7 +12,7 @@ from typing import cast
 from PIL import Image, ImageChops, ImageStat
 
 from retouch.core.edit_types import MaskMarking
-from retouch.imaging.codec import flatten, normalize_mode
+from retouch.imaging.codec import flatten, has_transparency, normalize_mode
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.masks.levels import (
     NOISE_LEVELS,
@@ -42,13 +42,14 @@ class MarkedLevels:
 
 
 def guess_marking(pixels: Image.Image) -> MarkedLevels:
-    """Return the levels that an image marks. `pixels` may have any mode of a decoded file.
+    """Return the levels that an image marks. `pixels` may have any mode of a decoded file, and may be changed.
 
     Raises InvalidImage (mask_mode_ambiguous) when the image can be read in two ways.
     """
     levels = invert_alpha(pixels)
     transparent = count_marked(levels, "hard") / (levels.width * levels.height)
     if not transparent:
+        del levels  # frees the memory of one channel
         return guess_by_colour(pixels)
     border = count_marked(_crop_border(levels), "hard") / _border_length(levels)
     is_clear_canvas = border >= _MIN_BACKGROUND_SHARE and _MAX_MARKED_SHARE < transparent < 1
@@ -61,8 +62,8 @@ def guess_marking(pixels: Image.Image) -> MarkedLevels:
 
 
 def guess_by_colour(pixels: Image.Image) -> MarkedLevels:
-    """Return the levels that the colours of an image mark. Raises like `guess_marking`."""
-    picture = _reduce_to_grey(flatten(pixels))
+    """Return the levels that the colours of an image mark. `pixels` may be changed. Raises like `guess_marking`."""
+    picture = _reduce_to_grey(_flatten_in_place(pixels))
     background = _find_background(picture)
     if background is None:
         return _mark_minority(picture)
@@ -85,12 +86,24 @@ def invert_alpha(pixels: Image.Image) -> Image.Image:
     return ImageChops.invert(pixels.getchannel("A"))
 
 
+def _flatten_in_place(pixels: Image.Image) -> Image.Image:
+    """Return the image on white as "L", "RGB" or opaque "RGBA".
+
+    An "RGBA" image is changed itself, because a copy of a large one does not fit into memory.
+    """
+    picture = normalize_mode(pixels)
+    if has_transparency(picture):
+        for band in split_into_bands((0, 0, *picture.size)):
+            picture.paste(flatten(picture.crop(band)).convert("RGBA"), band)
+    return picture
+
+
 def _reduce_to_grey(picture: Image.Image) -> Image.Image:
-    """Return an image without colours as "L", and any other image as "RGB"."""
+    """Return an image without colours as "L", and any other image, which is opaque, as it is."""
     if picture.mode == "L":
         return picture
     for band in split_into_bands((0, 0, *picture.size)):
-        red, green, blue = picture.crop(band).split()
+        red, green, blue = picture.crop(band).split()[:3]
         pairs = (ImageChops.difference(red, green), ImageChops.difference(green, blue))
         if max(_level_range(pair)[1] for pair in pairs) > NOISE_LEVELS:
             return picture
