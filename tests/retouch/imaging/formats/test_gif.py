@@ -1,5 +1,7 @@
 """Tests of GIF structure."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -100,6 +102,32 @@ def test_partial_frame_is_placed_on_a_transparent_screen():
     assert (image.mode, image.size) == ("RGBA", (60, 40))
     assert channel_values(image, (4, 7))[3] == 0
     assert image.crop((5, 7, 50, 37)).convert("RGB").tobytes() == decode(GIF).tobytes()
+
+
+def test_partial_frame_is_placed_in_several_bands(monkeypatch):
+    monkeypatch.setattr("retouch.imaging.masks.regions._MAX_BAND_PIXELS", 45 * 4)
+    image = decode(move_frame(GIF, 5, 7, (60, 40)))
+    assert image.getchannel("A").getbbox() == (5, 7, 50, 37)
+    assert image.crop((5, 7, 50, 37)).convert("RGB").tobytes() == decode(GIF).tobytes()
+
+
+def test_large_partial_frame_is_decoded_without_a_second_rgba_copy(tmp_path):
+    """The process is a new one, because the kernel reports the peak of its whole life."""
+    frame = Image.new("P", (5000, 5000))
+    path = tmp_path / "partial.gif"
+    path.write_bytes(move_frame(encode_image(frame, "GIF"), 0, 1, (5000, 5001)))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from retouch.imaging.decoders import gif\n"
+        "from tests.support.peak_memory import peak_mb\n"
+        "data, before = Path(sys.argv[1]).read_bytes(), peak_mb()\n"
+        "gif.load(data)\n"
+        "print(peak_mb() - before)\n"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert int(process.stdout) < 180  # 25 MB of the frame, 100 MB of the screen
 
 
 def test_frame_beyond_the_screen_extends_it():

@@ -8,6 +8,7 @@ from PIL import GifImagePlugin, Image
 
 from retouch.imaging.formats.gif import read_frame, strip_metadata
 from retouch.imaging.limits import DEFAULT_LIMITS
+from retouch.imaging.masks.regions import split_into_bands
 
 
 def load(data: bytes) -> Image.Image:
@@ -18,5 +19,8 @@ def load(data: bytes) -> Image.Image:
     if not frame.is_partial:
         return image
     canvas = Image.new("RGBA", frame.screen)
-    canvas.paste(image.convert("RGBA"), frame.box)
+    # One band at a time, because a second RGBA copy of a large frame does not fit into memory.
+    for band in split_into_bands((0, 0, *image.size)):
+        place = (frame.box[0] + band[0], frame.box[1] + band[1])
+        canvas.paste(image.crop(band).convert("RGBA"), place)
     return canvas
