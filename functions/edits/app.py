@@ -19,6 +19,7 @@ from retouch.infrastructure.aws.config_bucket import ConfigBucket
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.recent_edit_store import recent_edit_store
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
@@ -28,7 +29,7 @@ from retouch.providers import PROVIDERS
 settings = Settings.from_env(os.environ)
 clock, aws_clients = SystemClock(), AwsClients()
 secret_store = SecretStore(settings, clock, aws_clients)
-telemetry = Telemetry()
+telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model))
 image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
 services = Services(
     settings=settings,

@@ -34,7 +34,7 @@ services = MirrorServices(
     open_url=Fetcher(policy, clock, log=telemetry.log_fetch).open,
     spool=spool_body,
     store=store,
-    make_link=permanent_links(settings.public_base_url)
+    make_link=permanent_links(settings.public_base_url, settings.mirror_days)
     if settings.public_base_url
     else store.presign,
 )

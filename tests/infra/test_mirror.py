@@ -9,7 +9,7 @@ from retouch.infrastructure.telemetry import MirrorTelemetry
 from retouch.mirror import request, retry_decision
 from retouch.mirror.cloud_events import FAILED_TYPE, STORED_TYPE
 from tests.infra.conftest import ROOT
-from tests.infra.test_template import as_list, policy_statements
+from tests.infra.test_template import as_list, lifecycle_rules, policy_statements
 
 MIN_RESULT_URL_SECONDS = 600  # The minimum lifetime of a provider's result URL, in seconds.
 
@@ -76,14 +76,17 @@ def test_mirror_function_may_requeue_unfinished_messages(resources, mirror):
 
 
 def test_bucket_lifecycle_expires_edit_copies_but_no_mirrored_images(resources):
-    rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    expiring_prefixes = {rule["Prefix"] for rule in rules if "Prefix" in rule}
+    expiring_prefixes = {
+        rule["Prefix"]
+        for rule in lifecycle_rules(resources)
+        if "Prefix" in rule and rule["ExpirationInDays"] != {"Ref": "MirrorDays"}
+    }
     assert {request.RESPONSE_PREFIX, request.EDIT_PREFIX} <= expiring_prefixes
     assert not any("mirror/shop/x.png".startswith(prefix) for prefix in expiring_prefixes)
 
 
 def test_bucket_lifecycle_aborts_incomplete_uploads_in_every_prefix(resources):
-    rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    rules = lifecycle_rules(resources)
     (rule,) = [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule]
     assert rule["Status"] == "Enabled"
     assert "Prefix" not in rule, "The rule applies to every prefix."
@@ -138,6 +141,15 @@ def test_failed_mirror_messages_from_every_source_go_to_the_dead_letter_queue(
 def test_published_mirror_events_do_not_match_the_request_rule(mirror):
     pattern = mirror["Events"]["Requested"]["Properties"]["Pattern"]
     assert not {STORED_TYPE, FAILED_TYPE} & set(pattern["detail-type"])
+
+
+def test_request_rule_checks_the_account_and_the_source_of_an_event(mirror, template):
+    pattern = mirror["Events"]["Requested"]["Properties"]["Pattern"]
+    assert pattern["account"] == [{"Ref": "AWS::AccountId"}]
+    condition, named, every = pattern["source"]["Fn::If"]
+    assert (condition, named) == ("HasEventSources", {"Ref": "EventSources"})
+    assert every == [{"anything-but": {"prefix": "aws."}}]
+    assert template["Parameters"]["EventSources"]["Default"] == ""
 
 
 def test_ephemeral_storage_holds_all_parallel_downloads(mirror):

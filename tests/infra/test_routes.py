@@ -64,8 +64,14 @@ def test_api_throttles_every_method(api):
 
 def test_access_log_is_json_without_authorization_values(api):
     line = json.loads(api["AccessLogSetting"]["Format"])
-    assert {"requestId", "status", "path"} <= set(line)
+    assert {"requestId", "status", "resource"} <= set(line)
     assert not any("authorization" in value.lower() for value in line.values())
+
+
+def test_access_log_has_no_path_because_a_path_can_be_a_link_to_an_image(api):
+    line = json.loads(api["AccessLogSetting"]["Format"])
+    assert line["resource"] == "$context.resourcePath"
+    assert not {"$context.path", "$context.protocol"} & set(line.values())
 
 
 def test_gateway_responses_use_the_openai_error_envelope(api):

@@ -6,16 +6,22 @@ import re
 import pytest
 
 from retouch.core.settings import Settings
-from retouch.infrastructure.telemetry import Telemetry
 from tests.infra.conftest import ROOT
 
-STATEFUL = ("ResultsBucket", "ProviderSecret", "KeysTable", "MirrorDeadLetters")
+MAX_LINK_SECONDS = 604_800  # S3 signs a link for at most a week
+STATEFUL = ("ResultsBucket", "ProviderSecret", "ProviderKeysSecret", "KeysTable", "MirrorDeadLetters")
 
 
 def policy_statements(resources, role):
     for policy in resources[role]["Properties"].get("Policies", []):
         for statement in policy["PolicyDocument"]["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def lifecycle_rules(resources):
+    """Return the lifecycle rules of the bucket, with those that a parameter turns on."""
+    rules = resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    return [rule["Fn::If"][1] if "Fn::If" in rule else rule for rule in rules]
 
 
 def as_list(value):
@@ -152,16 +158,76 @@ def test_results_bucket_is_private_and_expires_its_objects(resources):
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["BucketEncryption"]
     assert "VersioningConfiguration" not in bucket
-    rules = bucket["LifecycleConfiguration"]["Rules"]
+    rules = lifecycle_rules(resources)
     expiry_days = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}
     assert expiry_days == {
         "results/": {"Ref": "ResultDays"},
         "uploads/": 1,
         "mirror/answers/": 1,
         "mirror/edits/": 1,
+        "mirror/": {"Ref": "MirrorDays"},
         "cache/": 90,
     }
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+
+
+def test_mirrored_images_outlive_their_longest_link(template, resources):
+    conditional = [r["Fn::If"] for r in bucket_rules(resources) if "Fn::If" in r]
+    assert [(name, otherwise) for name, _, otherwise in conditional] == [
+        ("HasMirrorDays", {"Ref": "AWS::NoValue"})
+    ]
+    days = template["Parameters"]["MirrorDays"]
+    assert days["Default"] == 0, "By default, mirrored images are kept."
+    shortest = min(value for value in days["AllowedValues"] if value)
+    assert shortest * 86_400 > MAX_LINK_SECONDS
+
+
+def bucket_rules(resources):
+    return resources["ResultsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+
+def test_edit_role_lists_only_its_prefixes(resources):
+    (statement,) = [
+        s for s in policy_statements(resources, "EditsRole") if s["Action"] == "s3:ListBucket"
+    ]
+    (prefixes,) = (condition["s3:prefix"] for condition in statement["Condition"].values())
+    readable = {
+        resource["Fn::Sub"].partition("/")[2]
+        for s in policy_statements(resources, "EditsRole")
+        if "s3:GetObject" in as_list(s["Action"])
+        for resource in as_list(s["Resource"])
+    }
+    assert set(prefixes) == readable
+
+
+def test_smallest_memory_holds_an_edit_of_the_largest_image(template):
+    peak_row = re.search(
+        r"stays below (\d+) MB during an edit", (ROOT / "docs/speed.md").read_text()
+    )
+    assert peak_row is not None
+    file_megabytes = 2 * Settings().max_upload_bytes / 1e6  # the image and its mask
+    peak = int(peak_row[1]) + file_megabytes
+    assert template["Parameters"]["MemorySize"]["MinValue"] >= peak
+
+
+def test_roles_read_only_the_secrets_that_they_need(resources):
+    secrets = {
+        role: as_list(s["Resource"])
+        for role in ("EditsRole", "MirrorRole")
+        for s in policy_statements(resources, role)
+        if s["Action"] == "secretsmanager:GetSecretValue"
+    }
+    pepper, provider_keys = {"Ref": "ProviderSecret"}, {"Ref": "ProviderKeysSecret"}
+    assert secrets == {"EditsRole": [pepper, provider_keys], "MirrorRole": [pepper]}
+    variables = resources["MirrorFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["RETOUCH_PEPPER_SECRET_ID"] == pepper
+    assert "RETOUCH_SECRET_ID" not in variables
+
+
+def test_api_logs_role_of_the_account_is_kept_by_default(template, resources):
+    assert template["Parameters"]["ApiLogsRole"]["Default"] == "keep"
+    for name in ("ApiAccount", "ApiAccountRole"):
+        assert resources[name]["Condition"] == "CreatesApiLogsRole"
 
 
 def test_stored_results_outlive_their_signed_links(template):
@@ -227,32 +293,12 @@ def test_alarms_cover_gateway_faults_and_mirror_queues_only(resources):
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     }
     assert alarms == own | queues
-    assert fault_alarm_dimensions(resources)["blame"] == "gateway"
 
 
-def test_gateway_fault_alarm_matches_the_metric_of_the_function(resources, capsys):
-    Telemetry().record_request(
-        "edit", 500, 1.0, {"error": "internal_error", "blame": "gateway", "param": None}
-    )
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    (metric_line,) = [line for line in lines if "_aws" in line]
-    (metrics,) = metric_line["_aws"]["CloudWatchMetrics"]
-    (dimensions,) = metrics["Dimensions"]
-    alarm = fault_alarm_dimensions(resources)
-    assert metrics["Namespace"] == "Retouch"
-    assert "EditErrors" in metric_line
-    assert {name: metric_line[name] for name in dimensions} == alarm
-
-
-def fault_alarm_dimensions(resources):
-    alarm = resources["GatewayFaultsAlarm"]["Properties"]
-    return {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
-
-
-def test_dashboard_body_is_json_with_six_widgets(resources):
+def test_dashboard_body_is_json_with_seven_widgets(resources):
     body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(body)["widgets"]
-    assert len(widgets) == 6
+    assert len(widgets) == 7
 
 
 def test_stack_outputs_include_endpoint_curl_and_resource_names(template):

@@ -5,7 +5,9 @@ import logging
 from types import SimpleNamespace
 
 from retouch.api.handlers.edits import build_handler
+from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.telemetry import Telemetry
+from retouch.providers import PROVIDERS
 from tests.support.events import form_event, lambda_context
 from tests.support.services import build_services
 
@@ -43,13 +45,13 @@ def send_event(event, env=None, services=None, seconds=60.0):
     return SimpleNamespace(status=response["statusCode"], headers=headers, json=None, frames=events)
 
 
-def telemetry():
+def telemetry(by_model=False):
     """Return a Telemetry whose logger writes to the standard output of the current test."""
     logger = logging.getLogger("retouch")
     logger.handlers.clear()
     logger.__dict__.pop("init", None)
     logger.__dict__.pop("powertools_handler", None)
-    return Telemetry()
+    return Telemetry(EditDimensions.from_providers(PROVIDERS, by_model))
 
 
 def parse_sse(stream):

@@ -233,7 +233,7 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
         Fetcher(policy, clock, log=mirror_telemetry.log_fetch).open,
         spool_body,
         store,
-        permanent_links(base_url) if base_url else store.presign,
+        permanent_links(base_url, settings.mirror_days) if base_url else store.presign,
     )
     consumer = MirrorConsumer(
         services, store, MirrorMessaging(settings, aws_clients), mirror_telemetry

@@ -13,6 +13,7 @@ VARIABLES = [
     ("RETOUCH_AUTH_MODE", "open", "auth_mode", "open"),
     ("RETOUCH_KEYS_TABLE", "keys", "keys_table", "keys"),
     ("RETOUCH_SECRET_ID", "arn:secret", "secret_id", "arn:secret"),
+    ("RETOUCH_PEPPER_SECRET_ID", "arn:pepper", "pepper_secret_id", "arn:pepper"),
     ("RETOUCH_CORS_ORIGINS", "https://a.example/,b c", "cors_origins", ("https://a.example", "b", "c")),
     ("RETOUCH_BUCKET", "pictures", "bucket", "pictures"),
     ("RETOUCH_BASE_URL", "https://gw.example/prod/", "base_url", "https://gw.example/prod"),
@@ -31,6 +32,7 @@ VARIABLES = [
     ("RETOUCH_MIRROR_SECONDS", "30", "mirror_timeout", 30.0),
     ("RETOUCH_MIRROR_QUEUE", "https://sqs/orders", "mirror_queue_url", "https://sqs/orders"),
     ("RETOUCH_MIRROR_DEAD_LETTERS", "https://sqs/dead", "mirror_dlq_url", "https://sqs/dead"),
+    ("RETOUCH_MIRROR_DAYS", "30", "mirror_days", 30),
     ("RETOUCH_PUBLIC_BASE_URL", "https://cdn.example/", "public_base_url", "https://cdn.example"),
     ("RETOUCH_CUSTOM_HOSTS", "https://a/v1/, https://b", "allowed_custom_hosts", ("https://a/v1", "https://b")),
     ("RETOUCH_FORWARD_HEADERS", "X-Tenant, x-b", "forwardable_headers", ("x-tenant", "x-b")),
@@ -38,6 +40,7 @@ VARIABLES = [
     ("RETOUCH_RECENT_EDITS_TABLE", "edits", "recent_edits_table", "edits"),
     ("RETOUCH_RECENT_EDITS_FOLDER", "/tmp/edits", "recent_edits_folder", "/tmp/edits"),
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
+    ("RETOUCH_METRICS_BY_MODEL", "true", "metrics_by_model", True),
 ]  # fmt: skip
 NAMES = [row[0] for row in VARIABLES]
 

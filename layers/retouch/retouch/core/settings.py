@@ -48,7 +48,9 @@ class Settings:
     )  # empty: the keyless provider's default model
     auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys")  # "keys" or "open" (no key needed)
     keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
-    secret_id: str = _env_field("RETOUCH_SECRET_ID")  # JSON object: the pepper and provider keys
+    # JSON object with the provider keys; also with the pepper if there is no secret for it
+    secret_id: str = _env_field("RETOUCH_SECRET_ID")
+    pepper_secret_id: str = _env_field("RETOUCH_PEPPER_SECRET_ID")  # JSON object with the pepper
     cors_origins: tuple[str, ...] = _env_field("RETOUCH_CORS_ORIGINS", (), _split_list)
     bucket: str = _env_field("RETOUCH_BUCKET")  # for uploads and `response_format=url` results
     upload_seconds: int = 900
@@ -83,6 +85,8 @@ class Settings:
     mirror_timeout: float = _env_field("RETOUCH_MIRROR_SECONDS", 60.0, float)
     mirror_queue_url: str = _env_field("RETOUCH_MIRROR_QUEUE")  # URL of its SQS queue
     mirror_dlq_url: str = _env_field("RETOUCH_MIRROR_DEAD_LETTERS")  # URL of its DLQ
+    # days until the bucket deletes mirrored images; 0: never
+    mirror_days: int = _env_field("RETOUCH_MIRROR_DAYS", 0, int)
     # a CDN in front of the bucket
     public_base_url: str = _env_field("RETOUCH_PUBLIC_BASE_URL", "", _strip_slash)
     # hosts that requests may use as custom hosts
@@ -97,6 +101,8 @@ class Settings:
     recent_edits_table: str = _env_field("RETOUCH_RECENT_EDITS_TABLE")
     recent_edits_folder: str = _env_field("RETOUCH_RECENT_EDITS_FOLDER")  # shared by local workers
     event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
+    # the model is a dimension of the metrics
+    metrics_by_model: bool = _env_field("RETOUCH_METRICS_BY_MODEL", False, _parse_bool)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.mirror.result import MirrorResult, url_host
 
 
@@ -63,15 +64,16 @@ class MirrorTelemetry:
 
 
 EDIT_OPERATION = "edit"
-_METRIC_DIMENSIONS = ("provider", "model", "blame")
+_EDIT_SERVICE = "edits"
 
 
 class Telemetry:
     """Powertools' logger and metrics. Each request is recorded once."""
 
-    def __init__(self) -> None:
+    def __init__(self, dimensions: EditDimensions) -> None:
         self.logger = Logger(service="retouch")
-        self._metrics = Metrics(namespace="Retouch", service="edits")
+        self._metrics = Metrics(namespace="Retouch", service=_EDIT_SERVICE)
+        self._dimensions = dimensions
 
     def set_trace_id(self, trace_id: str) -> None:
         """Add the trace id to every log line, until the next request."""
@@ -98,10 +100,14 @@ class Telemetry:
     def _emit_metrics(
         self, status: int, milliseconds: float, log_fields: Mapping[str, Any]
     ) -> None:
-        for name in _METRIC_DIMENSIONS:
-            if log_fields.get(name):
-                self._metrics.add_dimension(name, str(log_fields[name]))
-        name = "EditErrors" if status >= 400 else "EditRequests"
-        self._metrics.add_metric(name, MetricUnit.Count, 1)
-        self._metrics.add_metric("EditLatency", MetricUnit.Milliseconds, milliseconds)
+        first, *others = self._dimensions.dimension_sets(log_fields)
+        for name, value in first.items():
+            self._metrics.add_dimension(name, value)
+        for dimension_set in others:
+            self._metrics.add_dimensions(service=_EDIT_SERVICE, **dimension_set)
+        if status >= 400:
+            self._metrics.add_metric("EditErrors", MetricUnit.Count, 1)
+        else:
+            self._metrics.add_metric("EditRequests", MetricUnit.Count, 1)
+            self._metrics.add_metric("EditLatency", MetricUnit.Milliseconds, milliseconds)
         self._metrics.flush_metrics()

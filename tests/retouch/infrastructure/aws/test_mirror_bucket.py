@@ -16,7 +16,7 @@ from botocore.compat import HTTPHeaders
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.mirror_bucket import MirrorBucket
+from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.body_spool import spool_body
 from retouch.mirror.services import StoredObject, StoreFailed
 from tests.support.mirror import BUCKET
@@ -197,3 +197,17 @@ def test_body_that_fails_while_read_again_is_not_stored(store, aws):
 def test_put_into_missing_bucket_raises_store_failed(aws):
     with pytest.raises(StoreFailed):
         put_body(MirrorBucket(Settings(bucket="not-there"), FakeClock(), AwsClients()), 10)
+
+
+@pytest.mark.parametrize("size", [10, 17 * MIB], ids=["single", "multipart"])
+def test_stored_object_is_renewed_when_the_bucket_deletes_by_age(aws, size):
+    store = MirrorBucket(Settings(bucket=BUCKET, mirror_days=30), FakeClock(), AwsClients())
+    recorder = S3RequestRecorder(store.client)
+    assert [put_body(store, size), put_body(store, size)] == [True, True]
+    assert not [h for _, h, _ in recorder.requests if "if-none-match" in {n.lower() for n in h}]
+
+
+def test_cdn_links_end_when_the_bucket_deletes_the_object():
+    assert permanent_links("https://cdn.example")("k", 60, 1000) == ("https://cdn.example/k", None)
+    link, expires_at = permanent_links("https://cdn.example", 30)("k", 60, 1000)
+    assert (link, expires_at) == ("https://cdn.example/k", 1000 + 30 * 86_400)

@@ -61,6 +61,30 @@ def test_secret_is_read_without_empty_variables(aws, clock):
     assert read == {name: value for name, value in SECRET.items() if value}
 
 
+def test_both_secrets_are_read_and_provider_keys_take_precedence(aws, clock):
+    settings = replace(SETTINGS, pepper_secret_id="pepper")
+    aws.create_secret(
+        Name="pepper", SecretString='{"RETOUCH_PEPPER": "p", "OPENAI_API_KEY": "from 0.2"}'
+    )
+    aws.create_secret(Name="secret", SecretString='{"OPENAI_API_KEY": "new"}')
+    read = SecretStore(settings, clock, AwsClients()).read()
+    assert read == {"RETOUCH_PEPPER": "p", "OPENAI_API_KEY": "new"}
+
+
+def test_store_with_only_a_pepper_secret_reads_nothing_else(manager, clock):
+    manager.responses[:] = [secret_response({"RETOUCH_PEPPER": "p"})]
+    store = SecretStore(Settings(pepper_secret_id="pepper"), clock, AwsClients())
+    assert store.read() == {"RETOUCH_PEPPER": "p"}
+    assert [json.loads(request.body)["SecretId"] for request in manager.received] == ["pepper"]
+
+
+def test_failure_of_one_of_two_secrets_raises_misconfigured(aws, clock):
+    aws.create_secret(Name="secret", SecretString=json.dumps(SECRET))
+    store = SecretStore(replace(SETTINGS, pepper_secret_id="pepper"), clock, AwsClients())
+    with pytest.raises(GatewayMisconfigured):
+        store.read()
+
+
 def test_store_without_secret_id_sends_no_request(manager, clock):
     store = SecretStore(Settings(), clock, AwsClients())
     store.start_reading()

@@ -28,10 +28,17 @@ _KEY_EXISTS_CODE, _KEY_BUSY_CODES = (
 
 
 class MirrorBucket:
-    """Objects under `mirror/`. S3 itself rejects a second write to a key, and bytes that do not match their hash."""
+    """Objects under `mirror/`. S3 itself rejects a second write to a key, and bytes that do not match their hash.
+
+    If the bucket deletes mirrored images by their age, a second write replaces the object instead, which is then new.
+    Otherwise a link could live longer than its object.
+    """
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
         self.name, self._clock, self._aws = settings.bucket, clock, aws
+        self._write_condition: dict[str, Any] = (
+            {} if settings.mirror_days else {"IfNoneMatch": "*"}
+        )
         connections = max(10, settings.max_parallel_mirrors)
         self._client_config = ClientConfig(
             connect_timeout=5, read_timeout=30, max_attempts=4, max_connections=connections
@@ -85,7 +92,7 @@ class MirrorBucket:
             self.client.put_object(
                 Body=data,
                 ChecksumSHA256=b64encode(body.sha256).decode(),
-                IfNoneMatch="*",
+                **self._write_condition,
                 **self._object_arguments(stored_object),
             )
 
@@ -104,7 +111,7 @@ class MirrorBucket:
                 for part in enumerate(body.read_parts(_PART_BYTES), 1)
             ]
             self.client.complete_multipart_upload(
-                MultipartUpload={"Parts": parts}, IfNoneMatch="*", **upload
+                MultipartUpload={"Parts": parts}, **self._write_condition, **upload
             )
         except BaseException:
             self._abort(upload)
@@ -137,9 +144,13 @@ class MirrorBucket:
         }
 
 
-def permanent_links(base_url: str) -> MakeLink:
-    """Return a function that makes permanent links, below a CDN in front of the bucket."""
-    return lambda key, _lifetime, _now: (f"{base_url}/{key}", None)
+def permanent_links(base_url: str, days: int = 0) -> MakeLink:
+    """Return a function that makes links below a CDN in front of the bucket.
+
+    They end when the bucket deletes the object after `days`, or never if `days` is 0.
+    """
+    lifetime = days * 86_400
+    return lambda key, _lifetime, now: (f"{base_url}/{key}", now + lifetime if days else None)
 
 
 @contextmanager

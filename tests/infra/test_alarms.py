@@ -1,0 +1,391 @@
+"""Tests that each alarm rings when the code emits its fault, and that each widget reads what the code emits.
+
+The code runs with its real telemetry. The tests read the metrics and the log lines that it prints, and evaluate the
+alarms and the widgets of the template with them. Lambda, API Gateway and SQS emit the metrics of the namespaces AWS/*.
+For those, the tests check what the services count: a failed invocation, and the messages of a queue.
+"""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from retouch.api.handlers.edits import build_handler
+from retouch.core.errors import GatewayMisconfigured
+from retouch.infrastructure.lambda_runtime.loop import serve_invocation
+from retouch.infrastructure.lambda_runtime.runtime_api import RuntimeApiResponse
+from tests.support import mirror
+from tests.support.cloudwatch import (
+    Datum,
+    alarm_rings,
+    emitted_metrics,
+    json_lines,
+    metric_exists,
+    widget_metrics,
+)
+from tests.support.events import form_event, lambda_context
+from tests.support.gateway_client import file_part, telemetry
+from tests.support.images import b64, photo
+from tests.support.mirror import build_mirror
+from tests.support.services import build_services
+from tests.support.upstream import Upstream, json_response
+
+IMAGE = photo()
+FIELDS = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
+PROVIDER_ENV = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9"}
+IMAGE_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
+DIRECT_EVENT = {
+    "model": FIELDS["model"],
+    "prompt": "p",
+    "images": [{"image_url": f"data:image/png;base64,{b64(IMAGE)}"}],
+}
+
+# The metrics of AWS that the template reads, with their dimensions.
+AWS_METRICS = {
+    ("AWS/Lambda", "Invocations"): {"FunctionName"},
+    ("AWS/Lambda", "Errors"): {"FunctionName"},
+    ("AWS/Lambda", "Throttles"): {"FunctionName"},
+    ("AWS/Lambda", "ConcurrentExecutions"): {"FunctionName"},
+    ("AWS/ApiGateway", "Count"): {"ApiName", "Stage"},
+    ("AWS/ApiGateway", "4XXError"): {"ApiName", "Stage"},
+    ("AWS/ApiGateway", "5XXError"): {"ApiName", "Stage"},
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
+}
+
+
+@pytest.fixture(scope="module")
+def moto():
+    with mirror.start_moto_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def aws(moto):
+    """Return the AWS stand-in with empty queues and buckets."""
+    moto.reset()
+    return moto
+
+
+@pytest.fixture
+def alarm(resources):
+    """Return a function that returns the properties of an alarm."""
+    return lambda name: resources[name]["Properties"]
+
+
+@pytest.fixture
+def edit(capsys):
+    """Return a function that sends an edit to the handler, reads its whole response and returns the printed text."""
+
+    def send(fields=FIELDS, env=PROVIDER_ENV, event=None, services=None, by_model=False):
+        handler = build_handler(services or build_services(env), lambda: None, telemetry(by_model))
+        response = handler(event or form_event(fields), lambda_context())
+        body = response.get("body", b"")
+        if not isinstance(body, bytes | memoryview | str):
+            b"".join(body)
+        return capsys.readouterr().out
+
+    return send
+
+
+def fail(*_, **__):
+    raise RuntimeError("a defect of the gateway")
+
+
+def refuse_to_send(*_, **__):
+    raise GatewayMisconfigured("the settings are wrong", code="gateway_not_configured")
+
+
+def services_with_defect(**env):
+    """Return services that cause a fault of the gateway after planning, when provider and model are known."""
+    return replace(build_services({**PROVIDER_ENV, **env}), send=refuse_to_send)
+
+
+def gateway_fault_without_key_table(edit):
+    services = replace(
+        build_services({"RETOUCH_AUTH_MODE": "keys"}, keys={}), read_secrets=lambda: {}
+    )
+    event = form_event(FIELDS, {"Authorization": "Bearer rt_" + "A" * 43})
+    return edit(event=event, services=services)
+
+
+def gateway_fault_after_planning(edit):
+    return edit(services=services_with_defect())
+
+
+def unexpected_error_after_planning(edit):
+    return edit(services=replace(build_services(PROVIDER_ENV), send=fail))
+
+
+def gateway_fault_of_invented_deployment(edit):
+    env = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
+    fields = {**FIELDS, "model": "azure-openai/invented-deployment"}
+    return edit(fields, services=services_with_defect(**env))
+
+
+def gateway_fault_in_event_stream(edit):
+    return edit({**FIELDS, "stream": "true"}, services=services_with_defect())
+
+
+def gateway_fault_after_first_space(edit):
+    env = {"RETOUCH_SILENCE_SECONDS": "0.1"}
+    return edit(services=services_with_defect(**env))
+
+
+def gateway_fault_of_direct_invoke(edit):
+    return edit(event=DIRECT_EVENT, services=services_with_defect())
+
+
+GATEWAY_FAULTS = [
+    gateway_fault_without_key_table,
+    gateway_fault_after_planning,
+    unexpected_error_after_planning,
+    gateway_fault_of_invented_deployment,
+    gateway_fault_in_event_stream,
+    gateway_fault_after_first_space,
+    gateway_fault_of_direct_invoke,
+]
+
+
+@pytest.mark.parametrize("by_model", [False, True], ids=["", "by_model"])
+@pytest.mark.parametrize("provoke", GATEWAY_FAULTS, ids=lambda provoke: provoke.__name__)
+def test_gateway_faults_alarm_rings_for_each_fault_of_the_gateway(provoke, by_model, alarm, edit):
+    printed = provoke(lambda *a, **k: edit(*a, **k, by_model=by_model))
+    assert alarm_rings(alarm("GatewayFaultsAlarm"), emitted_metrics(printed))
+
+
+@pytest.mark.parametrize(
+    ("response", "blame"),
+    [
+        (json_response({"error": {"message": "no", "code": "moderation_blocked"}}, 400), "client"),
+        (json_response({"error": {"message": "down"}}, 500), "provider"),
+        (IMAGE_RESPONSE, None),
+    ],
+    ids=["client", "provider", "success"],
+)
+def test_gateway_faults_alarm_is_silent_for_faults_of_others(response, blame, alarm, edit):
+    with Upstream(response) as upstream:
+        printed = edit(env={**PROVIDER_ENV, "OPENAI_BASE_URL": f"{upstream.url}/v1"})
+    data = emitted_metrics(printed)
+    assert {dict(d.dimensions).get("blame") for d in data} == {blame}
+    assert not alarm_rings(alarm("GatewayFaultsAlarm"), data)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{**FIELDS, "model": "nobody/nothing"}, {"prompt": "p"}, {**FIELDS, "strength": "1"}],
+    ids=["unknown_model", "no_image", "unknown_parameter"],
+)
+def test_gateway_faults_alarm_is_silent_for_invalid_requests(fields, alarm, edit):
+    data = emitted_metrics(edit(fields))
+    assert data
+    assert not alarm_rings(alarm("GatewayFaultsAlarm"), data)
+
+
+class RecordingRuntimeApi:
+    """The Runtime API with one event. It records the path of the response or of the error report."""
+
+    def __init__(self, event):
+        self._event = event
+        self.posted_paths = []
+
+    def get(self, path):
+        headers = {"lambda-runtime-aws-request-id": "1", "lambda-runtime-deadline-ms": "9" * 13}
+        return RuntimeApiResponse(200, headers, json.dumps(self._event).encode())
+
+    def post(self, path, headers, body):
+        self.posted_paths.append(path)
+
+    def close(self):
+        raise AssertionError("the loop lost its connection")
+
+
+def invocation_errors(function, event, handler):
+    """Return what Lambda counts as AWS/Lambda Errors: 1 if the invocation reported an error, else 0."""
+    api = RecordingRuntimeApi(event)
+    serve_invocation(api, handler)
+    (path,) = api.posted_paths
+    value = 1 if path.endswith("/error") else 0
+    return [Datum("AWS/Lambda", "Errors", frozenset({("FunctionName", function)}), value)]
+
+
+def test_function_errors_alarm_rings_when_the_edits_handler_raises(alarm):
+    crashing = build_handler(build_services(), fail, telemetry())
+    data = invocation_errors("EditsFunction", DIRECT_EVENT, crashing)
+    assert alarm_rings(alarm("FunctionErrorsAlarm"), data)
+
+
+def test_function_errors_alarm_is_silent_for_a_refused_edit(alarm):
+    handler = build_handler(build_services(), lambda: None, telemetry())
+    data = invocation_errors("EditsFunction", {**DIRECT_EVENT, "model": "nobody/x"}, handler)
+    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+
+
+def test_mirror_errors_alarm_rings_for_an_event_that_the_mirror_cannot_process(alarm, aws):
+    event = {"hello": "mirror"}
+    data = invocation_errors("MirrorFunction", event, build_mirror(aws).handler)
+    assert alarm_rings(alarm("MirrorErrorsAlarm"), data)
+    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+
+
+def test_throttles_alarm_rings_when_lambda_refuses_an_edit(alarm):
+    throttles = Datum("AWS/Lambda", "Throttles", frozenset({("FunctionName", "EditsFunction")}), 1)
+    assert alarm_rings(alarm("FunctionThrottlesAlarm"), [throttles])
+
+
+def queue_metric(aws, url, name, queue, value=None):
+    """Return the metric that SQS emits for a queue: `value`, or the number of its visible messages."""
+    if value is None:
+        attributes = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+        value = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+    return [Datum("AWS/SQS", name, frozenset({("QueueName", queue)}), value)]
+
+
+def run_mirror_batch(aws, message):
+    """Send a message to the mirror's queue, let the mirror process it, and delete it as Lambda does."""
+    aws.send_message(message)
+    event = aws.receive_batch()
+    response = build_mirror(aws).handler(event, lambda_context())
+    aws.delete_processed(event, response)
+
+
+def test_dead_letters_alarm_rings_for_a_message_that_is_no_request(alarm, aws):
+    def dead_letters():
+        name = "ApproximateNumberOfMessagesVisible"
+        return queue_metric(aws, aws.dead, name, "MirrorDeadLetters")
+
+    assert not alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
+    run_mirror_batch(aws, {"link": "https://x.example/"})
+    assert alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
+
+
+def test_mirror_late_alarm_rings_for_a_message_that_stays_in_the_queue(alarm, aws):
+    aws.send_message({"url": "https://x.example/"})
+    name = "ApproximateAgeOfOldestMessage"
+    assert len(aws.receive_batch()["Records"]) == 1, "the message is in the queue"
+    for age, rings in ((299, False), (300, True)):
+        data = queue_metric(aws, aws.queue, name, "MirrorQueue", age)
+        assert alarm_rings(alarm("MirrorLateAlarm"), data) is rings
+
+
+@pytest.mark.parametrize(("age", "rings"), [(30, False), (300, True)])
+def test_mirror_unfinished_alarm_rings_for_a_requeued_old_request(age, rings, alarm, aws, capsys):
+    with mirror.ImageHost() as host:
+        host.set_status("/a.png", 503)
+        application = build_mirror(aws, host)
+        aws.send_message({"url": f"{host.url}/a.png"})
+        event = aws.receive_batch()
+        (record,) = event["Records"]
+        sent = int(record["attributes"]["SentTimestamp"]) - age * 1000
+        record["attributes"]["SentTimestamp"] = str(sent)
+        application.handler(event, lambda_context())
+    data = emitted_metrics(capsys.readouterr().out)
+    assert [d for d in data if d.name == "MirrorOrderAge"]
+    assert alarm_rings(alarm("MirrorUnfinishedAlarm"), data) is rings
+
+
+def test_every_alarm_has_a_test_that_lets_it_ring(resources):
+    names = {n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    source = open(__file__).read()
+    assert [name for name in names if f'alarm_rings(alarm("{name}")' not in source] == []
+
+
+def test_alarms_and_widgets_read_aws_metrics_with_their_dimensions(resources, widgets):
+    alarms = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+    read = [(a["Namespace"], a["MetricName"], {d["Name"] for d in a["Dimensions"]}) for a in alarms]
+    read += [
+        (namespace, name, set(dimensions))
+        for w in widgets
+        for namespace, name, dimensions in read_metrics(w)
+    ]
+    aws_metrics = [(metric[:2], metric[2]) for metric in read if metric[0].startswith("AWS/")]
+    assert aws_metrics
+    for name, dimensions in aws_metrics:
+        assert AWS_METRICS[name] == dimensions
+
+
+@pytest.fixture
+def widgets(resources):
+    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    return [
+        {"type": w["type"], **w["properties"]}
+        for w in json.loads(body.replace("${AWS::Region}", "r"))["widgets"]
+    ]
+
+
+def read_metrics(widget):
+    return widget_metrics(widget) if widget["type"] == "metric" else []
+
+
+@pytest.fixture
+def printed_text(edit):
+    """Return the text that edits with each outcome print."""
+    printed = [edit(services=services_with_defect()), edit({"prompt": "p"})]
+    refusal = json_response({"error": {"message": "down"}}, 500)
+    for response in (IMAGE_RESPONSE, refusal):
+        with Upstream(response) as upstream:
+            printed.append(edit(env={**PROVIDER_ENV, "OPENAI_BASE_URL": f"{upstream.url}/v1"}))
+    return "".join(printed)
+
+
+def test_every_metric_of_the_dashboard_is_emitted(widgets, printed_text):
+    data = emitted_metrics(printed_text)
+    own = [m for w in widgets for m in read_metrics(w) if not m[0].startswith("AWS/")]
+    assert len(own) >= 5
+    assert [metric for metric in own if not metric_exists(metric, data)] == []
+
+
+_QUERY_WORDS = set(
+    "SOURCE filter or and ispresent stats count sum pct as by sort desc limit".split()
+)
+
+
+def test_log_widgets_read_fields_that_log_lines_have(widgets, printed_text):
+    known = {name for line in json_lines(printed_text) for name in line}
+    queries = [w["query"] for w in widgets if w["type"] == "log"]
+    assert len(queries) == 2
+    for query in queries:
+        without_texts = re.sub(r"'[^']*'|@timestamp", "", query)
+        words = set(re.findall(r"[a-z_]\w*", without_texts)) - _QUERY_WORDS
+        results = set(re.findall(r" as (\w+)", query))
+        assert words - results <= known | {"SOURCE"}, query
+
+
+def test_log_widget_filters_match_log_lines(widgets, printed_text):
+    lines = json_lines(printed_text)
+    assert any(line.get("blame") == "gateway" for line in lines)
+    assert any(line.get("operation") == "edit" and line.get("model") for line in lines)
+
+
+def test_model_is_no_dimension_by_default(edit):
+    data = emitted_metrics(gateway_fault_after_planning(edit))
+    assert {frozenset(d.dimension_names) for d in data} == {
+        frozenset({"service", "blame"}),
+        frozenset({"service", "blame", "provider"}),
+    }
+
+
+def test_model_is_a_dimension_when_the_operator_wants_it(edit):
+    data = emitted_metrics(edit(services=services_with_defect(), by_model=True))
+    assert {("provider", "openai"), ("model", "gpt-image-2")} <= max(
+        (d.dimensions for d in data), key=len
+    )
+
+
+def test_invented_deployment_names_count_as_one_model(edit):
+    env = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
+    data = [
+        datum
+        for number in range(3)
+        for datum in emitted_metrics(
+            edit(
+                {**FIELDS, "model": f"azure-openai/invented-{number}"},
+                services=services_with_defect(**env),
+                by_model=True,
+            )
+        )
+    ]
+    models = {dict(d.dimensions).get("model") for d in data}
+    assert models == {None, "other"}
+
