@@ -47,21 +47,32 @@ lock: $(VENV)/.uv ## Pin every dependency again, with hashes
 	    --no-emit-index-url --no-header --no-annotate $$set.in -o $$set.txt || exit 1; done
 
 clean: ## Remove everything that was built
+	@[ ! -d .work/local ] || tools/aws/sam-local-setup.sh .work/local stop
 	rm -rf $(VENV) .work .aws-sam
+
+# $(1) is a Python. An old one would fail later, in the middle of an installation.
+define require-python
+$(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "Retouch needs Python 3.11 or newer, and $(1) is $$($(1) --version 2>&1 || true). $(2)" >&2; exit 1; }
+endef
 
 # Use an installed uv, or install uv into the environment. Both use the same lock files.
 $(VENV)/.uv:
+	@$(call require-python,$(PYTHON),Name another one: make PYTHON=python3.13 ...)
 	@echo "creating $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@[ -e $(VENV) ] || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
 	@command -v uv >/dev/null || $(BIN)/pip install -q uv==$(UV_VERSION)
 	@ln -sf "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" $(VENV)/.uv
 
 $(VENV)/.run: make/requirements/run.txt | $(VENV)/.uv
+	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
 	@echo "installing the packages for run"
 	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: make/requirements/dev.txt | $(VENV)/.uv
+	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
 	@echo "installing the packages for test and check"
 	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/dev.txt
 	@touch $@ $(VENV)/.run

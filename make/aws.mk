@@ -1,12 +1,20 @@
 # The commands that need the SAM command line: build, deploy and operation of a stack. Makefile includes this file.
-# `sam deploy --guided` writes the stack's name and parameters to this file. DEPLOYED and ARCH come from it.
-SAM_CONFIG := make/samconfig.toml
-# An absolute path, because SAM resolves a relative path against the folder of the template.
-CONFIG_FILE := --config-file "$(CURDIR)/$(SAM_CONFIG)"
-DEPLOYED := $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' $(SAM_CONFIG) | head -n 1)
-STACK ?= $(or $(DEPLOYED),retouch)
+# `sam deploy --guided` writes a stack's name and parameters to a file: those of the first stack to MAIN_CONFIG, and those
+# of each further stack to a file of its own.
+MAIN_CONFIG := make/samconfig.toml
+saved_stack = $(shell sed -n 's/^stack_name *= *"\(.*\)"/\1/p' "$(1)" 2>/dev/null | head -n 1)
+saved_arch = $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' "$(1)" 2>/dev/null | head -n 1)
+MAIN_STACK := $(call saved_stack,$(MAIN_CONFIG))
+STACK ?= $(or $(MAIN_STACK),retouch)
+STACK_CONFIG := $(if $(filter-out $(STACK),$(MAIN_STACK)),make/samconfig-$(STACK).toml,$(MAIN_CONFIG))
+DEPLOYED := $(call saved_stack,$(STACK_CONFIG))
 # A deployed stack keeps its architecture.
-ARCH ?= $(or $(shell sed -n 's/.*Architecture=[\\"]*\(arm64\|x86_64\).*/\1/p' $(SAM_CONFIG) | head -n 1),arm64)
+DEPLOYED_ARCH := $(call saved_arch,$(STACK_CONFIG))
+ARCH ?= $(or $(DEPLOYED_ARCH),arm64)
+REGION ?=
+# Absolute paths, because SAM resolves a relative path against the folder of the template.
+CONFIG_FILE := --config-file "$(CURDIR)/$(MAIN_CONFIG)"
+STACK_CONFIG_FILE = --config-file "$(CURDIR)/$(or $(wildcard $(STACK_CONFIG)),$(MAIN_CONFIG))" $(if $(REGION),--region "$(REGION)")
 FUNCTION ?= EditsFunction
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
@@ -16,22 +24,38 @@ SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
+.PHONY: build deploy check-stack invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
 
-deploy: build ## Deploy the stack to your AWS account; asks for parameters the first time
-	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(CONFIG_FILE); \
-	else $(SAM) deploy --guided $(CONFIG_FILE) --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH); fi
+deploy: check-stack build ## Deploy $STACK to your AWS account; asks for parameters the first time
+	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(STACK_CONFIG_FILE); \
+	else $(MAKE) --no-print-directory $(STACK_CONFIG) && \
+	  role=$$(.work/sam/bin/python -m tools.api_logs_role --stack "$(STACK)" --region "$(REGION)") && \
+	  $(SAM) deploy --guided --config-file "$(CURDIR)/$(STACK_CONFIG)" --stack-name "$(STACK)" \
+	    $(if $(REGION),--region "$(REGION)") --parameter-overrides Architecture=$(ARCH) ApiLogsRole=$$role; fi
+
+# Before the build, because a stack that would be deployed with a wrong name or a wrong layer must not be built.
+check-stack:
+	@case "$(STACK)" in [A-Za-z]*) ;; *) bad=1 ;; esac; case "$(STACK)" in *[!A-Za-z0-9-]*) bad=1 ;; esac; \
+	if [ -n "$${bad:-}" ]; then echo "STACK=$(STACK) is no name of a stack: use letters, digits and '-', and begin with a letter." >&2; exit 1; \
+	elif [ "$(or $(DEPLOYED),$(STACK))" != "$(STACK)" ]; then \
+	  echo "$(STACK_CONFIG) is of the stack '$(DEPLOYED)', not '$(STACK)': rename the file, or change its stack_name." >&2; exit 1; \
+	elif [ "$(or $(DEPLOYED_ARCH),$(ARCH))" != "$(ARCH)" ]; then \
+	  echo "The stack '$(STACK)' runs on $(DEPLOYED_ARCH): change Architecture in $(STACK_CONFIG), or leave out ARCH=$(ARCH)." >&2; exit 1; fi
+
+# The settings of MAIN_CONFIG without those of its own stack.
+make/samconfig-%.toml:
+	@grep -vE '^(stack_name|s3_bucket|s3_prefix|region|profile|parameter_overrides|image_repositories) *=' $(MAIN_CONFIG) >$@
 
 logs: .work/sam/.ready ## Follow the logs of the deployed functions
-	$(SAM) logs $(CONFIG_FILE) --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
+	$(SAM) logs $(STACK_CONFIG_FILE) --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
 	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
 delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the keys table remain
-	$(SAM) delete $(CONFIG_FILE) --stack-name "$(STACK)"
-	@echo "Not deleted, because they contain your data: the results bucket, the provider secret, the keys table."
+	$(SAM) delete $(STACK_CONFIG_FILE) --stack-name "$(STACK)"
+	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the keys table."
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)

@@ -1,8 +1,9 @@
-# The commands for the operator of a deployed gateway: create keys, revoke keys, and examine the gateway.
-KEYS = $(BIN)/python -m tools.keys --stack "$(or $(STACK),retouch)"
+# The commands for the operator of a deployed gateway: gateway keys, provider keys, and an examination of the gateway.
+AT_STACK = --stack "$(STACK)" --region "$(REGION)"
+KEYS = $(BIN)/python -m tools.keys $(AT_STACK)
 URL ?=
 
-.PHONY: key revoke keys doctor
+.PHONY: key revoke keys secret check-secret doctor
 
 key: $(VENV)/.dev ## Create a key for $NAME; it is shown once
 	@$(KEYS) new "$(NAME)"
@@ -13,7 +14,15 @@ revoke: $(VENV)/.dev ## Revoke the key of $NAME
 keys: $(VENV)/.dev ## List the names of the keys
 	@$(KEYS) list
 
+# The value comes from a prompt, a redirected input or the variable $NAME of the environment. Arguments are not private.
+secret: check-secret $(VENV)/.dev ## Write the provider key $NAME (OPENAI_API_KEY, ...) into the stack's secret; asks for the value
+	@$(BIN)/python -m tools.secret $(AT_STACK) $(if $(REMOVE),--remove) "$(NAME)"
+
+check-secret:
+	$(if $(findstring command,$(origin VALUE) $(origin $(NAME))),\
+	  $(error Arguments are not private. Replace this key at the provider, and run: make secret NAME=$(NAME)))
+
 # All users of the machine can see arguments, so the key is passed in the environment. It may already be there.
 doctor: $(VENV)/.dev ## Examine a running gateway: $URL and $KEY, or $STACK and $KEY; $ORIGIN for browsers
-	@RETOUCH_KEY="$(or $(KEY),$$RETOUCH_KEY)" $(BIN)/python -m tools.doctor $(if $(URL),--url "$(URL)",--stack "$(or $(STACK),retouch)") \
+	@RETOUCH_KEY="$(or $(KEY),$$RETOUCH_KEY)" $(BIN)/python -m tools.doctor $(if $(URL),--url "$(URL)",$(AT_STACK)) \
 	  $(if $(ORIGIN),--origin "$(ORIGIN)")

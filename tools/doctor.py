@@ -22,7 +22,7 @@ from PIL import Image
 
 from tools.doctor_client import TIMEOUT_SECONDS, CheckFailed, GatewayClient, Response, error_message
 from tools.doctor_images import photo_and_mask, png_with_all_byte_pairs
-from tools.stack import CommandError, run_command, stack_output
+from tools.stack import CommandError, locate_stack, run_command, stack_output
 
 EDITS_PATH = "/v1/images/edits"
 BODY_SIZES = {"1 KB": 1_000, "100 KB": 100_000, "3 MB": 3_000_000}
@@ -247,6 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="doctor", description="Check a running gateway")
     parser.add_argument("--url", help="the base_url of an SDK, with or without /v1")
     parser.add_argument("--stack", help="the deployed stack, instead of --url")
+    parser.add_argument("--region", default="", help="the region, instead of the deployment's")
     parser.add_argument("--origin", help="the origin of a web page, such as https://example.com")
     options = parser.parse_args(arguments)
     return run_command(lambda: _run_doctor(options))
@@ -255,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_doctor(options: argparse.Namespace) -> int:
     if not (options.url or options.stack):
         raise CommandError("Name the gateway: URL=https://.../prod/v1 or STACK=...")
-    url = options.url or stack_output(options.stack, "Endpoint")
+    url = options.url or stack_output(locate_stack(options.stack, options.region), "Endpoint")
     root = url.rstrip("/").removesuffix("/v1")
     failure_count = run_checks(
         GatewayClient(root, os.environ.get("RETOUCH_KEY", "")), options.origin

@@ -12,7 +12,6 @@ active keys from sharing a name.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import secrets
 import sys
@@ -22,16 +21,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from retouch.core.client_credentials import GATEWAY_KEY_PREFIX
 from retouch.gateway.authentication import key_digest
-from tools.stack import CommandError, run_command, stack_outputs
+from tools.secret import PEPPER_VARIABLE, SecretObject
+from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _RESERVATION_PREFIX = "name/"
-_PEPPER_FIELD = "RETOUCH_PEPPER"
 Item = Mapping[str, Mapping[str, str]]
 
 
@@ -41,6 +39,7 @@ class KeyStore:
 
     table: str
     secret: str
+    stack: StackLocation = StackLocation("retouch")
 
     def create(self, name: str) -> str:
         """Create a key, store its digest and return the key. Raises CommandError when an active key has the name."""
@@ -95,17 +94,14 @@ class KeyStore:
 
     @cached_property
     def _client(self) -> Any:
-        return boto3.client("dynamodb")
+        return self.stack.client("dynamodb")
 
     def _read_pepper(self) -> str:
-        text = boto3.client("secretsmanager").get_secret_value(SecretId=self.secret)["SecretString"]
-        try:
-            pepper = json.loads(text).get(_PEPPER_FIELD)
-        except (ValueError, AttributeError):
-            raise CommandError("The secret is not a JSON object.") from None
+        secret = SecretObject(self.stack.client("secretsmanager"), self.secret)
+        pepper = secret.read().get(PEPPER_VARIABLE)
         if not pepper:
             raise CommandError(
-                f"The secret has no {_PEPPER_FIELD}; add one with a long random text."
+                f"The secret has no {PEPPER_VARIABLE}; add one with a long random text."
             )
         return str(pepper)
 
@@ -176,6 +172,7 @@ def format_table(keys: Sequence[Mapping[str, str]]) -> str:
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="keys", description="Gateway keys")
     parser.add_argument("--stack", default="retouch", help="the stack of the keys; %(default)s")
+    parser.add_argument("--region", default="", help="the region, instead of the deployment's")
     parser.add_argument("--table", help="the DynamoDB table, instead of the stack's")
     parser.add_argument("--secret", help="the secret with the pepper, instead of the stack's")
     actions = parser.add_subparsers(dest="action", required=True)
@@ -186,14 +183,14 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _open_key_store(options: argparse.Namespace) -> KeyStore:
-    resources = {} if options.table and options.secret else stack_outputs(options.stack)
-    names = (
-        options.table or resources.get("KeysTable", ""),
-        options.secret or resources.get("SecretArn", ""),
-    )
-    if not all(names):
+    stack = locate_stack(options.stack, options.region)
+    resources = {} if options.table and options.secret else stack_outputs(stack)
+    # Until version 0.2, one secret had the pepper and the provider keys.
+    pepper_secret = resources.get("PepperSecretArn") or resources.get("SecretArn", "")
+    table, secret = options.table or resources.get("KeysTable", ""), options.secret or pepper_secret
+    if not (table and secret):
         raise CommandError(f"The stack '{options.stack}' has no table of keys; deploy it again.")
-    return KeyStore(*names)
+    return KeyStore(table, secret, stack)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

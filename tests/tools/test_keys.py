@@ -188,6 +188,20 @@ def test_secret_without_pepper_fails_without_printing_the_secret(secret, run_key
     assert "sk-canary" not in error
 
 
+def test_new_key_of_a_stack_with_two_secrets_uses_the_pepper_secret(run_keys, authenticate):
+    boto3.client("secretsmanager").create_secret(Name="providers", SecretString="{}")
+    outputs = {
+        "KeysTable": {"Value": TABLE},
+        "SecretArn": {"Value": "providers"},
+        "PepperSecretArn": {"Value": "secret"},
+    }
+    boto3.client("cloudformation").create_stack(
+        StackName="two", TemplateBody=json.dumps({**TEMPLATE, "Outputs": outputs})
+    )
+    key = run_keys("--stack", "two", "new", "build-server")[1][0]
+    assert authenticate(key) == "build-server"
+
+
 def test_new_key_with_table_and_secret_arguments_needs_no_stack(run_keys):
     boto3.client("cloudformation").delete_stack(StackName="retouch")
     status, (key, _), _ = run_keys("--table", TABLE, "--secret", "secret", "new", "a")

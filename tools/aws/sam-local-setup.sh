@@ -33,10 +33,19 @@ stop() {
   # A `sam local` that was killed leaves its containers running.
   # shellcheck source=/dev/null
   if [ -f "$WORK/containers.conf" ]; then . "$WORK/env.sh"; podman rm --all --force --time 1 >/dev/null 2>&1 || true; fi
-  [ ! -f "$WORK/service.pid" ] || kill "$(cat "$WORK/service.pid")" 2>/dev/null || true
+  [ ! -f "$WORK/service.pid" ] || stop_service "$(cat "$WORK/service.pid")"
   rm -f "$WORK/service.pid"
-  # podman leaves its storage mounted, and a mounted folder cannot be deleted.
-  ! grep -q " $WORK/storage/overlay " /proc/mounts || umount "$WORK/storage/overlay" 2>/dev/null || true
+  # podman leaves its storage mounted, and a mounted folder cannot be deleted. The last mount goes first.
+  if [ -r /proc/mounts ]; then
+    awk -v work="$WORK/" 'index($2, work) == 1 { print $2 }' /proc/mounts | tac | xargs -r -n 1 umount || true
+  fi
+}
+
+stop_service() {
+  # After a restart of the machine, the id may belong to another process.
+  grep -q podman "/proc/$1/cmdline" 2>/dev/null || return 0
+  kill "$1" 2>/dev/null || true
+  for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
 }
 
 configure() {
