@@ -16,7 +16,7 @@ import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -39,7 +39,7 @@ class KeyStore:
 
     table: str
     secret: str
-    stack: StackLocation = StackLocation("retouch")
+    stack: StackLocation = field(default_factory=lambda: StackLocation("retouch"))
 
     def create(self, name: str) -> str:
         """Create a key, store its digest and return the key. Raises CommandError when an active key has the name."""

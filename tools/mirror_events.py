@@ -1,7 +1,9 @@
-"""The events of events/mirror_*.json, one for each event source. `python -m tools.events` writes them.
+"""The events of events/mirror_*.json: two for each event source. `python -m tools.events` writes them.
 
-The events need no network: the URL policy refuses every URL in them, or the request is invalid. `outcome` is the result
-without a dead-letter queue, where a request that cannot succeed fails the invocation.
+The events `mirror_<source>` name a public image. They need a network, and a bucket that stores the image. The events
+`mirror_<source>_refused_url` and the others need neither: the URL policy refuses every URL in them, or the request is
+invalid. `outcome` is the result without a dead-letter queue. EventBridge takes a return value for a success, so there a
+request that cannot succeed fails the invocation: the names of these events end in `_raises`.
 """
 
 from __future__ import annotations
@@ -16,15 +18,20 @@ BuildProxyEvent = Callable[[str, str, Mapping[str, str], str], Event]
 
 METADATA_URL = "http://169.254.169.254/latest/meta-data/iam/security-credentials/"
 RUNTIME_API_URL = "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next"
+# A photo in the repository of Pillow, which this project uses. It is a PNG of 128 x 128 pixels.
+PICTURE_URL = "https://raw.githubusercontent.com/python-pillow/Pillow/main/Tests/images/hopper.png"
 _JSON_HEADERS = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
 class MirrorSample:
-    """An event with its expected outcome: (status, code of each URL or of the error), or the ids of failed messages."""
+    """An event with its expected outcome: (status, code of each URL or of the error), or the ids of failed messages.
+
+    The outcome is None if it depends on the network.
+    """
 
     build_event: Callable[[], Event]
-    outcome: tuple[Any, ...]
+    outcome: tuple[Any, ...] | None = None
 
 
 def sqs_record(number: int, body: Any) -> dict[str, Any]:
@@ -68,17 +75,28 @@ def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
     def post_request(**fields: Any) -> Callable[[], Event]:
         return lambda: proxy_event("POST", "/v1/mirror", _JSON_HEADERS, json.dumps(fields))
 
-    cloud_event = {
-        "specversion": "1.0",
-        "id": "order-1",
-        "source": "urn:shop",
-        "type": "retouch.mirror.requested",
-        "data": {"url": METADATA_URL},
-    }
+    def cloud_event(url: str) -> dict[str, Any]:
+        return {
+            "specversion": "1.0",
+            "id": "order-1",
+            "source": "urn:shop",
+            "type": "retouch.mirror.requested",
+            "data": {"url": url},
+        }
+
     blocked = (200, "ssrf_blocked")
     message_ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2)]
     return {
         "mirror_http": MirrorSample(
+            post_request(urls=[PICTURE_URL], prefix="mirror/shop", metadata={"order": "4711"})
+        ),
+        "mirror_direct_invoke": MirrorSample(lambda: {"url": PICTURE_URL, "expires_in": 60}),
+        "mirror_sqs": MirrorSample(lambda: {"Records": [sqs_record(1, {"url": PICTURE_URL})]}),
+        "mirror_eventbridge": MirrorSample(lambda: eventbridge_event({"url": PICTURE_URL})),
+        "mirror_eventbridge_cloudevent": MirrorSample(
+            lambda: eventbridge_event(cloud_event(PICTURE_URL))
+        ),
+        "mirror_http_refused_url": MirrorSample(
             post_request(
                 urls=[METADATA_URL, RUNTIME_API_URL],
                 prefix="mirror/shop",
@@ -89,10 +107,10 @@ def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
         "mirror_http_unknown_parameter": MirrorSample(
             post_request(url=METADATA_URL, size="large"), (400, "unknown_parameter")
         ),
-        "mirror_direct_invoke": MirrorSample(
+        "mirror_direct_invoke_refused_url": MirrorSample(
             lambda: {"url": METADATA_URL, "expires_in": 60}, blocked
         ),
-        "mirror_sqs": MirrorSample(
+        "mirror_sqs_refused_url_and_invalid_message": MirrorSample(
             lambda: {
                 "Records": [
                     sqs_record(1, {"url": METADATA_URL}),
@@ -101,13 +119,13 @@ def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
             },
             tuple(message_ids),
         ),
-        "mirror_eventbridge": MirrorSample(
+        "mirror_eventbridge_refused_url_raises": MirrorSample(
             lambda: eventbridge_event({"url": METADATA_URL}), ("failed", "EventNotProcessed")
         ),
-        "mirror_eventbridge_cloudevent": MirrorSample(
-            lambda: eventbridge_event(cloud_event), ("failed", "EventNotProcessed")
+        "mirror_eventbridge_cloudevent_refused_url_raises": MirrorSample(
+            lambda: eventbridge_event(cloud_event(METADATA_URL)), ("failed", "EventNotProcessed")
         ),
-        "mirror_unknown_shape": MirrorSample(
+        "mirror_unknown_shape_raises": MirrorSample(
             lambda: {"hello": "mirror"}, ("failed", "UnknownEvent")
         ),
     }

@@ -66,7 +66,9 @@ def documented_variables() -> set[str]:
     """Return the variables that docs/configuration.md describes for providers, and the virtual keys."""
     page = (ROOT / "docs" / "configuration.md").read_text()
     rows = re.findall(r"^\|(.*?)\|", page, re.MULTILINE)
-    rows += re.findall(r"^\| [^`|]* \| (.*) \|$", page, re.MULTILINE)  # the table of other providers
+    rows += re.findall(
+        r"^\| [^`|]* \| (.*) \|$", page, re.MULTILINE
+    )  # the table of other providers
     names = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", row)}
     return {name for name in names if not name.startswith("RETOUCH_")} | {"RETOUCH_VIRTUAL_KEYS"}
 

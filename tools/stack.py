@@ -50,9 +50,7 @@ class StackLocation:
 
     def client(self, service: str) -> Any:
         """Return a client for the account and the region of the stack. Raises CommandError without a region."""
-        session = boto3.Session(
-            region_name=self.region or None, profile_name=self.profile or None
-        )
+        session = boto3.Session(region_name=self.region or None, profile_name=self.profile or None)
         if not session.region_name:
             raise CommandError(
                 f"The region of the stack '{self.name}' is unknown: set REGION=..., or AWS_REGION in the environment."

@@ -14,7 +14,8 @@ pytestmark = [pytest.mark.timeout(400)]
 
 def test_mirror_sample_events_get_their_outcome_in_the_container(endpoint):  # noqa: F811
     address = endpoint.replace("EditsFunction", "MirrorFunction")
-    for name, sample in MIRROR_EVENTS.items():
+    offline = {name: sample for name, sample in MIRROR_EVENTS.items() if sample.outcome}
+    for name, sample in offline.items():
         try:
             response, _ = time_invocation(address, (EVENTS_FOLDER / f"{name}.json").read_bytes())
         except urllib.error.HTTPError as error:

@@ -101,7 +101,7 @@ def store_key(outputs, aws):
     session = boto3.Session("test", "test", region_name="us-east-1")
     client_options = {"endpoint_url": aws["AWS_ENDPOINT_URL"]}
     secret = session.client("secretsmanager", **client_options).get_secret_value(
-        SecretId=outputs["SecretArn"]
+        SecretId=outputs["PepperSecretArn"]
     )
     pepper = json.loads(secret["SecretString"])["RETOUCH_PEPPER"]
     item = {"id": {"S": key_digest(KEY, pepper)}, "name": {"S": "test"}}

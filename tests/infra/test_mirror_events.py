@@ -8,7 +8,10 @@ import pytest
 from retouch.infrastructure.lambda_runtime.errors import ErrorReport
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context
+from tests.support.images import photo
+from tests.support.mirror import ImageHost, build_mirror, start_moto_aws
 from tools.events import EVENTS_FOLDER, MIRROR_EVENTS
+from tools.mirror_events import PICTURE_URL
 
 LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())
 
@@ -48,10 +51,40 @@ def invoke_or_report(handler, event):
         return json.loads(ErrorReport(error).to_json())
 
 
-@pytest.mark.parametrize("name", MIRROR_EVENTS)
+@pytest.mark.parametrize("name", [n for n, s in MIRROR_EVENTS.items() if s.outcome])
 def test_mirror_sample_event_gets_its_expected_outcome(handler, name):
     event = json.loads((EVENTS_FOLDER / f"{name}.json").read_text())
     assert event_outcome(invoke_or_report(handler, event)) == MIRROR_EVENTS[name].outcome
+
+
+@pytest.mark.parametrize("name", [n for n, s in MIRROR_EVENTS.items() if s.outcome is None])
+def test_mirror_sample_event_stores_the_image_that_it_names(name, aws):
+    text = (EVENTS_FOLDER / f"{name}.json").read_text()
+    with ImageHost() as host:
+        host.files["/hopper.png"] = photo()
+        event = json.loads(text.replace(PICTURE_URL, f"{host.url}/hopper.png"))
+        response = invoke_or_report(build_mirror(aws, host).handler, event)
+    assert "errorType" not in (response or {})
+    assert len([key for key in aws.objects() if key.endswith(".png")]) == 1
+
+
+@pytest.mark.parametrize("name", [n for n, s in MIRROR_EVENTS.items() if s.outcome])
+def test_name_of_a_mirror_event_says_whether_the_function_raises(name):
+    raises = (MIRROR_EVENTS[name].outcome or ())[0] == "failed"
+    assert raises == name.endswith("_raises")
+
+
+@pytest.fixture(scope="module")
+def moto():
+    with start_moto_aws() as running:
+        yield running
+
+
+@pytest.fixture
+def aws(moto):
+    """Return the AWS stand-in with empty queues and buckets."""
+    moto.reset()
+    return moto
 
 
 @pytest.mark.parametrize("name", MIRROR_EVENTS)

@@ -9,7 +9,13 @@ from retouch.core.settings import Settings
 from tests.infra.conftest import ROOT
 
 MAX_LINK_SECONDS = 604_800  # S3 signs a link for at most a week
-STATEFUL = ("ResultsBucket", "ProviderSecret", "ProviderKeysSecret", "KeysTable", "MirrorDeadLetters")
+STATEFUL = (
+    "ResultsBucket",
+    "ProviderSecret",
+    "ProviderKeysSecret",
+    "KeysTable",
+    "MirrorDeadLetters",
+)
 
 
 def policy_statements(resources, role):

@@ -49,7 +49,9 @@ def run_secret(aws, capsys, monkeypatch):
     """Return a function that runs the command with an input and returns (status, output, error)."""
 
     def run(*arguments, stdin=""):
-        monkeypatch.setattr("sys.stdin", stdin if isinstance(stdin, Terminal) else io.StringIO(stdin))
+        monkeypatch.setattr(
+            "sys.stdin", stdin if isinstance(stdin, Terminal) else io.StringIO(stdin)
+        )
         status = secret.main(arguments)
         printed = capsys.readouterr()
         assert VALUE not in printed.out + printed.err

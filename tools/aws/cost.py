@@ -48,10 +48,12 @@ class TypicalEdit:
     megabytes_out: float = 2.0  # One 1024x1024 PNG as base64 or behind its link.
     # The function's line and metrics, Lambda's own lines and the access log.
     log_kilobytes: float = 2.0
-    metrics: int = 4  # Metric names times used models, published in each hour that has edits.
+    # Published in each hour that has edits: EditRequests, EditLatency and the EditErrors of callers, each of them in
+    # total and of one provider.
+    metrics: int = 6
     key_reads: float = 1.0  # At most. A key is cached for one minute.
     record_writes: float = 2.0  # Only for a client that counts its retries, as the OpenAI SDKs do.
-    secret_reads: float = 1.0  # At most. The secret is cached for five minutes.
+    secret_reads: float = 2.0  # At most. Both secrets are cached for five minutes.
 
 
 TYPICAL_EDIT = TypicalEdit()
@@ -61,7 +63,8 @@ def main(check: bool) -> int:
     """Write the page, or only compare when `check` is set. Return 1 when the page is stale."""
     before = PAGE.read_text()
     template = load_template()
-    after = replace_section(before, "cost", rate_table(template))
+    after = replace_section(before, "prices", price_date())
+    after = replace_section(after, "cost", rate_table(template))
     after = replace_section(after, "per-edit", cost_table(template))
     if after != before and check:
         print("docs/cost.md is stale; run `make cost`")
@@ -103,7 +106,7 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         + stored * parameters["ResultDays"]["Default"] / prices.DAYS_PER_MONTH,
         f"Logs, {edit.log_kilobytes:g} KB": edit.log_kilobytes / 1024**2 * prices.LOG_GB,
         "Record against retries of an SDK": edit.record_writes * prices.DYNAMODB_WRITE,
-        "Secret and key looked up": edit.secret_reads * prices.SECRET_CALL
+        "Secrets and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
     }
 
@@ -128,6 +131,11 @@ def container_monthly_cost(edits_per_day: int) -> float:
     return (
         task + prices.ALB_HOUR + addresses
     ) * prices.HOURS_PER_MONTH + edits_per_day * prices.DAYS_PER_MONTH * traffic
+
+
+def price_date() -> str:
+    """Return the sentence that says which prices the tables use."""
+    return f"The prices are AWS list prices for {prices.REGION} in {prices.AS_OF}."
 
 
 def rate_table(template: Mapping[str, Any]) -> str:

@@ -36,9 +36,7 @@ class MirrorBucket:
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
         self.name, self._clock, self._aws = settings.bucket, clock, aws
-        self._write_condition: dict[str, Any] = (
-            {} if settings.mirror_days else {"IfNoneMatch": "*"}
-        )
+        self._write_condition: dict[str, Any] = {} if settings.mirror_days else {"IfNoneMatch": "*"}
         connections = max(10, settings.max_parallel_mirrors)
         self._client_config = ClientConfig(
             connect_timeout=5, read_timeout=30, max_attempts=4, max_connections=connections
