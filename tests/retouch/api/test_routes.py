@@ -247,3 +247,20 @@ class TestDirect:
         assert response.json["data"][0]["url"] == url
         assert decode_image(bucket.objects[url]).size == (256, 256)
         assert "too many for this response" in response.json["retouch"]["notes"]
+
+
+@pytest.mark.parametrize("name", ["mask_grow", "size", "model", "quality", "dry_run"])
+def test_parameter_in_the_query_string_of_an_edit_is_refused_by_name(name):
+    event = form_event({"model": "local/erase", "image": file_part(photo())})
+    event["queryStringParameters"] = {name: "5"}
+    response = send_event(event)
+    assert (response.status, response.json["error"]["param"]) == (400, name)
+    assert "query string" in response.json["error"]["message"]
+
+
+def test_other_query_parameters_of_an_edit_are_ignored():
+    mask = json.dumps({"shapes": [{"type": "box", "x": 2, "y": 2, "width": 9, "height": 9}]})
+    fields = {"model": "local/erase", "prompt": "p", "image": file_part(photo()), "mask": mask}
+    event = form_event(fields)
+    event["queryStringParameters"] = {"api-version": "2026-01-01"}
+    assert send_event(event).status == 200

@@ -11,7 +11,14 @@ from retouch.core.errors import InvalidRequest
 from retouch.gateway.validation import validate, with_overrides
 from tests.support.events import json_event
 from tests.support.gateway_client import file_part, post_edit, send_event
-from tests.support.images import box_mask, channel_values, data_url, decode_image, encode_image
+from tests.support.images import (
+    box_mask,
+    channel_values,
+    data_url,
+    decode_image,
+    encode_image,
+    photo,
+)
 from tests.support.tool_masks import (
     SIZE,
     TOOL_MASKS,
@@ -257,3 +264,10 @@ def test_region_in_the_prompt_of_maskless_model_ignores_near_opaque_pixels():
         dry_run="true",
     )
     assert "between 16% and 67% of the width" in json.dumps(response.json)
+
+
+def test_allow_full_mask_in_override_params_without_a_mask_is_refused_by_name():
+    inputs = ResolvedInputs({"prompt": "p"}, (photo(),))
+    with pytest.raises(InvalidRequest, match="the request has no mask") as exc_info:
+        with_overrides(validate(inputs), inputs, {"allow_full_mask": True})
+    assert exc_info.value.param == "allow_full_mask"

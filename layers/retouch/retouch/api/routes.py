@@ -21,6 +21,7 @@ from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, with_keep_alive
 from retouch.core.edit_types import HttpRequest, ParsedForm
+from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.gateway import health
 from retouch.gateway.pipeline import edit_image
@@ -29,7 +30,7 @@ from retouch.gateway.request_stages import authenticate
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
-from retouch.gateway.validation import is_stream_requested
+from retouch.gateway.validation import GATEWAY_PARAMS, is_stream_requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class EndpointRequest:
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     """Edit an image. The edit runs in the background when its client does not wait for its end or may send it again."""
+    _reject_query_params(request.query, services)
     form = parse_form(request.http_request)
     max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
     context = replace(request.to_context(form, services), max_silence=max_pause)
@@ -78,6 +80,20 @@ def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
         return render_http(run(), request.request_id, request.error_format)
     record = RecentEditRecord(context, services.recent_edits, services.clock)
     return with_keep_alive(run, silence, record, request.request_id, request.error_format)
+
+
+def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
+    """Raise InvalidRequest for a parameter of an edit in the query string, where the gateway does not read it."""
+    if not query:
+        return
+    models = (model for provider in services.providers for model in provider.models)
+    known_params = {*GATEWAY_PARAMS, *(name for model in models for name in model.params)}
+    for name in query:
+        if name in known_params:
+            raise InvalidRequest(
+                f"'{name}' is in the query string, where it has no effect. Send it in the body.",
+                param=name,
+            )
 
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:

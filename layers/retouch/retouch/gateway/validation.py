@@ -76,6 +76,8 @@ def with_overrides(
             raise InvalidRequest(
                 f"override_params cannot replace '{name}'. Leave it out.", param=name
             )
+    if request.mask is None:
+        _reject_mask_params(params)
     return _build_request({**inputs.values, **params}, request.images, request.mask)
 
 
