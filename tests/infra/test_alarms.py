@@ -9,13 +9,17 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
 from retouch.core.errors import GatewayMisconfigured
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
-from retouch.infrastructure.lambda_runtime.runtime_api import RuntimeApiResponse
+from retouch.infrastructure.lambda_runtime.runtime_api import (
+    RuntimeApiConnection,
+    RuntimeApiResponse,
+)
 from tests.support import mirror
 from tests.support.cloudwatch import (
     Datum,
@@ -205,7 +209,7 @@ class RecordingRuntimeApi:
 def invocation_errors(function, event, handler):
     """Return what Lambda counts as AWS/Lambda Errors: 1 if the invocation reported an error, else 0."""
     api = RecordingRuntimeApi(event)
-    serve_invocation(api, handler)
+    serve_invocation(cast(RuntimeApiConnection, api), handler)
     (path,) = api.posted_paths
     value = 1 if path.endswith("/error") else 0
     return [Datum("AWS/Lambda", "Errors", frozenset({("FunctionName", function)}), value)]

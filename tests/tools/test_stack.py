@@ -74,7 +74,7 @@ def client_error(code):
         (aws.EndpointConnectionError(endpoint_url="https://x"), "AWS cannot be reached"),
         (aws.ConnectTimeoutError(endpoint_url="https://x"), "AWS cannot be reached"),
         (aws.ReadTimeoutError(endpoint_url="https://x"), "AWS cannot be reached"),
-        (aws.SSLError(endpoint_url="https://x", error="x"), "AWS cannot be reached"),
+        (aws.SSLError(endpoint_url="https://x", error=OSError("x")), "AWS cannot be reached"),
         (aws.ProxyConnectionError(proxy_url="https://x"), "AWS cannot be reached"),
         (aws.ProfileNotFound(profile="work"), "work"),
         (client_error("ExpiredTokenException"), "AWS does not accept the credentials"),
