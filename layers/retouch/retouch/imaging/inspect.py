@@ -51,7 +51,7 @@ def check_file(
 
 def _check_byte_count(size: int, limits: Limits) -> None:
     if not size:
-        raise InvalidImage("empty_image_file", "is an empty file. Send a PNG or JPEG file.")
+        raise InvalidImage("empty_image_file", "is an empty file. Send the bytes of an image file.")
     if size > limits.image_bytes:
         message = (
             f"has {size} bytes; at most {limits.image_bytes} are accepted. Compress or scale it."

@@ -44,7 +44,8 @@ def choose_mask(
             raise InvalidRequest(
                 f"{requested.id} edits the area that a mask or transparency in the image marks; "
                 "the request has neither. "
-                "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit.",
+                "Send 'mask', a PNG of the same size whose transparent pixels mark what to edit, "
+                "another mask file with mask_mode, or shapes as JSON.",
                 param="mask",
                 code="mask_required",
             )

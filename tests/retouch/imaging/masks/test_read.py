@@ -299,3 +299,11 @@ def test_openai_mask_file_is_small():
     ImageDraw.Draw(image).ellipse((300, 300, 700, 700), fill=(0, 0, 0, 0))
     mask = mask_from_alpha(inspect_image(encode_image(image)))
     assert len(openai_mask(mask).data) < 12_000
+
+
+def test_error_for_an_opaque_mask_gives_its_remedies_as_alternatives():
+    pixels = Image.new("RGB", (64, 48))
+    pixels.paste("white", (10, 10, 30, 30))
+    with pytest.raises(InvalidRequest) as exc_info:
+        read_mask(encode_image(pixels), EncodedImage(b"", "png", 64, 48))
+    assert "send mask_mode=white if white means edit. Or save it as a PNG" in str(exc_info.value)

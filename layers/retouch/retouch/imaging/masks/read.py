@@ -30,7 +30,7 @@ MaskMode = Literal["alpha", "opaque", "white", "black", "auto"]
 NO_ADJUSTMENTS = MaskAdjustments()
 
 _ALPHA_REMEDY = (
-    "Save it as a PNG with an alpha channel in which the area to edit is transparent (alpha 0) and "
+    "save it as a PNG with an alpha channel in which the area to edit is transparent (alpha 0) and "
     "the rest is opaque (alpha 255)."
 )
 _COLOUR_HINT = "If another colour marks the area to edit, send mask_mode=auto."
@@ -47,7 +47,7 @@ _COLOUR_REMEDIES: dict[MaskMarking, str] = {
     "black": "It is black on white: send mask_mode=black if black means edit.",
     "colour": "It has a colour on a uniform background: send mask_mode=auto if the colour means edit.",
 }
-_ANY_COLOUR_REMEDY = "Or send mask_mode=white or black if that colour means edit."
+_ANY_COLOUR_REMEDY = "Send mask_mode=white or black if that colour means edit."
 _TURN_REMEDIES = {
     5: "Mirror it and turn it by 90 degrees",
     6: "Turn it by 90 degrees clockwise",
@@ -192,15 +192,22 @@ def _check_alpha(mask_image: EncodedImage, mode: MaskMode, param: str) -> None:
     remedy = (
         _ALPHA_REMEDY
         if mode == "alpha"
-        else "Save it as a PNG with the area to edit on a transparent canvas."
+        else "save it as a PNG with the area to edit on a transparent canvas."
     )
-    raise InvalidImage("mask_without_alpha", f"has no alpha channel{reason}. {suggestion} {remedy}")
+    raise InvalidImage(
+        "mask_without_alpha", f"has no alpha channel{reason}. {_join_remedies(suggestion, remedy)}"
+    )
+
+
+def _join_remedies(suggestion: str, remedy: str) -> str:
+    """Return both as alternatives, or the remedy alone when there is no suggestion."""
+    return f"{suggestion} Or {remedy}" if suggestion else f"{remedy[0].upper()}{remedy[1:]}"
 
 
 def _explain_empty_mask(mask_image: EncodedImage, marking: MaskMarking, param: str) -> str:
     """Return why the file marks nothing, and the remedy. The colours of an opaque file suggest another mode."""
     remedies = {
-        "alpha": f"{_suggest_marking(mask_image, param)} {_ALPHA_REMEDY}".lstrip(),
+        "alpha": _join_remedies(_suggest_marking(mask_image, param), _ALPHA_REMEDY),
         "white": _COLOUR_HINT,
         "black": _COLOUR_HINT,
     }
