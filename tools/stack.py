@@ -15,7 +15,7 @@ from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 # `make deploy` writes the first file for the first stack, and the second one for each further stack. The third one is
-# the file of a plain `sam deploy`.
+# what a plain `sam deploy --guided` writes.
 _CONFIG_FILES = ("make/samconfig.toml", "make/samconfig-{stack}.toml", "samconfig.toml")
 _CLIENT_CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 2})
 _INVALID_CREDENTIALS = (
