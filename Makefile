@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check fmt bench docs lock clean
+.PHONY: help run test test-slow check fmt bench bench-vs docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,8 +38,11 @@ docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.portkey --write
 
-bench: $(VENV)/.dev ## Compare the speed of Retouch, Portkey and a direct call; needs Node for Portkey
-	$(BIN)/python -m bench
+bench: $(VENV)/.dev ## Compare the speed with Portkey and LiteLLM; QUICK=1 takes three minutes; needs Node
+	$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+bench-vs: $(VENV)/.dev ## Compare the speed of the working tree with a revision: make bench-vs REV=main
+	$(BIN)/python -m bench versus --quick --rev $(or $(REV),HEAD)
 
 lock: $(VENV)/.uv ## Pin every dependency again, with hashes
 	for set in layers/retouch/requirements make/requirements/run make/requirements/dev; do \

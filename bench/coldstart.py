@@ -9,10 +9,9 @@ from bench.client import Connection
 from bench.paths import IMAGES
 from bench.progress import print_note
 from bench.response_check import is_edit_response
-from bench.scenarios import SMALL, Scenario
+from bench.scenarios import PLAIN
 from bench.targets import Target
 
-SCENARIO = Scenario("20 KB", SMALL)
 TIMEOUT_SECONDS, POLL_SECONDS = 30, 0.001
 
 
@@ -50,7 +49,7 @@ def run(starters: dict[str, Starter], reps: int) -> dict[str, StartMeasurements]
 
 
 def _measure_start(starter: Starter, measurements: StartMeasurements) -> None:
-    body = SCENARIO.request_body(IMAGES)
+    body = PLAIN.request_body(IMAGES)
     with starter() as started:
         wait_for_first_edit(started.target, body, started.started_at + TIMEOUT_SECONDS)
         measurements.seconds.append(time.perf_counter() - started.started_at)

@@ -4,7 +4,9 @@ import io
 import random
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
+
+from bench.paths import ROOT
 
 # File name -> (side in pixels, rows of noise). Noise does not compress, so the rows set the file size.
 IMAGE_SPECS = {
@@ -14,6 +16,10 @@ IMAGE_SPECS = {
     "answer-1m.png": (1024, 374),
 }
 MASK_SIDES = {"mask-256.png": 256, "mask-1024.png": 1024}
+PHOTO_SIDE = 1024
+# File name -> radius of the blur. A provider's image is a little different from the original everywhere.
+PHOTO_BLURS = {"upload-photo.png": 0.0, "answer-photo.png": 0.5}
+_GRAIN_LEVELS = 6.0  # Levels of noise, similar to a camera's.
 
 
 def make_image(side: int, noisy_rows: int) -> bytes:
@@ -32,19 +38,28 @@ def make_mask(side: int) -> bytes:
     return _encode_png(image)
 
 
+def grainy_photo(side: int) -> Image.Image:
+    """Return the sample photo at that size, with camera noise. Without noise it would compress like a drawing."""
+    with Image.open(ROOT / "events" / "photo.png") as sample:
+        smooth = sample.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
+    grain = Image.effect_noise((side, side), _GRAIN_LEVELS)
+    return Image.blend(smooth, Image.merge("RGB", (grain,) * 3), 0.15)
+
+
 def write_missing(folder: Path) -> None:
     """Write every image and mask that does not exist yet."""
-    for name in (*IMAGE_SPECS, *MASK_SIDES):
+    for name in (*IMAGE_SPECS, *MASK_SIDES, *PHOTO_BLURS):
         if not (folder / name).exists():
             (folder / name).write_bytes(_image_bytes(name))
 
 
 def _image_bytes(file_name: str) -> bytes:
-    return (
-        make_mask(MASK_SIDES[file_name])
-        if file_name in MASK_SIDES
-        else make_image(*IMAGE_SPECS[file_name])
-    )
+    if file_name in MASK_SIDES:
+        return make_mask(MASK_SIDES[file_name])
+    if file_name in PHOTO_BLURS:
+        blur = ImageFilter.GaussianBlur(PHOTO_BLURS[file_name])
+        return _encode_png(grainy_photo(PHOTO_SIDE).filter(blur))
+    return make_image(*IMAGE_SPECS[file_name])
 
 
 def _encode_png(image: Image.Image) -> bytes:

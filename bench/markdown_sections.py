@@ -1,19 +1,20 @@
-"""Write the benchmark sections of the README and of docs/speed.md."""
+"""Write the benchmark sections of the README and of docs/speed.md, and the chart of the page."""
 
 from pathlib import Path
 from typing import Any
 
-from bench import report
-from bench.paths import README, SPEED
+from bench import chart, report
+from bench.paths import README, SPEED, SPEED_CHART
 
 BENCH_SECTION, PIXELS_SECTION = "bench", "pixels"
 
 
 def write_comparison(result: dict[str, Any]) -> None:
-    """Write the ratios into the README and all tables into docs/speed.md."""
-    ratios = f"Retouch / Portkey, below 1 is better:\n\n{report.ratio_table(result['cells'])}"
-    replace_section(README, BENCH_SECTION, ratios)
+    """Write the chart beside docs/speed.md, all tables into it, and the chart and the losses into the README."""
+    summary = f"![CPU per request]({SPEED_CHART.relative_to(README.parent)})\n\n{report.losses_text(result)}"
+    replace_section(README, BENCH_SECTION, summary)
     replace_section(SPEED, BENCH_SECTION, format_section(report.render(result), result["machine"]))
+    SPEED_CHART.write_text(chart.draw_comparison(result), encoding="utf-8")
 
 
 def format_section(table: str, machine: str) -> str:

@@ -1,48 +1,77 @@
-"""One interleaved run: every round measures every scenario, and every request goes to all targets in turn."""
+"""Interleaved measurements: every request goes to all targets in turn.
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+A fresh measurement starts the targets anew for each scenario and measures their first requests. A warm measurement uses
+targets that have already served thousands of requests. Just-in-time compilers make Portkey faster over that time.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from bench.mock_control import MockControl
 from bench.paths import IMAGES
 from bench.progress import Progress
 from bench.scenario_client import Measurements, ScenarioClient
-from bench.scenarios import Scenario
+from bench.scenarios import PLAIN, Scenario
 from bench.targets import Target
 
 Results = dict[Scenario, dict[str, Measurements]]
-WARM_UP_REQUESTS = 3
+StartTargets = Callable[[], AbstractContextManager[list[Target]]]
+FRESH_WARM_UP_REQUESTS = 20
+WARM_UP_REQUESTS = 3  # Before each round.
 # Compositing is slow and varies little, so fewer requests give the same result.
 MASKED_DIVISOR = 4
 
 
-def run(
+def measure_fresh(
+    scenarios: Sequence[Scenario], start_targets: StartTargets, upstream: MockControl, n: int
+) -> Results:
+    """Measure the first n requests of each scenario, after a short warm-up, on targets that were just started."""
+    results: Results = {}
+    progress = Progress(sum(request_count(scenario, n) for scenario in scenarios))
+    for scenario in scenarios:
+        upstream.select_response(scenario.response_kind)
+        with start_targets() as targets:
+            results[scenario] = {target.name: Measurements() for target in targets}
+            with _open_clients(scenario, targets, results[scenario]) as clients:
+                _prepare_clients(clients, upstream, FRESH_WARM_UP_REQUESTS)
+                _warm_up_clients(clients, WARM_UP_REQUESTS)
+                count = request_count(scenario, n)
+                _run_round(clients, count, progress, f"{scenario.label}, fresh")
+    progress.finish()
+    return results
+
+
+def warm_up(targets: Sequence[Target], upstream: MockControl, n: int) -> None:
+    """Send n plain requests to each target."""
+    upstream.select_response(PLAIN.response_kind)
+    progress = Progress(n)
+    with _open_clients(PLAIN, targets, {t.name: Measurements([[]]) for t in targets}) as clients:
+        _run_round(clients, n, progress, "warm-up")
+    progress.finish()
+
+
+def measure_warm(
     scenarios: Sequence[Scenario],
     targets: Sequence[Target],
     upstream: MockControl,
     n: int,
     rounds: int,
 ) -> Results:
-    """Measure the scenarios on all targets, with n requests per scenario, target and round."""
+    """Measure the scenarios on running targets, with n requests per scenario, target and round."""
     results: Results = {
         scenario: {t.name: Measurements() for t in targets} for scenario in scenarios
     }
-    progress = Progress(
-        sum(request_count(scenario, n) for scenario in scenarios) * rounds * len(targets)
-    )
+    progress = Progress(sum(request_count(scenario, n) for scenario in scenarios) * rounds)
     for round_index in range(rounds):
         for scenario in scenarios:
             upstream.select_response(scenario.response_kind)
             with _open_clients(scenario, targets, results[scenario]) as clients:
+                count = request_count(scenario, n)
                 if round_index == 0:
-                    _prepare_clients(clients, upstream, request_count(scenario, n) // 2)
+                    _prepare_clients(clients, upstream, count // 2)
                 _warm_up_clients(clients, WARM_UP_REQUESTS)
-                _run_round(
-                    clients,
-                    request_count(scenario, n),
-                    progress,
-                    f"{scenario.label} {round_index + 1}/{rounds}",
-                )
+                label = f"{scenario.label} {round_index + 1}/{rounds}"
+                _run_round(clients, count, progress, label)
     progress.finish()
     return results
 
@@ -88,7 +117,7 @@ def _run_round(clients: Sequence[ScenarioClient], n: int, progress: Progress, la
         turn = i % len(clients)
         for client in (*clients[turn:], *clients[:turn]):
             client.send_timed()
-            progress.advance(label)
+        progress.advance(label)
     for client, start in zip(clients, cpu_before, strict=True):
         cpu_after = client.target.cpu_seconds()
         client.measurements.cpu.append(

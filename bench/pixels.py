@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from bench.paths import ROOT
+from bench.images import grainy_photo
 from bench.progress import Progress
 from bench.report import markdown_table
 from bench.stats import ratio
@@ -27,7 +27,6 @@ from retouch.imaging.inspect import inspect_image
 GOAL_RATIO = 1.15
 IMAGE_SIDES = (1024, 2048)  # Pixels.
 PILLOW, RETOUCH = "Pillow", "Retouch"
-_GRAIN_LEVELS = 6.0  # Levels of noise, similar to a camera's.
 _WARM_UP_TURNS = 1
 # For exact pixels, where the format supports them.
 _USED_OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -72,14 +71,6 @@ def run(turns: int) -> str:
     progress.finish()
     encoded_bytes = {name: len(work()) for name, work in encoders.items()}
     return f"{comparison_table(times)}\n\n{encoder_table(encoder_times, encoded_bytes)}"
-
-
-def grainy_photo(side: int) -> Image.Image:
-    """Return the sample photo at that size, with camera noise. Without noise it would compress like a drawing."""
-    with Image.open(ROOT / "events" / "photo.png") as sample:
-        smooth = sample.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-    grain = Image.effect_noise((side, side), _GRAIN_LEVELS)
-    return Image.blend(smooth, Image.merge("RGB", (grain,) * 3), 0.15)
 
 
 def build_comparison(side: int, kind: str) -> dict[str, Work]:

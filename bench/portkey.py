@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from bench import processes
-from bench.coldstart import StartedTarget, Starter
+from bench.launcher import Launcher
 from bench.paths import LOGS, LOOPBACK_PRELOAD, PORTKEY
 from bench.process_usage import tree_pids
 from bench.processes import free_port, start_process
@@ -40,40 +40,25 @@ def install() -> str | None:
     return None if SERVER.exists() and not completed.returncode else "npm install failed"
 
 
-@contextmanager
-def start_gateway(mock: str) -> Iterator[Target]:
-    """Start a gateway, which may not listen yet, and end it by pid."""
-    port = free_port()
-    command = ["node", "--require", LOOPBACK_PRELOAD, SERVER, "--headless", f"--port={port}"]
-    process = start_process(command, "portkey", {"NODE_ENV": "production"}, cwd=PORTKEY)
-    try:
-        yield _gateway_target(mock, port, process.pid)
-    finally:
-        processes.stop_process(process)
+@dataclass(frozen=True)
+class PortkeyLauncher(Launcher):
+    """Starts gateways whose requests go to the mock provider."""
 
-
-@contextmanager
-def run_gateway(mock: str) -> Iterator[Target]:
-    """Run a gateway and yield it when it listens."""
-    with start_gateway(mock) as target:
-        target.wait_until_listening()
-        yield target
-
-
-@contextmanager
-def cold_starter(mock: str) -> Iterator[Starter]:
-    """Yield a starter for cold starts. It needs no running process beforehand."""
+    mock: str
 
     @contextmanager
-    def start() -> Iterator[StartedTarget]:
-        started_at = time.perf_counter()
-        with start_gateway(mock) as target:
-            yield StartedTarget(target, started_at)
+    def start_gateway(self) -> Iterator[Target]:
+        """Start a gateway, which may not listen yet, and end it by pid."""
+        port = free_port()
+        command = ["node", "--require", LOOPBACK_PRELOAD, SERVER, "--headless", f"--port={port}"]
+        process = start_process(command, "portkey", {"NODE_ENV": "production"}, cwd=PORTKEY)
+        try:
+            yield self._target(port, process.pid)
+        finally:
+            processes.stop_process(process)
 
-    yield start
-
-
-def _gateway_target(mock: str, port: int, pid: int) -> Target:
-    # The custom host leads to the mock provider. Portkey trusts loopback hosts.
-    headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{mock}/auto/v1"}
-    return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, {"gateway": lambda: tree_pids(pid)})
+    def _target(self, port: int, pid: int) -> Target:
+        # The custom host leads to the mock provider. Portkey trusts loopback hosts.
+        headers = {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{self.mock}/auto/v1"}
+        parts = {"gateway": lambda: tree_pids(pid)}
+        return Target(NAME, f"http://127.0.0.1:{port}/v1", headers, parts)

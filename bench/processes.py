@@ -74,8 +74,21 @@ def wait_for_port(port: int, timeout_seconds: float = 30) -> None:
 @contextmanager
 def run_mock_provider(images: Path) -> Iterator[str]:
     """Run the mock provider in a separate process and yield its URL."""
-    command = [sys.executable, "-m", "bench.mock_provider", images]
-    process = start_process(command, "mock", ALLOCATOR_ENV, stdout=subprocess.PIPE)
+    with _run_mock("bench.mock_provider", images) as url:
+        yield url
+
+
+@contextmanager
+def run_mock_aws() -> Iterator[str]:
+    """Run the mock AWS services in a separate process and yield their URL."""
+    with _run_mock("bench.mock_aws") as url:
+        yield url
+
+
+@contextmanager
+def _run_mock(module: str, *arguments: object) -> Iterator[str]:
+    command = [sys.executable, "-m", module, *arguments]
+    process = start_process(command, module, ALLOCATOR_ENV, stdout=subprocess.PIPE)
     try:
         port = int(process.stdout.readline())  # type: ignore[union-attr]
         yield f"http://127.0.0.1:{port}"

@@ -10,68 +10,113 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from bench import processes
+from bench import mock_aws, processes
 from bench.coldstart import StartedTarget, Starter
+from bench.launcher import Launcher
 from bench.paths import ROOT
 from bench.process_usage import descendant_pids
 from bench.processes import free_port, start_process
-from bench.targets import API_KEY, BILLED_PART, RETOUCH, Target
+from bench.targets import API_KEY, BILLED_PART, DEPLOYED, RETOUCH, Target
 
-LAYER_FOLDER = ROOT / "layers" / "retouch"
-CODE_FOLDERS = (LAYER_FOLDER, ROOT / "functions", ROOT / "devserver")
+CODE_FOLDERS = ("layers/retouch", "functions", "devserver")
+GATEWAY_KEY = "rt_" + "b" * 43
+# No setting of the caller's environment may change the measured program.
+_OWN_PREFIXES = ("RETOUCH_", "OPENAI_", "POWERTOOLS_")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration to measure: its name, its settings, and the headers of its clients."""
+
+    name: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# `make run`: no gateway key, the provider key in the environment.
+OPEN = Configuration(RETOUCH, {"OPENAI_API_KEY": API_KEY, "RETOUCH_PEPPER": mock_aws.PEPPER})
+# As template.yaml deploys it: secrets, gateway keys and circuits in AWS, and the keep-alive thread.
+AS_DEPLOYED = Configuration(
+    DEPLOYED,
+    {
+        "RETOUCH_AUTH_MODE": "keys",
+        "RETOUCH_KEYS_TABLE": mock_aws.KEYS_TABLE,
+        "RETOUCH_SECRET_ID": mock_aws.SECRET_ID,
+        "RETOUCH_PEPPER_SECRET_ID": mock_aws.PEPPER_SECRET_ID,
+        "RETOUCH_BREAKER_TABLE": mock_aws.BREAKER_TABLE,
+        "RETOUCH_SILENCE_SECONDS": "240",
+    },
+    {"Authorization": f"Bearer {GATEWAY_KEY}"},
+)
+
+
+@dataclass(frozen=True)
+class RetouchLauncher(Launcher):
+    """Starts gateways of one checkout in one configuration, with the mock services as their network."""
+
+    mock: str
+    aws: str
+    configuration: Configuration = OPEN
+    root: Path = ROOT
+
+    @contextmanager
+    def start_gateway(self) -> Iterator[Target]:
+        """Start the server and its worker, which may not listen yet, and end them by pid."""
+        port = free_port()
+        server = start_process(
+            [sys.executable, "-m", "devserver"], "retouch", self._environment(port), cwd=self.root
+        )
+        parts = {BILLED_PART: lambda: descendant_pids(server.pid), "front": lambda: [server.pid]}
+        url = f"http://127.0.0.1:{port}/v1"
+        try:
+            yield Target(self.configuration.name, url, self.configuration.headers, parts)
+        finally:
+            processes.stop_process(server)
+
+    @contextmanager
+    def cold_starter(self) -> Iterator[Starter]:
+        """Yield a starter of workers. It kills the worker, and the server starts a new one at once."""
+        with self.run_gateway() as target:
+
+            @contextmanager
+            def start() -> Iterator[StartedTarget]:
+                for pid in target.parts[BILLED_PART]():
+                    _kill_and_wait(pid)
+                yield StartedTarget(target, time.perf_counter())
+
+            yield start
+
+    def _environment(self, port: int) -> dict[str, str]:
+        """Return the environment of the server. It has one worker, and its bucket is the mock's."""
+        path = [str(self.root / "layers" / "retouch"), str(self.root)]
+        extra_path = self.configuration.env.get("PYTHONPATH", "")
+        # An empty value is the default.
+        inherited = {name: "" for name in os.environ if name.startswith(_OWN_PREFIXES)}
+        return {
+            **inherited,
+            **self.configuration.env,
+            "PORT": str(port),
+            "PYTHONPATH": os.pathsep.join(filter(None, [*path, extra_path])),
+            # Python writes bytecode at the first start. A deployed layer contains bytecode too.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "OPENAI_BASE_URL": f"{self.mock}/auto/v1",
+            "RETOUCH_BUCKET": mock_aws.BUCKET,
+            "AWS_ENDPOINT_URL": self.aws,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "RETOUCH_LOCAL_WORKERS": "1",
+            "RETOUCH_LOCAL_WORKERS_MIN": "1",
+        }
 
 
 def missing_code() -> str | None:
     """Return the reason when Retouch cannot run, or None."""
-    absent = [str(folder.relative_to(ROOT)) for folder in CODE_FOLDERS if not any(folder.glob("*"))]
+    absent = [folder for folder in CODE_FOLDERS if not any((ROOT / folder).glob("*"))]
     return f"{', '.join(absent)} is empty" if absent else None
-
-
-@contextmanager
-def run_gateway(mock: str, extra_env: Mapping[str, str] | None = None) -> Iterator[Target]:
-    """Run the server and its worker and yield the target when it listens. `extra_env` extends their environment."""
-    port = free_port()
-    env = server_environment(mock, port, extra_env or {})
-    server = start_process([sys.executable, "-m", "devserver"], "retouch", env)
-    parts = {BILLED_PART: lambda: descendant_pids(server.pid), "front": lambda: [server.pid]}
-    target = Target(RETOUCH, f"http://127.0.0.1:{port}/v1", parts=parts)
-    try:
-        target.wait_until_listening()
-        yield target
-    finally:
-        processes.stop_process(server)
-
-
-@contextmanager
-def cold_starter(mock: str) -> Iterator[Starter]:
-    """Yield a starter of workers. It kills the worker, and the server starts a new one at once."""
-    with run_gateway(mock) as target:
-
-        @contextmanager
-        def start() -> Iterator[StartedTarget]:
-            for pid in target.parts[BILLED_PART]():
-                _kill_and_wait(pid)
-            yield StartedTarget(target, time.perf_counter())
-
-        yield start
-
-
-def server_environment(mock: str, port: int, extra_env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the server: one worker, the mock provider and no bucket, because no link is signed."""
-    path = [str(LAYER_FOLDER), str(ROOT), extra_env.get("PYTHONPATH", "")]
-    return {
-        **extra_env,
-        "PORT": str(port),
-        "PYTHONPATH": os.pathsep.join(filter(None, path)),
-        # Python writes bytecode at the first start. A deployed layer contains bytecode too.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "OPENAI_BASE_URL": f"{mock}/auto/v1",
-        "OPENAI_API_KEY": API_KEY,
-        "RETOUCH_BUCKET": "",
-        "RETOUCH_LOCAL_WORKERS": "1",
-        "RETOUCH_LOCAL_WORKERS_MIN": "1",
-    }
 
 
 def _kill_and_wait(pid: int) -> None:

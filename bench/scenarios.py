@@ -1,12 +1,16 @@
-"""The measured scenarios: an upload, a kind of response, and with or without a mask."""
+"""The measured scenarios: an upload, a kind of response, with or without a mask, and with or without own links."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 MODEL = "gpt-image-2"
-SMALL, URL, BIG = "small", "url", "big"
-RESPONSES = {SMALL: "20 KB picture", URL: "URL", BIG: "1.15 MB picture"}
-UPLOADS = {"20 KB": ("upload-20k.png", "mask-256.png"), "3 MB": ("upload-3m.png", "mask-1024.png")}
+SMALL, URL, BIG, PHOTO = "small", "url", "big", "photo"
+RESPONSES = {SMALL: "20 KB picture", URL: "URL", BIG: "1.15 MB picture", PHOTO: "photo"}
+UPLOADS = {
+    "20 KB": ("upload-20k.png", "mask-256.png"),
+    "3 MB": ("upload-3m.png", "mask-1024.png"),
+    "photo": ("upload-photo.png", "mask-1024.png"),
+}
 BOUNDARY = "----retouch-bench-7f3a91c2"
 
 
@@ -17,27 +21,35 @@ class Scenario:
     upload: str
     response_kind: str
     has_mask: bool = False
+    wants_link: bool = False  # response_format=url, while the provider sends base64.
 
     @property
     def label(self) -> str:
         """The name of the row in the tables."""
-        return f"{self.upload} → {RESPONSES[self.response_kind]}{', with mask' if self.has_mask else ''}"
+        mask, link = (", with mask" * self.has_mask, ", as own link" * self.wants_link)
+        return f"{self.upload} → {RESPONSES[self.response_kind]}{mask}{link}"
 
     def request_body(self, images: Path) -> bytes:
         """Return the multipart body that every target receives."""
         image, mask = UPLOADS[self.upload]
         files = [("image", image), *([("mask", mask)] if self.has_mask else [])]
         fields = [("model", MODEL), ("prompt", "a red hat"), ("n", "1")]
+        if self.wants_link:
+            fields.append(("response_format", "url"))
         return encode_multipart(
             fields, [(name, (images / file).read_bytes()) for name, file in files]
         )
 
 
+PLAIN = Scenario("20 KB", SMALL)
 # With a mask the response image has the dimensions of the upload, as with a real provider.
 SCENARIOS = (
-    *(Scenario(upload, response) for upload in UPLOADS for response in RESPONSES),
+    *(Scenario(upload, kind) for upload in ("20 KB", "3 MB") for kind in (SMALL, URL, BIG)),
+    Scenario("photo", PHOTO),
+    Scenario("20 KB", SMALL, wants_link=True),
     Scenario("20 KB", SMALL, has_mask=True),
     Scenario("3 MB", BIG, has_mask=True),
+    Scenario("photo", PHOTO, has_mask=True),
 )
 
 

@@ -4,10 +4,11 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
-from bench import processes
+from bench import goals, processes
 from bench.coldstart import StartMeasurements
 from bench.measure import Results
 from bench.scenario_client import Measurements
@@ -22,8 +23,7 @@ def scenario_records(results: Results) -> list[Record]:
     return [
         {
             "label": scenario.label,
-            "upload": scenario.upload,
-            "masked": scenario.has_mask,
+            "goals": asdict(goals.find_goals(scenario)),
             "targets": {
                 name: scenario_record(measurements, series[DIRECT])
                 for name, measurements in series.items()

@@ -8,7 +8,8 @@ from bench import process_usage
 from bench.processes import wait_for_port
 from bench.scenarios import BOUNDARY
 
-DIRECT, PORTKEY, RETOUCH = "direct", "Portkey", "Retouch"
+DIRECT, PORTKEY, LITELLM = "direct", "Portkey", "LiteLLM"
+RETOUCH, DEPLOYED = "Retouch", "Retouch as deployed"
 API_KEY = "sk-bench"
 # The process part that a cloud provider bills. Without such a part the whole target is billed.
 BILLED_PART = "worker"

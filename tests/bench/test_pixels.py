@@ -10,7 +10,6 @@ from bench.pixels import (
     build_comparison,
     comparison_table,
     encoder_table,
-    grainy_photo,
     measure,
     options_text,
 )
@@ -30,11 +29,6 @@ def test_pillow_and_retouch_produce_the_same_pixels_inside_the_mask() -> None:
     assert (left, top) >= (32, 32)
     assert (right, bottom) <= (65, 65)
     assert difference.getpixel((48, 48)) == (0, 0, 0)
-
-
-def test_grainy_photo_has_noise() -> None:
-    row = grainy_photo(64).crop((0, 0, 64, 1)).convert("L").tobytes()
-    assert len(set(row)) > 8
 
 
 def test_pixels_measure_alternates_which_operation_runs_first() -> None:

@@ -8,11 +8,21 @@ from contextlib import contextmanager
 import pytest
 
 from bench import __main__ as command
-from bench import coldstart, measure, paths, portkey, processes
+from bench import coldstart, images, measure, paths, portkey, processes, runner
+from bench.client import Connection
 from bench.coldstart import StartedTarget
 from bench.mock_control import MockControl
-from bench.scenarios import SCENARIOS
-from bench.targets import DIRECT, Target, billed_value, direct_target
+from bench.retouch import AS_DEPLOYED, OPEN, RetouchLauncher
+from bench.scenarios import SCENARIOS, SMALL, Scenario
+from bench.targets import (
+    DIRECT,
+    LITELLM,
+    PORTKEY,
+    RETOUCH,
+    Target,
+    billed_value,
+    direct_target,
+)
 
 
 @pytest.fixture
@@ -23,10 +33,10 @@ def mock(images_folder, monkeypatch) -> Iterator[str]:
         yield url
 
 
-def test_measure_run_records_every_round_of_every_scenario_and_target(mock) -> None:
+def test_measure_warm_records_every_round_of_every_scenario_and_target(mock) -> None:
     gateway = Target("gateway", f"{mock}/auto/v1", parts={"worker": list, "front": list})
     upstream = MockControl(mock)
-    results = measure.run(SCENARIOS, [direct_target(mock), gateway], upstream, n=5, rounds=2)
+    results = measure.measure_warm(SCENARIOS, [direct_target(mock), gateway], upstream, 5, rounds=2)
     assert list(results) == list(SCENARIOS)
     for measurements in results.values():
         assert [len(seconds) for seconds in measurements[DIRECT].seconds] == [5, 5]
@@ -35,6 +45,26 @@ def test_measure_run_records_every_round_of_every_scenario_and_target(mock) -> N
         assert measurements["gateway"].is_valid
     edits_per_target = 2 + 1 + 2 * (measure.WARM_UP_REQUESTS + 5)
     assert upstream.edit_count() == len(SCENARIOS) * 2 * edits_per_target
+
+
+def test_measure_fresh_starts_the_targets_anew_for_every_scenario(mock) -> None:
+    starts: list[int] = []
+
+    @contextmanager
+    def start_targets() -> Iterator[list[Target]]:
+        starts.append(len(starts))
+        yield [direct_target(mock)]
+
+    results = measure.measure_fresh(SCENARIOS[:3], start_targets, MockControl(mock), n=5)
+    assert starts == [0, 1, 2]
+    assert [len(series[DIRECT].seconds[-1]) for series in results.values()] == [5, 5, 5]
+    assert all(series[DIRECT].is_valid for series in results.values())
+
+
+def test_warm_up_sends_plain_requests_to_every_target(mock) -> None:
+    upstream = MockControl(mock)
+    measure.warm_up([direct_target(mock), direct_target(mock)], upstream, 7)
+    assert upstream.edit_count() == 7 * 2
 
 
 def test_coldstart_run_alternates_targets_and_drops_the_first_start(mock) -> None:
@@ -82,13 +112,35 @@ def test_billed_value_is_the_worker_part_or_the_sum_of_all_parts() -> None:
     assert billed_value({}) is None
 
 
-def test_parse_arguments_fills_in_missing_options() -> None:
-    assert (
-        vars(command.parse_arguments(["--quick", "--n", "3"])).items()
-        >= {"n": 3, "rounds": 2}.items()
-    )
-    assert command.parse_arguments([]).rounds == 5
-    assert command.parse_arguments(["profile"]).what == "profile"
+def test_run_size_is_the_preset_with_the_given_numbers() -> None:
+    quick = command.run_size(command.parse_arguments(["--quick", "--n", "3"]))
+    assert (quick.n, quick.rounds) == (3, command.QUICK_RUN.rounds)
+    assert command.run_size(command.parse_arguments([])) == command.FULL_RUN
+    assert command.parse_arguments(["versus", "--rev", "main"]).rev == "main"
+
+
+def test_prepare_names_the_peers_that_are_left_out(monkeypatch) -> None:
+    monkeypatch.setattr(images, "write_missing", lambda _: None)
+    reasons = runner.prepare(())
+    assert reasons == {
+        RETOUCH: None,
+        PORTKEY: "left out of this run",
+        LITELLM: "left out of this run",
+    }
+
+
+def test_start_target_of_retouch_serves_an_edit_in_both_configurations(mock, images_folder) -> None:
+    body = Scenario("20 KB", SMALL, wants_link=True).request_body(images_folder)
+    with processes.run_mock_aws() as aws:
+        for configuration in (OPEN, AS_DEPLOYED):
+            with RetouchLauncher(mock, aws, configuration).run_gateway() as target:
+                connection = Connection(target.base_url)
+                response = connection.send(target.request_head(len(body)), body)
+                connection.close()
+                workers = target.parts["worker"]()
+            assert response.status == 200, response.body
+            assert b"/v1/files/" in response.body
+            assert len(workers) == 1
 
 
 def test_select_scenarios_matches_a_part_of_the_label() -> None:

@@ -1,0 +1,41 @@
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from bench import mock_aws
+from bench.processes import run_mock_aws
+from bench.targets import API_KEY
+
+
+@pytest.fixture(scope="module")
+def aws_url() -> Iterator[str]:
+    with run_mock_aws() as url:
+        yield url
+
+
+@pytest.fixture(autouse=True)
+def aws_environment(aws_url, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "bench")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "bench")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+def test_mock_aws_returns_the_provider_key_as_a_secret() -> None:
+    response = boto3.client("secretsmanager").get_secret_value(SecretId="any")
+    assert API_KEY in response["SecretString"]
+
+
+def test_mock_aws_knows_every_gateway_key() -> None:
+    key = {"id": {"S": "digest"}}
+    client = boto3.client("dynamodb")
+    found = client.get_item(TableName=mock_aws.KEYS_TABLE, Key=key)
+    assert found["Item"] == {"id": {"S": "digest"}, "name": {"S": "bench"}}
+    assert "Item" not in client.get_item(TableName=mock_aws.BREAKER_TABLE, Key=key)
+
+
+def test_mock_aws_accepts_every_object() -> None:
+    client = boto3.client("s3")
+    response = client.put_object(Bucket=mock_aws.BUCKET, Key="results/a.png", Body=b"x" * 100_000)
+    assert response["ETag"]
