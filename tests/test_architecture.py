@@ -25,9 +25,10 @@ LAYER_IMPORTS = {
     "imaging": ("core", "imaging"),
     "providers": ("core", "imaging", "providers"),
     "planning": ("core", "imaging", "planning"),
-    "gateway": ("core", "imaging", "planning", "gateway"),
+    "orders": ("core", "orders"),
+    "gateway": ("core", "imaging", "planning", "orders", "gateway"),
     "mirror": ("core", "imaging", "mirror"),
-    "api": ("core", "imaging", "planning", "gateway", "mirror", "api"),
+    "api": ("core", "imaging", "planning", "orders", "gateway", "mirror", "api"),
 }
 LAYER_FILES = [f for f in PACKAGE_FILES if f.relative_to(PACKAGE).parts[0] in LAYER_IMPORTS]
 

@@ -10,6 +10,10 @@
     |  +- UnsupportedMedia           415
     |  +- Refused                    4xx  the provider rejected the request
     |  +- RepeatedEdit               409  an SDK's retry of an edit that may have been paid for
+    |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
+    +- OrderInProgress               409  an equal request with the same idempotency key still runs
+    +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
+    +- OrdersUnavailable             503  the table of orders cannot be used, so nothing was bought
     +- Moderated                     400  the provider's safety system rejected the request
     +- RateLimited                   429  too many requests; `retry_after` gives the seconds to wait
     |  +- OutOfQuota                 429  the account has no credit; a retry cannot help
@@ -183,6 +187,44 @@ class RepeatedEdit(InvalidRequest):
     status = 409
     code = "repeated_edit"
     billed = "unknown"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The idempotency key belongs to an order for another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
+class OrderInProgress(Fault):
+    """An equal request still works on the order. A repetition waits for its answer and buys nothing."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "order_in_progress"
+    blame = "client"
+    billed = "unknown"
+
+    @property
+    def should_retry(self) -> bool:
+        """Whether the caller's SDK should retry. A repetition finds the same order."""
+        return True
+
+
+class OrderOutcomeUnknown(Fault):
+    """The holder of the order ended after the send mark and before the answer."""
+
+    status = 502
+    code = "order_outcome_unknown"
+    billed = "unknown"
+
+
+class OrdersUnavailable(Fault):
+    """The table of orders cannot be used. Without it, a repetition could buy twice."""
+
+    status = 503
+    code = "orders_unavailable"
+    retryable = True
 
 
 class Refused(InvalidRequest):

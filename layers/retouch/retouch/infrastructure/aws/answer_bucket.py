@@ -1,0 +1,93 @@
+"""The answers of orders in the bucket, under `orders/`. The first answer of an order stays."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.orders.answer_format import decode_answer, encode_answer
+from retouch.orders.order import StoredAnswer
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+Result = TypeVar("Result")
+_log = logging.getLogger("retouch")
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=10, max_attempts=3)
+_MAX_RACES = 5
+_EXISTS, _RACE = "PreconditionFailed", "ConditionalRequestConflict"
+
+
+class AnswerBucket:
+    """Answers in S3. `If-None-Match` makes S3 refuse a second answer of an order."""
+
+    def __init__(self, bucket: str, aws: AwsClients) -> None:
+        self._bucket, self._aws = bucket, aws
+
+    def put(self, order_id: str, answer: StoredAnswer) -> StoredAnswer:
+        """Store the answer, and return it. If the order has one already, return that one."""
+        data = encode_answer(answer)
+        if self._run(lambda: self._put(order_id, data)):
+            return answer
+        stored = self.get(order_id)
+        if stored is None:
+            raise _unavailable_error()
+        if stored != answer:
+            _log.warning("the order has another answer already", extra={"order": order_id})
+        return stored
+
+    def get(self, order_id: str) -> StoredAnswer | None:
+        """Return the answer of an order, or None."""
+        data = self._run(lambda: self._get(order_id))
+        return decode_answer(data) if data else None
+
+    @property
+    def _client(self) -> S3Client:
+        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
+        return client
+
+    def _run(self, operation: Callable[[], Result]) -> Result:
+        try:
+            return operation()
+        except Exception as error:  # boto3 raises many errors
+            raise _unavailable_error() from error
+
+    def _put(self, order_id: str, data: bytes) -> bool:
+        """Return whether the answer was stored. False: there is one already, perhaps this one."""
+        from botocore.exceptions import ClientError
+
+        for race in range(_MAX_RACES):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=_object_key(order_id),
+                    Body=data,
+                    ContentType="application/octet-stream",
+                    IfNoneMatch="*",
+                )
+                return True
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == _EXISTS:
+                    return False
+                if code != _RACE or race == _MAX_RACES - 1:
+                    raise
+        raise AssertionError("the last race raises")
+
+    def _get(self, order_id: str) -> bytes | None:
+        try:
+            response = self._client.get_object(Bucket=self._bucket, Key=_object_key(order_id))
+        except self._client.exceptions.NoSuchKey:
+            return None
+        return response["Body"].read()
+
+
+def _object_key(order_id: str) -> str:
+    return f"orders/{order_id}/answer"
+
+
+def _unavailable_error() -> OrdersUnavailable:
+    return OrdersUnavailable("The answers of orders cannot be used. Send the request again.")

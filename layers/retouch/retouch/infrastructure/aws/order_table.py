@@ -1,0 +1,175 @@
+"""Orders in one DynamoDB table. Every write is one conditional put; there are no transactions and no counters.
+
+A row is an order under `O#` and its key, or the recent orders of a fingerprint under `F#` and the fingerprint. The
+index `open` lists the orders that the sweeper must find: `op` is one of eight shards, and `os` is the lease. DynamoDB
+removes rows some time after `expires`, so readers check it too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.orders.order import Order
+from retouch.orders.record import from_record, to_record
+from retouch.orders.stores import WriteConflict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Result = TypeVar("Result")
+OPEN_INDEX = "open"
+_SHARDS = "01234567"
+_RETRY_AFTER_SECONDS = 2
+# An edit waits for these calls. A repeated write is recognized by its version.
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=3)
+_MAX_RECENT = 20
+_INDEX_ATTRIBUTES = ("pk", "op", "os")
+
+
+class OrderDynamoTable:
+    """The orders of all functions that use the table."""
+
+    def __init__(self, table: str, aws: AwsClients) -> None:
+        self._table, self._aws = table, aws
+
+    def read(self, key: str) -> Order | None:
+        """Return the order as it was last written, or None."""
+        return self._run(lambda: self._read(key))
+
+    def write(self, order: Order, replaces: Order | None) -> Order:
+        """Write an order if `replaces` is still stored. Raises WriteConflict."""
+        new = replace(order, version=secrets.token_hex(8))
+        return self._run(lambda: self._write(new, replaces))
+
+    def abandoned(self, now: int) -> Sequence[Order]:
+        """Return the listed orders whose lease is over."""
+        return self._run(lambda: list(self._read_abandoned(now)))
+
+    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+        """Remember the key of an order under a fingerprint."""
+        self._run(lambda: self._add_recent(fingerprint, key, expires))
+
+    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first."""
+        return self._run(lambda: self._read_recent(fingerprint, now))
+
+    @property
+    def _client(self) -> DynamoDBClient:
+        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
+        return client
+
+    def _run(self, operation: Callable[[], Result]) -> Result:
+        try:
+            return operation()
+        except WriteConflict:
+            raise
+        except Exception as error:  # boto3 raises many errors
+            raise OrdersUnavailable(
+                "The table of orders cannot be used, so nothing was bought. Send the request again.",
+                retry_after=_RETRY_AFTER_SECONDS,
+            ) from error
+
+    def _read(self, key: str) -> Order | None:
+        response = self._client.get_item(
+            TableName=self._table, Key={"pk": {"S": f"O#{key}"}}, ConsistentRead=True
+        )
+        return _order_of_item(response.get("Item"))
+
+    def _write(self, order: Order, replaces: Order | None) -> Order:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        if replaces:
+            condition = {
+                "ConditionExpression": "version = :version",
+                "ExpressionAttributeValues": {":version": {"S": replaces.version}},
+            }
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_item(order),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **condition,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            # A race may leave the row out, and then it is read.
+            stored = _order_of_item(_old_item(error)) or self._read(order.key)
+            if stored is None or stored.version != order.version:
+                raise WriteConflict(stored) from None
+        return order
+
+    def _read_abandoned(self, now: int) -> Iterator[Order]:
+        for shard in _SHARDS:
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName=OPEN_INDEX,
+                KeyConditionExpression="op = :shard AND os < :now",
+                ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": str(now)}},
+            )
+            for row in (row for page in pages for row in page["Items"]):
+                order = self._read(row["pk"]["S"].removeprefix("O#"))
+                if order and order.is_listed and order.lease < now:  # the index may be late
+                    yield order
+
+    def _add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+        row_key = {"pk": {"S": f"F#{fingerprint}"}}
+        new = {"L": [{"S": key}]}
+        values: dict[str, Any] = {
+            ":new": new,
+            ":none": {"L": []},
+            ":most": {"N": str(_MAX_RECENT)},
+            ":expires": {"N": str(expires)},
+        }
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key=row_key,
+                UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :new), expires = :expires",
+                ConditionExpression="attribute_not_exists(recent) OR size(recent) < :most",
+                ExpressionAttributeValues=values,
+            )
+            return
+        self._client.put_item(
+            TableName=self._table,
+            Item={**row_key, "recent": new, "expires": {"N": str(expires)}},
+        )
+
+    def _read_recent(self, fingerprint: str, now: int) -> list[str]:
+        response = self._client.get_item(
+            TableName=self._table, Key={"pk": {"S": f"F#{fingerprint}"}}, ConsistentRead=True
+        )
+        row = response.get("Item")
+        if not row or int(row["expires"]["N"]) <= now:
+            return []
+        return [entry["S"] for entry in row["recent"]["L"]]
+
+
+def _item(order: Order) -> dict[str, Any]:
+    record: dict[str, str | int] = {**to_record(order), "pk": f"O#{order.key}"}
+    if order.is_listed:
+        record |= {"op": _SHARDS[ord(order.key[-1]) % len(_SHARDS)], "os": order.lease}
+    return {
+        name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+        for name, value in record.items()
+    }
+
+
+def _old_item(error: Any) -> Mapping[str, Any] | None:
+    """Return the row that did not meet the condition, when DynamoDB sends it."""
+    item: Mapping[str, Any] | None = error.response.get("Item")
+    return item
+
+
+def _order_of_item(item: Mapping[str, Any] | None) -> Order | None:
+    if not item:
+        return None
+    values = {
+        name: int(value["N"]) if "N" in value else value["S"]
+        for name, value in item.items()
+        if name not in _INDEX_ATTRIBUTES
+    }
+    return from_record(values)

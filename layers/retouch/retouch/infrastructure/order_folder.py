@@ -1,0 +1,134 @@
+"""Orders in a folder that the worker processes of one machine share: an SQLite database, and a file for each answer."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.orders.answer_format import decode_answer, encode_answer
+from retouch.orders.order import Order, StoredAnswer
+from retouch.orders.record import from_record, to_record
+from retouch.orders.stores import WriteConflict
+
+Result = TypeVar("Result")
+_LOCK_TIMEOUT_SECONDS = 5
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INTEGER, is_listed INTEGER, record TEXT);
+CREATE TABLE IF NOT EXISTS recent (fingerprint TEXT, key TEXT, expires INTEGER);
+CREATE INDEX IF NOT EXISTS recent_by_fingerprint ON recent (fingerprint);
+"""
+_INSERT = (
+    "INSERT OR IGNORE INTO orders (version, lease, is_listed, record, key) VALUES (?, ?, ?, ?, ?)"
+)
+_UPDATE = "UPDATE orders SET version = ?, lease = ?, is_listed = ?, record = ? WHERE key = ? AND version = ?"
+
+
+class OrderFolderTable:
+    """The orders of all processes that use the folder. Each method opens the database, so threads share nothing."""
+
+    def __init__(self, folder: str) -> None:
+        self._file = Path(folder) / "orders.sqlite"
+        self._is_created = False
+
+    def read(self, key: str) -> Order | None:
+        """Return the order as it was last written, or None."""
+        rows = self._run(
+            lambda db: db.execute("SELECT record FROM orders WHERE key = ?", (key,)).fetchall()
+        )
+        return _read_record(rows[0][0]) if rows else None
+
+    def write(self, order: Order, replaces: Order | None) -> Order:
+        """Write an order if `replaces` is still stored. Raises WriteConflict."""
+        new = replace(order, version=secrets.token_hex(8))
+        values = (new.version, new.lease, new.is_listed, _record_text(new), new.key)
+        statement, parameters = (
+            (_UPDATE, (*values, replaces.version)) if replaces else (_INSERT, values)
+        )
+        if not self._run(lambda db: db.execute(statement, parameters).rowcount):
+            raise WriteConflict(self.read(order.key))
+        return new
+
+    def abandoned(self, now: int) -> Sequence[Order]:
+        """Return the listed orders whose lease is over."""
+        query = "SELECT record FROM orders WHERE is_listed AND lease < ?"
+        rows = self._run(lambda db: db.execute(query, (now,)).fetchall())
+        return [_read_record(text) for (text,) in rows]
+
+    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+        """Remember the key of an order under a fingerprint."""
+        self._run(
+            lambda db: (
+                db.execute(
+                    "INSERT INTO recent VALUES (?, ?, ?)", (fingerprint, key, expires)
+                ).rowcount
+            )
+        )
+
+    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first."""
+        query = "SELECT key FROM recent WHERE fingerprint = ? AND expires > ? ORDER BY rowid"
+        rows = self._run(lambda db: db.execute(query, (fingerprint, now)).fetchall())
+        return [key for (key,) in rows]
+
+    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
+                if not self._is_created:
+                    db.executescript(_SCHEMA)
+                    self._is_created = True
+                return operation(db)
+        except sqlite3.Error as error:
+            raise _unavailable_error(self._file) from error
+
+
+class AnswerFolder:
+    """The answers of orders as files. A file appears as a whole, and only once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+
+    def put(self, order_id: str, answer: StoredAnswer) -> StoredAnswer:
+        """Store the answer, and return it. If the order has one already, return that one."""
+        temporary = self._folder / f"{order_id}.{secrets.token_hex(8)}.new"
+        try:
+            temporary.write_bytes(encode_answer(answer))
+            with suppress(FileExistsError):
+                self._file(order_id).hardlink_to(temporary)
+            temporary.unlink()
+        except OSError as error:
+            raise _unavailable_error(self._folder) from error
+        return self.get(order_id) or answer
+
+    def get(self, order_id: str) -> StoredAnswer | None:
+        """Return the answer of an order, or None."""
+        try:
+            return decode_answer(self._file(order_id).read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _unavailable_error(self._folder) from error
+
+    def _file(self, order_id: str) -> Path:
+        return self._folder / f"{order_id}.answer"
+
+
+def _record_text(order: Order) -> str:
+    return orjson.dumps(dict(to_record(order))).decode()
+
+
+def _read_record(text: str) -> Order:
+    values: dict[str, Any] = orjson.loads(text)
+    return from_record(values)
+
+
+def _unavailable_error(path: Path) -> OrdersUnavailable:
+    return OrdersUnavailable(f"The orders in {path.name} cannot be used.", retry_after=2)

@@ -1,0 +1,150 @@
+"""An order that a request holds, from its claim to its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from retouch.core.clock import Clock
+from retouch.core.errors import OrderInProgress, OrdersUnavailable
+from retouch.orders import transitions
+from retouch.orders.order import Order, StoredAnswer, Submission
+from retouch.orders.order_errors import in_progress_error
+from retouch.orders.stores import OrderStores, WriteConflict
+
+_log = logging.getLogger("retouch")
+_END_ATTEMPTS, _END_PAUSE_SECONDS = 4, 0.5
+
+
+class HeldOrder:
+    """An order that this request holds. Parallel calls of one edit may share it.
+
+    An order that is not `is_stored` exists only here. It is written by `begin`, or with its first later change.
+    """
+
+    def __init__(
+        self, order: Order, stores: OrderStores, clock: Clock, *, is_stored: bool = True
+    ) -> None:
+        self.order = order
+        self._stores, self._clock = stores, clock
+        self._is_stored = is_stored
+        self._lock = threading.Lock()
+        self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _by_job(order.submissions)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the order is in the table."""
+        return self._is_stored
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether an earlier holder has bought the edit, so that only its result is missing."""
+        return bool(self._resumed)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the provider has a job of this order that can still be asked for its result."""
+        return self.order.state == "submitted"
+
+    def begin(self) -> None:
+        """Write the order if it is not in the table yet. A failure goes to the log, because the edit already runs."""
+        with self._lock:
+            if self._is_stored:
+                return
+            try:
+                self.order = self._stores.table.write(self.order, replaces=None)
+                self._stores.table.add_recent(
+                    self.order.fingerprint.digest, self.order.key, self.order.lease
+                )
+                self._is_stored = True
+            except (OrdersUnavailable, WriteConflict) as error:
+                _log.warning("an order was not written", exc_info=error)
+
+    def mark_sent(self, target: str) -> None:
+        """Write the send mark before the first byte of a paid request.
+
+        Raises OrderInProgress when the order is lost to another request, and OrdersUnavailable.
+        """
+        with self._lock:
+            self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
+
+    def add_submission(self, submission: Submission) -> None:
+        """Write a provider's response that a later holder can continue with. A failure goes to the log."""
+        with self._lock:
+            try:
+                self._write(transitions.add_submission(self.order, submission))
+            except (OrdersUnavailable, OrderInProgress) as error:
+                _log.warning("the job of an order was not written", exc_info=error)
+
+    def submissions_of(self, target: str, job: int) -> tuple[Submission, ...]:
+        """Return the responses that an earlier holder got in this conversation."""
+        return self._resumed.get((target, job), ())
+
+    def finish(self, answer: StoredAnswer) -> StoredAnswer:
+        """Store the answer, and return the answer that is stored, which a frozen holder may have stored first.
+
+        A paid answer is never lost to a failure of the stores: it is returned, and the failure goes to the log.
+        """
+        try:
+            answer = self._stores.answers.put(self.order.id, answer)
+        except OrdersUnavailable as error:
+            _log.error("the answer of an order was not stored", exc_info=error)
+        self._end(lambda order, now: transitions.finish(order, answer, now, self._stores.validity))
+        return answer
+
+    def free(self) -> None:
+        """Open the order for another try, because this one cost nothing."""
+        self._end(lambda order, now: transitions.free(order, now, self._stores.validity))
+
+    def park(self) -> None:
+        """Leave a submitted order, so that the next repetition fetches its result."""
+        self._end(lambda order, now: transitions.park(order, now, self._stores.validity))
+
+    def _end(self, next_record: Callable[[Order, int], Order]) -> None:
+        """Write the last record of this holder. The sweeper repairs what cannot be written."""
+        with self._lock:
+            if not self._is_stored:
+                return
+            for _ in range(_END_ATTEMPTS):
+                try:
+                    self._write(next_record(self.order, self._clock.unix_time()))
+                    return
+                except OrderInProgress:
+                    _log.warning(
+                        "an order was lost to another request", extra={"order": self.order.id}
+                    )
+                    return
+                except OrdersUnavailable as error:
+                    _log.warning("the end of an order was not written", exc_info=error)
+                    self._clock.sleep(_END_PAUSE_SECONDS)
+
+    def _write(self, order: Order) -> None:
+        if not self._is_stored:
+            self.order = order
+            return
+        try:
+            self.order = self._stores.table.write(order, replaces=self.order)
+        except WriteConflict as conflict:
+            self._replace_own_record(order, conflict.stored)
+
+    def _replace_own_record(self, order: Order, stored: Order | None) -> None:
+        """Write over a record that says "unknown" about this holder. Raises OrderInProgress for any other record."""
+        is_own_end = order.state == "done" and stored is not None and stored.state == "unknown"
+        if stored is None or not is_own_end or not transitions.may_write(stored, self.order):
+            raise in_progress_error()
+        try:
+            self.order = self._stores.table.write(replace(order, version=""), replaces=stored)
+        except WriteConflict:
+            raise in_progress_error() from None
+
+
+def _by_job(
+    submissions: tuple[Submission, ...],
+) -> dict[tuple[str, int], tuple[Submission, ...]]:
+    jobs: dict[tuple[str, int], tuple[Submission, ...]] = {}
+    for submission in submissions:
+        place = submission.target, submission.job
+        jobs[place] = (*jobs.get(place, ()), submission)
+    return jobs

@@ -1,0 +1,142 @@
+"""The record of an order, and the answer to it.
+
+An order is one wish to have one edit made and paid for. Every repetition of a request finds the same order. The record
+is an immutable value. `retouch.orders.transitions` makes the next record from the present one, and a table stores it
+under a condition. Times are Unix seconds.
+
+    accepted   a request holds the order, and no byte of a paid request was sent
+    sent       the send mark: a paid request may have reached a provider
+    submitted  the provider has accepted the edit and makes it in the background; it can be asked for the result
+    done       it has its final answer
+    unknown    its holder ended between the send mark and the answer, so nobody knows whether it was paid for
+    open       a try ended and cost nothing; the next repetition is a new try
+"""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal
+
+from retouch.core.errors import Billed
+
+OrderState = Literal["accepted", "sent", "submitted", "done", "unknown", "open"]
+RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
+_KEY_BYTES = 16
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_CHARS = 8  # 40 bits: seconds until the year 36812
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A hash of a request, and a short hash of each field, by which an error can name the field that differs."""
+
+    digest: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def first_difference(self, other: Fingerprint) -> str | None:
+        """Return the name of the first field that differs, or None when the requests are equal."""
+        if self.digest == other.digest:
+            return None
+        names = [*self.fields, *(name for name in other.fields if name not in self.fields)]
+        differing = (name for name in names if self.fields.get(name) != other.fields.get(name))
+        return next(differing, "body")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A provider's response to a paid request for an edit that it makes in the background.
+
+    A later holder of the order continues the conversation with this response, and so polls the same job.
+    """
+
+    target: str  # the path of the target in the config
+    job: int  # the index of the conversation among those of the attempt
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as it is stored. `version` is the table's own mark of this record."""
+
+    key: str  # of the table
+    id: str
+    scope: str  # whose order it is
+    state: OrderState
+    fingerprint: Fingerprint
+    fence: int  # the number of claims; a holder with a smaller number has lost the order
+    holder: str  # the id of the request that holds it
+    lease: int  # when the holder's process has surely ended
+    created: int
+    expires: int
+    source: str = "http"  # how the request came in
+    attempt: int = 0  # the number of send marks
+    target: str = ""  # the path of the target of the last send mark
+    sent_at: int = 0
+    submissions: tuple[Submission, ...] = ()
+    status: int = 0  # of the answer
+    billed: Billed = "no"
+    cost: str = ""  # in US dollars
+    ended: int = 0
+    version: str = ""
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the sweeper must find the order."""
+        return self.state in RUNNING and not self.is_parked
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether nobody holds the submitted order and the next repetition fetches its result."""
+        return self.state == "submitted" and not self.holder
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer to an order, byte for byte: status, headers and body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    billed: Billed
+    cost: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the body, in hexadecimal."""
+        return sha256(self.body).hexdigest()
+
+
+def order_key(scope: str, idempotency_key: str) -> str:
+    """Return the key of the table for a caller's key. Nobody can make the key of another scope."""
+    text = f"{len(scope)}:{scope}{idempotency_key}"
+    return _encode(sha256(text.encode()).digest()[:_KEY_BYTES])
+
+
+def random_order_key() -> str:
+    """Return the key of the table for an order without a key of the caller."""
+    return _encode(secrets.token_bytes(_KEY_BYTES))
+
+
+def order_id(key: str, unix_time: int) -> str:
+    """Return the id of a new order. It contains the table's key, so that the order can be read by its id."""
+    digits = [_CROCKFORD[unix_time >> 5 * place & 31] for place in reversed(range(_TIME_CHARS))]
+    return f"ord_{''.join(digits)}{key}"
+
+
+def key_of_order(identifier: str) -> str:
+    """Return the table's key in the id of an order. Raises ValueError when the text is not such an id."""
+    prefix, _, rest = identifier.partition("_")
+    key = rest[_TIME_CHARS:]
+    if prefix != "ord" or len(key) != len(_encode(bytes(_KEY_BYTES))) or not rest.isalnum():
+        raise ValueError("An order's id is 'ord_' and 34 letters and digits.")
+    return key
+
+
+def _encode(data: bytes) -> str:
+    return b32encode(data).decode().rstrip("=").lower()

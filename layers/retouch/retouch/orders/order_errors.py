@@ -1,0 +1,41 @@
+"""The errors of orders, with their messages."""
+
+from __future__ import annotations
+
+from retouch.core.errors import IdempotencyKeyReused, OrderInProgress, OrderOutcomeUnknown
+from retouch.orders.idempotency_key import HEADER_NAME
+from retouch.orders.order import Fingerprint, Order
+
+_RETRY_AFTER_SECONDS = 5
+
+
+def in_progress_error() -> OrderInProgress:
+    """Return the error for a request whose order another request still holds."""
+    return OrderInProgress(
+        "An equal request still works on this order. Send the request again with the same key: it gets the same "
+        "answer, and nothing is bought twice.",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )
+
+
+def reused_error(stored: Order, fingerprint: Fingerprint) -> IdempotencyKeyReused:
+    """Return the error for a request whose key belongs to another request."""
+    name = stored.fingerprint.first_difference(fingerprint)
+    return IdempotencyKeyReused(
+        f"This {HEADER_NAME} belongs to another request: '{name}' differs. Use one key for each picture that you want, "
+        "and the same key only to send the same request again.",
+        param=HEADER_NAME,
+    )
+
+
+def unknown_error(stored: Order) -> OrderOutcomeUnknown:
+    """Return the error for an order whose answer nobody knows."""
+    if stored.state == "done":
+        problem = "has ended, but its answer is no longer stored"
+    else:
+        problem = "broke off after the edit was sent, so nobody knows whether it was paid for"
+    return OrderOutcomeUnknown(
+        f"The order {stored.id} {problem}. It is not bought again with this key. Ask the operator to look it up, or "
+        "send the request with a new key to buy the picture again.",
+        billed=stored.billed,
+    )

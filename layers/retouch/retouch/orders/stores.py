@@ -1,0 +1,59 @@
+"""What orders need from the outside: a table with conditional writes, and a store for the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from retouch.orders.order import Order, StoredAnswer
+
+
+class WriteConflict(Exception):
+    """Another record is stored than the one that a write should replace. `stored` is that record, or None."""
+
+    def __init__(self, stored: Order | None) -> None:
+        super().__init__("the order has changed")
+        self.stored = stored
+
+
+class OrderTable(Protocol):
+    """The table of orders. Every method raises OrdersUnavailable when the table cannot be used."""
+
+    def read(self, key: str) -> Order | None:
+        """Return the order as it was last written, or None."""
+
+    def write(self, order: Order, replaces: Order | None) -> Order:
+        """Write an order if `replaces` is still stored, or if nothing is stored and `replaces` is None.
+
+        Return the order with its new version. Raises WriteConflict with the stored order. A write that is repeated
+        because its response was lost succeeds.
+        """
+
+    def abandoned(self, now: int) -> Sequence[Order]:
+        """Return orders that are listed for the sweeper and whose lease is over."""
+
+    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+        """Remember the key of an order under its request's fingerprint until that Unix time."""
+
+    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first."""
+
+
+class AnswerStore(Protocol):
+    """The answers of finished orders. Every method raises OrdersUnavailable when the store cannot be used."""
+
+    def put(self, order_id: str, answer: StoredAnswer) -> StoredAnswer:
+        """Store the answer of an order, and return it. If the order has one already, return that one."""
+
+    def get(self, order_id: str) -> StoredAnswer | None:
+        """Return the answer of an order, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStores:
+    """Where orders and their answers are, and how long they are kept."""
+
+    table: OrderTable
+    answers: AnswerStore
+    validity: int = 86_400  # seconds after the end

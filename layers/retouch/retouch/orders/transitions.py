@@ -1,0 +1,156 @@
+"""The state machine of an order: pure functions from the present record to the next one.
+
+A table writes the next record only if the present one is still stored, so two processes never both make a transition.
+
+    absent, open ──claim──> accepted ──send mark──> sent ──response of the provider──> submitted
+    accepted whose lease is over ──claim──> accepted
+    submitted whose lease is over ──claim──> submitted: the new holder fetches the result
+    accepted, sent, submitted ──answer──> done         (paid, maybe paid, or a success)
+    accepted, sent, submitted ──free failure──> open
+    sent whose lease is over ──> unknown ──late answer of the same holder, or the operator──> done
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from retouch.core.errors import Billed
+from retouch.orders.order import (
+    RUNNING,
+    Fingerprint,
+    Order,
+    StoredAnswer,
+    Submission,
+    order_id,
+)
+
+# "claim": write the claim. "wait": another request holds the order. "settle": the holder has ended after the send mark.
+# "reused": the order is for another request. "done" and "unknown": the end of the order.
+ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request's wish to hold an order. Times are Unix seconds."""
+
+    key: str
+    scope: str
+    fingerprint: Fingerprint
+    request_id: str
+    lease: int
+    validity: int  # seconds that the order is kept after its end
+    source: str = "http"
+
+
+def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
+    """Return what becomes of a claim when `order` is stored."""
+    if order is None or order.expires <= now:
+        return "claim"
+    if order.fingerprint.digest != claim.fingerprint.digest:
+        return "reused"
+    if order.state in RUNNING and order.lease > now:
+        return "wait"
+    if order.state == "done" or order.state == "unknown":
+        return order.state
+    return "claim" if order.state in ("open", "accepted") or order.is_parked else "settle"
+
+
+def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
+    """Return the record of an order that the request holds. A submitted order keeps its submissions."""
+    if order is None or order.expires <= now:
+        return Order(
+            key=claim.key,
+            id=order_id(claim.key, now),
+            scope=claim.scope,
+            state="accepted",
+            fingerprint=claim.fingerprint,
+            fence=1 if order is None else order.fence + 1,
+            holder=claim.request_id,
+            lease=claim.lease,
+            created=now,
+            expires=claim.lease + claim.validity,
+            source=claim.source,
+            version="" if order is None else order.version,
+        )
+    return replace(
+        order,
+        state="submitted" if order.submissions else "accepted",
+        fence=order.fence + 1,
+        holder=claim.request_id,
+        lease=claim.lease,
+        expires=claim.lease + claim.validity,
+    )
+
+
+def mark_sent(order: Order, target: str, now: int) -> Order:
+    """Return the order with a send mark for one attempt. Submissions of earlier, free attempts are dropped."""
+    return replace(
+        order,
+        state="sent",
+        attempt=order.attempt + 1,
+        target=target,
+        sent_at=now,
+        submissions=(),
+    )
+
+
+def add_submission(order: Order, submission: Submission) -> Order:
+    """Return the order with a provider's response that a later holder can continue with."""
+    return replace(order, state="submitted", submissions=(*order.submissions, submission))
+
+
+def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order:
+    """Return the order with its final answer."""
+    return replace(
+        order,
+        state="done",
+        submissions=(),
+        status=answer.status,
+        billed=answer.billed,
+        cost=answer.cost,
+        ended=now,
+        expires=now + validity,
+    )
+
+
+def free(order: Order, now: int, validity: int) -> Order:
+    """Return the order after a try that cost nothing. The next try must be the same request."""
+    return replace(
+        order,
+        state="open",
+        submissions=(),
+        holder="",
+        lease=0,
+        ended=now,
+        expires=now + validity,
+    )
+
+
+def park(order: Order, now: int, validity: int) -> Order:
+    """Return the submitted order without a holder. The next repetition fetches its result."""
+    return replace(order, holder="", lease=0, expires=now + validity)
+
+
+def declare_unknown(order: Order, now: int, validity: int) -> Order:
+    """Return the order whose holder ended after the send mark. It keeps its holder, whose late answer ends it."""
+    return replace(order, state="unknown", billed="unknown", ended=now, expires=now + validity)
+
+
+def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:
+    """Return the order after the operator has found out whether it was billed. A free one is open again."""
+    if billed == "no":
+        return free(replace(order, billed="no"), now, validity)
+    return replace(order, billed=billed, cost=cost, ended=now, expires=now + validity)
+
+
+def may_write(stored: Order | None, held: Order) -> bool:
+    """Return whether the holder of `held` still has the order when `stored` is in the table.
+
+    An order that was declared unknown still belongs to its last holder.
+    """
+    return stored is not None and (stored.id, stored.fence, stored.holder) == (
+        held.id,
+        held.fence,
+        held.holder,
+    )

@@ -1,0 +1,197 @@
+"""Tests of the stores of orders: DynamoDB and S3 over real sockets, and a folder. All of them behave alike."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.answer_bucket import AnswerBucket
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.order_table import OrderDynamoTable
+from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
+from retouch.orders import transitions
+from retouch.orders.order import Submission
+from retouch.orders.stores import WriteConflict
+from tests.support.lost_answers import LosingProxy
+from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, moto_server
+from tests.support.upstream import unused_port
+
+
+@pytest.fixture(scope="module")
+def moto_port():
+    with moto_server() as port:
+        yield port
+
+
+@pytest.fixture
+def proxy(moto_port, monkeypatch):
+    """Lead every AWS client to moto through a proxy that can lose responses."""
+    proxy = LosingProxy(moto_port)
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
+        monkeypatch.setenv(name, value)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(params=["folder", "aws"])
+def stores(request, tmp_path):
+    """Return a function that makes the table and the answers as another process has them."""
+    if request.param == "folder":
+        return lambda: (OrderFolderTable(str(tmp_path)), AnswerFolder(str(tmp_path)))
+    request.getfixturevalue("proxy")
+    return lambda: (OrderDynamoTable(TABLE, AwsClients()), AnswerBucket(BUCKET, AwsClients()))
+
+
+@pytest.fixture
+def new_order(request):
+    """Return the first record of an order of this test only."""
+    return transitions.claim_order(None, claim(request.node.name), NOW)
+
+
+def test_written_order_is_read_as_it_is_by_another_process(stores, new_order):
+    (one, _), (other, _) = stores(), stores()
+    written = one.write(new_order, None)
+    assert other.read(new_order.key) == written
+    submission = Submission("config.targets[1]", 3, 202, {"x": "ä"}, b'\x00{"id": "1"}')
+    later = transitions.add_submission(transitions.mark_sent(written, "config", NOW), submission)
+    assert one.write(later, written) == other.read(new_order.key)
+    assert other.read(new_order.key).submissions == (submission,)
+    assert other.read("0" * 26) is None
+
+
+def test_write_over_another_record_is_refused_with_the_stored_one(stores, new_order):
+    (one, _), (other, _) = stores(), stores()
+    first = one.write(new_order, None)
+    second = one.write(transitions.mark_sent(first, "config", NOW), first)
+    for replaces in (None, first):
+        with pytest.raises(WriteConflict) as raised:
+            other.write(replace(new_order, holder="other"), replaces)
+        assert raised.value.stored == second
+    with pytest.raises(WriteConflict) as raised:
+        other.write(replace(new_order, key="z" * 26), first)
+    assert raised.value.stored is None
+
+
+def test_one_of_twenty_claims_at_once_wins(stores, new_order):
+    table = stores()[0]
+    barrier = threading.Barrier(20)
+
+    def claim_at_once(number):
+        barrier.wait()
+        try:
+            return table.write(replace(new_order, holder=str(number)), None)
+        except WriteConflict:
+            return None
+
+    with ThreadPoolExecutor(20) as pool:
+        winners = [one for one in pool.map(claim_at_once, range(20)) if one]
+    assert winners == [table.read(new_order.key)]
+
+
+def test_abandoned_order_is_listed_until_it_has_ended(stores, new_order):
+    table = stores()[0]
+    order = table.write(new_order, None)
+
+    def listed(now):
+        return [one for one in table.abandoned(now) if one.key == order.key]
+
+    assert listed(order.lease) == []
+    assert listed(order.lease + 1) == [order]
+    table.write(transitions.declare_unknown(order, NOW, 60), order)
+    assert listed(order.lease + 1) == []
+
+
+def test_recent_orders_of_a_fingerprint_are_found_in_their_order(stores):
+    (one, _), (other, _) = stores(), stores()
+    for number in range(3):
+        one.add_recent("f" * 64, f"key-{number}", NOW + 60)
+    assert list(other.recent_keys("f" * 64, NOW)) == ["key-0", "key-1", "key-2"]
+    assert list(other.recent_keys("f" * 64, NOW + 60)) == []
+    assert list(other.recent_keys("e" * 64, NOW)) == []
+
+
+def test_many_recent_orders_of_a_fingerprint_keep_the_newest(stores):
+    table = stores()[0]
+    for number in range(45):
+        table.add_recent("d" * 64, f"key-{number}", NOW + 60)
+    assert table.recent_keys("d" * 64, NOW)[-1] == "key-44"
+
+
+def test_first_answer_of_an_order_stays(stores, new_order):
+    (_, one), (_, other) = stores(), stores()
+    assert one.get(new_order.id) is None
+    first = answer(b"\n{}\n", headers={"x-retouch-notes": "a\nb"}, status=400, billed="unknown")
+    assert one.put(new_order.id, first) == first
+    assert one.put(new_order.id, first) == first
+    assert other.put(new_order.id, answer(b"another")) == first
+    assert other.get(new_order.id) == first
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_write_whose_response_was_lost_is_recognized(proxy, new_order, times):
+    table = OrderDynamoTable(TABLE, AwsClients())
+    proxy.lose(b"PutItem", times)
+    written = table.write(new_order, None)
+    assert proxy.lost == times
+    assert table.read(new_order.key) == written
+    proxy.lose(b"PutItem", times)
+    marked = table.write(transitions.mark_sent(written, "config", NOW), written)
+    assert proxy.lost == times
+    assert table.read(new_order.key) == marked
+    assert marked.attempt == 1
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_answer_whose_response_was_lost_is_recognized(proxy, new_order, times):
+    answers = AnswerBucket(BUCKET, AwsClients())
+    proxy.lose(b"PUT /answers/orders/", times)
+    assert answers.put(new_order.id, answer()) == answer()
+    assert proxy.lost == times
+    assert answers.get(new_order.id) == answer()
+
+
+def test_answer_is_put_again_after_a_race(proxy, new_order, monkeypatch):
+    answers = AnswerBucket(BUCKET, AwsClients())
+    put_object, calls = answers._client.put_object, []
+
+    def race_once(**parameters):
+        calls.append(parameters)
+        if len(calls) == 1:
+            raise answers._client.exceptions.ClientError(
+                {"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject"
+            )
+        return put_object(**parameters)
+
+    monkeypatch.setattr(answers._client, "put_object", race_once)
+    assert answers.put(new_order.id, answer()) == answer()
+    assert len(calls) == 2
+
+
+def test_table_that_cannot_be_reached_is_unavailable(monkeypatch, new_order):
+    for name, value in {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{unused_port()}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    table, answers = OrderDynamoTable(TABLE, AwsClients()), AnswerBucket(BUCKET, AwsClients())
+    for call in (
+        lambda: table.read("k"),
+        lambda: table.write(new_order, None),
+        lambda: table.recent_keys("f", NOW),
+        lambda: answers.get("o"),
+        lambda: answers.put("o", answer()),
+    ):
+        with pytest.raises(OrdersUnavailable) as raised:
+            call()
+        assert raised.value.status == 503
+        assert raised.value.billed == "no"
+
+
+def test_folder_that_is_gone_is_unavailable(tmp_path, new_order):
+    gone = str(tmp_path / "gone")
+    with pytest.raises(OrdersUnavailable):
+        OrderFolderTable(gone).write(new_order, None)
+    with pytest.raises(OrdersUnavailable):
+        AnswerFolder(gone).put("ord_1", answer())

@@ -1,0 +1,134 @@
+"""Order tables and answer stores for tests: moto over real sockets, a folder, and one in memory."""
+
+import secrets
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.orders.order import Fingerprint, StoredAnswer, order_key
+from retouch.orders.stores import WriteConflict
+from retouch.orders.transitions import Claim
+
+TABLE, BUCKET = "orders", "answers"
+NOW = 1_800_000_000
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+TABLE_DEFINITION: dict[str, Any] = {
+    "TableName": TABLE,
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "op", "AttributeType": "S"},
+        {"AttributeName": "os", "AttributeType": "N"},
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "open",
+            "KeySchema": [
+                {"AttributeName": "op", "KeyType": "HASH"},
+                {"AttributeName": "os", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+@contextmanager
+def moto_server():
+    """Yield the port of a moto server with the table of orders and a bucket."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        port = server.get_host_and_port()[1]
+        session, url = (
+            boto3.Session("testing", "testing", region_name="us-east-1"),
+            f"http://127.0.0.1:{port}",
+        )
+        session.client("dynamodb", endpoint_url=url).create_table(**TABLE_DEFINITION)
+        session.client("s3", endpoint_url=url).create_bucket(Bucket=BUCKET)
+        yield port
+    finally:
+        server.stop()
+
+
+def claim(
+    key="order-1", *, fingerprint="a" * 64, request_id="request-1", lease=NOW + 960, **fields
+):
+    """Return the claim of a request."""
+    values = {"validity": 86_400, "scope": "tenant", **fields}
+    print_ = Fingerprint(fingerprint, {"prompt": fingerprint[:8]})
+    return Claim(
+        order_key(values["scope"], key),
+        values["scope"],
+        print_,
+        request_id,
+        lease,
+        values["validity"],
+    )
+
+
+def answer(body=b'{"data": []}', **fields):
+    """Return a stored answer."""
+    values = {
+        "status": 200,
+        "headers": {"Content-Type": "application/json"},
+        "billed": "yes",
+        "cost": "0.04",
+    }
+    return StoredAnswer(body=body, **{**values, **fields})
+
+
+class InMemoryOrders:
+    """A table and an answer store of one process."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.orders, self.recent, self.answers, self.is_down = {}, {}, {}, False
+
+    def read(self, key):
+        self._check()
+        with self._lock:
+            return self.orders.get(key)
+
+    def write(self, order, replaces):
+        self._check()
+        with self._lock:
+            stored = self.orders.get(order.key)
+            if (stored and stored.version) != (replaces and replaces.version):
+                raise WriteConflict(stored)
+            self.orders[order.key] = replace(order, version=secrets.token_hex(8))
+            return self.orders[order.key]
+
+    def abandoned(self, now):
+        return [one for one in self.orders.values() if one.is_listed and one.lease < now]
+
+    def add_recent(self, fingerprint, key, expires):
+        self._check()
+        self.recent.setdefault(fingerprint, []).append(key)
+
+    def recent_keys(self, fingerprint, now):
+        self._check()
+        return list(self.recent.get(fingerprint, ()))
+
+    def put(self, order_id, answer):
+        self._check()
+        with self._lock:
+            return self.answers.setdefault(order_id, answer)
+
+    def get(self, order_id):
+        self._check()
+        return self.answers.get(order_id)
+
+    def _check(self):
+        if self.is_down:
+            raise OrdersUnavailable("The table is down.")
