@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from retouch.api.request.credentials import read_credentials
+from retouch.api.request.credentials import read_gateway_key
 from retouch.core.errors import Unauthorized
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import authenticate_key
@@ -63,13 +63,13 @@ def clock():
 @pytest.fixture
 def authenticate(aws, clock):
     """Return a function that authenticates a key at the gateway and returns the name of its principal."""
-    table = ApiKeyTable(Settings(keys_table=TABLE), clock, AwsClients())
+    settings = Settings(keys_table=TABLE, environment={"RETOUCH_PEPPER": PEPPER})
+    table = ApiKeyTable(settings, clock, AwsClients())
 
     def principal_name(key, header="Authorization"):
         value = f"Bearer {key}" if header == "Authorization" else key
-        return authenticate_key(
-            read_credentials({header.lower(): value}), "keys", PEPPER, table
-        ).name
+        gateway_key = read_gateway_key({header.lower(): value})
+        return authenticate_key(gateway_key, settings, table).key_name
 
     return principal_name
 
@@ -109,11 +109,10 @@ def test_stored_values_are_rejected_as_keys(run_keys, authenticate):
 
 def test_key_is_rejected_under_another_pepper(run_keys, aws):
     key = run_keys("new", "build-server")[1][0]
-    table = ApiKeyTable(Settings(keys_table=TABLE), FakeClock(), AwsClients())
+    settings = Settings(keys_table=TABLE, environment={"RETOUCH_PEPPER": "another"})
+    table = ApiKeyTable(settings, FakeClock(), AwsClients())
     with pytest.raises(Unauthorized):
-        authenticate_key(
-            read_credentials({"authorization": f"Bearer {key}"}), "keys", "another", table
-        )
+        authenticate_key(key, settings, table)
 
 
 def test_revoked_key_is_rejected_after_a_minute(run_keys, authenticate, clock):

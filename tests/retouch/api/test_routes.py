@@ -6,7 +6,8 @@ from math import inf
 
 import pytest
 
-from retouch.api.routes import EndpointRequest, create_edit
+from retouch.api.events.unknown import UnknownEvent
+from retouch.api.routes import EndpointRequest, authenticate_caller, create_edit
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import KNOWN_HEADERS
 from retouch.providers import PROVIDERS
@@ -18,6 +19,32 @@ from tests.support.upstream import Upstream, json_response
 
 UPLOAD = "upload_" + "0" * 32
 FORM = encode_multipart({"prompt": "p", "image": file_part(cutout())})
+
+# The shapes of events that services send, from the AWS Lambda developer guide.
+FOREIGN_EVENTS = {
+    "SQS": {"Records": [{"messageId": "m", "body": '{"prompt": "p"}', "eventSource": "aws:sqs"}]},
+    "S3": {"Records": [{"eventSource": "aws:s3", "s3": {"object": {"key": "image.png"}}}]},
+    "SNS": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "image"}}]},
+    "Kinesis": {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "eA=="}}]},
+    "DynamoDB": {"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {"Keys": {}}}]},
+    "MQ": {"eventSource": "aws:mq", "messages": [{"data": "eA=="}]},
+    "Kafka": {"eventSource": "aws:kafka", "records": {"topic-0": []}},
+    "EventBridge": {"source": "shop", "detail-type": "x", "detail": {"prompt": "p"}},
+    "a schedule": {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    "Pipes": [{"prompt": "p", "images": []}],
+    "CloudWatch Logs": {"awslogs": {"data": "eA=="}},
+    "S3 Batch": {"tasks": [{"s3Key": "image.png"}], "invocationId": "i"},
+    "a destination": {
+        "requestContext": {"functionArn": "f", "condition": "RetriesExhausted"},
+        "requestPayload": {"prompt": "p"},
+    },
+    "a WebSocket": {"requestContext": {"routeKey": "$connect", "eventType": "CONNECT"}},
+    "an empty object": {},
+    "another object": {"hello": 1},
+    "a list": [],
+    "null": None,
+    "text": "prompt",
+}
 
 
 class RecordingHeaders(dict[str, str]):
@@ -165,8 +192,11 @@ class TestPreflight:
         assert {f"x-portkey-{name}" for name in (*KNOWN_HEADERS, *options)} <= allowed
         assert {"x-stainless-os", "x-stainless-retry-count", "x-portkey-runtime"} <= allowed
         headers = RecordingHeaders()
-        request = EndpointRequest(HttpRequest("/v1/images/edits", headers, FORM[1]), {}, "r", inf)
-        assert create_edit(request, build_services()).status == 200
+        services = build_services()
+        caller = authenticate_caller(headers, services)
+        http_request = HttpRequest("/v1/images/edits", headers, FORM[1])
+        request = EndpointRequest(http_request, {}, "r", inf, caller)
+        assert create_edit(request, services).status == 200
         assert headers.names_read > {"authorization", "content-type", "traceparent"}
         assert headers.names_read <= allowed
 
@@ -227,15 +257,17 @@ class TestDirect:
                 "unsupported_parameter",
             ),
             ({"prompt": "p", "images": "nonsense"}, "invalid_image_url"),
-            ({"hello": 1}, "invalid_value"),
-            ([], "invalid_value"),
-            (None, "invalid_value"),
         ],
     )
     def test_invalid_direct_request_returns_error_envelope(self, edit_event, code):
         response = send_event(edit_event)
         assert response.json["error"]["code"] == code
         assert response.json["retouch"]["billed"] == "no"
+
+    @pytest.mark.parametrize("event", FOREIGN_EVENTS.values(), ids=FOREIGN_EVENTS)
+    def test_event_of_another_service_fails_the_invocation(self, event):
+        with pytest.raises(UnknownEvent):
+            send_event(event)
 
     def test_direct_result_over_size_limit_is_returned_as_link(self, monkeypatch):
         monkeypatch.setattr("retouch.api.events.direct_invoke.MAX_RESPONSE_BYTES", 1000)

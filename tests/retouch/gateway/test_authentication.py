@@ -2,9 +2,11 @@
 
 import pytest
 
+from retouch.api.events import http as http_event
+from retouch.api.routes import ROUTES
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import key_digest
-from tests.support.events import proxy_event
+from tests.support.events import form_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import cutout, photo
 from tests.support.services import build_services
@@ -80,14 +82,82 @@ def test_missing_pepper_returns_500_for_valid_key():
     assert response.json["error"]["code"] == "gateway_not_configured"
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/v1/models"), ("POST", "/v1/uploads"), ("POST", "/v1/doctor")]
-)
-def test_route_without_key_returns_401(method, path):
-    assert (
-        send_event(proxy_event(method=method, path=path), services=services_with_keys()).status
-        == 401
+KEY_ROUTES = [key for key, route in ROUTES.items() if route.needs_key]
+UNKNOWN_ROUTES = [("GET", "/nowhere"), ("GET", "/v1/images/edits"), ("DELETE", "/v1/models")]
+TRUNCATED_FORM = form_event(FIELDS)["body"][:400]
+STRANGE_REQUESTS = {
+    "no body": {},
+    "invalid JSON": {"headers": {"Content-Type": "application/json"}, "body": "{"},
+    "a foreign media type": {"headers": {"Content-Type": "text/plain"}, "body": "x"},
+    "invalid base64": {"body": "!", "isBase64Encoded": True},
+    "a truncated form": {
+        "headers": form_event(FIELDS)["headers"],
+        "body": TRUNCATED_FORM,
+        "isBase64Encoded": True,
+    },
+    "a body over the limit": {"body": "x" * 10_485_761},
+    "a parameter in the query": {"queryStringParameters": {"prompt": "p"}},
+    "an invalid config": {"headers": {"x-portkey-config": "{"}},
+    "an unknown saved config": {"headers": {"x-portkey-config": "pc-x"}},
+    "a key that is not ASCII": {"headers": {"Authorization": "Bearer rt_\u00e9"}},
+    "a gateway key of a surrogate": {"headers": {"x-portkey-api-key": "rt_\ud800"}},
+    "a superscript timeout": {"headers": {"x-stainless-timeout": "\u00b2"}},
+    "a superscript read timeout": {"headers": {"x-stainless-read-timeout": "\u00b9.\u00b2"}},
+    "a superscript retry count": {"headers": {"x-stainless-retry-count": "\u00b2"}},
+    "a superscript Portkey timeout": {"headers": {"x-portkey-request-timeout": "\u00b2"}},
+    "a long timeout": {"headers": {"x-stainless-timeout": "9" * 5000}},
+    "a long encoding": {"headers": {"Content-Encoding": "br"}, "body": "x"},
+}
+
+
+@pytest.mark.parametrize("request_fields", STRANGE_REQUESTS.values(), ids=STRANGE_REQUESTS)
+@pytest.mark.parametrize(("method", "path"), [*KEY_ROUTES, *UNKNOWN_ROUTES])
+def test_stranger_gets_the_same_401_whatever_the_request_is(method, path, request_fields, capsys):
+    event = {**proxy_event(method=method, path=path), "multiValueHeaders": {}, **request_fields}
+    response = send_event(event, services=services_with_keys())
+    # Portkey's clients get one more field, because of the header that they send.
+    error_format = any(name.startswith("x-portkey-") for name in event["headers"])
+    headers = {"x-portkey-provider": ""} if error_format else {}
+    plain = proxy_event(method=method, path=path, headers=headers)
+    expected = send_event(plain, services=services_with_keys())
+    assert (response.status, response.json, response.headers) == (
+        401,
+        expected.json,
+        expected.headers,
     )
+    assert '"blame":"gateway"' not in capsys.readouterr().out.replace(" ", "")
+
+
+def test_body_of_a_stranger_is_not_decoded(monkeypatch):
+    monkeypatch.setattr(http_event, "read_body", lambda *_: pytest.fail("the body was read"))
+    assert send_event(form_event(FIELDS), services=services_with_keys()).status == 401
+
+
+def test_unknown_route_is_named_to_a_caller_with_a_key():
+    event = proxy_event(method="GET", path="/nowhere", headers={"Authorization": f"Bearer {KEY}"})
+    assert send_event(event, services=services_with_keys()).status == 404
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["\u00b2", "9" * 5000, "1.", ".", "-1", "1e999", "nan", "\u0664", "1.2.3", " ", "0x1", "1_0"],
+)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-stainless-timeout",
+        "x-stainless-read-timeout",
+        "x-stainless-retry-count",
+        "x-portkey-request-timeout",
+        "traceparent",
+        "content-length",
+        "x-portkey-trace-id",
+    ],
+)
+def test_number_in_a_header_never_makes_a_gateway_fault(name, value):
+    headers = {"Authorization": f"Bearer {KEY}", name: value}
+    response = post_edit(FIELDS, headers=headers, services=services_with_keys())
+    assert response.status in (200, 400)
 
 
 def test_health_and_openapi_need_no_key_but_deep_health_does():

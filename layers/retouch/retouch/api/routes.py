@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from retouch.api.endpoints import models, uploads
 from retouch.api.request.body import parse_form
-from retouch.api.request.credentials import read_credentials
+from retouch.api.request.credentials import read_credentials, read_gateway_key
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
@@ -23,14 +23,29 @@ from retouch.api.response.keep_alive import max_silence, with_keep_alive
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse, json_headers
+from retouch.core.settings import Settings
 from retouch.gateway import health
+from retouch.gateway.authentication import Principal, authenticate_key
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.repeated_edits import RecentEditRecord
-from retouch.gateway.request_stages import authenticate
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import GATEWAY_PARAMS, is_stream_requested
+
+
+class Caller(NamedTuple):
+    """The caller of a route, and the settings: with the secrets if the route needs a key."""
+
+    principal: Principal
+    settings: Settings
+
+
+def authenticate_caller(headers: Mapping[str, str], services: Services) -> Caller:
+    """Return the caller with the key in the headers. Nothing else of the request is read. Raises Unauthorized."""
+    settings = services.settings_with_secrets()
+    principal = authenticate_key(read_gateway_key(headers), settings, services.find_key_name)
+    return Caller(principal, settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,7 @@ class EndpointRequest:
     query: Mapping[str, str]
     request_id: str
     deadline: float  # on the clock's scale
+    caller: Caller
     error_format: ErrorFormat = "openai-api"
 
     def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
@@ -58,6 +74,8 @@ class EndpointRequest:
             credentials,
             self.request_id,
             self.deadline,
+            self.caller.settings,
+            self.caller.principal,
             retry_count=read_retry_count(headers),
             base_url=self.http_request.base_url,
             portkey=portkey,
@@ -98,13 +116,11 @@ def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
     """Create an upload for a large image."""
-    _require_auth(request, services)
     return _json_response(uploads.create_upload(request.http_request, services), request)
 
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models."""
-    _require_auth(request, services)
     return _json_response(models.list_models(services.providers), request)
 
 
@@ -112,7 +128,7 @@ def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return "ok". With ?deep=1, return whether everything that is configured works; that needs a key."""
     if request.query.get("deep") not in ("1", "true"):
         return _json_response({"status": "ok"}, request)
-    _require_auth(request, services)
+    authenticate_caller(request.http_request.headers, services)
     report = health.check_health(services)
     return _json_response(report, request, 200 if report["status"] == "ok" else 503)
 
@@ -130,9 +146,8 @@ def redirect_to_file(request: EndpointRequest, services: Services) -> HttpRespon
     return _http_response(302, headers, b"")
 
 
-def echo_digests(request: EndpointRequest, services: Services) -> HttpResponse:
+def echo_digests(request: EndpointRequest, _: Services) -> HttpResponse:
     """Return length and SHA-256 of the body and of each image in it, for the self-test after a deployment."""
-    _require_auth(request, services)
     images = [
         image for image in parse_form(request.http_request).images if isinstance(image, bytes)
     ]
@@ -147,20 +162,24 @@ def get_openapi(request: EndpointRequest, _: Services) -> HttpResponse:
 
 
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
-ROUTES: Mapping[tuple[str, str], Endpoint] = {
-    ("POST", "/v1/images/edits"): create_edit,
-    ("POST", "/v1/uploads"): create_upload,
-    ("POST", "/v1/doctor"): echo_digests,
-    ("GET", "/v1/models"): list_models,
-    ("GET", "/v1/files/<token>"): redirect_to_file,
-    ("GET", "/health"): get_health,
-    ("GET", "/openapi.json"): get_openapi,
+
+
+class Route(NamedTuple):
+    """An endpoint, and whether its caller is authenticated before the request is read."""
+
+    endpoint: Endpoint
+    needs_key: bool = True
+
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("POST", "/v1/images/edits"): Route(create_edit),
+    ("POST", "/v1/uploads"): Route(create_upload),
+    ("POST", "/v1/doctor"): Route(echo_digests),
+    ("GET", "/v1/models"): Route(list_models),
+    ("GET", "/v1/files/<token>"): Route(redirect_to_file, needs_key=False),
+    ("GET", "/health"): Route(get_health, needs_key=False),  # a deep check needs one
+    ("GET", "/openapi.json"): Route(get_openapi, needs_key=False),
 }
-
-
-def _require_auth(request: EndpointRequest, services: Services) -> None:
-    context = request.to_context(ParsedForm({}), services)
-    authenticate(context, services.settings_with_secrets(), services.find_key_name)
 
 
 def _digest(data: bytes) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Keys are 256-bit random values. The table stores only HMAC-SHA-256(pepper, key), so a stolen table gives no access.
 The lookup uses the digest, so its duration does not depend on the number of correct characters in a guessed key.
-Unknown, revoked and malformed keys follow the same code path and get the same response.
+Unknown, revoked and malformed keys follow the same code path and get the same response. A caller is authenticated
+before anything else of its request is read, so that a stranger learns nothing about the gateway from its errors.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured, Unauthorized
+from retouch.core.settings import Settings
 
 KeyLookup = Callable[[str], str | None]  # digest -> the key's name, or None if unknown or revoked
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The authenticated principal: the name that the operator gave its key. Empty when the gateway is open."""
+    """The authenticated caller. Both fields are empty without a gateway key: at an open gateway, or with IAM."""
 
-    name: str = ""
+    key_name: str = ""  # the name that the operator gave the key; a later key may have it again
+    key_id: str = ""  # the digest of the key, which no other key ever has
 
 
 def key_digest(key: str, pepper: str) -> str:
@@ -31,25 +33,27 @@ def key_digest(key: str, pepper: str) -> str:
 
 
 def authenticate_key(
-    credentials: ClientCredentials, auth_mode: str, pepper: str, find_key_name: KeyLookup
+    gateway_key: str | None, settings: Settings, find_key_name: KeyLookup
 ) -> Principal:
-    """Return the principal of the credentials.
+    """Return the principal of a gateway key. `settings` include the secrets.
 
-    Raises Unauthorized when the key is missing or invalid, and GatewayMisconfigured when there is no pepper.
-    `auth_mode` "open" needs no key. Every other value needs one.
+    Raises Unauthorized when the key is missing or invalid, and GatewayMisconfigured when there is no pepper. The mode
+    "open" needs no key. Every other mode needs one.
     """
-    if auth_mode == "open":
+    if settings.auth_mode == "open":
         return Principal()
-    if not credentials.gateway_key:
+    if not gateway_key:
         raise _invalid_key_error()
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
     if not pepper:
         raise GatewayMisconfigured(
             "The gateway has no pepper for its keys.", code="gateway_not_configured"
         )
-    name = find_key_name(key_digest(credentials.gateway_key, pepper))
+    digest = key_digest(gateway_key, pepper)
+    name = find_key_name(digest)
     if name is None:
         raise _invalid_key_error()
-    return Principal(name)
+    return Principal(name, digest)
 
 
 def _invalid_key_error() -> Unauthorized:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from retouch.core.errors import Fault
 from retouch.gateway import request_stages, target_stages
 from retouch.gateway.request_stages import (
-    AuthenticatedRequest,
     RequestWithInputs,
     RoutedRequest,
     ValidatedRequest,
@@ -77,9 +76,8 @@ def run_targets(request: RoutedRequest, services: Services) -> EditResult:
 
 
 REQUEST_STAGES: tuple[Stage, ...] = (
-    Stage("authenticate", RequestContext, request_stages.authenticate_request),
-    Stage("refuse repeat", AuthenticatedRequest, request_stages.refuse_repeat),
-    Stage("fetch inputs", AuthenticatedRequest, request_stages.fetch_request_inputs),
+    Stage("refuse repeat", RequestContext, request_stages.refuse_repeat),
+    Stage("fetch inputs", RequestContext, request_stages.fetch_request_inputs),
     Stage("validate", RequestWithInputs, request_stages.validate_request),
     Stage("choose targets", ValidatedRequest, request_stages.choose_targets),
     Stage("run targets", RoutedRequest, run_targets),

@@ -16,7 +16,7 @@ from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.gateway import validation
-from retouch.gateway.authentication import Principal, authenticate_key
+from retouch.gateway.authentication import Principal
 from retouch.gateway.fetch_inputs import fetch_inputs
 from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import memoize_clients
@@ -44,27 +44,18 @@ _RunAttempt = Callable[[Attempt, Services], AttemptResult]
 
 
 @dataclass(frozen=True, slots=True)
-class AuthenticatedRequest:
-    """A request of an authenticated caller, and the settings with the secrets."""
+class RequestWithInputs:
+    """A request with the bytes of every image."""
 
     context: RequestContext
-    settings: Settings
-    principal: Principal
-
-
-@dataclass(frozen=True, slots=True)
-class RequestWithInputs:
-    """An authenticated request with the bytes of every image."""
-
-    authenticated: AuthenticatedRequest
     inputs: ResolvedInputs
 
 
 @dataclass(frozen=True, slots=True)
 class ValidatedRequest:
-    """An authenticated request with its typed edit request."""
+    """A request with its typed edit request."""
 
-    authenticated: AuthenticatedRequest
+    context: RequestContext
     inputs: ResolvedInputs
     request: EditRequest
 
@@ -73,50 +64,32 @@ class ValidatedRequest:
 class RoutedRequest:
     """The targets that may serve a request. Each target is resolved, is connected and has its credential."""
 
-    authenticated: AuthenticatedRequest
+    context: RequestContext
     tree: RoutingTree
     targets: Mapping[str, TargetRequest]  # by path
     attributes: RequestAttributes  # for the conditions of the config
     clients: GuardrailClients  # runs each remote check once per request
 
 
-def authenticate(
-    context: RequestContext, settings: Settings, find_key_name: Callable[[str], str | None]
-) -> Principal:
-    """Return the principal of the request. Raises Unauthorized. `settings` include the secrets."""
-    if context.iam_authorized:
-        return Principal()
-    pepper = settings.environment.get("RETOUCH_PEPPER", "")
-    return authenticate_key(context.credentials, settings.auth_mode, pepper, find_key_name)
-
-
-def authenticate_request(context: RequestContext, services: Services) -> AuthenticatedRequest:
-    """Check the caller's key. Raises Unauthorized."""
-    settings = services.settings_with_secrets()
-    principal = authenticate(context, settings, services.find_key_name)
-    return AuthenticatedRequest(context, settings, principal)
-
-
-def refuse_repeat(request: AuthenticatedRequest, services: Services) -> AuthenticatedRequest:
+def refuse_repeat(context: RequestContext, services: Services) -> RequestContext:
     """Refuse an SDK's retry of an edit that may have been paid for. Raises RepeatedEdit."""
-    refuse_repeated_edit(request.context, services.recent_edits, services.clock)
-    return request
+    refuse_repeated_edit(context, services.recent_edits, services.clock)
+    return context
 
 
-def fetch_request_inputs(request: AuthenticatedRequest, services: Services) -> RequestWithInputs:
+def fetch_request_inputs(context: RequestContext, services: Services) -> RequestWithInputs:
     """Fetch the images that the request names. Raises InvalidRequest."""
-    context = request.context
 
     def fetch_image(url: str) -> bytes:
         return services.fetch_image(url, context.deadline)
 
-    return RequestWithInputs(request, fetch_inputs(context.form, services.bucket, fetch_image))
+    return RequestWithInputs(context, fetch_inputs(context.form, services.bucket, fetch_image))
 
 
 def validate_request(request: RequestWithInputs, _: Services) -> ValidatedRequest:
     """Check every value and inspect every image. Raises InvalidRequest."""
     edit_request = validation.validate(request.inputs)
-    return ValidatedRequest(request.authenticated, request.inputs, edit_request)
+    return ValidatedRequest(request.context, request.inputs, edit_request)
 
 
 def choose_targets(request: ValidatedRequest, services: Services) -> RoutedRequest | EditResult:
@@ -124,7 +97,7 @@ def choose_targets(request: ValidatedRequest, services: Services) -> RoutedReque
 
     Raises InvalidConfig when the config cannot be used.
     """
-    context = request.authenticated.context
+    context = request.context
     tree = routing_tree(context.portkey, services.load_config, services.header_prefixes)
     try:
         resolved = _resolve_targets(request, tree, services)
@@ -141,14 +114,14 @@ def choose_targets(request: ValidatedRequest, services: Services) -> RoutedReque
         EDITS_PATH,
     )
     clients = memoize_clients(services.guardrail_clients)
-    return RoutedRequest(request.authenticated, tree, targets, attributes, clients)
+    return RoutedRequest(context, tree, targets, attributes, clients)
 
 
 def execute_routing(
     request: RoutedRequest, services: Services, run_attempt: _RunAttempt
 ) -> EditResult:
     """Try the targets in the order of the config, and return the result with the routing report."""
-    context = request.authenticated.context
+    context = request.context
 
     def attempt_target(target: Target) -> AttemptResult:
         return run_attempt(_new_attempt(request, request.targets[target.path], services), services)
@@ -162,15 +135,15 @@ def execute_routing(
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:
     """Return the owner of the cached results: a gateway key, or a provider key at an open gateway."""
-    return principal.name or sha256((credentials.key or "").encode()).hexdigest()
+    return principal.key_name or sha256((credentials.key or "").encode()).hexdigest()
 
 
 def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Services) -> Attempt:
-    context = request.authenticated.context
+    context = request.context
     timeout = context.portkey.timeout or target.target.timeout or inf
     return Attempt(
         context=context,
-        settings=request.authenticated.settings,
+        settings=context.settings,
         target=target,
         clients=request.clients,
         client_timeout=timeout,
@@ -192,8 +165,8 @@ def _resolve_targets(
     request: ValidatedRequest, tree: RoutingTree, services: Services
 ) -> Iterator[TargetRequest]:
     """Yield every target with its request, model, credential and guardrails. Raises Fault."""
-    authenticated, context = request.authenticated, request.authenticated.context
-    settings, portkey = authenticated.settings, context.portkey
+    context = request.context
+    settings, portkey = context.settings, context.portkey
     targets = tuple(iter_targets(tree))
     requests = [
         validation.with_overrides(request.request, request.inputs, target.override_params)
@@ -216,7 +189,7 @@ def _resolve_targets(
             replace(edit_request, model=found.routed_target.model),
             credentials,
             guardrails,
-            cache_partition(authenticated.principal, credentials),
+            cache_partition(context.principal, credentials),
             model,
             fault,
         )
@@ -225,7 +198,7 @@ def _resolve_targets(
 def _credential_resolver(
     request: ValidatedRequest, services: Services, finder: _ModelFinder
 ) -> CredentialResolver:
-    context, settings = request.authenticated.context, request.authenticated.settings
+    context, settings = request.context, request.context.settings
     providers = {provider.name: provider for provider in services.providers}
     virtual_keys_json = settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
     return CredentialResolver(

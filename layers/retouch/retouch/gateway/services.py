@@ -14,7 +14,7 @@ from retouch.core.edit_types import ParsedForm
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import SendRequest
 from retouch.core.settings import Settings
-from retouch.gateway.authentication import KeyLookup
+from retouch.gateway.authentication import KeyLookup, Principal
 from retouch.gateway.cache import CacheStore as CacheStore
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.delivery import ResultStore
@@ -59,16 +59,17 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One edit request as received, and its deadline."""
+    """One edit request of an authenticated caller, as received, and its deadline."""
 
     form: ParsedForm
     credentials: ClientCredentials
     request_id: str
     deadline: float  # of the function, as a value of the clock
+    settings: Settings  # with the secrets
+    principal: Principal
     max_silence: float = inf  # the longest pause in seconds that API Gateway and the client permit
     # 0 for the first attempt of an SDK, 1 for its first retry; None: the client does not say
     retry_count: int | None = None
-    iam_authorized: bool = False  # a direct invoke: IAM has authorized the caller
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)

@@ -59,6 +59,17 @@ def test_body_one_byte_over_limit_is_rejected():
         to_http_request(request, BodyLimits(max_body_bytes=99))
 
 
-@pytest.mark.parametrize("other", [None, [], "x", {"Records": []}, {"requestContext": None}])
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        [],
+        "x",
+        {"Records": []},
+        {"requestContext": None},
+        {"requestContext": {}},
+        {"requestContext": {"functionArn": "f"}},
+    ],
+)
 def test_event_that_is_no_http_request_is_not_recognized(other):
     assert not is_http_event(other)

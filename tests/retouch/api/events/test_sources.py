@@ -2,7 +2,8 @@
 
 import pytest
 
-from retouch.api.events.sources import UnknownEvent, event_payload, event_source, parse_messages
+from retouch.api.events.sources import event_payload, event_source, parse_messages
+from retouch.api.events.unknown import UnknownEvent
 from tests.support.events import proxy_event as http_event
 
 SQS_RECORD = {
@@ -33,6 +34,8 @@ def test_event_source_is_recognized_by_event_shape():
         {"detail": REQUEST},
         {"detail-type": "x", "detail": "text"},
         {"a": 1},
+        {"requestContext": {"functionArn": "f", "condition": "RetriesExhausted"}},
+        {"requestContext": {"routeKey": "$connect", "eventType": "CONNECT"}},
     ],
 )
 def test_unknown_event_shape_raises_unknown_event(event):

@@ -6,7 +6,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from retouch.api.events.sources import UnknownEvent
+from retouch.api.events.unknown import UnknownEvent
 from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
 from retouch.core.errors import GatewayMisconfigured
 from retouch.gateway.authentication import key_digest

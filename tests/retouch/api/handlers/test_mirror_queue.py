@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from retouch.api.events.sources import UnknownEvent
+from retouch.api.events.unknown import UnknownEvent
 from tests.support.events import lambda_context
 from tests.support.images import photo
 from tests.support.mirror import build_mirror, object_key

@@ -1,7 +1,7 @@
 """A direct invoke: the JSON edit itself is the event, and OpenAI's image object is the return value.
 
 Step Functions, EventBridge Pipes and other Lambda functions have no use for HTTP. IAM decides who may invoke, so there
-is no gateway key. A failure is returned as the error envelope and never as a crash.
+is no gateway key. The failure of an edit is returned as the error envelope and never as a crash.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from retouch.api.events.unknown import UnknownEvent
 from retouch.api.request.json_body import form_from_values
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import ParsedForm
@@ -16,13 +17,16 @@ from retouch.core.errors import InvalidRequest
 
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000
+_EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
 
 
-def is_edit_event(event: object) -> bool:
-    """Whether the event is an edit rather than HTTP or something else."""
-    if not isinstance(event, Mapping) or "requestContext" in event:
-        return False
-    return bool(event.keys() & {"prompt", "images", "image"})
+def require_edit_event(event: Any) -> None:
+    """Raise UnknownEvent when the event is not an edit, for example when it is an SQS batch or a scheduled event."""
+    if not (isinstance(event, Mapping) and event.keys() & _EDIT_FIELDS):
+        raise UnknownEvent(
+            "The event is neither an HTTP request nor an edit with 'prompt' and 'images'. The function takes no "
+            "events of queues, buckets, topics, streams and schedules."
+        )
 
 
 def form_from_event(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:

@@ -19,8 +19,11 @@ _MIME_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}[\r\n]*", re.ASCII)
 
 
 def is_http_event(event: object) -> bool:
-    """Return whether the event is an HTTP request. Pings and direct invokes are not."""
-    return isinstance(event, Mapping) and isinstance(event.get("requestContext"), Mapping)
+    """Return whether the event is an HTTP request. Other events with a request context have no method."""
+    if not isinstance(event, Mapping):
+        return False
+    context = event.get("requestContext")
+    return isinstance(context, Mapping) and ("httpMethod" in event or "http" in context)
 
 
 def to_v1_event(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from retouch.api.events import http as http_event
+from retouch.api.events.unknown import UnknownEvent
 from retouch.mirror.messages import SENT_ATTRIBUTE, TRIES_ATTRIBUTE, QueueMessage
 
 EventSource = Literal["http", "queue", "bus", "direct"]
 _NUMBER_PATTERN = re.compile(r"[0-9]{1,15}", re.ASCII)
-
-
-class UnknownEvent(ValueError):
-    """The error for an event of an unknown format.
-
-    It fails the invocation, because a return value would mean success.
-    """
 
 
 def event_source(event: Any) -> EventSource:

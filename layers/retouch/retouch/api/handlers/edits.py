@@ -26,11 +26,19 @@ from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
-from retouch.api.routes import ROUTES, Endpoint, EndpointRequest, create_edit
+from retouch.api.routes import (
+    ROUTES,
+    Caller,
+    EndpointRequest,
+    Route,
+    authenticate_caller,
+    create_edit,
+)
 from retouch.core.client_credentials import ClientCredentials
-from retouch.core.errors import Fault, InvalidRequest, MethodNotAllowed, NotFound
+from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import BodyStream, HttpResponse
 from retouch.core.portkey_types import PORTKEY_PREFIX
+from retouch.gateway.authentication import Principal
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
@@ -60,14 +68,18 @@ def build_handler(
     warn_about_open_settings(services.settings, telemetry.logger)
     cors = cors_config(services.settings, services.providers)
     app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors)
-    for (method, path), endpoint in ROUTES.items():
-        operation = EDIT_OPERATION if endpoint is create_edit else f"{method} {path}"
-        app.route(path, method=method)(adapt_route(app, services, telemetry, operation, endpoint))
+    for (method, path), route in ROUTES.items():
+        operation = EDIT_OPERATION if route.endpoint is create_edit else f"{method} {path}"
+        app.route(path, method=method)(adapt_route(app, services, telemetry, operation, route))
 
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
         event = app.current_event
-        fault = route_not_found(event.http_method, event.path)
+        try:
+            authenticate_caller(event.raw_event["headers"], services)
+            fault = route_not_found(event.http_method, event.path)
+        except Exception as error:
+            fault = fault_from_exception(error)
         return to_powertools_response(error_response(fault, api_gateway_request_id(event)))
 
     def handler(event: Any, context: Any) -> Any:
@@ -84,22 +96,31 @@ def adapt_route(
     services: Services,
     telemetry: Telemetry,
     operation: str,
-    endpoint: Endpoint,
+    route: Route,
 ) -> Callable[[], Response[Any]]:
-    """Return the resolver's route for an endpoint."""
+    """Return the resolver's function for a route. It authenticates the caller before it reads the request."""
 
-    def route(**_: str) -> Response[Any]:  # a variable part of the path; the path has it too
+    def respond_to_event(
+        **_: str,
+    ) -> Response[Any]:  # a variable part of the path; the path has it too
         event = app.current_event
-        request_id = api_gateway_request_id(event)
-        error_format = error_format_of(event.raw_event["headers"])
+        headers, request_id = event.raw_event["headers"], api_gateway_request_id(event)
+        error_format = error_format_of(headers)
+        telemetry.set_trace_id(read_trace_id(headers) or request_id)
 
         def respond() -> HttpResponse:
+            caller = (
+                authenticate_caller(headers, services)
+                if route.needs_key
+                else Caller(Principal(), services.settings)
+            )
             http_request = http_event.to_http_request(event.raw_event)
-            telemetry.set_trace_id(read_trace_id(http_request.headers) or request_id)
             query = event.query_string_parameters or {}
             deadline = request_deadline(app.lambda_context, services)
-            request = EndpointRequest(http_request, query, request_id, deadline, error_format)
-            return endpoint(request, services)
+            request = EndpointRequest(
+                http_request, query, request_id, deadline, caller, error_format
+            )
+            return route.endpoint(request, services)
 
         recorder = Recorder(operation, services, telemetry)
         try:
@@ -108,13 +129,17 @@ def adapt_route(
             response = error_response(fault_from_exception(error), request_id, error_format)
         return to_powertools_response(recorder.record_response(response))
 
-    return route
+    return respond_to_event
 
 
 def handle_direct_invoke(
     event: Any, lambda_context: Any, services: Services, telemetry: Telemetry
 ) -> dict[str, Any]:
-    """Run a direct invoke: the event is the edit, and the return value is the response."""
+    """Run a direct invoke: the event is the edit, and the return value is the response.
+
+    Raises UnknownEvent for an event that is no edit.
+    """
+    direct_invoke.require_edit_event(event)
     invocation_id = str(getattr(lambda_context, "aws_request_id", ""))
     recorder = Recorder(EDIT_OPERATION, services, telemetry)
     telemetry.set_trace_id(invocation_id)
@@ -129,16 +154,13 @@ def handle_direct_invoke(
 def _edit_from_event(
     event: Any, invocation_id: str, lambda_context: Any, services: Services
 ) -> EditResult:
-    if not direct_invoke.is_edit_event(event):
-        raise InvalidRequest(
-            "The event is neither an HTTP request nor an edit with 'prompt' and 'images'."
-        )
     context = RequestContext(
         direct_invoke.form_from_event(event),
         ClientCredentials(),
         invocation_id,
         request_deadline(lambda_context, services),
-        iam_authorized=True,
+        services.settings_with_secrets(),
+        Principal(),  # IAM has authorized the caller
         max_response_bytes=direct_invoke.MAX_RESPONSE_BYTES,
     )
     return edit_image(context, services)

@@ -20,7 +20,7 @@ from retouch.api.powertools import (
     to_powertools_response,
     warn_about_open_settings,
 )
-from retouch.api.request.credentials import read_credentials
+from retouch.api.request.credentials import read_gateway_key
 from retouch.api.response.errors import (
     error_document,
     error_response,
@@ -36,7 +36,7 @@ from retouch.core.errors import (
 )
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
-from retouch.gateway.authentication import KeyLookup, authenticate_key
+from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
 from retouch.gateway.signed_links import signed_url
 from retouch.mirror.request import read_mirror_request
 from retouch.mirror.result import response_document
@@ -54,16 +54,16 @@ class MirrorAuth:
     keys: KeyLookup
     start_reading_secrets: Callable[[], None]  # starts the background read of the secret
 
-    def authenticate(self, headers: Mapping[str, str]) -> None:
-        """Authenticate the caller. Raises Unauthorized."""
-        authenticate_key(
-            read_credentials(headers), self.settings.auth_mode, self.pepper(), self.keys
-        )
+    def authenticate(self, headers: Mapping[str, str]) -> Principal:
+        """Return the caller with the key in the headers. Raises Unauthorized."""
+        return authenticate_key(read_gateway_key(headers), self._settings_with_secrets(), self.keys)
 
     def pepper(self) -> str:
         """Return the secret with which keys are hashed and links are signed. Empty when there is no secret."""
-        settings = self.settings.with_secrets(self.secrets())
-        return settings.environment.get("RETOUCH_PEPPER", "")
+        return self._settings_with_secrets().environment.get("RETOUCH_PEPPER", "")
+
+    def _settings_with_secrets(self) -> Settings:
+        return self.settings.with_secrets(self.secrets())
 
     def with_signed_links(self, consumer: MirrorConsumer, base: str) -> MirrorConsumer:
         """Return the consumer with links that outlive this function's credentials, if the gateway's URL is known."""
@@ -98,11 +98,12 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
         event = app.current_event
-        return to_powertools_response(
-            error_response(
-                _route_not_found(event.http_method, event.path), api_gateway_request_id(event)
-            )
-        )
+        try:
+            auth.authenticate(event.raw_event["headers"])
+            fault = _route_not_found(event.http_method, event.path)
+        except Exception as error:
+            fault = fault_from_exception(error)
+        return to_powertools_response(error_response(fault, api_gateway_request_id(event)))
 
     def handler(event: Any, context: Any) -> Any:
         source = event_source(event)
@@ -121,8 +122,8 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
 def _process_http_request(
     consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
 ) -> dict[str, Any]:
+    auth.authenticate(event["headers"])
     request = http_event.to_http_request(event)
-    auth.authenticate(request.headers)
     linked_consumer = auth.with_signed_links(consumer, request.base_url)
     return _process_request(linked_consumer, _parse_json(request.body), "http", context)
 

@@ -13,20 +13,33 @@ from retouch.core.client_credentials import (
 from retouch.core.errors import Unauthorized
 
 
+def read_gateway_key(headers: Mapping[str, str]) -> str | None:
+    """Return the gateway's key in the headers, or None. It may be in either key header."""
+    keys = (value.strip() for value in _key_header_values(headers))
+    return next((key for key in keys if _is_gateway_key(key)), None)
+
+
 def read_credentials(headers: Mapping[str, str]) -> ClientCredentials:
     """Read the credentials from the headers. Raises Unauthorized when a key is not printable ASCII.
 
     A gateway key may be in either key header. `Authorization` wins when both headers have a provider key.
     """
-    header_values = (
+    keys = [key for key in map(_clean_key, _key_header_values(headers)) if key]
+    gateway_key = next((key for key in keys if _is_gateway_key(key)), None)
+    provider_key = next((key for key in keys if not _is_gateway_key(key)), None)
+    provider = headers.get("x-portkey-provider", "").strip()
+    return ClientCredentials(provider or None, provider_key, gateway_key)
+
+
+def _key_header_values(headers: Mapping[str, str]) -> tuple[str, str]:
+    return (
         _bearer_token(headers.get("authorization", "")),
         headers.get("x-portkey-api-key", ""),
     )
-    keys = [key for key in map(_clean_key, header_values) if key]
-    gateway_key = next((key for key in keys if key.startswith(GATEWAY_KEY_PREFIX)), None)
-    provider_key = next((key for key in keys if not key.startswith(GATEWAY_KEY_PREFIX)), None)
-    provider = headers.get("x-portkey-provider", "").strip()
-    return ClientCredentials(provider or None, provider_key, gateway_key)
+
+
+def _is_gateway_key(key: str) -> bool:
+    return key.startswith(GATEWAY_KEY_PREFIX) and is_header_safe(key)
 
 
 def _bearer_token(value: str) -> str:
