@@ -5,6 +5,7 @@ from typing import cast
 from PIL import Image, ImageChops
 
 from bench.pixels import (
+    OWN_PNG,
     PILLOW,
     RETOUCH,
     build_comparison,
@@ -14,8 +15,6 @@ from bench.pixels import (
     options_text,
 )
 from bench.progress import Progress
-
-LEVEL = "compress level 1, compress type 3"
 
 
 def test_pillow_and_retouch_produce_the_same_pixels_inside_the_mask() -> None:
@@ -46,7 +45,7 @@ def test_comparison_table_shows_the_median_of_the_ratios_of_each_turn() -> None:
 
 
 def test_encoder_table_marks_the_used_options_bold() -> None:
-    names = [("PNG", LEVEL), ("PNG", options_text({"compress_level": 9}))]
+    names = [OWN_PNG, ("png", options_text({"compress_level": 9}))]
     text = encoder_table({name: [5.0] for name in names}, {name: 2000 for name in names})
-    assert f"| **PNG, {LEVEL}** | 5 | 2 |" in text
+    assert f"| **PNG, {OWN_PNG[1]}** | 5 | 2 |" in text
     assert "| PNG, compress level 9 | 5 | 2 |" in text

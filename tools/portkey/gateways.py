@@ -78,7 +78,7 @@ def run_portkey(upstream: Upstream) -> Iterator[str]:
     install_error = portkey.install()
     if install_error:
         raise RuntimeError(install_error)
-    with portkey.run_gateway(upstream.url) as target:
+    with portkey.PortkeyLauncher(upstream.url).run_gateway() as target:
         yield target.base_url.removesuffix("/v1")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zlib
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -17,6 +16,7 @@ from retouch.imaging.formats.structure import is_16bit, strip_metadata
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.png_16bit import decode_16bit, rounding_table
+from retouch.imaging.png_writer import write_photo
 
 _PILLOW_FORMATS = {
     "png": PngImagePlugin.PngImageFile.format,
@@ -108,9 +108,7 @@ _TRANSPOSITIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# These settings were measured (docs/speed.md). PNG encoding searches for runs only (Z_RLE): in the lines of a
-# photo, zlib's fast levels find almost nothing else.
-_PNG_OPTIONS = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+# These settings were measured (docs/speed.md).
 _LOSSLESS_WEBP_OPTIONS = {"method": 0, "quality": 0}  # for lossless WebP both values mean effort
 _DEFAULT_QUALITY = 95
 _WEBP_METHOD = 2  # takes half the time of Pillow's default (4) for the same size
@@ -200,7 +198,7 @@ def encode(image: Image.Image, format: str, *, compression: int | None = None) -
     normalized = normalize_mode(image)
     options: dict[str, Any] = {"icc_profile": normalized.info.get("icc_profile")}
     if format == "png":
-        return save_with_pillow(normalized, format, **_PNG_OPTIONS, **options)
+        return write_photo(normalized, options["icc_profile"])
     quality = _DEFAULT_QUALITY if compression is None else max(1, compression)
     if format == "jpeg":
         return save_with_pillow(flatten(normalized), format, quality=quality, **options)

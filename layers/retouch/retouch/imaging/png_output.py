@@ -1,18 +1,16 @@
-"""Writes PNG files, and compresses them again to fewer bytes with the same pixels."""
+"""Compresses images as PNG files of fewer bytes, with the same pixels."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from sys import byteorder
 
-from PIL import Image, ImageChops
+from PIL import Image
 
-from retouch.core.edit_types import EncodedImage, Size
+from retouch.core.edit_types import EncodedImage
 from retouch.imaging.codec import decode, save_with_pillow
-from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.inspect import inspect_image
-from retouch.imaging.masks.regions import Box, split_into_bands
 
 _ZLIB_SETTINGS = ((6, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_FILTERED))
 
@@ -80,59 +78,3 @@ def _to_palette(image: Image.Image) -> Image.Image:
     colours = b"".join(pixel.to_bytes(4, byteorder) for pixel in index)
     indexed.putpalette(colours, "RGBA" if image.mode == "RGBA" else "RGBX")
     return indexed
-
-
-_UP_FILTER = b"\2"
-_COLOUR_TYPES = {"L": 0, "RGB": 2, "RGBA": 6}
-
-
-def write_png(
-    size: Size, mode: str, render_band: Callable[[Box], Image.Image], *, soft: bool
-) -> bytes:
-    """Return an 8-bit PNG of an "L", "RGB" or "RGBA" image.
-
-    `render_band` returns the pixels of a box. It is called for a few lines at a time, because in colour a large mask
-    needs four times its memory. `soft` says that the image has gradients.
-
-    Every line is stored as its difference to the line above, which is nearly always zero in a mask. Pillow would try
-    five filters on each line, which takes longer. Without gradients only runs can be compressed, so zlib searches for
-    runs only.
-    """
-    compressor = zlib.compressobj(6) if soft else zlib.compressobj(1, strategy=zlib.Z_RLE)
-    format_fields = bytes((8, _COLOUR_TYPES[mode], 0, 0, 0))
-    header = size[0].to_bytes(4) + size[1].to_bytes(4) + format_fields
-    data = b"".join(_compress_lines(_iter_filtered_lines(size, render_band), compressor))
-    return (
-        SIGNATURE
-        + _build_chunk(b"IHDR", header)
-        + _build_chunk(b"IDAT", data)
-        + _build_chunk(b"IEND", b"")
-    )
-
-
-def _iter_filtered_lines(
-    size: Size, render_band: Callable[[Box], Image.Image]
-) -> Iterator[memoryview]:
-    """Yield each line as its difference to the line above (PNG's Up filter)."""
-    for band in split_into_bands((0, 0, *size)):
-        image = render_band(band)
-        above = Image.new(image.mode, image.size)
-        above.paste(image, (0, 1))
-        if band[1]:
-            above.paste(render_band((0, band[1] - 1, size[0], band[1])), (0, 0))
-        changes = memoryview(ImageChops.subtract_modulo(image, above).tobytes())
-        stride = len(changes) // image.height
-        for at in range(0, len(changes), stride):
-            yield changes[at : at + stride]
-
-
-def _compress_lines(lines: Iterable[memoryview], compressor: zlib._Compress) -> Iterator[bytes]:
-    """Yield the zlib stream of all lines."""
-    for line in lines:
-        yield compressor.compress(_UP_FILTER)
-        yield compressor.compress(line)
-    yield compressor.flush()
-
-
-def _build_chunk(kind: bytes, data: bytes) -> bytes:
-    return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)

@@ -13,7 +13,6 @@ from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats import png
 from retouch.imaging.formats.png_scanlines import PngLayout
 from retouch.imaging.limits import DEFAULT_LIMITS
-from retouch.imaging.png_output import write_png
 from tests.cases.images.build import IEND_CHUNK, SIGNATURE, chunk, header, image_data, noise_lines
 from tests.cases.images.build import png as built
 from tests.support.images import encode_image
@@ -135,18 +134,6 @@ def test_image_data_in_many_chunks_is_read():
         png.check_structure(SIGNATURE + header(64, 64) + pieces + IEND_CHUNK, DEFAULT_LIMITS).height
         == 64
     )
-
-
-@pytest.mark.parametrize("soft", [True, False])
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
-@pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 300)])
-def test_written_png_is_read_by_pillow(size, mode, soft):
-    noise = random.Random(3).randbytes(size[0] * size[1] * len(mode))
-    data = write_png(size, mode, Image.frombytes(mode, size, noise).crop, soft=soft)
-    png.check_structure(data, DEFAULT_LIMITS)
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        assert (image.mode, image.size) == (mode, size)
-        assert image.tobytes() == noise
 
 
 def test_valid_profile_is_read_and_broken_profile_is_empty():

@@ -10,7 +10,7 @@ from retouch.core.edit_types import EncodedImage, Mask
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.levels import harden_levels
 from retouch.imaging.masks.regions import Box
-from retouch.imaging.png_output import write_png
+from retouch.imaging.png_writer import write_png
 
 MaskPolarity = Literal["alpha", "white", "black"]
 PixelMode = Literal["RGBA", "L", "RGB"]
