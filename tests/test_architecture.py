@@ -3,7 +3,7 @@
 import ast
 import subprocess
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -105,7 +105,10 @@ def test_retirement_entry_names_registered_models_and_source(retirement):
         name, _, model_id = full_name.partition("/")
         (provider,) = [p for p in PROVIDERS if p.name == name]
         assert model_id in [m.id for m in provider.models]
-        assert retirement.source
+    assert retirement.source
+    assert retirement.shutdown_date or retirement.deprecation_date
+    assert not (retirement.is_confirmed and "unconfirmed" in retirement.source)
+    assert date(2026, 11, 1) <= retirement.checked <= datetime.now(UTC).date()
 
 
 def first_docstring_line(file):

@@ -84,7 +84,7 @@ def _model_row(provider: Provider, model: ModelCapabilities) -> str:
         ", ".join(model.output_formats) or "chosen by the model",
         "partial images" if model.supports_streaming else "final image only",
         _price_text(model),
-        str(retirement.shutdown_date) if retirement else "",
+        retirement.shutdown_text() if retirement else "",
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -101,6 +101,11 @@ def _price_text(model: ModelCapabilities) -> str:
     price = model.price
     if price.image_out:
         return f"${price.text_in:g}/{price.image_in:g}/{price.image_out:g} per million tokens"
+    if price.per_megapixel:
+        return (
+            f"${price.per_image:g}, and ${price.per_megapixel:g} for each further megapixel of the result and each "
+            "megapixel of an input image"
+        )
     return f"${price.per_image:g}" if price.per_image else ""
 
 
@@ -123,7 +128,7 @@ def retirements_table() -> str:
     for retirement in retirements().values():
         successor = f"`{retirement.successor}`" if retirement.successor else "-"
         rows.append(
-            f"| `{retirement.model_id}` | {retirement.shutdown_date} | {successor} | {retirement.source} |"
+            f"| `{retirement.model_id}` | {retirement.shutdown_text()} | {successor} | {retirement.source} |"
         )
     return "\n".join(rows)
 

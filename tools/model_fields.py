@@ -51,8 +51,11 @@ FIELD_MEANINGS: Mapping[str, str] = {
     "changes_geometry": "Whether the result has another geometry by design.",
     "follows_instructions": "Whether the prompt may be an instruction, such as `make the car red`.",
     "price": (
-        "The prices in US dollars. `per_image` and `per_call` are for one image and one call. The other prices are for "
-        "a million tokens. A price that is not listed is zero or unknown."
+        "The prices in US dollars. `per_image` and `per_call` are for one image and one call. If `per_megapixel` is "
+        "listed, `per_image` covers the first megapixel of a result, and `per_megapixel` is for each further one and "
+        "for each megapixel of an input image. If `deciding_param` is listed, the value of that parameter decides the "
+        "estimate: `per_image_by_value`. The other prices are for a million tokens. A price that is not listed is zero "
+        "or unknown."
     ),
     "operation": "The name of the operation, if the provider has several.",
     "operation_match": (

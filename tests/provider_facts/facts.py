@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,18 @@ def model_facts(provider: Provider, model: ModelCapabilities) -> dict[str, Any]:
     facts = {"capabilities": to_json_value(model), "retirement": None}
     if retirement:
         facts["retirement"] = {
-            "shutdown_date": retirement.shutdown_date.isoformat(),
+            "deprecation_date": _iso_date(retirement.deprecation_date),
+            "shutdown_date": _iso_date(retirement.shutdown_date),
+            "checked": _iso_date(retirement.checked),
+            "is_confirmed": retirement.is_confirmed,
             "source": retirement.source,
             "successor": retirement.successor,
         }
     return facts
+
+
+def _iso_date(day: date | None) -> str | None:
+    return day.isoformat() if day else None
 
 
 def provider_facts(provider: Provider) -> dict[str, Any]:

@@ -74,6 +74,7 @@ class FluxStandIn(StandIn):
     """A FLUX stand-in. Subclasses check the key and read the request format."""
 
     status_of_refusal: ClassVar = 400
+    pending_states: tuple[str, ...] = PENDING_STATES
 
     def __init__(self):
         super().__init__()
@@ -116,10 +117,10 @@ class FluxStandIn(StandIn):
         poll_number, self.polls[task] = self.polls[task], self.polls[task] + 1
         if task not in self.tasks:
             return {"id": task, "status": "Task not found", "result": None}
-        if poll_number < len(PENDING_STATES):
+        if poll_number < len(self.pending_states):
             return {
                 "id": task,
-                "status": PENDING_STATES[poll_number],
+                "status": self.pending_states[poll_number],
                 "result": None,
                 "progress": 0.2,
             }

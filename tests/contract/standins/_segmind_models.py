@@ -109,7 +109,14 @@ SLUGS = {
         image_field="image_urls",
     ),
     "nano-banana-2": SlugRules(
-        {**PROMPT_FIELDS, "aspect_ratio": is_aspect_ratio, "output_format": one_of("png", "jpg")},
+        {
+            **PROMPT_FIELDS,
+            "aspect_ratio": is_aspect_ratio,
+            "output_format": one_of("png", "jpg"),
+            "output_resolution": one_of("1K", "2K", "4K"),
+            "safety_tolerance": int_between(1, 6),
+            "thinking_level": one_of("minimal", "high"),
+        },
         image_field="image_urls",
     ),
     "seg-beyond": SlugRules(

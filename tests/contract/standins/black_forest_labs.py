@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.contract.standin import ParsedRequest, with_expected_calls
 from tests.contract.standins._flux import (
     CREDENTIALS_ERROR,
@@ -24,27 +26,34 @@ def is_edge(value):
 
 FLUX_2_FIELDS = {
     "prompt": is_text,
+    "user": is_text,
     "seed": int_between(0),
     "width": is_edge,
     "height": is_edge,
-    "output_format": one_of("jpeg", "png"),
+    "output_format": one_of("jpeg", "png", "webp"),
     "safety_tolerance": int_between(0, 5),
 }
 FILL_FIELDS = {
     "prompt": is_text,
+    "user": is_text,
     "seed": int_between(0),
     "steps": int_between(15, 50),
     "guidance": number_between(1.5, 100),
-    "output_format": one_of("jpeg", "png"),
+    "output_format": one_of("jpeg", "png", "webp"),
+}
+BFL_KONTEXT_FIELDS = {
+    **KONTEXT_FIELDS,
+    "user": is_text,
+    "output_format": one_of("jpeg", "png", "webp"),
 }
 MODELS = {
-    "flux-kontext-pro": (KONTEXT_FIELDS, 4),
-    "flux-kontext-max": (KONTEXT_FIELDS, 4),
+    "flux-kontext-pro": (BFL_KONTEXT_FIELDS, 4),
+    "flux-kontext-max": (BFL_KONTEXT_FIELDS, 4),
     "flux-pro-1.0-fill": (FILL_FIELDS, 1),
     "flux-2-pro": (FLUX_2_FIELDS, 8),
     "flux-2-max": (FLUX_2_FIELDS, 8),
     "flux-2-flex": (FLUX_2_FIELDS, 8),
-    "flux-2-klein-9b": (FLUX_2_FIELDS, 8),
+    "flux-2-klein-9b": (FLUX_2_FIELDS, 4),
 }
 
 
@@ -55,6 +64,8 @@ def error_response(status, detail, **headers):
 class BlackForestLabsStandIn(FluxStandIn):
     slug = "black-forest-labs"
     status_of_refusal = 422
+    ordered_cost: Any = 4.0  # credits of $0.01
+    finished_cost: Any = None
 
     def env(self):
         return {"BFL_API_KEY": self.key, "BFL_BASE_URL": f"{self.url}/v1"}
@@ -77,7 +88,13 @@ class BlackForestLabsStandIn(FluxStandIn):
                 refusal.status, [{"loc": ["body"], "msg": refusal.message, "type": "value_error"}]
             )
         polling_url = f"{self.url}/v1/get_result?id={task}"
-        return json_response({"id": task, "polling_url": polling_url, "cost": 4.0, "input_mp": 1.0})
+        return json_response(
+            {"id": task, "polling_url": polling_url, "cost": self.ordered_cost, "input_mp": 1.0}
+        )
+
+    def task_state(self, task):
+        state = super().task_state(task)
+        return {**state, "cost": self.finished_cost} if state["status"] == "Ready" else state
 
     def parse_request(self, received):
         fields = received.json()

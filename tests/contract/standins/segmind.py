@@ -82,9 +82,11 @@ class SegmindStandIn(StandIn):
         except Refusal as refusal:
             return json_response({"error": refusal.message}, refusal.status)
         if version == "v1":
-            return ScriptedResponse(
-                200, data, {"content-type": f"image/{format_name(decode_image(data))}"}
-            )
+            headers = {
+                "content-type": f"image/{format_name(decode_image(data))}",
+                "x-cost": "0.018",
+            }
+            return ScriptedResponse(200, data, headers)
         return json_response(
             self.create_job(shape_output(SLUGS[name].output_shape, self.result_url(data)))
         )

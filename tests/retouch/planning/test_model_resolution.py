@@ -84,6 +84,37 @@ def test_retired_model_is_replaced_from_its_end_date(today, serving):
     assert resolved.response_headers["Sunset"] == "Tue, 01 Dec 2026 00:00:00 GMT"
 
 
+def test_note_of_a_successor_has_both_models_and_both_prices():
+    (note,) = resolved_model("gpt-image-1.5", today=date(2026, 12, 1)).notes
+    assert note == (
+        "model: gpt-image-1.5 ended on 2026-12-01, served by openai/gpt-image-2.6-sunburst "
+        "(about $0.053 an image instead of $0.034)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "today", "serving"),
+    [
+        ("gpt-image-1", date(2026, 11, 30), "openai/gpt-image-2.5-sunburst"),
+        ("gpt-image-1-mini", date(2026, 11, 30), "openai/gpt-image-1-mini"),
+        ("gpt-image-1-mini", date(2026, 12, 1), "openai/gpt-image-2.6-flare"),
+        ("chatgpt-image-latest", date(2026, 12, 1), "openai/gpt-image-2.6-sunburst"),
+        ("azure-openai/gpt-image-1.5", date(2026, 12, 10), "azure-openai/gpt-image-1.5"),
+        ("azure-openai/gpt-image-1.5", date(2026, 12, 16), "azure-openai/gpt-image-2"),
+        ("google/gemini-3.1-flash-image", date(2030, 1, 1), "google/gemini-3.1-flash-image"),
+        ("reka-ai/reka-core", date(2030, 1, 1), "reka-ai/reka-core"),
+    ],
+)
+def test_model_is_served_by_itself_until_a_date_that_its_provider_announced(model, today, serving):
+    assert resolved_model(model, today=today).model_id == serving
+
+
+def test_deprecated_model_without_a_date_has_no_sunset():
+    resolved = resolved_model("google/gemini-3.1-flash-image")
+    assert resolved.response_headers == {"Deprecation": "@1791244800"}  # 2026-10-06
+    assert resolved.notes == ()
+
+
 @pytest.mark.parametrize(
     ("credential", "address"),
     [

@@ -121,6 +121,51 @@ def test_flux_2_with_nine_images_is_refused(server):
     assert "input_image_8" in server.calls[0].json()
 
 
+def test_klein_with_five_images_is_refused_before_any_call(server):
+    response = bfl_edit(server, "flux-2-klein-9b", [photo(32, 32)] * 5)
+    assert response.json["error"]["code"] == "too_many_images"
+    assert server.received == []
+
+
+def test_flux_2_makes_four_megapixels_and_smallest_edges(server):
+    for size in ("2048x2048", "64x64"):
+        assert bfl_edit(server, "flux-2-pro", size=size).status == 200
+    response = bfl_edit(server, "flux-2-pro", size="48x96")
+    assert (response.status, response.json["error"]["param"]) == (400, "size")
+
+
+def test_user_and_webp_are_sent(server):
+    response = bfl_edit(server, "flux-2-pro", user="u-1", output_format="webp")
+    body = server.calls[0].json()
+    assert (body["user"], body["output_format"]) == ("u-1", "webp")
+    assert "x-retouch-notes" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("ordered", "finished", "cost"),
+    [
+        (4.5, None, "0.045"),  # credits of $0.01
+        (4.5, 6, "0.06"),
+        (None, 4.5, "0.045"),
+        ("4.5", None, "0.045"),
+        (None, None, "0.045 estimated"),
+        (0, -1, "0.045 estimated"),
+        (True, "much", "0.045 estimated"),
+        (1e300, [4], "0.045 estimated"),
+    ],
+)
+def test_cost_is_that_of_the_finished_task_or_of_the_order(server, ordered, finished, cost):
+    server.ordered_cost, server.finished_cost = ordered, finished
+    response = bfl_edit(server, "flux-2-pro")
+    assert response.headers["x-retouch-cost-usd"] == cost
+
+
+@pytest.mark.parametrize("status", ["Reasoning", "Generating", "Unheard of"])
+def test_task_with_an_unfinished_status_is_polled_again(server, status):
+    server.pending_states = (status, status)
+    assert bfl_edit(server).status == 200
+
+
 def test_poll_carries_key_and_result_download_does_not(server):
     assert bfl_edit(server).status == 200
     polls = server.received[1:]

@@ -61,6 +61,20 @@ def test_result_file_that_is_no_image_returns_no_image_returned(server, body):
     assert response.headers["x-retouch-billed"] == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("model", "settings", "cost"),
+    [
+        ("seg-beyond", {}, "0.018"),  # v1: the header x-cost
+        ("flux-kontext-pro", {}, "0.03"),  # v2: metrics.cost of the result, not the price list
+        ("flux-kontext-pro", {"SEGMIND_API_VERSION": "v1"}, "0.018"),
+    ],
+)
+def test_cost_is_what_segmind_states(server, model, settings, cost):
+    fields = {"left": "9"} if model == "seg-beyond" else {}
+    response = segmind_edit(server, model, settings, **fields)
+    assert response.headers["x-retouch-cost-usd"] == cost
+
+
 @pytest.mark.parametrize("output", [{}, [], None, 5, [[]], {"image": None}, "", {"a": {"b": []}}])
 def test_finished_task_without_result_url_returns_502(server, output):
     server.create_job = lambda _: SegmindStandIn.create_job(server, output)

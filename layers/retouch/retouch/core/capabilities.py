@@ -79,9 +79,15 @@ class OperationMatch:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of an edit in US dollars: per image and per call, or per million tokens if responses contain usage."""
+    """The price of an edit in US dollars: per image, area and call, or per million tokens if responses have usage."""
 
-    per_image: float = 0.0  # per completed image; an estimate if the provider bills tokens
+    # Per completed image; an estimate if the provider bills tokens. With `per_megapixel`, it covers one megapixel.
+    per_image: float = 0.0
+    # Per further megapixel of the result, and per megapixel of each input image.
+    per_megapixel: float = 0.0
+    # A parameter whose value decides the price of an image, e.g. "quality", and the price by value.
+    deciding_param: str = ""
+    per_image_by_value: Mapping[str, float] = field(default_factory=dict)
     per_call: float = 0.0  # per call, independent of the number of images
     text_in: float = 0.0
     image_in: float = 0.0

@@ -194,6 +194,8 @@ class GeneratedImage:
     revised_prompt: str | None = None
     # size, quality, usage ... from the provider's response
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    # what the provider states as the price of this image; None: it states none
+    cost_micro_dollars: int | None = None
 
     def to_bytes(self) -> bytes:
         """Return the encoded image. Raises ValueError when the provider's base64 is invalid."""

@@ -60,6 +60,7 @@ class SizeRange:
     min_pixels: int
     max_pixels: int
     max_aspect_ratio: int  # maximum of longer edge / shorter edge
+    min_edge: int = 1
 
     def read(self, name: str, value: Any) -> str:
         """Return the size as text."""
@@ -73,7 +74,8 @@ class SizeRange:
     def rule(self) -> str:
         """Return the rule in words."""
         return (
-            f"auto or WIDTHxHEIGHT with edges in steps of {self.edge_multiple} up to {self.max_edge}, "
+            f"auto or WIDTHxHEIGHT with edges in steps of {self.edge_multiple} "
+            f"{f'from {self.min_edge} ' if self.min_edge > 1 else ''}up to {self.max_edge}, "
             f"{self.min_pixels} to {self.max_pixels} pixels, at most {self.max_aspect_ratio}:1"
         )
 
@@ -82,6 +84,7 @@ class SizeRange:
         longer, shorter = max(size), min(size)
         return (
             not any(edge % self.edge_multiple for edge in size)
+            and self.min_edge <= shorter
             and longer <= self.max_edge
             and longer <= shorter * self.max_aspect_ratio
             and self.min_pixels <= size[0] * size[1] <= self.max_pixels

@@ -51,7 +51,6 @@ class ProcessedEdit:
     # the number of preserved pixels of each image; None: not requested
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
-    images_billed: int = 0  # images that the provider made, readable or not
     is_complete: bool = True  # every image is there, in the form that the plan requires
 
 
@@ -206,7 +205,6 @@ def postprocess_all(
         metadata,
         preserved_pixels,
         tuple(dict.fromkeys(notes)),
-        len(billed_images),
         is_complete=not (errors or unprocessed),
     )
 

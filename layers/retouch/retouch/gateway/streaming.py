@@ -84,6 +84,6 @@ class _Stream:
             preserved_pixels=plan.delivery.untouched_pixels
             if preserved_pixels is None
             else preserved_pixels,
-            cost=edit_cost(plan.resolved.serving, len(made), total_usage(made)),
+            cost=edit_cost(plan.resolved.serving, plan.jobs[:1], made, total_usage(made)),
             notes=tuple(notes),
         )

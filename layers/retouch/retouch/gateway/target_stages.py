@@ -281,7 +281,7 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
     except NotStored as fault:
         raise fault.with_billing(generated.billed) from None
     usage, cached = result.metadata.get("usage"), generated.cached
-    cost = edit_cost(plan.resolved.serving, result.images_billed, usage, len(plan.jobs))
+    cost = edit_cost(plan.resolved.serving, plan.jobs, generated.images, usage)
     edit = DeliveredEdit(
         plan=plan,
         created=now,

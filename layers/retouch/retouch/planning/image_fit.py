@@ -332,11 +332,11 @@ def _place_on_multiples(size: Size, limits: SizeLimits, multiple: int) -> Placem
 
 def _place_in_size_range(spec: SizeRange, size: Size) -> Placement:
     """Return the image scaled into the size range and centred on a canvas that the range allows."""
-    limits = SizeLimits(1, spec.max_edge, spec.min_pixels, spec.max_pixels)
+    limits = SizeLimits(spec.min_edge, spec.max_edge, spec.min_pixels, spec.max_pixels)
     factor = _scale_factor(limits, size)
     while True:
         inner_size = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        min_edge = ceil(max(inner_size) / spec.max_aspect_ratio)
+        min_edge = max(spec.min_edge, ceil(max(inner_size) / spec.max_aspect_ratio))
         canvas = (
             _round_up(max(inner_size[0], min_edge), spec.edge_multiple),
             _round_up(max(inner_size[1], min_edge), spec.edge_multiple),

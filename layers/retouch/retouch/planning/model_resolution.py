@@ -151,10 +151,16 @@ def apply_retirement(
         serving,
         notes=(
             f"model: {requested.id} ended on {retirement.shutdown_date}, "
-            f"served by {successor_provider.name}/{serving.id}",
+            f"served by {successor_provider.name}/{serving.id}{_price_change(requested, serving)}",
         ),
         response_headers=retirement_headers,
     )
+
+
+def _price_change(requested: ModelCapabilities, serving: ModelCapabilities) -> str:
+    """Return both prices of an image as text, or "" when one of them is unknown."""
+    old, new = requested.price.per_image, serving.price.per_image
+    return f" (about ${new:g} an image instead of ${old:g})" if old and new else ""
 
 
 def _retired_error(retirement: Retirement, successor: str) -> ModelRetired:

@@ -1,7 +1,8 @@
 """The retirement dates of models and their successors. The table is the file retirement.json in this directory.
 
 Image models live 12 to 18 months, so dates and successors are data, not code. A retired model id keeps its contract,
-because clients still use it. Its successor serves the requests.
+because clients still use it. Its successor serves the requests. A model that its provider has deprecated without a
+shutdown date serves itself.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -19,37 +21,56 @@ import orjson
 class Retirement:
     """One row of the table.
 
-    The provider shuts the model down on `shutdown_date`: the day before is the model's last. `successor` is a full id
-    or empty.
+    The provider shuts the model down on `shutdown_date`: the day before is the model's last. None: the provider has
+    deprecated the model and announced no date. `deprecation_date` is None when it is unknown. `successor` is a full id
+    or empty. `is_confirmed` is True if the provider's own page or SDK states the row.
     """
 
     model_id: str
-    shutdown_date: date
+    shutdown_date: date | None
     successor: str
     source: str
+    deprecation_date: date | None = None
+    checked: date = date.min  # the day on which the source was last read
+    is_confirmed: bool = False
 
     def is_shut_down(self, today: date) -> bool:
         """Return whether the provider has shut the model down."""
-        return today >= self.shutdown_date
+        return self.shutdown_date is not None and today >= self.shutdown_date
 
     def response_headers(self) -> dict[str, str]:
         """Return the Deprecation (RFC 9745) and Sunset (RFC 8594) headers for responses that used the model."""
-        shutdown_time = datetime(
-            self.shutdown_date.year, self.shutdown_date.month, self.shutdown_date.day, tzinfo=UTC
-        )
-        return {
-            "Deprecation": f"@{int(shutdown_time.timestamp())}",
-            "Sunset": shutdown_time.strftime("%a, %d %b %Y %H:%M:%S GMT"),
-        }
+        headers = {}
+        if deprecation_date := self.deprecation_date or self.shutdown_date:
+            headers["Deprecation"] = f"@{int(_start_of_day(deprecation_date).timestamp())}"
+        if self.shutdown_date:
+            shutdown_time = _start_of_day(self.shutdown_date)
+            headers["Sunset"] = shutdown_time.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        return headers
+
+    def shutdown_text(self) -> str:
+        """Return the shutdown date as text, or "deprecated" without one."""
+        return str(self.shutdown_date or "deprecated")
+
+
+def _start_of_day(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @cache
 def retirements() -> Mapping[str, Retirement]:
     """Return the table, by full model id."""
     rows = orjson.loads((Path(__file__).parent / "retirement.json").read_bytes())
-    return {
-        row["model"]: Retirement(
-            row["model"], date.fromisoformat(row["ends"]), row["successor"], row["source"]
-        )
-        for row in rows
-    }
+    return {row["model"]: _read_row(row) for row in rows}
+
+
+def _read_row(row: Mapping[str, Any]) -> Retirement:
+    return Retirement(
+        row["model"],
+        date.fromisoformat(row["ends"]) if row["ends"] else None,
+        row["successor"],
+        row["source"],
+        deprecation_date=date.fromisoformat(row["deprecated"]) if row.get("deprecated") else None,
+        checked=date.fromisoformat(row["checked"]),
+        is_confirmed=row["sure"],
+    )

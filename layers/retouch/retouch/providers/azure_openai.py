@@ -37,12 +37,14 @@ from retouch.core.provider_protocol import (
 from retouch.providers._shared.gpt_image import build_body, parse_openai_error, request_images
 from retouch.providers._shared.gpt_image_models import (
     DALL_E_2,
-    DEFAULT_PRICE,
     GPT_IMAGE_1_5_PRICE,
     GPT_IMAGE_1_MINI_PRICE,
     GPT_IMAGE_1_PARAMS,
+    GPT_IMAGE_1_PRICE,
     GPT_IMAGE_2_5_PARAMS,
+    GPT_IMAGE_2_5_PRICE,
     GPT_IMAGE_2_PARAMS,
+    GPT_IMAGE_2_PRICE,
 )
 from retouch.providers._shared.request_building import validate_label
 from retouch.providers._shared.response_parsing import error_message, mapping_or_empty
@@ -51,9 +53,6 @@ DEFAULT_API_VERSION = "2025-04-01-preview"
 V1_API_VERSIONS = ("v1", "latest", "preview")
 CONTENT_FILTER_CODES = ("contentfilter", "content_filter", "content_policy_violation")
 _OPENAI_SEGMENT_PATTERN = re.compile(r"/openai(?=/|$)")
-# The price of an image is that of 1024x1024 in the quality that Azure uses by default.
-_DEFAULT_PRICE = replace(DEFAULT_PRICE, per_image=0.211)
-_GPT_IMAGE_1_5_PRICE = replace(GPT_IMAGE_1_5_PRICE, per_image=0.133)
 _SAFETY_VIOLATIONS_PATTERN = re.compile(r"safety_violations=\[([\w, /-]*)\]")
 
 
@@ -162,7 +161,7 @@ def _moderation_details(inner_error: Mapping[str, Any], message: str) -> dict[st
 def _azure_model(
     model_id: str,
     params: Mapping[str, ParameterSpec],
-    price: Price = _DEFAULT_PRICE,
+    price: Price,
     default_quality: str = "high",
 ) -> ModelCapabilities:
     """Return the capabilities of a model. Azure uses `default_quality` when a request names no quality."""
@@ -179,7 +178,7 @@ def _azure_model(
         may_return_transparency=True,
         # Azure's default quality differs by model and from OpenAI's default, so the quality is always sent.
         default_params={"quality": "auto"},
-        price=price,
+        price=replace(price, per_image=price.per_image_by_value[default_quality]),
     )
 
 
@@ -204,12 +203,12 @@ PROVIDER = Provider(
     env_prefix="AZURE_OPENAI",
     base_url_setting="endpoint",
     settings=("endpoint", "api_version", "deployments", "authority", "scope"),
-    # Entra tokens are JSON web tokens, which start with "eyJ". https://ai.azure.com/.default is the newer scope.
+    # Entra tokens are JSON web tokens, which start with "eyJ". The older scope is https://cognitiveservices.azure.com/.default.
     auth=Auth(
         "api-key",
         bearer_key_prefixes=("eyJ",),
         identity="entra",
-        scope="https://cognitiveservices.azure.com/.default",
+        scope="https://ai.azure.com/.default",
     ),
     secrets=("tenant_id", "client_id", "client_secret"),
     portkey_settings={
@@ -235,19 +234,19 @@ PROVIDER = Provider(
     health_check=health_check,
     default_model="gpt-image-2",
     models=(
-        _azure_model("gpt-image-2", GPT_IMAGE_2_PARAMS),
-        _azure_model("gpt-image-2.5-sunburst", GPT_IMAGE_2_5_PARAMS),
-        _azure_model("gpt-image-2.5-flare", GPT_IMAGE_2_5_PARAMS),
-        _azure_model("gpt-image-1.5", GPT_IMAGE_1_PARAMS, _GPT_IMAGE_1_5_PRICE),
+        _azure_model("gpt-image-2", GPT_IMAGE_2_PARAMS, GPT_IMAGE_2_PRICE),
+        _azure_model("gpt-image-2.5-sunburst", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE),
+        _azure_model("gpt-image-2.5-flare", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE),
+        _azure_model("gpt-image-1.5", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_5_PRICE),
         _azure_model(
             "gpt-image-1-mini",
             {n: s for n, s in GPT_IMAGE_1_PARAMS.items() if n != "input_fidelity"},
             GPT_IMAGE_1_MINI_PRICE,
             default_quality="medium",
         ),
-        _azure_model("gpt-image-1", GPT_IMAGE_1_PARAMS),
+        _azure_model("gpt-image-1", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_PRICE),
         replace(DALL_E_2, default_params={**DALL_E_2.default_params, "quality": "standard"}),
     ),
     # A deployment may have any name. It is assumed to run the model that is generally available.
-    deployment_template=_azure_model("", GPT_IMAGE_2_PARAMS),
+    deployment_template=_azure_model("", GPT_IMAGE_2_PARAMS, GPT_IMAGE_2_PRICE),
 )

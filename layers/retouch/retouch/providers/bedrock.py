@@ -164,18 +164,18 @@ def _model(
     return replace(model, upstream_name=upstream, max_request_bytes=MAX_REQUEST_BYTES)
 
 
-def _retired_model(name: str) -> ModelCapabilities:
+def _retired_model(name: str, max_prompt_chars: int = 1024) -> ModelCapabilities:
     """Return the limits and parameters of a retired model, as far as its successor can support them."""
     return ModelCapabilities(
         id=name,
         prompt_mode="optional",
-        max_prompt_chars=1024,
+        max_prompt_chars=max_prompt_chars,
         max_n=5,
         mask_format=SOFT_WHITE_MASK,
         params={
             "size": SameAsInput(),
             "quality": EnumParam(("standard", "premium")),
-            "negative_prompt": StringParam(1024),
+            "negative_prompt": StringParam(max_prompt_chars),
             "seed": IntParam(0, 2_147_483_646),
         },
     )
@@ -265,7 +265,7 @@ PROVIDER = Provider(
         edit_model(_OPERATION_MODELS),
         *_OPERATION_MODELS,
         _retired_model("amazon.nova-canvas-v1:0"),
-        _retired_model("amazon.titan-image-generator-v2:0"),
-        _retired_model("amazon.titan-image-generator-v1"),
+        _retired_model("amazon.titan-image-generator-v2:0", max_prompt_chars=512),
+        _retired_model("amazon.titan-image-generator-v1", max_prompt_chars=512),
     ),
 )

@@ -21,8 +21,11 @@ from retouch.providers._shared.gpt_image_models import (
     GPT_IMAGE_1_5_PRICE,
     GPT_IMAGE_1_MINI_PRICE,
     GPT_IMAGE_1_PARAMS,
+    GPT_IMAGE_1_PRICE,
     GPT_IMAGE_2_5_PARAMS,
+    GPT_IMAGE_2_5_PRICE,
     GPT_IMAGE_2_6_PARAMS,
+    GPT_IMAGE_2_6_PRICE,
     GPT_IMAGE_2_PARAMS,
     gpt_image_model,
 )
@@ -71,12 +74,16 @@ PROVIDER = Provider(
     health_check=ProviderRequest("GET", "/models", idempotent=True),
     default_model="dall-e-2",
     models=(
-        gpt_image_model("gpt-image-2.6-sunburst", GPT_IMAGE_2_6_PARAMS),
-        gpt_image_model("gpt-image-2.6-flare", GPT_IMAGE_2_6_PARAMS),
-        gpt_image_model("gpt-image-2.5-sunburst", GPT_IMAGE_2_5_PARAMS),
-        gpt_image_model("gpt-image-2.5-sunburst-2026-09-08", GPT_IMAGE_2_5_PARAMS),
-        gpt_image_model("gpt-image-2.5-flare", GPT_IMAGE_2_5_PARAMS),
-        gpt_image_model("gpt-image-2.5-flare-2026-09-08", GPT_IMAGE_2_5_PARAMS),
+        gpt_image_model("gpt-image-2.6-sunburst", GPT_IMAGE_2_6_PARAMS, GPT_IMAGE_2_6_PRICE),
+        gpt_image_model("gpt-image-2.6-flare", GPT_IMAGE_2_6_PARAMS, GPT_IMAGE_2_6_PRICE),
+        gpt_image_model("gpt-image-2.5-sunburst", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE),
+        gpt_image_model(
+            "gpt-image-2.5-sunburst-2026-09-08", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE
+        ),
+        gpt_image_model("gpt-image-2.5-flare", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE),
+        gpt_image_model(
+            "gpt-image-2.5-flare-2026-09-08", GPT_IMAGE_2_5_PARAMS, GPT_IMAGE_2_5_PRICE
+        ),
         gpt_image_model("gpt-image-2", GPT_IMAGE_2_PARAMS),
         gpt_image_model("gpt-image-2-2026-04-21", GPT_IMAGE_2_PARAMS),
         gpt_image_model("gpt-image-1.5", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_5_PRICE),
@@ -87,7 +94,7 @@ PROVIDER = Provider(
             GPT_IMAGE_1_MINI_PRICE,
         ),
         gpt_image_model("chatgpt-image-latest", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_5_PRICE),
-        gpt_image_model("gpt-image-1", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_5_PRICE),
+        gpt_image_model("gpt-image-1", GPT_IMAGE_1_PARAMS, GPT_IMAGE_1_PRICE),
         DALL_E_2,
     ),
 )

@@ -6,6 +6,7 @@ Facts from segmind-python 1.3.0 and the vendor's pages as of 2026-11. Peculiarit
 - A failed task is a 422. An account without credits is a 406.
 - A moderation error is known only by the words in its message.
 - The wait after a 429 is in a header of Segmind's own.
+- The price of a call is in the header `x-cost` (v1) or in `metrics.cost` of the result (v2).
 Images are sent in the request. With SEGMIND_UPLOAD_URL (https://workflows-api.segmind.com/upload-asset), the adapter
 uploads them first and sends their URLs, which every slug accepts. The files then stay at Segmind.
 """
@@ -34,6 +35,8 @@ from retouch.providers._shared.response_parsing import (
     fetch_image,
     image_base64,
     list_or_empty,
+    mapping_or_empty,
+    micro_dollars_or_none,
     response_image,
     text_or_empty,
 )
@@ -54,12 +57,17 @@ def edit(job: ProviderJob) -> Conversation:
     body = build_body(job, schema, (yield from _encode_images(job, schema)))
     version = job.options.get("api_version") or schema.api_version
     response = yield ProviderRequest("POST", f"/{version}/{job.model}", json=body)
+    cost = micro_dollars_or_none(response.headers.get("x-cost"))
     if image := response_image(response):
-        return [image]
+        return [replace(image, cost_micro_dollars=cost)]
     payload = response.json()
     if "request_id" not in payload:
-        return [(yield from fetch_image(_find_url(payload["image"])))]
-    return [(yield from fetch_image((yield from _fetch_task_result(payload, job))))]
+        image = yield from fetch_image(_find_url(payload["image"]))
+        return [replace(image, cost_micro_dollars=cost)]
+    result = yield from _fetch_task_result(payload, job)
+    image = yield from fetch_image(_find_url(result["output"]))
+    task_cost = micro_dollars_or_none(mapping_or_empty(result.get("metrics")).get("cost"))
+    return [replace(image, cost_micro_dollars=cost if task_cost is None else task_cost)]
 
 
 def build_body(job: ProviderJob, schema: SlugSchema, encoded_images: list[str]) -> dict[str, Any]:
@@ -110,8 +118,8 @@ def _encode_images(
 
 def _fetch_task_result(
     task: Mapping[str, Any], job: ProviderJob
-) -> Generator[ConversationStep, ProviderResponse, str]:
-    """Poll a task until it has ended and return the URL of its result.
+) -> Generator[ConversationStep, ProviderResponse, Mapping[str, Any]]:
+    """Poll a task until it has ended and return its result.
 
     Raises ProviderFailure when the task failed although the HTTP status is a success.
     """
@@ -128,7 +136,7 @@ def _fetch_task_result(
     result_request = ProviderRequest("GET", response_url, idempotent=True, validate=_read_result)
     result = _read_result((yield result_request))
     _require_success(result)
-    return _find_url(result["output"])
+    return result
 
 
 def _read_state(response: ProviderResponse) -> Mapping[str, Any]:

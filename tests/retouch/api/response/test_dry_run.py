@@ -24,7 +24,7 @@ def test_dry_run_returns_plan_and_sends_nothing(upstream, env):
     assert plan["object"] == "image.edit.plan"
     assert plan["model"] == "openai/gpt-image-2"
     assert plan["billed"] is False
-    assert plan["cost_usd"] == 0.106
+    assert plan["cost_usd"] == 0.012
     (call,) = plan["calls"]
     assert call["n"] == 2
     assert call["parameters"] == {"quality": "low", "size": "960x768"}

@@ -22,7 +22,10 @@ def _model_entry(provider: Provider, model: ModelCapabilities) -> dict[str, Any]
         "object": "model",
         "created": 0,
         "owned_by": provider.name,
-        "shutdown_date": retirement.shutdown_date.isoformat() if retirement else None,
+        "deprecated": retirement is not None,
+        "shutdown_date": retirement.shutdown_date.isoformat()
+        if retirement and retirement.shutdown_date
+        else None,
         "successor": (retirement.successor or None) if retirement else None,
         "capabilities": _capabilities(model),
     }
@@ -51,6 +54,7 @@ def _capabilities(model: ModelCapabilities) -> dict[str, Any]:
         "streaming": model.supports_streaming,
         "response_format": model.default_response_format,
         "usd_per_picture": model.price.per_image or None,
+        "usd_per_megapixel": model.price.per_megapixel or None,
         "usd_per_call": model.price.per_call or None,
         "parameters": {name: spec.rule() for name, spec in model.params.items()},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from retouch.core.edit_types import EncodedImage, Size
-from retouch.core.pricing import edit_cost
+from retouch.core.pricing import estimate_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.result import EditPreview
 from retouch.planning.output_rules import Delivery
@@ -16,7 +16,7 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
     """Return the planned calls, the planned processing and the expected cost."""
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
-    estimate = edit_cost(serving, sum(job.n for job in jobs), calls=len(jobs))
+    estimate = estimate_cost(serving, jobs, sum(job.n for job in jobs))
     return {
         "object": "image.edit.plan",
         "model": plan.resolved.model_id,

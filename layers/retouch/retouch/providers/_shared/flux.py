@@ -10,6 +10,7 @@ from the words alone. No host documents it.
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -42,6 +43,7 @@ from retouch.providers._shared.response_parsing import (
     fetch_image,
     list_or_empty,
     mapping_or_empty,
+    micro_dollars_or_none,
     text_or_empty,
 )
 
@@ -57,7 +59,6 @@ ASPECT_RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3"
 COMMON_PARAMS: Mapping[str, ParameterSpec] = {
     "output_format": EnumParam(("png", "jpeg", "webp")),
     "seed": IntParam(0, 2_147_483_647),
-    "user": NotForwarded(StringParam(512), "there is no field for it, so it was not sent"),
 }
 KONTEXT_PARAMS: Mapping[str, ParameterSpec] = {
     "size": AspectRatios(ASPECT_RATIOS),
@@ -66,6 +67,7 @@ KONTEXT_PARAMS: Mapping[str, ParameterSpec] = {
     # The provider accepts up to 6 for generation and up to 2 for edits.
     "safety_tolerance": IntParam(0, 2),
     **COMMON_PARAMS,
+    "user": NotForwarded(StringParam(512), "there is no field for it, so it was not sent"),
 }
 SIZE_LIMITS = SizeLimits(max_pixels=20_000_000)
 
@@ -98,11 +100,12 @@ def request_fields(job: ProviderJob) -> dict[str, Any]:
 
 
 def fetch_task_result(
-    poll_request: ProviderRequest,
+    poll_request: ProviderRequest, ordered_cost: int | None = None
 ) -> Generator[ConversationStep, ProviderResponse, GeneratedImage]:
     """Poll a task with `poll_request` until it has ended, then fetch and return its image.
 
-    Raises ProviderFailure when the task ends without an image. An undocumented status counts as unfinished: the edit is
+    The cost of the image is the one that the finished task states, else `ordered_cost`, in micro-dollars. Raises
+    ProviderFailure when the task ends without an image. An undocumented status counts as unfinished: the edit is
     already paid for, and the deadline ends the polling in any case.
     """
     not_found_polls = count(1)
@@ -116,7 +119,14 @@ def fetch_task_result(
     task = yield from poll(poll_request, _read_task, is_finished, interval_seconds=POLL_SECONDS)
     if task["status"] not in SUCCESS_STATUSES:
         raise ProviderFailure(parse_task_error(task))
-    return (yield from fetch_image(task["result"]["sample"]))
+    image = yield from fetch_image(task["result"]["sample"])
+    task_cost = task_cost_micro_dollars(task)
+    return replace(image, cost_micro_dollars=ordered_cost if task_cost is None else task_cost)
+
+
+def task_cost_micro_dollars(task: Mapping[str, Any]) -> int | None:
+    """Return the `cost` of a task in micro-dollars, or None when it states none. The host counts credits of $0.01."""
+    return micro_dollars_or_none(task.get("cost"), unit_dollars=0.01)
 
 
 def _read_task(response: ProviderResponse) -> Mapping[str, Any]:

@@ -2,9 +2,9 @@
 
 Facts from Google's pages and google-genai 3.4.0 as of 2026-11. The resolution `512` is left out, because sources
 differ on which model accepts it. `quality` has no equivalent. `thinking_level` is the closest parameter and keeps
-Google's own name. Prices are from litellm's table and other third parties. The price of an image is that of a 1K
-image. The token price follows from it: an image has 1120 tokens, or 1290 with 2.5. Input tokens are priced only where
-a price was found. They add a few percent at most.
+Google's own name. Prices are from litellm's table and other third parties. Thinking tokens have the price of text
+output. A 1K image has 1120 tokens, or 1290 with 2.5, a 2K image 1680 and a 4K image 2520. On 3 Pro, a 2K image has
+1120 and a 4K image 2000.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COMMON_PARAMS: Mapping[str, ParameterSpec] = {
     "seed": IntParam(0, 2_147_483_638),
     "user": NotForwarded(StringParam(512), "Google has no such field"),
 }
-_PRICE_SOURCE = "Google's price list as litellm and other gateways copied it by 2026-11"
+_PRICE_SOURCE = "Google's price list by way of litellm 1.110.2 and other gateways"
 
 
 def _size_params(ratios: tuple[str, ...], tiers: Mapping[str, int]) -> dict[str, ParameterSpec]:
@@ -51,6 +51,22 @@ def _size_params(ratios: tuple[str, ...], tiers: Mapping[str, int]) -> dict[str,
 
 def _thinking_params(*levels: str) -> dict[str, ParameterSpec]:
     return {"thinking_level": EnumParam(levels)}
+
+
+def _tier_price(
+    per_image: tuple[float, ...], text_in: float, text_out: float, image_out: float
+) -> Price:
+    """Return a price per million tokens, with the prices of an image in the resolutions 1K, 2K and 4K for estimates."""
+    return Price(
+        per_image=per_image[0],
+        deciding_param="resolution",
+        per_image_by_value=dict(zip(RESOLUTION_TIERS, per_image, strict=False)),
+        text_in=text_in,
+        image_in=text_in,
+        text_out=text_out,
+        image_out=image_out,
+        source=_PRICE_SOURCE,
+    )
 
 
 def _gemini_model(
@@ -75,29 +91,29 @@ def _gemini_model(
 NANO_BANANA_2_1 = _gemini_model(
     "gemini-nano-banana-2.1",
     {**_size_params(ALL_RATIOS, RESOLUTION_TIERS), **_thinking_params("minimal", "medium", "high")},
-    Price(0.0336, text_in=1.5, image_in=1.5, text_out=7.5, image_out=30, source=_PRICE_SOURCE),
+    _tier_price((0.0336, 0.0504, 0.0756), text_in=1.5, text_out=7.5, image_out=30),
 )
 GEMINI_3_PRO = _gemini_model(
     "gemini-3-pro-image",
     _size_params(COMMON_RATIOS, RESOLUTION_TIERS),
-    Price(0.134, text_in=2, image_in=2, image_out=120, source=_PRICE_SOURCE),
+    _tier_price((0.134, 0.134, 0.24), text_in=2, text_out=12, image_out=120),
 )
 GEMINI_3_1_FLASH = _gemini_model(
     "gemini-3.1-flash-image",
     {**_size_params(ALL_RATIOS, RESOLUTION_TIERS), **_thinking_params("minimal", "high")},
-    Price(0.067, image_out=60, source=_PRICE_SOURCE),
+    _tier_price((0.067, 0.101, 0.151), text_in=0.5, text_out=3, image_out=60),
 )
 GEMINI_3_1_FLASH_LITE = _gemini_model(
     "gemini-3.1-flash-lite-image",
     _size_params(ALL_RATIOS, {}),
-    Price(0.0336, image_out=30, source=_PRICE_SOURCE),
+    _tier_price((0.0336,), text_in=0.25, text_out=1.5, image_out=30),
 )
 # This model returns about one megapixel, takes at most three images, and rejects any imageSize as an error.
 GEMINI_2_5_FLASH = replace(
     _gemini_model(
         "gemini-2.5-flash-image",
         _size_params(COMMON_RATIOS, {}),
-        Price(0.039, image_out=30, source=_PRICE_SOURCE),
+        _tier_price((0.039,), text_in=0.3, text_out=2.5, image_out=30),
     ),
     max_images=3,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from retouch.core.capabilities import ALPHA_MASK, ModelCapabilities, Price
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, StringParam
@@ -45,19 +46,61 @@ GPT_IMAGE_2_6_PARAMS: Mapping[str, ParameterSpec] = {
 }
 
 
-_PRICE_SOURCE = "OpenAI's price page by way of litellm 1.109.1"
-# The price of an image is the middle one of the 1024x1024 prices by quality. The usage gives the real cost.
-DEFAULT_PRICE = Price(per_image=0.053, text_in=5, image_in=8, image_out=30, source=_PRICE_SOURCE)
-GPT_IMAGE_1_5_PRICE = Price(
-    per_image=0.034, text_in=5, image_in=8, text_out=10, image_out=32, source=_PRICE_SOURCE
+_PRICE_SOURCE = "OpenAI's price page by way of litellm 1.110.2"
+
+
+def _token_price(
+    text_in: float,
+    image_in: float,
+    image_out: float,
+    by_quality: Mapping[str, float],
+    *,
+    text_out: float = 0.0,
+    auto: str = "medium",
+    source: str = _PRICE_SOURCE,
+) -> Price:
+    """Return a price per million tokens, with the prices of a 1024x1024 image by quality for estimates.
+
+    `auto` is the quality whose price is the estimate for a request that names none. The usage gives the real cost.
+    """
+    return Price(
+        per_image=by_quality[auto],
+        deciding_param="quality",
+        per_image_by_value=by_quality,
+        text_in=text_in,
+        image_in=image_in,
+        text_out=text_out,
+        image_out=image_out,
+        source=source,
+    )
+
+
+GPT_IMAGE_2_PRICE = _token_price(5, 8, 30, {"low": 0.006, "medium": 0.053, "high": 0.211})
+# 196, 439, 1756, 3122 and 7024 tokens: the same word costs a quarter of what it costs on gpt-image-2.
+GPT_IMAGE_2_5_PRICE = _token_price(
+    5,
+    8,
+    30,
+    {"low": 0.006, "medium": 0.013, "high": 0.053, "xhigh": 0.094, "max": 0.211},
+    auto="high",
+    source=f"{_PRICE_SOURCE}; tokens by quality from a published Azure cost export, 2026-09",
 )
-GPT_IMAGE_1_MINI_PRICE = Price(
-    per_image=0.011, text_in=2, image_in=2.5, image_out=8, source=_PRICE_SOURCE
+# It is reported to use 3 to 4 times as many tokens as 2.5 at low and medium. The estimate takes 4 times.
+GPT_IMAGE_2_6_PRICE = replace(
+    GPT_IMAGE_2_5_PRICE,
+    per_image_by_value={**GPT_IMAGE_2_5_PRICE.per_image_by_value, "low": 0.024, "medium": 0.053},
+    source=f"{_PRICE_SOURCE}; tokens by quality from one report (unconfirmed)",
 )
+GPT_IMAGE_1_5_PRICE = _token_price(
+    5, 8, 32, {"low": 0.009, "medium": 0.034, "high": 0.133}, text_out=10
+)
+GPT_IMAGE_1_MINI_PRICE = _token_price(2, 2.5, 8, {"low": 0.005, "medium": 0.011, "high": 0.036})
+# 272, 1056 and 4160 tokens.
+GPT_IMAGE_1_PRICE = _token_price(5, 10, 40, {"low": 0.011, "medium": 0.042, "high": 0.167})
 
 
 def gpt_image_model(
-    model_id: str, params: Mapping[str, ParameterSpec], price: Price = DEFAULT_PRICE
+    model_id: str, params: Mapping[str, ParameterSpec], price: Price = GPT_IMAGE_2_PRICE
 ) -> ModelCapabilities:
     """Return the capabilities of a GPT image model, with the limits that all of them share."""
     return ModelCapabilities(

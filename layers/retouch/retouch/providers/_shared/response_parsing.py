@@ -13,10 +13,12 @@ from urllib.parse import unquote
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import detect_format
+from retouch.core.pricing import to_micro_dollars
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
 _MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
 _MAX_DEPTH = 8  # nested levels of an error that are searched for a message
+_MAX_PRICE = 1_000_000  # a larger amount for one edit is an error of the response
 _DATA_SCHEME = "data:"
 _DETECTION_CHARS = 24  # base64 characters that are enough to detect the image format
 
@@ -39,6 +41,19 @@ def list_or_empty(value: Any) -> list[Any]:
 def count_or_none(value: Any) -> int | None:
     """Return the value if it is an integer of at least 0, else None. A bool is not an integer here."""
     return value if type(value) is int and value >= 0 else None
+
+
+def micro_dollars_or_none(value: Any, unit_dollars: float = 1.0) -> int | None:
+    """Return a stated price in micro-dollars, or None when it is not a positive amount.
+
+    The price is a number or its text, in units of `unit_dollars`.
+    """
+    try:
+        amount = float(value) if isinstance(value, int | float | str) else 0.0
+    except ValueError:
+        return None
+    is_price = not isinstance(value, bool) and 0 < amount < _MAX_PRICE
+    return to_micro_dollars(amount * unit_dollars) if is_price else None
 
 
 def error_message(error: Any, depth: int = _MAX_DEPTH) -> str:

@@ -156,7 +156,23 @@ QWEN_IMAGE_EDIT_PLUS = replace(
     operation_match=OperationMatch(mask=False, prompt=True),
 )
 NANO_BANANA = replace(
-    INSTRUCTION_MODEL, id="nano-banana", max_images=3, params=ratio_params(NANO_BANANA_RATIOS)
+    INSTRUCTION_MODEL,
+    id="nano-banana",
+    max_images=3,
+    params=ratio_params(NANO_BANANA_RATIOS),
+    price=Price(0.04, source=PRICE_SOURCE),
+)
+# Its page names $0.060 to $0.175 without the resolutions, so that only the response states the price.
+NANO_BANANA_2 = replace(
+    INSTRUCTION_MODEL,
+    id="nano-banana-2",
+    max_images=3,
+    params={
+        "output_resolution": EnumParam(("1K", "2K", "4K")),
+        "safety_tolerance": IntParam(1, 6),
+        "thinking_level": EnumParam(("minimal", "high")),
+        **ratio_params(NANO_BANANA_RATIOS),
+    },
 )
 EDIT_MODEL = replace(
     BASE_MODEL,
@@ -188,7 +204,7 @@ MODELS = (
         price=Price(0.04, source=PRICE_SOURCE),
     ),
     NANO_BANANA,
-    replace(NANO_BANANA, id="nano-banana-2"),
+    NANO_BANANA_2,
     SEG_BEYOND,
 )
 SLUG_SCHEMAS: Mapping[str, SlugSchema] = {

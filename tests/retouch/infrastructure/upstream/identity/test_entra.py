@@ -21,7 +21,7 @@ from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
 
 SECRETS = {"tenant_id": "tenant", "client_id": "client", "client_secret": "s3cret~/+value"}
-SCOPE = "https://cognitiveservices.azure.com/.default"
+SCOPE = "https://ai.azure.com/.default"
 
 
 def token_response(token="eyJ.one", seconds=3600):
@@ -58,7 +58,7 @@ def test_client_credentials_are_exchanged_for_bearer_token():
         "grant_type": "client_credentials",
         "client_id": "client",
         "client_secret": "s3cret~%2F%2Bvalue",
-        "scope": "https%3A%2F%2Fcognitiveservices.azure.com%2F.default",
+        "scope": "https%3A%2F%2Fai.azure.com%2F.default",
     }
 
 
