@@ -9,6 +9,7 @@ from typing import Any
 from bench import (
     cache,
     markdown_sections,
+    memory,
     mirror,
     paths,
     pixels,
@@ -107,6 +108,14 @@ def compare_pixels(arguments: argparse.Namespace) -> None:
         markdown_sections.replace_section(paths.SPEED, markdown_sections.PIXELS_SECTION, text)
 
 
+def measure_memory(arguments: argparse.Namespace) -> None:
+    """Measure and print the peak memory of the largest edits."""
+    text = memory.run([case for case in memory.CASES if arguments.cell in case.label])
+    print(text)
+    if arguments.readme:
+        markdown_sections.replace_section(paths.SPEED, markdown_sections.MEMORY_SECTION, text)
+
+
 def print_profile(arguments: argparse.Namespace) -> None:
     """Profile a worker and print its most expensive functions."""
     scenarios = select_scenarios(arguments.cell)
@@ -122,6 +131,7 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "cache": lambda arguments: print(cache.run(run_size(arguments).n)),
     "routing": lambda _: print(routing.run()),
     "pixels": compare_pixels,
+    "memory": measure_memory,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from bench import chart, report
 from bench.paths import README, SPEED, SPEED_CHART
 
-BENCH_SECTION, PIXELS_SECTION = "bench", "pixels"
+BENCH_SECTION, PIXELS_SECTION, MEMORY_SECTION = "bench", "pixels", "memory"
 
 
 def write_comparison(result: dict[str, Any]) -> None:

@@ -7,12 +7,14 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, _imaging
 
 from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
+from retouch.imaging.formats.jpeg_coefficients import check_coefficient_bytes
 from retouch.imaging.formats.structure import is_16bit, strip_metadata
+from retouch.imaging.free_memory import release_free_memory
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.png_16bit import decode_16bit, rounding_table
@@ -27,6 +29,10 @@ _PILLOW_FORMATS = {
 # 2 tells Pillow that it has loaded every plugin already, so it loads only the three above.
 Image._initialized = 2
 Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.pixels
+# Pillow stores an image in blocks. The C library gives a block above 32 MiB back to the system as soon as it is free,
+# but keeps smaller ones. With Pillow's 16 MiB, an image that was freed would still be there beside the next one.
+_imaging.set_block_size(67_108_864)
+_LARGE_IMAGE_PIXELS = 8_000_000  # beside an image of this size, memory that was freed before counts
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
@@ -56,10 +62,13 @@ def _load_as_stored(
 ) -> Image.Image:
     """Decode a checked file. The decoders of formats that few requests need are imported on demand.
 
-    Raises InvalidImage when the decoder finds the file damaged or finds another size.
+    Raises InvalidImage when the decoder finds the file damaged or finds another size, or needs too much memory.
     """
     size = (header.width, header.height)
+    _release_before_large(size)
     if format in _PILLOW_FORMATS:
+        if format == "jpeg":
+            check_coefficient_bytes(data, DEFAULT_LIMITS)
         return _load_8bit(strip_metadata(data, format), format, size, levels_16bit)
     decoder = import_module(f"retouch.imaging.decoders.{format}")
     try:
@@ -70,6 +79,12 @@ def _load_as_stored(
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error
     return _require_size(image, format, size)
+
+
+def _release_before_large(size: Size) -> None:
+    """Give freed memory back to the system before a large image of that size is made."""
+    if size[0] * size[1] >= _LARGE_IMAGE_PIXELS:
+        release_free_memory()
 
 
 def _load_8bit(data: bytes, format: str, size: Size, levels_16bit: bytes | None) -> Image.Image:
@@ -160,7 +175,10 @@ def _check_file_once(source: EncodedImage | bytes, param: str) -> tuple[bytes, s
 def apply_orientation(image: Image.Image, header: ImageHeader) -> Image.Image:
     """Return the image as it is displayed, with its EXIF orientation applied."""
     transposition = _TRANSPOSITIONS.get(header.orientation)
-    return image.transpose(transposition) if transposition is not None else image
+    if transposition is None:
+        return image
+    _release_before_large(image.size)
+    return image.transpose(transposition)
 
 
 def normalize_mode(image: Image.Image) -> Image.Image:

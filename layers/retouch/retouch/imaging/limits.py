@@ -19,6 +19,9 @@ class Limits:
     # The pixels of a JPEG times its scans. A decoder visits every block in every scan. Encoders write 1 to 20 scans.
     # This allows 30 scans for the largest picture and 133 for 12 million pixels, and keeps decoding to a few seconds.
     jpeg_scan_pixels: int = 1_600_000_000
+    # The coefficients of a progressive JPEG, which are in memory beside its pixels. This allows 52 million pixels with
+    # 4:2:0 or 4:2:2, 35 million without subsampling, and 26 million in CMYK.
+    jpeg_coefficient_bytes: int = 210_000_000
     text_bytes: int = 1_048_576  # all compressed PNG metadata of a file, after inflation
     mask_threshold: int = 128  # a mask pixel with at least this value counts as marked
 

@@ -7,6 +7,7 @@ from PIL import Image
 
 from retouch.imaging.decoders.heif_colour import crop_and_describe
 from retouch.imaging.formats.heic import read_crop, read_icc_profile, strip_metadata
+from retouch.imaging.free_memory import release_free_memory
 
 # `strip_metadata` leaves none of these in the file.
 pillow_heif.options.THUMBNAILS = False
@@ -23,5 +24,6 @@ def load(data: bytes) -> Image.Image:
 def _decode(data: bytes) -> Image.Image:
     source = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, remove_stride=False)
     pixels, stride = source.data, source.stride
+    release_free_memory()
     image = Image.frombytes(source.mode, source.size, pixels, "raw", source.mode, stride)
     return image.convert("RGBA") if image.mode == "RGBa" else image

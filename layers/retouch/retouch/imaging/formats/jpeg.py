@@ -20,9 +20,9 @@ from retouch.imaging.limits import Limits
 
 # Fill bytes, stuffed bytes and stray bytes before a marker are skipped, as decoders skip them.
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
-_START_OF_SCAN = 0xDA
+START_OF_SCAN = 0xDA
 _ARITHMETIC_FRAMES = (0xC9, 0xCA)  # sequential, progressive
-_SUPPORTED_FRAMES = (0xC0, 0xC1, 0xC2, *_ARITHMETIC_FRAMES)  # baseline, extended, progressive
+SUPPORTED_FRAMES = (0xC0, 0xC1, 0xC2, *_ARITHMETIC_FRAMES)  # baseline, extended, progressive
 _UNSUPPORTED_FRAMES = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 _STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # markers without a segment
 _SEGMENT_MARKERS = {*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE}
@@ -46,7 +46,7 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     scan_start = len(data)
     for count, segment in enumerate(iter_segments(data)):
         check_piece_count(count, limits)
-        if segment.code in _SUPPORTED_FRAMES or segment.code in _UNSUPPORTED_FRAMES:
+        if segment.code in SUPPORTED_FRAMES or segment.code in _UNSUPPORTED_FRAMES:
             frame_size = _read_frame_size(data, segment, frame_size)
             check_dimensions(*frame_size, limits)
         elif (
@@ -90,7 +90,7 @@ def read_icc_profile(data: bytes) -> bytes:
 def is_8bit_grey_or_rgb(data: bytes) -> bool:
     """Return whether a checked JPEG is grey or has three channels. Four channels mean CMYK."""
     return all(
-        data[part.start + 5] < 4 for part in iter_segments(data) if part.code in _SUPPORTED_FRAMES
+        data[part.start + 5] < 4 for part in iter_segments(data) if part.code in SUPPORTED_FRAMES
     )
 
 
@@ -115,7 +115,7 @@ def iter_segments(data: bytes) -> Iterator[Segment]:
         if end < start or end > len(data):
             break
         yield Segment(code, start, end)
-        if code == _START_OF_SCAN:
+        if code == START_OF_SCAN:
             return
     raise truncated_image_error("the JPEG has no image data")
 
