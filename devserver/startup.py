@@ -47,15 +47,15 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         s3 = _start_s3(stack) if settings.s3 else None
         # Every worker has its own memory, so the workers share the recent edits through a folder.
         recent_edits_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
-        environment = {"RETOUCH_RECENT_EDITS_FOLDER": recent_edits_folder, **settings.environment}
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        defaults = {"RETOUCH_RECENT_EDITS_FOLDER": recent_edits_folder, "RETOUCH_BASE_URL": url}
+        environment = {**defaults, **settings.environment}
         environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)
         functions_started = await _start_functions(pools, s3)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
         await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
-        yield RunningServer(
-            f"http://127.0.0.1:{listener.getsockname()[1]}", functions_started, pools, s3
-        )
+        yield RunningServer(url, functions_started, pools, s3)
 
 
 def _start_s3(stack: AsyncExitStack) -> LocalS3:

@@ -80,3 +80,22 @@ def test_portkey_node_sdk_edits_and_streams(node_folder, gateway, upstream, tmp_
     report = json.loads(completed.stdout)
     assert report == {"plain": "http", "masked": "PNG", "events": ["image_edit.completed"]}
     assert upstream.calls[0].headers["authorization"] == "Bearer sk-node"
+
+
+def test_node_client_for_azure_edits(node_folder, gateway, upstream, tmp_path):
+    (tmp_path / "image.png").write_bytes(photo(96, 96))
+    shutil.copy(HERE / "azure.mjs", node_folder / "azure.mjs")
+    completed = subprocess.run(
+        ["node", "azure.mjs", gateway.url, str(tmp_path / "image.png")],
+        cwd=node_folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert completed.returncode == 0, completed.stderr
+    assert json.loads(completed.stdout) == {"named": 1, "prefixed": 1, "deployed": 1}
+    assert [call.path for call in upstream.calls] == [
+        "/openai/deployments/gpt-image-2/images/edits",
+        "/v1/images/edits",
+        "/openai/deployments/pictures-prod/images/edits",
+    ]

@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -49,8 +48,13 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 FILES_PATH = "/v1/files/{token}"
+PATH_VALUES = {"token": "x", "id": "local/erase", "deployment": "local/erase"}
 # Routes without parameters, and routes that accept any text, have no invalid requests.
-FUZZED_OPERATIONS = [key for key in OPERATIONS if key[0] not in ("/openapi.json", FILES_PATH)]
+FUZZED_OPERATIONS = [
+    key
+    for key in OPERATIONS
+    if key[0] not in ("/", "/openapi.json", FILES_PATH) and key[1] != "HEAD"
+]
 FUZZ_SETTINGS = settings(
     max_examples=25,
     derandomize=True,
@@ -59,6 +63,11 @@ FUZZ_SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def documented_path(path):
+    """Return a route's path in OpenAPI, which has no variables of several segments."""
+    return path.replace("{path+}", "{deployment}/images/edits").replace("+}", "}")
 
 
 def request_variants(case):
@@ -109,8 +118,8 @@ def test_generated_requests_get_responses_allowed_by_the_contract(path, method, 
 
 
 def assert_conforms(path, method, response):
-    token: dict[str, Any] = {"path_parameters": {"token": "x"}} if path == FILES_PATH else {}
-    case = schema[path][method].Case(**token)
+    values = {name: value for name, value in PATH_VALUES.items() if f"{{{name}}}" in path}
+    case = schema[path][method].Case(path_parameters=values)
     case.validate_response(response, checks=CONFORMS)
     return response
 
@@ -122,11 +131,10 @@ FIELDS = {
 }
 
 
-def post_edit(url, **fields):
+def post_edit(url, path=EDITS_PATH, **fields):
     content_type, body = encode_multipart({**FIELDS, **fields})
-    return requests.post(
-        url + EDITS_PATH, data=body, headers={"Content-Type": content_type}, timeout=30
-    )
+    headers = {"Content-Type": content_type}
+    return requests.post(url + path.format(**PATH_VALUES), data=body, headers=headers, timeout=30)
 
 
 @pytest.mark.parametrize("response_format", ["b64_json", "url"])
@@ -136,6 +144,25 @@ def test_edit_response_conforms_to_the_contract(gateway_url, response_format):
     )
     assert response.status_code == 200
     assert response_format in response.json()["data"][0]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path, method in OPERATIONS if path.startswith("/openai")]
+)
+def test_edit_at_a_path_of_azure_conforms_to_the_contract(gateway_url, path):
+    response = assert_conforms(path, "POST", post_edit(gateway_url, path, model="local/erase"))
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [key for key in OPERATIONS if key[0].startswith("/v1/models") or key[0] == "/"],
+)
+def test_models_and_start_page_conform_to_the_contract(gateway_url, path, method):
+    url = gateway_url + path.format(**PATH_VALUES)
+    response = assert_conforms(path, method, requests.request(method, url, timeout=30))
+    assert response.status_code == 200
+    assert bool(response.content) == (method == "GET")
 
 
 def test_edit_stream_conforms_to_the_contract(gateway_url):
@@ -169,17 +196,17 @@ def test_unauthenticated_responses_conform_to_the_contract():
     with DevServer(env={"RETOUCH_AUTH_MODE": "keys"}) as gateway:
         for (path, method), operation in OPERATIONS.items():
             query = "?deep=1" if path == "/health" else ""
-            url = gateway.url + path.replace("{token}", "x") + query
+            url = gateway.url + path.format(**PATH_VALUES) + query
             response = requests.request(method, url, timeout=30)
-            if path == EDITS_PATH:
-                response = post_edit(gateway.url)
+            if path.endswith("/images/edits"):
+                response = post_edit(gateway.url, path)
             assert_conforms(path, method, response)
             open_status = 404 if path == FILES_PATH else 200
             assert response.status_code == (open_status if operation.get("security") == [] else 401)
 
 
 def test_contract_has_exactly_the_routes_of_the_handlers():
-    routes = {(path.replace("<", "{").replace(">", "}"), method) for method, path in ROUTES}
+    routes = {(documented_path(path), method) for method, path in ROUTES}
     assert routes | {(MIRROR_PATH, "POST")} == set(OPERATIONS)
 
 

@@ -146,3 +146,27 @@ def test_sdk_key_is_sent_to_the_provider(gateway, upstream):
 def test_sdk_raises_not_found_for_an_unknown_model(client):
     with pytest.raises(openai.NotFoundError):
         client.images.edit(model="nobody/nothing", image=IMAGE, prompt="p")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "model", "path"),
+    [
+        (None, "gpt-image-2", "/openai/deployments/gpt-image-2/images/edits"),
+        (None, "openai/gpt-image-2", "/v1/images/edits"),
+        ("prod", openai.omit, "/openai/deployments/prod/images/edits"),
+        ("prod", "prod", "/openai/deployments/prod/images/edits"),
+    ],
+)
+def test_sdk_client_for_azure_edits(gateway, upstream, deployment, model, path):
+    client = openai.AzureOpenAI(
+        azure_endpoint=gateway.url,
+        azure_deployment=deployment,
+        api_key="DUMMY-KEY",
+        api_version="2025-04-01-preview",
+    )
+    client.images.edit(model=model, image=IMAGE, prompt="p")
+    assert [call.path for call in upstream.calls] == [path]
+
+
+def test_sdk_retrieves_a_model(client):
+    assert client.models.retrieve("openai/gpt-image-2").owned_by == "openai"

@@ -160,7 +160,7 @@ class TestDoctor:
     def test_doctor_returns_size_and_hash_of_images(self):
         data = bytes(range(256)) * 5
         request = form_event({"image": file_part(data)})
-        request["path"] = "/v1/doctor"
+        request["resource"] = request["path"] = "/v1/doctor"
         response = send_event(request)
         assert response.json["images"] == [
             {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

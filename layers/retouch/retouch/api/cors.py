@@ -39,6 +39,7 @@ _REQUEST_HEADERS = [
     "Authorization",
     "Content-Encoding",
     "Content-Type",
+    "api-key",
     "traceparent",
     "x-portkey-api-key",
     "x-portkey-provider",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import orjson
 
-from retouch.api.endpoints import models, uploads
+from retouch.api.endpoints import deployments, models, start_page, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials, read_gateway_key
 from retouch.api.request.portkey_headers import parse_portkey_headers
@@ -83,11 +85,28 @@ class EndpointRequest:
 
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Edit an image. The edit runs in the background when its client does not wait for its end or may send it again."""
+    """Edit an image with the model that the body or the operator names."""
     _reject_query_params(request.query, services)
     form = parse_form(request.http_request)
+    return _run_edit(request, request.to_context(form, services), services)
+
+
+def create_deployment_edit(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Edit an image with the model that the path names as a deployment, as Azure's API does."""
+    _reject_query_params(request.query, services)
+    model = deployments.read_model(request.http_request.path)
+    form = deployments.with_model(parse_form(request.http_request), model)
+    context = deployments.with_provider(request.to_context(form, services), model, services)
+    return _run_edit(request, context, services)
+
+
+def _run_edit(
+    request: EndpointRequest, context: RequestContext, services: Services
+) -> HttpResponse:
+    """Run an edit, in the background when its client does not wait for its end or may send it again."""
+    form = context.form
     max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    context = replace(request.to_context(form, services), max_silence=max_pause)
+    context = replace(context, max_silence=max_pause)
     # A stream has heartbeats of its own.
     silence = inf if is_stream_requested(form) else max_pause
 
@@ -122,6 +141,12 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models."""
     return _json_response(models.list_models(services.providers), request)
+
+
+def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return one model. Its id may contain slashes, encoded or not."""
+    model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
+    return _json_response(models.get_model(model_id, services.providers), request)
 
 
 def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -161,6 +186,17 @@ def get_openapi(request: EndpointRequest, _: Services) -> HttpResponse:
     return _http_response(200, _response_headers(request), document)
 
 
+def get_start_page(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return the page for a browser that opens the address of the gateway."""
+    headers = {
+        **_response_headers(request),
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    }
+    base_url = services.settings.base_url or request.http_request.base_url
+    return _http_response(200, headers, start_page.render(base_url))
+
+
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
 
 
@@ -171,15 +207,40 @@ class Route(NamedTuple):
     needs_key: bool = True
 
 
+_GET_ROUTES: Mapping[str, Route] = {
+    "/": Route(get_start_page, needs_key=False),
+    "/v1/models": Route(list_models),
+    "/v1/models/{id+}": Route(get_model),
+    "/v1/files/{token}": Route(redirect_to_file, needs_key=False),
+    "/health": Route(get_health, needs_key=False),  # a deep check needs one
+    "/openapi.json": Route(get_openapi, needs_key=False),
+}
+EDIT_ROUTES: Mapping[str, Route] = {
+    "/v1/images/edits": Route(create_edit),
+    "/openai/deployments/{path+}": Route(create_deployment_edit),
+    "/openai/v1/images/edits": Route(create_edit),
+}
+# By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
 ROUTES: Mapping[tuple[str, str], Route] = {
-    ("POST", "/v1/images/edits"): Route(create_edit),
+    **{("POST", path): route for path, route in EDIT_ROUTES.items()},
     ("POST", "/v1/uploads"): Route(create_upload),
     ("POST", "/v1/doctor"): Route(echo_digests),
-    ("GET", "/v1/models"): Route(list_models),
-    ("GET", "/v1/files/<token>"): Route(redirect_to_file, needs_key=False),
-    ("GET", "/health"): Route(get_health, needs_key=False),  # a deep check needs one
-    ("GET", "/openapi.json"): Route(get_openapi, needs_key=False),
+    **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
 }
+_VARIABLE = re.compile(r"\{\w+(\+?)\}")
+
+
+def route_pattern(path: str) -> str:
+    """Return a route's path as a regular expression."""
+    return _VARIABLE.sub(lambda variable: "(?:.+)" if variable[1] else "(?:[^/]+)", path)
+
+
+_PATTERNS = {route: re.compile(f"{route_pattern(route[1])}/*") for route in ROUTES}
+
+
+def allowed_methods(path: str) -> list[str]:
+    """Return the methods of the routes with this path. Empty when there is no such route."""
+    return [method for (method, _), pattern in _PATTERNS.items() if pattern.fullmatch(path)]
 
 
 def _digest(data: bytes) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+PROJECT_URL = "https://github.com/retouch/retouch"
+
 
 def _strip_slash(text: str) -> str:
     return text.rstrip("/")

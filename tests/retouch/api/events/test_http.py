@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from retouch.api.events.http import is_http_event, to_http_request, to_v1_event
+from retouch.api.events.http import base_url, is_http_event, to_http_request, to_v1_event
+from retouch.api.handlers.edits import is_route
 from retouch.api.request.limits import BodyLimits
 from retouch.core.errors import InvalidRequest, TooLarge
 from tests.support.events import proxy_event
@@ -28,8 +29,8 @@ def test_rest_api_event_is_read_as_http_request():
 
 def test_http_api_event_is_read_as_http_request():
     assert to_http_request(HTTP_API_EVENT).body == b"hi"
-    assert to_v1_event(HTTP_API_EVENT)["httpMethod"] == "POST"
-    assert to_v1_event(HTTP_API_EVENT)["path"] == "/v1/images/edits"
+    assert to_v1_event(HTTP_API_EVENT, is_route)["httpMethod"] == "POST"
+    assert to_v1_event(HTTP_API_EVENT, is_route)["path"] == "/v1/images/edits"
 
 
 def test_event_with_only_multi_value_headers_is_read():
@@ -73,3 +74,88 @@ def test_body_one_byte_over_limit_is_rejected():
 )
 def test_event_that_is_no_http_request_is_not_recognized(other):
     assert not is_http_event(other)
+
+
+DOMAIN = "api.shop.example"
+
+
+def rest_event(resource, requested_path, parameters=None, path=None):
+    """Return a REST API event. On the default domain, only the path in the context has the stage."""
+    return {
+        "resource": resource,
+        "path": path or requested_path,
+        "httpMethod": "GET",
+        "headers": {},
+        "pathParameters": parameters,
+        "requestContext": {"domainName": DOMAIN, "path": requested_path, "stage": "prod"},
+    }
+
+
+def http_api_event(route_key, requested_path, parameters=None):
+    return {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": requested_path,
+        "headers": {},
+        **({"pathParameters": parameters} if parameters else {}),
+        "requestContext": {
+            "domainName": DOMAIN,
+            "stage": "prod",
+            "http": {"method": "GET", "path": requested_path},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "path", "base_path"),
+    [
+        (rest_event("/health", "/img/health"), "/health", "/img"),
+        (rest_event("/health", "/img/v2/health/"), "/health", "/img/v2"),
+        (rest_event("/health", "/prod/health", path="/health"), "/health", "/prod"),
+        (rest_event("/health", "/health"), "/health", ""),
+        (rest_event("/", "/img"), "/", "/img"),
+        (rest_event("/", "/prod/", path="/"), "/", "/prod"),
+        (
+            rest_event("/v1/files/{token}", "/img/v1/files/aB.c-_", {"token": "aB.c-_"}),
+            "/v1/files/aB.c-_",
+            "/img",
+        ),
+        (
+            rest_event("/v1/models/{id+}", "/img/v1/models/a%2Fb", {"id": "a/b"}),
+            "/v1/models/a/b",
+            "/img",
+        ),
+        (
+            rest_event("/v1/models/{id+}", "/img/v1/models/a%2Fb", {"id": "a%2Fb"}),
+            "/v1/models/a%2Fb",
+            "/img",
+        ),
+        (rest_event("/{proxy+}", "/img/v1/models", {"proxy": "v1/models"}), "/v1/models", "/img"),
+        (http_api_event("GET /v1/models", "/img/v1/models"), "/v1/models", "/img"),
+        (http_api_event("GET /v1/models", "/prod/v1/models"), "/v1/models", "/prod"),
+        (
+            http_api_event("ANY /{proxy+}", "/img/v1/models", {"proxy": "v1/models"}),
+            "/v1/models",
+            "/img",
+        ),
+        (http_api_event("$default", "/img/v1/models/a/b"), "/v1/models/a/b", "/img"),
+        (http_api_event("$default", "/prod/health"), "/health", "/prod"),
+        (http_api_event("$default", "/v1/models"), "/v1/models", ""),
+        (http_api_event("$default", "/"), "/", ""),
+        (http_api_event("$default", "/img/nothing"), "/img/nothing", ""),
+    ],
+)
+def test_route_and_base_url_are_found_behind_stage_and_base_path(event, path, base_path):
+    v1_event = to_v1_event(event, is_route)
+    assert v1_event["path"] == path
+    assert base_url(v1_event) == f"https://{DOMAIN}{base_path}"
+
+
+def test_base_url_is_empty_when_the_requested_path_does_not_end_with_the_route():
+    event = rest_event("/health", "/img/other")
+    assert base_url(to_v1_event(event, is_route)) == ""
+
+
+def test_resource_without_its_parameters_is_not_used():
+    event = rest_event("/v1/models/{id+}", "/v1/models/local/erase")
+    assert to_v1_event(event, is_route)["path"] == "/v1/models/local/erase"

@@ -341,3 +341,14 @@ class TestSignedLinks:
         mirror = build_mirror(aws, image_host, RETOUCH_BASE_URL="https://gw.example")
         (item,) = post_request(mirror, {"url": image_host.url + "/a.png"})[1]["data"]
         assert urlopen(item["url"]).read() == PNG
+
+    def test_mirror_and_its_links_work_behind_a_base_path(self, aws, image_host):
+        mirror = build_mirror(aws, image_host, secrets={"RETOUCH_PEPPER": "pepper"})
+        body = json.dumps({"url": image_host.url + "/a.png"}).encode()
+        request = proxy_event("application/json", body, path="/img/v1/mirror")
+        request["resource"] = "/v1/mirror"
+        context = {"path": request["path"], "domainName": "api.shop.example"}
+        request["requestContext"] |= context
+        response = mirror.handler(request, lambda_context(60.0))
+        (item,) = json.loads(bytes(response["body"]))["data"]
+        assert item["url"].startswith("https://api.shop.example/img/v1/files/")

@@ -1,17 +1,24 @@
-"""GET /v1/models: OpenAI's model list, extended by each model's capabilities and shutdown date."""
+"""GET /v1/models and /v1/models/{id}: OpenAI's models, extended by their capabilities and shutdown dates."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
+from retouch.core.client_credentials import ClientCredentials
 from retouch.planning.model_catalogue import is_generative
+from retouch.planning.model_resolution import find_model
 from retouch.planning.retirement import retirements
 
 
 def list_models(providers: tuple[Provider, ...]) -> dict[str, Any]:
     """Return the response body with every model of every provider, in registry order."""
     return {"object": "list", "data": [_model_entry(p, m) for p in providers for m in p.models]}
+
+
+def get_model(model_id: str, providers: tuple[Provider, ...]) -> dict[str, Any]:
+    """Return the response body with one model, by the id that an edit names. Raises InvalidRequest or ModelNotFound."""
+    return _model_entry(*find_model(model_id, ClientCredentials(), providers))
 
 
 def _model_entry(provider: Provider, model: ModelCapabilities) -> dict[str, Any]:

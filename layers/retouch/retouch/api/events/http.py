@@ -6,8 +6,9 @@ Accepts the REST (v1) proxy events of API Gateway and the HTTP (v2) events of fu
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import pybase64
 
@@ -16,6 +17,7 @@ from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import InvalidRequest, TooLarge
 
 _MIME_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}[\r\n]*", re.ASCII)
+_PATH_VARIABLE = re.compile(r"\{(\w+)\+?\}")
 
 
 def is_http_event(event: object) -> bool:
@@ -26,17 +28,37 @@ def is_http_event(event: object) -> bool:
     return isinstance(context, Mapping) and ("httpMethod" in event or "http" in context)
 
 
-def to_v1_event(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event with the v1 fields that the Powertools resolver routes by, also for a v2 event."""
-    http_context = event["requestContext"].get("http") or {}
-    path = str(event.get("path") or event.get("rawPath") or "/")
+def to_v1_event(event: Mapping[str, Any], is_route: Callable[[str], bool]) -> dict[str, Any]:
+    """Return the event with the v1 fields that the Powertools resolver routes by, also for a v2 event.
+
+    `path` is the path of the route. `requestContext.path` is the path that the client requested.
+    """
+    context = event["requestContext"]
+    http_context = context.get("http") or {}
     return {
         **event,
-        "path": path.rstrip("/") or "/",
+        "path": route_path(event, is_route),
         "httpMethod": event.get("httpMethod") or http_context.get("method") or "GET",
         "headers": read_headers(event),
         "multiValueHeaders": {},
+        "requestContext": {**context, "path": _requested_path(event)},
     }
+
+
+def route_path(event: Mapping[str, Any], is_route: Callable[[str], bool]) -> str:
+    """Return the path without the stage and without the base path of a custom domain.
+
+    API Gateway names the route in `resource` (v1) or `routeKey` (v2). A function URL and the route "$default" name
+    none: there, the leading segments of the path are dropped until `is_route` accepts the rest.
+    """
+    path = _trim_slash(_event_path(event))
+    resource = event.get("resource") or str(event.get("routeKey") or "").partition(" ")[2]
+    parameters = event.get("pathParameters") or {}
+    if resource and set(_PATH_VARIABLE.findall(resource)) <= parameters.keys():
+        return _trim_slash(_PATH_VARIABLE.sub(lambda name: parameters[name[1]], resource))
+    segments = path.split("/")
+    candidates = ("/" + "/".join(segments[start:]) for start in range(1, len(segments)))
+    return path if resource else next(filter(is_route, candidates), path)
 
 
 def to_http_request(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMITS) -> HttpRequest:
@@ -45,7 +67,7 @@ def to_http_request(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
     Raises InvalidRequest when the body cannot be decoded, and TooLarge when the body is over its limit.
     """
     return HttpRequest(
-        path=str(event.get("path") or event.get("rawPath") or "/"),
+        path=_event_path(event),
         headers=read_headers(event),
         body=read_body(event, limits),
         base_url=base_url(event),
@@ -53,14 +75,29 @@ def to_http_request(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
 
 
 def base_url(event: Mapping[str, Any]) -> str:
-    """Return the API's base URL, including its stage or path mapping.
+    """Return the API's base URL, including its stage or path mapping. Empty when the event does not have it.
 
     The URL comes from API Gateway's request context, because a caller could forge a header.
     """
+    domain = event["requestContext"].get("domainName")
+    path = unquote(_event_path(event)).rstrip("/")
+    requested_path = unquote(_requested_path(event)).rstrip("/")
+    is_known = domain and requested_path.endswith(path)
+    return f"https://{domain}{requested_path.removesuffix(path)}" if is_known else ""
+
+
+def _event_path(event: Mapping[str, Any]) -> str:
+    return str(event.get("path") or event.get("rawPath") or "/")
+
+
+def _requested_path(event: Mapping[str, Any]) -> str:
     context = event["requestContext"]
-    domain, path = context.get("domainName"), str(event.get("path") or event.get("rawPath") or "/")
-    full_path = str(context.get("path") or path)
-    return f"https://{domain}{full_path.removesuffix(path)}" if domain else ""
+    http_context = context.get("http") or {}
+    return str(context.get("path") or http_context.get("path") or _event_path(event))
+
+
+def _trim_slash(path: str) -> str:
+    return path.rstrip("/") or "/"
 
 
 def read_headers(event: Mapping[str, Any]) -> dict[str, str]:

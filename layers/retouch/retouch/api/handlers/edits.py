@@ -27,12 +27,14 @@ from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.api.routes import (
+    EDIT_ROUTES,
     ROUTES,
     Caller,
     EndpointRequest,
     Route,
+    allowed_methods,
     authenticate_caller,
-    create_edit,
+    route_pattern,
 )
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
@@ -69,8 +71,9 @@ def build_handler(
     cors = cors_config(services.settings, services.providers)
     app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors)
     for (method, path), route in ROUTES.items():
-        operation = EDIT_OPERATION if route.endpoint is create_edit else f"{method} {path}"
-        app.route(path, method=method)(adapt_route(app, services, telemetry, operation, route))
+        operation = EDIT_OPERATION if path in EDIT_ROUTES else f"{method} {path}"
+        respond_to_event = adapt_route(app, services, telemetry, operation, route)
+        app.route(route_pattern(path), method=method)(respond_to_event)
 
     @app.not_found
     def not_found(_: NotFoundError) -> Response[Any]:
@@ -85,7 +88,7 @@ def build_handler(
     def handler(event: Any, context: Any) -> Any:
         start_prefetch()
         if http_event.is_http_event(event):
-            return app.resolve(http_event.to_v1_event(event), context)
+            return app.resolve(http_event.to_v1_event(event, is_route), context)
         return handle_direct_invoke(event, context, services, telemetry)
 
     return handler
@@ -100,9 +103,7 @@ def adapt_route(
 ) -> Callable[[], Response[Any]]:
     """Return the resolver's function for a route. It authenticates the caller before it reads the request."""
 
-    def respond_to_event(
-        **_: str,
-    ) -> Response[Any]:  # a variable part of the path; the path has it too
+    def respond_to_event() -> Response[Any]:
         event = app.current_event
         headers, request_id = event.raw_event["headers"], api_gateway_request_id(event)
         error_format = error_format_of(headers)
@@ -127,6 +128,8 @@ def adapt_route(
             response = respond()
         except Exception as error:
             response = error_response(fault_from_exception(error), request_id, error_format)
+        if event.http_method == "HEAD":
+            response = replace(response, body=b"")
         return to_powertools_response(recorder.record_response(response))
 
     return respond_to_event
@@ -207,9 +210,14 @@ def request_deadline(lambda_context: Any, services: Services) -> float:
     return services.clock.now() + remaining - services.settings.deadline_margin
 
 
+def is_route(path: str) -> bool:
+    """Return whether a route has this path."""
+    return bool(allowed_methods(path))
+
+
 def route_not_found(method: str, path: str) -> Fault:
     """Return the fault of a request that no route takes."""
-    allowed = [known_method for known_method, known_path in ROUTES if known_path == path]
+    allowed = allowed_methods(path)
     if allowed:
         return MethodNotAllowed(
             f"{path} takes {' or '.join(allowed)}, not {method}.", allow=allowed

@@ -109,7 +109,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
         source = event_source(event)
         if source == "http":
             auth.start_reading_secrets()
-            return app.resolve(http_event.to_v1_event(event), context)
+            return app.resolve(http_event.to_v1_event(event, MIRROR_PATH.__eq__), context)
         if source == "direct":
             return _process_direct_invoke(consumer, auth, event, context)
         _require_bucket(consumer)

@@ -1,4 +1,7 @@
-"""Reads the client's credentials from the headers `Authorization`, `x-portkey-api-key` and `x-portkey-provider`."""
+"""Reads the client's credentials from the key headers and from `x-portkey-provider`.
+
+The key headers are `Authorization`, `api-key` of Azure's SDKs, and `x-portkey-api-key`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from retouch.core.errors import Unauthorized
 
 
 def read_gateway_key(headers: Mapping[str, str]) -> str | None:
-    """Return the gateway's key in the headers, or None. It may be in either key header."""
+    """Return the gateway's key in the headers, or None. It may be in any key header."""
     keys = (value.strip() for value in _key_header_values(headers))
     return next((key for key in keys if _is_gateway_key(key)), None)
 
@@ -22,7 +25,8 @@ def read_gateway_key(headers: Mapping[str, str]) -> str | None:
 def read_credentials(headers: Mapping[str, str]) -> ClientCredentials:
     """Read the credentials from the headers. Raises Unauthorized when a key is not printable ASCII.
 
-    A gateway key may be in either key header. `Authorization` wins when both headers have a provider key.
+    A gateway key may be in any key header. When several headers have a provider key, the first of `Authorization`,
+    `api-key` and `x-portkey-api-key` wins.
     """
     keys = [key for key in map(_clean_key, _key_header_values(headers)) if key]
     gateway_key = next((key for key in keys if _is_gateway_key(key)), None)
@@ -31,9 +35,10 @@ def read_credentials(headers: Mapping[str, str]) -> ClientCredentials:
     return ClientCredentials(provider or None, provider_key, gateway_key)
 
 
-def _key_header_values(headers: Mapping[str, str]) -> tuple[str, str]:
+def _key_header_values(headers: Mapping[str, str]) -> tuple[str, ...]:
     return (
         _bearer_token(headers.get("authorization", "")),
+        headers.get("api-key", ""),
         headers.get("x-portkey-api-key", ""),
     )
 

@@ -1,0 +1,18 @@
+"""GET /: a page for people who open the gateway's address in a browser."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from retouch.core.settings import PROJECT_URL
+
+_PAGE = Path(__file__).parent.parent / "start_page.html"
+
+
+def render(base_url: str) -> bytes:
+    """Return the page as HTML. It links to the documentation and to the routes that need no key."""
+    page = _PAGE.read_text()
+    for name, url in (("{base_url}", base_url), ("{project_url}", PROJECT_URL)):
+        page = page.replace(name, escape(url))
+    return page.encode()

@@ -1,0 +1,35 @@
+"""Tests of GET /v1/models/{id}."""
+
+import pytest
+
+from tests.support.events import proxy_event
+from tests.support.gateway_client import send_event
+
+
+def get_model(model_id, method="GET"):
+    return send_event(proxy_event(method=method, path=f"/v1/models/{model_id}"))
+
+
+@pytest.mark.parametrize("model_id", ["openai/gpt-image-2", "openai%2Fgpt-image-2", "gpt-image-2"])
+def test_model_is_found_by_each_spelling_of_its_id(model_id):
+    response = get_model(model_id)
+    assert response.status == 200
+    assert response.json["id"] == "openai/gpt-image-2"
+    assert response.json["object"] == "model"
+
+
+def test_model_equals_its_entry_in_the_list():
+    models = send_event(proxy_event(method="GET", path="/v1/models")).json["data"]
+    assert {model["id"] for model in models}
+    for model in models:
+        assert get_model(model["id"]).json == model
+
+
+def test_unknown_model_is_not_found_and_a_similar_one_is_suggested():
+    response = get_model("openai/gpt-image-3")
+    assert (response.status, response.json["error"]["code"]) == (404, "model_not_found")
+    assert "Did you mean" in response.json["error"]["message"]
+
+
+def test_malformed_model_id_is_refused():
+    assert get_model("a%20b").json["error"]["param"] == "model"
