@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -60,36 +61,38 @@ def as_event_stream(response):
     return with_headers(replace(response, body=body), content_type="text/event-stream")
 
 
-def with_data_urls(response):
-    if not is_json(response):
-        return response
-    return replace(response, body=json.dumps(to_data_urls(json.loads(response.body))).encode())
-
-
-def to_data_urls(value):
-    """Return the document with a data: URL in place of every base64 image."""
-    if isinstance(value, str) and value.startswith(IMAGE_STARTS):
-        return f"data:image/png;base64,{value}"
-    if isinstance(value, dict):
-        return {name: to_data_urls(inner) for name, inner in value.items()}
-    return [to_data_urls(inner) for inner in value] if isinstance(value, list) else value
-
-
-def with_wrapped_base64(response):
-    """Return the response with a line break after every 76 characters of an image, as in e-mails."""
-    return (
-        replace(response, body=json.dumps(wrap_images(json.loads(response.body))).encode())
-        if is_json(response)
-        else response
+def with_body(change):
+    """Return a change of the bytes of a JSON response."""
+    return lambda response: (
+        replace(response, body=change(response.body)) if is_json(response) else response
     )
 
 
-def wrap_images(value):
+def with_images(change):
+    """Return a change of the text of every base64 image in a JSON response."""
+    return with_body(lambda body: json.dumps(change_images(json.loads(body), change)).encode())
+
+
+def change_images(value, change):
     if isinstance(value, str) and value.startswith(IMAGE_STARTS):
-        return base64.encodebytes(base64.b64decode(value)).decode()
+        return change(value)
     if isinstance(value, dict):
-        return {name: wrap_images(inner) for name, inner in value.items()}
-    return [wrap_images(inner) for inner in value] if isinstance(value, list) else value
+        return {name: change_images(inner, change) for name, inner in value.items()}
+    return [change_images(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+def wrap_lines(base64_text):
+    """Return the text with a line break after every 76 characters, as in e-mails."""
+    return base64.encodebytes(base64.b64decode(base64_text)).decode()
+
+
+def to_url_safe(base64_text):
+    return base64.urlsafe_b64encode(base64.b64decode(base64_text)).decode().rstrip("=")
+
+
+def with_secondary_value(text):
+    """Return a change that adds a value, which JSON does not allow, to a JSON object."""
+    return with_body(lambda body: body.rstrip()[:-1] + b', "secondary": %b}' % text)
 
 
 def as_created(response):
@@ -111,8 +114,20 @@ CHANGES = {
     "upper case": with_upper_case_type,
     "byte order mark": with_bom,
     "event stream": as_event_stream,
-    "data URLs": with_data_urls,
-    "wrapped base64": with_wrapped_base64,
+    "gzip without a label": lambda response: replace(response, body=gzip.compress(response.body)),
+    "UTF-16": with_body(lambda body: body.decode().encode("utf-16")),
+    "trailing comma": with_body(lambda body: body.rstrip()[:-1] + b",}"),
+    "text after the document": with_body(lambda body: body + b"<html>"),
+    "second document": with_body(lambda body: body + body),
+    "text before the document": with_body(lambda body: b")]}'\n" + body),
+    "NaN": with_secondary_value(b"NaN"),
+    "control character": with_secondary_value(b'"a\nb"'),
+    "lone surrogate": with_secondary_value(b'"\\ud800"'),
+    "data URLs": with_images(lambda text: f"data:image/png;base64,{text}"),
+    "data URLs with parameters": with_images(lambda text: f"data:image/png;a=b;base64,{text}"),
+    "wrapped base64": with_images(wrap_lines),
+    "URL-safe base64 without padding": with_images(to_url_safe),
+    "percent-encoded base64": with_images(lambda text: quote(text, safe="")),
     "status 201": as_created,
 }
 

@@ -72,6 +72,7 @@ def test_two_compressions_are_not_decodable():
         (ZLIB + b"trailing bytes", "deflate"),
         (TEXT, "gzip"),
         (TEXT, ""),
+        (GZIP, ""),
     ],
     ids=describe,
 )
@@ -102,6 +103,20 @@ def test_empty_body_stays_empty(coding):
 def test_damaged_body_raises_undecodable_body(body, coding):
     with pytest.raises(UndecodableBody):
         decoded(body, coding)
+
+
+@pytest.mark.parametrize("first", [b"a", b"{", b"data: x"])
+def test_first_chunk_of_body_without_coding_is_yielded_before_the_next_one(first):
+    def chunks():
+        yield first
+        raise AssertionError("the next chunk was read")
+
+    assert next(iter(decode_body(chunks(), ""))) == first
+
+
+def test_bomb_without_coding_is_decoded_in_small_pieces():
+    pieces = decode_body([gzip.compress(bytes(50_000_000))], "")
+    assert max(len(next(pieces)) for _ in range(10)) <= 262_144
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zlib.compress])

@@ -39,15 +39,29 @@ def parse_sse_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def _parse_event(name: str, payload: bytes) -> dict[str, Any] | None:
-    try:
-        parsed = loads(payload)
-    except ValueError:
-        parsed = payload.decode(errors="replace")
+    parsed = _parse_payload(payload)
     if name == "error" and isinstance(parsed, str):
         return {"type": name, "message": parsed}
     if not isinstance(parsed, dict):
         return None
     return {"type": name, **parsed} if name else parsed
+
+
+def _parse_payload(payload: bytes) -> Any:
+    """Return the JSON value, or the text when it is no JSON. Invalid JSON is read too, because it may be paid for."""
+    try:
+        return loads(payload)
+    except ValueError:
+        text = payload.decode(errors="replace")
+    if not text.startswith("{"):
+        return text
+    # Imported here, because few streams need it.
+    from retouch.core.lenient_json import parse_invalid_json
+
+    try:
+        return parse_invalid_json(payload)
+    except ValueError:
+        return text
 
 
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -24,6 +24,20 @@ _SIGNATURES = (
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
 )
+# Image formats that the gateway does not accept. A provider or its CDN may return one of them.
+_OTHER_SIGNATURES = (
+    (b"\0\0\0\x0cjP  ", "jp2"),
+    (b"\xff\x4f\xff\x51", "jp2"),
+    (b"\0\0\0\x0cJXL ", "jxl"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\1\0", "ico"),
+    (b"8BPS", "psd"),
+    (b"qoif", "qoi"),
+    (b"\x76\x2f\x31\x01", "exr"),
+    (b"II+\0", "bigtiff"),
+    (b"MM\0+", "bigtiff"),
+)
+OTHER_FORMATS = tuple(dict.fromkeys(name for _, name in _OTHER_SIGNATURES))
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _AVIF_BRANDS = (b"avif", b"avis")
 _GENERAL_BRANDS = (b"mif1", b"msf1")  # any codec; the compatible brands name it
@@ -69,6 +83,11 @@ def detect_format(data: bytes) -> str | None:
         return _detect_heif(data)
     # Two letters are a weak signature. A BMP header has a zero byte among its sizes, and text has none.
     return "bmp" if data[:2] == b"BM" and b"\0" in data[2:12] else None
+
+
+def detect_other_format(data: bytes) -> str | None:
+    """Return the name of an image format in OTHER_FORMATS, by the first bytes alone, or None."""
+    return next((name for start, name in _OTHER_SIGNATURES if data.startswith(start)), None)
 
 
 def _detect_heif(data: bytes) -> str | None:

@@ -67,13 +67,27 @@ class ProviderResponse:
     chunks: Iterator[bytes] | None = None
 
     def json(self) -> Any:
-        """Return the body parsed as JSON. Of an event stream, the last object. Raises ValueError for any other body."""
+        """Return the body parsed as JSON. Of an event stream, the last object. Raises ValueError for any other body.
+
+        A success may be paid for, so its JSON is also read when it is not valid.
+        """
         if not is_event_stream(self.body):
-            return fast_json.loads(self.body.removeprefix(UTF8_BOM))
+            return self._parse_document()
         events = list(parse_sse_events([self.body]))
         if not events:
             raise ValueError("the event stream has no object")
         return events[-1]
+
+    def _parse_document(self) -> Any:
+        try:
+            return fast_json.loads(self.body.removeprefix(UTF8_BOM))
+        except ValueError:
+            if not 200 <= self.status < 300:
+                raise
+            # Imported here, because few responses need it.
+            from retouch.core.lenient_json import parse_invalid_json
+
+            return parse_invalid_json(self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,15 +44,14 @@ def parse_content_coding(values: Iterable[str]) -> str:
 def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """Yield the body without its compression. `coding` is "" or a member of DECODABLE_CODINGS.
 
-    A body that is not compressed at all is passed through: some proxies decompress and leave the header. Raises
-    UndecodableBody.
+    A body that is not compressed at all is passed through: some proxies decompress and leave the header. Others remove
+    the header and do not decompress, so a body without a coding is decompressed when it starts as gzip. A first chunk
+    that does not start so is yielded at once. Raises UndecodableBody.
     """
-    if not coding:
-        yield from chunks
-        return
-    head, rest = _split_head(chunks)
+    head, rest = _split_head(chunks, must_be_complete=bool(coding))
+    coding = coding or _GZIP_CODINGS[0]
     if coding in _GZIP_CODINGS and head[:2] != _GZIP_MAGIC:
-        yield from chain([head], rest)
+        yield from chain([head] if head else [], rest)
         return
     try:
         yield from _inflate(chain([head], rest), _window_bits(coding, head))
@@ -60,10 +59,19 @@ def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
         raise UndecodableBody("the compressed data is damaged") from None
 
 
-def _split_head(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return at least two bytes of the body, unless it is shorter, and the rest of it."""
+def _split_head(
+    chunks: Iterable[bytes], *, must_be_complete: bool
+) -> tuple[bytes, Iterator[bytes]]:
+    """Return the start of the body, and the rest of it.
+
+    The start has two bytes, unless the body is shorter. If it need not be complete, it has only as many bytes as show
+    that the body does not start as gzip.
+    """
     rest, head = iter(chunks), b""
-    while len(head) < len(_GZIP_MAGIC) and (chunk := next(rest, b"")):
+    while len(head) < len(_GZIP_MAGIC) and (must_be_complete or _GZIP_MAGIC.startswith(head)):
+        chunk = next(rest, b"")
+        if not chunk:
+            break
         head += chunk
     return head, rest
 

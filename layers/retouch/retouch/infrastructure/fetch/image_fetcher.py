@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.core.clock import Clock
+from retouch.core.image_formats import INPUT_FORMATS, OTHER_FORMATS
 from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
@@ -35,6 +36,7 @@ class ImageFetcher:
             self._input_policy,
             max_bytes=settings.max_provider_response_bytes,
             total_seconds=_RESULT_TIMEOUT_SECONDS,
+            formats=(*INPUT_FORMATS, *OTHER_FORMATS),
             codings=DECODABLE_CODINGS,
         )
         self._clock, self._log = clock, log

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from retouch.core.clock import Clock
-from retouch.core.image_formats import detect_format, list_formats
+from retouch.core.image_formats import detect_format, detect_other_format, list_formats
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
@@ -113,16 +113,17 @@ class FetchSession:
         first_bytes = b""
         while len(first_bytes) < _MAGIC_NUMBER_BYTES and (chunk := next(body_chunks, b"")):
             first_bytes += chunk
-        if detect_format(first_bytes) not in self._policy.formats:
+        format = detect_format(first_bytes) or detect_other_format(first_bytes)
+        if format not in self._policy.formats:
             raise self._unsupported_format_error()
         return FetchedImage(self._stream_image(first_bytes, body_chunks), self.finish)
 
     def _decode_body(self, exchange: HttpExchange) -> Iterator[bytes]:
         """Return the body without its compression, up to the size limit. Raises FetchError "content_encoding"."""
         coding = exchange.content_coding
-        if not coding:
+        if not coding and not self._policy.codings:
             return self._read_body(exchange)
-        if coding not in self._policy.codings:
+        if coding and coding not in self._policy.codings:
             raise FetchError(
                 "content_encoding",
                 f"The host of the URL compressed the file with {coding}. Use a URL that it serves without compression.",

@@ -16,13 +16,15 @@ from typing import Any
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.event_stream import is_event_stream, parse_sse_events
+from retouch.core.image_text import detect_base64_format
 from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
 from retouch.providers._shared.gemini_errors import missing_image_error
 from retouch.providers._shared.request_building import drop_none
 from retouch.providers._shared.response_parsing import (
     count_or_none,
-    detect_base64_format,
-    image_base64,
+    find_base64,
+    find_object,
+    items_or_empty,
     list_or_empty,
     mapping_or_empty,
     text_or_empty,
@@ -42,12 +44,19 @@ _TOKEN_COUNT_FIELDS = (
 def request_image(request: ProviderRequest) -> Conversation:
     """Send the request and parse the response. Google streams it only on another path, but a proxy may convert it."""
     response = yield request
-    if not is_event_stream(response.body):
-        return parse_images(response.json())
-    events = list(parse_sse_events([response.body]))
-    candidates = [one for event in events for one in list_or_empty(event.get("candidates"))]
-    merged = {name: value for event in events for name, value in event.items()}
-    return parse_images({**merged, "candidates": candidates})
+    if is_event_stream(response.body):
+        return parse_images(_merge_chunks(parse_sse_events([response.body])))
+    payload = response.json()
+    # Google's stream without SSE is a list of responses.
+    return parse_images(_merge_chunks(payload) if isinstance(payload, list) else payload)
+
+
+def _merge_chunks(chunks: Iterable[Any]) -> dict[str, Any]:
+    """Return the chunks of a streamed response as one response."""
+    responses = [find_object(mapping_or_empty(chunk), "candidates") for chunk in chunks]
+    candidates = [one for part in responses for one in items_or_empty(part.get("candidates"))]
+    merged = {name: value for part in responses for name, value in part.items()}
+    return {**merged, "candidates": candidates}
 
 
 def build_body(job: ProviderJob, image_config: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -88,9 +97,10 @@ def parse_images(payload: Mapping[str, Any]) -> list[GeneratedImage]:
     Without an image: raises ProviderFailure when the response has a candidate or a block reason, and returns an empty
     list when it has neither.
     """
-    candidates = list(map(mapping_or_empty, list_or_empty(payload.get("candidates"))))
-    inline_files = (mapping_or_empty(part.get("inlineData")) for part in visible_parts(candidates))
-    image = next(filter(None, (image_base64(file.get("data")) for file in inline_files)), "")
+    payload = find_object(payload, "candidates")
+    candidates = list(map(mapping_or_empty, items_or_empty(payload.get("candidates"))))
+    # `inlineData.data` holds the image. Proxies rename both.
+    image = next(filter(None, map(find_base64, visible_parts(candidates))), "")
     if image:
         metadata = drop_none(
             output_format=detect_base64_format(image),
@@ -114,7 +124,7 @@ def visible_parts(candidates: Iterable[Mapping[str, Any]]) -> list[Mapping[str, 
     all_parts = [
         mapping_or_empty(part)
         for content in contents
-        for part in list_or_empty(content.get("parts"))
+        for part in items_or_empty(content.get("parts"))
     ]
     return [part for part in all_parts if not part.get("thought")]
 

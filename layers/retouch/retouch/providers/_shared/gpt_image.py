@@ -29,7 +29,11 @@ from retouch.providers._shared.response_parsing import (
     count_or_none,
     download_request,
     error_message,
+    find_base64,
+    find_object,
+    find_result,
     image_base64,
+    items_or_empty,
     list_or_empty,
     mapping_or_empty,
     text_or_empty,
@@ -53,30 +57,41 @@ def request_images(request: ProviderRequest) -> Conversation:
     if response.chunks is not None or is_event_stream(response.body):
         yield from stream_images(response)
         return []
-    payload = response.json()
-    if payload.get("error") and not payload.get("data"):
-        raise ProviderFailure(parse_openai_error(response.status, payload["error"]))
+    document = response.json()
+    error = mapping_or_empty(document).get("error")
+    if error and not document.get("data"):
+        raise ProviderFailure(parse_openai_error(response.status, error))
+    payload = find_object(document, "data")
     metadata = _metadata(payload)
     images: list[GeneratedImage] = []
-    for item in payload["data"]:
-        images += yield from _images_from_item(mapping_or_empty(item), metadata)
+    for item in items_or_empty(payload["data"]):
+        images += yield from _images_from_item(item, metadata)
     return images
 
 
 def _images_from_item(
-    item: Mapping[str, Any], metadata: Mapping[str, Any]
+    item: Any, metadata: Mapping[str, Any]
 ) -> Generator[ConversationStep, ProviderResponse, list[GeneratedImage]]:
     """Return the image of one item of `data`, or an empty list when the item has none.
 
-    A URL is fetched at once. DALL-E models and OpenAI-compatible servers send URLs. Both fields may hold a data: URL.
+    A URL is fetched at once. DALL-E models and OpenAI-compatible servers send URLs. Every field may hold a data: URL,
+    and an item may be the text itself.
     """
-    url = text_or_empty(item.get("url"))
-    image = image_base64(item.get("b64_json")) or image_base64(url)
+    fields = mapping_or_empty(item)
+    revised_prompt = text_or_empty(fields.get("revised_prompt")) or None
+    image = find_base64(item)
+    url = "" if image else text_or_empty(fields.get("url")) or find_result(_without_prompt(item))
     if not image and not url:
         return []
     data = b"" if image else (yield download_request(url)).body
-    revised_prompt = text_or_empty(item.get("revised_prompt")) or None
     return [GeneratedImage(image, data, revised_prompt, metadata)]
+
+
+def _without_prompt(item: Any) -> Any:
+    """Return the item without the prompt, whose text may contain a URL."""
+    if not isinstance(item, Mapping):
+        return item
+    return {name: value for name, value in item.items() if name != "revised_prompt"}
 
 
 def stream_images(
@@ -102,8 +117,8 @@ def _event_images(
             index = count_or_none(event.get("partial_image_index")) or 0
             yield PartialImage(GeneratedImage(b64=preview, metadata=metadata), index)
         return
-    items = [event] if event_type.endswith(".completed") else list_or_empty(event.get("data"))
-    for item in map(mapping_or_empty, items):
+    items = [event] if event_type.endswith(".completed") else items_or_empty(event.get("data"))
+    for item in items:
         for image in (yield from _images_from_item(item, metadata)):
             yield CompletedImage(image)
 

@@ -6,21 +6,19 @@ treated as missing. It never makes the request fail, because the image that came
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.image_formats import detect_format
+from retouch.core.image_formats import detect_format, detect_other_format
+from retouch.core.image_text import text_to_base64
 from retouch.core.pricing import to_micro_dollars
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
 _MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
-_MAX_DEPTH = 8  # nested levels of an error that are searched for a message
+_MAX_DEPTH = 8  # nested levels that are searched for a message or an image
+_MAX_ENVELOPE_DEPTH = 3  # nested levels that are searched for an object
 _MAX_PRICE = 1_000_000  # a larger amount for one edit is an error of the response
-_DATA_SCHEME = "data:"
-_DETECTION_CHARS = 24  # base64 characters that are enough to detect the image format
 
 
 def text_or_empty(value: Any) -> str:
@@ -36,6 +34,32 @@ def mapping_or_empty(value: Any) -> Mapping[str, Any]:
 def list_or_empty(value: Any) -> list[Any]:
     """Return the value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []
+
+
+def items_or_empty(value: Any) -> list[Any]:
+    """Return the items of a list. Any other value is the one item, unless it is empty."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def find_object(document: Any, name: str, depth: int = _MAX_ENVELOPE_DEPTH) -> Mapping[str, Any]:
+    """Return the object that has a value under `name`: the document, or one inside it. Without one, the document.
+
+    Raises ValueError when the document is no object and has none.
+    """
+    found = _search_object(document, name, depth)
+    if found is None and not isinstance(document, Mapping):
+        raise ValueError(f"the document has no object with {name}")
+    return document if found is None else found
+
+
+def _search_object(value: Any, name: str, depth: int) -> Mapping[str, Any] | None:
+    if not depth or not isinstance(value, Mapping | list):
+        return None
+    if isinstance(value, Mapping) and value.get(name):
+        return value
+    children = value.values() if isinstance(value, Mapping) else value
+    found = (_search_object(child, name, depth - 1) for child in children)
+    return next((one for one in found if one is not None), None)
 
 
 def count_or_none(value: Any) -> int | None:
@@ -71,34 +95,36 @@ def error_message(error: Any, depth: int = _MAX_DEPTH) -> str:
     return text_or_empty(error)
 
 
-def detect_base64_format(base64: str) -> str | None:
-    """Return one of INPUT_FORMATS by the first bytes of a base64 image, or None if it is no such image."""
-    try:
-        return detect_format(b64decode(base64[:_DETECTION_CHARS], validate=True))
-    except ValueError:
-        return None
-
-
 def image_base64(value: Any) -> str:
-    """Return the base64 of an image in one of INPUT_FORMATS, which may come as a data: URL or in lines, else ""."""
-    base64 = _strip_data_url_header(text_or_empty(value).strip())
-    if "\n" in base64:
-        base64 = "".join(base64.split())
-    return base64 if detect_base64_format(base64) else ""
+    """Return the image in a field as standard base64, or "" when the field is no text or no image."""
+    return text_to_base64(value) if isinstance(value, str) else ""
 
 
-def _strip_data_url_header(text: str) -> str:
-    """Return the base64 of a data: URL, or any other text unchanged."""
-    if text[: len(_DATA_SCHEME)].lower() != _DATA_SCHEME:
-        return text
-    data = text.partition(",")[2]
-    return unquote(data) if "%" in data else data
+def find_base64(value: Any) -> str:
+    """Return the first base64 image in a JSON value, or "" if there is none."""
+    return next(filter(None, map(text_to_base64, _all_texts(value, _MAX_DEPTH))), "")
+
+
+def find_result(value: Any) -> str:
+    """Return the first base64 image in a JSON value, else the first URL, or "" if there is neither."""
+    urls = (text for text in _all_texts(value, _MAX_DEPTH) if "://" in text)
+    return find_base64(value) or next(urls, "")
+
+
+def _all_texts(value: Any, depth: int) -> Iterator[str]:
+    """Yield every text in a JSON value. At most `depth` levels are searched."""
+    if isinstance(value, str):
+        yield value
+    elif depth:
+        children = value.values() if isinstance(value, Mapping) else list_or_empty(value)
+        for child in children:
+            yield from _all_texts(child, depth - 1)
 
 
 def response_image(response: ProviderResponse) -> GeneratedImage | None:
     """Return the image that is the whole body of a response, or None. Either its type or its first bytes say so."""
     is_labelled = response.headers.get("content-type", "").strip().lower().startswith("image/")
-    is_image = is_labelled or detect_format(response.body)
+    is_image = is_labelled or detect_format(response.body) or detect_other_format(response.body)
     return GeneratedImage(data=response.body) if is_image else None
 
 
