@@ -42,7 +42,9 @@ from retouch.core.provider_protocol import (
 from retouch.core.sizes import SameAsInput
 from retouch.providers._shared.request_building import validate_label
 from retouch.providers._shared.response_parsing import (
-    image_base64,
+    find_base64,
+    find_object,
+    items_or_empty,
     list_or_empty,
     mapping_or_empty,
     text_or_empty,
@@ -88,9 +90,10 @@ def edit(job: ProviderJob) -> Conversation:
     response = yield ProviderRequest(
         "POST", path, json=_build_body(job), headers={"Accept": "application/json"}
     )
-    payload = response.json()
+    payload = find_object(response.json(), "images")
     _check_finish_reasons(payload)
-    return [GeneratedImage(b64=image) for image in map(image_base64, payload["images"]) if image]
+    images = map(find_base64, items_or_empty(payload["images"]))
+    return [GeneratedImage(b64=image) for image in images if image]
 
 
 def _build_body(job: ProviderJob) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def _check_finish_reasons(payload: Mapping[str, Any]) -> None:
         raise ProviderFailure(
             moderation_error(f"The safety filter refused the edit. {reason}.", stage)
         )
-    if reason and not any(map(image_base64, list_or_empty(payload.get("images")))):
+    if reason and not find_base64(payload.get("images")):
         raise ProviderFailure(ParsedError(message=f"AWS Bedrock ended the edit: {reason}."))
 
 

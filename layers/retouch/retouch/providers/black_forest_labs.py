@@ -39,7 +39,7 @@ from retouch.providers._shared.flux import (
     request_fields,
     task_cost_micro_dollars,
 )
-from retouch.providers._shared.response_parsing import error_message
+from retouch.providers._shared.response_parsing import error_message, find_object
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {403: "auth", 404: "no_such_model"}
 PRICE_SOURCE = "docs.bfl.ai, 2026-11"
@@ -58,7 +58,8 @@ OUTPUT_FORMATS = ("png", "jpeg", "webp")
 
 def edit(job: ProviderJob) -> Conversation:
     """Submit one task and poll it at the URL that the response contains."""
-    task = (yield ProviderRequest("POST", f"/{job.model}", json=build_body(job))).json()
+    response = yield ProviderRequest("POST", f"/{job.model}", json=build_body(job))
+    task = find_object(response.json(), "polling_url")
     poll_request = ProviderRequest("GET", task["polling_url"])
     return [(yield from fetch_task_result(poll_request, task_cost_micro_dollars(task)))]
 

@@ -21,6 +21,7 @@ from retouch.core.provider_protocol import (
 from retouch.providers._shared.flux import fetch_task_result, kontext_model, request_fields
 from retouch.providers._shared.response_parsing import (
     error_message,
+    find_object,
     mapping_or_empty,
     text_or_empty,
 )
@@ -33,7 +34,8 @@ def edit(job: ProviderJob) -> Conversation:
     """Submit one task and poll it. The poll is a POST, but it costs nothing."""
     workflow = f"/workflows/accounts/fireworks/models/{job.model}"
     body = {**request_fields(job), "input_image": job.images[0].to_data_url()}
-    task = (yield ProviderRequest("POST", workflow, json=body)).json()
+    response = yield ProviderRequest("POST", workflow, json=body)
+    task = find_object(response.json(), "request_id")
     if not text_or_empty(task["request_id"]):
         raise ValueError("the response has no task id to poll")
     poll_request = ProviderRequest(

@@ -33,8 +33,8 @@ from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
     error_message,
     fetch_image,
-    image_base64,
-    list_or_empty,
+    find_object,
+    find_result,
     mapping_or_empty,
     micro_dollars_or_none,
     response_image,
@@ -48,7 +48,7 @@ QUOTA_PATTERN = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNOR
 NOT_SERVED_STATUSES = {404, 405, 410}  # unknown slug, not in this API version, retired
 COMPLETED, FAILED = "COMPLETED", "FAILED"  # the final states of a task
 POLL_SECONDS = 1.0  # seconds between polls, as in the SDK
-_MAX_OUTPUT_DEPTH = 8  # nested levels of an output that are searched for a URL
+_OUTPUT_FIELDS = ("output", "images", "image", "result")  # the documented name is the first
 
 
 def edit(job: ProviderJob) -> Conversation:
@@ -61,11 +61,12 @@ def edit(job: ProviderJob) -> Conversation:
     if image := response_image(response):
         return [replace(image, cost_micro_dollars=cost)]
     payload = response.json()
-    if "request_id" not in payload:
-        image = yield from fetch_image(_find_url(payload["image"]))
+    task = find_object(payload, "status_url")
+    if "request_id" not in task:
+        image = yield from fetch_image(find_result(payload))
         return [replace(image, cost_micro_dollars=cost)]
-    result = yield from _fetch_task_result(payload, job)
-    image = yield from fetch_image(_find_url(result["output"]))
+    result = yield from _fetch_task_result(task, job)
+    image = yield from fetch_image(_find_output(result))
     task_cost = micro_dollars_or_none(mapping_or_empty(result.get("metrics")).get("cost"))
     return [replace(image, cost_micro_dollars=cost if task_cost is None else task_cost)]
 
@@ -129,7 +130,7 @@ def _fetch_task_result(
     final_state = yield from poll(
         ProviderRequest("GET", status_url),
         _read_state,
-        lambda state: state["status"] in (COMPLETED, FAILED),
+        lambda state: state["status"].upper() in (COMPLETED, FAILED),
         interval_seconds=POLL_SECONDS,
     )
     _require_success(final_state)
@@ -141,7 +142,7 @@ def _fetch_task_result(
 
 def _read_state(response: ProviderResponse) -> Mapping[str, Any]:
     """Return the state of a task. Raises an error when it has no status."""
-    state: Mapping[str, Any] = response.json()
+    state = find_object(response.json(), "status")
     if not text_or_empty(state["status"]):
         raise ValueError("a task without a status")
     return state
@@ -149,15 +150,24 @@ def _read_state(response: ProviderResponse) -> Mapping[str, Any]:
 
 def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
     """Return the result of a task. Raises an error when the task did not fail and the result has no URL."""
-    result: Mapping[str, Any] = response.json()
-    if result.get("status") != FAILED and not _find_url(result["output"]):
+    result = find_object(response.json(), "output")
+    if not _is_failed(result) and not _find_output(result):
         raise ValueError("a result without a URL")
     return result
 
 
+def _find_output(result: Mapping[str, Any]) -> str:
+    """Return the URL or the base64 of the result. Its form depends on the slug."""
+    return find_result([result.get(name) for name in _OUTPUT_FIELDS])
+
+
 def _require_success(state: Mapping[str, Any]) -> None:
-    if state.get("status") == FAILED:
+    if _is_failed(state):
         raise ProviderFailure(_failure_error(error_message(state)))
+
+
+def _is_failed(state: Mapping[str, Any]) -> bool:
+    return text_or_empty(state.get("status")).upper() == FAILED
 
 
 def _require_same_origin(url: str, job: ProviderJob) -> str:
@@ -168,19 +178,6 @@ def _require_same_origin(url: str, job: ProviderJob) -> str:
     if urlsplit(url)[:2] != urlsplit(job.options["base_url"])[:2]:
         raise ValueError("the task URL is not on the host of the base URL")
     return url
-
-
-def _find_url(output: Any, depth: int = _MAX_OUTPUT_DEPTH) -> str:
-    """Return the first URL or base64 image in the output of a task, or "" if there is none.
-
-    The output is text, a list or an object, depending on the slug. At most `depth` levels are searched.
-    """
-    if isinstance(output, str):
-        return output if "://" in output or image_base64(output) else ""
-    if not depth:
-        return ""
-    values = output.values() if isinstance(output, Mapping) else list_or_empty(output)
-    return next(filter(None, (_find_url(value, depth - 1) for value in values)), "")
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:

@@ -41,7 +41,12 @@ from retouch.core.provider_protocol import (
 )
 from retouch.providers._shared.request_building import poll, to_form_value
 from retouch.providers._shared.response_parsing import error_message as sentence
-from retouch.providers._shared.response_parsing import image_base64, response_image, text_or_empty
+from retouch.providers._shared.response_parsing import (
+    find_base64,
+    find_object,
+    response_image,
+    text_or_empty,
+)
 from retouch.providers._shared.stability import (
     ANY_RATIO_LIMITS,
     CONTROL_PARAMS,
@@ -76,7 +81,8 @@ _IN_PROGRESS_STATUS = 202
 _SUCCESS = "SUCCESS"
 # of the API and of the proxies in front of it; the edit may go on behind them
 _TIMEOUT_STATUSES = (408, 499, 504, 520, 522, 524, 598, 599)
-_RESULT_FIELDS = ("image", "result", "base64")  # the names that the result field has had
+# the names that the result field has had, and those of similar services
+_RESULT_FIELDS = ("image", "result", "base64", "artifacts", "images", "output", "data")
 _PATH_BY_MODEL = {
     "control-sketch": "control/sketch",
     "control-structure": "control/structure",
@@ -92,7 +98,7 @@ def edit(job: ProviderJob) -> Conversation:
     if image := response_image(response):
         return [image]
     if job.model != RELIGHT_MODEL:
-        return [_parse_image(response.json())]
+        return [_parse_image(find_object(response.json(), "finish_reason"))]
     result_path = f"/v2beta/results/{quote(response.json()['id'], safe='')}"
     result = yield from poll(
         ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
@@ -163,10 +169,10 @@ def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
     """
     if response.status == _IN_PROGRESS_STATUS:
         return {}
-    payload: Mapping[str, Any] = response.json()
+    payload = find_object(response.json(), "finish_reason")
     if payload.get("status") == "in-progress":
         return {}
-    if _finish_reason(payload) == _SUCCESS and not _find_images(payload):
+    if _finish_reason(payload) == _SUCCESS and not _find_image(payload):
         raise ValueError("a success without an image")
     return payload
 
@@ -181,15 +187,19 @@ def _parse_image(payload: Mapping[str, Any]) -> GeneratedImage:
         )
     if reason != _SUCCESS:
         raise ProviderFailure(ParsedError(message=f"Stability AI ended the edit with {reason}."))
-    return GeneratedImage(b64=_find_images(payload)[0])
+    image = _find_image(payload)
+    if not image:
+        raise ValueError("a success without an image")
+    return GeneratedImage(b64=image)
 
 
 def _finish_reason(payload: Mapping[str, Any]) -> str:
-    return text_or_empty(payload.get("finish_reason")) or _SUCCESS
+    return text_or_empty(payload.get("finish_reason")).upper() or _SUCCESS
 
 
-def _find_images(payload: Mapping[str, Any]) -> list[str]:
-    return [image for name in _RESULT_FIELDS if (image := image_base64(payload.get(name)))]
+def _find_image(payload: Mapping[str, Any]) -> str:
+    """Return the image in the first result field that has one, or ""."""
+    return find_base64([payload.get(name) for name in _RESULT_FIELDS])
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:

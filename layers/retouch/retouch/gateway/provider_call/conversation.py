@@ -23,7 +23,9 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.resolved_model import ResolvedModel
+from retouch.core.usage import token_counts
 from retouch.gateway.provider_call.error_mapping import fault_from_response, to_fault
+from retouch.gateway.provider_call.image_search import search_images
 from retouch.gateway.provider_call.retry_policy import SendToProvider
 
 ImageStream = Generator[PartialImage | CompletedImage, None, None]
@@ -36,6 +38,15 @@ _MALFORMED_RESPONSE_ERRORS = (
     AttributeError,
     RuntimeError,
 )
+
+
+_REMEDY = "Another edit is billed again. Use another model if this repeats."
+
+
+class _NoImageFound(UpstreamError):
+    """The adapter found no image in a success."""
+
+    code = "no_image_returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +65,8 @@ def run_conversation(
 
     The conversation ends with the last image that the job asked for. Whatever the provider sends after it, e.g. an
     error, cannot take the images back. The adapter receives only responses with a success status, and starts no request
-    after the deadline. The adapter need not handle a response of unknown form: this function raises UpstreamError for
-    it.
+    after the deadline. The adapter need not handle a response of unknown form: this function searches it for images
+    once it is paid for, and raises UpstreamError when it has none.
     """
     conversation = resolved.provider.edit_flow(job)
     response: ProviderResponse | None = None
@@ -76,27 +87,46 @@ def run_conversation(
                 response = None
                 completed_count += isinstance(step, CompletedImage)
                 yield step
+    except _NoImageFound as missing:
+        is_paid_for = paid_call_succeeded and not completed_count
+        images = search_images(response, job) if response and is_paid_for else []
+        if not images:
+            raise _after_paid_call(missing, resolved, paid_call_succeeded, response) from None
+        yield from map(CompletedImage, images)
     except ProviderFailure as failure:
-        fault = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
+        error = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
         # The parsed error may state that a success without an image costs nothing.
         raise (
-            fault
+            error
             if failure.error.billed
-            else _mark_billing_unknown(fault, resolved, paid_call_succeeded)
+            else _after_paid_call(error, resolved, paid_call_succeeded, response)
         ) from None
     except Fault as fault:
-        raise _mark_billing_unknown(fault, resolved, paid_call_succeeded) from None
+        raise _after_paid_call(fault, resolved, paid_call_succeeded, None) from None
     finally:
         conversation.close()
 
 
-def _mark_billing_unknown(
-    fault: Fault, resolved: ResolvedModel, paid_call_succeeded: bool
+def _after_paid_call(
+    fault: Fault,
+    resolved: ResolvedModel,
+    paid_call_succeeded: bool,
+    response: ProviderResponse | None,
 ) -> Fault:
-    """Return the error. It says that billing is unknown when it follows a successful paid call."""
-    if paid_call_succeeded and resolved.provider.is_paid and fault.billed == "no":
-        return fault.with_billing("unknown")
-    return fault
+    """Return the error with its billing. After a paid call it is "unknown", or "yes" if `response` reports usage."""
+    if not paid_call_succeeded or not resolved.provider.is_paid:
+        return fault
+    if response and _reports_usage(response):
+        return fault.with_billing("yes")
+    return fault.with_billing("unknown") if fault.billed == "no" else fault
+
+
+def _reports_usage(response: ProviderResponse) -> bool:
+    """Return whether the response has token counts in OpenAI's form."""
+    try:
+        return token_counts(response.json()["usage"]) is not None
+    except _MALFORMED_RESPONSE_ERRORS:
+        return False
 
 
 def _next_step(
@@ -109,8 +139,9 @@ def _next_step(
     except StopIteration as stop:
         return list(stop.value or ())
     except _MALFORMED_RESPONSE_ERRORS as error:
-        raise UpstreamError(
-            f"{resolved.provider.title} sent a response of an unknown form."
+        raise _NoImageFound(
+            f"{resolved.provider.title} sent a response of an unknown form for {resolved.serving.id}. {_REMEDY}",
+            code=UpstreamError.code,
         ) from error
 
 
@@ -143,7 +174,7 @@ def _require_images(
 ) -> list[GeneratedImage]:
     """Return the images. Raises UpstreamError when the whole conversation completed none."""
     if not images and not completed_count:
-        raise UpstreamError(
-            f"{resolved.provider.title} sent a response without an image.", code="no_image_returned"
+        raise _NoImageFound(
+            f"{resolved.provider.title} sent a response without an image for {resolved.serving.id}. {_REMEDY}"
         )
     return images

@@ -41,16 +41,20 @@ from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
     error_message,
     fetch_image,
+    find_object,
+    find_result,
     list_or_empty,
     mapping_or_empty,
     micro_dollars_or_none,
     text_or_empty,
 )
 
-SUCCESS_STATUSES = ("Ready", "Complete", "Finished")
-FAILURE_STATUSES = ("Error", "Failed")
+# In lower case. The names that no host documents are those of similar services.
+SUCCESS_STATUSES = ("ready", "complete", "finished", "completed", "succeeded", "success", "done")
+FAILURE_STATUSES = ("error", "failed")
 MODERATION_STAGES = {"Request Moderated": "input", "Content Moderated": "output"}
 TASK_NOT_FOUND = "Task not found"  # normal for a short time after the task was created
+RESULT_FIELDS = ("result", "sample", "output", "images", "image", "url")
 POLL_SECONDS = 1.0  # seconds between polls
 MAX_NOT_FOUND_POLLS = 10  # polls in total, about ten seconds
 
@@ -114,12 +118,13 @@ def fetch_task_result(
         status = task["status"]
         if status == TASK_NOT_FOUND:
             return next(not_found_polls) > MAX_NOT_FOUND_POLLS
-        return status in SUCCESS_STATUSES or status in FAILURE_STATUSES or _is_moderated(status)
+        is_failed = status.lower() in FAILURE_STATUSES or _is_moderated(status)
+        return is_failed or _is_successful(task)
 
     task = yield from poll(poll_request, _read_task, is_finished, interval_seconds=POLL_SECONDS)
-    if task["status"] not in SUCCESS_STATUSES:
+    if not _is_successful(task):
         raise ProviderFailure(parse_task_error(task))
-    image = yield from fetch_image(task["result"]["sample"])
+    image = yield from fetch_image(_find_sample(task))
     task_cost = task_cost_micro_dollars(task)
     return replace(image, cost_micro_dollars=ordered_cost if task_cost is None else task_cost)
 
@@ -131,12 +136,22 @@ def task_cost_micro_dollars(task: Mapping[str, Any]) -> int | None:
 
 def _read_task(response: ProviderResponse) -> Mapping[str, Any]:
     """Return the task. Raises an error when it has no status, or is ready without a result."""
-    task: Mapping[str, Any] = response.json()
+    task = find_object(response.json(), "status")
     if not text_or_empty(task["status"]):
         raise ValueError("a task without a status")
-    if task["status"] in SUCCESS_STATUSES and not text_or_empty(task["result"]["sample"]):
+    if _is_successful(task) and not _find_sample(task):
         raise ValueError("a task that is ready without a result")
     return task
+
+
+def _is_successful(task: Mapping[str, Any]) -> bool:
+    return task["status"].lower() in SUCCESS_STATUSES
+
+
+def _find_sample(task: Mapping[str, Any]) -> str:
+    """Return the URL or the base64 of the result. It is in `result.sample`. Other names are tried after it."""
+    documented = text_or_empty(mapping_or_empty(task.get("result")).get("sample"))
+    return documented or find_result([task.get(name) for name in RESULT_FIELDS])
 
 
 def parse_task_error(task: Mapping[str, Any]) -> ParsedError:
@@ -159,4 +174,4 @@ def parse_task_error(task: Mapping[str, Any]) -> ParsedError:
 
 
 def _is_moderated(status: str) -> bool:
-    return status.endswith("Moderated")
+    return status.lower().endswith("moderated")
