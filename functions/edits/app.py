@@ -16,6 +16,7 @@ from retouch.infrastructure.aws.cache_bucket import CacheBucket
 from retouch.infrastructure.aws.circuit_table import circuit_store
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.config_bucket import ConfigBucket
+from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
@@ -27,7 +28,7 @@ from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.providers import PROVIDERS
 
 settings = Settings.from_env(os.environ)
-clock, aws_clients = SystemClock(), AwsClients()
+clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
 secret_store = SecretStore(settings, clock, aws_clients)
 telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model))
 image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)

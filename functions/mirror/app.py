@@ -10,6 +10,7 @@ from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.aws.secrets import SecretStore
@@ -19,7 +20,7 @@ from retouch.infrastructure.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
 
 settings = Settings.from_env(os.environ)
-clock, aws_clients = SystemClock(), AwsClients()
+clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
 secret_store = SecretStore(settings, clock, aws_clients)
 store = MirrorBucket(settings, clock, aws_clients)
 policy = replace(

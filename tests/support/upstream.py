@@ -132,6 +132,9 @@ class Upstream:
             def do_POST(self) -> None:
                 upstream.serve(self)
 
+            def do_PUT(self) -> None:
+                upstream.serve(self)
+
         self.server = UpstreamServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 

@@ -1,6 +1,7 @@
-"""The AWS clients of the process: one session, and one client per service. boto3 is loaded for the first client.
+"""The AWS clients of the process: one session, and one client per service. boto3 is loaded for its first client.
 
-A session loads a service's description once. That takes 100 ms for the first client and nothing for the next. A
+With credentials in the environment, as in Lambda, the small clients of `signed_clients` take the place of boto3's. A
+session loads a service's description once. That takes 100 ms for the first client and nothing for the next. A
 session must not create clients in several threads at once. Threads may share the clients themselves.
 """
 
@@ -10,8 +11,20 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.signed_clients import (
+    DynamoDbClient,
+    ObjectWriter,
+    SecretsManagerClient,
+    SignedSender,
+    StoredObject,
+    SystemEffects,
+)
+
 if TYPE_CHECKING:
     from boto3 import Session
+
+_SIGNED_CLIENTS = {"dynamodb": DynamoDbClient, "secretsmanager": SecretsManagerClient}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +40,24 @@ class ClientConfig:
 class AwsClients:
     """A factory that creates and caches clients. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: AwsEnvironment | None = None) -> None:
+        """Create the factory. Without an environment, every client is boto3's."""
+        self._environment = environment
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._clients: dict[tuple[str, ClientConfig, str, str], Any] = {}
+        self._object_writers: dict[ClientConfig, ObjectWriter] = {}
+
+    def write_object(self, stored: StoredObject, config: ClientConfig) -> None:
+        """Store an object in S3. Raises the errors of `ObjectWriter` or those of botocore."""
+        if self._environment is None:
+            _write_with_boto3(self.client("s3", config), stored)
+            return
+        writer = self._object_writers.get(config)
+        if writer is None:
+            writer = ObjectWriter(SignedSender("s3", self._environment, config, SystemEffects()))
+            self._object_writers[config] = writer
+        writer.write(stored)
 
     def client(
         self,
@@ -54,6 +81,17 @@ class AwsClients:
         return client
 
     def _create_client(self, service: str, config: ClientConfig, region: str, endpoint: str) -> Any:
+        signed_client = _SIGNED_CLIENTS.get(service)
+        if signed_client is None or self._environment is None or region or endpoint:
+            return self._create_boto3_client(service, config, region, endpoint)
+        sender = SignedSender(service, self._environment, config, SystemEffects())
+        client = signed_client(sender)
+        self._clients[service, config, region, endpoint] = client
+        return client
+
+    def _create_boto3_client(
+        self, service: str, config: ClientConfig, region: str, endpoint: str
+    ) -> Any:
         import boto3
 
         self._session = self._session or boto3.Session()
@@ -63,6 +101,18 @@ class AwsClients:
         if self._session.get_credentials():  # a client made without credentials never gets any
             self._clients[service, config, region, endpoint] = client
         return client
+
+
+def _write_with_boto3(client: Any, stored: StoredObject) -> None:
+    client.put_object(
+        Bucket=stored.bucket,
+        Key=stored.key,
+        Body=stored.data,
+        ChecksumSHA256=stored.checksum_sha256,
+        ContentType=stored.content_type,
+        ContentDisposition=stored.content_disposition,
+        CacheControl=stored.cache_control,
+    )
 
 
 def _botocore_config(service: str, config: ClientConfig) -> Any:

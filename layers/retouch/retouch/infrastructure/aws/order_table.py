@@ -104,16 +104,26 @@ class OrderDynamoTable:
 
     def _read_abandoned(self, now: int) -> Iterator[Order]:
         for shard in _SHARDS:
-            pages = self._client.get_paginator("query").paginate(
+            for row in self._iter_listed_rows(shard, now):
+                order = self._read(row["pk"]["S"].removeprefix("O#"))
+                if order and order.is_listed and order.lease < now:  # the index may be late
+                    yield order
+
+    def _iter_listed_rows(self, shard: str, now: int) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of one shard of the index whose lease is over, page by page."""
+        next_page: dict[str, Any] = {}
+        while True:
+            page = self._client.query(
                 TableName=self._table,
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="op = :shard AND os < :now",
                 ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": str(now)}},
+                **next_page,
             )
-            for row in (row for page in pages for row in page["Items"]):
-                order = self._read(row["pk"]["S"].removeprefix("O#"))
-                if order and order.is_listed and order.lease < now:  # the index may be late
-                    yield order
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _add_recent(self, fingerprint: str, key: str, expires: int) -> None:
         row_key = {"pk": {"S": f"F#{fingerprint}"}}

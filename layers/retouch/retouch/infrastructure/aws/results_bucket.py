@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.signed_clients import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,17 +46,18 @@ class S3Bucket:
             raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
         key = f"results/{digest.hexdigest()}.{format}"
+        stored = StoredObject(
+            self._bucket,
+            key,
+            data,
+            b64encode(digest.digest()).decode(),
+            content_type=f"image/{format}",
+            content_disposition="inline",
+            cache_control=f"private, max-age={self._settings.result_url_seconds}",
+        )
         try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=data,
-                ChecksumSHA256=b64encode(digest.digest()).decode(),
-                ContentType=f"image/{format}",
-                ContentDisposition="inline",
-                CacheControl=f"private, max-age={self._settings.result_url_seconds}",
-            )
-        # boto3 raises many errors, and none of them may lose a paid image.
+            self._aws.write_object(stored, _CLIENT_CONFIG)
+        # The clients raise many errors, and none of them may lose a paid image.
         except Exception as error:
             _log.error("the result was not stored", exc_info=error)
             raise NotStored("The bucket did not accept the result.") from error
