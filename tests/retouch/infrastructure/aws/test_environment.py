@@ -45,7 +45,7 @@ def test_region_of_another_partition_is_left_to_botocore(region):
 
 @pytest.mark.parametrize(
     "name",
-    ["AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY", "https_proxy"],
+    ["AWS_PROFILE", "AWS_USE_FIPS_ENDPOINT", "HTTPS_PROXY", "https_proxy"],
 )
 def test_setting_that_only_botocore_knows_is_left_to_botocore(name):
     assert AwsEnvironment.from_env({**LAMBDA, name: "x"}) is None

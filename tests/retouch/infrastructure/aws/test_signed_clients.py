@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -20,6 +21,7 @@ from retouch.infrastructure.aws.signed_clients import (
     SignedSender,
     SystemEffects,
 )
+from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
 
@@ -240,3 +242,28 @@ def test_request_is_signed_with_the_token_and_keeps_its_connection():
         "AWS4-HMAC-SHA256 Credential=AKID/20270115/us-east-1/dynamodb/aws4_request, "
     )
     assert first.headers["authorization"] == second.headers["authorization"]
+
+
+@pytest.fixture
+def tls_server():
+    with Upstream(json_response({"Item": KEY})) as server:
+        context = tls_context_for("valid", "127.0.0.1")
+        server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+        yield server.url.replace("http:", "https:")
+
+
+def send_over_tls(url: str, ca_bundle: str):
+    environment = replace(create_environment(url), ca_bundle=ca_bundle)
+    config = ClientConfig(max_attempts=1, read_timeout=5)
+    return AwsClients(environment).client("dynamodb", config).get_item(TableName=TABLE, Key=KEY)
+
+
+def test_certificate_of_the_configured_bundle_is_trusted(tls_server, tmp_path):
+    bundle = tmp_path / "ca.pem"
+    certificate_authority().cert_pem.write_to_path(bundle)
+    assert send_over_tls(tls_server, str(bundle))["Item"] == KEY
+
+
+def test_certificate_of_an_unknown_authority_is_refused(tls_server):
+    with pytest.raises(HTTPError, match="CERTIFICATE_VERIFY_FAILED"):
+        send_over_tls(tls_server, "")

@@ -9,7 +9,6 @@ _REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # botocore reads these, and they change where requests go or with which credentials.
 _BOTOCORE_ONLY = (
     "AWS_PROFILE",
-    "AWS_CA_BUNDLE",
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -32,6 +31,7 @@ class AwsEnvironment:
     token: str = field(repr=False)  # Empty for long-term credentials.
     region: str
     endpoints: Mapping[str, str]  # The values of AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>.
+    ca_bundle: str = ""  # The file of trusted certificates. Empty: those of the system.
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> AwsEnvironment | None:
@@ -46,7 +46,8 @@ class AwsEnvironment:
             name: value for name, value in env.items() if name.startswith("AWS_ENDPOINT_URL")
         }
         access_key, secret_key = (env[name] for name in _REQUIRED)
-        return cls(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""), region, endpoints)
+        token, ca_bundle = env.get("AWS_SESSION_TOKEN", ""), env.get("AWS_CA_BUNDLE", "")
+        return cls(access_key, secret_key, token, region, endpoints, ca_bundle)
 
     def endpoint(self, service: str) -> str:
         """Return the URL of a service, without a slash at the end. `service` is botocore's name, such as "dynamodb"."""

@@ -87,6 +87,7 @@ class SignedSender:
         self._pool = urllib3.PoolManager(
             maxsize=config.max_connections,
             retries=False,
+            ca_certs=environment.ca_bundle or None,
             timeout=urllib3.Timeout(connect=config.connect_timeout, read=config.read_timeout),
         )
 
