@@ -23,7 +23,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from retouch.core.client_credentials import GATEWAY_KEY_PREFIX
+from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
 from retouch.gateway.authentication import key_digest
 from tools.secret import PEPPER_VARIABLE, SecretObject
 from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs

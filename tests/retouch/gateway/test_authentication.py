@@ -178,3 +178,10 @@ def test_health_and_openapi_need_no_key_but_deep_health_does():
 def test_open_auth_mode_logs_a_warning(capsys):
     post_edit(FIELDS)
     assert "anybody who reaches this gateway may use it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("method", "path"), [*KEY_ROUTES, *UNKNOWN_ROUTES])
+def test_key_in_the_header_of_azures_sdks_counts_on_their_paths_only(method, path):
+    event = proxy_event(method=method, path=path, headers={"api-key": KEY})
+    is_refused = send_event(event, services=services_with_keys()).status == 401
+    assert is_refused != path.startswith("/openai/")

@@ -68,7 +68,7 @@ def status_and_code(response):
 def test_custom_host_failures_open_no_circuit(key):
     with Upstream(IMAGE_RESPONSE) as openai, Upstream(SERVER_ERROR) as custom:
         host = f"{custom.url}/v1"
-        services = services_for(openai, openai, RETOUCH_CUSTOM_HOSTS=host)
+        services = services_for(openai, openai, RETOUCH_CUSTOM_HOSTS=f"openai={host}")
         for _ in range(6):
             response = send_edit(services, provider="openai", custom_host=host, **key)
             assert status_and_code(response) == (502, "provider_error")

@@ -353,7 +353,7 @@ def test_custom_host_is_used_only_when_allowed(upstreams):
     assert (refused.status, refused.json["error"]["code"]) == (400, "custom_host_not_allowed")
     assert azure.received == []
     services = build_services(
-        {"OPENAI_BASE_URL": openai.url, "RETOUCH_CUSTOM_HOSTS": f"{azure.url}/v1/"}
+        {"OPENAI_BASE_URL": openai.url, "RETOUCH_CUSTOM_HOSTS": f"openai={azure.url}/v1/"}
     )
     assert send_edit(upstreams, A, services=services, custom_host=f"{azure.url}/v1").status == 200
     assert (azure.calls[0].path, openai.received) == ("/v1/images/edits", [])

@@ -20,6 +20,11 @@ def warn_about_open_settings(settings: Settings, logger: Logger) -> None:
             "RETOUCH_FETCH_ALLOW: URLs may lead to these hosts although the URL policy refuses them",
             extra={"allowed": settings.fetch_allowlist},
         )
+    if settings.webhook_allowlist:
+        logger.warning(
+            "RETOUCH_WEBHOOK_ALLOW: guardrail webhooks may be at these hosts although the URL policy refuses them",
+            extra={"allowed": settings.webhook_allowlist},
+        )
 
 
 def api_gateway_request_id(event: Any) -> str:

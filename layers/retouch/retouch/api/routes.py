@@ -16,6 +16,7 @@ import orjson
 from retouch.api.endpoints import deployments, models, start_page, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials, read_gateway_key
+from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
@@ -64,6 +65,9 @@ class EndpointRequest:
     def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
         """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""
         headers = self.http_request.headers
+        own_key = read_gateway_key(headers) or ""
+        reject_keys_in_headers(headers, services.settings.forwardable_headers, own_key)
+        reject_keys_in_form(form, own_key)
         credentials = read_credentials(headers)
         portkey = parse_portkey_headers(headers, services.header_prefixes)
         portkey = replace(

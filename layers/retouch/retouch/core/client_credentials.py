@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-GATEWAY_KEY_PREFIX = "rt_"
+from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX, contains_encoded_gateway_key
+
 _PLACEHOLDER_KEYS = frozenset(
     (
         "",
@@ -58,8 +59,6 @@ def key_problem(text: str) -> str | None:
     """
     if not is_header_safe(text):
         return "contains characters that an HTTP header cannot carry; it must be printable ASCII"
-    if text.startswith(GATEWAY_KEY_PREFIX):
-        return (
-            "is a key of this gateway and is never sent to a provider; send it as x-portkey-api-key"
-        )
+    if text.lower().startswith(GATEWAY_KEY_PREFIX) or contains_encoded_gateway_key(text):
+        return "contains a key of this gateway, which is never sent to a provider; send it as x-portkey-api-key"
     return None

@@ -26,6 +26,12 @@ def _split_lower_list(text: str) -> tuple[str, ...]:
     return _split_list(text.lower())
 
 
+def _parse_custom_hosts(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the provider and the base URL of each entry: (("openai", "https://a"), ("", "https://b"))."""
+    pairs = [word.rpartition("=") for word in _split_list(text)]
+    return tuple((provider.lower(), base_url) for provider, _, base_url in pairs)
+
+
 def _parse_pairs(text: str) -> dict[str, str]:
     """Return the pairs of a list: {"a": "b", "c": "d"} for "a=b, c=d"."""
     pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
@@ -76,8 +82,9 @@ class Settings:
     # longest Retry-After to follow
     max_retry_wait: float = _env_field("RETOUCH_RETRY_WAIT_SECONDS", 5.0, float)
     max_provider_response_bytes: int = 200_000_000  # maximum size of one provider response
-    # "host:port, ..." exempt from the URL policy
+    # "host:port, ..." exempt from the URL policy: for images, and for guardrail webhooks
     fetch_allowlist: str = _env_field("RETOUCH_FETCH_ALLOW")
+    webhook_allowlist: str = _env_field("RETOUCH_WEBHOOK_ALLOW")
     mirror_mode: str = _env_field("RETOUCH_MIRROR")  # "queue": the mirror fetches the input images
     # maximum for one URL
     max_mirror_bytes: int = _env_field("RETOUCH_MIRROR_BYTES", 100_000_000, int)
@@ -91,8 +98,10 @@ class Settings:
     mirror_days: int = _env_field("RETOUCH_MIRROR_DAYS", 0, int)
     # a CDN in front of the bucket
     public_base_url: str = _env_field("RETOUCH_PUBLIC_BASE_URL", "", _strip_slash)
-    # hosts that requests may use as custom hosts
-    allowed_custom_hosts: tuple[str, ...] = _env_field("RETOUCH_CUSTOM_HOSTS", (), _split_list)
+    # (provider, base URL) of hosts that requests may use; "" is every provider, but not the operator's key
+    custom_hosts: tuple[tuple[str, str], ...] = _env_field(
+        "RETOUCH_CUSTOM_HOSTS", (), _parse_custom_hosts
+    )
     # headers that the gateway may forward to providers
     forwardable_headers: tuple[str, ...] = _env_field(
         "RETOUCH_FORWARD_HEADERS", (), _split_lower_list

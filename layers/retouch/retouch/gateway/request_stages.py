@@ -31,6 +31,7 @@ from retouch.gateway.routing.credential_resolver import (
     ServingProvider,
     TargetCredentials,
 )
+from retouch.gateway.routing.custom_hosts import allowed_custom_host
 from retouch.gateway.routing.executor import RoutingExecutor
 from retouch.gateway.routing.tree import RoutingTree, Target, iter_targets
 from retouch.gateway.routing.virtual_keys import ProviderNames, parse_virtual_keys
@@ -180,7 +181,9 @@ def _resolve_targets(
         guardrails = read_guardrails({**default_hooks, **target.hooks})
         credentials = replace(
             found.client_credentials,
-            custom_host=_allowed_custom_host(target, portkey, settings),
+            custom_host=allowed_custom_host(
+                found, portkey.custom_host, isinstance(portkey.config, str), settings
+            ),
             forwarded_headers=_allowed_forward_headers(target, portkey, settings),
         )
         model, fault = finder.connect(found, credentials)
@@ -243,18 +246,6 @@ class _ModelFinder:
             return resolve_connection(model, credentials, self.settings), None
         except Fault as fault:
             return model, fault
-
-
-def _allowed_custom_host(target: Target, portkey: PortkeyHeaders, settings: Settings) -> str | None:
-    """Return the base URL that was requested. Raises InvalidRequest when the operator does not allow it."""
-    host = (target.custom_host or portkey.custom_host or "").rstrip("/")
-    if host and host not in settings.allowed_custom_hosts:
-        raise InvalidRequest(
-            f"The custom host {quote_value(host)} is not allowed by the operator of this gateway. Leave it out.",
-            param="x-portkey-custom-host",
-            code="custom_host_not_allowed",
-        )
-    return host or None
 
 
 def _allowed_forward_headers(

@@ -144,7 +144,7 @@ def edit_under_webhook():
                 {
                     "OPENAI_BASE_URL": server.url,
                     "OPENAI_API_KEY": "sk",
-                    "RETOUCH_FETCH_ALLOW": webhook.url.removeprefix("http://"),
+                    "RETOUCH_WEBHOOK_ALLOW": webhook.url.removeprefix("http://"),
                 }
             )
             services = replace(

@@ -130,7 +130,7 @@ def edit_under_hanging_webhook():
             env = {
                 "OPENAI_BASE_URL": provider.url,
                 "OPENAI_API_KEY": "sk",
-                "RETOUCH_FETCH_ALLOW": webhook.url.removeprefix("http://"),
+                "RETOUCH_WEBHOOK_ALLOW": webhook.url.removeprefix("http://"),
                 "RETOUCH_LEAST_CALL_SECONDS": "0.5",
             }
             headers = {"x-portkey-config": json.dumps(config)}

@@ -30,7 +30,7 @@ NO_VERDICT = "The webhook gave no verdict within"
 
 
 def build_webhook(server, **options):
-    """Return a webhook client that may contact the server, as with RETOUCH_FETCH_ALLOW."""
+    """Return a webhook client that may contact the server, as with RETOUCH_WEBHOOK_ALLOW."""
     return WebhookClient(
         FetchPolicy.from_text(server.url.removeprefix("http://")), CLOCK, **options
     )

@@ -17,6 +17,8 @@ from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import InvalidRequest, TooLarge
 
 _MIME_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}[\r\n]*", re.ASCII)
+# Azure's SDKs send the key in this header, and only to these paths.
+_AZURE_KEY_HEADER, _AZURE_PATHS = "api-key", "/openai/"
 _PATH_VARIABLE = re.compile(r"\{(\w+)\+?\}")
 
 
@@ -35,11 +37,14 @@ def to_v1_event(event: Mapping[str, Any], is_route: Callable[[str], bool]) -> di
     """
     context = event["requestContext"]
     http_context = context.get("http") or {}
+    path, headers = route_path(event, is_route), read_headers(event)
+    if not path.startswith(_AZURE_PATHS):
+        headers.pop(_AZURE_KEY_HEADER, None)
     return {
         **event,
-        "path": route_path(event, is_route),
+        "path": path,
         "httpMethod": event.get("httpMethod") or http_context.get("method") or "GET",
-        "headers": read_headers(event),
+        "headers": headers,
         "multiValueHeaders": {},
         "requestContext": {**context, "path": _requested_path(event)},
     }

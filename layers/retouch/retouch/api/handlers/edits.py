@@ -22,6 +22,7 @@ from retouch.api.powertools import (
     to_powertools_response,
     warn_about_open_settings,
 )
+from retouch.api.request.gateway_keys import reject_keys_in_form
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
@@ -157,8 +158,10 @@ def handle_direct_invoke(
 def _edit_from_event(
     event: Any, invocation_id: str, lambda_context: Any, services: Services
 ) -> EditResult:
+    form = direct_invoke.form_from_event(event)
+    reject_keys_in_form(form, own_key="")
     context = RequestContext(
-        direct_invoke.form_from_event(event),
+        form,
         ClientCredentials(),
         invocation_id,
         request_deadline(lambda_context, services),

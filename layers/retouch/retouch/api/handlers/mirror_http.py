@@ -21,6 +21,7 @@ from retouch.api.powertools import (
     warn_about_open_settings,
 )
 from retouch.api.request.credentials import read_gateway_key
+from retouch.api.request.gateway_keys import reject_keys_in_urls
 from retouch.api.response.errors import (
     error_document,
     error_response,
@@ -38,7 +39,7 @@ from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
 from retouch.gateway.signed_links import signed_url
-from retouch.mirror.request import read_mirror_request
+from retouch.mirror.request import MirrorRequest, read_mirror_request
 from retouch.mirror.result import response_document
 
 Handler = Callable[[Any, Any], Any]
@@ -124,8 +125,10 @@ def _process_http_request(
 ) -> dict[str, Any]:
     auth.authenticate(event["headers"])
     request = http_event.to_http_request(event)
+    mirror_request = read_mirror_request(_parse_json(request.body))
+    reject_keys_in_urls(mirror_request.urls, read_gateway_key(request.headers) or "")
     linked_consumer = auth.with_signed_links(consumer, request.base_url)
-    return _process_request(linked_consumer, _parse_json(request.body), "http", context)
+    return _process_request(linked_consumer, mirror_request, "http", context)
 
 
 def _process_direct_invoke(
@@ -136,7 +139,8 @@ def _process_direct_invoke(
     The event is the request, and the return value is the response. IAM authorized the sender.
     """
     try:
-        document = _process_request(auth.with_signed_links(consumer, ""), event, "direct", context)
+        linked_consumer = auth.with_signed_links(consumer, "")
+        document = _process_request(linked_consumer, read_mirror_request(event), "direct", context)
     except Exception as error:
         fault = _log_failure(error, consumer, "direct")
         return {**error_document(fault), "retouch": {"status": fault.status, "billed": "no"}}
@@ -144,10 +148,9 @@ def _process_direct_invoke(
 
 
 def _process_request(
-    consumer: MirrorConsumer, values: Any, source: str, context: Any
+    consumer: MirrorConsumer, request: MirrorRequest, source: str, context: Any
 ) -> dict[str, Any]:
     """Mirror the URLs of a request. Return the body of the response."""
-    request = read_mirror_request(values)
     _require_bucket(consumer)
     (results,) = consumer.mirror_and_record([request], source, _deadline(consumer, context))
     return response_document(results, consumer.services.clock.unix_time())

@@ -12,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from retouch.api.request.credentials import read_gateway_key
 from retouch.core.client_credentials import key_problem
 from retouch.core.errors import InvalidRequest
+from retouch.core.gateway_keys import contains_encoded_gateway_key
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import (
     ABSENT_VALUES,
@@ -70,8 +72,13 @@ def parse_portkey_headers(
 
 
 def read_trace_id(headers: Mapping[str, str]) -> str:
-    """Return the trace id for the log, even when other headers are invalid. Empty when there is no valid trace id."""
-    return _clean_trace_id(headers.get(f"{PORTKEY_PREFIX}trace-id", "").strip())
+    """Return the trace id for the log, even when other headers are invalid.
+
+    Empty when there is no valid trace id, or when it contains a key of the gateway.
+    """
+    trace_id = _clean_trace_id(headers.get(f"{PORTKEY_PREFIX}trace-id", "").strip())
+    own_key = read_gateway_key(headers) or ""
+    return "" if contains_encoded_gateway_key(trace_id, own_key) else trace_id
 
 
 def select_forwardable(names: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:

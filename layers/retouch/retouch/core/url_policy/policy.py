@@ -17,8 +17,8 @@ _EXCEPTION_PATTERN = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>[1-9][
 class FetchPolicy:
     """The rules of a fetch. The defaults are those of production.
 
-    `allow` holds the operator's exceptions (RETOUCH_FETCH_ALLOW). These hosts at these ports may be reached by http or
-    https, and may have private or loopback addresses. They also count as members of `hosts`.
+    `allow` holds the operator's exceptions (RETOUCH_FETCH_ALLOW, or RETOUCH_WEBHOOK_ALLOW). These hosts at these ports
+    may be reached by http or https, and may have private or loopback addresses. They also count as members of `hosts`.
     """
 
     schemes: tuple[str, ...] = ("https",)

@@ -41,7 +41,9 @@ class ImageFetcher:
         )
         self._clock, self._log = clock, log
         self._fetcher = Fetcher(self._input_policy, clock, log=log)
-        self.webhook_client = WebhookClient(self._input_policy, clock, log=log)
+        self.webhook_client = WebhookClient(
+            FetchPolicy.from_text(settings.webhook_allowlist), clock, log=log
+        )
         self._queued_fetcher = (
             QueuedFetcher(settings, clock, aws) if settings.mirror_mode == "queue" else None
         )
