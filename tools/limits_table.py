@@ -3,7 +3,9 @@
 from devserver.settings import MAX_PAYLOAD_BYTES
 from retouch.api.events.direct_invoke import MAX_RESPONSE_BYTES
 from retouch.api.request.limits import DEFAULT_LIMITS as BODY
+from retouch.api.routes import MAX_HTTP_RESPONSE_BYTES
 from retouch.core.settings import Settings
+from retouch.gateway.early_storage import MAX_HELD_BYTES
 from retouch.imaging.limits import DEFAULT_LIMITS as IMAGE
 
 
@@ -49,6 +51,13 @@ def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
             "send images as files",
         ),
         ("a response over HTTP", "200 MB, 15 minutes", "API Gateway and Lambda", "fewer images"),
+        (
+            "the base64 of a response",
+            f"{_megabytes(MAX_HTTP_RESPONSE_BYTES)}; of several finished images "
+            f"{_megabytes(MAX_HELD_BYTES // 3 * 4)}",
+            "Retouch",
+            "none needed: a larger result becomes links",
+        ),
         (
             "the result of a direct invoke",
             _megabytes(MAX_RESPONSE_BYTES),

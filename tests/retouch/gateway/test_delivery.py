@@ -9,6 +9,7 @@ from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored, UpstreamError
 from retouch.gateway.delivery import deliver
 from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
+from retouch.gateway.result_links import ResultLinks
 from retouch.planning.output_rules import Delivery
 from tests.support.images import b64, decode_image, encode_image, photo, scene
 from tests.support.time_budgets import time_budget
@@ -42,7 +43,7 @@ def deliver_as(response_format, images, store, max_bytes=None, time=None):
     time = time or time_budget()
     result = postprocess_all(images, Delivery(), time)
     delivery = Delivery(response_format)
-    return deliver(result, delivery, store, "https://g/{}".format, max_bytes, time)
+    return deliver(result, delivery, ResultLinks(store, "https://g/{}".format, 0), max_bytes, time)
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_hanging_bucket_is_given_up_and_base64_returned(hang):
 
 
 def test_bucket_that_hangs_with_much_time_left_is_given_up_within_seconds(hang, monkeypatch):
-    monkeypatch.setattr("retouch.gateway.delivery._MAX_LINK_SECONDS", 0.3)
+    monkeypatch.setattr("retouch.gateway.result_links._MAX_LINK_SECONDS", 0.3)
     delivered = deliver_as("url", [GOOD], FakeStore(hang), time=time_budget(900))
     assert delivered.images[0].b64_json
 
@@ -120,7 +121,7 @@ def test_lossy_encoding_reports_no_preserved_pixels():
     delivery = Delivery()
     for max_bytes, preserved in ((10**6, 77), (60_000, 0)):
         delivered = deliver(
-            result, delivery, FakeStore(reject), str.lower, max_bytes, time_budget()
+            result, delivery, ResultLinks(FakeStore(reject), str.lower, 0), max_bytes, time_budget()
         )
         assert delivered.preserved_pixels(result) == preserved
 
@@ -128,7 +129,9 @@ def test_lossy_encoding_reports_no_preserved_pixels():
 def test_lossless_encoding_keeps_the_preserved_pixels():
     image = GeneratedImage(data=encode_image(scene(200, 200), compress_level=0))
     result = ProcessedEdit((image,), {}, 77)
-    delivered = deliver(result, Delivery(), FakeStore(reject), str.lower, 20_000, time_budget())
+    delivered = deliver(
+        result, Delivery(), ResultLinks(FakeStore(reject), str.lower, 0), 20_000, time_budget()
+    )
     assert delivered.preserved_pixels(result) == 77
 
 

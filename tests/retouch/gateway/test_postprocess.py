@@ -11,6 +11,7 @@ from retouch.core.errors import NotStored, UpstreamError
 from retouch.gateway import delivery as image_delivery
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.postprocess import postprocess_all
+from retouch.gateway.result_links import ResultLinks
 from retouch.planning.output_rules import Delivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import b64, decode_image, encode_image, format_name, photo
@@ -48,8 +49,7 @@ def deliver(result, response_format="b64_json", store=None, most_bytes=None):
     return image_delivery.deliver(
         result,
         delivery,
-        FakeResultStore() if store is None else store,
-        "https://g/{}".format,
+        ResultLinks(FakeResultStore() if store is None else store, "https://g/{}".format, 0),
         most_bytes,
         time_budget(),
     )

@@ -36,6 +36,10 @@ from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import GATEWAY_PARAMS, is_stream_requested
 
+# API Gateway sends at most 200 MB. More base64 than this goes out as links, because the response has to fit into memory
+# beside its images.
+MAX_HTTP_RESPONSE_BYTES = 150_000_000
+
 
 class Caller(NamedTuple):
     """The caller of a route, and the settings: with the secrets if the route needs a key."""
@@ -85,6 +89,7 @@ class EndpointRequest:
             retry_count=read_retry_count(headers),
             base_url=self.http_request.base_url,
             portkey=portkey,
+            max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
         )
 
 

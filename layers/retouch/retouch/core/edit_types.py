@@ -194,6 +194,8 @@ class GeneratedImage:
     revised_prompt: str | None = None
     # size, quality, usage ... from the provider's response
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    # The link to the image, when it is stored already. It then has no bytes here.
+    stored_url: str = field(default="", repr=False)
     # what the provider states as the price of this image; None: it states none
     cost_micro_dollars: int | None = None
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import NotStored
@@ -19,27 +18,12 @@ from retouch.gateway.result_images import (
     open_results,
     result_format,
 )
-from retouch.gateway.signed_links import LinkBuilder
+from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.time_budget import TimeBudget
 from retouch.planning.output_rules import Delivery
 
-_log = logging.getLogger("retouch")
-# The longest wait for the links of one edit. A put of 10 MB takes about a second. A longer wait for a bucket that does
-# not respond would only delay the same images as base64.
-_MAX_LINK_SECONDS = 10.0
-_STORED_BYTES_PER_SECOND = 2_000_000  # added for large images
 # Taken from the margin for the response when no other time is left: without it the result would be lost.
 _MIN_REDUCE_SECONDS = 1.0
-
-
-class ResultStore(Protocol):
-    """The store of results that are delivered as links."""
-
-    def put(self, data: bytes, format: str) -> str:
-        """Store an encoded image ("png", "jpeg", "webp") and return its key. Raises NotStored."""
-
-    def sign(self, key: str, seconds: int) -> str:
-        """Return the store's own link to a key. It works for `seconds`. Raises NotStored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +55,13 @@ class DeliveredData:
 def deliver(
     result: ProcessedEdit,
     delivery: Delivery,
-    store: ResultStore,
-    build_link: LinkBuilder,
+    links: ResultLinks,
     max_bytes: int | None,
     time: TimeBudget,
 ) -> DeliveredData:
     """Return the images as links or as base64: as planned, or else whichever is possible. Paid images are not lost.
 
+    When some images are stored already, the others become links too.
     `max_bytes` is the limit of the response; None: no limit. Images that are too large for it and cannot be stored are
     encoded with fewer bytes. Raises UnreadableResult when no image can be read, and NotStored when none can be encoded
     so.
@@ -85,18 +69,23 @@ def deliver(
     size = sum(map(base64_size, result.images))
     fits = max_bytes is None or size <= max_bytes
     wants_links = delivery.response_format == "url"
-    if fits and not wants_links:
+    has_links = any(image.stored_url for image in result.images)
+    if fits and not (wants_links or has_links):
         return DeliveredData(_base64_images(result.images))
     opened = open_results(result.images, _open_to_store)
     try:
-        linked_images = _link_images(opened, store, build_link, time)
+        linked_images = _link_images(opened, links, time)
     except NotStored as error:
         images = [one.image for one in opened.images]
         if max_bytes is not None and not fits:
             return _reduced_data(images, opened.notes, max_bytes, time, error)
-        note = "response_format: the bucket did not take the result, so base64"
-        return DeliveredData(_base64_images(images), notes=(*opened.notes, note))
-    note = f"response_format: {size} bytes are too many for this response, so links"
+        part = "all of the results" if has_links else "the result"
+        note = f"response_format: the bucket did not take {part}, so base64"
+        return DeliveredData(
+            _base64_images(images), is_linked=has_links, notes=(*opened.notes, note)
+        )
+    amount = f"{len(result.images)} images of this size" if has_links else f"{size} bytes"
+    note = f"response_format: {amount} are too many for this response, so links"
     notes = opened.notes if wants_links else (*opened.notes, note)
     return DeliveredData(linked_images, is_linked=True, notes=notes)
 
@@ -120,6 +109,7 @@ def _reduced_data(
     return DeliveredData(
         _base64_images(small_images),
         notes=(*notes, *reduced.notes),
+        is_linked=any(image.stored_url for image in small_images),
         is_lossless=reduced.is_lossless,
         metadata=_file_facts(small_images[0]),
     )
@@ -131,14 +121,21 @@ def _file_facts(image: GeneratedImage) -> Mapping[str, Any]:
 
 
 def _base64_images(images: Sequence[GeneratedImage]) -> tuple[DeliveredImage, ...]:
+    """Return the images as base64, but those that are stored already as their links."""
     return tuple(
-        DeliveredImage(b64_json=image.to_base64(), revised_prompt=image.revised_prompt)
+        DeliveredImage(
+            b64_json=None if image.stored_url else image.to_base64(),
+            url=image.stored_url or None,
+            revised_prompt=image.revised_prompt,
+        )
         for image in images
     )
 
 
 def _open_to_store(image: GeneratedImage) -> OpenedResult:
     """Return the image with its format. An image that cannot be opened is stored as it is. Raises UnreadableResult."""
+    if image.stored_url:
+        return OpenedResult(image, EncodedImage(b"", "", 0, 0))
     try:
         return open_result(image)
     except UnsupportedResult:
@@ -147,26 +144,14 @@ def _open_to_store(image: GeneratedImage) -> OpenedResult:
 
 
 def _link_images(
-    opened: OpenedResults, store: ResultStore, build_link: LinkBuilder, time: TimeBudget
+    opened: OpenedResults, links: ResultLinks, time: TimeBudget
 ) -> tuple[DeliveredImage, ...]:
-    """Return a link for every image. Raises NotStored, also when the bucket takes too long.
-
-    The clients of AWS have fixed timeouts for a connection and for a wait, and none for a whole call. The time that is
-    left therefore limits the calls from outside.
-    """
-
-    def link_all() -> tuple[DeliveredImage, ...]:
-        return tuple(
-            DeliveredImage(
-                url=build_link(store.put(one.file.data, one.file.format)),
-                revised_prompt=one.image.revised_prompt,
-            )
-            for one in opened.images
+    """Return a link for every image. Raises NotStored, also when the bucket takes too long."""
+    files = [one.file for one in opened.images if not one.image.stored_url]
+    new_urls = iter(links.link_all(files, time))
+    return tuple(
+        DeliveredImage(
+            url=one.image.stored_url or next(new_urls), revised_prompt=one.image.revised_prompt
         )
-
-    size = sum(len(one.file.data) for one in opened.images)
-    try:
-        return time.at_most(_MAX_LINK_SECONDS + size / _STORED_BYTES_PER_SECOND).run(link_all)
-    except TimeoutError as error:
-        _log.error("the bucket did not take the result in time")
-        raise NotStored("The bucket did not accept the result in time.") from error
+        for one in opened.images
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,8 @@ class ProcessedEdit:
     # the number of preserved pixels of each image; None: not requested
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
-    is_complete: bool = True  # every image is there, in the form that the plan requires
+    # every image is there, in memory and in the form that the plan requires
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class ProcessedImage:
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
     unprocessed_reason: str = ""  # why the image is still the provider's own; empty: it is not
+    is_reduced: bool = False  # it was made smaller than the plan requires
+
+
+# What becomes of a finished image before the next one is processed.
+ReleaseImage = Callable[[ProcessedImage], ProcessedImage]
 
 
 def postprocess(
@@ -171,14 +177,16 @@ def postprocess_all(
     time: TimeBudget,
     *,
     billed_images: Sequence[GeneratedImage] = (),
+    release: ReleaseImage = lambda processed: processed,
 ) -> ProcessedEdit:
     """Return all images as one result. Readable images are delivered, and notes name what is missing or unprocessed.
 
+    `release` gets each finished image before the next one is processed, and may replace its bytes by a link.
     `billed_images` are all images that the provider made, when `images` are only some of them. Raises UnreadableResult
     when no image can be read. The result has the total usage of all calls, if every call reports its usage.
     """
     billed_images = billed_images or images
-    processed_images, errors = _postprocess_each(images, delivery, time)
+    processed_images, errors = _postprocess_each(images, delivery, time, release)
     finished_images = tuple(processed.image for processed in processed_images)
     metadata = {
         name: value for name, value in finished_images[0].metadata.items() if name != "usage"
@@ -205,8 +213,12 @@ def postprocess_all(
         metadata,
         preserved_pixels,
         tuple(dict.fromkeys(notes)),
-        is_complete=not (errors or unprocessed),
+        is_complete=not (errors or unprocessed or any(map(_is_released, processed_images))),
     )
+
+
+def _is_released(processed: ProcessedImage) -> bool:
+    return bool(processed.image.stored_url) or processed.is_reduced
 
 
 def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
@@ -222,7 +234,7 @@ def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
 
 
 def _postprocess_each(
-    images: Iterable[GeneratedImage], delivery: Delivery, time: TimeBudget
+    images: Iterable[GeneratedImage], delivery: Delivery, time: TimeBudget, release: ReleaseImage
 ) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
     """Process one image after the other. An image that took longer than estimated raises the estimate for the next."""
     processed_images, errors = [], []
@@ -230,7 +242,7 @@ def _postprocess_each(
     for image in images:
         started_at = time.remaining()
         try:
-            processed_images.append(postprocess(image, delivery, time, seconds))
+            processed_images.append(release(postprocess(image, delivery, time, seconds)))
         except UnreadableResult as error:
             errors.append(error)
         seconds = max(seconds, started_at - time.remaining())

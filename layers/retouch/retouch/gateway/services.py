@@ -17,10 +17,10 @@ from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal
 from retouch.gateway.cache import CacheStore as CacheStore
 from retouch.gateway.circuit_breaker import CircuitBreaker
-from retouch.gateway.delivery import ResultStore
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.recent_edits import InMemoryRecentEdits, RecentEdits
+from retouch.gateway.result_links import ResultStore
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):

@@ -19,6 +19,7 @@ from retouch.gateway import cache
 from retouch.gateway.cache import CacheEntry
 from retouch.gateway.circuit_breaker import track_call
 from retouch.gateway.delivery import deliver
+from retouch.gateway.early_storage import EarlyStorage
 from retouch.gateway.guardrails import stage as guardrails
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
 from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
@@ -33,6 +34,7 @@ from retouch.gateway.result import (
     EditStream,
     StreamedImage,
 )
+from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import link_builder
@@ -144,6 +146,7 @@ class FinishedImages:
 
     generated: GeneratedImages
     result: ProcessedEdit
+    links: ResultLinks  # what makes the links of the images
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,34 +250,31 @@ def postprocess_images(checked: CheckedImages, services: Services) -> FinishedIm
     """Bring the images into the geometry and format that the plan requires. Raises UpstreamError."""
     generated = checked.generated
     planned = generated.planned
+    links = _result_links(planned.attempt, services)
+    time = planned.attempt.time_budget(services.clock)
     result = postprocess_all(
         checked.images,
         planned.plan.delivery,
-        planned.attempt.time_budget(services.clock),
+        time,
         billed_images=generated.images,
+        release=EarlyStorage(links, time, images_left=len(checked.images)),
     )
     if checked.notes:
         result = replace(result, notes=(*checked.notes, *result.notes), is_complete=False)
     if generated.cached:
         result = replace(result, preserved_pixels=generated.cached.preserved_pixels)
-    return FinishedImages(generated, result)
+    return FinishedImages(generated, result, links)
 
 
 def deliver_images(finished: FinishedImages, services: Services) -> DeliveredImages:
     """Convert the images to base64 or links. Raises NotStored when neither is possible."""
     generated, result = finished.generated, finished.result
     plan, attempt = generated.planned.plan, generated.planned.attempt
-    settings, now = attempt.settings, services.clock.unix_time()
-    expires_at = now + settings.result_url_seconds
-    pepper = settings.environment.get("RETOUCH_PEPPER", "")
-    base_url = settings.base_url or attempt.context.base_url
-    build_link = link_builder(base_url, pepper, expires_at, now, services.bucket.sign)
     try:
         data = deliver(
             result,
             plan.delivery,
-            services.bucket,
-            build_link,
+            finished.links,
             attempt.context.max_response_bytes,
             attempt.time_budget(services.clock),
         )
@@ -284,14 +284,14 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
     cost = edit_cost(plan.resolved.serving, plan.jobs, generated.images, usage)
     edit = DeliveredEdit(
         plan=plan,
-        created=now,
+        created=services.clock.unix_time(),
         images=data.images,
         metadata={**result.metadata, **data.metadata},
         notes=(*plan.notes, *generated.notes, *result.notes, *data.notes),
         billed=generated.billed,
         cost=None if cached else cost,
         preserved_pixels=data.preserved_pixels(result),
-        url_expires_at=expires_at if data.is_linked else None,
+        url_expires_at=finished.links.expires_at if data.is_linked else None,
     )
     return DeliveredImages(finished, edit)
 
@@ -322,6 +322,15 @@ def require_remaining_time(plan: Plan, attempt: Attempt, services: Services) -> 
             f"Only {remaining:.1f} s are left, which is not enough time for an edit{work}. Send it again.",
             billed="no",
         )
+
+
+def _result_links(attempt: Attempt, services: Services) -> ResultLinks:
+    settings, now = attempt.settings, services.clock.unix_time()
+    expires_at = now + settings.result_url_seconds
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    base_url = settings.base_url or attempt.context.base_url
+    build_link = link_builder(base_url, pepper, expires_at, now, services.bucket.sign)
+    return ResultLinks(services.bucket, build_link, expires_at)
 
 
 def _billing(plan: Plan) -> Billed:
