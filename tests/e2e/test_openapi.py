@@ -238,7 +238,7 @@ def test_contract_codes_equal_the_documented_error_codes():
 
 def test_raised_codes_are_listed_at_their_status():
     raised = set(raised_codes())
-    assert {("foreign_host", 502), ("plan_not_understood", 502), ("empty_body", 400)} <= raised
+    assert {("foreign_host", 502), ("no_image_returned", 502), ("empty_body", 400)} <= raised
     assert {pair for pair in raised if pair[0] not in codes_at_status(pair[1])} == set()
 
 

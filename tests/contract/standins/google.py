@@ -234,6 +234,9 @@ class GeminiStandIn(StandIn):
                 "provider_refused",
                 "no",
             ),
+            "prompt_too_long": Failure(
+                [error_response(500, "INTERNAL", "Your input context is too long.")], 502, "provider_error", "no"
+            ),
             "overloaded": Failure(
                 [error_response(503, "UNAVAILABLE", "The model is overloaded.")], 502, "provider_error", "no"
             ),
@@ -264,7 +267,7 @@ class GeminiStandIn(StandIn):
 def imageless_failures():
     """Return the failures that have status 200 and no image."""
     moderation_error = (400, "moderation_blocked")
-    provider_error = (502, "provider_error", "unknown")
+    refusal = (400, "provider_refused", "unknown")
     return {
         "moderated_input": Failure(
             [json_response({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}})],
@@ -304,20 +307,26 @@ def imageless_failures():
                     "STOP", [{"inlineData": {"mimeType": "text/plain", "data": "c29ycnk="}}]
                 )
             ],
-            *provider_error,
+            *refusal,
         ),
         "moderated_recitation": Failure(
             [finished_response("IMAGE_RECITATION")], *moderation_error, "unknown"
         ),
-        "no_image": Failure([finished_response("NO_IMAGE")], *provider_error),
-        "other": Failure([finished_response("IMAGE_OTHER")], *provider_error),
-        "truncated": Failure(
-            [finished_response("MAX_TOKENS", [{"text": "I will"}])], *provider_error
-        ),
+        "no_image": Failure([finished_response("NO_IMAGE")], *refusal),
+        "other": Failure([finished_response("IMAGE_OTHER")], *refusal),
+        "truncated": Failure([finished_response("MAX_TOKENS", [{"text": "I will"}])], *refusal),
         "in_words": Failure(
-            [finished_response("STOP", [{"text": "I can't remove watermarks."}])],
-            400,
-            "provider_refused",
+            [finished_response("STOP", [{"text": "I can't remove watermarks."}])], *refusal
+        ),
+        "without_words": Failure([finished_response("STOP")], *refusal),
+        "damaged_picture": Failure(
+            [
+                finished_response(
+                    "STOP", [{"inlineData": {"mimeType": "image/png", "data": "c29ycnk="}}]
+                )
+            ],
+            502,
+            "no_image_returned",
             "unknown",
         ),
     }

@@ -151,7 +151,7 @@ class RekaStandIn(StandIn):
             ),
             "moderated_in_prose": Failure(
                 [chat_response("reka-flash", "I am sorry, I cannot help with that.")],
-                502,
+                400,
                 "plan_not_understood",
                 "yes",
                 expected_calls=2,
@@ -160,7 +160,7 @@ class RekaStandIn(StandIn):
                 [chat_response("reka-flash", REFUSAL)], 400, "unsupported_operation", "yes"
             ),
             "plan_not_understood": Failure(
-                unreadable_plan, 502, "plan_not_understood", "yes", expected_calls=2
+                unreadable_plan, 400, "plan_not_understood", "yes", expected_calls=2
             ),
         }
 

@@ -83,6 +83,9 @@ class VertexAIStandIn(google.GeminiStandIn):
             **inherited,
             "expired_token": Failure([unauthenticated], 500, "provider_credentials", "no"),
             "not_allowed": Failure([denied], 500, "provider_credentials", "no"),
+            "prompt_too_long": Failure(
+                inherited["prompt_too_long"].responses, 502, "provider_error", "unknown"
+            ),
             "overloaded": Failure(
                 inherited["overloaded"].responses, 502, "provider_error", "unknown"
             ),

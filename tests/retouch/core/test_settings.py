@@ -42,6 +42,7 @@ VARIABLES = [
         (("openai", "https://a/v1"), ("", "https://b")),
     ),
     ("RETOUCH_FORWARD_HEADERS", "X-Tenant, x-b", "forwardable_headers", ("x-tenant", "x-b")),
+    ("RETOUCH_BREAKER", "off", "breaker_enabled", False),
     ("RETOUCH_BREAKER_TABLE", "circuits", "breaker_table", "circuits"),
     ("RETOUCH_RECENT_EDITS_TABLE", "edits", "recent_edits_table", "edits"),
     ("RETOUCH_RECENT_EDITS_FOLDER", "/tmp/edits", "recent_edits_folder", "/tmp/edits"),

@@ -3,10 +3,12 @@
 import json
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
+from retouch.gateway.health import check_health
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, post_edit, telemetry
 from tests.support.images import b64, box_mask, photo
@@ -22,6 +24,7 @@ WRONG_KEY = json_response({"error": {"message": "bad key", "code": "invalid_api_
 STREAMED = {"b64_json": b64(photo()), "created_at": 1, "output_format": "png"}
 COMPLETED_EVENT = {"type": "image_edit.completed", **STREAMED}
 PARTIAL_EVENT = {"type": "image_edit.partial_image", **STREAMED, "partial_image_index": 0}
+STREAM_FIELDS = {"stream": "true", "partial_images": "1"}
 FIELDS = {"prompt": "p", "image": file_part(photo()), "model": "gpt-image-2"}
 LOCAL_TARGET = {"provider": "local", "override_params": {"model": "local/erase"}}
 
@@ -58,6 +61,26 @@ def open_circuit(openai, services):
     for _ in range(5):
         send_edit(services)
     assert services.breaker.states() == {"openai": "open"}
+
+
+def test_switched_off_breaker_calls_failing_provider_every_time(gateway_setup):
+    openai, azure, _ = gateway_setup
+    services = services_for(openai, azure, RETOUCH_BREAKER="off")
+    openai.responses = [SERVER_ERROR]
+    for fields in ({}, STREAM_FIELDS) * 4:
+        assert status_and_code(send_edit(services, fields=fields)) == (502, "provider_error")
+    assert (len(openai.calls), services.breaker.states()) == (8, {})
+
+
+def test_switched_off_breaker_ignores_open_circuits_of_shared_table(gateway_setup):
+    openai, azure, services = gateway_setup
+    open_circuit(openai, services)
+    openai.responses = [IMAGE_RESPONSE]
+    switched_off = replace(
+        services_for(openai, azure, RETOUCH_BREAKER="off"), breaker=services.breaker
+    )
+    assert send_edit(switched_off).status == 200
+    assert check_health(switched_off)["circuits"] == {}
 
 
 def status_and_code(response):
@@ -108,9 +131,6 @@ def test_probe_ended_by_client_timeout_is_released(gateway_setup):
     openai.responses = [IMAGE_RESPONSE]
     assert send_edit(services).status == 200
     assert services.breaker.states() == {"openai": "closed"}
-
-
-STREAM_FIELDS = {"stream": "true", "partial_images": "1"}
 
 
 def test_failing_streams_open_circuit_and_are_then_rejected(gateway_setup):

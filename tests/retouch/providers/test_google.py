@@ -264,7 +264,7 @@ def test_thought_parts_are_not_returned_as_results():
     (image,) = adapter_outcome(full)
     assert image.to_bytes() == photo(64, 64)
     full["candidates"][0]["content"]["parts"].pop()
-    assert adapter_outcome({**full, "candidates": full["candidates"]}).kind == ""
+    assert adapter_outcome({**full, "candidates": full["candidates"]}).kind == "refused"
 
 
 def test_first_of_several_images_is_returned():
@@ -365,10 +365,20 @@ def test_support_codes_set_moderation_stage_and_categories(also, stage, categori
 @pytest.mark.parametrize(
     "reason", ["NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "MAX_TOKENS", "NEW"]
 )
-def test_other_finish_reason_is_not_reported_as_refusal(reason):
-    parsed = adapter_outcome(json_body(finished_response(reason, [{"text": "I will"}])))
-    assert parsed.kind == ""
-    assert reason in parsed.message
+def test_any_finish_reason_without_image_is_refusal_with_words_of_google_and_model(reason):
+    candidate = {"finishMessage": "Unable to process it."}
+    parsed = adapter_outcome(
+        json_body(finished_response(reason, [{"text": "I will"}], **candidate))
+    )
+    assert (parsed.kind, parsed.billed) == ("refused", "unknown")
+    for words in (reason, "Unable to process it.", "The model said: I will"):
+        assert words in parsed.message
+
+
+def test_blocked_result_has_words_of_google_and_model():
+    response = finished_response("IMAGE_SAFETY", [{"text": "No."}], finishMessage="Blocked.")
+    parsed = adapter_outcome(json_body(response))
+    assert (parsed.kind, parsed.message) == ("moderated", "Blocked. The model said: No.")
 
 
 def test_text_response_without_image_returns_provider_refused(gemini):
@@ -379,8 +389,10 @@ def test_text_response_without_image_returns_provider_refused(gemini):
     assert response.json["error"]["code"] == "provider_refused"
 
 
-def test_stop_without_text_is_not_reported_as_refusal():
-    assert adapter_outcome(json_body(finished_response("STOP"))).kind == ""
+def test_stop_without_image_and_words_is_refusal_with_remedy():
+    parsed = adapter_outcome(json_body(finished_response("STOP")))
+    assert parsed.kind == "refused"
+    assert "Change the prompt or the image." in parsed.message
 
 
 @pytest.mark.parametrize("nothing", [{}, {"candidates": []}, {"promptFeedback": {}}])
@@ -431,7 +443,7 @@ def test_empty_response_yields_no_images(nothing):
         ),
         (quota_response("GenerateRequestsPerDayPerProjectPerModel", "9s"), "out_of_quota", 9.0),
         (quota_response("RequestsPerMinutePerProject-FreeTier", "9s"), "out_of_quota", 9.0),
-        (error_response(500, "INTERNAL", "m"), "", None),
+        (error_response(500, "INTERNAL", "m"), "undetermined", None),
         (json_response([{"error": {"code": 402, "message": "m"}}], 402), "out_of_quota", None),
     ],
 )

@@ -180,7 +180,10 @@ def test_success_with_an_error_object_has_the_words_of_the_provider(server, data
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"detail": [{"loc": ["body", "image"], "msg": "Field required"}]}, "Field required"),
+        (
+            {"detail": [{"loc": ["body", "image"], "msg": "Field required"}]},
+            "body.image: Field required",
+        ),
         ({"message": "prompt too long", "code": 40001}, "prompt too long"),
     ],
 )
@@ -194,8 +197,8 @@ def test_error_without_an_error_object_has_the_words_of_the_provider(server, bod
     [
         (b"Request Entity Too Large\n", "text/plain", "Request Entity Too Large"),
         (b"Request Entity Too Large", "Text/Plain; charset=utf-8", "Request Entity Too Large"),
-        (b"<html>no</html>", "text/html", "OpenAI responded with 413."),
-        (b"<html>no</html>", "text/plain", "OpenAI responded with 413."),
+        (b"<html>no</html>", "text/html", "OpenAI responded with 413: no"),
+        (b"<html>no</html>", "text/plain", "OpenAI responded with 413: no"),
         (b'{"error": "no', "text/plain", "OpenAI responded with 413."),
         (b"", "text/plain", "OpenAI responded with 413."),
     ],

@@ -244,10 +244,17 @@ def test_plan_that_cannot_be_applied_is_returned_to_model(server, plan):
     assert len(server.calls) == 2
 
 
+def test_words_of_model_without_plan_reach_caller(server):
+    server.planner_replies = ["I am sorry, I cannot\nhelp with that."] * 2
+    error = reka_edit(server).json["error"]
+    assert (error["code"], error["param"]) == ("plan_not_understood", "prompt")
+    assert "The model said: I am sorry, I cannot help with that." in error["message"]
+
+
 def test_two_invalid_plans_fail_as_billed(server):
     server.planner_replies = [INVALID_PLAN, INVALID_PLAN, GREYSCALE_PLAN]
     response = reka_edit(server)
-    assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
+    assert (response.status, response.json["error"]["code"]) == (400, "plan_not_understood")
     assert "'paint' is no operation" in response.json["error"]["message"]
     assert response.headers["x-retouch-billed"] == "yes"
     assert response.headers["x-should-retry"] == "false"
@@ -482,7 +489,7 @@ def test_plan_over_work_limit_is_corrected_once_then_fails_as_billed(server):
     assert "too much work for a picture of" in str(server.calls[1].json()["messages"][3])
     server.planner_replies = [long_plan, long_plan]
     response = reka_edit(server)
-    assert (response.status, response.json["error"]["code"]) == (502, "plan_not_understood")
+    assert (response.status, response.json["error"]["code"]) == (400, "plan_not_understood")
     assert response.headers["x-retouch-billed"] == "yes"
 
 

@@ -30,7 +30,8 @@ ErrorKind = Literal[
     "suspended",
     "refused",  # the request is invalid, whatever the HTTP status
     "rate_limited",
-    "failed",  # the provider itself failed, whatever the HTTP status
+    "failed",  # the provider could not make this edit, whatever the HTTP status
+    "undetermined",  # an error of the provider that the request may have caused
     "no_such_model",  # unknown, shut down, or not enabled for the account
 ]
 

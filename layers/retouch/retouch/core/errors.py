@@ -53,6 +53,7 @@ class Fault(Exception):
     blame: ClassVar[Blame] = "gateway"
     retryable: bool | None = None
     billed: Billed = "no"
+    is_outage: bool = False  # the provider may be down, so the failure counts for its circuit
     extra_body: Mapping[str, Any] = {}  # top-level fields of the body in addition to "error"
 
     def __init__(
@@ -84,6 +85,10 @@ class Fault(Exception):
     def with_upstream_status(self, status: int) -> Self:
         """Return a copy with the HTTP status of the provider's response."""
         return self._copy(upstream_status=status)
+
+    def without_outage(self) -> Self:
+        """Return a copy that says nothing about other edits, because this request may be the cause."""
+        return self._copy(is_outage=False) if self.is_outage else self
 
     def _copy(self, **changes: Any) -> Self:
         # Subclasses have constructors of their own, so the copy is made without one.
@@ -272,6 +277,7 @@ class UpstreamError(Fault):
     code = "provider_error"
     blame = "provider"
     billed: Billed = "unknown"
+    is_outage = True
 
 
 class UpstreamUnreachable(UpstreamError):
@@ -288,6 +294,7 @@ class DeadlineExceeded(Fault):
     code: str | None = "deadline_exceeded"
     blame = "provider"
     billed = "unknown"
+    is_outage = True
 
 
 class RequestTimeout(DeadlineExceeded):

@@ -106,6 +106,8 @@ class Settings:
     forwardable_headers: tuple[str, ...] = _env_field(
         "RETOUCH_FORWARD_HEADERS", (), _split_lower_list
     )
+    # off: a failing provider is always called
+    breaker_enabled: bool = _env_field("RETOUCH_BREAKER", True, _parse_bool)
     # circuits; empty: one store per worker
     breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
     # recent edits that may have been paid for; without a table and a folder: one store per worker

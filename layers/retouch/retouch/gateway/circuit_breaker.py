@@ -44,17 +44,18 @@ class ProviderDown(UpstreamError):
     status = 503
     code = "provider_circuit_open"
     billed: Billed = "no"
+    is_outage = False
 
 
 def is_failure(fault: Fault) -> bool:
-    """Return whether a Fault means that the provider is down.
+    """Return whether a Fault means that the provider may be down.
 
-    Rate limits, quotas, moderation and invalid requests do not mean that. A request that was not sent, because the
-    deadline passed, does not mean that.
+    Rate limits, quotas, moderation and invalid requests do not mean that, and neither does any other error that the
+    content of a request can cause. A request that was not sent, because the deadline passed, does not mean that.
     """
     if fault.billed == "no" and isinstance(fault, DeadlineExceeded):
         return False
-    return isinstance(fault, UpstreamError | DeadlineExceeded)
+    return fault.is_outage
 
 
 def is_success(fault: Fault | None) -> bool:

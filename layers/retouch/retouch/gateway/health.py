@@ -33,8 +33,8 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
     """Return the health report. No check costs money.
 
     The report is {"status": "ok" | "degraded", "checks": {name: "ok" | "not configured" | "not checked" | error},
-    "circuits": {provider: "closed" | "open" | "half-open"}}. It is complete two seconds after `max_seconds`, even if a
-    check hangs. API Gateway waits 29 seconds.
+    "circuits": {provider: "closed" | "open" | "half-open"}}. It has no circuits while the circuit breaker is off. It is
+    complete two seconds after `max_seconds`, even if a check hangs. API Gateway waits 29 seconds.
     """
     settings = services.settings_with_secrets()
     deadline = services.clock.now() + max_seconds
@@ -52,7 +52,7 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
         if all(result in _HEALTHY_RESULTS for result in results.values())
         else "degraded",
         "checks": results,
-        "circuits": services.breaker.states(),
+        "circuits": services.breaker.states() if settings.breaker_enabled else {},
     }
 
 
@@ -91,8 +91,14 @@ def _check_provider(
         deadline,
     )
     if not 200 <= response.status < 300:
-        raise fault_from_response(resolved, response)
+        return _failure_text(provider, fault_from_response(resolved, response))
     return OK
+
+
+def _failure_text(provider: Provider, fault: Fault) -> str:
+    """Return the message of a failed check. It names the provider, whose own words often do not."""
+    message = str(fault)
+    return message if provider.title in message else f"{provider.title}: {message}"
 
 
 def _is_configured(resolved: ResolvedModel) -> bool:

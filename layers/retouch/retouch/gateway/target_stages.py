@@ -220,7 +220,8 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
     planned, attempt = prepared.planned, prepared.planned.attempt
     require_remaining_time(planned.plan, attempt, services)
     runner = _job_runner(planned, services)
-    tracking = track_call(services.breaker, planned.plan.resolved.circuit, runner.is_client_timeout)
+    circuit = planned.plan.resolved.circuit if attempt.settings.breaker_enabled else ""
+    tracking = track_call(services.breaker, circuit, runner.is_client_timeout)
     if attempt.target.request.stream:
         return _start_stream(prepared, tracking, runner, services)
     with tracking:

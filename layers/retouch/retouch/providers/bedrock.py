@@ -126,7 +126,7 @@ def _check_finish_reasons(payload: Mapping[str, Any]) -> None:
             moderation_error(f"The safety filter refused the edit. {reason}.", stage)
         )
     if reason and not find_base64(payload.get("images")):
-        raise ProviderFailure(ParsedError(message=f"AWS Bedrock ended the edit: {reason}."))
+        raise ProviderFailure(ParsedError("failed", f"AWS Bedrock ended the edit: {reason}."))
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:

@@ -22,7 +22,6 @@ from retouch.providers._shared.flux import fetch_task_result, kontext_model, req
 from retouch.providers._shared.response_parsing import (
     error_message,
     find_object,
-    mapping_or_empty,
     text_or_empty,
 )
 
@@ -49,11 +48,7 @@ def parse_error(response: ProviderResponse) -> ParsedError:
 
     Its body is {"error": {...}}, {"error": "text"}, {"error_message": ...}, {"fault": ...} or {"detail": ...}.
     """
-    payload = mapping_or_empty(response.json())
-    errors = (payload.get(name) for name in ("error", "error_message", "fault", "detail"))
-    return ParsedError(
-        KIND_BY_STATUS.get(response.status, ""), next(filter(None, map(error_message, errors)), "")
-    )
+    return ParsedError(KIND_BY_STATUS.get(response.status, ""), error_message(response.json()))
 
 
 PROVIDER = Provider(

@@ -94,7 +94,7 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     """
     payload = mapping_or_empty(response.json())
     error = mapping_or_empty(payload.get("error"))
-    message = error_message(payload.get("error")) or _detail_message(payload.get("detail"))
+    message = error_message(payload)
     if "P001" in message or "insufficient balance" in message.lower():
         return ParsedError("out_of_quota", message)
     if error.get("type") == "authentication_error":
@@ -124,20 +124,6 @@ def _content_text(content: Any) -> str:
     return "".join(
         text_or_empty(mapping_or_empty(part).get("text")) for part in list_or_empty(content)
     )
-
-
-def _detail_message(detail: Any) -> str:
-    if isinstance(detail, str):
-        return detail
-    return "; ".join(
-        filter(None, map(_validation_message, map(mapping_or_empty, list_or_empty(detail))))
-    )
-
-
-def _validation_message(item: Mapping[str, Any]) -> str:
-    """Return the message of a validation error, with the location if there is one."""
-    location = ".".join(map(str, list_or_empty(item.get("loc"))))
-    return f"{location}: {error_message(item)}" if location else error_message(item)
 
 
 def _reka_model(model_id: str, price: Price) -> ModelCapabilities:

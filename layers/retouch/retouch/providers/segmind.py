@@ -21,7 +21,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from retouch.core.capabilities import Auth, ParsedError, Provider, ProviderFailure
+from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Provider, ProviderFailure
 from retouch.core.provider_protocol import (
     Conversation,
     ConversationStep,
@@ -45,6 +45,8 @@ from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugS
 # Only whole words match: "safety_tolerance must be at most 6" is no refusal.
 MODERATION_PATTERN = re.compile(r"\b(nsfw|safety|moderat(ion|ed)|flagged)\b", re.IGNORECASE)
 QUOTA_PATTERN = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNORECASE)
+# A failed task is a 422. A 500 is often an invalid parameter.
+KIND_BY_STATUS: Mapping[int, ErrorKind] = {422: "failed", 500: "undetermined"}
 NOT_SERVED_STATUSES = {404, 405, 410}  # unknown slug, not in this API version, retired
 COMPLETED, FAILED = "COMPLETED", "FAILED"  # the final states of a task
 POLL_SECONDS = 1.0  # seconds between polls, as in the SDK
@@ -163,7 +165,7 @@ def _find_output(result: Mapping[str, Any]) -> str:
 
 def _require_success(state: Mapping[str, Any]) -> None:
     if _is_failed(state):
-        raise ProviderFailure(_failure_error(error_message(state)))
+        raise ProviderFailure(_failure_error(error_message(state), "failed"))
 
 
 def _is_failed(state: Mapping[str, Any]) -> bool:
@@ -196,13 +198,14 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     if response.status == 406 and QUOTA_PATTERN.search(message):
         return ParsedError("out_of_quota", message)
     # A 400 comes before a task exists. Only then is it certain that no image was generated.
-    error = replace(_failure_error(message), billed="no" if response.status == 400 else None)
-    return replace(error, kind="failed") if response.status == 422 and not error.kind else error
+    error = _failure_error(message, KIND_BY_STATUS.get(response.status, ""))
+    return replace(error, billed="no" if response.status == 400 else None)
 
 
-def _failure_error(message: str) -> ParsedError:
+def _failure_error(message: str, kind: ErrorKind) -> ParsedError:
+    """Return the error of the kind, or of the kind "moderated" when its words say so."""
     if not MODERATION_PATTERN.search(message):
-        return ParsedError(message=message)
+        return ParsedError(kind, message)
     details = {"moderation_stage": "unknown", "categories": []}
     return ParsedError("moderated", message, details={"moderation_details": details})
 

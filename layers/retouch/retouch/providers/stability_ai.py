@@ -186,7 +186,7 @@ def _parse_image(payload: Mapping[str, Any]) -> GeneratedImage:
             moderation_error("Stability AI filtered the finished image.", "output")
         )
     if reason != _SUCCESS:
-        raise ProviderFailure(ParsedError(message=f"Stability AI ended the edit with {reason}."))
+        raise ProviderFailure(ParsedError("failed", f"Stability AI ended the edit with {reason}."))
     image = _find_image(payload)
     if not image:
         raise ValueError("a success without an image")

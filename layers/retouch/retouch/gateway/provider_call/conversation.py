@@ -13,6 +13,7 @@ from retouch.core.capabilities import ProviderFailure
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import DeadlineExceeded, Fault, UpstreamError
+from retouch.core.event_stream import UTF8_BOM, is_event_stream
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,
@@ -24,7 +25,11 @@ from retouch.core.provider_protocol import (
 )
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.usage import token_counts
-from retouch.gateway.provider_call.error_mapping import fault_from_response, to_fault
+from retouch.gateway.provider_call.error_mapping import (
+    fault_from_response,
+    parsed_error,
+    to_fault,
+)
 from retouch.gateway.provider_call.image_search import search_images
 from retouch.gateway.provider_call.retry_policy import SendToProvider
 
@@ -91,10 +96,11 @@ def run_conversation(
         is_paid_for = paid_call_succeeded and not completed_count
         images = search_images(response, job) if response and is_paid_for else []
         if not images:
-            raise _after_paid_call(missing, resolved, paid_call_succeeded, response) from None
+            fault = _missing_image_fault(missing, resolved, response)
+            raise _after_paid_call(fault, resolved, paid_call_succeeded, response) from None
         yield from map(CompletedImage, images)
     except ProviderFailure as failure:
-        error = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
+        error = _failure_fault(failure, resolved, response)
         # The parsed error may state that a success without an image costs nothing.
         raise (
             error
@@ -143,6 +149,32 @@ def _next_step(
             f"{resolved.provider.title} sent a response of an unknown form for {resolved.serving.id}. {_REMEDY}",
             code=UpstreamError.code,
         ) from error
+
+
+def _failure_fault(
+    failure: ProviderFailure, resolved: ResolvedModel, response: ProviderResponse | None
+) -> Fault:
+    """Return the Fault for an error in a success. It is no outage, except for an error that breaks a stream."""
+    fault = to_fault(resolved, response or ProviderResponse(200, {}), failure.error)
+    return fault if response is None or response.chunks is not None else fault.without_outage()
+
+
+def _missing_image_fault(
+    missing: _NoImageFound, resolved: ResolvedModel, response: ProviderResponse | None
+) -> Fault:
+    """Return the Fault for a success without an image: the error that the provider reports in it, or `missing`.
+
+    It is no outage when the body is JSON, because that is an answer.
+    """
+    if response is None:
+        return missing
+    error = parsed_error(resolved.provider, response)
+    fault = to_fault(resolved, response, error) if error.message else missing
+    return fault.without_outage() if _is_json(response.body) else fault
+
+
+def _is_json(body: bytes) -> bool:
+    return is_event_stream(body) or body.removeprefix(UTF8_BOM).lstrip()[:1] in (b"{", b"[")
 
 
 def _check_step(step: ConversationStep) -> ConversationStep:

@@ -6,7 +6,7 @@ The adapters parse the response. The two tables in this module choose the error 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from retouch.core.capabilities import ErrorKind, ParsedError, Provider
+from retouch.core.error_text import decode_text, error_message, page_sentence
 from retouch.core.errors import (
     Billed,
     DeadlineExceeded,
@@ -27,6 +28,7 @@ from retouch.core.errors import (
     Unauthorized,
     UpstreamError,
 )
+from retouch.core.event_stream import is_event_stream
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
 
@@ -46,28 +48,39 @@ FAULTS_BY_STATUS: dict[int, type[Fault]] = {
     429: RateLimited,
     504: DeadlineExceeded,
 }
+# The kinds of errors that say nothing about other edits.
+_EDIT_KINDS: tuple[ErrorKind, ...] = ("failed", "undetermined")
 _MAX_MESSAGE_CHARS = 1000
 # what parsing raises when a body has an unknown form
 MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
 
 
 def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
-    """Return the provider's error from a response.
+    """Return the provider's error from a response in any charset.
 
-    When the body has an unknown form, the ParsedError has only its text, if it is plain text. It is empty for the HTML
-    page of a proxy or a truncated body.
+    When the body has a form that the adapter does not know, the ParsedError has only its sentence. It is empty for
+    binary data and for a truncated JSON body.
     """
+    text = decode_text(response.body, response.headers.get("content-type", ""))
+    readable = replace(response, body=text.encode())
     try:
-        return provider.parse_error(response)
+        error = provider.parse_error(readable)
     except MALFORMED_RESPONSE_ERRORS:
-        return ParsedError(message=_plain_text(response))
+        error = ParsedError()
+    return error if error.message else replace(error, message=_sentence(provider, readable, text))
 
 
-def _plain_text(response: ProviderResponse) -> str:
-    if not response.headers.get("content-type", "").strip().lower().startswith("text/plain"):
-        return ""
-    text = response.body[:_MAX_MESSAGE_CHARS].decode(errors="replace").strip()
-    return "" if text.startswith(("<", "{", "[")) else text
+def _sentence(provider: Provider, response: ProviderResponse, text: str) -> str:
+    """Return the sentence in a body of any form, or "". The words of an HTML page follow the status."""
+    start = text.lstrip()[:1]
+    if start == "<":
+        sentence = page_sentence(text)
+        return f"{provider.title} responded with {response.status}: {sentence}" if sentence else ""
+    try:
+        return error_message(response.json())
+    except ValueError:
+        is_damaged = start in ("{", "[") or is_event_stream(response.body)
+    return "" if is_damaged else page_sentence(text)
 
 
 def fault_from_response(resolved: ResolvedModel, response: ProviderResponse) -> Fault:
@@ -76,8 +89,13 @@ def fault_from_response(resolved: ResolvedModel, response: ProviderResponse) -> 
 
 
 def to_fault(resolved: ResolvedModel, response: ProviderResponse, error: ParsedError) -> Fault:
-    """Return the Fault for a parsed error. `response` provides the status and the headers."""
-    return _classify_error(resolved, response, error).with_upstream_status(response.status)
+    """Return the Fault for a parsed error. `response` provides the status and the headers.
+
+    It is no outage when the request may have caused it: the adapter says so, or the status is from 400 to 499.
+    """
+    fault = _classify_error(resolved, response, error).with_upstream_status(response.status)
+    may_be_caused_by_request = error.kind in _EDIT_KINDS or 400 <= response.status < 500
+    return fault.without_outage() if may_be_caused_by_request else fault
 
 
 def _classify_error(

@@ -88,7 +88,7 @@ def _transient_error_delay(resolved: ResolvedModel, response: ProviderResponse) 
     if response.status not in _TRANSIENT_STATUSES:
         return None
     error = parsed_error(resolved.provider, response)
-    if error.kind not in ("", *_NOT_STARTED_KINDS):
+    if error.kind not in ("", "undetermined", *_NOT_STARTED_KINDS):
         return None
     return retry_after_of(error, response) or 0.0
 

@@ -159,7 +159,7 @@ def parse_task_error(task: Mapping[str, Any]) -> ParsedError:
     status, details = task["status"], task.get("details")
     if not _is_moderated(status):
         return ParsedError(
-            message=error_message(details) or f"The task ended with the status {status!r}."
+            "failed", error_message(details) or f"The task ended with the status {status!r}."
         )
     stage = MODERATION_STAGES.get(status, "unknown")
     reasons = mapping_or_empty(details).get("Moderation Reasons", details)

@@ -94,8 +94,8 @@ def _safety_settings(threshold: str | None) -> list[dict[str, str]] | None:
 def parse_images(payload: Mapping[str, Any]) -> list[GeneratedImage]:
     """Return the image of a 200 response, as a list of one.
 
-    Without an image: raises ProviderFailure when the response has a candidate or a block reason, and returns an empty
-    list when it has neither.
+    Without an image: raises ProviderFailure when the response has a candidate or a block reason. Returns an empty list
+    when it has neither, or when its image is damaged.
     """
     payload = find_object(payload, "candidates")
     candidates = list(map(mapping_or_empty, items_or_empty(payload.get("candidates"))))
@@ -113,9 +113,16 @@ def parse_images(payload: Mapping[str, Any]) -> list[GeneratedImage]:
     model_text = " ".join(
         filter(None, (text_or_empty(part.get("text")) for part in visible_parts(candidates)))
     )
-    raise ProviderFailure(
-        missing_image_error(feedback, candidates[0] if candidates else {}, model_text)
-    )
+    candidate = candidates[0] if candidates else {}
+    parts = visible_parts(candidates)
+    if candidate.get("finishReason") == "STOP" and any(map(_has_image_type, parts)):
+        return []
+    raise ProviderFailure(missing_image_error(feedback, candidate, model_text))
+
+
+def _has_image_type(part: Mapping[str, Any]) -> bool:
+    file = mapping_or_empty(part.get("inlineData"))
+    return text_or_empty(file.get("mimeType")).startswith("image/")
 
 
 def visible_parts(candidates: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

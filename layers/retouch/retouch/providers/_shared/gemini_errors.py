@@ -1,7 +1,9 @@
 """Google's refusals and errors: a 200 without an image, and the error object. Both hosts share this module.
 
 Facts from google-genai 3.4.0 and Google's pages as of 2026-11. A blocked request is not billed as far as is known. A
-request that was blocked after thinking or image generation may be billed.
+request that was blocked after thinking or image generation may be billed. Some prompts and images end without an image
+(NO_IMAGE, IMAGE_OTHER, MAX_TOKENS ...), or with a 500 or 504, each time they are sent. None of this says that the
+service is down.
 """
 
 from __future__ import annotations
@@ -73,6 +75,8 @@ _KIND_BY_STATUS: Mapping[int, ErrorKind] = {
     402: "out_of_quota",
     403: "auth",
     404: "no_such_model",
+    500: "undetermined",
+    504: "undetermined",
 }
 
 
@@ -81,7 +85,8 @@ def missing_image_error(
 ) -> ParsedError:
     """Return the error for a 200 without an image.
 
-    The cause is a blocked input, a blocked output, a refusal by the model in text, or an internal failure.
+    The cause is a blocked input, a blocked output, or a model that made no image. The error has Google's words and the
+    model's.
     """
     block_reason, finish_reason = (
         text_or_empty(feedback.get("blockReason")),
@@ -94,21 +99,34 @@ def missing_image_error(
         )
         details = _moderation_details(message, "input", block_reason, feedback.get("safetyRatings"))
         return ParsedError("moderated", message, details=details, billed="no")
-    message = (
-        text_or_empty(candidate.get("finishMessage"))
-        or f"Google blocked the result ({finish_reason})."
-    )
+    finish_message = text_or_empty(candidate.get("finishMessage"))
     if finish_reason in BLOCKING_FINISH_REASONS:
-        details = _moderation_details(
-            message, "output", finish_reason, candidate.get("safetyRatings")
-        )
+        reason_text = finish_message or f"Google blocked the result ({finish_reason})."
+        message = " ".join(filter(None, (reason_text, _quote_model(model_text))))
+        ratings = candidate.get("safetyRatings")
+        details = _moderation_details(message, "output", finish_reason, ratings)
         return ParsedError("moderated", message, details=details, billed="unknown")
-    if finish_reason == "STOP" and model_text:
-        refusal_message = f"The model responded with text instead of an image: {model_text}"
-        return ParsedError("refused", refusal_message, billed="unknown")
     return ParsedError(
-        "", f"The model ended without an image ({finish_reason or 'no reason given'})."
+        "refused", _refusal_message(finish_reason, finish_message, model_text), billed="unknown"
     )
+
+
+def _refusal_message(finish_reason: str, finish_message: str, model_text: str) -> str:
+    """Return what Google and the model said, or a remedy when neither said anything."""
+    if finish_reason == "STOP" and model_text and not finish_message:
+        return f"The model responded with text instead of an image: {model_text}"
+    remedy = "" if finish_message or model_text else "Change the prompt or the image."
+    sentences = (
+        f"The model ended without an image ({finish_reason or 'no reason given'}).",
+        finish_message,
+        _quote_model(model_text),
+        remedy,
+    )
+    return " ".join(filter(None, sentences))
+
+
+def _quote_model(model_text: str) -> str:
+    return f"The model said: {model_text}" if model_text else ""
 
 
 def _moderation_details(message: str, stage: str, reason: str, ratings: Any) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.error_text import error_message as error_message
 from retouch.core.image_formats import detect_format, detect_other_format
 from retouch.core.image_text import text_to_base64
 from retouch.core.pricing import to_micro_dollars
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
 
-_MESSAGE_KEYS = ("message", "msg", "error", "detail", "faultstring")
-_MAX_DEPTH = 8  # nested levels that are searched for a message or an image
+_MAX_DEPTH = 8  # nested levels that are searched for an image
 _MAX_ENVELOPE_DEPTH = 3  # nested levels that are searched for an object
 _MAX_PRICE = 1_000_000  # a larger amount for one edit is an error of the response
 
@@ -78,21 +78,6 @@ def micro_dollars_or_none(value: Any, unit_dollars: float = 1.0) -> int | None:
         return None
     is_price = not isinstance(value, bool) and 0 < amount < _MAX_PRICE
     return to_micro_dollars(amount * unit_dollars) if is_price else None
-
-
-def error_message(error: Any, depth: int = _MAX_DEPTH) -> str:
-    """Return the message in an error, or "" if there is none.
-
-    The error may be text, an object that contains the text, or a list of either. At most `depth` levels are searched.
-    """
-    if not depth:
-        return ""
-    if isinstance(error, Mapping):
-        messages = (error_message(error.get(name), depth - 1) for name in _MESSAGE_KEYS)
-        return next(filter(None, messages), "")
-    if isinstance(error, list):
-        return "; ".join(filter(None, (error_message(item, depth - 1) for item in error)))
-    return text_or_empty(error)
 
 
 def image_base64(value: Any) -> str:

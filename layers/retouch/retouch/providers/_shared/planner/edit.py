@@ -17,7 +17,6 @@ from PIL import Image
 
 from retouch.core.capabilities import ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
-from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import parse_size
 from retouch.imaging.codec import (
@@ -42,6 +41,7 @@ _MAX_PLAN_ATTEMPTS = 2
 _NONZERO_TO_255 = [0] + [255] * 255
 # Characters of an invalid reply that are returned to the model with the reason.
 _MAX_ECHO_CHARS = 4000
+_MAX_SENTENCE_CHARS = 300  # of an invalid reply, for the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def edit_by_plan(job: ProviderJob, send_chat: SendChat) -> Conversation:
     """Get a plan from the model, apply it and return the result n times.
 
     All n images are the same, because only the plan costs money and no step is random. Raises ProviderFailure
-    (unsupported_operation) when the model says that the operations cannot do the edit. Raises UpstreamError
+    (unsupported_operation) when the model says that the operations cannot do the edit, and ProviderFailure
     (plan_not_understood) when the second plan is invalid too. Both errors have used tokens.
     """
     source = prepare_image(job)
@@ -74,12 +74,7 @@ def edit_by_plan(job: ProviderJob, send_chat: SendChat) -> Conversation:
         except InvalidSteps as error:
             reason = str(error)
             messages = [*messages, *correction_messages(reply.text[:_MAX_ECHO_CHARS], reason)]
-    raise UpstreamError(
-        f"The model's plan was invalid, and so was its corrected plan: {reason} Word the instruction "
-        "more simply, or choose a model that generates images.",
-        code="plan_not_understood",
-        billed="yes",
-    )
+    raise ProviderFailure(_invalid_plan_error(reason, reply.text))
 
 
 def prepare_image(job: ProviderJob) -> PlannerImage:
@@ -186,6 +181,20 @@ def _generated_image(
         data=encode_result(image, output_format, compression=job.params.get("output_compression")),
         revised_prompt=f"{description[0].upper()}{description[1:]}.{repeat_note}",
         metadata=metadata,
+    )
+
+
+def _invalid_plan_error(reason: str, reply: str) -> ParsedError:
+    """Return the error for two invalid plans. A reply without JSON is a sentence to the caller, often a refusal."""
+    sentence = "" if "{" in reply else " ".join(reply.split())[:_MAX_SENTENCE_CHARS]
+    return ParsedError(
+        "refused",
+        f"The model's plan was invalid, and so was its corrected plan: {reason} "
+        + (f"The model said: {sentence} " if sentence else "")
+        + "Word the instruction more simply, or choose a model that generates images.",
+        code="plan_not_understood",
+        param="prompt",
+        billed="yes",
     )
 
 
