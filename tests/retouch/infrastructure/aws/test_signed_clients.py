@@ -7,7 +7,6 @@ from dataclasses import replace
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from urllib3.exceptions import HTTPError
 
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.circuit_table import CircuitTable
@@ -21,6 +20,7 @@ from retouch.infrastructure.aws.signed_clients import (
     SignedSender,
     SystemEffects,
 )
+from retouch.infrastructure.http1.errors import ConnectFailed
 from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
@@ -220,13 +220,13 @@ def test_refused_request_is_not_repeated(response, kind):
 
 
 def test_service_that_cannot_be_reached_raises_an_error_without_secrets():
-    with pytest.raises(HTTPError) as failure:
+    with pytest.raises(ConnectFailed) as failure:
         ClientUnderTest(f"http://127.0.0.1:{unused_port()}", max_attempts=1).get_item()
     assert SECRET_KEY not in str(failure.value)
 
 
 def test_slow_service_times_out_after_the_read_timeout():
-    with Upstream(ScriptedResponse(delay=60)) as server, pytest.raises(HTTPError):
+    with Upstream(ScriptedResponse(delay=60)) as server, pytest.raises(TimeoutError):
         ClientUnderTest(server.url, read_timeout=0.2, max_attempts=1).get_item()
 
 
@@ -265,5 +265,5 @@ def test_certificate_of_the_configured_bundle_is_trusted(tls_server, tmp_path):
 
 
 def test_certificate_of_an_unknown_authority_is_refused(tls_server):
-    with pytest.raises(HTTPError, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(ConnectFailed, match="CERTIFICATE_VERIFY_FAILED"):
         send_over_tls(tls_server, "")

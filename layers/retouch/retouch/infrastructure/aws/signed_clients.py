@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import urllib3
-from urllib3.exceptions import HTTPError
 
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.request_signature import (
@@ -23,6 +21,7 @@ from retouch.infrastructure.aws.request_signature import (
     encode_path,
     sign_request,
 )
+from retouch.infrastructure.http1.client import HttpClient
 
 if TYPE_CHECKING:
     from retouch.infrastructure.aws.clients import ClientConfig
@@ -84,21 +83,17 @@ class SignedSender:
         self.endpoint = environment.endpoint(service)
         self._service, self._environment = service, environment
         self._max_attempts, self._effects = config.max_attempts, effects
-        self._pool = urllib3.PoolManager(
-            maxsize=config.max_connections,
-            retries=False,
-            ca_certs=environment.ca_bundle or None,
-            timeout=urllib3.Timeout(connect=config.connect_timeout, read=config.read_timeout),
-        )
+        self._connect_seconds, self._read_seconds = config.connect_timeout, config.read_timeout
+        self._http = HttpClient(environment.ca_bundle)
 
     def send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, payload_hash: str
     ) -> bytes:
-        """Return the body of the response. Raises ServiceError, urllib3's HTTPError and OSError."""
+        """Return the body of the response. Raises ServiceError and OSError."""
         for attempt in range(1, self._max_attempts + 1):
             try:
                 return self._send_once(method, path, headers, body, payload_hash)
-            except (ServiceError, HTTPError, OSError) as error:
+            except (ServiceError, OSError) as error:
                 is_final = isinstance(error, ServiceError) and not error.is_retryable
                 if is_final or attempt == self._max_attempts:
                     raise
@@ -119,12 +114,21 @@ class SignedSender:
             self._environment,
             self._effects.unix_time(),
         )
-        response = self._pool.urlopen(
-            method, self.endpoint + encode_path(path), body=body, headers=signed, redirect=False
+        response = self._http.send(
+            method,
+            self.endpoint + encode_path(path),
+            {**signed, "content-length": str(len(body))},
+            (body,),
+            connect_seconds=self._connect_seconds,
+            read_seconds=self._read_seconds,
         )
+        try:
+            data = b"".join(response.iter_body())
+        finally:
+            response.close()
         if response.status >= 300:
-            raise _parse_error(response.status, response.data)
-        return response.data
+            raise _parse_error(response.status, data)
+        return data
 
 
 class JsonServiceClient:
@@ -137,7 +141,7 @@ class JsonServiceClient:
         self._media_type = f"application/x-amz-json-{version}"
 
     def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the response to an operation such as "GetItem". Raises ServiceError, HTTPError and OSError."""
+        """Return the response to an operation such as "GetItem". Raises ServiceError and OSError."""
         body = orjson.dumps(parameters)
         headers = {
             "content-type": self._media_type,
@@ -210,7 +214,7 @@ class ObjectWriter:
         self._sender = sender
 
     def write(self, stored: StoredObject) -> None:
-        """Store an object. Raises ServiceError, HTTPError and OSError."""
+        """Store an object. Raises ServiceError and OSError."""
         headers = {
             "cache-control": stored.cache_control,
             "content-disposition": stored.content_disposition,

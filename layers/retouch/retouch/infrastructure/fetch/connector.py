@@ -11,7 +11,6 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
@@ -19,6 +18,7 @@ from typing import Protocol
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
+from retouch.infrastructure.http1.connection import client_tls_context
 
 TcpConnect = Callable[[tuple[str, int], float], socket.socket]
 
@@ -98,7 +98,7 @@ class Connector:
         ssl_context: Callable[[], ssl.SSLContext] | None = None,
         tcp_connect: TcpConnect = socket.create_connection,
     ) -> None:
-        self._ssl_context = ssl_context or _system_ssl_context
+        self._ssl_context = ssl_context or client_tls_context
         self._tcp_connect = tcp_connect
 
     def __call__(
@@ -118,17 +118,6 @@ class Connector:
         except BaseException:
             tcp_socket.close()
             raise
-
-
-@cache
-def _system_ssl_context() -> ssl.SSLContext:
-    """Return the TLS context with the system's certificates.
-
-    It is cached, because loading takes tens of milliseconds.
-    """
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
 
 
 _MAX_ADDRESSES = 5  # addresses tried for one name

@@ -13,8 +13,6 @@ from contextlib import closing
 from typing import Protocol
 
 import orjson
-import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
@@ -23,7 +21,8 @@ from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.core.url_policy.errors import FetchError
-from retouch.infrastructure.upstream.connection_pool import build_connection_pool
+from retouch.infrastructure.http1.client import HttpClient
+from retouch.infrastructure.http1.response import Response
 from retouch.infrastructure.upstream.identity.providers import IdentityProvider
 from retouch.infrastructure.upstream.key_scope import can_receive_key, request_url
 from retouch.infrastructure.upstream.response_body import BodyReader
@@ -55,7 +54,7 @@ class ReadableBody(Protocol):
 
 
 class ProviderHttpClient:
-    """A connection pool to the providers. Call it with a ProviderRequest, its model and the deadline."""
+    """A client with connections to the providers. Call it with a ProviderRequest, its model and the deadline."""
 
     def __init__(
         self,
@@ -64,7 +63,7 @@ class ProviderHttpClient:
         fetch: FetchResult,
         identity: IdentityProvider,
     ) -> None:
-        """Create the pool.
+        """Create the client.
 
         `fetch` gets results from hosts that are not the provider's own. `identity` makes credentials where there is
         no key.
@@ -73,7 +72,7 @@ class ProviderHttpClient:
         self._clock = clock
         self._fetch = fetch
         self._identity = identity
-        self._pool = build_connection_pool()
+        self._http = HttpClient()
 
     def __call__(
         self, request: ProviderRequest, model: ResolvedModel, deadline: float
@@ -88,9 +87,9 @@ class ProviderHttpClient:
         body = _RequestBody(request, deadline, self._clock)
         try:
             response = self._send(url, request, model, body, deadline)
-        except (HTTPError, OSError) as error:
+        except (OSError, ValueError) as error:  # an invalid URL of an operator is a ValueError
             raise self._to_fault(error, model, body, deadline) from None
-        headers = {name.lower(): value for name, value in response.headers.items()}
+        headers = response.headers.to_dict()
         reader = BodyReader(
             response,
             model.provider.title,
@@ -143,27 +142,23 @@ class ProviderHttpClient:
         model: ResolvedModel,
         body: _RequestBody,
         deadline: float,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> Response:
         remaining = deadline - self._clock.now()
         if remaining <= 0:
             raise DeadlineExceeded(f"No time is left to call {model.provider.title}.", billed="no")
-        return self._pool.urlopen(
+        return self._http.send(
             request.method,
             url,
-            body=body if body.headers else None,
-            headers={
+            {
                 **_DEFAULT_HEADERS,
                 **model.forwarded_headers,
                 **request.headers,
                 **body.headers,
                 **self._auth_headers(request.method, url, body, model),
             },
-            timeout=urllib3.Timeout(
-                connect=min(self._settings.connect_timeout, remaining), read=remaining
-            ),
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
+            body,
+            connect_seconds=min(self._settings.connect_timeout, remaining),
+            read_seconds=remaining,
         )
 
     def _to_fault(
@@ -171,7 +166,7 @@ class ProviderHttpClient:
     ) -> Fault:
         """Return the Fault for a failed exchange. It states whether the request may have been billed."""
         title = model.provider.title
-        is_late = self._clock.now() >= deadline or isinstance(error, ReadTimeoutError)
+        is_late = self._clock.now() >= deadline or isinstance(error, TimeoutError)
         if not body.has_started and not is_late:
             return UpstreamUnreachable(f"{title} cannot be reached.")
         billed: Billed = "unknown" if body.has_started else "no"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-import urllib3
-from urllib3.exceptions import HTTPError, ReadTimeoutError
-
 from retouch.core.clock import Clock
 from retouch.core.errors import DeadlineExceeded, UpstreamError
 from retouch.infrastructure.content_coding import (
@@ -16,15 +13,14 @@ from retouch.infrastructure.content_coding import (
     decode_body,
     parse_content_coding,
 )
-
-_CHUNK_BYTES = 262_144
+from retouch.infrastructure.http1.response import Response
 
 
 @dataclass(frozen=True, slots=True)
 class BodyReader:
     """A reader of one body. At its end the connection returns to the pool. After a failure it is closed."""
 
-    response: urllib3.BaseHTTPResponse
+    response: Response
     title: str  # of the provider
     clock: Clock
     deadline: float  # on the clock's scale
@@ -35,23 +31,23 @@ class BodyReader:
 
         Raises DeadlineExceeded, and UpstreamError for a body that is too large, incomplete or not decodable.
         """
-        coding = parse_content_coding(self.response.headers.getlist("Content-Encoding"))
+        coding = parse_content_coding(self.response.headers.get_all("content-encoding"))
         try:
             if coding and coding not in DECODABLE_CODINGS:
                 raise UpstreamError(
                     f"{self.title} compressed its response with {coding}, which the gateway cannot decompress."
                 )
             yield from self._limit_size(decode_body(self._received_chunks(), coding))
-        except ReadTimeoutError:
+        except TimeoutError:
             raise self._late_error() from None
-        except (HTTPError, OSError):
+        except OSError:
             raise self._truncated_error() from None
         except UndecodableBody as error:
             raise UpstreamError(
                 f"{self.title}'s response is not readable: {error}.", retryable=True
             ) from None
         finally:
-            _release_connection(self.response)
+            self.response.close()
 
     def read_error(self) -> bytes:
         """Return the body of an error response, or b"" when it is not readable: its status still says enough.
@@ -65,15 +61,10 @@ class BodyReader:
 
     def _received_chunks(self) -> Iterator[bytes]:
         """Yield the bytes as received. The deadline also ends a slow body."""
-        received = 0
-        for chunk in self._limit_size(iter(lambda: self.response.read1(_CHUNK_BYTES), b"")):
-            received += len(chunk)
+        for chunk in self._limit_size(self.response.iter_body()):
             yield chunk
             if self.clock.now() >= self.deadline:
                 raise self._late_error()
-        content_length = self.response.headers.get("Content-Length", "")
-        if content_length.isdigit() and int(content_length) != received:
-            raise self._truncated_error()
 
     def _limit_size(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks. The size limit ends an endless body and a compression bomb."""
@@ -89,11 +80,3 @@ class BodyReader:
 
     def _truncated_error(self) -> UpstreamError:
         return UpstreamError(f"{self.title}'s response ended early.", retryable=True)
-
-
-def _release_connection(response: urllib3.BaseHTTPResponse) -> None:
-    """Return the connection to the pool after a body that was read to its end. Close it after any other body."""
-    if response.closed or getattr(response, "length_remaining", None) == 0:
-        response.release_conn()
-    else:
-        response.close()
