@@ -172,6 +172,7 @@ _IMAGE, _MASK = ("image", sample_image), ("mask", sample_mask)
 
 EVENTS: Mapping[str, Sample] = {
     "edit_multipart_one_image_with_mask": Sample(multipart_edit(_PROMPT, _IMAGE, _MASK)),
+    "edit_multipart_without_prompt": Sample(multipart_edit(_IMAGE, _MASK)),
     "edit_multipart_own_transparency": Sample(
         multipart_edit(_PROMPT, ("image", transparent_image))
     ),
@@ -192,7 +193,6 @@ EVENTS: Mapping[str, Sample] = {
         400,
         "too_many_images",
     ),
-    "refused_no_prompt": Sample(multipart_edit(_IMAGE, _MASK), 400, "missing_required_parameter"),
     "refused_no_mask": Sample(multipart_edit(_PROMPT, _IMAGE), 400, "mask_required"),
     "refused_mask_size": Sample(
         multipart_edit(_PROMPT, _IMAGE, ("mask", lambda: sample_mask(IMAGE_SIDE // 2))),
@@ -216,8 +216,8 @@ EVENTS: Mapping[str, Sample] = {
     "refused_link_without_bucket": Sample(
         multipart_edit(_PROMPT, ("response_format", "url"), _IMAGE, _MASK), 400, "invalid_value"
     ),
-    "refused_direct_invoke_without_prompt": Sample(
-        direct_invoke(images=(sample_image,)), 400, "missing_required_parameter"
+    "refused_direct_invoke_without_mask": Sample(
+        direct_invoke(images=(sample_image,)), 400, "mask_required"
     ),
     "models": Sample(get_request("/v1/models")),
     "health": Sample(get_request("/health")),

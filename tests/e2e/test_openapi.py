@@ -23,7 +23,7 @@ from devserver.server import DevServer
 from retouch.api.handlers.mirror_http import MIRROR_PATH
 from retouch.api.routes import ROUTES
 from retouch.core.errors import Fault
-from retouch.gateway.validation import GATEWAY_PARAMS
+from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.planning.parameter_rules import OPENAI_PARAMS
 from retouch.providers import PROVIDERS
 from tests.support.events import encode_multipart

@@ -251,7 +251,7 @@ class TestDirect:
         ("edit_event", "code"),
         [
             ({"prompt": ""}, "missing_required_parameter"),
-            ({"images": [data_url(cutout())]}, "missing_required_parameter"),
+            ({"images": [data_url(photo())]}, "mask_required"),
             (
                 {"prompt": "p", "images": [data_url(photo())], "stream": True},
                 "unsupported_parameter",

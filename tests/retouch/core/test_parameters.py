@@ -30,7 +30,9 @@ SIZE_RANGE = SizeRange(
         (IntParam(1, 10), 3, 3),
         (FloatParam(0, 1), FormText("0.25"), 0.25),
         (FloatParam(0, 1), 1, 1.0),
-        (BoolParam(), FormText("true"), True),
+        *((BoolParam(), FormText(t), True) for t in ("true", "True", "TRUE", "1", "yes", "on")),
+        *((BoolParam(), FormText(t), False) for t in ("false", "False", "0", "no", "Off")),
+        (BoolParam(), "true", True),
         (BoolParam(), False, False),
         (StringParam(5), "hello", "hello"),
         (NotForwarded(IntParam(0, 3), "why"), FormText("2"), 2),
@@ -57,8 +59,9 @@ def test_valid_value_is_read_in_canonical_form(spec, value, canonical):
         (IntParam(1, 10), True, "invalid_type"),
         (FloatParam(0, 1), float("nan"), "invalid_value"),
         (FloatParam(0, 1), FormText("nan"), "invalid_type"),
-        (BoolParam(), FormText("True"), "invalid_type"),
-        (BoolParam(), "true", "invalid_type"),
+        (BoolParam(), FormText("maybe"), "invalid_type"),
+        (BoolParam(), FormText("2"), "invalid_type"),
+        (BoolParam(), 1, "invalid_type"),
         (StringParam(5), "hello!", "invalid_value"),
         (SIZE_RANGE, "1000x1000", "invalid_value"),
         (SIZE_RANGE, "3856x1024", "invalid_value"),
@@ -73,6 +76,22 @@ def test_invalid_value_is_rejected_naming_parameter_and_rule(spec, value, code):
         spec.read("p", value)
     assert (exc_info.value.code, exc_info.value.param) == (code, "p")
     assert spec.rule() in str(exc_info.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "value", "has_hint"),
+    [
+        (IntParam(1, 10), "2", True),
+        (FloatParam(0, 1), "0.5", True),
+        (IntParam(1, 10), "two", False),
+        (IntParam(1, 10), FormText("two"), False),
+        (EnumParam(("low",)), "high", False),
+    ],
+)
+def test_error_for_a_number_in_quotes_says_to_leave_them_out(spec, value, has_hint):
+    with pytest.raises(InvalidRequest) as exc_info:
+        spec.read("p", value)
+    assert str(exc_info.value).endswith("Send it without quotes.") == has_hint
 
 
 def test_quoted_value_in_error_is_short_and_on_one_line():

@@ -255,9 +255,8 @@ class TestRetiredModel:
         ("change", "param"),
         [
             ({"image": file_part(cutout(64, 48)), "fit": "strict"}, "image"),
-            ({"image": file_part(photo(64, 48))}, "mask"),
+            ({"image": file_part(photo(64, 48))}, "image"),
             ({"image": file_part(photo(64, 64, "JPEG"))}, "image"),
-            ({"image": file_part(photo(64, 64))}, "mask"),
             ({"prompt": "x" * 1001}, "prompt"),
             ({"size": "1536x1024"}, "size"),
             ({"quality": "high"}, "quality"),

@@ -26,6 +26,7 @@ from retouch.api.response.keep_alive import max_silence, with_keep_alive
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse, json_headers
+from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.settings import Settings
 from retouch.gateway import health
 from retouch.gateway.authentication import Principal, authenticate_key
@@ -34,7 +35,7 @@ from retouch.gateway.repeated_edits import RecentEditRecord
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
-from retouch.gateway.validation import GATEWAY_PARAMS, is_stream_requested
+from retouch.gateway.validation import is_stream_requested
 
 # API Gateway sends at most 200 MB. More base64 than this goes out as links, because the response has to fit into memory
 # beside its images.

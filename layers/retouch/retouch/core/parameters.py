@@ -18,6 +18,14 @@ from retouch.core.errors import InvalidRequest
 _INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _MAX_ECHO_CHARS = 64
+# The parameters that the gateway itself reads, for every model.
+GATEWAY_PARAMS = (
+    *("prompt", "model", "n", "stream", "response_format", "preserve", "fit", "dry_run"),
+    *("mask_mode", "mask_grow", "mask_feather", "allow_full_mask"),
+)
+# The spellings of booleans in forms and headers: of Python, of JSON and of HTML forms.
+TRUE_WORDS = ("true", "1", "yes", "on")
+FALSE_WORDS = ("false", "0", "no", "off")
 
 
 class ParameterSpec(Protocol):
@@ -44,11 +52,24 @@ def raise_invalid_value(
     name: str, value: object, spec: ParameterSpec, code: str = "invalid_value"
 ) -> NoReturn:
     """Raise the InvalidRequest for a value that breaks its rule. All specifications use this message."""
+    is_quoted = code == "invalid_type" and _is_quoted(value, spec)
+    hint = " Send it without quotes." if is_quoted else ""
     raise InvalidRequest(
-        f"Invalid value {quote_value(value)} for '{name}': it must be {spec.rule()}.",
+        f"Invalid value {quote_value(value)} for '{name}': it must be {spec.rule()}.{hint}",
         param=name,
         code=code,
     )
+
+
+def _is_quoted(value: object, spec: ParameterSpec) -> bool:
+    """Return whether a JSON text would be valid as form text, which has no type."""
+    if not isinstance(value, str) or isinstance(value, FormText):
+        return False
+    try:
+        spec.read("", FormText(value))
+    except InvalidRequest:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +142,9 @@ class BoolParam:
     """The value true or false."""
 
     def read(self, name: str, value: Any) -> bool:
-        """Return the boolean. Form text must be "true" or "false" in lower case."""
-        if isinstance(value, FormText) and value in ("true", "false"):
-            return value == "true"
+        """Return the boolean, also for text that spells one, as form fields do and some JSON clients."""
+        if isinstance(value, str) and value.lower() in TRUE_WORDS + FALSE_WORDS:
+            return value.lower() in TRUE_WORDS
         if not isinstance(value, bool):
             raise_invalid_value(name, value, self, "invalid_type")
         return value

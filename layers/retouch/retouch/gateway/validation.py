@@ -19,7 +19,7 @@ from retouch.core.edit_types import (
     ResponseFormat,
 )
 from retouch.core.errors import InvalidRequest
-from retouch.core.parameters import BoolParam, EnumParam, IntParam, StringParam
+from retouch.core.parameters import GATEWAY_PARAMS, BoolParam, EnumParam, IntParam, StringParam
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.read import MaskMode, read_mask
@@ -40,18 +40,6 @@ _MASK_FILE_PARAMS = {
     "mask_grow": "applies to a mask file. Send the key 'grow' of the mask object instead.",
     "mask_feather": "applies to a mask file. Send the key 'feather' of the mask object instead.",
 }
-GATEWAY_PARAMS = (
-    "prompt",
-    "model",
-    "n",
-    "stream",
-    "response_format",
-    "preserve",
-    "fit",
-    "dry_run",
-    *_MASK_FILE_PARAMS,
-    "allow_full_mask",
-)
 
 
 def validate(inputs: ResolvedInputs) -> EditRequest:

@@ -111,15 +111,16 @@ def _read_metadata(value: Any) -> Mapping[str, str]:
         raise _invalid_parameter(
             "metadata", "'metadata' must be an object of strings.", "invalid_type"
         )
-    for name, text in value.items():
+    metadata = {name: text for name, text in value.items() if text is not None}
+    for name, text in metadata.items():
         _check_metadata_entry(str(name), text)
-    size = sum(len(name) + len(text) for name, text in value.items())
+    size = sum(len(name) + len(text) for name, text in metadata.items())
     if size > _MAX_METADATA_BYTES:
         text = (
             f"'metadata' has {size} bytes; at most {_MAX_METADATA_BYTES} are accepted. Shorten it."
         )
         raise _invalid_parameter("metadata", text)
-    return dict(value)
+    return metadata
 
 
 def _check_metadata_entry(name: str, text: Any) -> None:

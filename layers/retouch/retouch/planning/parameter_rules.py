@@ -10,7 +10,14 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest
 from retouch.core.errors import InvalidRequest
 from retouch.core.image_formats import OUTPUT_FORMATS
-from retouch.core.parameters import EnumParam, IntParam, NotForwarded, ParameterSpec, quote_value
+from retouch.core.parameters import (
+    GATEWAY_PARAMS,
+    EnumParam,
+    IntParam,
+    NotForwarded,
+    ParameterSpec,
+    quote_value,
+)
 from retouch.core.sizes import FixedSizes, SizeRange, SizeSpec, parse_size
 from retouch.planning.fit_mode import PADDING_MODES
 
@@ -118,14 +125,16 @@ def _unsupported_parameter_error(requested: ModelCapabilities, name: str) -> Inv
             param=name,
             code="unsupported_parameter",
         )
-    suggestions = get_close_matches(name, OPENAI_PARAMS | requested.params.keys(), n=1)
-    hint = (
-        f" Did you mean '{suggestions[0]}'?"
-        if suggestions
-        else f" {requested.id} takes {', '.join(requested.params)}."
-    )
+    own_names = [n for n in requested.params if n not in GATEWAY_PARAMS]
+    common_names = ["image", "mask", *GATEWAY_PARAMS]
+    common_names += [n for n in LOCALLY_APPLIED_PARAMS if n not in own_names]
+    suggestions = get_close_matches(name, {*OPENAI_PARAMS, *own_names, *common_names}, n=1)
+    hint = f" Did you mean '{suggestions[0]}'?" if suggestions else ""
+    own_part = f"{requested.id} takes {', '.join(own_names)}, and every" if own_names else "Every"
     return InvalidRequest(
-        f"Unknown parameter: {quote_value(name)}.{hint}", param=name[:64], code="unknown_parameter"
+        f"Unknown parameter: {quote_value(name)}.{hint} {own_part} model takes {', '.join(common_names)}.",
+        param=name[:64],
+        code="unknown_parameter",
     )
 
 

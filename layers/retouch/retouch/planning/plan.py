@@ -17,6 +17,7 @@ from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage
+from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -26,6 +27,7 @@ from retouch.planning.fit_mode import choose_fit_mode
 from retouch.planning.operation import choose_operation
 from retouch.planning.output_rules import Delivery
 from retouch.planning.output_rules import fit_delivery as fit_delivery
+from retouch.planning.retired_contract import relax_contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,17 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
     Raises InvalidRequest when the model cannot serve the request.
     """
     resolved = choose_operation(resolved, request)
+    try:
+        return _plan_by_contract(resolved, request, settings)
+    except InvalidRequest as refusal:
+        relaxed = relax_contract(resolved, request, refusal)
+        if relaxed is None:
+            raise
+    return _plan_by_contract(relaxed, request, settings)
+
+
+def _plan_by_contract(resolved: ResolvedModel, request: EditRequest, settings: Settings) -> Plan:
+    """Return the plan by the contract of the requested model. Raises InvalidRequest."""
     requested, serving = resolved.requested, resolved.serving
     prompt_notes = input_rules.check_inputs(requested, serving, request)
     mask = mask_rules.choose_mask(requested, serving, request)

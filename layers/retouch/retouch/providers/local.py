@@ -61,6 +61,7 @@ PROVIDER = Provider(
     models=(
         ModelCapabilities(
             id="erase",
+            prompt_mode="optional",  # not read; the result says so in `revised_prompt`
             mask_format=DIRECT_MASK,
             upstream_formats=INPUT_FORMATS,
             requires_mask=True,

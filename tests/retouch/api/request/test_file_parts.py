@@ -8,6 +8,7 @@ import requests
 from PIL import Image
 
 from retouch.api.request.body import parse_form
+from retouch.api.request.multipart import parse_parts
 from retouch.core.edit_types import HttpRequest, ImageReference, MaskShapes
 from retouch.core.errors import InvalidRequest, TooLarge
 from tests.support.images import encode_image, photo
@@ -142,3 +143,35 @@ def test_file_without_a_name_from_a_real_library_is_an_image(encode):
     content_type, body = encode()
     form = parse_form(HttpRequest("/v1/images/edits", {"content-type": content_type}, body))
     assert form.images == (LARGE,)
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("shift_jis", "表.png"),
+        ("gbk", "图片 1.png"),
+        ("big5", "許功蓋.png"),
+        ("latin-1", "Übergröße.png"),
+        ("koi8-r", "Фото.png"),
+        ("utf-8", "猫 🐈.png"),
+    ],
+)
+@pytest.mark.parametrize(
+    "option", ['filename="{}"', "filename={}", "filename*=utf-8''x; filename=\"{}\""]
+)
+def test_file_name_in_any_charset_is_accepted(charset, name, option):
+    disposition = b'Content-Disposition: form-data; name="image"; ' + option.format(name).encode(
+        charset
+    )
+    body = b"--b\r\n" + disposition + b"\r\n\r\n" + SMALL + b"\r\n--b--\r\n"
+    (parsed,) = parse_parts(body, "b")
+    assert (parsed.name, parsed.is_file, parsed.data) == ("image", True, SMALL)
+
+
+def test_field_name_that_is_not_utf_8_is_refused():
+    body = b'--b\r\nContent-Disposition: form-data; name="gr\xf6\xdfe"\r\n\r\n1\r\n--b--\r\n'
+    with pytest.raises(InvalidRequest) as exc_info:
+        parse_parts(body, "b")
+    assert exc_info.value.code == "invalid_part_header"
+    (parsed,) = parse_parts(body.decode("latin-1").encode(), "b")
+    assert parsed.name == "größe"

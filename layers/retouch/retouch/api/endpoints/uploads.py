@@ -44,6 +44,7 @@ def _read_body(request: HttpRequest) -> dict[str, Any]:
         fields = None
     if not isinstance(fields, dict):
         raise InvalidRequest("The body must be a JSON object or empty.", code="invalid_json")
+    fields = {name: value for name, value in fields.items() if value is not None}
     for name in fields.keys() - {"content_type"}:
         raise InvalidRequest(
             f"Unknown parameter: '{name[:64]}'. An upload takes 'content_type'.",

@@ -15,6 +15,10 @@ from retouch.api.request.limits import BodyLimits
 from retouch.core.edit_types import ImageInput, MaskShapes, ParsedForm
 from retouch.core.errors import InvalidRequest
 
+_MAX_DEPTH = (
+    8  # of nested values that a request can have; it keeps hostile JSON from exhausting the stack
+)
+
 
 def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
     """Return the fields of a JSON body.
@@ -31,14 +35,15 @@ def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
 
 
 def form_from_values(values: Mapping[str, Any], limits: BodyLimits) -> ParsedForm:
-    """Return the fields of a JSON object that is already parsed."""
+    """Return the fields of a JSON object that is already parsed. A null counts as absent, at every depth."""
+    values = without_nulls(values)
     images = _image_items(values.get("images"), values.get("image"))
     check_image_count(images, limits)
     mask = values.get("mask")
     scalars = {
         name: value
         for name, value in values.items()
-        if name not in ("image", "images", "mask") and value not in (None, "")
+        if name not in ("image", "images", "mask") and value != ""
     }
     return ParsedForm(
         scalars,
@@ -47,8 +52,22 @@ def form_from_values(values: Mapping[str, Any], limits: BodyLimits) -> ParsedFor
     )
 
 
+def without_nulls(value: Any, depth: int = _MAX_DEPTH) -> Any:
+    """Return a JSON value without the null members of its objects. Deeper values are unchanged.
+
+    Null items of lists stay, because the position of an item has a meaning, as in the points of a shape.
+    """
+    if depth and isinstance(value, Mapping):
+        members = ((name, item) for name, item in value.items() if item is not None)
+        return {name: without_nulls(item, depth - 1) for name, item in members}
+    if depth and isinstance(value, list):
+        return [without_nulls(item, depth - 1) for item in value]
+    return value
+
+
 def parse_mask(mask: Any) -> ImageInput | MaskShapes:
     """Return the mask as an image reference, as image bytes or as shapes."""
+    mask = without_nulls(mask)
     return (
         MaskShapes(mask)
         if isinstance(mask, dict) and "shapes" in mask
@@ -57,8 +76,9 @@ def parse_mask(mask: Any) -> ImageInput | MaskShapes:
 
 
 def _image_items(images: Any, image: Any) -> list[Any]:
-    """Return the items of `images`, or the single `image` that some clients send."""
+    """Return the items of `images`, or the single `image` that some clients send, without empty ones."""
     if images and image:
         raise InvalidRequest("Send 'images' or 'image', not both.", param="image")
     items = images or image
-    return items if isinstance(items, list) else [items] if items else []
+    all_items = items if isinstance(items, list) else [items]
+    return [item for item in all_items if item]

@@ -53,6 +53,8 @@ def parse_parts(body: bytes, boundary: str, limits: BodyLimits = DEFAULT_LIMITS)
         max_header_size=limits.max_part_header_bytes,
         max_header_count=limits.max_part_headers,
         max_segment_count=limits.max_parts,
+        # Every byte is a Latin-1 character, so a file name may have any charset. It is never used.
+        header_charset="latin-1",
     )
     try:
         with parser:
@@ -82,6 +84,9 @@ def _collect_parts(parser: PushMultipartParser, body: bytes, limits: BodyLimits)
 def _check_segment(segment: MultipartSegment, limits: BodyLimits) -> MultipartSegment:
     if not segment.name:
         raise InvalidRequest(f"A part of the form has no name. {_REMEDY}", code="missing_part_name")
+    segment.name = _decode_name(segment.name)
+    if segment.filename is not None:
+        segment.filename = segment.filename.encode("latin-1").decode(errors="replace")
     if len(segment.name.encode()) > limits.max_name_bytes:
         raise InvalidRequest(
             f"A part's name is longer than {limits.max_name_bytes} bytes.",
@@ -97,6 +102,16 @@ def _check_segment(segment: MultipartSegment, limits: BodyLimits) -> MultipartSe
             status=400,
         )
     return segment
+
+
+def _decode_name(name: str) -> str:
+    """Return the name of a field, which is UTF-8. The parser reads headers as Latin-1."""
+    try:
+        return name.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(
+            f"The name of a part is not valid UTF-8 text. {_REMEDY}", code="invalid_part_header"
+        ) from None
 
 
 def _build_part(segment: MultipartSegment, chunks: list[bytes], limits: BodyLimits) -> Part:

@@ -16,7 +16,7 @@ from retouch.api.request.credentials import read_gateway_key
 from retouch.core.client_credentials import key_problem
 from retouch.core.errors import InvalidRequest
 from retouch.core.gateway_keys import contains_encoded_gateway_key
-from retouch.core.parameters import quote_value
+from retouch.core.parameters import FALSE_WORDS, TRUE_WORDS, quote_value
 from retouch.core.portkey_types import (
     ABSENT_VALUES,
     AWS_KEY_NAMES,
@@ -26,8 +26,6 @@ from retouch.core.portkey_types import (
     PortkeyHeaders,
 )
 
-_TRUE_VALUES = ("true", "1", "yes", "on")
-_FALSE_VALUES = ("false", "0", "no", "off")
 _MAX_METADATA_ENTRIES, _MAX_METADATA_CHARS = 32, 128  # max entries; max characters
 _MAX_ID_CHARS = 256  # max characters of an id
 _MAX_TIMEOUT_SECONDS = 900.0  # seconds, the longest run of a Lambda function
@@ -154,12 +152,12 @@ def _parse_timeout(text: str | None) -> float | None:
 
 def _parse_flag(known: Mapping[str, str], name: str, default: bool) -> bool:
     value = known.get(name, str(default)).lower()
-    if value not in _TRUE_VALUES + _FALSE_VALUES:
+    if value not in TRUE_WORDS + FALSE_WORDS:
         raise _header_error(
             name,
             f"Invalid value {quote_value(value)} for '{PORTKEY_PREFIX}{name}': it must be true or false.",
         )
-    return value in _TRUE_VALUES
+    return value in TRUE_WORDS
 
 
 def _clean_trace_id(text: str) -> str:
