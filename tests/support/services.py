@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time
 
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.settings import Settings
+from retouch.core.upload_ids import make_upload_id
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.gateway.guardrails.types import GuardrailClients
@@ -69,8 +70,8 @@ class InMemoryObjectStore:
     def read_object(self, name):
         return self.objects.get(name)
 
-    def create_upload(self, content_type):
-        return f"upload_{'0' * 32}", {"url": "https://bucket.example/", "fields": {}}
+    def create_upload(self, content_type, owner):
+        return make_upload_id(owner, "0" * 16), {"url": "https://bucket.example/", "fields": {}}
 
     def check_access(self):
         pass

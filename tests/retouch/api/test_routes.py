@@ -10,6 +10,8 @@ from retouch.api.events.unknown import UnknownEvent
 from retouch.api.routes import EndpointRequest, authenticate_caller, create_edit
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import KNOWN_HEADERS
+from retouch.core.upload_ids import make_upload_id
+from retouch.gateway.authentication import key_digest
 from retouch.providers import PROVIDERS
 from tests.support.events import encode_multipart, form_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
@@ -17,7 +19,7 @@ from tests.support.images import box_mask, cutout, data_url, decode_image, photo
 from tests.support.services import InMemoryObjectStore, build_services
 from tests.support.upstream import Upstream, json_response
 
-UPLOAD = "upload_" + "0" * 32
+UPLOAD = make_upload_id("", "0" * 16)
 FORM = encode_multipart({"prompt": "p", "image": file_part(cutout())})
 
 # The shapes of events that services send, from the AWS Lambda developer guide.
@@ -146,6 +148,32 @@ class TestUploads:
     def test_missing_upload_returns_upload_not_found(self):
         response = post_edit({"prompt": "p", "image": f"upload://{UPLOAD}"})
         assert response.json["error"]["code"] == "upload_not_found"
+
+    def test_upload_of_another_key_is_missing_and_own_upload_is_edited(self):
+        keys = {key_digest(f"rt_{name}", "pepper"): name for name in ("a", "b")}
+        bucket = InMemoryObjectStore()
+        services = build_services(
+            {"RETOUCH_BUCKET": "b", "RETOUCH_AUTH_MODE": "keys"},
+            bucket=bucket,
+            secrets={"RETOUCH_PEPPER": "pepper"},
+            keys=keys,
+        )
+
+        def headers(name):
+            return {"Authorization": f"Bearer rt_{name}"}
+
+        event = proxy_event("application/json", b"{}", headers("a"), path="/v1/uploads")
+        upload_id = send_event(event, services=services).json["id"]
+        bucket.objects[upload_id] = cutout()
+        fields = {"prompt": "p", "image": f"upload://{upload_id}"}
+        assert post_edit(fields, headers=headers("a"), services=services).status == 200
+        other = post_edit(fields, headers=headers("b"), services=services)
+        nowhere = {"prompt": "p", "image": f"upload://{make_upload_id('x', '1' * 16)}"}
+        missing = post_edit(nowhere, headers=headers("b"), services=services)
+        assert (other.status, other.json["error"]["code"]) == (404, "upload_not_found")
+        assert (missing.status, missing.json) == (other.status, other.json)
+        direct = {"prompt": "p", "images": [{"file_id": upload_id}]}
+        assert send_event(direct, services=services).status == 200, "IAM may use every upload"
 
     def test_s3_url_over_http_is_rejected(self):
         bucket = InMemoryObjectStore()

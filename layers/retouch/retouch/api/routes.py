@@ -145,7 +145,10 @@ def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
     """Create an upload for a large image."""
-    return _json_response(uploads.create_upload(request.http_request, services), request)
+    return _json_response(
+        uploads.create_upload(request.http_request, request.caller.principal.key_id, services),
+        request,
+    )
 
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:

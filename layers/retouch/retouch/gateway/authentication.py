@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 from retouch.core.errors import GatewayMisconfigured, Unauthorized
 from retouch.core.settings import Settings
+from retouch.core.upload_ids import is_owner_of_upload
 
+_FOLDER_DIGITS = 32  # hexadecimal digits, 128 bits
 KeyLookup = Callable[[str], str | None]  # digest -> the key's name, or None if unknown or revoked
 
 
@@ -25,6 +27,16 @@ class Principal:
 
     key_name: str = ""  # the name that the operator gave the key; a later key may have it again
     key_id: str = ""  # the digest of the key, which no other key ever has
+    is_operator: bool = False  # IAM has authorized the caller, who may use the uploads of every key
+
+    @property
+    def folder(self) -> str:
+        """The name of the folders with the objects of this key. Empty without a key."""
+        return self.key_id[:_FOLDER_DIGITS]
+
+    def owns_upload(self, upload_id: str) -> bool:
+        """Return whether the caller may use the upload."""
+        return self.is_operator or is_owner_of_upload(self.key_id, upload_id)
 
 
 def key_digest(key: str, pepper: str) -> str:

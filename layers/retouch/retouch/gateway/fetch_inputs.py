@@ -18,6 +18,7 @@ from retouch.core.edit_types import (
 )
 from retouch.core.errors import InvalidRequest
 from retouch.core.url_policy.errors import FetchError
+from retouch.gateway.authentication import Principal
 
 _MAX_PARALLEL_FETCHES = 4  # web URLs that are fetched in parallel
 
@@ -36,14 +37,19 @@ FetchImage = Callable[[str], bytes]  # raises FetchError
 
 
 def fetch_inputs(
-    form: ParsedForm, input_store: InputStore, fetch_image: FetchImage
+    form: ParsedForm, input_store: InputStore, fetch_image: FetchImage, principal: Principal
 ) -> ResolvedInputs:
-    """Return the inputs with all images as bytes. Raises InvalidRequest when a referenced image does not exist."""
+    """Return the inputs with all images as bytes. Raises InvalidRequest when a referenced image does not exist.
+
+    An upload of another key does not exist for the caller.
+    """
 
     def read_image(image: ImageInput) -> bytes:
-        return (
-            image if isinstance(image, bytes) else _read_reference(image, input_store, fetch_image)
-        )
+        if isinstance(image, bytes):
+            return image
+        if image.kind == "upload" and not principal.owns_upload(image.name):
+            raise _missing_input_error(image)
+        return _read_reference(image, input_store, fetch_image)
 
     mask = form.mask
     sources = (
@@ -95,6 +101,7 @@ def _missing_input_error(reference: ImageReference) -> InvalidRequest:
             "Create a new one with POST /v1/uploads.",
             param=reference.field,
             code="upload_not_found",
+            status=404,
         )
     return InvalidRequest(
         f"'{reference.field}' names an object that is not in this stack's bucket.",

@@ -84,7 +84,9 @@ def fetch_request_inputs(context: RequestContext, services: Services) -> Request
     def fetch_image(url: str) -> bytes:
         return services.fetch_image(url, context.deadline)
 
-    return RequestWithInputs(context, fetch_inputs(context.form, services.bucket, fetch_image))
+    return RequestWithInputs(
+        context, fetch_inputs(context.form, services.bucket, fetch_image, context.principal)
+    )
 
 
 def validate_request(request: RequestWithInputs, _: Services) -> ValidatedRequest:
@@ -136,7 +138,7 @@ def execute_routing(
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:
     """Return the owner of the cached results: a gateway key, or a provider key at an open gateway."""
-    return principal.key_name or sha256((credentials.key or "").encode()).hexdigest()
+    return principal.key_id or sha256((credentials.key or "").encode()).hexdigest()
 
 
 def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Services) -> Attempt:

@@ -26,8 +26,8 @@ from retouch.gateway.result_links import ResultStore
 class ObjectStore(ResultStore, InputStore, Protocol):
     """The bucket of the stack."""
 
-    def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
-        """Create an upload. Return its id, and the form ({"url", "fields"}) that S3 accepts for it."""
+    def create_upload(self, content_type: str, owner: str) -> tuple[str, dict[str, Any]]:
+        """Create an upload of the owner. Return its id, and the form ({"url", "fields"}) that S3 accepts for it."""
 
     def check_access(self) -> None:
         """Raise an exception when the bucket is not usable."""

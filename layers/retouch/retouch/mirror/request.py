@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from retouch.core.errors import InvalidRequest, TooLarge
@@ -57,6 +57,17 @@ def read_mirror_request(values: Any, *, trusted: bool = False) -> MirrorRequest:
             "answer_to", "'answer_to' needs exactly one URL. Send one request per URL."
         )
     return request
+
+
+def with_owner_folder(request: MirrorRequest, folder: str) -> MirrorRequest:
+    """Return the request of a gateway key with its prefix below the folder of that key.
+
+    Without a folder, the request is the operator's own or comes from an open gateway, and its prefix is unchanged.
+    """
+    if not folder:
+        return request
+    rest = request.prefix.removeprefix(DEFAULT_PREFIX)
+    return replace(request, prefix=f"{DEFAULT_PREFIX}/{folder}{rest}")
 
 
 def _check_names(fields: Mapping[str, Any], trusted: bool) -> None:

@@ -198,6 +198,56 @@ class TestHttp:
         assert image_host.received == []
         assert post_request(mirror, request, {"Authorization": "Bearer rt_right"})[0] == 200
 
+    @pytest.mark.parametrize("body", [b"{", b"", b'{"hello": 1}', b"\xff", b"x" * 10_485_761])
+    @pytest.mark.parametrize("path", ["/v1/mirror", "/v1/mirrors"])
+    def test_stranger_gets_the_same_401_whatever_the_body_is(self, aws, image_host, body, path):
+        mirror = build_mirror(
+            aws, image_host, secrets={"RETOUCH_PEPPER": "pepper"}, RETOUCH_AUTH_MODE="keys"
+        )
+        event = proxy_event("text/plain", body, path=path)
+        response = mirror.handler(event, lambda_context())
+        expected = mirror.handler(proxy_event(path="/v1/mirror"), lambda_context())
+        assert response["statusCode"] == 401
+        assert bytes(response["body"]) == bytes(expected["body"])
+
+    def test_objects_of_two_keys_lie_apart_with_their_own_metadata(self, aws, image_host):
+        keys = {key_digest(f"rt_{name}", "pepper"): name for name in ("a", "b")}
+        mirror = build_mirror(
+            aws,
+            image_host,
+            secrets={"RETOUCH_PEPPER": "pepper"},
+            keys=keys,
+            RETOUCH_AUTH_MODE="keys",
+        )
+
+        def mirror_for(owner, prefix="mirror/shop"):
+            request = {
+                "url": image_host.url + "/a.png",
+                "prefix": prefix,
+                "metadata": {"owner": owner},
+            }
+            headers = {"Authorization": f"Bearer rt_{owner}"}
+            return post_request(mirror, request, headers)[1]["data"][0]
+
+        items = {owner: mirror_for(owner) for owner in ("a", "b")}
+        for owner, item in items.items():
+            folder = key_digest(f"rt_{owner}", "pepper")[:32]
+            assert item["key"] == object_key(PNG, prefix=f"mirror/{folder}/shop")
+            assert item["status"] == "stored"
+            assert aws.head(item["key"])["Metadata"]["owner"] == owner
+        assert mirror_for("a")["status"] == "exists"
+        folder_of_a = items["a"]["key"].split("/")[1]
+        assert mirror_for("b", f"mirror/{folder_of_a}/shop")["status"] == "stored"
+
+    def test_url_with_a_gateway_key_is_refused_and_not_fetched(self, aws, image_host):
+        key = "rt_" + "K" * 43
+        mirror = build_mirror(aws, image_host)
+        url = f"{image_host.url}/a.png?token={key}"
+        status, response, _ = post_request(mirror, {"urls": [image_host.url + "/a.png", url]})
+        assert (status, response["error"]["code"]) == (400, "gateway_key_refused")
+        assert response["error"]["param"] == "urls[1]"
+        assert image_host.received == []
+
     def test_other_method_returns_405_and_other_path_404(self, mirror):
         status, response, raw = post_request(mirror, b"", method="GET")
         assert (status, response["error"]["code"]) == (405, "method_not_allowed")

@@ -71,7 +71,7 @@ def test_invalid_config_id_is_rejected_without_read(name):
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'"pc-2"', b"\xff"])
 def test_saved_config_that_is_no_json_object_is_rejected(text):
-    with pytest.raises(InvalidConfig, match="'pc-1' is not saved as a JSON object"):
+    with pytest.raises(InvalidConfig, match="'pc-1' is not a saved config"):
         SavedConfigs(FakeConfigBucket(**{"pc-1": text}).read, FakeClock())("pc-1")
 
 

@@ -15,8 +15,11 @@ from retouch.gateway.services import Services
 _CONTENT_TYPE_PARAM = EnumParam(INPUT_MEDIA_TYPES)
 
 
-def create_upload(request: HttpRequest, services: Services) -> dict[str, Any]:
-    """Return the upload form. An edit names the image by `id`: `image=upload://<id>` or `{"file_id": "<id>"}`."""
+def create_upload(request: HttpRequest, owner: str, services: Services) -> dict[str, Any]:
+    """Return the upload form. `owner` is the id of the gateway key that may use the upload.
+
+    An edit names the image by `id`: `image=upload://<id>` or `{"file_id": "<id>"}`.
+    """
     if not services.settings.bucket:
         raise GatewayMisconfigured(
             "Uploads need a bucket; set RETOUCH_BUCKET.", code="gateway_not_configured"
@@ -24,7 +27,7 @@ def create_upload(request: HttpRequest, services: Services) -> dict[str, Any]:
     content_type = _CONTENT_TYPE_PARAM.read(
         "content_type", _read_body(request).get("content_type", "image/png")
     )
-    upload_id, post_form = services.bucket.create_upload(content_type)
+    upload_id, post_form = services.bucket.create_upload(content_type, owner)
     return {
         "id": upload_id,
         "object": "upload",

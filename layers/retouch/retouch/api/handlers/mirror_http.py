@@ -39,7 +39,7 @@ from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
 from retouch.gateway.signed_links import signed_url
-from retouch.mirror.request import MirrorRequest, read_mirror_request
+from retouch.mirror.request import MirrorRequest, read_mirror_request, with_owner_folder
 from retouch.mirror.result import response_document
 
 Handler = Callable[[Any, Any], Any]
@@ -123,12 +123,13 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
 def _process_http_request(
     consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
 ) -> dict[str, Any]:
-    auth.authenticate(event["headers"])
+    principal = auth.authenticate(event["headers"])
     request = http_event.to_http_request(event)
     mirror_request = read_mirror_request(_parse_json(request.body))
     reject_keys_in_urls(mirror_request.urls, read_gateway_key(request.headers) or "")
     linked_consumer = auth.with_signed_links(consumer, request.base_url)
-    return _process_request(linked_consumer, mirror_request, "http", context)
+    own_request = with_owner_folder(mirror_request, principal.folder)
+    return _process_request(linked_consumer, own_request, "http", context)
 
 
 def _process_direct_invoke(

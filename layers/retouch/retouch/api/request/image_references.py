@@ -12,9 +12,9 @@ from retouch.api.request.limits import BodyLimits
 from retouch.core.edit_types import ImageInput, ImageReference
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
+from retouch.core.upload_ids import UPLOAD_ID_PATTERN
 
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
-_UPLOAD_ID_PATTERN = re.compile(r"upload_[0-9a-f]{32}", re.ASCII)
 _UPLOAD_SCHEME = "upload://"
 
 
@@ -76,7 +76,7 @@ def _decode_data_url(url: str, field: str) -> bytes:
 
 def upload_reference(upload_id: str, field: str) -> ImageReference:
     """Return a reference to a completed upload. Raises InvalidRequest when the id has the wrong form."""
-    if not _UPLOAD_ID_PATTERN.fullmatch(upload_id):
+    if not UPLOAD_ID_PATTERN.fullmatch(upload_id):
         raise InvalidRequest(
             f"'{field}' names the upload {quote_value(upload_id)}, which is not an id from POST /v1/uploads.",
             param=field,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import CONFIG_ID_PATTERN
 from retouch.gateway.config_reader import InvalidConfig
 
+_log = logging.getLogger("retouch")
 _MAX_AGE_SECONDS = 60.0  # a saved config is read again after this time
 _MAX_CACHED_CONFIGS = 256
 
@@ -25,16 +27,17 @@ class SavedConfigs:
         self._cache: dict[str, tuple[float, bytes | None]] = {}
 
     def __call__(self, config_id: str) -> Mapping[str, Any]:
-        """Return the config, at most a minute old. Raises InvalidConfig when it is unknown or is not a JSON object."""
+        """Return the config, at most a minute old.
+
+        Raises InvalidConfig when it is unknown or is not a JSON object. The error is the same for both, so that nobody
+        learns which ids exist. The log tells the operator.
+        """
         text = self._load_text(config_id) if CONFIG_ID_PATTERN.fullmatch(config_id) else None
-        if text is None:
-            raise _saved_config_error(config_id, "is not a saved config; check its spelling")
-        try:
-            config = orjson.loads(text)
-        except ValueError:
-            config = None
-        if not isinstance(config, dict):
-            raise _saved_config_error(config_id, "is not saved as a JSON object; save it again")
+        config = _parse_object(text, config_id) if text is not None else None
+        if config is None:
+            raise InvalidConfig(
+                quote_value(config_id), "is not a saved config that can be used; check its spelling"
+            )
         return config
 
     def _load_text(self, config_id: str) -> bytes | None:
@@ -48,5 +51,12 @@ class SavedConfigs:
         return text
 
 
-def _saved_config_error(config_id: str, rule: str) -> InvalidConfig:
-    return InvalidConfig(quote_value(config_id), rule)
+def _parse_object(text: bytes, config_id: str) -> dict[str, Any] | None:
+    try:
+        config = orjson.loads(text)
+    except ValueError:
+        config = None
+    if isinstance(config, dict):
+        return config
+    _log.warning("a saved config is not a JSON object; save it again", extra={"config": config_id})
+    return None

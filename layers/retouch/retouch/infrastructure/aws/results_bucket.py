@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
+from retouch.core.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.signed_clients import StoredObject
 
@@ -76,9 +77,9 @@ class S3Bucket:
             _log.error("a link was not signed", exc_info=error)
             raise NotStored("The link to the result could not be signed.") from error
 
-    def create_upload(self, content_type: str) -> tuple[str, dict[str, Any]]:
+    def create_upload(self, content_type: str, owner: str) -> tuple[str, dict[str, Any]]:
         """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""
-        upload_id = f"upload_{secrets.token_hex(16)}"
+        upload_id = make_upload_id(owner, secrets.token_hex(RANDOM_BYTES))
         form = self._client.generate_presigned_post(
             self._bucket,
             f"uploads/{upload_id}",
