@@ -25,6 +25,7 @@ from retouch.imaging.formats.png_colour import CodingPoints, read_colour_chunks
 from retouch.imaging.formats.structure import (
     is_8bit_grey_or_rgb,
     is_16bit,
+    read_colour_codes,
     read_icc_profile,
     strip_metadata,
     uses_arithmetic_coding,
@@ -40,6 +41,7 @@ _MODES_BY_COLOUR_SPACE = {
     "GRAY": ("L", "LA", "1", "I;16"),
 }
 _RGB_MATRIX = 0  # the only matrix of ITU-T H.273 that a PNG may name
+_SRGB_TRANSFER, _TELEVISION_TRANSFERS = 13, (1, 6, 14, 15)  # ITU-T H.273
 _PROBE_LEVELS = range(0, 256, 15)
 _PROBES = {
     "GRAY": ("L", bytes(range(256))),
@@ -63,10 +65,11 @@ def decode_srgb(source: EncodedImage | bytes, *, param: str = "image") -> Image.
     `decode`.
     """
     file = _check_once(source, param)
-    if file.format != "png":
-        image, header = decode_as_stored(file, param=param)
-    else:
+    if file.format == "png":
         image, header = _decode_png(file, param)
+    else:
+        image, header = decode_as_stored(file, param=param)
+        image = convert_coded_colours(image, read_colour_codes(file.data, file.format))
     # Reuse the name, so that the memory of the first image is freed.
     image = normalize_mode(_to_srgb_in_place(image))
     return apply_orientation(image, header)
@@ -121,6 +124,24 @@ def _map_levels(image: Image.Image, levels: bytes) -> Image.Image:
     for band in split_into_bands((0, 0, *image.size)):
         image.paste(image.crop(band).point(table), band)
     return image
+
+
+def convert_coded_colours(image: Image.Image, codes: tuple[int, int] | None) -> Image.Image:
+    """Return the image in sRGB. It may be changed in place.
+
+    `codes` are the code points (ITU-T H.273) of its primaries and its transfer function. They have no effect when they
+    are not supported, or when the image has a colour profile. The transfer functions of television count as that of
+    sRGB, because encoders for video write them into pictures of computers and phones.
+    """
+    if codes is None or image.info.get("icc_profile"):
+        return image
+    primaries, transfer = codes
+    space = colour_space_from_coding_points(
+        primaries, _SRGB_TRANSFER if transfer in _TELEVISION_TRANSFERS else transfer
+    )
+    if space is None:
+        return image
+    return _convert_from_space(image, space.for_grey() if image.mode in ("L", "LA") else space)
 
 
 def to_srgb(image: Image.Image) -> Image.Image:

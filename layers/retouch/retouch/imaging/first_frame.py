@@ -9,7 +9,9 @@ from PIL import Image
 
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.imaging.codec import encode_lossless
+from retouch.imaging.colour import convert_coded_colours
 from retouch.imaging.errors import damaged_image_error
+from retouch.imaging.formats.avif import read_sequence_colours
 
 # The plugins of Pillow that are not loaded for every request.
 _PLUGINS = {"gif": "PIL.GifImagePlugin", "avif": "PIL.AvifImagePlugin"}
@@ -27,7 +29,9 @@ def read_first_frame(data: bytes, format: str) -> bytes:
     try:
         with Image.open(BytesIO(data), formats=[format.upper()]) as image:
             image.load()  # opening a file selects its first frame
-            return encode_lossless(image, format if format in OUTPUT_FORMATS else "png")
+            codes = read_sequence_colours(data) if format == "avif" else None
+            frame = convert_coded_colours(image, codes)
+            return encode_lossless(frame, format if format in OUTPUT_FORMATS else "png")
     # Plugins raise many error types: OSError, SyntaxError, ValueError, struct.error and others.
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from isal import isal_zlib
 from PIL import Image, ImageChops
@@ -28,8 +28,8 @@ def write_photo(image: Image.Image, icc_profile: bytes | None) -> bytes:
     """
     compressor = isal_zlib.compressobj(_PHOTO_COMPRESSION, isal_zlib.DEFLATED, isal_zlib.MAX_WBITS)
     bands = (_sub_filtered_lines(image.crop(band)) for band in _iter_photo_bands(image.size))
-    data = b"".join([*map(compressor.compress, bands), compressor.flush()])
-    return _build_file(image.size, image.mode, data, icc_profile)
+    pieces = [*map(compressor.compress, bands), compressor.flush()]
+    return _build_file(image.size, image.mode, pieces, icc_profile)
 
 
 def write_png(
@@ -45,8 +45,8 @@ def write_png(
     runs only.
     """
     compressor = zlib.compressobj(6) if soft else zlib.compressobj(1, strategy=zlib.Z_RLE)
-    data = b"".join(_compress_lines(_iter_up_filtered_lines(size, render_band), compressor))
-    return _build_file(size, mode, data, None)
+    pieces = list(_compress_lines(_iter_up_filtered_lines(size, render_band), compressor))
+    return _build_file(size, mode, pieces, None)
 
 
 def _iter_photo_bands(size: Size) -> Iterator[Box]:
@@ -96,25 +96,28 @@ def _compress_lines(lines: Iterable[memoryview], compressor: zlib._Compress) -> 
     yield compressor.flush()
 
 
-def _build_file(size: Size, mode: str, data: bytes, icc_profile: bytes | None) -> bytes:
-    """Return the PNG file with that compressed data."""
+def _build_file(size: Size, mode: str, pieces: Sequence[bytes], icc_profile: bytes | None) -> bytes:
+    """Return the PNG file with the compressed data in these pieces."""
     header = size[0].to_bytes(4) + size[1].to_bytes(4) + bytes((8, _COLOUR_TYPES[mode], 0, 0, 0))
     profile = (
-        _build_chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))
+        _chunk_parts(b"iCCP", [b"ICC Profile\0\0", zlib.compress(icc_profile)])
         if icc_profile
-        else b""
+        else []
     )
     return b"".join(
         [
             SIGNATURE,
-            _build_chunk(b"IHDR", header),
-            profile,
-            _build_chunk(b"IDAT", data),
-            _build_chunk(b"IEND", b""),
+            *_chunk_parts(b"IHDR", [header]),
+            *profile,
+            *_chunk_parts(b"IDAT", pieces),
+            *_chunk_parts(b"IEND", []),
         ]
     )
 
 
-def _build_chunk(kind: bytes, data: bytes) -> bytes:
-    checksum = isal_zlib.crc32(data, isal_zlib.crc32(kind))
-    return b"".join([len(data).to_bytes(4), kind, data, checksum.to_bytes(4)])
+def _chunk_parts(kind: bytes, pieces: Sequence[bytes]) -> list[bytes]:
+    """Return the parts of a chunk. They are joined only once, because the data of a large photo has 60 MB."""
+    checksum = isal_zlib.crc32(kind)
+    for piece in pieces:
+        checksum = isal_zlib.crc32(piece, checksum)
+    return [sum(map(len, pieces)).to_bytes(4), kind, *pieces, checksum.to_bytes(4)]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageChops
 
 from retouch.imaging.codec import decode, decode_as_stored
+from retouch.imaging.colour import decode_srgb
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats import avif, heic
 from retouch.imaging.formats.iso_bmff import iter_boxes, read_items
@@ -220,6 +221,37 @@ def test_colour_profile_is_read_and_can_be_removed(format):
 def test_colour_codes_are_read():
     assert heic.read_colour_codes(EXACT_BYTES["heic"]) == (1, 13)
     assert avif.read_colour_codes(EXACT_BYTES["avif"]) == (1, 13)
+
+
+def with_colour_codes(format, primaries, transfer, matrix):
+    """Return a file of one colour with other code points in its colour property."""
+    data = encode_image(
+        Image.new("RGB", EXACT_SIZE, (200, 100, 40)), SAVE_FORMATS[format], quality=95
+    )
+    at = data.find(b"colrnclx") + len(b"colrnclx")
+    return replace_at(data, at, struct.pack(">HHH", primaries, transfer, matrix))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("codes", [(255, 13, 6), (1, 255, 6), (1, 13, 255), (0, 0, 3), (3, 3, 15)])
+def test_unknown_colour_codes_do_not_refuse_the_image(format, codes):
+    data = with_colour_codes(format, *codes)
+    colour = channel_values(decode_srgb(data), (9, 9))
+    assert all(abs(a - b) < 4 for a, b in zip(colour, (200, 100, 40), strict=True))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_wide_colours_of_colour_codes_are_converted_to_srgb(format):
+    """The expected colour is that of Display P3 in sRGB."""
+    colour = channel_values(decode_srgb(with_colour_codes(format, 12, 13, 6)), (9, 9))
+    assert all(abs(a - b) < 5 for a, b in zip(colour, (215, 93, 6), strict=True))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("transfer", [1, 2, 6, 13, 14, 15])
+def test_colour_codes_of_television_and_srgb_change_no_colour(format, transfer):
+    data = with_colour_codes(format, 1, transfer, 6)
+    assert decode_srgb(data).tobytes() == decode(data).tobytes()
 
 
 def test_10_bit_heic_becomes_8_bits():

@@ -6,7 +6,9 @@ from retouch.core.geometry import Box
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.formats import heif
 from retouch.imaging.formats.codec_headers import iter_av1_sizes
-from retouch.imaging.limits import Limits
+from retouch.imaging.formats.heif_colours import find_colour_codes, find_icc_profile
+from retouch.imaging.formats.iso_bmff import iter_sequence_colours
+from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 _CODEC = heif.Codec(
     name="AVIF",
@@ -35,9 +37,18 @@ def read_crop(data: bytes) -> Box:
 
 def read_icc_profile(data: bytes) -> bytes:
     """Return the ICC colour profile of a checked file, or b"" when it has none."""
-    return heif.read_icc_profile(data, _CODEC)
+    return find_icc_profile(heif.iter_colours(data, _CODEC))
 
 
 def read_colour_codes(data: bytes) -> tuple[int, int] | None:
     """Return the code points of the primaries and the transfer function, or None when none are stated."""
-    return heif.read_colour_codes(data, _CODEC)
+    return find_colour_codes(heif.iter_colours(data, _CODEC))
+
+
+def read_sequence_colours(data: bytes) -> tuple[int, int] | None:
+    """Return the code points of the primaries and the transfer function of the first track, or None.
+
+    Raises InvalidImage for a damaged file.
+    """
+    colours = iter_sequence_colours(data, DEFAULT_LIMITS, _CODEC.name)
+    return find_colour_codes(colours)

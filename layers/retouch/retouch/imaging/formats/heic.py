@@ -6,6 +6,7 @@ from retouch.core.geometry import Box
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.formats import heif
 from retouch.imaging.formats.codec_headers import iter_hevc_sizes
+from retouch.imaging.formats.heif_colours import find_colour_codes, find_icc_profile
 from retouch.imaging.limits import Limits
 
 _CODEC = heif.Codec(
@@ -35,9 +36,9 @@ def read_crop(data: bytes) -> Box:
 
 def read_icc_profile(data: bytes) -> bytes:
     """Return the ICC colour profile of a checked file, or b"" when it has none."""
-    return heif.read_icc_profile(data, _CODEC)
+    return find_icc_profile(heif.iter_colours(data, _CODEC))
 
 
 def read_colour_codes(data: bytes) -> tuple[int, int] | None:
     """Return the code points of the primaries and the transfer function, or None when none are stated."""
-    return heif.read_colour_codes(data, _CODEC)
+    return find_colour_codes(heif.iter_colours(data, _CODEC))

@@ -22,6 +22,7 @@ from retouch.imaging.errors import (
     damaged_image_error,
 )
 from retouch.imaging.formats.binary_reader import ByteReader
+from retouch.imaging.formats.heif_colours import is_profile, replace_unknown_codes
 from retouch.imaging.formats.heif_transforms import Transforms, read_transforms
 from retouch.imaging.formats.heif_writer import HeifItem, write_heif
 from retouch.imaging.formats.iso_bmff import Box, ItemTable, item_bytes, item_size, read_items
@@ -41,7 +42,6 @@ class Codec(NamedTuple):
 
 _GRID = b"grid"
 _ALPHA_TYPES = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-_PROFILE_KINDS = (b"prof", b"rICC")
 # The properties that a decoder needs for the pixels and their colours.
 _NEEDED_PROPERTIES = frozenset(
     (b"ispe", b"pixi", b"colr", b"hvcC", b"av1C", b"auxC", b"a1op", b"a1lx", b"lsel")
@@ -137,29 +137,13 @@ def read_crop(data: bytes, codec: Codec) -> PixelBox:
     return read_image(data, DEFAULT_LIMITS, codec).transforms.crop
 
 
-def read_icc_profile(data: bytes, codec: Codec) -> bytes:
-    """Return the ICC colour profile of a checked file, or b"" when it has none."""
-    for kind, body in _iter_colours(data, codec):
-        if kind in _PROFILE_KINDS:
-            return body
-    return b""
-
-
-def read_colour_codes(data: bytes, codec: Codec) -> tuple[int, int] | None:
-    """Return the code points (ITU-T H.273) of the primaries and the transfer function, or None when none are stated."""
-    for kind, body in _iter_colours(data, codec):
-        if kind == b"nclx" and len(body) >= 4:
-            return int.from_bytes(body[:2]), int.from_bytes(body[2:4])
-    return None
-
-
-def _iter_colours(data: bytes, codec: Codec) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the type and the content of every colour property of the primary image, or else of its first tile."""
+def iter_colours(data: bytes, codec: Codec) -> Iterator[bytes]:
+    """Yield the content of every colour property of the primary image, or else of its first tile."""
     table = read_image(data, DEFAULT_LIMITS, codec).table
     for item_id in (table.primary_id, *table.targets(b"dimg", table.primary_id)[:1]):
         for box, _ in table.item_properties(item_id):
             if box.kind == b"colr":
-                yield data[box.start : box.start + 4], data[box.start + 4 : box.end]
+                yield data[box.start : box.end]
 
 
 def _check_kind(kind: bytes, codec: Codec) -> None:
@@ -293,12 +277,18 @@ def _build_item(
 ) -> HeifItem:
     data, table = image.data, image.table
     properties = tuple(
-        (data[box.head : box.end], is_essential)
+        (_property_bytes(data, box), is_essential)
         for box, is_essential in table.item_properties(item_id)
         if box.kind in kinds and (profile or not _is_profile(data, box))
     )
     return HeifItem(table.kinds[item_id], item_bytes(data, table, item_id), properties, tile_count)
 
 
+def _property_bytes(data: bytes, box: Box) -> bytes:
+    """Return the box of a property. Unknown code points of a colour property become "unspecified"."""
+    head, body = data[box.head : box.start], data[box.start : box.end]
+    return head + (replace_unknown_codes(body) if box.kind == b"colr" else body)
+
+
 def _is_profile(data: bytes, box: Box) -> bool:
-    return box.kind == b"colr" and data[box.start : box.start + 4] in _PROFILE_KINDS
+    return box.kind == b"colr" and is_profile(data[box.start : box.end])

@@ -20,6 +20,18 @@ from retouch.imaging.limits import Limits
 _MAX_USES_PER_PIECE = 16  # properties of an item, on average
 _FIELD_SIZES = (0, 4, 8)  # the sizes of offsets and lengths in an item location box, in bytes
 
+# The boxes around the sample entry of a track, and the bytes before the boxes that each contains. The sample entry has
+# the type of its codec.
+_SAMPLE_ENTRY_PATH = (
+    (b"moov", 0),
+    (b"trak", 0),
+    (b"mdia", 0),
+    (b"minf", 0),
+    (b"stbl", 0),
+    (b"stsd", 8),
+    (b"", 78),
+)
+
 
 class Box(NamedTuple):
     """The type of a box and the position of its content. `head` is the position of the box itself."""
@@ -141,6 +153,20 @@ def iter_boxes(data: bytes, start: int, end: int, limits: Limits, name: str) -> 
             raise damaged_image_error(f"a box of the {name} is too short")
         yield Box(kind, reader.position, stop, start)
         start = stop
+
+
+def iter_sequence_colours(data: bytes, limits: Limits, name: str) -> Iterator[bytes]:
+    """Yield the content of every colour box of the first track of a sequence. Raises InvalidImage."""
+    start, end = 0, len(data)
+    for kind, head_bytes in _SAMPLE_ENTRY_PATH:
+        boxes = iter_boxes(data, start, end, limits, name)
+        box = next((box for box in boxes if kind in (box.kind, b"")), None)
+        if box is None:
+            return
+        start, end = box.start + head_bytes, box.end
+    for box in iter_boxes(data, start, end, limits, name):
+        if box.kind == b"colr":
+            yield data[box.start : box.end]
 
 
 def _overlong_box_error(name: str, *, is_file_end: bool) -> InvalidImage:

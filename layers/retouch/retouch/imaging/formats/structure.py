@@ -24,6 +24,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 _LOADED_MODULES: dict[str, Any] = {"png": png, "jpeg": jpeg, "webp": webp}
 _FORMATS_WITH_MORE_CHANNELS = ("png", "jpeg", "tiff")  # those that may have 16 bits or CMYK
+_HEIF_FORMATS = ("heic", "avif")
 _LOSSY_FORMATS = ("jpeg", "heic", "avif")
 _FORMATS_OF_BOTH_KINDS = ("webp", "tiff")  # those that may be lossy or not
 
@@ -59,6 +60,14 @@ def read_icc_profile(data: bytes, format: str) -> bytes:
     """Return the ICC colour profile of a checked file, or b"" when it has none. A GIF has none that viewers apply."""
     profile: bytes = b"" if format == "gif" else _module(format).read_icc_profile(data)
     return profile
+
+
+def read_colour_codes(data: bytes, format: str) -> tuple[int, int] | None:
+    """Return the code points of the primaries and the transfer function of a checked HEIC or AVIF, if it states any."""
+    codes: tuple[int, int] | None = None
+    if format in _HEIF_FORMATS:
+        codes = _module(format).read_colour_codes(data)
+    return codes
 
 
 def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
