@@ -37,7 +37,7 @@ CODES = {
     "body_corrupted_by_gateway": {"body_corrupted_by_gateway"},
     "not_an_image": {"unsupported_image_format", "image_parse_error"},
     "not_found": {"not_found"},
-    "bad_request": {"invalid_value"},
+    "bad_request": {"invalid_value", "missing_required_parameter"},
     "too_many_images": {"too_many_images"},
     "unknown_field": {"unknown_parameter"},
     "duplicate_field": {"duplicate_parameter"},

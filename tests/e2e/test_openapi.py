@@ -23,6 +23,7 @@ from devserver.server import DevServer
 from retouch.api.handlers.mirror_http import MIRROR_PATH
 from retouch.api.routes import ROUTES
 from retouch.core.errors import Fault
+from retouch.core.image_formats import INPUT_MEDIA_TYPES
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.planning.parameter_rules import OPENAI_PARAMS
 from retouch.providers import PROVIDERS
@@ -63,6 +64,12 @@ FUZZ_SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@schemathesis.serializer(*INPUT_MEDIA_TYPES, "application/octet-stream")
+def serialize_image(_ctx, value):
+    """Return the bytes of a generated file part. A value of another type is sent as its text."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def documented_path(path):

@@ -130,6 +130,7 @@ def test_json_value_of_wrong_type_is_rejected(env, upstream, values, code, param
         (proxy_event("multipart/form-data; boundary=x"), 400, "empty_body"),
         (proxy_event(method="GET"), 405, "method_not_allowed"),
         (proxy_event(path="/v1/images/generations"), 404, "not_found"),
+        ({"source": "aws.events"}, 400, "missing_required_parameter"),
     ],
 )
 def test_request_that_is_no_edit_is_rejected(env, request_event, status, code):

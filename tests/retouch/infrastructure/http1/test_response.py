@@ -118,13 +118,13 @@ def test_response_that_has_no_body_ends_with_its_head(method, status):
     assert receive(reply, method, closes=False)[2] == b""
 
 
-def test_headers_of_one_name_are_joined_and_listed():
+def test_headers_of_one_name_are_joined_and_listed_and_the_last_one_counts():
     head = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nX-B: 3\r\nContent-Length: 0\r\n\r\n"
     headers = receive(head)[1]
     assert headers.get_all("x-a") == ["1", "2"]
     assert headers.get("x-a") == "1, 2"
     assert headers.get("x-c") == ""
-    assert headers.to_dict() == {"x-a": "1, 2", "x-b": "3", "content-length": "0"}
+    assert headers.to_dict() == {"x-a": "2", "x-b": "3", "content-length": "0"}
 
 
 class ScriptedSocket:

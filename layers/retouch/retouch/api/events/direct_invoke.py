@@ -18,11 +18,20 @@ from retouch.core.errors import InvalidRequest
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000
 _EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
+_WARM_UP_FIELDS = {
+    "source"
+}  # tools that keep functions warm send only this; an event of AWS has more
 
 
 def require_edit_event(event: Any) -> None:
-    """Raise UnknownEvent when the event is not an edit, for example when it is an SQS batch or a scheduled event."""
-    if not (isinstance(event, Mapping) and event.keys() & _EDIT_FIELDS):
+    """Raise UnknownEvent when the event is not an edit, for example when it is an SQS batch or a scheduled event.
+
+    A warm-up ping is let through. It has nothing that could be lost, and its response is a plain refusal.
+    """
+    is_known = isinstance(event, Mapping) and (
+        event.keys() & _EDIT_FIELDS or event.keys() == _WARM_UP_FIELDS
+    )
+    if not is_known:
         raise UnknownEvent(
             "The event is neither an HTTP request nor an edit with 'prompt' and 'images'. The function takes no "
             "events of queues, buckets, topics, streams and schedules."

@@ -33,11 +33,8 @@ class Headers:
         return ", ".join(self.get_all(name))
 
     def to_dict(self) -> dict[str, str]:
-        """Return the headers. Several values of one name are joined by commas."""
-        joined = dict(self._fields)
-        if len(joined) != len(self._fields):
-            joined = {name: self.get(name) for name in joined}
-        return joined
+        """Return the headers. Of several values of one name the last one counts."""
+        return dict(self._fields)
 
 
 class Response:
