@@ -43,7 +43,7 @@ class StabilityAIStandIn(StandIn):
             if not name.startswith(("control", "style", "image", "ultra"))
         },
     }
-    any_ratio_operations = ("inpaint", "erase", "remove-background", "image-to-image", "ultra")
+    ratio_limited_operations = ("outpaint", "search-and-replace", "search-and-recolor")
 
     def __init__(self):
         super().__init__()
@@ -77,7 +77,9 @@ class StabilityAIStandIn(StandIn):
         max_pixels = 4_194_304 if operation == "remove-background" else MAX_PIXELS
         for name, data in files.items():
             if name != "mask":
-                check_image(data, max_pixels, 0 if operation in self.any_ratio_operations else 2.5)
+                check_image(
+                    data, max_pixels, 2.5 if operation in self.ratio_limited_operations else 0
+                )
         result = b64(paint_result(operation, fields, files))
         body = {"image": result, "finish_reason": "SUCCESS", "seed": int(fields.get("seed", 41))}
         if operation != "replace-background-and-relight":

@@ -222,23 +222,25 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     return ParsedError("", message, billed="no" if is_outcome_known else "unknown")
 
 
+# The reference limits the aspect ratio of these operations only.
+_RATIO_LIMITED_OPERATIONS = ("outpaint", "search-and-replace", "search-and-recolor")
+
+
 def _model(
     name: str, params: Mapping[str, ParameterSpec], price_credits: float
 ) -> ModelCapabilities:
     price = Price(per_image=price_credits / 100, source=_PRICE_SOURCE)
     model = operation_model(name, {**params, "user": StringParam(512)}, price)
-    return replace(model, max_request_bytes=MAX_REQUEST_BYTES)
+    limits = model.size_limits if name in _RATIO_LIMITED_OPERATIONS else ANY_RATIO_LIMITS
+    return replace(model, size_limits=limits, max_request_bytes=MAX_REQUEST_BYTES)
 
 
 def _sd35_model(name: str, price_credits: float, upstream: str) -> ModelCapabilities:
-    """Return an SD 3.5 image-to-image model. Turbo has no negative prompt: its predecessor was known to ignore it."""
+    """Return an SD 3.5 image-to-image model."""
     params = {**SIZE_PARAMS, **STYLE_PARAMS, "strength": FRACTION, "cfg_scale": FloatParam(1, 10)}
-    if upstream.endswith("turbo"):
-        del params["negative_prompt"]
     return replace(
         _model(name, params, price_credits),
         upstream_name=upstream,
-        size_limits=ANY_RATIO_LIMITS,
         output_formats=("png", "jpeg"),
         operation="image-to-image",
     )
@@ -255,13 +257,8 @@ _RELIGHT_PARAMS: Mapping[str, ParameterSpec] = {
     "light_source_strength": FRACTION,
 }
 _OPERATION_MODELS = (
-    replace(
-        _model("inpaint", {**SIZE_PARAMS, **STYLE_PARAMS, "grow_mask": IntParam(0, 100)}, 5),
-        size_limits=ANY_RATIO_LIMITS,
-    ),
-    replace(
-        _model("erase", {**SIZE_PARAMS, "grow_mask": GROW_MASK}, 5), size_limits=ANY_RATIO_LIMITS
-    ),
+    _model("inpaint", {**SIZE_PARAMS, **STYLE_PARAMS, "grow_mask": IntParam(0, 100)}, 5),
+    _model("erase", {**SIZE_PARAMS, "grow_mask": GROW_MASK}, 5),
     _model("outpaint", {**OUTPAINT_PARAMS, "creativity": FRACTION}, 4),
     _model("search-and-replace", {**SEARCH_PARAMS, "search_prompt": TEXT}, 5),
     _model("search-and-recolor", {**SEARCH_PARAMS, "select_prompt": TEXT}, 5),
