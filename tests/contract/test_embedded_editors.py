@@ -4,13 +4,12 @@ The expected pixels are those that Pillow and LittleCMS show: upright, and conve
 """
 
 import base64
-import io
 import json
 import zlib
 from dataclasses import replace
 
 import pytest
-from PIL import Image, ImageChops, ImageCms, ImageOps
+from PIL import Image, ImageChops
 
 from retouch.core.edit_types import MaskShapes, ResolvedInputs
 from retouch.core.resolved_model import ResolvedModel
@@ -24,6 +23,7 @@ from tests.cases.images.build import IEND_CHUNK, SIGNATURE, chunk, header
 from tests.contract.registry import MODELS
 from tests.contract.standins.reka_ai import RekaStandIn
 from tests.retouch.imaging import icc_profiles
+from tests.retouch.imaging.displayed import displayed_pixels
 from tests.retouch.imaging.samples import exif_with_orientation, sample_image
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import decode_image, encode_image
@@ -36,7 +36,6 @@ EMBEDDED_EDITORS = {m.id: (p, m) for p, m in MODELS if m.is_local_editor and not
 ADOBE_RGB = ((0.6097, 0.3111, 0.0195), (0.2053, 0.6257, 0.0609), (0.1492, 0.0632, 0.7446))
 P3 = icc_profiles.rgb_profile(icc_profiles.P3)
 ADOBE = icc_profiles.rgb_profile(ADOBE_RGB)
-SRGB = ImageCms.createProfile("sRGB")
 
 
 def picture(mode="RGB"):
@@ -74,23 +73,23 @@ def interlaced_png():
     return SIGNATURE + header(*SIZE, 8, 0, 1) + chunk(b"IDAT", zlib.compress(data)) + IEND_CHUNK
 
 
-def turned(orientation, mode="RGB", format="JPEG", **options):
+def encode_turned_picture(orientation, mode="RGB", format="JPEG", **options):
     return encode_image(picture(mode), format, exif=exif_with_orientation(orientation), **options)
 
 
 LOSSLESS = {"lossless": True, "exact": True}
 PICTURES = {
-    **{f"jpeg turned {n}": turned(n) for n in range(2, 9)},
-    "grey jpeg turned": turned(6, "L"),
-    "png turned": turned(8, "RGBA", "PNG"),
-    "webp turned": turned(5, "RGBA", "WEBP", **LOSSLESS),
+    **{f"jpeg turned {n}": encode_turned_picture(n) for n in range(2, 9)},
+    "grey jpeg turned": encode_turned_picture(6, "L"),
+    "png turned": encode_turned_picture(8, "RGBA", "PNG"),
+    "webp turned": encode_turned_picture(5, "RGBA", "WEBP", **LOSSLESS),
     "jpeg of Display P3": encode_image(picture(), "JPEG", icc_profile=P3),
-    "jpeg of Adobe RGB turned": turned(6, icc_profile=ADOBE),
+    "jpeg of Adobe RGB turned": encode_turned_picture(6, icc_profile=ADOBE),
     "grey jpeg with profile": encode_image(
         picture("L"), "JPEG", icc_profile=icc_profiles.grey_profile(1.8)
     ),
     "cmyk jpeg": encode_image(picture("CMYK"), "JPEG"),
-    "cmyk jpeg turned": turned(3, "CMYK"),
+    "cmyk jpeg turned": encode_turned_picture(3, "CMYK"),
     "cmyk jpeg with profile": encode_image(
         picture("CMYK"), "JPEG", icc_profile=icc_profiles.cmyk_profile()
     ),
@@ -107,23 +106,6 @@ PICTURES = {
     "bilevel png": encode_image(picture("1")),
     "interlaced png": interlaced_png(),
 }
-
-
-def displayed_pixels(data):
-    """Return the image as "RGBA": upright, and in sRGB by its profile. Colours hidden by alpha are kept."""
-    image = decode_image(data)
-    profile = image.info.pop("icc_profile", None)
-    image = ImageOps.exif_transpose(image)
-    if profile and not profile.startswith(b"profile!"):
-        has_alpha = image.mode == "RGBA"
-        converted = ImageCms.profileToProfile(
-            image, io.BytesIO(profile), SRGB, outputMode="RGBA" if has_alpha else "RGB"
-        )
-        assert converted is not None
-        image = converted
-    elif image.mode == "CMYK":
-        image = image.convert("RGB")
-    return image.convert("RGBA")
 
 
 def edit_with(model_id, data):

@@ -271,3 +271,36 @@ def test_allow_full_mask_in_override_params_without_a_mask_is_refused_by_name():
     with pytest.raises(InvalidRequest, match="the request has no mask") as exc_info:
         with_overrides(validate(inputs), inputs, {"allow_full_mask": True})
     assert exc_info.value.param == "allow_full_mask"
+
+
+CLEAR_CANVAS = TOOL_MASKS["canvas, red strokes on clear"]
+OPAQUE_REMEDY = "if the opaque pixels mark the area to edit, send mask_mode=opaque"
+
+
+def test_alpha_mask_that_marks_most_of_the_image_gets_a_note_with_the_remedy():
+    response, _ = edit(mask=file_part(CLEAR_CANVAS.build()))
+    marked = 1 - CLEAR_CANVAS.area.histogram()[255] / (SIZE[0] * SIZE[1])
+    notes = response.headers["x-retouch-notes"]
+    assert f"its transparent pixels mark {marked:.1%} of the image; {OPAQUE_REMEDY}" in notes
+
+
+@pytest.mark.parametrize("mode", ["alpha", "opaque"])
+def test_named_mask_mode_gets_no_note_about_another_mode(mode):
+    response, _ = edit(mask=file_part(CLEAR_CANVAS.build()), mask_mode=mode)
+    assert OPAQUE_REMEDY not in response.headers.get("x-retouch-notes", "")
+
+
+def test_small_alpha_mask_gets_no_note_about_another_mode():
+    response, _ = edit(mask=file_part(box_mask(*SIZE)))
+    assert OPAQUE_REMEDY not in response.headers.get("x-retouch-notes", "")
+
+
+def test_note_says_from_which_size_a_mask_was_scaled():
+    small = draw_stroke().resize((SIZE[0] // 2, SIZE[1] // 2), Image.Resampling.NEAREST)
+    response, calls = edit(mask=file_part(encode_image(small)), mask_mode="auto")
+    sizes = f"{small.width}x{small.height} to {SIZE[0]}x{SIZE[1]}"
+    assert f"mask: scaled from {sizes} without smoothing" in response.headers["x-retouch-notes"]
+    area = small.resize(SIZE, Image.Resampling.NEAREST)
+    unmarked = area.histogram()[0]
+    assert int(response.headers["x-retouch-preserved-pixels"]) == unmarked
+    assert len(calls) == 1

@@ -150,3 +150,35 @@ def test_requested_size_over_limit_is_rejected(size):
         }
     )
     assert (response.status, response.json["error"]["param"]) == (400, "size")
+
+
+def test_own_size_with_a_mask_is_returned_although_the_model_does_not_make_it(echo):
+    fields = {"image": file_part(photo(1001, 777)), "mask": file_part(box_mask(1001, 777))}
+    result, response = send_edit_to(echo, {**fields, "size": "1001x777"})
+    assert result.size == (1001, 777)
+    notes = response.headers["x-retouch-notes"]
+    assert "size: gpt-image-2 does not make 1001x777" in notes
+    assert int(response.headers["x-retouch-preserved-pixels"]) > 0
+
+
+def test_own_size_that_the_model_does_not_make_is_refused_with_fit_strict(echo):
+    env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": echo.url}
+    fields = {"model": "gpt-image-2", "prompt": "p", "size": "1001x777", "fit": "strict"}
+    images = {"image": file_part(photo(1001, 777)), "mask": file_part(box_mask(1001, 777))}
+    response = post_edit({**fields, **images}, env)
+    assert (response.status, response.json["error"]["param"]) == (400, "size")
+    assert echo.received == []
+
+
+@pytest.mark.parametrize(
+    ("size", "note"),
+    [
+        ((100, 80), "preserve: the model made 960x768 pixels of the image"),
+        ((1024, 1024), None),
+    ],
+)
+def test_note_says_in_which_size_the_marked_area_was_made(echo, size, note):
+    fields = {"image": file_part(photo(*size)), "mask": file_part(box_mask(*size))}
+    _, response = send_edit_to(echo, fields)
+    notes = response.headers.get("x-retouch-notes", "")
+    assert (note in notes) if note else ("the model made" not in notes)

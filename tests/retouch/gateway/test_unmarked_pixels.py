@@ -104,7 +104,21 @@ def test_padding_is_not_blended_into_the_edge_of_the_image(times):
 def test_slightly_different_shape_is_only_scaled():
     result = picture_with_circle().resize((604, 800))
     _, _, notes = restore_unmarked_pixels(picture_with_circle(), result, marked_mask(), None)
-    assert notes == ()
+    assert notes == (
+        "preserve: the model made 604x800 pixels of the image; the marked area was scaled to 300x400",
+    )
+
+
+def test_result_of_the_size_of_the_image_gets_no_note():
+    for placement, size in (
+        (None, SIZE),
+        (Placement((400, 400), (50, 0, 350, 400), SIZE), (400, 400)),
+    ):
+        result = Image.new("RGB", size, NAVY)
+        _, _, notes = restore_unmarked_pixels(
+            picture_with_circle(), result, marked_mask(), placement
+        )
+        assert notes == ()
 
 
 @pytest.mark.parametrize("model", ["gpt-image-2", "gpt-image-1-mini", "dall-e-2"])

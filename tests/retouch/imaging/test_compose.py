@@ -109,6 +109,17 @@ def test_every_kind_of_original_is_preserved_outside_mask(kind):
     assert count == 45 * 30 - 400
 
 
+@pytest.mark.parametrize("feather", [0, 2, 16, 60])
+@pytest.mark.parametrize("level", [1, 40, 255])
+def test_pixels_inside_the_mask_never_count_as_preserved(feather, level):
+    """The outermost pixels of a wide soft edge have the weight 0, but the mask marks them."""
+    original = inspect_image(encode_image(noise_image("RGB", (120, 90), 1)))
+    edit = Image.new("L", original.size)
+    edit.paste(level, (20, 10, 100, 80))
+    _, count = composite(original, noise_image("RGB", (120, 90), 2), edit, feather=feather)
+    assert count == 120 * 90 - 80 * 70
+
+
 @pytest.mark.parametrize(
     ("before", "after", "mode"),
     [

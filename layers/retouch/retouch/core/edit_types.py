@@ -141,6 +141,8 @@ class MaskOrigin:
     marking: MaskMarking = "alpha"
     is_guessed: bool = False  # mask_mode=auto chose `marking`
     is_turned: bool = False  # mask_mode=auto turned the file like the image
+    scaled_from: Size | None = None  # mask_mode=auto scaled the file from this size
+    is_default: bool = False  # the request names no mask_mode
     is_thresholded: bool = False  # grey levels of the file became 0 or 255
     grow: int = 0  # pixels by which the marked area was expanded, or shrunk if below 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image
 
-from retouch.core.geometry import Placement, unplaced
+from retouch.core.geometry import FloatBox, Placement, Size, unplaced
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.placement import crop_around, has_canvas_shape, locate_image
 
@@ -19,17 +19,29 @@ def restore_unmarked_pixels(
     `composite_original`, which changes `original` in place.
     """
     sent = placement or unplaced(original.size)
-    part, source_box = crop_around(result, locate_image(sent, result.size))
+    image_box = locate_image(sent, result.size)
+    part, source_box = crop_around(result, image_box)
     image, preserved_pixels = composite_original(
         original, part, mask, feather=default_feather(original.size), source_box=source_box
     )
-    return image, preserved_pixels, _shape_notes(sent, result.size)
+    return image, preserved_pixels, _size_notes(sent, result.size, image_box)
 
 
-def _shape_notes(sent: Placement, result_size: tuple[int, int]) -> tuple[str, ...]:
-    if has_canvas_shape(sent, result_size):
+def _size_notes(sent: Placement, result_size: Size, image_box: FloatBox) -> tuple[str, ...]:
+    """Return a note when the result has another size or shape. `image_box` is the image's part of the result."""
+    if not has_canvas_shape(sent, result_size):
+        return (
+            f"preserve: the result has {_size_text(result_size)} pixels, another shape than the "
+            f"{_size_text(sent.canvas)} that were sent; the marked area is from its centre, not stretched",
+        )
+    made = round(image_box[2] - image_box[0]), round(image_box[3] - image_box[1])
+    if made == sent.original:
         return ()
     return (
-        f"preserve: the result has {result_size[0]}x{result_size[1]} pixels, another shape than the "
-        f"{sent.canvas[0]}x{sent.canvas[1]} that were sent; the marked area is from its centre, not stretched",
+        f"preserve: the model made {_size_text(made)} pixels of the image; "
+        f"the marked area was scaled to {_size_text(sent.original)}",
     )
+
+
+def _size_text(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"

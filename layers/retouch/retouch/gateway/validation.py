@@ -6,6 +6,7 @@ The format and size of each image come from its bytes, not from what the caller 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from retouch.core.edit_types import (
@@ -115,7 +116,9 @@ def _resolve_mask(inputs: ResolvedInputs, images: tuple[EncodedImage, ...]) -> M
         grow=_MASK_GROW_PARAM.read("mask_grow", values.get("mask_grow", 0)),
         feather=_MASK_FEATHER_PARAM.read("mask_feather", values.get("mask_feather", 0)),
     )
-    return read_mask(mask, images[0], mode=mode, adjustments=adjustments)
+    file_mask = read_mask(mask, images[0], mode=mode, adjustments=adjustments)
+    origin = replace(file_mask.origin, is_default="mask_mode" not in values)
+    return replace(file_mask, origin=origin)
 
 
 def _reject_mask_params(values: Mapping[str, Any]) -> None:

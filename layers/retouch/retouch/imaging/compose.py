@@ -34,20 +34,19 @@ def composite_original(
     marked area of this part is scaled to the size of the original.
 
     The returned image is always sRGB: "RGBA" when either image has transparency, "L" when both are grey, otherwise
-    "RGB". The second value is the number of pixels that are still the original. Raises ValueError when the mask has
-    another size.
+    "RGB". The second value is the number of pixels outside the mask. Raises ValueError when the mask has another size.
     """
     if original.size != mask.size:
         raise ValueError(f"original {original.size}, mask {mask.size}")
     edited = normalize_mode(to_srgb(result))
     source_box = source_box or (0, 0, *edited.size)
     original = _to_common_mode(original, edited)
-    changed_pixels = 0
+    marked_pixels = 0
     for band in split_into_bands(mask.getbbox()):
         weight = feather_box(mask, band, feather)
-        changed_pixels += box_area(band) - weight.histogram()[0]
+        marked_pixels += box_area(band) - mask.crop(band).histogram()[0]
         _blend_band(original, _crop_scaled(edited, band, source_box, original.size), weight, band)
-    return original, original.width * original.height - changed_pixels
+    return original, original.width * original.height - marked_pixels
 
 
 def default_feather(size: Size) -> int:

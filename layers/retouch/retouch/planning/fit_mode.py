@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, FitMode, Mask
-from retouch.core.sizes import parse_size
+from retouch.core.sizes import FixedSizes, SizeRange, parse_size
 
 PADDING_MODES: tuple[FitMode, ...] = ("pad", "auto")  # the result has the size of the first image
 
@@ -34,3 +36,24 @@ def find_other_size(request: EditRequest) -> str | None:
     if size != "auto" and parse_size(size) != request.images[0].size:
         return "size"
     return "aspect_ratio" if request.params.get("aspect_ratio", "auto") != "auto" else None
+
+
+def drop_own_size(
+    model: ModelCapabilities, request: EditRequest
+) -> tuple[EditRequest, tuple[str, ...]]:
+    """Return the request without a `size` that is the image's own and that the model does not make, and a note.
+
+    The modes that pad return this size in any case. `fit_mode` must be chosen already.
+    """
+    spec, size = model.params.get("size"), request.images[0].size
+    named_size = parse_size(str(request.params.get("size", "auto")))
+    if request.fit_mode not in PADDING_MODES or named_size != size:
+        return request, ()
+    if not isinstance(spec, FixedSizes | SizeRange) or spec.is_allowed(size):
+        return request, ()
+    params = {name: value for name, value in request.params.items() if name != "size"}
+    note = (
+        f"size: {model.id} does not make {size[0]}x{size[1]}; "
+        "the result was made in another size and returned in this one"
+    )
+    return replace(request, params=params), (note,)

@@ -8,6 +8,7 @@ from retouch.core.errors import InvalidRequest
 from retouch.imaging.masks.levels import harden_mask
 from retouch.imaging.masks.read import mask_from_alpha
 
+_MOST_OF_THE_IMAGE = 0.5
 _COLOUR_HINT = "If another colour marks the area to edit, send mask_mode=auto."
 _FULL_MASK_REMEDIES: dict[MaskMarking, str] = {
     "alpha": "make the area to preserve opaque: transparent means edit",
@@ -70,6 +71,14 @@ def mask_notes(
         notes.append(
             f"mask_mode: auto {_GUESSES[origin.marking]} ({mask.coverage:.1%} of the image)"
         )
+    if origin.is_default and mask.coverage > _MOST_OF_THE_IMAGE:
+        notes.append(
+            f"mask: its transparent pixels mark {mask.coverage:.1%} of the image; "
+            "if the opaque pixels mark the area to edit, send mask_mode=opaque"
+        )
+    if origin.scaled_from:
+        sizes = [f"{width}x{height}" for width, height in (origin.scaled_from, mask.pixels.size)]
+        notes.append(f"mask: scaled from {sizes[0]} to {sizes[1]} without smoothing")
     if origin.is_turned:
         notes.append("mask: turned like the image by its EXIF orientation")
     if origin.is_thresholded:

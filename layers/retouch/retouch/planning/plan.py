@@ -23,7 +23,7 @@ from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.planning import image_fit, input_rules, mask_rules, parameter_rules, preserve
-from retouch.planning.fit_mode import choose_fit_mode
+from retouch.planning.fit_mode import choose_fit_mode, drop_own_size
 from retouch.planning.operation import choose_operation
 from retouch.planning.output_rules import Delivery
 from retouch.planning.output_rules import fit_delivery as fit_delivery
@@ -62,6 +62,7 @@ def _plan_by_contract(resolved: ResolvedModel, request: EditRequest, settings: S
     prompt_notes = input_rules.check_inputs(requested, serving, request)
     mask = mask_rules.choose_mask(requested, serving, request)
     request = replace(request, fit_mode=choose_fit_mode(serving, request, mask))
+    request, size_notes = drop_own_size(requested, request)
     geometry_fit = image_fit.fit_geometry(_apply_square_contract(requested, serving), request)
     fitted_params, param_notes = parameter_rules.fit_params(requested, serving, request)
     images, image_notes = input_rules.fit_images(serving, request, geometry_fit.placement)
@@ -80,6 +81,7 @@ def _plan_by_contract(resolved: ResolvedModel, request: EditRequest, settings: S
     notes = (
         *resolved.notes,
         *prompt_notes,
+        *size_notes,
         *image_notes,
         *geometry_fit.notes,
         *mask_rules.mask_notes(

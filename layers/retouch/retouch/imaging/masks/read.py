@@ -6,12 +6,12 @@ a mask are taken as the file stores them: a colour profile or gamma of a mask ha
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from PIL import Image, ImageChops
 
-from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin
+from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin, Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten
 from retouch.imaging.errors import InvalidImage, to_invalid_request
@@ -56,6 +56,14 @@ _TURN_REMEDIES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Alignment:
+    """What brings a mask file to the image as displayed."""
+
+    stored_header: ImageHeader | None = None  # of the image, which says how to turn the mask
+    scale_to: Size | None = None
+
+
 def read_mask(
     data: bytes,
     image: EncodedImage,
@@ -68,19 +76,19 @@ def read_mask(
 
     `mode` names what marks the area to edit: "alpha" means transparent pixels, "opaque" the others, "white" light
     pixels, "black" dark pixels. With "white" and "black", transparent pixels are preserved. "auto" guesses it from the
-    file, and also turns a mask that has the size of the image's stored pixels. `settle_levels` decides which grey
-    levels are soft edges. `adjustments` apply to the pixels that are at least half marked. `source_file` is set if
-    these are exactly the transparent pixels of the file.
+    file, and also turns a mask of the image's stored pixels and scales a mask of the same shape. `settle_levels`
+    decides which grey levels are soft edges. `adjustments` apply to the pixels that are at least half marked.
+    `source_file` is set if these are exactly the transparent pixels of the file.
 
     Raises InvalidRequest like `inspect_image`, and with the codes mask_size_mismatch, mask_without_alpha (with "alpha"
     and "opaque"), mask_mode_ambiguous (with "auto") and mask_empty (no pixel is at least half marked).
     """
     mask_image = inspect_image(data, param=param)
     try:
-        stored_header = _check_size(mask_image, image, mode)
+        alignment = _align(mask_image, image, mode)
         if mode in ("alpha", "opaque"):
             _check_alpha(mask_image, mode, param)
-        mask = _build_file_mask(mask_image, mode, stored_header, param)
+        mask = _build_file_mask(mask_image, mode, alignment, param)
         return _adjust_mask(mask, adjustments) if adjustments else mask
     except InvalidImage as error:
         raise to_invalid_request(error, param) from error
@@ -106,21 +114,29 @@ def mask_from_alpha(image: EncodedImage) -> Mask | None:
 
 
 def _build_file_mask(
-    mask_image: EncodedImage, mode: MaskMode, stored_header: ImageHeader | None, param: str
+    mask_image: EncodedImage, mode: MaskMode, alignment: _Alignment, param: str
 ) -> Mask:
-    """Return the mask of a file without adjustments. `stored_header` says how to turn it, if it has to be turned."""
+    """Return the mask of a file without adjustments.
+
+    It is scaled after its levels are settled and without smoothing, so that scaling makes no new levels.
+    """
     marked = _read_levels(mask_image, mode, param)
-    levels = apply_orientation(marked.pixels, stored_header) if stored_header else marked.pixels
+    header, target_size = alignment.stored_header, alignment.scale_to
+    levels = apply_orientation(marked.pixels, header) if header else marked.pixels
     settled = settle_levels(levels, is_lossy=is_lossy(mask_image.data, mask_image.format))
-    is_unchanged = settled.pixels is marked.pixels and marked.marking == "alpha"
+    pixels = settled.pixels
+    if target_size:
+        pixels = pixels.resize(target_size, Image.Resampling.NEAREST)
+    is_unchanged = pixels is marked.pixels and marked.marking == "alpha"
     origin = MaskOrigin(
         marked.marking,
         is_guessed=mode == "auto",
-        is_turned=stored_header is not None,
+        is_turned=header is not None,
+        scaled_from=mask_image.size if target_size else None,
         is_thresholded=settled.is_thresholded,
     )
     return build_mask(
-        settled.pixels,
+        pixels,
         settled.edge,
         origin,
         explain_empty=lambda: _explain_empty_mask(mask_image, marked.marking, param),
@@ -145,43 +161,51 @@ def _adjust_mask(mask: Mask, adjustments: MaskAdjustments) -> Mask:
     )
 
 
-def _check_size(
-    mask_image: EncodedImage, image: EncodedImage, mode: MaskMode
-) -> ImageHeader | None:
-    """Check that the mask has the size of the image as displayed.
+def _align(mask_image: EncodedImage, image: EncodedImage, mode: MaskMode) -> _Alignment:
+    """Return what brings the mask to the image as displayed.
 
-    With "auto", a mask in the size of the stored pixels is accepted too. For such a mask, return the header that says
-    how the image is turned.
+    Raises InvalidImage (mask_size_mismatch) when the mask has another size. With "auto" it may have the size of the
+    stored pixels of a turned image, or the shape of the image in another size.
     """
     if mask_image.size == image.size:
-        return None
+        return _Alignment()
     header = image.header
-    is_stored_size = header is not None and mask_image.size == (header.width, header.height)
-    if header and is_stored_size and mode == "auto":
-        return header
+    stored_size = (header.width, header.height) if header else image.size
+    turning_header = header if stored_size != image.size else None
+    if mode == "auto":
+        if turning_header and mask_image.size == stored_size:
+            return _Alignment(turning_header)
+        if _has_same_shape(mask_image.size, image.size):
+            return _Alignment(scale_to=image.size)
+        if turning_header and _has_same_shape(mask_image.size, stored_size):
+            return _Alignment(turning_header, scale_to=image.size)
+    raise InvalidImage("mask_size_mismatch", _size_problem(mask_image, image, turning_header))
+
+
+def _size_problem(
+    mask_image: EncodedImage, image: EncodedImage, turning_header: ImageHeader | None
+) -> str:
+    """Return what is wrong with the size of a mask, and the remedy."""
     mask_size, image_size = (f"{p.width}x{p.height}" for p in (mask_image, image))
-    if header and is_stored_size:
-        problem = (
+    if turning_header and mask_image.size == (turning_header.width, turning_header.height):
+        return (
             f"has {mask_size} pixels, the size of the image as it is stored; its EXIF orientation turns the image to "
-            f"{image_size}. {_TURN_REMEDIES[header.orientation]}, or send mask_mode=auto, which turns it."
+            f"{image_size}. {_TURN_REMEDIES[turning_header.orientation]}, or send mask_mode=auto, which turns it."
         )
-    elif _has_same_shape(mask_image, image):
-        problem = (
+    if _has_same_shape(mask_image.size, image.size):
+        return (
             f"has {mask_size} pixels and the image {image_size}; they must be equal. Scale the mask to {image_size}, "
-            "without smoothing (nearest neighbour)."
+            "without smoothing (nearest neighbour), or send mask_mode=auto, which scales it."
         )
-    else:
-        problem = (
-            f"has {mask_size} pixels and the image {image_size}; they must be equal, and their shapes differ too. Make "
-            f"the mask from the whole image, with {image_size} pixels."
-        )
-    raise InvalidImage("mask_size_mismatch", problem)
+    return (
+        f"has {mask_size} pixels and the image {image_size}; they must be equal, and their shapes differ too. Make "
+        f"the mask from the whole image, with {image_size} pixels."
+    )
 
 
-def _has_same_shape(mask_image: EncodedImage, image: EncodedImage) -> bool:
+def _has_same_shape(mask_size: Size, size: Size) -> bool:
     """Return whether the mask is a scaled copy, if its sides were rounded to whole pixels."""
-    difference = abs(mask_image.width * image.height - mask_image.height * image.width)
-    return difference <= max(image.size)
+    return abs(mask_size[0] * size[1] - mask_size[1] * size[0]) <= max(size)
 
 
 def _check_alpha(mask_image: EncodedImage, mode: MaskMode, param: str) -> None:
