@@ -45,10 +45,10 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind_loopback(settings.port))
         s3 = _start_s3(stack) if settings.s3 else None
-        # Every worker has its own memory, so the workers share the recent edits through a folder.
-        recent_edits_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
+        # Every worker has its own memory, so the workers share the orders through a folder.
+        orders_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        defaults = {"RETOUCH_RECENT_EDITS_FOLDER": recent_edits_folder, "RETOUCH_BASE_URL": url}
+        defaults = {"RETOUCH_ORDERS_FOLDER": orders_folder, "RETOUCH_BASE_URL": url}
         environment = {**defaults, **settings.environment}
         environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)

@@ -21,7 +21,7 @@ from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.recent_edit_store import recent_edit_store
+from retouch.infrastructure.order_store import order_stores
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
@@ -48,6 +48,6 @@ services = Services(
     breaker=CircuitBreaker(circuit_store(settings.breaker_table, clock, aws_clients), clock),
     cache=CacheBucket(settings, clock, aws_clients),
     load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
-    recent_edits=recent_edit_store(settings, aws_clients),
+    orders=order_stores(settings, aws_clients),
 )
 handler = build_handler(services, secret_store.start_reading, telemetry)

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from devserver.server import DevServer
-from devserver.settings import Workers
+from devserver.settings import Timeouts, Workers
 from tests.e2e.test_node_sdk import HERE as NODE_SCRIPTS
 from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import b64, photo
@@ -71,7 +71,7 @@ def test_python_sdk_raises_after_one_call_and_shows_the_error(client, slow_failu
     assert raised.value.doc.strip().startswith(f"Error 400: {MESSAGE}")
     document = json.loads(raised.value.doc.splitlines()[-1])
     assert document["error"]["code"] == "moderation_blocked"
-    assert document["retouch"] == {"status": 400, "billed": "unknown"}
+    assert document["retouch"].items() >= {"status": 400, "billed": "unknown"}.items()
     assert len(slow_failure.calls) == 1
 
 
@@ -142,25 +142,29 @@ def test_node_sdk_stream_raises_an_api_error_after_one_call(
 
 @pytest.mark.parametrize("stream", ["", "1"], ids=["json", "stream"])
 @pytest.mark.parametrize("timeouts", [("2000", ""), ("", "2000")], ids=["client", "request"])
-def test_node_sdk_that_gives_up_is_not_served_a_second_edit(
+def test_node_sdk_that_gives_up_buys_one_edit(
     node_folder, silent_gateway, upstream, tmp_path, timeouts, stream
 ):
     response = json_response(json.loads(SUCCESS.body))
     response.delay = 6.0
     upstream.responses[:] = [response]
     raised = run_node(node_folder, silent_gateway.url, tmp_path, timeouts[0], timeouts[1], stream)
-    # With a timeout of a request the stream is kept alive. The Node SDK does not tell the timeout of a client.
-    expected = None if stream and timeouts[1] else "ConflictError"
-    assert raised["raised"] == expected
-    assert raised.get("code") in (None, "repeated_edit")
+    assert raised["raised"] is None
     assert len(upstream.calls) == 1
 
 
-def test_python_sdk_is_refused_a_retry_after_the_function_has_died_behind_spaces(
-    client, slow_gateway, upstream
+def test_python_sdk_is_told_that_the_outcome_is_unknown_after_the_function_has_died_behind_spaces(
+    provider, upstream
 ):
-    error = raised_after_kill(client, slow_gateway, upstream, 3.0)
-    assert (error.status_code, error.code) == (409, "repeated_edit")
+    env = environment(provider, RETOUCH_SILENCE_SECONDS="1", RETOUCH_LEASE_MARGIN_SECONDS="1")
+    with DevServer(env=env, workers=WORKERS, timeouts=Timeouts(function=8.0)) as server:
+        client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="DUMMY-KEY")
+        killer = kill_workers_later(server, upstream, 3.0)
+        with pytest.raises(json.JSONDecodeError) as raised:
+            client.images.edit(**EDIT)
+        killer.join()
+    document = json.loads(raised.value.doc.splitlines()[-1])
+    assert document["error"]["code"] == "order_outcome_unknown"
     assert len(upstream.calls) == 1
 
 
@@ -175,16 +179,22 @@ def test_python_sdk_does_not_retry_after_the_function_has_died_before_its_respon
 
 def raised_after_kill(client, server, upstream, seconds):
     """Return the error of an edit whose worker is killed that many seconds after the provider has received it."""
-    response = json_response(json.loads(SUCCESS.body))
-    response.delay = 8.0
-    upstream.responses[:] = [response]
-    killer = threading.Thread(target=kill_workers, args=[server, upstream, seconds])
-    killer.start()
+    killer = kill_workers_later(server, upstream, seconds)
     with pytest.raises(openai.APIStatusError) as raised:
         client.images.edit(**EDIT)
     killer.join()
     assert raised.value.response.headers["x-retouch-billed"] == "unknown"
     return raised.value
+
+
+def kill_workers_later(server, upstream, seconds):
+    """Start a thread that kills the workers while the provider, which is slow, works on the edit."""
+    response = json_response(json.loads(SUCCESS.body))
+    response.delay = 8.0
+    upstream.responses[:] = [response]
+    killer = threading.Thread(target=kill_workers, args=[server, upstream, seconds])
+    killer.start()
+    return killer
 
 
 def kill_workers(server, upstream, seconds):

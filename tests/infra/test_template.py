@@ -7,6 +7,7 @@ import pytest
 
 from retouch.core.settings import Settings
 from tests.infra.conftest import ROOT
+from tests.support.orders import TABLE_DEFINITION
 
 MAX_LINK_SECONDS = 604_800  # S3 signs a link for at most a week
 STATEFUL = (
@@ -58,7 +59,8 @@ def test_layer_contains_the_executable_exec_wrapper(function):
 NOT_IN_TEMPLATE = {
     "RETOUCH_LEAST_CALL_SECONDS": "tests and benchmarks, whose providers respond at once",
     "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
-    "RETOUCH_RECENT_EDITS_FOLDER": "workers on one machine, which share no table",
+    "RETOUCH_ORDERS_FOLDER": "workers on one machine, which share no table",
+    "RETOUCH_LEASE_MARGIN_SECONDS": "tests, whose functions end early",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
     "RETOUCH_MIRROR_SECONDS": "other timeouts: the default is half of the mirror function's timeout",
@@ -146,14 +148,13 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "bedrock:ApplyGuardrail",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
-        "dynamodb:DeleteItem",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    for action in ("dynamodb:PutItem", "dynamodb:DeleteItem"):
-        assert json.loads(permissions[action]) == {"Fn::GetAtt": ["RecentEditsTable", "Arn"]}
+    assert json.loads(permissions["dynamodb:PutItem"]) == {"Fn::GetAtt": ["OrdersTable", "Arn"]}
+    assert "orders/*" in permissions["s3:PutObject"]
     assert "results/*" in permissions["s3:PutObject"]
     assert "uploads/*" in permissions["s3:PutObject"]
     assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
@@ -169,6 +170,7 @@ def test_results_bucket_is_private_and_expires_its_objects(resources):
     assert expiry_days == {
         "results/": {"Ref": "ResultDays"},
         "uploads/": 1,
+        "orders/": {"Fn::FindInMap": ["AnswerDays", {"Ref": "IdempotencyHours"}, "days"]},
         "mirror/answers/": 1,
         "mirror/edits/": 1,
         "mirror/": {"Ref": "MirrorDays"},
@@ -273,12 +275,28 @@ def test_keys_table_is_on_demand_encrypted_and_keyed_by_id(resources):
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
 
 
-@pytest.mark.parametrize("name", ["CircuitsTable", "RecentEditsTable"])
-def test_tables_of_temporary_rows_are_on_demand_and_expire_their_rows(resources, name):
+@pytest.mark.parametrize(("name", "key"), [("CircuitsTable", "id"), ("OrdersTable", "pk")])
+def test_tables_of_temporary_rows_are_on_demand_and_expire_their_rows(resources, name, key):
     table = resources[name]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+
+
+def test_orders_table_is_as_in_the_tests_of_orders_and_can_be_restored(resources):
+    table = resources["OrdersTable"]["Properties"]
+    for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
+        assert table[name] == TABLE_DEFINITION[name]
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert resources["OrdersTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):
+    hours = template["Parameters"]["IdempotencyHours"]["AllowedValues"]
+    days = template["Mappings"]["AnswerDays"]
+    assert set(hours) == set(days)
+    for text in hours:
+        assert days[text]["days"] >= int(text) / 24 + 1
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):

@@ -107,6 +107,7 @@ def build_services(
     configs=None,
     cache=None,
     breaker=None,
+    orders=None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or FakeClock()
@@ -128,4 +129,5 @@ def build_services(
         breaker=breaker or CircuitBreaker(InMemoryCircuitStore(), clock),
         cache=InMemoryCache() if cache is None else cache,
         load_config=SavedConfigs((configs or {}).get, clock),
+        orders=orders,
     )

@@ -52,7 +52,9 @@ class TypicalEdit:
     # total and of one provider.
     metrics: int = 6
     key_reads: float = 1.0  # At most. A key is cached for one minute.
-    record_writes: float = 2.0  # Only for a client that counts its retries, as the OpenAI SDKs do.
+    # Three conditional puts and two entries of the index. Only for an edit with a key, or of an OpenAI SDK.
+    order_writes: float = 5.0
+    answer_days: float = 2.0  # The stored answer is the image as base64, which is a third larger.
     secret_reads: float = 2.0  # At most. Both secrets are cached for five minutes.
 
 
@@ -105,7 +107,9 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         + prices.S3_GET
         + stored * parameters["ResultDays"]["Default"] / prices.DAYS_PER_MONTH,
         f"Logs, {edit.log_kilobytes:g} KB": edit.log_kilobytes / 1024**2 * prices.LOG_GB,
-        "Record against retries of an SDK": edit.record_writes * prices.DYNAMODB_WRITE,
+        "Order, with its answer kept": edit.order_writes * prices.DYNAMODB_WRITE
+        + prices.S3_PUT
+        + stored * 4 / 3 * edit.answer_days / prices.DAYS_PER_MONTH,
         "Secrets and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
     }

@@ -44,8 +44,11 @@ VARIABLES = [
     ("RETOUCH_FORWARD_HEADERS", "X-Tenant, x-b", "forwardable_headers", ("x-tenant", "x-b")),
     ("RETOUCH_BREAKER", "off", "breaker_enabled", False),
     ("RETOUCH_BREAKER_TABLE", "circuits", "breaker_table", "circuits"),
-    ("RETOUCH_RECENT_EDITS_TABLE", "edits", "recent_edits_table", "edits"),
-    ("RETOUCH_RECENT_EDITS_FOLDER", "/tmp/edits", "recent_edits_folder", "/tmp/edits"),
+    ("RETOUCH_ORDERS_TABLE", "orders", "orders_table", "orders"),
+    ("RETOUCH_ORDERS_FOLDER", "/tmp/orders", "orders_folder", "/tmp/orders"),
+    ("RETOUCH_ORDERS", "require", "orders_mode", "require"),
+    ("RETOUCH_IDEMPOTENCY_HOURS", "0.5", "idempotency_hours", 0.5),
+    ("RETOUCH_LEASE_MARGIN_SECONDS", "2", "lease_margin", 2.0),
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
     ("RETOUCH_METRICS_BY_MODEL", "true", "metrics_by_model", True),
 ]  # fmt: skip

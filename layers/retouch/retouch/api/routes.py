@@ -17,12 +17,13 @@ from retouch.api.endpoints import deployments, models, start_page, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials, read_gateway_key
 from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
+from retouch.api.request.order_headers import read_order_wish
 from retouch.api.request.portkey_headers import parse_portkey_headers
-from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, with_keep_alive
+from retouch.api.response.order_answers import end_order
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse, json_headers
@@ -30,12 +31,12 @@ from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.settings import Settings
 from retouch.gateway import health
 from retouch.gateway.authentication import Principal, authenticate_key
+from retouch.gateway.edit_order import EditOrder, new_order
 from retouch.gateway.pipeline import edit_image
-from retouch.gateway.repeated_edits import RecentEditRecord
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
-from retouch.gateway.validation import is_stream_requested
+from retouch.gateway.validation import is_dry_run, is_stream_requested
 
 # API Gateway sends at most 200 MB. More base64 than this goes out as links, because the response has to fit into memory
 # beside its images.
@@ -87,7 +88,6 @@ class EndpointRequest:
             self.deadline,
             self.caller.settings,
             self.caller.principal,
-            retry_count=read_retry_count(headers),
             base_url=self.http_request.base_url,
             portkey=portkey,
             max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
@@ -116,17 +116,32 @@ def _run_edit(
     """Run an edit, in the background when its client does not wait for its end or may send it again."""
     form = context.form
     max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    context = replace(context, max_silence=max_pause)
+    order = _order_of_request(request, form, services)
+    context = replace(context, max_silence=max_pause, order=order)
     # A stream has heartbeats of its own.
     silence = inf if is_stream_requested(form) else max_pause
 
     def run() -> EditResult:
-        return edit_image(context, services)
+        result = edit_image(context, services)
+        return end_order(result, order, request.error_format) if order else result
 
-    if silence >= context.deadline - services.clock.now() and context.retry_count is None:
+    is_silence_permitted = silence >= context.deadline - services.clock.now()
+    if is_silence_permitted and (order is None or order.is_claimed_first):
         return render_http(run(), request.request_id, request.error_format)
-    record = RecentEditRecord(context, services.recent_edits, services.clock)
-    return with_keep_alive(run, silence, record, request.request_id, request.error_format)
+    return with_keep_alive(run, silence, order, request.request_id, request.error_format)
+
+
+def _order_of_request(
+    request: EndpointRequest, form: ParsedForm, services: Services
+) -> EditOrder | None:
+    """Return the order of the request, or None when no repetition can find it. Raises InvalidRequest."""
+    is_required = services.settings.orders_mode == "require"
+    wish = read_order_wish(request.http_request.headers, is_required=is_required)
+    if wish is None or is_dry_run(form):
+        return None
+    return new_order(
+        replace(wish, is_stream=is_stream_requested(form)), services.orders, services.clock
+    )
 
 
 def _reject_query_params(query: Mapping[str, str], services: Services) -> None:

@@ -9,7 +9,6 @@
     |  +- TooLarge                   413
     |  +- UnsupportedMedia           415
     |  +- Refused                    4xx  the provider rejected the request
-    |  +- RepeatedEdit               409  an SDK's retry of an edit that may have been paid for
     |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
     +- OrderInProgress               409  an equal request with the same idempotency key still runs
     +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
@@ -21,6 +20,7 @@
     +- NotStored                     502  the result is too large for the response and was not stored
     +- UpstreamError                 502  the provider sent an invalid response, an error, or no image
     |  +- UpstreamUnreachable        502  no connection, so nothing was sent and nothing was billed
+    |  +- ResultNotFetched           502  the provider accepted the edit, but its result could not be fetched yet
     +- DeadlineExceeded              504  no response within the deadline
     |  +- RequestTimeout             408  no response within the timeout that the caller set
 
@@ -54,6 +54,8 @@ class Fault(Exception):
     retryable: bool | None = None
     billed: Billed = "no"
     is_outage: bool = False  # the provider may be down, so the failure counts for its circuit
+    # A repetition of the request finds the same order, so it buys nothing, whatever `billed` says about the order.
+    is_repetition_free: bool = False
     extra_body: Mapping[str, Any] = {}  # top-level fields of the body in addition to "error"
 
     def __init__(
@@ -90,6 +92,12 @@ class Fault(Exception):
         """Return a copy that says nothing about other edits, because this request may be the cause."""
         return self._copy(is_outage=False) if self.is_outage else self
 
+    def with_free_repetition(self, note: str) -> Self:
+        """Return a copy whose message also says the note, and that permits an SDK's retry."""
+        other = self._copy(is_repetition_free=True)
+        other.args = (f"{self} {note}",)
+        return other
+
     def _copy(self, **changes: Any) -> Self:
         # Subclasses have constructors of their own, so the copy is made without one.
         other = type(self).__new__(type(self), *self.args)
@@ -100,8 +108,10 @@ class Fault(Exception):
     def should_retry(self) -> bool | None:
         """Whether the caller's SDK should retry. None: the SDK decides.
 
-        It should never retry an edit that was or may have been billed.
+        It should never retry an edit that was or may have been billed, unless a repetition cannot buy it again.
         """
+        if self.is_repetition_free:
+            return True
         return False if self.billed != "no" else self.retryable
 
 
@@ -186,14 +196,6 @@ class Moderated(Fault):
     billed: Billed = "unknown"
 
 
-class RepeatedEdit(InvalidRequest):
-    """The request is an SDK's retry of an edit that still runs or may have been paid for."""
-
-    status = 409
-    code = "repeated_edit"
-    billed = "unknown"
-
-
 class IdempotencyKeyReused(InvalidRequest):
     """The idempotency key belongs to an order for another request."""
 
@@ -209,11 +211,7 @@ class OrderInProgress(Fault):
     code = "order_in_progress"
     blame = "client"
     billed = "unknown"
-
-    @property
-    def should_retry(self) -> bool:
-        """Whether the caller's SDK should retry. A repetition finds the same order."""
-        return True
+    is_repetition_free = True
 
 
 class OrderOutcomeUnknown(Fault):
@@ -285,6 +283,10 @@ class UpstreamUnreachable(UpstreamError):
 
     code = "provider_unreachable"
     billed = "no"
+
+
+class ResultNotFetched(UpstreamError):
+    """The provider accepted the edit, but its result could not be fetched. A later request for it may succeed."""
 
 
 class DeadlineExceeded(Fault):

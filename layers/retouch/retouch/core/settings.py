@@ -110,9 +110,12 @@ class Settings:
     breaker_enabled: bool = _env_field("RETOUCH_BREAKER", True, _parse_bool)
     # circuits; empty: one store per worker
     breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
-    # recent edits that may have been paid for; without a table and a folder: one store per worker
-    recent_edits_table: str = _env_field("RETOUCH_RECENT_EDITS_TABLE")
-    recent_edits_folder: str = _env_field("RETOUCH_RECENT_EDITS_FOLDER")  # shared by local workers
+    orders_table: str = _env_field("RETOUCH_ORDERS_TABLE")  # the table of orders
+    orders_folder: str = _env_field("RETOUCH_ORDERS_FOLDER")  # without a table: for local workers
+    orders_mode: str = _env_field("RETOUCH_ORDERS")  # "require": every edit needs the table
+    idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)
+    # after its deadline, a function has surely ended; clocks may differ by this much
+    lease_margin: float = _env_field("RETOUCH_LEASE_MARGIN_SECONDS", 60.0, float)
     event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
     # the model is a dimension of the metrics
     metrics_by_model: bool = _env_field("RETOUCH_METRICS_BY_MODEL", False, _parse_bool)

@@ -76,7 +76,7 @@ def run_targets(request: RoutedRequest, services: Services) -> EditResult:
 
 
 REQUEST_STAGES: tuple[Stage, ...] = (
-    Stage("refuse repeat", RequestContext, request_stages.refuse_repeat),
+    Stage("claim order", RequestContext, request_stages.claim_order),
     Stage("fetch inputs", RequestContext, request_stages.fetch_request_inputs),
     Stage("validate", RequestWithInputs, request_stages.validate_request),
     Stage("choose targets", ValidatedRequest, request_stages.choose_targets),

@@ -10,7 +10,7 @@ from math import inf
 
 from retouch.core.client_credentials import ClientCredentials, is_header_safe
 from retouch.core.edit_types import EditRequest, ResolvedInputs
-from retouch.core.errors import Fault, InvalidRequest
+from retouch.core.errors import Fault, InvalidRequest, OrderOutcomeUnknown
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
@@ -22,7 +22,6 @@ from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import memoize_clients
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.provider_call.attempt_log import AttemptLog
-from retouch.gateway.repeated_edits import refuse_repeated_edit
 from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
 from retouch.gateway.routing.conditions import RequestAttributes, request_attributes
 from retouch.gateway.routing.config import routing_tree
@@ -33,10 +32,11 @@ from retouch.gateway.routing.credential_resolver import (
 )
 from retouch.gateway.routing.custom_hosts import allowed_custom_host
 from retouch.gateway.routing.executor import RoutingExecutor
-from retouch.gateway.routing.tree import RoutingTree, Target, iter_targets
+from retouch.gateway.routing.tree import RetryPolicy, RoutingTree, Target, iter_targets
 from retouch.gateway.routing.virtual_keys import ProviderNames, parse_virtual_keys
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import Attempt, TargetRequest
+from retouch.orders.fingerprint import make_fingerprint
 from retouch.planning.connection import resolve_connection
 from retouch.planning.model_resolution import apply_retirement, default_model_id, find_model
 
@@ -72,10 +72,23 @@ class RoutedRequest:
     clients: GuardrailClients  # runs each remote check once per request
 
 
-def refuse_repeat(context: RequestContext, services: Services) -> RequestContext:
-    """Refuse an SDK's retry of an edit that may have been paid for. Raises RepeatedEdit."""
-    refuse_repeated_edit(context, services.recent_edits, services.clock)
-    return context
+def claim_order(context: RequestContext, services: Services) -> RequestContext | EditResult:
+    """Claim the request's order, or get the answer of an equal request that has finished it. Raises Fault."""
+    if context.order is None:
+        return context
+    settings, principal = context.settings, context.principal
+    remaining = context.deadline - services.clock.now()
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    answer = context.order.claim(
+        principal.key_id or cache_partition(principal, context.credentials),
+        context.request_id,
+        lambda: make_fingerprint(
+            EDITS_PATH, context.form, context.credentials, context.portkey, pepper
+        ),
+        lease_seconds=remaining + settings.deadline_margin + settings.lease_margin,
+        wait_seconds=remaining,
+    )
+    return EditResult(answer) if answer else context
 
 
 def fetch_request_inputs(context: RequestContext, services: Services) -> RequestWithInputs:
@@ -130,10 +143,27 @@ def execute_routing(
         return run_attempt(_new_attempt(request, request.targets[target.path], services), services)
 
     executor = RoutingExecutor(attempt_target, request.attributes, services.clock, context.deadline)
-    outcome = executor.execute(request.tree)
+    outcome = executor.execute(_tree_of_order(request))
     result = outcome.result
     routing = _routing_report(context, outcome.target.path, outcome.retries, outcome.attempts)
     return EditResult(result.outcome, result.report, routing)
+
+
+def _tree_of_order(request: RoutedRequest) -> RoutingTree:
+    """Return the targets to try: of an order that was sent earlier, only its target, which is not bought from again.
+
+    Raises OrderOutcomeUnknown when the config no longer has that target.
+    """
+    order = request.context.order
+    if order is None or order.held is None or not order.held.is_resumed:
+        return request.tree
+    path = order.held.order.target
+    for target in iter_targets(request.tree):
+        if target.path == path:
+            return replace(target, retry=RetryPolicy())
+    raise OrderOutcomeUnknown(
+        f"The order {order.held.order.id} was sent to {path}, which the config no longer has."
+    )
 
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:

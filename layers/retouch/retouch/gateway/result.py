@@ -14,7 +14,9 @@ from retouch.core.errors import Billed, Fault, worst_billing
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.delivery import DeliveredImage
+from retouch.gateway.edit_order import OrderReport
 from retouch.gateway.guardrails.report import STATUS_PASSED, GuardrailReport
+from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
 
 
@@ -65,7 +67,8 @@ class EditStream:
     billed: Billed  # the provider has accepted the edit
 
 
-EditOutcome = DeliveredEdit | EditPreview | EditStream | Fault
+# A StoredAnswer is the answer of an equal request, byte for byte.
+EditOutcome = DeliveredEdit | EditPreview | EditStream | StoredAnswer | Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class EditResult:
     outcome: EditOutcome
     attempt: AttemptReport = field(default_factory=AttemptReport)
     routing: RoutingReport | None = None  # None: the request failed before a target was chosen
+    order: OrderReport | None = None  # None: no repetition can find this request
 
     @property
     def status(self) -> int:
@@ -152,13 +156,13 @@ class EditResult:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The notes for the caller. A fault has none."""
+        """The notes for the caller. A fault has none, and a stored answer has them in its headers."""
         if isinstance(self.outcome, DeliveredEdit):
             return self.outcome.notes
-        return () if isinstance(self.outcome, Fault) else self.outcome.plan.notes
+        return self.outcome.plan.notes if isinstance(self.outcome, EditPreview | EditStream) else ()
 
 
 def _outcome_status(outcome: EditOutcome, report: AttemptReport) -> int:
-    if isinstance(outcome, Fault):
+    if isinstance(outcome, Fault | StoredAnswer):
         return outcome.status
     return STATUS_PASSED if isinstance(outcome, EditPreview) else report.hooks.status

@@ -17,10 +17,11 @@ from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal
 from retouch.gateway.cache import CacheStore as CacheStore
 from retouch.gateway.circuit_breaker import CircuitBreaker
+from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
-from retouch.gateway.recent_edits import InMemoryRecentEdits, RecentEdits
 from retouch.gateway.result_links import ResultStore
+from retouch.orders.stores import OrderStores
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):
@@ -50,7 +51,7 @@ class Services:
     breaker: CircuitBreaker
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
-    recent_edits: RecentEdits = field(default_factory=InMemoryRecentEdits)
+    orders: OrderStores | None = None  # None: the gateway has no table of orders
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""
@@ -68,8 +69,7 @@ class RequestContext:
     settings: Settings  # with the secrets
     principal: Principal
     max_silence: float = inf  # the longest pause in seconds that API Gateway and the client permit
-    # 0 for the first attempt of an SDK, 1 for its first retry; None: the client does not say
-    retry_count: int | None = None
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links
+    order: EditOrder | None = None  # None: no repetition can find this request
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)

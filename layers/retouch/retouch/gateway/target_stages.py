@@ -27,6 +27,7 @@ from retouch.gateway.prepare import prepare_job
 from retouch.gateway.provider_call.attempt_log import AttemptLog
 from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.provider_call.jobs import JobRunner
+from retouch.gateway.provider_call.purchases import Purchases
 from retouch.gateway.result import (
     AttemptResult,
     DeliveredEdit,
@@ -75,6 +76,11 @@ class Attempt:
     def time_budget(self, clock: Clock) -> TimeBudget:
         """Return the time for all work on this attempt."""
         return TimeBudget(clock, self.context.deadline)
+
+    def purchases(self) -> Purchases | None:
+        """Return the paid requests of this attempt for the order of the request, or None when it has no order."""
+        order = self.context.order
+        return Purchases(order.held, self.target.target.path) if order and order.held else None
 
     @property
     def max_retry_wait(self) -> float:
@@ -349,6 +355,7 @@ def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
         client_deadline=attempt.client_deadline,
         max_retry_wait=attempt.max_retry_wait,
         suggest_models=lambda: generative_models(services.providers, services.clock.today()),
+        purchases=attempt.purchases(),
     )
 
 
@@ -382,5 +389,5 @@ def _run_jobs(
     jobs: Sequence[ProviderJob], tracking: AbstractContextManager[None], runner: JobRunner
 ) -> ImageStream:
     with tracking:
-        for job in jobs:
-            yield from runner.run(job)
+        for index, job in enumerate(jobs):
+            yield from runner.run(job, index)

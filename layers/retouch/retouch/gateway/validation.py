@@ -54,6 +54,11 @@ def is_stream_requested(form: ParsedForm) -> bool:
     return _FLAG_PARAM.read("stream", form.values.get("stream", False))
 
 
+def is_dry_run(form: ParsedForm) -> bool:
+    """Return whether the request asks for a plan only. Raises InvalidRequest when `dry_run` is not a boolean."""
+    return _FLAG_PARAM.read("dry_run", form.values.get("dry_run", False))
+
+
 def with_overrides(
     request: EditRequest, inputs: ResolvedInputs, params: Mapping[str, Any]
 ) -> EditRequest:

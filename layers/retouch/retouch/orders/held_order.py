@@ -10,7 +10,7 @@ from dataclasses import replace
 from retouch.core.clock import Clock
 from retouch.core.errors import OrderInProgress, OrdersUnavailable
 from retouch.orders import transitions
-from retouch.orders.order import Order, StoredAnswer, Submission
+from retouch.orders.order import Fingerprint, Order, StoredAnswer, Submission
 from retouch.orders.order_errors import in_progress_error
 from retouch.orders.stores import OrderStores, WriteConflict
 
@@ -21,7 +21,8 @@ _END_ATTEMPTS, _END_PAUSE_SECONDS = 4, 0.5
 class HeldOrder:
     """An order that this request holds. Parallel calls of one edit may share it.
 
-    An order that is not `is_stored` exists only here. It is written by `begin`, or with its first later change.
+    An order that is not `is_stored` exists only here until `begin` writes it. Its edit does not wait for the table,
+    and it goes on when the table fails.
     """
 
     def __init__(
@@ -29,7 +30,8 @@ class HeldOrder:
     ) -> None:
         self.order = order
         self._stores, self._clock = stores, clock
-        self._is_stored = is_stored
+        self._is_stored, self._has_ended = is_stored, False
+        self._is_required = is_stored
         self._lock = threading.Lock()
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _by_job(order.submissions)
 
@@ -48,17 +50,16 @@ class HeldOrder:
         """Whether the provider has a job of this order that can still be asked for its result."""
         return self.order.state == "submitted"
 
-    def begin(self) -> None:
+    def begin(self, fingerprint: Fingerprint) -> None:
         """Write the order if it is not in the table yet. A failure goes to the log, because the edit already runs."""
         with self._lock:
-            if self._is_stored:
+            if self._is_stored or self._has_ended:
                 return
             try:
-                self.order = self._stores.table.write(self.order, replaces=None)
-                self._stores.table.add_recent(
-                    self.order.fingerprint.digest, self.order.key, self.order.lease
-                )
+                order = replace(self.order, fingerprint=fingerprint)
+                self.order = self._stores.table.write(order, replaces=None)
                 self._is_stored = True
+                self._stores.table.add_recent(fingerprint.digest, order.key, order.lease)
             except (OrdersUnavailable, WriteConflict) as error:
                 _log.warning("an order was not written", exc_info=error)
 
@@ -68,7 +69,11 @@ class HeldOrder:
         Raises OrderInProgress when the order is lost to another request, and OrdersUnavailable.
         """
         with self._lock:
-            self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
+            try:
+                self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
+            except OrdersUnavailable:
+                if self._is_required:
+                    raise
 
     def add_submission(self, submission: Submission) -> None:
         """Write a provider's response that a later holder can continue with. A failure goes to the log."""
@@ -81,6 +86,12 @@ class HeldOrder:
     def submissions_of(self, target: str, job: int) -> tuple[Submission, ...]:
         """Return the responses that an earlier holder got in this conversation."""
         return self._resumed.get((target, job), ())
+
+    def close(self) -> bool:
+        """Write nothing more except the end. Return whether the order is stored, so that it needs an end."""
+        with self._lock:
+            self._has_ended = True
+            return self._is_stored
 
     def finish(self, answer: StoredAnswer) -> StoredAnswer:
         """Store the answer, and return the answer that is stored, which a frozen holder may have stored first.
@@ -105,8 +116,6 @@ class HeldOrder:
     def _end(self, next_record: Callable[[Order, int], Order]) -> None:
         """Write the last record of this holder. The sweeper repairs what cannot be written."""
         with self._lock:
-            if not self._is_stored:
-                return
             for _ in range(_END_ATTEMPTS):
                 try:
                     self._write(next_record(self.order, self._clock.unix_time()))

@@ -11,7 +11,7 @@ JOBS = [ProviderJob(str(i), "p", ()) for i in range(3)]
 
 
 def job_runner(*results):
-    def run_job(job):
+    def run_job(job, index):
         result = results[int(job.model)]
         if isinstance(result, Exception):
             raise result

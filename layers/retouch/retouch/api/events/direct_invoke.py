@@ -14,7 +14,11 @@ from retouch.api.request.json_body import form_from_values
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
+from retouch.gateway.edit_order import EditOrder, OrderWish, new_order
+from retouch.gateway.services import Services
+from retouch.orders.idempotency_key import parse_idempotency_key
 
+KEY_FIELD = "idempotency_key"
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000
 _EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
@@ -46,4 +50,18 @@ def form_from_event(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
             param="stream",
             code="unsupported_parameter",
         )
-    return form_from_values(event, limits)
+    return form_from_values({**event, KEY_FIELD: None}, limits)
+
+
+def order_of_event(event: Mapping[str, Any], services: Services) -> EditOrder | None:
+    """Return the order of the event, or None when it has no key. Raises InvalidRequest.
+
+    An asynchronous invoke is delivered at least once, so its sender puts a key in it.
+    """
+    is_required = services.settings.orders_mode == "require"
+    has_key = event.get(KEY_FIELD) is not None
+    if event.get("dry_run") or not (has_key or is_required):
+        return None
+    key = parse_idempotency_key(event[KEY_FIELD], KEY_FIELD) if has_key else None
+    wish = OrderWish(key, source="direct", is_required=is_required)
+    return new_order(wish, services.orders, services.clock)

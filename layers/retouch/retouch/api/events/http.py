@@ -16,6 +16,8 @@ from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import InvalidRequest, TooLarge
 
+# A second line of these headers must not be overlooked. RFC 9110 joins the lines of a list with commas.
+_JOINED_HEADERS = ("idempotency-key",)
 _MIME_BASE64 = re.compile(r"[A-Za-z0-9+/\r\n]+={0,2}[\r\n]*", re.ASCII)
 # Azure's SDKs send the key in this header, and only to these paths.
 _AZURE_KEY_HEADER, _AZURE_PATHS = "api-key", "/openai/"
@@ -106,13 +108,15 @@ def _trim_slash(path: str) -> str:
 
 
 def read_headers(event: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers by lower-case name. The last value wins when a name occurs twice."""
+    """Return the headers by lower-case name. The last value wins when a name occurs twice, with few exceptions."""
     values_by_name = {
         header_name.lower(): str(header_value)
         for header_name, header_value in (event.get("headers") or {}).items()
         if header_value is not None
     }
     for name, values in (event.get("multiValueHeaders") or {}).items():
+        if name.lower() in _JOINED_HEADERS and values:
+            values_by_name[name.lower()] = ", ".join(map(str, values))
         if values and name.lower() not in values_by_name:
             values_by_name[name.lower()] = str(values[-1])
     return values_by_name

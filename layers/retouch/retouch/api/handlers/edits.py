@@ -27,6 +27,7 @@ from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
+from retouch.api.response.order_answers import end_order
 from retouch.api.routes import (
     EDIT_ROUTES,
     ROUTES,
@@ -162,6 +163,7 @@ def _edit_from_event(
 ) -> EditResult:
     form = direct_invoke.form_from_event(event)
     reject_keys_in_form(form, own_key="")
+    order = direct_invoke.order_of_event(event, services)
     context = RequestContext(
         form,
         ClientCredentials(),
@@ -170,8 +172,10 @@ def _edit_from_event(
         services.settings_with_secrets(),
         Principal(is_operator=True),
         max_response_bytes=direct_invoke.MAX_RESPONSE_BYTES,
+        order=order,
     )
-    return edit_image(context, services)
+    result = edit_image(context, services)
+    return end_order(result, order, "openai-api") if order else result
 
 
 class Recorder:

@@ -11,27 +11,37 @@ import orjson
 
 from retouch.api.response import dry_run, errors, sse
 from retouch.api.response.errors import ErrorFormat
-from retouch.api.response.headers import edit_metadata, response_headers
+from retouch.api.response.headers import edit_metadata, is_replayed_stream, response_headers
 from retouch.api.response.log_fields import log_fields
 from retouch.core.errors import Fault
-from retouch.core.http_response import HttpResponse
+from retouch.core.http_response import BodyStream, HttpResponse
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.result import (
     EditPreview,
     EditResult,
     EditStream,
 )
+from retouch.orders.order import StoredAnswer
 
 
 def render_http(result: EditResult, request_id: str, error_format: ErrorFormat) -> HttpResponse:
     """Return the HTTP response: JSON, or an event stream when the result is one."""
     headers = response_headers(result, request_id, error_format)
     fields = log_fields(result)
+    if isinstance(result.outcome, StoredAnswer):
+        return HttpResponse(result.status, headers, _stored_body(result), fields)
     if isinstance(result.outcome, EditStream):
         stream = sse.encode_stream(result.outcome, result.attempt.hooks.extra_body, request_id)
         return HttpResponse(result.status, headers, stream, fields)
     body = orjson.dumps(document(result, error_format))
     return HttpResponse(result.status, headers, body, fields)
+
+
+def _stored_body(result: EditResult) -> bytes | BodyStream:
+    """Return the body of a stored answer, or its images as events for a caller who wants a stream."""
+    answer = result.outcome
+    assert isinstance(answer, StoredAnswer), "the caller has checked it"
+    return sse.encode_answer(answer.body) if is_replayed_stream(result) else answer.body
 
 
 def render_invocation(result: EditResult) -> dict[str, Any]:
@@ -41,7 +51,9 @@ def render_invocation(result: EditResult) -> dict[str, Any]:
 
 def metadata_object(result: EditResult) -> dict[str, Any]:
     """Return the status and the `x-retouch-*` headers as an object, for transports without headers."""
-    return {"status": result.status, **edit_metadata(result)}
+    is_replay = result.order is not None and result.order.is_replay
+    replayed = {"idempotent-replayed": "true"} if is_replay else {}
+    return {"status": result.status, **edit_metadata(result), **replayed}
 
 
 def document(result: EditResult, error_format: ErrorFormat) -> dict[str, Any]:
@@ -50,6 +62,9 @@ def document(result: EditResult, error_format: ErrorFormat) -> dict[str, Any]:
     assert not isinstance(outcome, EditStream), "a stream has events instead of a body"
     if isinstance(outcome, Fault):
         return errors.error_document(outcome, error_format)
+    if isinstance(outcome, StoredAnswer):
+        stored: dict[str, Any] = orjson.loads(outcome.body)
+        return stored
     if isinstance(outcome, EditPreview):
         return dry_run.plan_document(outcome)
     images = [_image_entry(image) for image in outcome.images]

@@ -18,6 +18,7 @@ from retouch.gateway.result import (
     EditStream,
     RoutingReport,
 )
+from retouch.orders.order import StoredAnswer
 
 _HEADER_PREFIX = "x-retouch-"
 _CACHE_DISABLED = "DISABLED"  # Portkey's value when no cache was used
@@ -28,6 +29,8 @@ def response_headers(
     result: EditResult, request_id: str, error_format: ErrorFormat
 ) -> dict[str, str]:
     """Return every header of the response."""
+    if isinstance(result.outcome, StoredAnswer):
+        return _stored_headers(result.outcome, result, request_id)
     if isinstance(result.outcome, EditStream):
         basic = {**sse.SSE_HEADERS, "x-request-id": request_id}
     else:
@@ -43,10 +46,34 @@ def response_headers(
     }
 
 
+def is_replayed_stream(result: EditResult) -> bool:
+    """Return whether a stored answer goes out as an event stream, because its caller asks for one."""
+    is_stream = result.order is not None and result.order.is_stream
+    return is_stream and isinstance(result.outcome, StoredAnswer) and result.status == 200
+
+
+def _stored_headers(answer: StoredAnswer, result: EditResult, request_id: str) -> dict[str, str]:
+    """Return the headers of a stored answer, with the facts of this request."""
+    replayed = {"Idempotent-Replayed": "true"} if result.order and result.order.is_replay else {}
+    order = {f"{_HEADER_PREFIX}{name}": text for name, text in _order_metadata(result).items()}
+    stream = sse.SSE_HEADERS if is_replayed_stream(result) else {}
+    return {**answer.headers, **stream, "x-request-id": request_id, **order, **replayed}
+
+
+def _order_metadata(result: EditResult) -> dict[str, str]:
+    """Return the id of the order and the time at which its key may buy again."""
+    order = result.order
+    if order is None:
+        return {}
+    return {"order": order.id, "idempotency-expires": formatdate(order.expires, usegmt=True)}
+
+
 def edit_metadata(result: EditResult) -> dict[str, str]:
     """Return the values of the `x-retouch-*` headers by the names behind the prefix."""
     outcome, report, routing = result.outcome, result.attempt, result.routing
-    values: dict[str, str | None] = {"billed": result.billing}
+    if isinstance(outcome, StoredAnswer):
+        return {**_stored_metadata(outcome), **_order_metadata(result)}
+    values: dict[str, str | None] = {"billed": result.billing, **_order_metadata(result)}
     if not isinstance(outcome, Fault):
         values |= {"model": outcome.plan.resolved.model_id, "notes": notes_text(result.notes)}
         values["operation"] = outcome.plan.resolved.serving.operation
@@ -62,10 +89,18 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
+def _stored_metadata(answer: StoredAnswer) -> dict[str, str]:
+    return {
+        name.removeprefix(_HEADER_PREFIX): value
+        for name, value in answer.headers.items()
+        if name.startswith(_HEADER_PREFIX)
+    }
+
+
 def _plan_headers(result: EditResult) -> Mapping[str, str]:
     """Return the end date of the model."""
     outcome = result.outcome
-    return {} if isinstance(outcome, Fault) else outcome.plan.response_headers
+    return {} if isinstance(outcome, Fault | StoredAnswer) else outcome.plan.response_headers
 
 
 def _attempt_headers(report: AttemptReport) -> dict[str, str]:

@@ -18,10 +18,9 @@ from retouch.api.request.sdk_headers import read_sdk_timeout
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.api.response.log_fields import log_fields
-from retouch.core.errors import Fault
 from retouch.core.heartbeat import is_done_within, run_in_background
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
-from retouch.gateway.repeated_edits import RECORD_AFTER_SECONDS, RecentEditRecord
+from retouch.gateway.edit_order import WRITE_AFTER_SECONDS, EditOrder
 from retouch.gateway.result import EditResult
 
 _MIN_SILENCE_SECONDS = 0.1
@@ -44,39 +43,49 @@ def max_silence(headers: Mapping[str, str], keep_alive_after: float) -> float:
 def with_keep_alive(
     run: Callable[[], EditResult],
     silence: float,
-    record: RecentEditRecord,
+    order: EditOrder | None,
     request_id: str,
     error_format: ErrorFormat,
 ) -> HttpResponse:
     """Return the usual response when it is ready within `silence` seconds, else one that begins with spaces.
 
-    The edit is recorded while it runs, so the record delays neither the edit nor a fast response.
+    The order of an SDK is written while the edit runs, so it delays neither the edit nor a fast response.
     """
     future = run_in_background(run)
-    record_after = min(RECORD_AFTER_SECONDS, silence)
-    if not is_done_within(future, record_after):
-        record.begin()
-        if not is_done_within(future, silence - record_after):
-            return _slow_response(future, silence, record, request_id)
-    result = future.result()
-    record.finish(result)
-    return edit_response.render_http(result, request_id, error_format)
+    write_after = min(WRITE_AFTER_SECONDS, silence)
+    if not is_done_within(future, write_after):
+        if order:
+            order.begin()
+        if not is_done_within(future, silence - write_after):
+            return _slow_response(future, silence, request_id, keeps_running=order is not None)
+    return edit_response.render_http(future.result(), request_id, error_format)
 
 
 def _slow_response(
-    future: Future[EditResult], silence: float, record: RecentEditRecord, request_id: str
+    future: Future[EditResult], silence: float, request_id: str, *, keeps_running: bool
 ) -> HttpResponse:
     headers = {"x-retouch-billed": "unknown", "x-retouch-notes": "slow: the body says how it ended"}
-    body = _keep_alive_body(future, silence, record)
+    body = _keep_alive_body(future, silence)
+    if keeps_running:
+        body = _run_to_end(future, body)
     # These fields are logged when the client leaves before the end.
     return HttpResponse(
         200, {**json_headers(request_id), **headers}, body, log_fields={"billed": "unknown"}
     )
 
 
-def _keep_alive_body(
-    future: Future[EditResult], silence: float, record: RecentEditRecord
-) -> BodyStream:
+def _run_to_end(future: Future[EditResult], body: BodyStream) -> BodyStream:
+    """Yield the body. When the client leaves, wait for the end of the edit, whose order a repetition looks for.
+
+    Lambda stops a process as soon as its response has ended.
+    """
+    try:
+        return (yield from body)
+    finally:
+        is_done_within(future, inf)
+
+
+def _keep_alive_body(future: Future[EditResult], silence: float) -> BodyStream:
     """Yield spaces, then the body. Return the usual response, for the log."""
     yield b" "
     while not is_done_within(future, silence):
@@ -85,7 +94,6 @@ def _keep_alive_body(
         result = future.result()
     except Exception as error:  # a broken connection would make the client send the edit again
         result = EditResult(fault_from_exception(error))
-    record.finish(result)
     yield _final_piece(result)
     return HttpResponse(result.status, {}, b"", log_fields(result))
 
@@ -94,16 +102,17 @@ def _final_piece(result: EditResult) -> bytes:
     """Return the JSON body of a success, or the text of a failure."""
     document = edit_response.document(result, "openai-api")
     body = orjson.dumps({**document, "retouch": edit_response.metadata_object(result)})
-    return _failure_text(result.outcome, body) if isinstance(result.outcome, Fault) else body
+    error = document.get("error") if result.status >= 400 else None
+    return _failure_text(result.status, error["message"], body) if error else body
 
 
-def _failure_text(fault: Fault, document: bytes) -> bytes:
+def _failure_text(status: int, text: str, document: bytes) -> bytes:
     """Return a body that no JSON parser accepts and that a person can read.
 
     V8 repeats the first ten characters of invalid JSON in its message: "Error 502:".
     """
-    message = " ".join(str(fault).split())
+    message = " ".join(text.split())
     return (
-        f"Error {fault.status}: {message} (The response began with status 200 before the edit failed, "
+        f"Error {status}: {message} (The response began with status 200 before the edit failed, "
         "so this body is not JSON. The next line is the error as JSON.)\n"
     ).encode() + document

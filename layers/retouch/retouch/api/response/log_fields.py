@@ -13,13 +13,14 @@ from retouch.gateway.result import (
     EditPreview,
     EditResult,
 )
+from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
 
 
 def log_fields(result: EditResult) -> dict[str, Any]:
     """Return the fields for the log and the metrics."""
     routing = result.routing
-    fields = {**_outcome_fields(result), **_billing_fields(result)}
+    fields = {**_outcome_fields(result), **_billing_fields(result), **_order_fields(result)}
     if routing is None:
         return fields
     if not routing.logs_notes:
@@ -42,6 +43,8 @@ def plan_log_fields(plan: Plan, notes: Sequence[str]) -> dict[str, Any]:
 
 def _outcome_fields(result: EditResult) -> dict[str, Any]:
     outcome, report = result.outcome, result.attempt
+    if isinstance(outcome, StoredAnswer):
+        return {}
     if isinstance(outcome, EditPreview):
         return {"dry_run": True}
     hooks = report.hooks.log_fields
@@ -52,6 +55,16 @@ def _outcome_fields(result: EditResult) -> dict[str, Any]:
     if isinstance(outcome, DeliveredEdit):
         fields["delivered"] = len(outcome.images)
     return {**fields, **hooks}
+
+
+def _order_fields(result: EditResult) -> dict[str, Any]:
+    """Return the order's id, and whether its answer was sent again. A replay says nothing about a purchase."""
+    order = result.order
+    if order is None:
+        return {}
+    replayed = {"replayed": True} if order.is_replay else {}
+    joined = {"joined": "sdk-retry"} if order.is_joined else {}
+    return {"order": order.id, **replayed, **joined}
 
 
 def _billing_fields(result: EditResult) -> dict[str, str]:

@@ -9,6 +9,7 @@ import orjson
 
 from retouch.api.response.errors import error_envelope, error_response, fault_from_exception
 from retouch.api.response.header_text import notes_text
+from retouch.core import fast_json
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault
 from retouch.core.http_response import BodyStream
@@ -16,7 +17,7 @@ from retouch.gateway.result import EditStream, StreamedImage
 
 SSE_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 KEEP_ALIVE = b": keep-alive\n\n"
-_ECHOED_PARAMS = ("size", "quality", "background", "output_format")
+ECHOED_PARAMS = ("size", "quality", "background", "output_format")
 
 
 def encode_stream(
@@ -33,6 +34,17 @@ def encode_stream(
         fault = fault_from_exception(error)
         yield error_event(fault)
         return error_response(fault, request_id)
+    return None
+
+
+def encode_answer(body: bytes) -> BodyStream:
+    """Yield the images of a stored answer as events: one for each finished image, and no previews."""
+    document = fast_json.loads(body)
+    shared = {name: document.get(name, "auto") for name in ECHOED_PARAMS}
+    usage = {"usage": document["usage"]} if "usage" in document else {}
+    for image in document["data"]:
+        payload = {**image, "created_at": document["created"], **shared, **usage}
+        yield _encode_event("image_edit.completed", payload)
     return None
 
 
@@ -68,7 +80,7 @@ def _metadata(image: StreamedImage) -> dict[str, Any]:
 
 
 def _image_payload(image: GeneratedImage, created: int) -> dict[str, Any]:
-    echoed = {name: image.metadata.get(name, "auto") for name in _ECHOED_PARAMS}
+    echoed = {name: image.metadata.get(name, "auto") for name in ECHOED_PARAMS}
     return {"b64_json": image.to_base64(), "created_at": created, **echoed}
 
 

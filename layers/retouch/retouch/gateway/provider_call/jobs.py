@@ -19,6 +19,7 @@ from retouch.core.provider_protocol import (
 from retouch.core.resolved_model import ResolvedModel, SendRequest
 from retouch.gateway.provider_call.conversation import Senders, run_conversation
 from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
+from retouch.gateway.provider_call.purchases import Purchases
 from retouch.gateway.provider_call.result_requests import ResultRequests
 from retouch.gateway.provider_call.retry_policy import with_retries
 
@@ -38,6 +39,7 @@ class JobRunner:
     client_deadline: float  # the same, the caller's
     max_retry_wait: float  # seconds
     suggest_models: Callable[[], Sequence[str]]  # ids of models that paint
+    purchases: Purchases | None = None  # None: the request has no order
 
     @property
     def is_client_timeout(self) -> bool:
@@ -47,16 +49,17 @@ class JobRunner:
     def run_all(self, jobs: Sequence[ProviderJob]) -> FanoutResult:
         """Return all finished images. Several jobs run in parallel. Raises Fault when no image was made."""
         if len(jobs) == 1:
-            return self._collect_images(jobs[0])
-        return run_parallel(list(jobs), lambda job: self._collect_images(job).images)
+            return self._collect_images(jobs[0], 0)
+        return run_parallel(list(jobs), lambda job, i: self._collect_images(job, i).images)
 
-    def run(self, job: ProviderJob) -> Iterator[PartialImage | CompletedImage]:
-        """Run one conversation. Yield the images as they arrive. Raises Fault."""
+    def run(self, job: ProviderJob, index: int) -> Iterator[PartialImage | CompletedImage]:
+        """Run one conversation, number `index` of the attempt. Yield the images as they arrive. Raises Fault."""
         deadline = min(self.deadline, self.client_deadline)
         streams = ExitStack()
+        send_request = self.purchases.wrap_send(self.send, index) if self.purchases else self.send
 
         def send(request: ProviderRequest, attempt_deadline: float) -> ProviderResponse:
-            response = self.send(request, self.resolved, attempt_deadline)
+            response = send_request(request, self.resolved, attempt_deadline)
             if isinstance(response.chunks, Generator):
                 streams.callback(response.chunks.close)
             return response
@@ -79,11 +82,13 @@ class JobRunner:
         except Refused as fault:
             raise self._with_suggestions(fault) from None
 
-    def _collect_images(self, job: ProviderJob) -> FanoutResult:
+    def _collect_images(self, job: ProviderJob, index: int) -> FanoutResult:
         """Return the finished images of one conversation, and the error that ended it after the first of them."""
         images: list[GeneratedImage] = []
         try:
-            images.extend(step.image for step in self.run(job) if isinstance(step, CompletedImage))
+            images.extend(
+                step.image for step in self.run(job, index) if isinstance(step, CompletedImage)
+            )
         except Fault as fault:
             if not images:
                 raise

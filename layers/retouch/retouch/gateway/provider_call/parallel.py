@@ -33,14 +33,14 @@ class FanoutResult:
 
 
 def run_parallel(
-    jobs: list[ProviderJob], run_job: Callable[[ProviderJob], list[GeneratedImage]]
+    jobs: list[ProviderJob], run_job: Callable[[ProviderJob, int], list[GeneratedImage]]
 ) -> FanoutResult:
-    """Run every job to its end and return all results.
+    """Run every job, with its index, to its end and return all results.
 
     When no job made an image, raises the first Fault, with the worst billing of all of them.
     """
     with ThreadPoolExecutor(min(len(jobs), _MAX_PARALLEL_CALLS)) as pool:
-        outcomes = list(pool.map(lambda job: _run_one(job, run_job), jobs))
+        outcomes = list(pool.map(lambda job, i: _run_one(job, i, run_job), jobs, range(len(jobs))))
     images = [image for outcome in outcomes if isinstance(outcome, list) for image in outcome]
     failures = tuple(outcome for outcome in outcomes if isinstance(outcome, Fault))
     if not images:
@@ -49,9 +49,9 @@ def run_parallel(
 
 
 def _run_one(
-    job: ProviderJob, run_job: Callable[[ProviderJob], list[GeneratedImage]]
+    job: ProviderJob, index: int, run_job: Callable[[ProviderJob, int], list[GeneratedImage]]
 ) -> list[GeneratedImage] | Fault:
     try:
-        return run_job(job)
+        return run_job(job, index)
     except Fault as fault:
         return fault

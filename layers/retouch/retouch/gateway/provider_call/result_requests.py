@@ -17,7 +17,12 @@ from typing import Literal
 
 from retouch.core.capabilities import ErrorKind
 from retouch.core.clock import Clock, backoff_delay
-from retouch.core.errors import DeadlineExceeded, UpstreamError, UpstreamUnreachable
+from retouch.core.errors import (
+    DeadlineExceeded,
+    ResultNotFetched,
+    UpstreamError,
+    UpstreamUnreachable,
+)
 from retouch.core.image_formats import detect_format
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
@@ -154,7 +159,7 @@ class ResultRequests:
         if last.damaged:
             return last.damaged
         step = "download" if request.is_download else "poll"
-        fault = UpstreamError(
+        fault = ResultNotFetched(
             f"{self.resolved.provider.title} accepted the edit, but its result could not be fetched. "
             f"The last {step} ended with: {last.reason}",
             code="result_not_fetched" if request.is_download else None,

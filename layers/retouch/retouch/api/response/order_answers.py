@@ -1,0 +1,116 @@
+"""The answers of orders: what is stored of a result, and how a stored answer is sent to an equal request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from retouch.api.response import sse
+from retouch.api.response.edit import render_http
+from retouch.api.response.errors import ErrorFormat, fault_from_exception
+from retouch.core.errors import Fault
+from retouch.gateway.delivery import DeliveredImage
+from retouch.gateway.edit_order import EditOrder
+from retouch.gateway.result import DeliveredEdit, EditResult, EditStream, StreamedImage
+from retouch.orders.order import StoredAnswer
+
+# They belong to one request. An equal request gets its own.
+_OWN_HEADERS = ("x-request-id", "traceparent", "x-portkey-trace-id")
+_REPEAT_NOTE = "A repetition of this request fetches the image that is paid for, and buys nothing."
+
+
+def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer:
+    """Return a result, which is no stream, as it is stored."""
+    response = render_http(replace(result, order=None), "", error_format)
+    assert isinstance(response.body, bytes), "a stream is stored from its images"
+    headers = {name: text for name, text in response.headers.items() if name not in _OWN_HEADERS}
+    cost = response.log_fields.get("cost_usd", "")
+    return StoredAnswer(response.status, headers, response.body, result.billing, cost)
+
+
+def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -> EditResult:
+    """Store the end of the request's order, and return the result as it is sent. A stream stores it at its end."""
+    outcome = result.outcome
+    if isinstance(outcome, StoredAnswer):
+        return replace(result, order=order.report())
+    if isinstance(outcome, EditStream):
+        order.begin()
+        events = _recorded_events(outcome, result, order, error_format)
+        return replace(result, outcome=replace(outcome, events=events), order=order.report())
+    fault = outcome if isinstance(outcome, Fault) else None
+    stored = order.end(fault, result.billing, lambda: render_answer(result, error_format))
+    if stored:
+        result = EditResult(stored)
+    elif fault and order.is_parked:
+        result = replace(result, outcome=fault.with_free_repetition(_REPEAT_NOTE))
+    return replace(result, order=order.report())
+
+
+def _recorded_events(
+    stream: EditStream, result: EditResult, order: EditOrder, error_format: ErrorFormat
+) -> Iterator[StreamedImage | None]:
+    """Yield the events of a stream, and store its images as the answer at its end.
+
+    When the client leaves, the rest of the stream is still read, because the images are paid for.
+    """
+    images: list[StreamedImage] = []
+    fault: Fault | None = None
+    try:
+        for event in stream.events:
+            _collect_image(event, images)
+            yield event
+    except GeneratorExit:
+        fault = _read_to_end(stream.events, images)
+        raise
+    except Exception as error:
+        fault = fault_from_exception(error)
+        raise
+    finally:
+        final = replace(result, outcome=_stream_outcome(stream, images, fault))
+        ended_with = final.outcome if isinstance(final.outcome, Fault) else None
+        order.end(ended_with, final.outcome.billed, lambda: render_answer(final, error_format))
+
+
+def _collect_image(event: StreamedImage | None, images: list[StreamedImage]) -> None:
+    if event and event.partial_index is None:
+        images.append(event)
+
+
+def _read_to_end(
+    events: Iterator[StreamedImage | None], images: list[StreamedImage]
+) -> Fault | None:
+    """Read the events that nobody waits for. Return the failure that ended them, or None."""
+    try:
+        for event in events:
+            _collect_image(event, images)
+    except Exception as error:
+        return fault_from_exception(error)
+    return None
+
+
+def _stream_outcome(
+    stream: EditStream, images: list[StreamedImage], fault: Fault | None
+) -> DeliveredEdit | Fault:
+    """Return the finished images of a stream as the outcome of an edit without one, or its failure."""
+    if not images:
+        return fault or Fault("The stream ended without an image.", billed=stream.billed)
+    metadata = {
+        name: value
+        for name, value in images[-1].image.metadata.items()
+        if name in (*sse.ECHOED_PARAMS, "usage")
+    }
+    return DeliveredEdit(
+        plan=stream.plan,
+        created=stream.created,
+        images=tuple(
+            DeliveredImage(
+                b64_json=one.image.to_base64(), revised_prompt=one.image.revised_prompt or ""
+            )
+            for one in images
+        ),
+        metadata=metadata,
+        notes=(*stream.plan.notes, *(note for one in images for note in one.notes)),
+        billed=stream.billed,
+        cost=images[-1].cost if len(images) == 1 else None,
+        preserved_pixels=images[-1].preserved_pixels,
+    )

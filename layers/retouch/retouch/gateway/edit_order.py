@@ -1,0 +1,212 @@
+"""The order of one edit request: how it is found, and how its end is stored.
+
+A request with an idempotency key claims its order before anything else. A request of an SDK without a key is written
+only after a moment, beside the edit, because only a retry of the SDK could look for it. Any other request has no order.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Literal
+
+from retouch.core.clock import Clock
+from retouch.core.errors import (
+    Billed,
+    DeadlineExceeded,
+    Fault,
+    OrderInProgress,
+    OrdersUnavailable,
+    ResultNotFetched,
+)
+from retouch.orders.claimant import Claimant, OrderReplay
+from retouch.orders.held_order import HeldOrder
+from retouch.orders.order import (
+    RUNNING,
+    Fingerprint,
+    Order,
+    StoredAnswer,
+    order_key,
+    random_order_key,
+)
+from retouch.orders.stores import OrderStores
+from retouch.orders.transitions import Claim, claim_order
+
+_log = logging.getLogger("retouch")
+# An edit of an SDK that ends sooner is not written. Both SDKs wait at least 0.375 seconds before a retry.
+WRITE_AFTER_SECONDS = 0.25
+# An order without a key is only found by the SDK's own retries, which end minutes after it.
+_KEYLESS_VALIDITY_SECONDS = 900
+# After a free failure or a parked order, a repetition may continue. These faults say nothing about the provider's job.
+_PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWish:
+    """What a request says about its order."""
+
+    key: str | None = None  # the caller's idempotency key
+    retry_count: int | None = (
+        None  # of an SDK: 0 for its first attempt; None: the client does not say
+    )
+    max_wait: float = inf  # seconds that the caller waits for the answer of another request
+    source: Literal["http", "direct"] = "http"
+    is_stream: bool = False  # the caller wants an event stream
+    is_required: bool = False  # the operator wants an order for every edit
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReport:
+    """The facts about the order of a request, for headers and the log."""
+
+    id: str
+    expires: int  # Unix seconds
+    is_replay: bool = False
+    is_joined: bool = False  # a retry of an SDK found the order without a key
+    is_stream: bool = False  # the caller wants an event stream
+
+
+class EditOrder:
+    """The order of one request. Without a claim it does nothing."""
+
+    def __init__(self, wish: OrderWish, stores: OrderStores, clock: Clock) -> None:
+        self.held: HeldOrder | None = None
+        self._wish, self._clock = wish, clock
+        self._stores = stores if wish.key else replace(stores, validity=_KEYLESS_VALIDITY_SECONDS)
+        self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
+        self._replay: OrderReplay | None = None
+        self._is_joined = False
+
+    @property
+    def is_claimed_first(self) -> bool:
+        """Whether the order is written before the edit, and not beside it."""
+        return self._wish.key is not None or self._wish.is_required
+
+    def claim(
+        self,
+        scope: str,
+        request_id: str,
+        make_fingerprint: Callable[[], Fingerprint],
+        lease_seconds: float,
+        wait_seconds: float,
+    ) -> StoredAnswer | None:
+        """Claim the order. Return its answer when another request has finished it, else None.
+
+        Raises IdempotencyKeyReused, OrderInProgress, OrderOutcomeUnknown or OrdersUnavailable.
+        """
+        wish, now = self._wish, self._clock.unix_time()
+        self._make_fingerprint = lambda: scoped(make_fingerprint(), scope)
+        key = order_key(f"{wish.source}:{scope}", wish.key) if wish.key else random_order_key()
+        claim = Claim(
+            key,
+            scope,
+            Fingerprint(""),
+            request_id,
+            lease=now + round(lease_seconds),
+            validity=self._stores.validity,
+            source=wish.source,
+        )
+        if wish.key:
+            claim = replace(claim, fingerprint=self._make_fingerprint())
+        elif wish.retry_count:
+            claim = self._join(replace(claim, fingerprint=self._make_fingerprint()), now)
+        if self._is_joined or self.is_claimed_first:
+            return self._run_claim(claim, wait_seconds)
+        self.held = HeldOrder(
+            claim_order(None, claim, now), self._stores, self._clock, is_stored=False
+        )
+        return None
+
+    def begin(self) -> None:
+        """Write the order of an SDK's request that has no key. Does nothing for any other."""
+        if self.held and not self.held.is_stored:
+            self.held.begin(self._make_fingerprint())
+
+    @property
+    def is_parked(self) -> bool:
+        """Whether a repetition fetches the result that this request did not wait for."""
+        return bool(self.held and self.held.is_stored and self.held.order.is_parked)
+
+    def end(
+        self, fault: Fault | None, billed: Billed, render: Callable[[], StoredAnswer]
+    ) -> StoredAnswer | None:
+        """Store the end of the order. Return another holder's answer if that one was stored first, else None."""
+        held = self.held
+        if fault and billed == "no" and fault.should_retry is not False:
+            # An SDK repeats this try. It must not get the answer of an equal, earlier order.
+            self.begin()
+        if held is None or not held.close() or isinstance(fault, OrderInProgress):
+            return None
+        if fault and billed == "no":
+            held.free()
+        elif held.is_pending and isinstance(fault, _PENDING_FAULTS):
+            held.park()
+        else:
+            own = render()
+            stored = held.finish(own)
+            return None if stored == own else stored
+        return None
+
+    def report(self) -> OrderReport | None:
+        """Return the facts about the order, or None when there is no stored order."""
+        order = self._replay.order if self._replay else self.held.order if self.held else None
+        if order is None or not order.version:
+            return None
+        return OrderReport(
+            order.id,
+            order.expires,
+            is_replay=self._replay is not None,
+            is_joined=self._is_joined,
+            is_stream=self._wish.is_stream,
+        )
+
+    def _run_claim(self, claim: Claim, wait_seconds: float) -> StoredAnswer | None:
+        wait_until = self._clock.now() + min(wait_seconds, self._wish.max_wait)
+        outcome = Claimant(claim, self._stores, self._clock, wait_until).run()
+        if isinstance(outcome, OrderReplay):
+            self._replay = outcome
+            return outcome.answer
+        self.held = outcome
+        return None
+
+    def _join(self, claim: Claim, now: int) -> Claim:
+        """Return the claim of the order that the first try of an SDK began, or the claim as it is."""
+        try:
+            order = self._find_recent(claim.fingerprint, now)
+        except OrdersUnavailable as error:
+            _log.warning("an SDK's retry could not look for its order", exc_info=error)
+            return claim
+        self._is_joined = order is not None
+        return replace(claim, key=order.key) if order else claim
+
+    def _find_recent(self, fingerprint: Fingerprint, now: int) -> Order | None:
+        """Return the oldest order that still runs, or else the newest one that has ended."""
+        table = self._stores.table
+        found = [table.read(key) for key in table.recent_keys(fingerprint.digest, now)]
+        orders = [one for one in found if one and one.expires > now]
+        running = [one for one in orders if one.state in RUNNING]
+        ended = [one for one in orders if one.state not in RUNNING]
+        return running[0] if running else ended[-1] if ended else None
+
+
+def new_order(wish: OrderWish, stores: OrderStores | None, clock: Clock) -> EditOrder | None:
+    """Return the order of a request, or None when the gateway has no stores and none is needed.
+
+    Raises OrdersUnavailable when the request needs an order.
+    """
+    if stores:
+        return EditOrder(wish, stores, clock)
+    if wish.key is None and not wish.is_required:
+        return None
+    raise OrdersUnavailable(
+        "This gateway has no table of orders, so it cannot keep a second purchase with the same key from happening. "
+        "Set RETOUCH_ORDERS_TABLE on the gateway, or send the request without a key.",
+        retryable=False,
+    )
+
+
+def scoped(fingerprint: Fingerprint, scope: str) -> Fingerprint:
+    """Return the fingerprint with the scope in it, because orders without a key are found by their fingerprint."""
+    return replace(fingerprint, digest=order_key(scope, fingerprint.digest))
