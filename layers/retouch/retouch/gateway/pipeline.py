@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
+from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
 from retouch.gateway import request_stages, target_stages
 from retouch.gateway.request_stages import (
     RequestWithInputs,
@@ -18,6 +19,7 @@ from retouch.gateway.request_stages import (
     ValidatedRequest,
 )
 from retouch.gateway.result import AttemptResult, EditResult
+from retouch.gateway.routing.conditions import pattern_time_error
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import (
     Attempt,
@@ -87,7 +89,10 @@ REQUEST_STAGES: tuple[Stage, ...] = (
 def edit_image(context: RequestContext, services: Services) -> EditResult:
     """Run one edit. Return a Fault as the outcome instead of raising it."""
     try:
-        result = run_stages(REQUEST_STAGES, context, services)
+        with limit_pattern_time(services.clock.now):
+            result = run_stages(REQUEST_STAGES, context, services)
+    except PatternTimeExceeded:
+        return EditResult(pattern_time_error())
     except Fault as fault:
         return EditResult(fault)
     assert isinstance(result, EditResult), "the last stage returns an EditResult"

@@ -20,6 +20,10 @@ class MirrorTelemetry:
         self.logger = Logger(service="retouch")
         self._metrics = Metrics(namespace="Retouch", service="mirror")
 
+    def set_key_name(self, key_name: str) -> None:
+        """Add the name of the caller's gateway key to every log line, until the next request."""
+        self.logger.append_keys(key=key_name)
+
     def record_request(
         self, source: str, milliseconds: float, results: Sequence[MirrorResult]
     ) -> None:
@@ -76,8 +80,12 @@ class Telemetry:
         self._dimensions = dimensions
 
     def set_trace_id(self, trace_id: str) -> None:
-        """Add the trace id to every log line, until the next request."""
-        self.logger.append_keys(trace_id=trace_id)
+        """Add the trace id to every log line, until the next request, which has no key yet."""
+        self.logger.append_keys(trace_id=trace_id, key="")
+
+    def set_key_name(self, key_name: str) -> None:
+        """Add the name of the caller's gateway key to every log line, until the next request."""
+        self.logger.append_keys(key=key_name)
 
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]

@@ -59,6 +59,9 @@ class Telemetry(Protocol):
     ) -> None:
         """Record one finished request."""
 
+    def set_key_name(self, key_name: str) -> None:
+        """Add the name of the caller's gateway key to every log line."""
+
     def record_request_age(self, seconds: float) -> None:
         """Record how old a request is at its next delivery."""
 

@@ -119,3 +119,13 @@ def test_bedrock_clients_are_cached_per_region():
         for region in ("eu-west-1", "eu-west-1", "us-east-1"):
             guardrail(BedrockGuardrailRequest("abc1", "3", "x", region))
         assert len(aws._clients) == 2
+
+
+def test_clients_of_many_regions_are_not_all_kept():
+    factory = AwsClients()
+    for number in range(40):
+        region = f"zz-{chr(97 + number // 26)}{chr(97 + number % 26)}-1"
+        factory.client("bedrock-runtime", region=region)
+    assert len(factory._clients) == 16
+    kept = factory.client("bedrock-runtime", region=region)
+    assert factory.client("bedrock-runtime", region=region) is kept

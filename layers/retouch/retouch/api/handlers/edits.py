@@ -60,6 +60,9 @@ class Telemetry(Protocol):
     def set_trace_id(self, trace_id: str) -> None:
         """Put the trace id on every log line of this request."""
 
+    def set_key_name(self, key_name: str) -> None:
+        """Put the name of the caller's gateway key on every further log line of this request."""
+
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]
     ) -> None:
@@ -119,6 +122,7 @@ def adapt_route(
                 if route.needs_key
                 else Caller(Principal(), services.settings)
             )
+            telemetry.set_key_name(caller.principal.key_name)
             http_request = http_event.to_http_request(event.raw_event)
             query = event.query_string_parameters or {}
             deadline = request_deadline(app.lambda_context, services)

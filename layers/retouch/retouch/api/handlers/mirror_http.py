@@ -107,6 +107,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
         return to_powertools_response(error_response(fault, api_gateway_request_id(event)))
 
     def handler(event: Any, context: Any) -> Any:
+        consumer.telemetry.set_key_name("")
         source = event_source(event)
         if source == "http":
             auth.start_reading_secrets()
@@ -124,6 +125,7 @@ def _process_http_request(
     consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
 ) -> dict[str, Any]:
     principal = auth.authenticate(event["headers"])
+    consumer.telemetry.set_key_name(principal.key_name)
     request = http_event.to_http_request(event)
     mirror_request = read_mirror_request(_parse_json(request.body))
     reject_keys_in_urls(mirror_request.urls, read_gateway_key(request.headers) or "")

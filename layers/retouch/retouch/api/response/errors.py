@@ -7,10 +7,22 @@ from typing import Any, Literal
 
 import orjson
 
-from retouch.core.errors import Fault, MethodNotAllowed
+from retouch.api.request.credentials import KEY_HEADERS
+from retouch.core.errors import Fault, MethodNotAllowed, RateLimited, Refused
 from retouch.core.http_response import HttpResponse, json_headers
+from retouch.core.parameters import GATEWAY_PARAMS
+from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
 
 # "portkey": the caller sends Portkey's headers and gets the field that Portkey adds to errors of the gateway.
+_LOGGED_PARAMS = frozenset(
+    (
+        *GATEWAY_PARAMS,
+        *KEY_HEADERS,
+        *(PORTKEY_PREFIX + name for name in KNOWN_HEADERS),
+        *("image", "images", "mask", "content_type"),
+        *("url", "urls", "prefix", "metadata", "expires_in", "answer_to"),
+    )
+)
 ErrorFormat = Literal["openai-api", "portkey"]
 
 
@@ -70,9 +82,21 @@ def error_envelope(fault: Fault) -> dict[str, Any]:
 
 
 def fault_log_fields(fault: Fault) -> dict[str, Any]:
-    """Return the log fields and metric dimensions of a failure."""
+    """Return the log fields and metric dimensions of a failure. They contain no text of a caller or of a provider."""
     upstream = {"upstream_status": fault.upstream_status} if fault.upstream_status else {}
-    return {"error": fault.code, "blame": fault.blame, "param": fault.param, **upstream}
+    return {"error": _log_code(fault), "blame": fault.blame, "param": _log_param(fault), **upstream}
+
+
+def _log_code(fault: Fault) -> str | None:
+    """Return the code of the gateway. A provider's own code may repeat a part of the request."""
+    has_provider_code = isinstance(fault, Refused | RateLimited) and fault.upstream_status
+    return type(fault).code if has_provider_code else fault.code
+
+
+def _log_param(fault: Fault) -> str | None:
+    """Return a parameter that the gateway knows, without an index. A caller or a provider may invent other names."""
+    name = str(fault.param or "").partition("[")[0].partition(".")[0]
+    return name if name in _LOGGED_PARAMS or not name else "other"
 
 
 def _is_reported_by_gateway(fault: Fault) -> bool:

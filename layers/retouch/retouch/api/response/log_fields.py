@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from retouch.api.response import errors
@@ -25,7 +24,8 @@ def log_fields(result: EditResult) -> dict[str, Any]:
         return fields
     if not routing.logs_notes:
         fields.pop("notes", None)
-    attempts = [asdict(record) for record in routing.attempts]
+    # without the codes, which may be a provider's
+    attempts = [{"path": a.path, "status": a.status, "billed": a.billed} for a in routing.attempts]
     return {**fields, "trace_id": routing.trace_id, "attempts": attempts}
 
 

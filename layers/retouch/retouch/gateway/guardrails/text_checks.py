@@ -9,7 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unicodedata import normalize
 
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
+from retouch.core.safe_regex import (
+    LONGEST_TEXT,
+    PatternError,
+    PatternTimeExceeded,
+    compile_pattern,
+)
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import read_range
 from retouch.gateway.guardrails.text_normalization import has_word, normalized_variants
@@ -99,7 +104,12 @@ def regex_match_check(reader: ConfigReader) -> CheckFunction:
             raise CheckError(
                 f"A pattern can search at most {LONGEST_TEXT} characters. Send a shorter text."
             )
-        is_match = any(map(pattern.search, variants))
+        try:
+            is_match = any(map(pattern.search, variants))
+        except PatternTimeExceeded:
+            raise CheckError(
+                "The patterns of this request take too long. Write simpler patterns or send a shorter text."
+            ) from None
         rule = "must not" if negated else "must"
         return CheckResult(
             is_match != negated,

@@ -13,7 +13,12 @@ from typing import Any
 
 from retouch.core.edit_types import EncodedImage, FormText
 from retouch.core.parameters import quote_value
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
+from retouch.core.safe_regex import (
+    LONGEST_TEXT,
+    PATTERN_SECONDS,
+    PatternError,
+    compile_pattern,
+)
 from retouch.gateway.config_reader import InvalidConfig
 
 RequestAttributes = Mapping[str, Any]  # "metadata.plan" -> "paid"
@@ -37,6 +42,15 @@ def check_query(query: Mapping[str, Any], path: str, depth: int = 0) -> int:
         elif isinstance(expected, Mapping):
             pattern_count += _check_operators(expected, f"{path}.{name[:64]}")
     return pattern_count
+
+
+def pattern_time_error() -> InvalidConfig:
+    """Return the error for patterns of conditions that take too long."""
+    return InvalidConfig(
+        "config",
+        f"has patterns that take more than {PATTERN_SECONDS:g} s for this request; write simpler patterns or send a "
+        "shorter text",
+    )
 
 
 def matches_query(query: Mapping[str, Any], attributes: RequestAttributes) -> bool:

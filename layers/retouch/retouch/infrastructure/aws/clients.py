@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _SIGNED_CLIENTS = {"dynamodb": DynamoDbClient, "secretsmanager": SecretsManagerClient}
 
 
+# Callers may name any region for a guardrail, so the number of clients has a limit. The oldest one is dropped.
+_MAX_KEPT_CLIENTS = 16
+
+
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
     """The limits of a client: connect and read timeouts in seconds, total attempts, and open connections."""
@@ -99,6 +103,8 @@ class AwsClients:
         options = {"region_name": region or None, "endpoint_url": endpoint or None}
         client = make_client(service, config=_botocore_config(service, config), **options)
         if self._session.get_credentials():  # a client made without credentials never gets any
+            if len(self._clients) >= _MAX_KEPT_CLIENTS:
+                self._clients.pop(next(iter(self._clients)))
             self._clients[service, config, region, endpoint] = client
         return client
 
