@@ -8,13 +8,6 @@ from PIL import Image
 
 from retouch.imaging.masks.regions import Box, shift_box
 
-_MARGIN = 24  # pixels around the hole that define the smooth surface
-_MAX_SPLITS = 3  # how often a hole without a good match is split in two
-_MIN_SPLIT_SIDE = 16  # pixels; a hole with a shorter longer side is not split
-_EXTRA_SPLITS_UNMATCHED = 1  # additional splits of a hole that fits nowhere in the image
-# Pixels. A hole that fits nowhere is not split when its longer side is shorter.
-_MIN_SPLIT_SIDE_UNMATCHED = 128
-
 
 @dataclass(frozen=True, slots=True)
 class InpaintCanvas:

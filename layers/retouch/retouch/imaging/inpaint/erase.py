@@ -1,7 +1,8 @@
 """Remove the area that a mask marks and fill it from its surroundings, without a model, network or randomness.
 
-First a smooth surface closes the hole. Then texture is copied onto it from the place in the same image whose
-surroundings match best. This preserves straight lines such as a horizon and grain such as sand.
+Thin parts are interpolated between their two sides. A smooth surface closes each thick part first. Then texture is
+copied onto it from the place in the same image whose surroundings match best. This preserves straight lines such as a
+horizon and grain such as sand.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.fill import fill_hole
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
+from retouch.imaging.inpaint.thin_areas import fill_thin_areas
 from retouch.imaging.masks.regions import (
     Box,
     box_area,
@@ -50,8 +52,10 @@ def erase_area(image: Image.Image, mask: Image.Image, *, passes: int = 1) -> Ima
         raise _mask_full_error()
     filled = normalize_mode(image).copy()
     del image  # frees the memory when the caller holds no other reference
-    for box in find_regions(mask):
-        _erase_box(filled, mask, box, passes)
+    thick_mask = fill_thin_areas(filled, mask)
+    if thick_mask:
+        for box in find_regions(thick_mask):
+            _erase_box(filled, thick_mask, box, passes)
     return filled
 
 
