@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import (
     cache,
+    inpaint,
     markdown_sections,
     memory,
     mirror,
@@ -108,6 +109,14 @@ def compare_pixels(arguments: argparse.Namespace) -> None:
         markdown_sections.replace_section(paths.SPEED, markdown_sections.PIXELS_SECTION, text)
 
 
+def compare_inpainting(arguments: argparse.Namespace) -> None:
+    """Measure and print the comparison of `local/erase` with OpenCV."""
+    text = inpaint.run()
+    print(text)
+    if arguments.readme:
+        markdown_sections.replace_section(paths.LOCAL, markdown_sections.INPAINT_SECTION, text)
+
+
 def measure_memory(arguments: argparse.Namespace) -> None:
     """Measure and print the peak memory of the largest edits."""
     text = memory.run([case for case in memory.CASES if arguments.cell in case.label])
@@ -132,6 +141,7 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "routing": lambda _: print(routing.run()),
     "pixels": compare_pixels,
     "memory": measure_memory,
+    "inpaint": compare_inpainting,
 }
 
 

@@ -1,4 +1,4 @@
-"""Write the benchmark sections of the README and of docs/speed.md, and the chart of the page."""
+"""Write the benchmark sections of the README and the documentation, and the chart of the page."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,7 @@ from bench import chart, report
 from bench.paths import README, SPEED, SPEED_CHART
 
 BENCH_SECTION, PIXELS_SECTION, MEMORY_SECTION = "bench", "pixels", "memory"
+INPAINT_SECTION = "inpaint"
 
 
 def write_comparison(result: dict[str, Any]) -> None:

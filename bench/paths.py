@@ -12,6 +12,7 @@ BASE_CHECKOUTS = WORK_FOLDER / "base"
 RESULT = WORK_FOLDER / "result.json"
 PROFILE = WORK_FOLDER / "worker.prof"
 README = ROOT / "README.md"
+LOCAL = ROOT / "docs" / "local.md"
 SPEED = ROOT / "docs" / "speed.md"
 SPEED_CHART = ROOT / "docs" / "speed.svg"
 LOOPBACK_PRELOAD = Path(__file__).with_name("force_loopback.cjs")

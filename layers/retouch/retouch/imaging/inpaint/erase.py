@@ -15,6 +15,7 @@ from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
+from retouch.imaging.inpaint.colour_range import measure_colour_range
 from retouch.imaging.inpaint.fill import fill_hole
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.inpaint.thin_areas import fill_thin_areas
@@ -115,11 +116,15 @@ def _fill_marked(part: Image.Image, marked: Image.Image, box: Box, passes: int) 
     """Return the image, "RGB" or opaque "RGBA", with the marked pixels in `box` filled from the rest."""
     excluded = _find_excluded(part, marked)
     result = part.convert("RGB")
+    colours = measure_colour_range(result, ImageChops.invert(excluded))
     canvas = InpaintCanvas(result.copy(), excluded.copy(), excluded)
-    fill_hole(canvas, box, passes)
+    fill_hole(canvas, box, passes, colours)
     window = expand_box(box, _HALO_PIXELS, part.size)
-    blended = _blend_edges(*(image.crop(window) for image in (result, canvas.image, marked)))
-    result.paste(blended, window, marked.crop(window))
+    original, filled, marked_window = (
+        image.crop(window) for image in (result, canvas.image, marked)
+    )
+    blended = _blend_edges(original, filled, marked_window)
+    result.paste(colours.limit(blended, fallback=filled), window, marked_window)
     if part.mode == "RGBA":
         result.putalpha(255)
     return result

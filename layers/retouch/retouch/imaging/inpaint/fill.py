@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageChops
 
 from retouch.imaging.inpaint.canvas import InpaintCanvas
+from retouch.imaging.inpaint.colour_range import ColourRange
 from retouch.imaging.inpaint.patch_search import SourcePatch, find_source_patch, refine_offset
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.masks.regions import Box, expand_box, shift_box, split_box
@@ -17,16 +18,21 @@ _EXTRA_SPLITS_UNMATCHED = 1  # additional splits of a hole that fits nowhere in 
 _MIN_SPLIT_SIDE_UNMATCHED = 128
 
 
-def fill_hole(canvas: InpaintCanvas, box: Box, passes: int) -> None:
-    """Fill the part of the hole in `box`: first with a smooth surface, then with texture, largest pieces first."""
+def fill_hole(canvas: InpaintCanvas, box: Box, passes: int, colours: ColourRange) -> None:
+    """Fill the part of the hole in `box`: first with a smooth surface, then with texture, largest pieces first.
+
+    Texture is adjusted to its new place within `colours`.
+    """
     window = expand_box(box, _MARGIN, canvas.image.size)
     known = ImageChops.invert(canvas.hole.crop(window))
     smooth = smooth_fill(canvas.image.crop(window), known, passes)
     canvas.image.paste(smooth, window[:2], canvas.hole_mask(box, window))
-    _fill_piece(canvas, box, 1 + passes, _MAX_SPLITS)
+    _fill_piece(canvas, box, colours, 1 + passes, _MAX_SPLITS)
 
 
-def _fill_piece(canvas: InpaintCanvas, box: Box, max_starts: int, splits_left: int) -> None:
+def _fill_piece(
+    canvas: InpaintCanvas, box: Box, colours: ColourRange, max_starts: int, splits_left: int
+) -> None:
     """Fill the box from one source patch if a patch matches, otherwise fill it half by half.
 
     The half with more known pixels around it is filled first. The second half is then matched to the first.
@@ -38,19 +44,22 @@ def _fill_piece(canvas: InpaintCanvas, box: Box, max_starts: int, splits_left: i
     source = find_source_patch(canvas, box, max_starts)
     if source.is_needed and not source.is_good and _can_split(box, source, splits_left):
         for half in sorted(split_box(box), key=lambda half: -_count_known_pixels(canvas, half)):
-            _fill_piece(canvas, half, max_starts, splits_left - 1)
+            _fill_piece(canvas, half, colours, max_starts, splits_left - 1)
         return
-    _fill_box(canvas, box, refine_offset(source, canvas, box) if source.is_usable else None)
+    offset = refine_offset(source, canvas, box) if source.is_usable else None
+    _fill_box(canvas, box, colours, offset)
 
 
-def _fill_box(canvas: InpaintCanvas, box: Box, offset: tuple[int, int] | None) -> None:
+def _fill_box(
+    canvas: InpaintCanvas, box: Box, colours: ColourRange, offset: tuple[int, int] | None
+) -> None:
     """Fill the box with a clone of the pixels at `offset`.
 
     Without a usable clone, fit the smooth filling to the pixels that have been filled around it.
     """
     window = expand_box(box, _MARGIN, canvas.image.size)
     known = ImageChops.invert(canvas.hole.crop(window))
-    patch = _clone_patch(canvas, window, known, offset) if offset else None
+    patch = _clone_patch(canvas, window, known, offset, colours) if offset else None
     if patch is None and known.getbbox():
         patch = smooth_fill(canvas.image.crop(window), known)
     if patch:
@@ -72,7 +81,11 @@ def _count_known_pixels(canvas: InpaintCanvas, box: Box) -> int:
 
 
 def _clone_patch(
-    canvas: InpaintCanvas, window: Box, known: Image.Image, offset: tuple[int, int]
+    canvas: InpaintCanvas,
+    window: Box,
+    known: Image.Image,
+    offset: tuple[int, int],
+    colours: ColourRange,
 ) -> Image.Image | None:
     """Return the source patch, adjusted to the colours of its new place.
 
@@ -86,4 +99,5 @@ def _clone_patch(
         return None
     patch = canvas.image.crop(place)
     difference = ImageChops.subtract(canvas.image.crop(window), patch, 1, 128)
-    return ImageChops.add(patch, smooth_fill(difference, shared), 1, -128)
+    adjusted = ImageChops.add(patch, smooth_fill(difference, shared), 1, -128)
+    return colours.limit(adjusted, fallback=patch)
