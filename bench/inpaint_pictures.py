@@ -66,6 +66,11 @@ def _scale_colour(colour: Colour, by: float) -> Colour:
     return red, green, blue
 
 
+def _brighten(colour: Colour, by: int) -> Colour:
+    red, green, blue = (min(255, level + by) for level in colour)
+    return red, green, blue
+
+
 def _jitter(source: random.Random, colour: Colour, by: int) -> Colour:
     """Return a colour near `colour`."""
     shift = source.randint(-by, by)
@@ -89,7 +94,7 @@ def _draw_landscape(source: random.Random, size: Size) -> Image.Image:
         ImageDraw.Draw(hill).polygon([*line, (width, height), (0, height)], fill=255)
         ground = _cloud_noise(source, size, 12)
         picture.paste(
-            _colour_between(ground, _jitter(source, colour, 9), tuple(c + 45 for c in colour)),
+            _colour_between(ground, _jitter(source, colour, 9), _brighten(colour, 45)),
             mask=hill,
         )
     return picture
@@ -176,8 +181,9 @@ def _draw_skin(source: random.Random, size: Size) -> Image.Image:
     freckles = Image.new("L", size)
     draw = ImageDraw.Draw(freckles)
     for _ in range(60):
-        x, y, reach = source.randrange(width), source.randrange(height), source.uniform(1, 3)
-        draw.ellipse((x - reach, y - reach, x + reach, y + reach), fill=110)
+        at_x, at_y = source.uniform(0, width), source.uniform(0, height)
+        radius = source.uniform(1, 3)
+        draw.ellipse((at_x - radius, at_y - radius, at_x + radius, at_y + radius), fill=110)
     picture.paste((120, 70, 50), mask=freckles.filter(ImageFilter.GaussianBlur(1)))
     return picture
 
@@ -272,11 +278,11 @@ def _draw_toys(source: random.Random, size: Size) -> Image.Image:
         ball = Image.new("L", size)
         ImageDraw.Draw(ball).ellipse(box, fill=255)
         shade = Image.radial_gradient("L").resize((3 * reach, 3 * reach))
-        red, green, blue = source.choice(colours)
+        colour = source.choice(colours)
         shaded = _colour_between(
             shade,
-            (min(255, red + 60), min(255, green + 60), min(255, blue + 60)),
-            (red // 3, green // 3, blue // 3),
+            _brighten(colour, 60),
+            _scale_colour(colour, 1 / 3),
         )
         layer = Image.new("RGB", size)
         layer.paste(shaded, (x - 2 * reach, y - 2 * reach))

@@ -16,6 +16,11 @@ _MIN_SPLIT_SIDE = 16  # pixels; a hole with a shorter longer side is not split
 _EXTRA_SPLITS_UNMATCHED = 1  # additional splits of a hole that fits nowhere in the image
 # Pixels. A hole that fits nowhere is not split when its longer side is shorter.
 _MIN_SPLIT_SIDE_UNMATCHED = 128
+# Levels by which a copied band changes at most. A larger step is an edge, and would tint the whole copy.
+_MAX_ADJUSTMENT = 32
+_LIMITED_DIFFERENCE = [
+    128 + max(-_MAX_ADJUSTMENT, min(_MAX_ADJUSTMENT, value - 128)) for value in range(256)
+]
 
 
 def fill_hole(canvas: InpaintCanvas, box: Box, passes: int, colours: ColourRange) -> None:
@@ -98,6 +103,8 @@ def _clone_patch(
     if not shared.getbbox():
         return None
     patch = canvas.image.crop(place)
-    difference = ImageChops.subtract(canvas.image.crop(window), patch, 1, 128)
+    difference = ImageChops.subtract(canvas.image.crop(window), patch, 1, 128).point(
+        _LIMITED_DIFFERENCE * 3
+    )
     adjusted = ImageChops.add(patch, smooth_fill(difference, shared), 1, -128)
     return colours.limit(adjusted, fallback=patch)

@@ -16,7 +16,7 @@ from retouch.imaging.masks.regions import Box, expand_box, shift_box
 _THIN_PIXELS = 17
 _REACH = _THIN_PIXELS // 2
 _TILE_SIDE = 256  # pixels
-_MARGIN = 32  # pixels around a tile: more than a thin part is wide, and at least three times _REACH
+_MARGIN = 24  # pixels around a tile: more than a thin part is wide, and at least three times _REACH
 _REACH_BLUR = ImageFilter.BoxBlur(_REACH)
 _MIN_OPAQUE = 128  # alpha; colours of more transparent pixels are not used
 _NONZERO_TO_255 = [0] + [255] * 255

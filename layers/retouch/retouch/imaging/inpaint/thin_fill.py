@@ -1,6 +1,6 @@
 """Fill a thin hole, such as a letter, a scratch or a wire, by interpolation between its two sides.
 
-For each pixel and each of eight directions, the line through the pixel meets a known pixel on both sides of the hole.
+For each pixel and each of four directions, the line through the pixel meets a known pixel on both sides of the hole.
 An edge or a stripe runs along the line where both are alike, so the value between them is a good guess. The guesses are
 averaged. A guess counts more when both sides are alike and the line is short. A smooth surface is one more guess: it
 decides where no two sides are alike. An average of known pixels has no colour that they do not have.
@@ -18,8 +18,8 @@ from PIL import Image, ImageChops, ImageMath
 from retouch.core.geometry import Box
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 
-_DIRECTIONS = ((1, 0), (2, 1), (1, 1), (1, 2), (0, 1), (-1, 2), (-1, 1), (-2, 1))
-_MAX_STEPS = 31  # steps from a pixel to the known pixel on one side
+_DIRECTIONS = ((1, 0), (1, 1), (0, 1), (-1, 1))
+_STRIDES = (1, 2, 4, 8, 16)  # steps; together they reach known pixels up to 31 steps away
 _ALIKE_LEVELS = 10.0  # levels between both sides at which a guess counts a quarter
 _COMPARED_LINES = 2  # lines on each side of a line that are compared like it
 # The weight of a guess between two like sides is 1 divided by the square of the pixels between them.
@@ -138,18 +138,18 @@ def _share_behind(at: Operands) -> Any:
 def _find_side(image: Image.Image, known: Image.Image, dx: int, dy: int) -> _Side:
     """Return what the line from each pixel meets first in steps of (dx, dy).
 
-    A pixel that is unknown takes over what the pixel 1, 2, 4 ... steps farther has met.
+    A pixel that has met nothing takes over what the pixel one stride farther has met, with longer and longer strides.
     """
     colour, steps, met = image.copy(), Image.new("L", image.size), known
-    stride = 1
-    while stride <= _MAX_STEPS and met.getextrema()[0] == 0:
+    for stride in _STRIDES:
         met_farther = _shift(met, stride * dx, stride * dy)
         new = _to_bits(ImageChops.subtract(met_farther, met))
+        if not new.getbbox():
+            break
         colour.paste(_shift(colour, stride * dx, stride * dy), mask=new)
         steps_farther = _shift(steps, stride * dx, stride * dy)
         steps.paste(ImageChops.add(steps_farther, Image.new("L", image.size, stride)), mask=new)
         met = ImageChops.lighter(met, met_farther)
-        stride *= 2
     return _Side(colour, steps.convert("F"), met)
 
 
@@ -159,7 +159,7 @@ def _weigh_guess(
     """Return the weights of the guesses of one direction as "F", 0 where `both` is 0."""
     levels = ImageChops.difference(ahead.colour, behind.colour).convert("L", _MEAN_OF_BANDS)
     is_counted = both.point(lambda value: value // 255).convert("F")
-    beside = _direction_beside(*direction)
+    beside = -direction[1], direction[0]
     return _calculate(
         lambda at: _weight(at, hypot(*direction)),
         difference=_sum_beside(ImageChops.darker(levels, both).convert("F"), beside),
@@ -168,13 +168,6 @@ def _weigh_guess(
         ahead=ahead.steps,
         behind=behind.steps,
     )
-
-
-def _direction_beside(dx: int, dy: int) -> tuple[int, int]:
-    """Return the step from a line of this direction to the next line."""
-    if abs(dx) == abs(dy):
-        return -dx, dy
-    return (0, 1) if abs(dx) > abs(dy) else (1, 0)
 
 
 def _sum_beside(image: Image.Image, beside: tuple[int, int]) -> Image.Image:
