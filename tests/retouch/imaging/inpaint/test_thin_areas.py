@@ -170,3 +170,20 @@ def test_tiles_of_a_large_mark_fit_together(monkeypatch):
     tiled = erase_area(painted(image, mask), mask)
     difference = ImageChops.difference(whole, tiled).convert("L")
     assert ImageStat.Stat(difference, mask).mean[0] < 1
+
+
+def test_mask_with_thick_parts_only_is_returned_without_a_copy():
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (100, 40, 140, 80))
+    assert fill_thin_areas(Image.new("RGB", SIZE), mask) is mask
+
+
+def test_mixed_mask_of_a_very_large_image_is_not_split(monkeypatch):
+    mask = mark_line((0, 10, 160, 10), 4)
+    mask.paste(255, (100, 40, 140, 80))
+    monkeypatch.setattr(
+        "retouch.imaging.inpaint.thin_areas._MAX_MIXED_PIXELS", SIZE[0] * SIZE[1] - 1
+    )
+    image = Image.new("RGB", SIZE, "white")
+    assert fill_thin_areas(image, mask) is mask
+    assert image.getcolors() == [(SIZE[0] * SIZE[1], (255, 255, 255))]

@@ -7,6 +7,7 @@ memory does not depend on its size.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from PIL import Image, ImageChops, ImageFilter
 
@@ -16,6 +17,7 @@ from retouch.imaging.masks.regions import Box, expand_box, shift_box
 _THIN_PIXELS = 17
 _REACH = _THIN_PIXELS // 2
 _TILE_SIDE = 256  # pixels
+_MAX_MIXED_PIXELS = 33_554_432
 _MARGIN = 24  # pixels around a tile: more than a thin part is wide, and at least three times _REACH
 _REACH_BLUR = ImageFilter.BoxBlur(_REACH)
 _MIN_OPAQUE = 128  # alpha; colours of more transparent pixels are not used
@@ -23,24 +25,35 @@ _NONZERO_TO_255 = [0] + [255] * 255
 _BELOW_255_TO_0 = [0] * 255 + [255]
 
 
+@dataclass(frozen=True, slots=True)
+class _MarkedPart:
+    """The marked part of a tile. The masks are "L"."""
+
+    box: Box
+    window: Box  # the box and its surroundings
+    marked_in_window: Image.Image  # 255 where a pixel of the window is marked, 0 elsewhere
+    thick: Image.Image  # the levels of the mask in the box, 0 outside its thick parts
+    thin: Image.Image  # the same for its thin parts
+
+
 def fill_thin_areas(image: Image.Image, mask: Image.Image) -> Image.Image | None:
     """Fill the thin parts of the mask in place. Return the mask without them, or None when nothing is left.
 
-    The image is "L", "RGB" or "RGBA". The mask is "L": 255 is filled, and values between are blended.
+    The image is "L", "RGB" or "RGBA". The mask is "L": 255 is filled, and values between are blended. When it has both
+    thin and thick parts and more than _MAX_MIXED_PIXELS pixels, nothing is filled: a second mask would need too much
+    memory.
     """
-    thick_mask: Image.Image | None = None
-    for tile in _marked_tiles(mask):
-        window = expand_box(tile, _MARGIN, image.size)
-        marked = mask.crop(window).point(_NONZERO_TO_255)
-        tile_in_window = shift_box(tile, -window[0], -window[1])
-        tile_mask, tile_thick = mask.crop(tile), find_thick_parts(marked).crop(tile_in_window)
-        if tile_thick.getbbox():
-            thick_mask = thick_mask or Image.new("L", mask.size)
-            thick_mask.paste(ImageChops.darker(tile_mask, tile_thick), tile)
-        thin_mask = ImageChops.subtract(tile_mask, tile_thick)
-        if thin_mask.getbbox():
-            filled = _fill_marked(image.crop(window), marked).crop(tile_in_window)
-            image.paste(filled.convert(image.mode), tile, thin_mask)
+    has_thin, has_thick = _kinds_of_parts(mask)
+    if not has_thin or (has_thick and mask.width * mask.height > _MAX_MIXED_PIXELS):
+        return mask
+    thick_mask = Image.new("L", mask.size) if has_thick else None
+    for part in _marked_parts(mask):
+        if thick_mask:
+            thick_mask.paste(part.thick, part.box)
+        if part.thin.getbbox():
+            filled = _fill_marked(image.crop(part.window), part.marked_in_window)
+            tile = filled.crop(shift_box(part.box, -part.window[0], -part.window[1]))
+            image.paste(tile.convert(image.mode), part.box, part.thin)
     return thick_mask
 
 
@@ -65,14 +78,39 @@ def find_thick_parts(marked: Image.Image) -> Image.Image:
     )
 
 
-def _marked_tiles(mask: Image.Image) -> Iterator[Box]:
-    """Yield for each tile the box of its marked pixels."""
+def _kinds_of_parts(mask: Image.Image) -> tuple[bool, bool]:
+    """Return whether the mask has thin parts, and whether it has thick ones."""
+    has_thin = has_thick = False
+    for part in _marked_parts(mask):
+        has_thin = has_thin or bool(part.thin.getbbox())
+        has_thick = has_thick or bool(part.thick.getbbox())
+        if has_thin and has_thick:
+            break
+    return has_thin, has_thick
+
+
+def _marked_parts(mask: Image.Image) -> Iterator[_MarkedPart]:
+    """Yield the marked part of each tile that has one."""
     for top in range(0, mask.height, _TILE_SIDE):
         for left in range(0, mask.width, _TILE_SIDE):
-            tile = left, top, left + _TILE_SIDE, top + _TILE_SIDE
-            box = mask.crop(tile).getbbox()
+            box = mask.crop((left, top, left + _TILE_SIDE, top + _TILE_SIDE)).getbbox()
             if box:
-                yield shift_box(box, left, top)
+                yield _split_part(mask, shift_box(box, left, top))
+
+
+def _split_part(mask: Image.Image, box: Box) -> _MarkedPart:
+    """Return the part of the mask in the box, split by thickness."""
+    window = expand_box(box, _MARGIN, mask.size)
+    marked_in_window = mask.crop(window).point(_NONZERO_TO_255)
+    is_thick = find_thick_parts(marked_in_window).crop(shift_box(box, -window[0], -window[1]))
+    levels = mask.crop(box)
+    return _MarkedPart(
+        box=box,
+        window=window,
+        marked_in_window=marked_in_window,
+        thick=ImageChops.darker(levels, is_thick),
+        thin=ImageChops.subtract(levels, is_thick),
+    )
 
 
 def _fill_marked(part: Image.Image, marked: Image.Image) -> Image.Image:
