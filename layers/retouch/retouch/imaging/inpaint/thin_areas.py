@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from PIL import Image, ImageChops, ImageFilter
 
+from retouch.imaging.inpaint.halo import grow_one_pixel, has_halo
 from retouch.imaging.inpaint.thin_fill import fill_thin_hole
 from retouch.imaging.masks.regions import Box, expand_box, shift_box
 
@@ -18,6 +20,7 @@ _THIN_PIXELS = 17
 _REACH = _THIN_PIXELS // 2
 _TILE_SIDE = 256  # pixels
 _MAX_MIXED_PIXELS = 33_554_432
+_MEASURED_PARTS = 12
 _MARGIN = 24  # pixels around a tile: more than a thin part is wide, and at least three times _REACH
 _REACH_BLUR = ImageFilter.BoxBlur(_REACH)
 _MIN_OPAQUE = 128  # alpha; colours of more transparent pixels are not used
@@ -47,11 +50,12 @@ def fill_thin_areas(image: Image.Image, mask: Image.Image) -> Image.Image | None
     if not has_thin or (has_thick and mask.width * mask.height > _MAX_MIXED_PIXELS):
         return mask
     thick_mask = Image.new("L", mask.size) if has_thick else None
+    is_tight = _is_tight(image, mask)
     for part in _marked_parts(mask):
         if thick_mask:
             thick_mask.paste(part.thick, part.box)
         if part.thin.getbbox():
-            filled = _fill_marked(image.crop(part.window), part.marked_in_window)
+            filled = _fill_marked(image.crop(part.window), part.marked_in_window, is_tight)
             tile = filled.crop(shift_box(part.box, -part.window[0], -part.window[1]))
             image.paste(tile.convert(image.mode), part.box, part.thin)
     return thick_mask
@@ -113,11 +117,23 @@ def _split_part(mask: Image.Image, box: Box) -> _MarkedPart:
     )
 
 
-def _fill_marked(part: Image.Image, marked: Image.Image) -> Image.Image:
-    """Return the part of the image as "RGB" with its marked pixels filled from the opaque ones around them."""
+def _is_tight(image: Image.Image, mask: Image.Image) -> bool:
+    """Return whether pixels next to the thin parts contain the colours of what is removed, measured at some of them."""
+    thin_parts = (part for part in _marked_parts(mask) if part.thin.getbbox())
+    return has_halo(
+        (image.crop(part.window).convert("RGB"), part.marked_in_window)
+        for part in islice(thin_parts, _MEASURED_PARTS)
+    )
+
+
+def _fill_marked(part: Image.Image, marked: Image.Image, is_tight: bool) -> Image.Image:
+    """Return the part of the image as "RGB" with its marked pixels filled from the opaque ones around them.
+
+    When the mask is tight, the pixels next to it are not used.
+    """
     unmarked = ImageChops.invert(marked)
-    known = unmarked
+    known = ImageChops.invert(grow_one_pixel(marked)) if is_tight else unmarked
     if part.mode == "RGBA":
         opaque = part.getchannel("A").point(lambda alpha: 255 if alpha >= _MIN_OPAQUE else 0)
-        known = ImageChops.darker(unmarked, opaque)
+        known = ImageChops.darker(known, opaque)
     return fill_thin_hole(part.convert("RGB"), known if known.getbbox() else unmarked)

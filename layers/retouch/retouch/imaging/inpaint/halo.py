@@ -1,0 +1,61 @@
+"""Measure whether the colour of a removed thing reaches beyond its mask.
+
+Anti-aliasing, a lens or JPEG mix the border of a thing with its surroundings. A tight mask leaves such pixels unmarked.
+They stay as they are, but a fill must not take its colours from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PIL import Image, ImageChops, ImageFilter
+
+_MIN_SHARE = 0.02  # share of the removed colour in the pixels next to the mask; without a halo it is at most 0.01
+_NEIGHBOURHOOD = ImageFilter.BoxBlur(5)
+_MIN_COUNTED = 24  # of 255; share of a neighbourhood from which a mean is exact enough
+_ENOUGH_TO_255 = [0] * _MIN_COUNTED + [255] * (256 - _MIN_COUNTED)
+_ONE_PIXEL = ImageFilter.MaxFilter(3)
+
+
+def has_halo(parts: Iterable[tuple[Image.Image, Image.Image]]) -> bool:
+    """Return whether the pixels next to the marks contain the colours of the marked ones.
+
+    A part is an "RGB" image and its mask, "L" with 255 for marked pixels, else 0. The share is that of a least squares
+    fit over all parts.
+    """
+    mixed = total = 0
+    for image, marked in parts:
+        next_to_mark = grow_one_pixel(marked)
+        beyond = ImageChops.invert(grow_one_pixel(next_to_mark))
+        around, removed = _mean_nearby(image, beyond), _mean_nearby(image, marked)
+        measurable = ImageChops.darker(around.getchannel("A"), removed.getchannel("A"))
+        ring = ImageChops.darker(
+            ImageChops.subtract(next_to_mark, marked), measurable.point(_ENOUGH_TO_255)
+        )
+        around, removed = around.convert("RGB"), removed.convert("RGB")
+        contrast = ImageChops.subtract(removed, around, 2, 128)
+        change = ImageChops.subtract(image, around, 2, 128)
+        total += _sum_of_squares(contrast, ring)
+        # 4ab = (a + b)² - (a - b)²
+        mixed += _sum_of_squares(ImageChops.add(contrast, change, 2), ring) - _sum_of_squares(
+            ImageChops.subtract(contrast, change, 2, 128), ring
+        )
+    return mixed > _MIN_SHARE * total
+
+
+def grow_one_pixel(mask: Image.Image) -> Image.Image:
+    """Return the mask with the pixels next to it."""
+    return mask.filter(_ONE_PIXEL)
+
+
+def _mean_nearby(image: Image.Image, counted: Image.Image) -> Image.Image:
+    """Return for each pixel the mean of the counted pixels in its neighbourhood, and their share as alpha: "RGBA"."""
+    weighted = image.copy()
+    weighted.putalpha(counted)
+    return weighted.convert("RGBa").filter(_NEIGHBOURHOOD).convert("RGBA")
+
+
+def _sum_of_squares(image: Image.Image, area: Image.Image) -> int:
+    """Return the sum of the squares of the levels of all bands in the area, counted from 128."""
+    histogram = image.histogram(area)
+    return sum((index % 256 - 128) ** 2 * count for index, count in enumerate(histogram))
