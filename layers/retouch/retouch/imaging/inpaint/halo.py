@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageChops, ImageFilter
 
-_MIN_SHARE = 0.02  # share of the removed colour in the pixels next to the mask; without a halo it is at most 0.01
+_MIN_SHARE = 0.05  # share of the removed colour in the pixels next to the mask
 _NEIGHBOURHOOD = ImageFilter.BoxBlur(5)
 _MIN_COUNTED = 24  # of 255; share of a neighbourhood from which a mean is exact enough
 _ENOUGH_TO_255 = [0] * _MIN_COUNTED + [255] * (256 - _MIN_COUNTED)
