@@ -10,7 +10,7 @@ from tests.contract.registry import make_standin
 from tests.contract.runner import services_for
 from tests.contract.test_preserve import MODELS_THAT_EDIT_A_REGION
 from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import decode_image, encode_image
+from tests.support.images import decode_image, differing_area, encode_image
 from tests.support.tool_masks import SIZE, TOOL_MASKS, draw_soft_stroke, fill, marked_area
 
 ORIGINAL = Image.effect_noise(SIZE, 60).convert("RGB")
@@ -44,9 +44,7 @@ def edit(model, fields, server):
 def changed_pixels(response):
     """Return an "L" image, 255 where the result differs from the original."""
     edited = decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).convert("RGB")
-    channels = ImageChops.difference(edited, ORIGINAL).split()
-    largest = ImageChops.lighter(ImageChops.lighter(*channels[:2]), channels[2])
-    return largest.point(lambda level: 255 if level else 0)
+    return differing_area(edited, ORIGINAL)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -18,7 +18,7 @@ from tests.retouch.imaging import icc_profiles
 from tests.retouch.imaging.displayed import displayed_pixels
 from tests.retouch.imaging.samples import exif_with_orientation
 from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import decode_image, encode_image
+from tests.support.images import decode_image, differing_area, encode_image
 from tests.support.tool_masks import SIZE, TOOL_MASKS, ToolMask, draw_stroke
 
 pillow_heif.register_heif_opener()
@@ -94,15 +94,6 @@ def edit(model, photo, **fields):
             {"model": model, "prompt": "p", "image": file_part(photo), **preserve, **fields},
             services=services_for(server),
         )
-
-
-def differing_area(first, second):
-    """Return an "L" image, 255 where two RGBA images differ."""
-    difference = ImageChops.difference(first, second)
-    largest = difference.getchannel(0)
-    for band in difference.split()[1:]:
-        largest = ImageChops.lighter(largest, band)
-    return largest.point(lambda level: 255 if level else 0)
 
 
 @pytest.mark.parametrize("mask_name", MASKS)

@@ -31,13 +31,13 @@ def with_upper_case_type(response):
     return with_headers(response, content_type=response.headers["content-type"].upper())
 
 
-def compressed(coding, compress):
+def compress_with(coding, compress):
     return lambda response: with_headers(
         replace(response, body=compress(response.body)), content_encoding=coding
     )
 
 
-def labelled(coding):
+def set_coding(coding):
     return lambda response: with_headers(response, content_encoding=coding)
 
 
@@ -100,16 +100,16 @@ def as_created(response):
 
 
 CHANGES = {
-    "gzip": compressed("gzip", gzip.compress),
-    "x-gzip": compressed("X-GZIP", gzip.compress),
-    "deflate": compressed("deflate", zlib.compress),
-    "raw deflate": compressed("deflate", raw_deflate),
-    "aws-chunked, gzip": compressed("aws-chunked, gzip", gzip.compress),
-    "gzip, but not compressed": labelled("gzip"),
-    "empty coding": labelled(""),
-    "identity": labelled("Identity"),
-    "aws-chunked": labelled("aws-chunked"),
-    "utf-8": labelled("utf-8"),
+    "gzip": compress_with("gzip", gzip.compress),
+    "x-gzip": compress_with("X-GZIP", gzip.compress),
+    "deflate": compress_with("deflate", zlib.compress),
+    "raw deflate": compress_with("deflate", raw_deflate),
+    "aws-chunked, gzip": compress_with("aws-chunked, gzip", gzip.compress),
+    "gzip, but not compressed": set_coding("gzip"),
+    "empty coding": set_coding(""),
+    "identity": set_coding("Identity"),
+    "aws-chunked": set_coding("aws-chunked"),
+    "utf-8": set_coding("utf-8"),
     "no content type": without_content_type,
     "upper case": with_upper_case_type,
     "byte order mark": with_bom,

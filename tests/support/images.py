@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import cast
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
 Box = tuple[int, int, int, int]  # Left, top, right and bottom.
 
@@ -84,6 +84,14 @@ def channel_values(image: Image.Image, point: tuple[int, int]) -> tuple[int, ...
 def max_value(image: Image.Image) -> int:
     """Return the largest value of any channel of any pixel."""
     return max(cast("tuple[int, int]", band.getextrema())[1] for band in image.split())
+
+
+def differing_area(first: Image.Image, second: Image.Image) -> Image.Image:
+    """Return an "L" image, 255 where any channel of two images of the same mode differs."""
+    largest, *others = ImageChops.difference(first, second).split()
+    for band in others:
+        largest = ImageChops.lighter(largest, band)
+    return largest.point(lambda level: 255 if level else 0)
 
 
 def b64(data: bytes) -> str:

@@ -60,7 +60,7 @@ def run_secret(aws, capsys, monkeypatch):
     return run
 
 
-def stored(aws, name="providers"):
+def stored_secret(aws, name="providers"):
     return json.loads(aws.get_secret_value(SecretId=name)["SecretString"])
 
 
@@ -68,32 +68,32 @@ def test_value_from_a_redirected_input_is_written_beside_the_others(aws, run_sec
     status, out, _ = run_secret("OPENAI_API_KEY", stdin=f"{VALUE}\n")
     assert status == 0
     assert out.startswith("Wrote OPENAI_API_KEY.")
-    assert stored(aws) == {"STABILITY_API_KEY": "old", "OPENAI_API_KEY": VALUE}
-    assert stored(aws, "pepper") == {"RETOUCH_PEPPER": "p"}
+    assert stored_secret(aws) == {"STABILITY_API_KEY": "old", "OPENAI_API_KEY": VALUE}
+    assert stored_secret(aws, "pepper") == {"RETOUCH_PEPPER": "p"}
 
 
 def test_value_from_the_environment_is_written(aws, run_secret, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", VALUE)
     assert run_secret("OPENAI_API_KEY")[0] == 0
-    assert stored(aws)["OPENAI_API_KEY"] == VALUE
+    assert stored_secret(aws)["OPENAI_API_KEY"] == VALUE
 
 
 def test_redirected_input_counts_more_than_the_environment(aws, run_secret, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-shell")
     run_secret("OPENAI_API_KEY", stdin=VALUE)
-    assert stored(aws)["OPENAI_API_KEY"] == VALUE
+    assert stored_secret(aws)["OPENAI_API_KEY"] == VALUE
 
 
 def test_value_from_the_prompt_is_written(aws, run_secret, monkeypatch):
     monkeypatch.setattr("getpass.getpass", lambda prompt: VALUE)
     assert run_secret("OPENAI_API_KEY", stdin=Terminal())[0] == 0
-    assert stored(aws)["OPENAI_API_KEY"] == VALUE
+    assert stored_secret(aws)["OPENAI_API_KEY"] == VALUE
 
 
 def test_value_of_several_lines_is_written_whole(aws, run_secret):
     document = '{\n "type": "service_account"\n}'
     assert run_secret("VERTEX_AI_SERVICE_ACCOUNT_JSON", stdin=document)[0] == 0
-    assert stored(aws)["VERTEX_AI_SERVICE_ACCOUNT_JSON"] == document
+    assert stored_secret(aws)["VERTEX_AI_SERVICE_ACCOUNT_JSON"] == document
 
 
 def test_gateway_reads_the_written_value(aws, run_secret):
@@ -105,7 +105,7 @@ def test_gateway_reads_the_written_value(aws, run_secret):
 
 def test_variable_is_removed(aws, run_secret):
     assert run_secret("--remove", "STABILITY_API_KEY")[0] == 0
-    assert stored(aws) == {}
+    assert stored_secret(aws) == {}
     assert run_secret("--remove", "STABILITY_API_KEY")[0] == 1
 
 
@@ -113,8 +113,8 @@ def test_provider_keys_beside_the_pepper_move_to_their_own_secret(aws, run_secre
     beside = {"RETOUCH_PEPPER": "p", "BFL_API_KEY": "bfl", "STABILITY_API_KEY": "older"}
     aws.put_secret_value(SecretId="pepper", SecretString=json.dumps(beside))
     assert run_secret("OPENAI_API_KEY", stdin=VALUE)[0] == 0
-    assert stored(aws, "pepper") == {"RETOUCH_PEPPER": "p"}
-    assert stored(aws) == {
+    assert stored_secret(aws, "pepper") == {"RETOUCH_PEPPER": "p"}
+    assert stored_secret(aws) == {
         "BFL_API_KEY": "bfl",
         "STABILITY_API_KEY": "old",
         "OPENAI_API_KEY": VALUE,
@@ -125,7 +125,7 @@ def test_stack_with_one_secret_keeps_its_pepper(aws, run_secret):
     boto3.client("cloudformation").delete_stack(StackName="retouch")
     create_stack({"SecretArn": {"Value": "pepper"}})
     assert run_secret("OPENAI_API_KEY", stdin=VALUE)[0] == 0
-    assert stored(aws, "pepper") == {"RETOUCH_PEPPER": "p", "OPENAI_API_KEY": VALUE}
+    assert stored_secret(aws, "pepper") == {"RETOUCH_PEPPER": "p", "OPENAI_API_KEY": VALUE}
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_invalid_name_or_value_writes_nothing(name, stdin, message, aws, run_sec
     status, out, err = run_secret(name, stdin=stdin)
     assert (status, out) == (1, "")
     assert message in err
-    assert stored(aws) == {"STABILITY_API_KEY": "old"}
+    assert stored_secret(aws) == {"STABILITY_API_KEY": "old"}
 
 
 def test_secret_that_is_no_object_is_not_replaced(aws, run_secret):
@@ -157,7 +157,7 @@ def test_too_large_secret_is_refused_before_it_is_written(aws, run_secret):
     status, _, err = run_secret("OPENAI_API_KEY", stdin="x" * 70_000)
     assert status == 1
     assert "larger than 65,536 bytes" in err
-    assert stored(aws) == {"STABILITY_API_KEY": "old"}
+    assert stored_secret(aws) == {"STABILITY_API_KEY": "old"}
 
 
 def test_every_key_of_a_provider_is_a_documented_variable():

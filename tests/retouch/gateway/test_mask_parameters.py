@@ -16,6 +16,7 @@ from tests.support.images import (
     channel_values,
     data_url,
     decode_image,
+    differing_area,
     encode_image,
     photo,
 )
@@ -60,9 +61,7 @@ def sent_area(calls):
 
 def changed_pixels(response):
     edited = decode_image(base64.b64decode(response.json["data"][0]["b64_json"])).convert("RGB")
-    channels = ImageChops.difference(edited, ORIGINAL).split()
-    largest = ImageChops.lighter(ImageChops.lighter(*channels[:2]), channels[2])
-    return largest.point(lambda level: 255 if level else 0)
+    return differing_area(edited, ORIGINAL)
 
 
 def notes_of(response):

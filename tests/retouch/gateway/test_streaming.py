@@ -29,7 +29,7 @@ def partial(data, index=0):
     }
 
 
-def completed(data, usage=USAGE):
+def completed_event(data, usage=USAGE):
     return {"type": "image_edit.completed", "b64_json": b64(data), "usage": usage}
 
 
@@ -46,14 +46,14 @@ def event_names(response):
 
 @pytest.mark.parametrize("damaged", [DAMAGED, png_with_wrong_checksum(), b"<html>", b""])
 def test_damaged_preview_is_left_out_and_stream_goes_on(damaged):
-    response = stream_edit(partial(damaged), partial(photo(), 1), completed(photo()))
+    response = stream_edit(partial(damaged), partial(photo(), 1), completed_event(photo()))
     assert response.status == 200
     assert event_names(response) == ["partial_image", "completed"]
     assert response.frames[0][1]["partial_image_index"] == 1
 
 
 def test_damaged_finished_image_does_not_end_the_stream():
-    response = stream_edit(completed(DAMAGED), completed(photo()), n="2")
+    response = stream_edit(completed_event(DAMAGED), completed_event(photo()), n="2")
     ((name, payload),) = response.frames
     assert name == "image_edit.completed"
     assert "1 images before this one cannot be read" in payload["retouch"]["notes"]
@@ -61,7 +61,7 @@ def test_damaged_finished_image_does_not_end_the_stream():
 
 @pytest.mark.parametrize("usage", [USAGE, None])
 def test_cost_of_a_damaged_image_is_in_the_next_event(usage):
-    good, damaged = completed(photo(), usage), completed(DAMAGED, usage)
+    good, damaged = completed_event(photo(), usage), completed_event(DAMAGED, usage)
     (_, alone), (_, both) = (
         stream_edit(good).frames[0],
         stream_edit(damaged, good, n="2").frames[0],
@@ -71,12 +71,12 @@ def test_cost_of_a_damaged_image_is_in_the_next_event(usage):
 
 
 def test_damaged_last_image_does_not_end_the_stream_with_an_error():
-    response = stream_edit(completed(photo()), completed(DAMAGED), n="2")
+    response = stream_edit(completed_event(photo()), completed_event(DAMAGED), n="2")
     assert event_names(response) == ["completed"]
 
 
 def test_stream_with_only_damaged_images_is_the_providers_failure():
-    response = stream_edit(partial(photo()), completed(DAMAGED))
+    response = stream_edit(partial(photo()), completed_event(DAMAGED))
     name, payload = response.frames[-1]
     assert (name, payload["error"]["code"]) == ("error", "no_image_returned")
     assert payload["retouch"] == {"status": 502, "billed": "unknown"}
@@ -85,7 +85,7 @@ def test_stream_with_only_damaged_images_is_the_providers_failure():
 def test_image_that_comes_at_the_deadline_is_unchanged_with_a_note(monkeypatch):
     monkeypatch.setattr("retouch.gateway.streaming.processing_seconds", lambda _: 1_000.0)
     result = photo(format="JPEG")
-    response = stream_edit(partial(photo()), completed(result))
+    response = stream_edit(partial(photo()), completed_event(result))
     ((_, payload),) = response.frames  # the preview is left out
     assert base64.b64decode(payload["b64_json"]) == result
     assert payload["retouch"]["preserved-pixels"] == "0"
@@ -93,7 +93,7 @@ def test_image_that_comes_at_the_deadline_is_unchanged_with_a_note(monkeypatch):
 
 
 def test_finished_image_is_restored_outside_the_mask():
-    response = stream_edit(completed(photo()))
+    response = stream_edit(completed_event(photo()))
     payload = response.frames[0][1]
     assert int(payload["retouch"]["preserved-pixels"]) > 0
     assert decode_image(base64.b64decode(payload["b64_json"])).size == (64, 64)

@@ -66,16 +66,16 @@ def transparency_chunk(colour):
     return chunk(b"tRNS", struct.pack(f">{len(levels)}H", *levels))
 
 
-def rounded(level):
+def round_to_8_bits(level):
     """Return the 8-bit level of a 16-bit level, as the PNG specification scales samples (13.12)."""
     return (level * 255 + 32_767) // 65_535
 
 
 def expected_rgba(pixel, colour, has_transparency):
     grey = colour in (0, 4)
-    red, green, blue = (rounded(v) for v in (pixel[:1] * 3 if grey else pixel[:3]))
+    red, green, blue = (round_to_8_bits(v) for v in (pixel[:1] * 3 if grey else pixel[:3]))
     if colour in (4, 6):
-        return red, green, blue, rounded(pixel[-1])
+        return red, green, blue, round_to_8_bits(pixel[-1])
     return red, green, blue, 0 if has_transparency and pixel == TRANSPARENT[colour] else 255
 
 

@@ -46,7 +46,7 @@ def test_recompressed_png_is_smaller_with_the_same_pixels(image, mode):
     )
 
 
-def recompressed(encoded_image: EncodedImage, max_bytes: int) -> EncodedImage:
+def recompress(encoded_image: EncodedImage, max_bytes: int) -> EncodedImage:
     """Return the recompressed file, which must not fail."""
     result = recompress_png(encoded_image, max_bytes)
     assert result is not None
@@ -60,7 +60,7 @@ def test_image_with_one_differing_band_is_stored_as_colour():
         bands[band] = grey.point(lambda v: v ^ 1)
         image = Image.merge("RGB", bands)
         data = encode_image(image, compress_level=0)
-        result = decode_image(recompressed(inspect_image(data), len(data)).data)
+        result = decode_image(recompress(inspect_image(data), len(data)).data)
         assert result.convert("RGB").tobytes() == image.tobytes()
 
 
@@ -80,7 +80,7 @@ def test_recompressed_png_is_lossless_below_limit_or_none(image, max_bytes):
 
 @pytest.mark.parametrize("kind", SAMPLE_KINDS)
 def test_any_sample_kind_is_recompressed_as_png(kind):
-    result = recompressed(inspect_image(sample_bytes(kind)), 50_000)
+    result = recompress(inspect_image(sample_bytes(kind)), 50_000)
     assert result.format == "png"
     assert (
         decode(result).convert("RGBA").tobytes()
@@ -97,14 +97,14 @@ def test_png_below_limit_is_returned_unchanged():
 
 def test_rotated_image_is_recompressed_upright():
     encoded_image = inspect_image(encode_image(sample_image(), exif=exif_with_orientation(6)))
-    result = recompressed(encoded_image, 100_000)
+    result = recompress(encoded_image, 100_000)
     assert (result.size, result.has_exif_rotation) == ((30, 45), False)
 
 
 def test_rgb_image_with_profile_keeps_profile_and_colour_mode():
     image = sample_image((64, 64)).convert("L").convert("RGB")
     data = encode_image(image, icc_profile=icc_profiles.rgb_profile(), compress_level=0)
-    result = decode_image(recompressed(inspect_image(data), len(data)).data)
+    result = decode_image(recompress(inspect_image(data), len(data)).data)
     assert result.info["icc_profile"] == icc_profiles.rgb_profile()
     assert result.mode == "P"  # a colour mode, although every pixel is grey
 
@@ -112,8 +112,8 @@ def test_rgb_image_with_profile_keeps_profile_and_colour_mode():
 def test_stronger_compression_is_tried_when_needed():
     image = Image.radial_gradient("L").convert("RGB")
     encoded_image = inspect_image(encode_image(image, compress_level=0))
-    first_size = len(recompressed(encoded_image, len(encoded_image.data)).data)
-    assert len(recompressed(encoded_image, first_size).data) < first_size
+    first_size = len(recompress(encoded_image, len(encoded_image.data)).data)
+    assert len(recompress(encoded_image, first_size).data) < first_size
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

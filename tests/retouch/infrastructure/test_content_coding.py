@@ -26,7 +26,7 @@ def describe(value):
     return f"{len(value)} bytes" if isinstance(value, bytes) else value
 
 
-def decoded(body, coding, chunk_bytes=1000):
+def decode_in_chunks(body, coding, chunk_bytes=1000):
     chunks = (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))
     return b"".join(decode_body(chunks, coding))
 
@@ -78,12 +78,12 @@ def test_two_compressions_are_not_decodable():
 )
 @pytest.mark.parametrize("chunk_bytes", [1, 997, 1_000_000])
 def test_body_is_decoded(body, coding, chunk_bytes):
-    assert decoded(body, coding, chunk_bytes) == TEXT
+    assert decode_in_chunks(body, coding, chunk_bytes) == TEXT
 
 
 @pytest.mark.parametrize("coding", ["", *DECODABLE_CODINGS])
 def test_empty_body_stays_empty(coding):
-    assert decoded(b"", coding) == b""
+    assert decode_in_chunks(b"", coding) == b""
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_empty_body_stays_empty(coding):
 )
 def test_damaged_body_raises_undecodable_body(body, coding):
     with pytest.raises(UndecodableBody):
-        decoded(body, coding)
+        decode_in_chunks(body, coding)
 
 
 @pytest.mark.parametrize("first", [b"a", b"{", b"data: x"])

@@ -137,7 +137,7 @@ def test_special_ipv6_network_is_not_public_up_to_its_edges(network):
     assert classify_address(IPv6Address(low - 1)) == "public"
 
 
-def parsed(text: str) -> IPv4Address | IPv6Address:
+def address_of(text: str) -> IPv4Address | IPv6Address:
     address = parse_address(text)
     assert address is not None
     return address
@@ -145,24 +145,24 @@ def parsed(text: str) -> IPv4Address | IPv6Address:
 
 @pytest.mark.parametrize("text", METADATA_ADDRESSES)
 def test_metadata_address_cannot_be_allowed(text):
-    assert classify_address(parsed(text)) in ("metadata", "link-local")
-    assert not can_allow(parsed(text), 80)
+    assert classify_address(address_of(text)) in ("metadata", "link-local")
+    assert not can_allow(address_of(text), 80)
 
 
 @pytest.mark.parametrize("text", PRIVATE_ADDRESSES)
 def test_private_address_can_be_allowed(text):
-    assert classify_address(parsed(text)) in ("loopback", "private")
-    assert can_allow(parsed(text), 9000)
+    assert classify_address(address_of(text)) in ("loopback", "private")
+    assert can_allow(address_of(text), 9000)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "127.8.8.8", "::1"])
 def test_lambda_runtime_port_cannot_be_allowed(text):
-    assert not can_allow(parsed(text), 9001)
+    assert not can_allow(address_of(text), 9001)
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.1", "::"])
 def test_address_that_is_no_host_cannot_be_allowed(text):
-    assert not can_allow(parsed(text), 443)
+    assert not can_allow(address_of(text), 443)
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,14 @@ def response_to(request, *responses):
         return send_to(upstream.url)(request)
 
 
-def compressed(data, coding="gzip", status=200):
+def compressed_response(data, coding="gzip", status=200):
     body = gzip.compress(data) if "gzip" in coding.lower() else zlib.compress(data)
     return ScriptedResponse(status, body, {"content-encoding": coding})
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "aws-chunked, gzip"])
 def test_compressed_response_is_decompressed(coding):
-    assert response_to(POST, compressed(BODY, coding)).body == BODY
+    assert response_to(POST, compressed_response(BODY, coding)).body == BODY
 
 
 @pytest.mark.parametrize("label", ["", "identity", "aws-chunked", "undefined", "utf-8", "gzip"])
@@ -63,7 +63,7 @@ def test_damaged_compressed_response_is_an_error_with_unknown_billing(body):
 
 
 def test_error_body_is_decompressed():
-    response = response_to(POST, compressed(b'{"error": "no"}', status=400))
+    response = response_to(POST, compressed_response(b'{"error": "no"}', status=400))
     assert (response.status, response.body) == (400, b'{"error": "no"}')
 
 
@@ -82,7 +82,7 @@ def test_status_of_an_error_with_an_unreadable_body_is_kept(response):
 
 
 def test_connection_is_reused_after_compressed_response():
-    with Upstream(compressed(BODY)) as upstream:
+    with Upstream(compressed_response(BODY)) as upstream:
         send = send_to(upstream.url)
         assert [send(POST).body for _ in range(2)] == [BODY] * 2
 
