@@ -7,12 +7,8 @@ There are no ambient proxies, cookies, netrc entries or redirects.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
-from typing import Protocol
-
-import orjson
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
@@ -25,6 +21,7 @@ from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.response import Response
 from retouch.infrastructure.upstream.identity.providers import IdentityProvider
 from retouch.infrastructure.upstream.key_scope import can_receive_key, request_url
+from retouch.infrastructure.upstream.request_body import RequestBody
 from retouch.infrastructure.upstream.response_body import BodyReader
 
 # (URL, deadline, allowed hosts; empty: any public host) -> the bytes. Raises FetchError.
@@ -44,13 +41,6 @@ def key_headers(model: ResolvedModel) -> dict[str, str]:
     if auth.bearer_key_prefixes and key.startswith(auth.bearer_key_prefixes):
         return {"Authorization": f"Bearer {key}"}
     return {auth.header: f"{auth.prefix}{key}"}
-
-
-class ReadableBody(Protocol):
-    """The source of a request body."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most `size`. Empty at the end."""
 
 
 class ProviderHttpClient:
@@ -84,7 +74,7 @@ class ProviderHttpClient:
         url = request_url(request, model)
         if not can_receive_key(request.path, model):
             return self._fetch_result(url, request, model, deadline)
-        body = _RequestBody(request, deadline, self._clock)
+        body = RequestBody(request, deadline, self._clock)
         try:
             response = self._send(url, request, model, body, deadline)
         except (OSError, ValueError) as error:  # an invalid URL of an operator is a ValueError
@@ -127,7 +117,7 @@ class ProviderHttpClient:
             ) from None
 
     def _auth_headers(
-        self, method: str, url: str, body: _RequestBody, model: ResolvedModel
+        self, method: str, url: str, body: RequestBody, model: ResolvedModel
     ) -> Mapping[str, str]:
         """Return the authentication headers: the key, or those of the provider's identity."""
         auth = model.provider.auth
@@ -140,7 +130,7 @@ class ProviderHttpClient:
         url: str,
         request: ProviderRequest,
         model: ResolvedModel,
-        body: _RequestBody,
+        body: RequestBody,
         deadline: float,
     ) -> Response:
         remaining = deadline - self._clock.now()
@@ -162,7 +152,7 @@ class ProviderHttpClient:
         )
 
     def _to_fault(
-        self, error: Exception, model: ResolvedModel, body: _RequestBody, deadline: float
+        self, error: Exception, model: ResolvedModel, body: RequestBody, deadline: float
     ) -> Fault:
         """Return the Fault for a failed exchange. It states whether the request may have been billed."""
         title = model.provider.title
@@ -177,46 +167,6 @@ class ProviderHttpClient:
             billed=billed,
             retryable=True,
         )
-
-
-class _RequestBody:
-    """A request body that records whether a part of it was sent."""
-
-    def __init__(self, request: ProviderRequest, deadline: float, clock: Clock) -> None:
-        self.has_started = False
-        self._deadline, self._clock = deadline, clock
-        self.json = b"" if request.json is None else orjson.dumps(request.json)
-        self._source, self.headers = _encode_body(request, self.json)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes in large chunks. Raises TimeoutError once the deadline has passed."""
-        while self._source and (chunk := self._source.read(_CHUNK_BYTES)):
-            if self._clock.now() >= self._deadline:
-                raise TimeoutError("the deadline passed during the upload")
-            self.has_started = True
-            yield chunk
-
-
-def _encode_body(
-    request: ProviderRequest, json: bytes
-) -> tuple[ReadableBody | None, dict[str, str]]:
-    """Return the body to read from, and its headers."""
-    if json:
-        return io.BytesIO(json), _content_headers("application/json", len(json))
-    if not request.form_fields and not request.files:
-        return None, {}
-    # The import takes a tenth of a cold start, and only a provider call needs it.
-    from requests_toolbelt import MultipartEncoder
-
-    files = [
-        (name, (filename, image.data, image.media_type)) for name, filename, image in request.files
-    ]
-    encoder = MultipartEncoder([*request.form_fields, *files])
-    return encoder, _content_headers(encoder.content_type, encoder.len)
-
-
-def _content_headers(media_type: str, length: int) -> dict[str, str]:
-    return {"Content-Type": media_type, "Content-Length": str(length)}
 
 
 def _streamed_response(
