@@ -30,7 +30,9 @@ from retouch.providers import PROVIDERS
 settings = Settings.from_env(os.environ)
 clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
 secret_store = SecretStore(settings, clock, aws_clients)
-telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model))
+telemetry = Telemetry(
+    EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model), os.environ
+)
 image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
 services = Services(
     settings=settings,

@@ -28,7 +28,7 @@ policy = replace(
     max_bytes=settings.max_mirror_bytes,
     total_seconds=settings.mirror_timeout,
 )
-telemetry = MirrorTelemetry()
+telemetry = MirrorTelemetry(os.environ)
 services = MirrorServices(
     settings=settings,
     clock=clock,

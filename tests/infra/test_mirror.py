@@ -188,7 +188,7 @@ def test_requeued_message_alarm_fires_before_result_urls_expire(resources, mirro
 
 
 def test_unfinished_alarm_matches_the_metric_of_the_mirror(resources, capsys):
-    MirrorTelemetry().record_request_age(301.5)
+    MirrorTelemetry({}).record_request_age(301.5)
     (metric_line,) = [
         json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line
     ]

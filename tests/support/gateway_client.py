@@ -1,7 +1,7 @@
 """Helpers that send events to the real Lambda handler and decode its proxy response."""
 
 import json
-import logging
+import os
 from types import SimpleNamespace
 
 from retouch.api.handlers.edits import build_handler
@@ -47,11 +47,7 @@ def send_event(event, env=None, services=None, seconds=60.0):
 
 def telemetry(by_model=False):
     """Return a Telemetry whose logger writes to the standard output of the current test."""
-    logger = logging.getLogger("retouch")
-    logger.handlers.clear()
-    logger.__dict__.pop("init", None)
-    logger.__dict__.pop("powertools_handler", None)
-    return Telemetry(EditDimensions.from_providers(PROVIDERS, by_model))
+    return Telemetry(EditDimensions.from_providers(PROVIDERS, by_model), os.environ)
 
 
 def parse_sse(stream):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from logging import Logger
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 
 from retouch.core.http_response import HttpResponse

@@ -6,23 +6,27 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
-
+from retouch.infrastructure.embedded_metrics import Metric, MetricsWriter
+from retouch.infrastructure.json_log import configure_logger
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.mirror.result import MirrorResult, url_host
 
+_LOGGER_NAME = "retouch"
+_MIRROR_SERVICE = "mirror"
+EDIT_OPERATION = "edit"
+_EDIT_SERVICE = "edits"
+
 
 class MirrorTelemetry:
-    """Powertools' logger and metrics. Each request is recorded once."""
+    """The log and the metrics of the mirror. Each request is recorded once."""
 
-    def __init__(self) -> None:
-        self.logger = Logger(service="retouch")
-        self._metrics = Metrics(namespace="Retouch", service="mirror")
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.logger, self._formatter = configure_logger(_LOGGER_NAME, environment)
+        self._metrics = MetricsWriter(_MIRROR_SERVICE, environment)
 
     def set_key_name(self, key_name: str) -> None:
         """Add the name of the caller's gateway key to every log line, until the next request."""
-        self.logger.append_keys(key=key_name)
+        self._formatter.context = {"key": key_name}
 
     def record_request(
         self, source: str, milliseconds: float, results: Sequence[MirrorResult]
@@ -45,18 +49,20 @@ class MirrorTelemetry:
         }
         self.logger.info("mirror", extra={**fields, **status_counts, "trouble": errors})
         stored = [result.bytes or 0 for result in results if result.status == "stored"]
-        self._metrics.add_metric("MirrorObjects", MetricUnit.Count, len(stored))
-        self._metrics.add_metric("MirrorBytes", MetricUnit.Bytes, sum(stored))
-        self._metrics.add_metric("MirrorFailures", MetricUnit.Count, len(errors))
-        self._metrics.flush_metrics()
+        self._metrics.write(
+            [
+                Metric("MirrorObjects", "Count", len(stored)),
+                Metric("MirrorBytes", "Bytes", sum(stored)),
+                Metric("MirrorFailures", "Count", len(errors)),
+            ],
+        )
 
     def record_request_age(self, seconds: float) -> None:
         """Record the age that the rest of a request will have at its delivery.
 
         The queue knows only the age of the message.
         """
-        self._metrics.add_metric("MirrorOrderAge", MetricUnit.Seconds, seconds)
-        self._metrics.flush_metrics()
+        self._metrics.write([Metric("MirrorOrderAge", "Seconds", seconds)])
 
     def log_fetch(self, fields: Mapping[str, Any]) -> None:
         """Log one fetch: hosts, address, verdict."""
@@ -67,25 +73,21 @@ class MirrorTelemetry:
         self.logger.info("mirror", extra={"operation": "mirror", "way": source, **log_fields})
 
 
-EDIT_OPERATION = "edit"
-_EDIT_SERVICE = "edits"
-
-
 class Telemetry:
-    """Powertools' logger and metrics. Each request is recorded once."""
+    """The log and the metrics of edits. Each request is recorded once."""
 
-    def __init__(self, dimensions: EditDimensions) -> None:
-        self.logger = Logger(service="retouch")
-        self._metrics = Metrics(namespace="Retouch", service=_EDIT_SERVICE)
+    def __init__(self, dimensions: EditDimensions, environment: Mapping[str, str]) -> None:
+        self.logger, self._formatter = configure_logger(_LOGGER_NAME, environment)
+        self._metrics = MetricsWriter(_EDIT_SERVICE, environment)
         self._dimensions = dimensions
 
     def set_trace_id(self, trace_id: str) -> None:
         """Add the trace id to every log line, until the next request, which has no key yet."""
-        self.logger.append_keys(trace_id=trace_id, key="")
+        self._formatter.context = {"trace_id": trace_id, "key": ""}
 
     def set_key_name(self, key_name: str) -> None:
         """Add the name of the caller's gateway key to every log line, until the next request."""
-        self.logger.append_keys(key=key_name)
+        self._formatter.context = {**self._formatter.context, "key": key_name}
 
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]
@@ -99,23 +101,21 @@ class Telemetry:
         }
         self.logger.info("request", extra=fields)
         if operation == EDIT_OPERATION:
-            self._emit_metrics(status, milliseconds, log_fields)
+            self._write_metrics(status, milliseconds, log_fields)
 
     def log_fetch(self, fields: Mapping[str, Any]) -> None:
         """Log the outcome of one fetch."""
         self.logger.info("fetch", extra=dict(fields))
 
-    def _emit_metrics(
+    def _write_metrics(
         self, status: int, milliseconds: float, log_fields: Mapping[str, Any]
     ) -> None:
-        first, *others = self._dimensions.dimension_sets(log_fields)
-        for name, value in first.items():
-            self._metrics.add_dimension(name, value)
-        for dimension_set in others:
-            self._metrics.add_dimensions(service=_EDIT_SERVICE, **dimension_set)
-        if status >= 400:
-            self._metrics.add_metric("EditErrors", MetricUnit.Count, 1)
-        else:
-            self._metrics.add_metric("EditRequests", MetricUnit.Count, 1)
-            self._metrics.add_metric("EditLatency", MetricUnit.Milliseconds, milliseconds)
-        self._metrics.flush_metrics()
+        metrics = (
+            [Metric("EditErrors", "Count", 1)]
+            if status >= 400
+            else [
+                Metric("EditRequests", "Count", 1),
+                Metric("EditLatency", "Milliseconds", milliseconds),
+            ]
+        )
+        self._metrics.write(metrics, self._dimensions.dimension_sets(log_fields))

@@ -17,6 +17,7 @@ from retouch.infrastructure.lambda_runtime.runtime_api import (
     RuntimeApiResponse,
 )
 
+_TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 Handler = Callable[[object, LambdaContext], object]
 
 _API_ROOT = "/2018-06-01/runtime"
@@ -142,10 +143,17 @@ def _load_handler(handler_name: str) -> Handler:
 
 
 def _set_trace_id(trace_id: str | None) -> None:
+    """Put the trace into `os.environ` for Python's libraries, but not into the environment of the process.
+
+    `os.environ[name] = value` also calls setenv, and the C library never frees the old value: 146 bytes leak for each
+    invocation, and they keep larger blocks of the heap from being reused.
+    """
+    values = os.environ._data  # type: ignore[attr-defined]
+    name = os.environ.encodekey(_TRACE_VARIABLE)
     if trace_id:
-        os.environ["_X_AMZN_TRACE_ID"] = trace_id
+        values[name] = os.environ.encodevalue(trace_id)
     else:
-        os.environ.pop("_X_AMZN_TRACE_ID", None)
+        values.pop(name, None)
 
 
 def is_snapstart() -> bool:
