@@ -5,6 +5,7 @@ import json
 import pytest
 
 from retouch.api.request.json_body import without_nulls
+from retouch.core.upload_ids import make_upload_id
 from tests.support.events import json_event, proxy_event
 from tests.support.gateway_client import send_event
 from tests.support.images import box_mask, cutout, data_url, photo
@@ -12,7 +13,7 @@ from tests.support.services import InMemoryObjectStore, build_services
 
 PHOTO, MASK = data_url(photo()), data_url(box_mask())
 SHAPES = {"shapes": [{"type": "box", "x": 8, "y": 8, "width": 8, "height": 8}]}
-UPLOAD = "upload_" + "0" * 32
+UPLOAD = make_upload_id("", "0" * 16)
 
 
 def with_nulls(shapes, **members):
