@@ -33,6 +33,8 @@ _HALO_PIXELS = 3
 _REACH_FACTOR = 3  # search distance, in multiples of the longer side of the hole
 _MIN_REACH = 96  # pixels; minimum search distance
 _MAX_WORKING_PIXELS = 8_388_608  # pixels of a neighbourhood that is filled at full scale
+# Pixels of an image in which a part is thin up to 17 pixels. In a larger image, thicker parts are thin too.
+_PIXELS_AT_FULL_SCALE = 3_000_000
 _SEAM_PIXELS = 8  # pixels inside the mark over which a small step at its edge is evened out
 # Levels. A step of twice this value is not evened out, because the object is still visible there.
 _MAX_STEP = 16
@@ -54,6 +56,9 @@ def erase_area(image: Image.Image, mask: Image.Image, *, passes: int = 1) -> Ima
     filled = normalize_mode(image).copy()
     del image  # frees the memory when the caller holds no other reference
     thick_mask = fill_thin_areas(filled, mask)
+    factor = round(sqrt(mask.width * mask.height / _PIXELS_AT_FULL_SCALE))
+    if thick_mask and factor > 1:
+        thick_mask = fill_thin_areas(filled, thick_mask, factor)
     if thick_mask:
         for box in find_regions(thick_mask):
             _erase_box(filled, thick_mask, box, passes)

@@ -34,28 +34,31 @@ class _MarkedPart:
 
     box: Box
     window: Box  # the box and its surroundings
-    marked_in_window: Image.Image  # 255 where a pixel of the window is marked, 0 elsewhere
+    marked: Image.Image  # the window at the scale of the work: 255 for a marked pixel, else 0
     thick: Image.Image  # the levels of the mask in the box, 0 outside its thick parts
     thin: Image.Image  # the same for its thin parts
 
 
-def fill_thin_areas(image: Image.Image, mask: Image.Image) -> Image.Image | None:
+def fill_thin_areas(image: Image.Image, mask: Image.Image, factor: int = 1) -> Image.Image | None:
     """Fill the thin parts of the mask in place. Return the mask without them, or None when nothing is left.
+
+    The work is done at the scale 1 / factor, so a part may be `factor` times as thick.
 
     The image is "L", "RGB" or "RGBA". The mask is "L": 255 is filled, and values between are blended. When it has both
     thin and thick parts and more than _MAX_MIXED_PIXELS pixels, nothing is filled: a second mask would need too much
     memory.
     """
-    has_thin, has_thick = _kinds_of_parts(mask)
+    has_thin, has_thick = _kinds_of_parts(mask, factor)
     if not has_thin or (has_thick and mask.width * mask.height > _MAX_MIXED_PIXELS):
         return mask
     thick_mask = Image.new("L", mask.size) if has_thick else None
-    is_tight = _is_tight(image, mask)
-    for part in _marked_parts(mask):
+    is_tight = _is_tight(image, mask, factor)
+    for part in _marked_parts(mask, factor):
         if thick_mask:
             thick_mask.paste(part.thick, part.box)
         if part.thin.getbbox():
-            filled = _fill_marked(image.crop(part.window), part.marked_in_window, is_tight)
+            small = _fill_marked(_shrink(image, part.window, factor), part.marked, is_tight)
+            filled = _enlarge(small, factor, Image.Resampling.BICUBIC)
             tile = filled.crop(shift_box(part.box, -part.window[0], -part.window[1]))
             image.paste(tile.convert(image.mode), part.box, part.thin)
     return thick_mask
@@ -82,10 +85,10 @@ def find_thick_parts(marked: Image.Image) -> Image.Image:
     )
 
 
-def _kinds_of_parts(mask: Image.Image) -> tuple[bool, bool]:
+def _kinds_of_parts(mask: Image.Image, factor: int) -> tuple[bool, bool]:
     """Return whether the mask has thin parts, and whether it has thick ones."""
     has_thin = has_thick = False
-    for part in _marked_parts(mask):
+    for part in _marked_parts(mask, factor):
         has_thin = has_thin or bool(part.thin.getbbox())
         has_thick = has_thick or bool(part.thick.getbbox())
         if has_thin and has_thick:
@@ -93,35 +96,47 @@ def _kinds_of_parts(mask: Image.Image) -> tuple[bool, bool]:
     return has_thin, has_thick
 
 
-def _marked_parts(mask: Image.Image) -> Iterator[_MarkedPart]:
+def _marked_parts(mask: Image.Image, factor: int) -> Iterator[_MarkedPart]:
     """Yield the marked part of each tile that has one."""
-    for top in range(0, mask.height, _TILE_SIDE):
-        for left in range(0, mask.width, _TILE_SIDE):
-            box = mask.crop((left, top, left + _TILE_SIDE, top + _TILE_SIDE)).getbbox()
+    side = _TILE_SIDE * factor
+    for top in range(0, mask.height, side):
+        for left in range(0, mask.width, side):
+            box = mask.crop((left, top, left + side, top + side)).getbbox()
             if box:
-                yield _split_part(mask, shift_box(box, left, top))
+                start = box[0] // factor * factor, box[1] // factor * factor
+                yield _split_part(mask, shift_box((*start, *box[2:]), left, top), factor)
 
 
-def _split_part(mask: Image.Image, box: Box) -> _MarkedPart:
-    """Return the part of the mask in the box, split by thickness."""
-    window = expand_box(box, _MARGIN, mask.size)
-    marked_in_window = mask.crop(window).point(_NONZERO_TO_255)
-    is_thick = find_thick_parts(marked_in_window).crop(shift_box(box, -window[0], -window[1]))
+def _split_part(mask: Image.Image, box: Box, factor: int) -> _MarkedPart:
+    """Return the part of the mask in the box, split by thickness. The box starts at a multiple of `factor`."""
+    window = expand_box(box, _MARGIN * factor, mask.size)
+    marked = _shrink(mask, window, factor).point(_NONZERO_TO_255)
+    is_thick = _enlarge(find_thick_parts(marked), factor, Image.Resampling.NEAREST)
+    is_thick = is_thick.crop(shift_box(box, -window[0], -window[1]))
     levels = mask.crop(box)
     return _MarkedPart(
         box=box,
         window=window,
-        marked_in_window=marked_in_window,
+        marked=marked,
         thick=ImageChops.darker(levels, is_thick),
         thin=ImageChops.subtract(levels, is_thick),
     )
 
 
-def _is_tight(image: Image.Image, mask: Image.Image) -> bool:
+def _shrink(image: Image.Image, box: Box, factor: int) -> Image.Image:
+    part = image.crop(box)
+    return part.reduce(factor) if factor > 1 else part
+
+
+def _enlarge(image: Image.Image, factor: int, filter: Image.Resampling) -> Image.Image:
+    return image.resize((image.width * factor, image.height * factor), filter)
+
+
+def _is_tight(image: Image.Image, mask: Image.Image, factor: int) -> bool:
     """Return whether pixels next to the thin parts contain the colours of what is removed, measured at some of them."""
-    thin_parts = (part for part in _marked_parts(mask) if part.thin.getbbox())
+    thin_parts = (part for part in _marked_parts(mask, factor) if part.thin.getbbox())
     return has_halo(
-        (image.crop(part.window).convert("RGB"), part.marked_in_window)
+        (_shrink(image, part.window, factor).convert("RGB"), part.marked)
         for part in islice(thin_parts, _MEASURED_PARTS)
     )
 
