@@ -12,6 +12,7 @@ from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.sizes import AspectRatios, FixedSizes, SizeRange
 from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
+from tools.formats_table import formats_table
 from tools.limits_table import limits_table
 from tools.model_fields import capabilities_blocks, fields_table
 from tools.pipeline_table import pipeline_table
@@ -147,6 +148,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
     ("README.md", "pipeline", pipeline_table),
     ("docs/large-pictures.md", "limits", limits_table),
+    ("docs/formats.md", "formats", formats_table),
     ("docs/providers.md", "models", models_table),
     ("docs/models.md", "retired", retirements_table),
     ("docs/models.md", "parameters", parameters_table),

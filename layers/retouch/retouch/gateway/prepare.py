@@ -13,7 +13,7 @@ from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
 from retouch.core.provider_protocol import ProviderJob
-from retouch.imaging.codec import decode_as_stored, encode, flatten
+from retouch.imaging.codec import decode_as_stored, encode, encode_photo, flatten
 from retouch.imaging.colour import decode_srgb, normalize_image
 from retouch.imaging.formats.png import is_8bit_rgba
 from retouch.imaging.inspect import inspect_image
@@ -60,7 +60,8 @@ def _convert_image(image: EncodedImage, conversion: Conversion) -> EncodedImage:
         pixels = flatten(pixels)
     if conversion.placement:
         pixels = place_image(conversion.placement, pixels, fill="edge")
-    return inspect_image(encode(pixels, conversion.format))
+    is_new_jpeg = conversion.format == "jpeg" != image.format
+    return inspect_image(encode_photo(pixels) if is_new_jpeg else encode(pixels, conversion.format))
 
 
 def _build_mask_file(job: ProviderJob, model: ModelCapabilities) -> EncodedImage | None:

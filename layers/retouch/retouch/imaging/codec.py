@@ -213,6 +213,7 @@ def encode(image: Image.Image, format: str, *, compression: int | None = None) -
     lossless and ignores it. JPEG has no transparency, so the image is flattened on white. docs/speed.md gives the cost
     of other settings.
     """
+    _release_before_large(image.size)
     normalized = normalize_mode(image)
     options: dict[str, Any] = {"icc_profile": normalized.info.get("icc_profile")}
     if format == "png":
@@ -221,6 +222,18 @@ def encode(image: Image.Image, format: str, *, compression: int | None = None) -
     if format == "jpeg":
         return save_with_pillow(flatten(normalized), format, quality=quality, **options)
     return save_with_pillow(normalized, format, quality=quality, method=_WEBP_METHOD, **options)
+
+
+def encode_photo(image: Image.Image) -> bytes:
+    """Return an opaque image as a JPEG of high quality, whose colours have the full resolution."""
+    normalized = normalize_mode(image)
+    return save_with_pillow(
+        flatten(normalized),
+        "jpeg",
+        quality=_DEFAULT_QUALITY,
+        subsampling=0,
+        icc_profile=normalized.info.get("icc_profile"),
+    )
 
 
 def encode_lossless(image: Image.Image, format: str) -> bytes:

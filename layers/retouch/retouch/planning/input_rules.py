@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import Conversion, EditRequest, EncodedImage
+from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
+from retouch.imaging.formats.structure import has_16_bits, is_8bit_grey_or_rgb
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits
 
 Notes = tuple[str, ...]
 _PHOTO_FORMATS = ("heic", "avif")
+_PNG_BYTES_PER_PIXEL = 3  # of noise in colour
 
 
 def check_inputs(
@@ -91,13 +93,14 @@ def _check_file_size(max_bytes: int, image: EncodedImage, name: str) -> None:
 def fit_images(
     serving: ModelCapabilities, request: EditRequest, placement: Placement | None
 ) -> tuple[tuple[EncodedImage, ...], Notes]:
-    """Return the images, each with the conversion that `prepare` must apply, and the notes on format changes.
+    """Return the images, each with the conversion that `prepare` must apply, and the notes on what is converted.
 
     An image that can be sent unchanged has no conversion. An embedded editor reads every image as it is, because a
     conversion would change pixels that the mask does not mark. `placement` is that of the first image.
     """
+    pixel_notes = tuple(note for image in request.images for note in _pixel_notes(image))
     if serving.is_local_editor and placement is None:
-        return request.images, ()
+        return request.images, pixel_notes
     placements = [
         placement,
         *(_place_image(serving, request, index) for index in range(1, len(request.images))),
@@ -109,7 +112,16 @@ def fit_images(
         for p in fitted_images
         if p.conversion and p.conversion.format != p.format
     )
-    return fitted_images, tuple(dict.fromkeys(conversion_notes))
+    return fitted_images, tuple(dict.fromkeys((*conversion_notes, *pixel_notes)))
+
+
+def _pixel_notes(image: EncodedImage) -> Notes:
+    """Return notes on pixels that are converted to 8 bits a channel or to RGB."""
+    if is_8bit_grey_or_rgb(image.data, image.format):
+        return ()
+    if has_16_bits(image.data, image.format):
+        return (f"image: the 16 bits a channel of the {image.format} were converted to 8",)
+    return (f"image: the CMYK colours of the {image.format} were converted to sRGB",)
 
 
 def _place_image(serving: ModelCapabilities, request: EditRequest, index: int) -> Placement | None:
@@ -127,23 +139,30 @@ def _fit_image(
         placement = None
     if is_accepted and not (placement or drop_alpha or image.has_exif_rotation):
         return image
-    upstream_format = image.format if is_accepted else _conversion_format(serving, image)
     size = placement.canvas if placement else image.size
+    upstream_format = image.format if is_accepted else _conversion_format(serving, image, size)
     if upstream_format == "webp" and exceeds_webp_limits(size):
         upstream_format = next(format for format in serving.upstream_formats if format != "webp")
     return replace(image, conversion=Conversion(upstream_format, placement, drop_alpha))
 
 
-def _conversion_format(serving: ModelCapabilities, image: EncodedImage) -> str:
+def _conversion_format(serving: ModelCapabilities, image: EncodedImage, size: Size) -> str:
     """Return the format to which an image is converted that the provider does not take.
 
-    A photo that was compressed with loss and is opaque becomes a JPEG, because as a PNG it would exceed the limits of
-    most providers. Every other image becomes the provider's first format.
+    An opaque image becomes a JPEG when it is a photo that was compressed with loss, or when its PNG of `size` pixels
+    might exceed the limits of the model. Unmarked pixels come from the caller's own file, so the loss does not reach
+    them. Every other image becomes the provider's first format.
     """
-    is_photo = image.format in _PHOTO_FORMATS and not image.has_alpha
-    return (
-        "jpeg" if is_photo and "jpeg" in serving.upstream_formats else serving.upstream_formats[0]
-    )
+    prefers_jpeg = image.format in _PHOTO_FORMATS or _may_exceed_limits(serving, size)
+    if prefers_jpeg and not image.has_alpha and "jpeg" in serving.upstream_formats:
+        return "jpeg"
+    return serving.upstream_formats[0]
+
+
+def _may_exceed_limits(serving: ModelCapabilities, size: Size) -> bool:
+    """Return whether a PNG of that size might be too large for the model. Noise does not compress."""
+    max_bytes = min(serving.max_image_bytes, serving.max_request_bytes or serving.max_image_bytes)
+    return size[0] * size[1] * _PNG_BYTES_PER_PIXEL >= max_bytes
 
 
 def _join_formats(formats: tuple[str, ...]) -> str:

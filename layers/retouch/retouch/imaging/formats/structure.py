@@ -78,6 +78,14 @@ def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
     return is_common
 
 
+def has_16_bits(data: bytes, format: str) -> bool:
+    """Return whether a checked PNG or TIFF has 16 bits a channel."""
+    if format != "tiff":
+        return is_16bit(data, format)
+    has_depth: bool = _module(format).has_16_bits(data)
+    return has_depth
+
+
 def is_16bit(data: bytes, format: str) -> bool:
     """Return whether a checked file is a PNG with 16 bits a channel."""
     return format == "png" and not png.is_8bit_grey_or_rgb(data)

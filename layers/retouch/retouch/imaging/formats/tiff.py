@@ -117,6 +117,11 @@ def is_8bit_grey_or_rgb(data: bytes) -> bool:
     return layout.depth <= 8 and layout.photometric != _CMYK
 
 
+def has_16_bits(data: bytes) -> bool:
+    """Return whether a checked TIFF has 16 bits a channel."""
+    return read_layout(_read_page(data)).depth == 16
+
+
 def is_lossy(data: bytes) -> bool:
     """Return whether a checked TIFF holds JPEG data."""
     return _read_page(data).number(Tag.COMPRESSION, 1) == _JPEG

@@ -10,7 +10,7 @@ from PIL import Image
 from retouch.core.geometry import Box as Box
 
 _MIN_GAP = 8  # pixels; minimum gap between two areas that are handled separately
-_MAX_BAND_PIXELS = 4_194_304  # pixels of a band; about ten copies of a band are in memory at once
+_MAX_BAND_PIXELS = 2_097_152  # pixels of a band; about ten copies of a band are in memory at once
 _MAX_REGIONS = 24  # a mask with more areas is a pattern and is handled as one area
 
 
