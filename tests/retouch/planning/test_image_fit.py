@@ -238,3 +238,14 @@ def test_pad_fit_uses_whole_steps_of_the_model(size):
         ).placement
         is None
     )
+
+
+@pytest.mark.parametrize("size", [(16_383, 1), (1, 16_383)])
+@pytest.mark.parametrize(
+    "spec", [FixedSizes(("1536x1024",)), AspectRatios(RATIOS), GPT_IMAGE_2_SIZES]
+)
+def test_image_of_one_line_is_refused_before_it_is_padded(size, spec):
+    model = replace(PLAIN_MODEL, params={"size": spec})
+    with pytest.raises(InvalidRequest, match="Crop it to a less extreme shape") as caught:
+        fit_geometry(model, edit_request(size, "pad"))
+    assert caught.value.code == "unsupported_image_size"

@@ -34,6 +34,7 @@ from retouch.planning.fit_mode import PADDING_MODES, find_other_size
 
 # A padded canvas has at most these pixels. A scaled one may have as many as its image. No model makes more.
 _MAX_CANVAS_PIXELS = 4096 * 4096
+_MAX_CANVAS_SHARE = 1024  # a canvas has at most this many times the pixels of the image on it
 _MAX_ROUNDS = 4  # a longer side adds pixels, and a limit on pixels shortens a side again
 _FIXED_BY_PAD: tuple[FitMode, ...] = PADDING_MODES
 _FIXED_BY_SCALE: tuple[FitMode, ...] = ("scale", *PADDING_MODES)
@@ -92,7 +93,21 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
         )
     if placement.canvas == image.size:
         return shape_fit
+    _refuse_sliver(placement, name)
     return FitResult(placement, shape_fit.params, (_placement_note(placement),))
+
+
+def _refuse_sliver(placement: Placement, name: str) -> None:
+    """Raise InvalidRequest when the image would fill almost nothing of its canvas. Padding it would take seconds."""
+    inner, canvas = placement.size_on_canvas, placement.canvas
+    if inner[0] * inner[1] * _MAX_CANVAS_SHARE < canvas[0] * canvas[1]:
+        width, height = placement.original
+        raise InvalidRequest(
+            f"'{name}' is {width}x{height}; padded to {canvas[0]}x{canvas[1]} it would fill less than "
+            f"1/{_MAX_CANVAS_SHARE} of the picture. Crop it to a less extreme shape.",
+            param=name,
+            code="unsupported_image_size",
+        )
 
 
 def _placement_note(placement: Placement) -> str:
