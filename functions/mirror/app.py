@@ -24,7 +24,7 @@ clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.enviro
 secret_store = SecretStore(settings, clock, aws_clients)
 store = MirrorBucket(settings, clock, aws_clients)
 policy = replace(
-    FetchPolicy.from_text(settings.fetch_allowlist),
+    FetchPolicy.from_text(settings.fetch_allowlist, settings.user_agent),
     max_bytes=settings.max_mirror_bytes,
     total_seconds=settings.mirror_timeout,
 )

@@ -24,7 +24,7 @@ OUTCOMES = {
     "dns_failed": {"ssrf_blocked/dns_failed"},
     "upstream_unreachable": {"ssrf_blocked/upstream_unreachable"},
     "tls_failed": {"ssrf_blocked/tls_failed"},
-    "source_expired": {"fetch_expired/source_expired"},
+    "source_expired": {"fetch_expired/source_expired", "fetch_forbidden/source_forbidden"},
     "upstream_status": {"fetch_failed/upstream_status", "fetch_failed/upstream_error"},
     "rate_limited": {"fetch_failed/rate_limited"},
     "timeout": {"fetch_failed/timeout"},

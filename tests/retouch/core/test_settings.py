@@ -27,6 +27,7 @@ VARIABLES = [
     ("RETOUCH_RETRY_WAIT_SECONDS", "9", "max_retry_wait", 9.0),
     ("RETOUCH_FETCH_ALLOW", "images.internal:8443", "fetch_allowlist", "images.internal:8443"),
     ("RETOUCH_WEBHOOK_ALLOW", "hooks.internal:8443", "webhook_allowlist", "hooks.internal:8443"),
+    ("RETOUCH_CONTACT", "ops@shop.example", "contact", "ops@shop.example"),
     ("RETOUCH_MIRROR", "queue", "mirror_mode", "queue"),
     ("RETOUCH_MIRROR_BYTES", "1000", "max_mirror_bytes", 1000),
     ("RETOUCH_MIRROR_PARALLEL", "2", "max_parallel_mirrors", 2),

@@ -42,6 +42,13 @@ def _parse_bool(text: str) -> bool:
     return text.lower() in ("1", "true", "yes", "on")
 
 
+def _parse_contact(text: str) -> str:
+    """Return the operator's URL or e-mail address. Raises ValueError when a header cannot carry it."""
+    if not (text.isascii() and text.isprintable() and set(text).isdisjoint("() ")):
+        raise ValueError("RETOUCH_CONTACT must be a URL or an e-mail address in printable ASCII.")
+    return text
+
+
 def _env_field(variable: str, default: Any = "", parse: Callable[[str], Any] = str) -> Any:
     """Return a dataclass field that is read from `variable`. It has its default if the variable is absent or empty."""
     return field(default_factory=lambda: default, metadata={"variable": variable, "read": parse})
@@ -85,6 +92,8 @@ class Settings:
     # "host:port, ..." exempt from the URL policy: for images, and for guardrail webhooks
     fetch_allowlist: str = _env_field("RETOUCH_FETCH_ALLOW")
     webhook_allowlist: str = _env_field("RETOUCH_WEBHOOK_ALLOW")
+    # the operator, for the owners of the hosts that the gateway fetches from
+    contact: str = _env_field("RETOUCH_CONTACT", PROJECT_URL, _parse_contact)
     mirror_mode: str = _env_field("RETOUCH_MIRROR")  # "queue": the mirror fetches the input images
     # maximum for one URL
     max_mirror_bytes: int = _env_field("RETOUCH_MIRROR_BYTES", 100_000_000, int)
@@ -120,6 +129,11 @@ class Settings:
     # the model is a dimension of the metrics
     metrics_by_model: bool = _env_field("RETOUCH_METRICS_BY_MODEL", False, _parse_bool)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def user_agent(self) -> str:
+        """The User-Agent of the gateway. Some hosts refuse clients without a way to reach their operator."""
+        return f"retouch (+{self.contact})"
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -13,10 +13,13 @@ _GZIP_CODINGS = ("gzip", "x-gzip")
 DECODABLE_CODINGS = (*_GZIP_CODINGS, "deflate")
 # Every other value ("aws-chunked", "utf-8", "undefined", an empty one) is a label that some servers send for a plain
 # body. Sources: https://www.iana.org/assignments/http-parameters and the names of common compression formats.
+_HTTP_COMPRESSIONS = frozenset(
+    (*DECODABLE_CODINGS, "br", "zstd", "compress", "x-compress", "dcb", "dcz")
+)
 _COMPRESSIONS = frozenset(
     (
-        *DECODABLE_CODINGS,
-        *("br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"),
+        *_HTTP_COMPRESSIONS,
+        *("exi", "pack200-gzip"),
         *("zip", "bzip2", "xz", "lzma", "lz4", "snappy"),
     )
 )
@@ -39,6 +42,11 @@ def parse_content_coding(values: Iterable[str]) -> str:
         name.partition(";")[0].strip().lower() for value in values for name in value.split(",")
     )
     return ", ".join(name for name in names if name in _COMPRESSIONS)
+
+
+def can_be_undone(coding: str) -> bool:
+    """Return whether a proxy may have undone the compression and left the header. It knows those of HTTP."""
+    return not coding or _HTTP_COMPRESSIONS.issuperset(coding.split(", "))
 
 
 def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:

@@ -48,8 +48,8 @@ def test_transient_reasons_are_marked_for_retry(reason):
 def test_only_what_the_policy_refuses_is_final(reason):
     passing = {
         *("dns_failed", "upstream_unreachable", "tls_failed", "too_many_redirects"),
-        *("source_expired", "upstream_status", "upstream_error", "rate_limited"),
-        *("timeout", "truncated", "bad_answer", "header_too_large", "not_an_image"),
+        *("source_expired", "source_forbidden", "upstream_status", "upstream_error"),
+        *("rate_limited", "timeout", "truncated", "bad_answer", "header_too_large", "not_an_image"),
     }
     assert FetchError(reason).is_final is (reason not in passing)
 

@@ -60,8 +60,10 @@ def _reject_object_references(form: ParsedForm) -> ParsedForm:
 
 
 def _reject_content_encoding(request: HttpRequest) -> None:
+    """Raise UnsupportedMedia for a compressed body. A label that the first byte contradicts has no meaning."""
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
+    is_plain = request.body.lstrip()[:1] in (b"-", b"{", b"[", b"")
+    if encoding not in ("", "identity") and not is_plain:
         raise UnsupportedMedia(
             f"Content-Encoding {quote_value(encoding)} is not accepted; send the body uncompressed.",
             code="unsupported_content_encoding",

@@ -31,6 +31,7 @@ REASONS = {
     "upstream_unreachable": _BLOCKED,
     "tls_failed": _BLOCKED,
     "source_expired": _PublicError("fetch_expired"),
+    "source_forbidden": _PublicError("fetch_forbidden"),
     "upstream_status": _PublicError("fetch_failed"),
     "upstream_error": _PublicError("fetch_failed", retryable=True),
     "rate_limited": _PublicError("fetch_failed", retryable=True),
@@ -52,8 +53,12 @@ MESSAGES = {
         "The URL cannot be fetched: it does not lead to a public https host that responds on port 443."
     ),
     "fetch_expired": (
-        "The file behind the URL is not available any more: its host says that it is gone or must not be read. "
-        "Use a new URL."
+        "The file behind the URL is not available any more: its host says that it is gone, or that the signed link "
+        "is not valid. Use a new URL."
+    ),
+    "fetch_forbidden": (
+        "The host of the URL refuses to deliver the file to this gateway (status 401 or 403). It may need a login, or "
+        "it may refuse programs. Send the file itself, or use another host."
     ),
     "fetch_failed": (
         "The host of the URL did not deliver the file: it refused, was too slow or closed the connection. "

@@ -35,15 +35,17 @@ class FetchPolicy:
     formats: tuple[str, ...] = INPUT_FORMATS
     # The compressions that are undone: "gzip", "deflate". Others are refused.
     codings: tuple[str, ...] = ()
+    user_agent: str = "retouch"
 
     @classmethod
-    def from_text(cls, allow: str) -> FetchPolicy:
+    def from_text(cls, allow: str, user_agent: str = "retouch") -> FetchPolicy:
         """Return the defaults with exceptions "host:port, host:port".
 
         Raises ValueError, which names the invalid entry.
         """
         entries = allow.split(",") if allow.strip() else []
-        return cls(allow=frozenset(_parse_exception(entry.strip()) for entry in entries))
+        exceptions = frozenset(_parse_exception(entry.strip()) for entry in entries)
+        return cls(allow=exceptions, user_agent=user_agent)
 
     def check_url(self, url: Url) -> None:
         """Raise FetchError when the scheme, port or name of the URL is not allowed."""

@@ -20,6 +20,7 @@ _AUTHORITY_PATTERN = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]%]+)(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
 _FORBIDDEN_CHARACTERS = frozenset(' \\"<>')
+_ENCODED_CHARACTERS = frozenset(' "<>')
 _PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -71,10 +72,12 @@ def parse_url(text: str, max_length: int = 4096) -> Url:
 
 
 def resolve_redirect(base: Url, location: str, max_length: int = 4096) -> Url:
-    """Return the destination of a redirect from `base`.
+    """Return the destination of a redirect from `base`, which servers write as browsers read it.
 
-    Raises FetchError when it is not a URL, or when it leads from https to http.
+    Characters that a URL cannot have are encoded, and the fragment is dropped. Raises FetchError when it is not a URL,
+    when it has a backslash, or when it leads from https to http.
     """
+    location = _encode_like_browser(location)
     _check_characters(location, max_length)
     if _SCHEME_PATTERN.match(location):
         redirect_url = parse_url(location, max_length)
@@ -82,13 +85,25 @@ def resolve_redirect(base: Url, location: str, max_length: int = 4096) -> Url:
         redirect_url = parse_url(f"{base.scheme}:{location}", max_length)
     else:
         relative = location.partition("#")[0]
-        target = relative if relative.startswith("/") else urljoin(base.target, relative)
+        is_plain = relative.startswith("/") and "/." not in relative.partition("?")[0]
+        target = relative if is_plain else urljoin(base.target, relative)
         redirect_url = parse_url(
             f"{base.scheme}://{base.authority}{_encode_target(target)}", max_length
         )
     if base.scheme == "https" and redirect_url.scheme != "https":
         raise FetchError("redirect_blocked")
     return redirect_url
+
+
+def _encode_like_browser(text: str) -> str:
+    """Return a Location header without surrounding white space and tabs, and with other spaces encoded.
+
+    A backslash stays, so that the URL is refused: clients disagree about its meaning.
+    """
+    return "".join(
+        quote(c) if c in _ENCODED_CHARACTERS or not (c.isascii() or c.isprintable()) else c
+        for c in text.strip(" \t").replace("\t", "")
+    )
 
 
 def _check_characters(text: str, max_length: int) -> None:

@@ -72,10 +72,11 @@ class Fetcher:
 
         A destination that is not a URL is blocked as well.
         """
-        if len(exchange.locations) != 1:
+        locations = set(exchange.locations)
+        if len(locations) != 1:
             raise FetchError("upstream_status")
         try:
-            return resolve_redirect(url, exchange.locations[0], self._policy.max_url_length)
+            return resolve_redirect(url, locations.pop(), self._policy.max_url_length)
         except FetchError as error:
             is_blocked = error.code == "ssrf_blocked"
             raise FetchError(error.reason if is_blocked else "redirect_blocked") from None
@@ -89,6 +90,9 @@ class Fetcher:
 
         return session.set_exchange(
             HttpExchange(
-                self._connect(url, remaining_seconds, record_address), url, session.read_timeout
+                self._connect(url, remaining_seconds, record_address),
+                url,
+                session.read_timeout,
+                self._policy.user_agent,
             )
         )

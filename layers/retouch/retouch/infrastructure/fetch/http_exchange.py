@@ -7,7 +7,7 @@ gets only the time that remains, and the head of a response has a maximum size.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, LineTooLong
 from socket import socket
 from typing import cast
@@ -21,7 +21,6 @@ from retouch.infrastructure.interim_responses import FinalResponse
 _MAX_HEAD_BYTES = 65_536
 _MAX_LENGTH_DIGITS = 18
 _REQUEST_HEADERS = {
-    "User-Agent": "retouch",
     "Accept": "image/*",
     "Accept-Encoding": "identity",
     "Connection": "close",
@@ -35,13 +34,17 @@ class HttpExchange:
     """
 
     def __init__(
-        self, connection: SocketConnection, url: Url, remaining_seconds: Callable[[], float]
+        self,
+        connection: SocketConnection,
+        url: Url,
+        remaining_seconds: Callable[[], float],
+        user_agent: str,
     ) -> None:
         """Send the request and read the head.
 
         `remaining_seconds` returns the seconds that the next step may take. It raises TimeoutError when there are none.
         """
-        self._connection = connection
+        self._connection, self._user_agent = connection, user_agent
         self._limited_socket = _LimitedSocket(connection, remaining_seconds)
         try:
             self._response = self._send_request(url)
@@ -54,13 +57,16 @@ class HttpExchange:
         client = _PreconnectedClient(self._limited_socket)
         try:
             client.putrequest("GET", url.target, skip_host=True, skip_accept_encoding=True)
-            for name, value in {"Host": url.authority, **_REQUEST_HEADERS}.items():
+            for name, value in self._request_headers(url).items():
                 client.putheader(name, value)
             client.endheaders()
             response = client.getresponse()
         except (HTTPException, OSError, ValueError) as error:
             raise FetchError(_failure_reason(error)) from None
         return response
+
+    def _request_headers(self, url: Url) -> Mapping[str, str]:
+        return {"Host": url.authority, "User-Agent": self._user_agent, **_REQUEST_HEADERS}
 
     def _check_head(self) -> None:
         head = self._response.msg
@@ -82,9 +88,12 @@ class HttpExchange:
 
     @property
     def locations(self) -> list[str]:
-        """Return the Location headers as text. A value that is not UTF-8 is left out."""
-        values = self._response.msg.get_all("Location", [])
-        return [text for value in values if (text := _decode_header(value))]
+        """Return the Location headers as text. Bytes that are not UTF-8 are percent-encoded."""
+        return [
+            text
+            for value in self._response.msg.get_all("Location", [])
+            if (text := _decode_header(value).strip())
+        ]
 
     @property
     def content_length(self) -> int | None:
@@ -174,7 +183,8 @@ def _failure_reason(error: Exception) -> str:
 
 def _decode_header(value: str) -> str:
     """Return a header value as text. http.client decodes the bytes as Latin-1."""
+    data = value.encode("latin-1", "ignore")
     try:
-        return value.encode("latin-1").decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeError:
-        return ""
+        return "".join(chr(byte) if byte < 128 else f"%{byte:02X}" for byte in data)

@@ -30,7 +30,8 @@ class ImageFetcher:
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients, log: WriteLog) -> None:
         self._input_policy = replace(
-            FetchPolicy.from_text(settings.fetch_allowlist), max_bytes=settings.max_upload_bytes
+            FetchPolicy.from_text(settings.fetch_allowlist, settings.user_agent),
+            max_bytes=settings.max_upload_bytes,
         )
         self._result_policy = replace(
             self._input_policy,
@@ -42,7 +43,7 @@ class ImageFetcher:
         self._clock, self._log = clock, log
         self._fetcher = Fetcher(self._input_policy, clock, log=log)
         self.webhook_client = WebhookClient(
-            FetchPolicy.from_text(settings.webhook_allowlist), clock, log=log
+            FetchPolicy.from_text(settings.webhook_allowlist, settings.user_agent), clock, log=log
         )
         self._queued_fetcher = (
             QueuedFetcher(settings, clock, aws) if settings.mirror_mode == "queue" else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +14,7 @@ from retouch.core.image_formats import detect_format, detect_other_format, list_
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
-from retouch.infrastructure.content_coding import UndecodableBody, decode_body
+from retouch.infrastructure.content_coding import UndecodableBody, can_be_undone, decode_body
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 
 WriteLog = Callable[[Mapping[str, Any]], None]
@@ -20,7 +22,10 @@ WriteLog = Callable[[Mapping[str, Any]], None]
 _CHUNK_BYTES = 65_536
 _MAGIC_NUMBER_BYTES = 12  # the bytes that identify the format
 _SUCCESS_STATUSES = {200, 201, 203}  # those with a whole file; some proxies send 203
-_EXPIRED_STATUSES = {401, 403, 404, 410}
+_EXPIRED_STATUSES = {404, 410}
+_FORBIDDEN_STATUSES = {401, 403}
+# The query of a signed link: Amazon S3, Google Cloud Storage, CloudFront, Azure Blob Storage.
+_SIGNED_QUERY = re.compile(r"[?&](x-amz-signature|x-goog-signature|signature|sig)=", re.I)
 _RATE_LIMITED_STATUS = 429
 _RETRYABLE_STATUSES = {408, 425, *range(500, 600)}
 _REFUSED_CODES = {"ssrf_blocked", "invalid_url"}
@@ -105,30 +110,35 @@ class FetchSession:
     def open_image(self, exchange: HttpExchange) -> FetchedImage:
         """Return the image in the response. Raises FetchError for any other status, size or format."""
         if exchange.status not in _SUCCESS_STATUSES:
-            raise FetchError(_status_reason(exchange.status))
+            raise FetchError(_status_reason(exchange.status, self._urls[-1]))
         if (exchange.content_length or 0) > self._max_bytes:
             raise self._too_large_error()
         exchange.allow_body(self._max_bytes)
-        body_chunks = self._decode_body(exchange)
-        first_bytes = b""
-        while len(first_bytes) < _MAGIC_NUMBER_BYTES and (chunk := next(body_chunks, b"")):
-            first_bytes += chunk
-        format = detect_format(first_bytes) or detect_other_format(first_bytes)
-        if format not in self._policy.formats:
+        first_bytes, body_chunks = _split_first_bytes(self._read_body(exchange))
+        coding = exchange.content_coding
+        # An image that begins as one is not compressed: a proxy has decompressed it and left the header.
+        if not (self._is_image(first_bytes) and can_be_undone(coding)):
+            decoded = self._decode_body(chain([first_bytes], body_chunks), coding)
+            first_bytes, body_chunks = _split_first_bytes(decoded)
+        if not self._is_image(first_bytes):
             raise self._unsupported_format_error()
         return FetchedImage(self._stream_image(first_bytes, body_chunks), self.finish)
 
-    def _decode_body(self, exchange: HttpExchange) -> Iterator[bytes]:
+    def _is_image(self, first_bytes: bytes) -> bool:
+        """Return whether a body begins as an image in an accepted format."""
+        format = detect_format(first_bytes) or detect_other_format(first_bytes)
+        return format in self._policy.formats
+
+    def _decode_body(self, chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
         """Return the body without its compression, up to the size limit. Raises FetchError "content_encoding"."""
-        coding = exchange.content_coding
         if not coding and not self._policy.codings:
-            return self._read_body(exchange)
+            return chunks
         if coding and coding not in self._policy.codings:
             raise FetchError(
                 "content_encoding",
                 f"The host of the URL compressed the file with {coding}. Use a URL that it serves without compression.",
             )
-        return self._decompress(self._read_body(exchange), coding)
+        return self._decompress(chunks, coding)
 
     def _decompress(self, chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
         size = 0
@@ -212,7 +222,18 @@ class FetchSession:
         return "refused" if is_refused else "failed"
 
 
-def _status_reason(status: int) -> str:
+def _split_first_bytes(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the bytes that identify the format, and the rest of the body."""
+    first_bytes = b""
+    while len(first_bytes) < _MAGIC_NUMBER_BYTES and (chunk := next(chunks, b"")):
+        first_bytes += chunk
+    return first_bytes, chunks
+
+
+def _status_reason(status: int, url: Url) -> str:
+    """Return the reason of a failed fetch. A storage service answers 403 for a signed link that has expired."""
+    if status in _FORBIDDEN_STATUSES:
+        return "source_expired" if _SIGNED_QUERY.search(url.target) else "source_forbidden"
     if status in _EXPIRED_STATUSES:
         return "source_expired"
     if status == _RATE_LIMITED_STATUS:

@@ -81,7 +81,12 @@ class WebhookClient:
             request.signing_key, message_id, self._clock.unix_time(), request.body
         )
         exchange = _WebhookExchange(
-            connection, url, remaining_seconds, {**request.headers, **signature}, request.body
+            connection,
+            url,
+            remaining_seconds,
+            self._policy.user_agent,
+            {**request.headers, **signature},
+            request.body,
         )
         try:
             return b"".join(_read_body(exchange))
@@ -97,11 +102,12 @@ class _WebhookExchange(HttpExchange):
         connection: SocketConnection,
         url: Url,
         remaining_seconds: Callable[[], float],
+        user_agent: str,
         headers: Mapping[str, str],
         body: bytes,
     ) -> None:
         self._headers, self._body = headers, body
-        super().__init__(connection, url, remaining_seconds)
+        super().__init__(connection, url, remaining_seconds, user_agent)
 
     def _send_request(self, url: Url) -> HTTPResponse:
         client = HTTPConnection("connected")  # an unused name: we write the Host header ourselves
@@ -120,7 +126,7 @@ class _WebhookExchange(HttpExchange):
     def _request_headers(self, url: Url) -> Mapping[str, str]:
         return {
             "Host": url.authority,
-            "User-Agent": "retouch",
+            "User-Agent": self._user_agent,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "Connection": "close",

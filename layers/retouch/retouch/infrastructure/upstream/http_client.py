@@ -27,7 +27,7 @@ from retouch.infrastructure.upstream.response_body import BodyReader
 # (URL, deadline, allowed hosts; empty: any public host) -> the bytes. Raises FetchError.
 FetchResult = Callable[[str, float, tuple[str, ...]], bytes]
 _CHUNK_BYTES = 262_144
-_DEFAULT_HEADERS = {"User-Agent": "retouch", "Accept": "*/*", "Accept-Encoding": "identity"}
+_DEFAULT_HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 
 
 def key_headers(model: ResolvedModel) -> dict[str, str]:
@@ -140,6 +140,7 @@ class ProviderHttpClient:
             request.method,
             url,
             {
+                "User-Agent": self._settings.user_agent,
                 **_DEFAULT_HEADERS,
                 **model.forwarded_headers,
                 **request.headers,
