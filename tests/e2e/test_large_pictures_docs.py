@@ -96,6 +96,31 @@ def test_python_helper_uploads_image_and_mask_that_are_too_large_together(
     assert [name for name, *_ in upstream.calls[0].files] == ["image", "mask"]
 
 
+@pytest.mark.parametrize("megabytes", [1, 6])
+def test_python_helper_takes_the_options_of_the_sdk(gateway, upstream, files, uploads, megabytes):
+    (files / "large.png").write_bytes(noise_png(megabytes))
+    options = "extra_body={'fit': 'auto'}, timeout=50, extra_headers={'x-portkey-trace-id': 't1'}"
+    result = run_python(gateway, LARGE_CALL.replace("n=1", f"size='1024x1024', {options}"))
+    assert len(result.data) == 1
+    assert len(uploads) == (megabytes > 4)
+    assert upstream.calls[0].fields["size"] == "1024x1024"
+
+
+@pytest.mark.parametrize("megabytes", [1, 6])
+def test_python_helper_sends_mask_mode_of_extra_body(gateway, files, uploads, megabytes):
+    (files / "large.png").write_bytes(noise_png(megabytes))
+    call = LARGE_CALL.replace("n=1", "extra_body={'mask_mode': 'white'}")
+    with pytest.raises(openai.BadRequestError, match="'mask_mode' applies to a mask"):
+        run_python(gateway, call)
+
+
+@pytest.mark.parametrize("megabytes", [1, 6])
+def test_python_helper_respects_the_timeout(gateway, files, megabytes):
+    (files / "large.png").write_bytes(noise_png(megabytes))
+    with pytest.raises(openai.APITimeoutError):
+        run_python(gateway, LARGE_CALL.replace("n=1", "timeout=0.001"))
+
+
 def run_node(folder, files, code):
     (folder / "large-pictures.mjs").write_text(
         f"{JS_HELPER}{code.partition(';')[0]};{JS_RECORDER}{code.partition(';')[2]}{JS_REPORT}"
@@ -130,6 +155,22 @@ def test_javascript_helper_edits_a_file_of_any_size(
     assert report["paths"] == [*upload_paths, "/v1/images/edits"]
     ((_, _, _, received),) = upstream.calls[0].files
     assert hashlib.sha256(received).digest() == hashlib.sha256(image).digest()
+
+
+@pytest.mark.parametrize("megabytes", [1, 6])
+def test_javascript_helper_takes_parameters_of_the_gateway_and_options(
+    node_folder, gateway, upstream, files, megabytes
+):
+    (files / "large.png").write_bytes(noise_png(megabytes))
+    setup, _, _ = JS_EXAMPLE.replace(PRINTED_URL, gateway.url).partition("const result")
+    params = "{ image: 'large.png', model: 'openai/gpt-image-2', prompt: 'p', mask_mode: 'white' }"
+    code = (
+        f"{setup}let message; try {{ await editImage(client, {params}, {{ timeout: 50_000 }}); }} "
+        "catch (error) { message = error.message; } const result = { data: [message] };"
+        "if (!message.includes('applies to a mask')) throw new Error(message);"
+    )
+    assert run_node(node_folder, files, code)["images"] == 1
+    assert upstream.calls == []
 
 
 def test_unchanged_sdk_gets_413_that_names_the_page(gateway, upstream, files):
