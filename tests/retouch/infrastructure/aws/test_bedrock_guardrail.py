@@ -129,3 +129,11 @@ def test_clients_of_many_regions_are_not_all_kept():
     assert len(factory._clients) == 16
     kept = factory.client("bedrock-runtime", region=region)
     assert factory.client("bedrock-runtime", region=region) is kept
+
+
+@pytest.mark.parametrize("region", ["zz-abc-1", "us-east-9", "eu-nowhere-1"])
+def test_region_that_does_not_exist_gets_no_client(region):
+    factory = AwsClients()
+    with pytest.raises(CheckError, match="There is no AWS region"):
+        BedrockGuardrailClient(factory)(BedrockGuardrailRequest("abc1", "3", "x", region))
+    assert factory._clients == {}

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from retouch.core.parameters import quote_value
 from retouch.gateway.guardrails.types import BedrockGuardrailRequest, CheckError
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 
@@ -26,6 +27,9 @@ class BedrockGuardrailClient:
 
     def __call__(self, request: BedrockGuardrailRequest) -> Mapping[str, Any]:
         """Return ApplyGuardrail's response. Raises CheckError when there is none; the log has AWS's error."""
+        # A client takes half a megabyte, so a caller must not have one made for each name that it invents.
+        if request.region and not self._aws.is_region(request.region):
+            raise CheckError(f"There is no AWS region {quote_value(request.region)}.")
         try:
             response: Mapping[str, Any] = self._client(request.region).apply_guardrail(
                 guardrailIdentifier=request.guardrail_id,

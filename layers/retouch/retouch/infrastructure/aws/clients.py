@@ -49,6 +49,7 @@ class AwsClients:
         self._environment = environment
         self._lock = threading.Lock()
         self._session: Session | None = None
+        self._regions: frozenset[str] = frozenset()
         self._clients: dict[tuple[str, ClientConfig, str, str], Any] = {}
         self._object_writers: dict[ClientConfig, ObjectWriter] = {}
 
@@ -83,6 +84,21 @@ class AwsClients:
             with self._lock:
                 client = self._clients.get(cache_key) or self._create_client(*cache_key)
         return client
+
+    def is_region(self, region: str) -> bool:
+        """Return whether the region exists, as far as the AWS SDK knows."""
+        with self._lock:
+            if not self._regions:
+                self._regions = self._read_regions()
+        return region in self._regions
+
+    def _read_regions(self) -> frozenset[str]:
+        import boto3
+
+        self._session = session = self._session or boto3.Session()
+        partitions = session.get_available_partitions()
+        # EC2 is in every region.
+        return frozenset(r for p in partitions for r in session.get_available_regions("ec2", p))
 
     def _create_client(self, service: str, config: ClientConfig, region: str, endpoint: str) -> Any:
         signed_client = _SIGNED_CLIENTS.get(service)
