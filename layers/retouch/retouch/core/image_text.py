@@ -16,6 +16,7 @@ from retouch.core.image_formats import detect_format, detect_other_format
 # A data: URL up to its data, or quotes and prefixes that some serializers add.
 _PREFIX = re.compile(r"""\s*(?:b?["'])?\s*(?:data:(?P<header>[^,]*),|base64,)?""", re.IGNORECASE)
 _DETECTION_CHARS = 64  # base64 characters that are enough to detect the image format
+_FOREIGN_CHARACTERS = re.compile(r"[^A-Za-z0-9+/]+")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -38,6 +39,11 @@ def detect_base64_format(base64: str) -> str | None:
     except ValueError:
         return None
     return detect_format(head) or detect_other_format(head)
+
+
+def decode_damaged_base64(base64: str) -> bytes:
+    """Return the bytes of a text without the characters that are no base64."""
+    return pybase64.b64decode(_with_padding(_FOREIGN_CHARACTERS.sub("", base64)))
 
 
 def _encode_image(data: bytes) -> str:
@@ -79,5 +85,6 @@ def _without_spaces(text: str) -> str:
 
 
 def _with_padding(text: str) -> str:
+    """Return the text with padding. A single last character is dropped: it has only a part of a byte."""
     data = text.rstrip("=")
-    return data + "=" * (-len(data) % 4)
+    return data[:-1] if len(data) % 4 == 1 else data + "=" * (-len(data) % 4)

@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from retouch.core.edit_types import EncodedImage, GeneratedImage
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored
 from retouch.gateway.postprocess import ProcessedEdit
 from retouch.gateway.response_size import base64_size, reduce_images
 from retouch.gateway.result_images import (
-    OpenedResult,
     OpenedResults,
-    UnsupportedResult,
-    open_result,
+    UnreadableResult,
+    open_damaged,
     open_results,
-    result_format,
+    open_to_store,
 )
 from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.time_budget import TimeBudget
@@ -63,7 +62,7 @@ def deliver(
 
     When some images are stored already, the others become links too.
     `max_bytes` is the limit of the response; None: no limit. Images that are too large for it and cannot be stored are
-    encoded with fewer bytes. Raises UnreadableResult when no image can be read, and NotStored when none can be encoded
+    encoded with fewer bytes. Raises UnreadableResult when no result is an image, and NotStored when none can be encoded
     so.
     """
     size = sum(map(base64_size, result.images))
@@ -72,7 +71,7 @@ def deliver(
     has_links = any(image.stored_url for image in result.images)
     if fits and not (wants_links or has_links):
         return DeliveredData(_base64_images(result.images))
-    opened = open_results(result.images, _open_to_store)
+    opened = _open_all(result.images)
     try:
         linked_images = _link_images(opened, links, time)
     except NotStored as error:
@@ -132,15 +131,12 @@ def _base64_images(images: Sequence[GeneratedImage]) -> tuple[DeliveredImage, ..
     )
 
 
-def _open_to_store(image: GeneratedImage) -> OpenedResult:
-    """Return the image with its format. An image that cannot be opened is stored as it is. Raises UnreadableResult."""
-    if image.stored_url:
-        return OpenedResult(image, EncodedImage(b"", "", 0, 0))
+def _open_all(images: Sequence[GeneratedImage]) -> OpenedResults:
+    """Return the readable images, or the damaged ones when none is readable. Raises UnreadableResult."""
     try:
-        return open_result(image)
-    except UnsupportedResult:
-        file = EncodedImage(image.to_bytes(), result_format(image), 0, 0)
-        return OpenedResult(image, file)
+        return open_results(images, open_to_store)
+    except UnreadableResult:
+        return open_results(images, open_damaged)
 
 
 def _link_images(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,12 @@ from retouch.core.edit_types import EncodedImage, GeneratedImage, Size
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.usage import sum_usage, token_counts
 from retouch.gateway.result_images import (
+    UNKNOWN_FORMAT,
+    DamagedResult,
     UnreadableResult,
     UnsupportedResult,
     blame_provider,
+    damage_note,
     open_result,
     result_format,
     unreadable_notes,
@@ -167,7 +170,8 @@ def _pass_through(image: GeneratedImage) -> ProcessedImage:
     if format in OUTPUT_FORMATS:
         return ProcessedImage(image)
     metadata = {**image.metadata, "output_format": format}
-    note = f"output_format: the provider returned a {format.upper()} file, which is delivered unchanged"
+    name = f"{format.upper()} file" if format != UNKNOWN_FORMAT else "file of an unknown format"
+    note = f"output_format: the provider returned a {name}, which is delivered unchanged"
     return ProcessedImage(replace(image, metadata=metadata), notes=(note,))
 
 
@@ -234,10 +238,14 @@ def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
 
 
 def _postprocess_each(
-    images: Iterable[GeneratedImage], delivery: Delivery, time: TimeBudget, release: ReleaseImage
+    images: Sequence[GeneratedImage], delivery: Delivery, time: TimeBudget, release: ReleaseImage
 ) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
-    """Process one image after the other. An image that took longer than estimated raises the estimate for the next."""
-    processed_images, errors = [], []
+    """Process one image after the other. An image that took longer than estimated raises the estimate for the next.
+
+    When no image is readable, the damaged ones are returned as they are.
+    """
+    processed_images: list[ProcessedImage] = []
+    errors: list[UnreadableResult] = []
     seconds = processing_seconds(delivery)
     for image in images:
         started_at = time.remaining()
@@ -246,6 +254,23 @@ def _postprocess_each(
         except UnreadableResult as error:
             errors.append(error)
         seconds = max(seconds, started_at - time.remaining())
-    if not processed_images:
+    if processed_images:
+        return processed_images, errors
+    damaged_images = [
+        unprocessed_damaged_image(image, delivery)
+        for image, error in zip(images, errors, strict=True)
+        if isinstance(error, DamagedResult)
+    ]
+    if not damaged_images:
         raise errors[0]
-    return processed_images, errors
+    return damaged_images, [error for error in errors if not isinstance(error, DamagedResult)]
+
+
+def unprocessed_damaged_image(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
+    """Return a damaged image as the provider made it, with a note. Even a part of a paid image may be of use."""
+    return ProcessedImage(
+        image,
+        0 if delivery.original_pixels else None,
+        (damage_note(image),),
+        unprocessed_reason="it is damaged",
+    )

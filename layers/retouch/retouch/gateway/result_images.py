@@ -1,7 +1,7 @@
 """The images that a provider returned. This is the one place that decides which of them are readable.
 
 The provider may have billed an image that cannot be read, so its errors are UpstreamErrors and never the caller's. An
-image in a format that the gateway cannot open is still an image: it can be delivered as it is.
+image that the gateway cannot open, or that is damaged, is still what was paid for: it can be delivered as it is.
 """
 
 from __future__ import annotations
@@ -13,26 +13,37 @@ from dataclasses import dataclass, replace
 import pybase64
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
-from retouch.core.errors import InvalidRequest, UpstreamError
-from retouch.core.image_formats import detect_format
+from retouch.core.errors import Billed, InvalidRequest, UpstreamError
+from retouch.core.image_formats import INPUT_FORMATS, detect_format, detect_other_format
+from retouch.core.image_text import decode_damaged_base64
+from retouch.core.resolved_model import ResolvedModel
+from retouch.core.usage import token_counts
+from retouch.gateway.provider_call.error_mapping import NO_IMAGE_REMEDY
 from retouch.imaging import first_frame
-from retouch.imaging.formats.detect import guess_file_type
+from retouch.imaging.errors import InvalidImage
 from retouch.imaging.inspect import inspect_image
 
 _HEAD_BYTES = (
     132  # enough to identify the format; a multiple of 3, so that its base64 needs no padding
 )
-# Image formats that the gateway cannot open. A format that `inspect_image` accepts must not be listed here.
-_UNSUPPORTED_FORMATS = {"JPEG 2000": "jp2", "JPEG XL": "jxl"}
+UNKNOWN_FORMAT = "unknown"  # of a file that is no text, and so may be an image in a new format
 # Errors about a file that is intact, but larger than the gateway opens.
 _SIZE_CODES = ("image_too_large", "image_file_too_large", "image_metadata_too_large")
-_FIRST_FRAME_NOTE = "result: the provider returned an animation, so its first frame"
+_SEVERAL_FRAMES_CODES = ("image_animated", "image_multipage")
+_DAMAGED_MESSAGE = "The provider's result is a damaged image."
+_FIRST_FRAME_NOTE = (
+    "result: the provider returned an animation or several pages, so its first frame"
+)
 
 
 class UnreadableResult(UpstreamError):
     """A result that is not a readable image: it is no image, or it is damaged."""
 
     code = "no_image_returned"
+
+
+class DamagedResult(UnreadableResult):
+    """A result that starts as an image and is damaged. It can only be delivered as it is."""
 
 
 class UnsupportedResult(UnreadableResult):
@@ -58,7 +69,7 @@ class OpenedResults:
 
 @contextmanager
 def blame_provider() -> Iterator[None]:
-    """Convert an error about an image to an UnreadableResult or an UnsupportedResult."""
+    """Convert an error about an image to an UnreadableResult of its kind."""
     try:
         yield
     except UpstreamError:
@@ -67,44 +78,105 @@ def blame_provider() -> Iterator[None]:
         if error.code in _SIZE_CODES:
             message = "The provider's result is larger than the gateway can process."
             raise UnsupportedResult(message) from error
-        raise _unreadable_result() from error
+        raise DamagedResult(_DAMAGED_MESSAGE) from error
+    except InvalidImage as error:
+        raise DamagedResult(_DAMAGED_MESSAGE) from error
     except (ValueError, TypeError) as error:
         raise _unreadable_result() from error
 
 
 def result_format(image: GeneratedImage) -> str:
-    """Return the format by the first bytes: one of INPUT_FORMATS, or the name of a format that cannot be opened.
+    """Return the format by the first bytes: one of INPUT_FORMATS or OTHER_FORMATS, or UNKNOWN_FORMAT.
 
     The rest of the file is not read. Raises UnreadableResult when the bytes are not those of an image.
     """
     with blame_provider():
         head = image.data[:_HEAD_BYTES] or pybase64.b64decode(image.b64[: _HEAD_BYTES * 4 // 3])
-        format = detect_format(head) or _unsupported_format(head)
-    if not format:
+        format = detect_format(head) or detect_other_format(head)
+    if format:
+        return format
+    if b"\0" not in head:
         raise _unreadable_result()
-    return format
+    return UNKNOWN_FORMAT
 
 
 def open_result(image: GeneratedImage) -> OpenedResult:
     """Return the result with its header, after a check of its structure. An animation becomes its first frame.
 
-    Raises UnreadableResult, or UnsupportedResult for an image that the gateway cannot open.
+    Raises UnreadableResult, DamagedResult, or UnsupportedResult for an image that the gateway cannot open.
     """
     format = result_format(image)
-    if format in _UNSUPPORTED_FORMATS.values():
-        raise UnsupportedResult(f"The provider's result is a {format.upper()} file.")
     with blame_provider():
-        data = image.to_bytes()
+        data = _decode_base64(image)
+        if format not in INPUT_FORMATS:
+            return _open_as_png(image, data, format)
         try:
             return OpenedResult(image, inspect_image(data, param="result"))
         except InvalidRequest as error:
-            if error.code != "image_animated":
+            if error.code not in _SEVERAL_FRAMES_CODES:
                 raise
-        if format not in first_frame.FORMATS:
-            raise UnsupportedResult(f"The provider's result is an animated {format.upper()} file.")
-        frame = first_frame.read_first_frame(data, format)
-        still = replace(image, b64="", data=frame)
-        return OpenedResult(still, inspect_image(frame, param="result"), (_FIRST_FRAME_NOTE,))
+        return _open_as_png(image, data, format, _FIRST_FRAME_NOTE)
+
+
+def _open_as_png(image: GeneratedImage, data: bytes, format: str, *notes: str) -> OpenedResult:
+    """Return the first frame as a still image of a common format. Raises UnsupportedResult, InvalidRequest."""
+    if format not in first_frame.FORMATS:
+        raise UnsupportedResult(f"The gateway cannot open the provider's {format.upper()} file.")
+    frame = first_frame.read_first_frame(data, format)
+    still = replace(image, b64="", data=frame)
+    return OpenedResult(still, inspect_image(frame, param="result"), notes)
+
+
+def open_to_store(image: GeneratedImage) -> OpenedResult:
+    """Return the image with its format. One that cannot be opened is returned as it is. Raises UnreadableResult."""
+    if image.stored_url:
+        return OpenedResult(image, EncodedImage(b"", "", 0, 0))
+    try:
+        return open_result(image)
+    except UnsupportedResult:
+        return _as_it_is(image)
+
+
+def open_damaged(image: GeneratedImage) -> OpenedResult:
+    """Return a damaged image as it is, with a note, or any other image like `open_to_store`."""
+    try:
+        return open_to_store(image)
+    except DamagedResult:
+        return _as_it_is(image, damage_note(image))
+
+
+def damage_note(image: GeneratedImage) -> str:
+    """Return the note on a damaged image that is delivered as it is."""
+    name = result_format(image).upper()
+    return (
+        f"image_damaged: the provider returned a damaged {name} file, which is delivered unchanged"
+    )
+
+
+def _as_it_is(image: GeneratedImage, *notes: str) -> OpenedResult:
+    data = image.data or decode_damaged_base64(image.b64)
+    return OpenedResult(image, EncodedImage(data, result_format(image), 0, 0), notes)
+
+
+def _decode_base64(image: GeneratedImage) -> bytes:
+    """Return the encoded image. Raises DamagedResult when its base64 is damaged."""
+    try:
+        return image.to_bytes()
+    except ValueError as error:
+        raise DamagedResult(_DAMAGED_MESSAGE) from error
+
+
+@contextmanager
+def explain_unreadable(
+    resolved: ResolvedModel, images: Sequence[GeneratedImage], billed: Billed
+) -> Iterator[None]:
+    """Add the model and the remedy to an UnreadableResult. Its billing is `billed` when the images have a usage."""
+    try:
+        yield
+    except UnreadableResult as error:
+        message = f"{error} It is from {resolved.provider.title}'s {resolved.serving.id}. {NO_IMAGE_REMEDY}"
+        has_usage = any(token_counts(image.metadata.get("usage")) for image in images)
+        raise type(error)(message, billed=billed if has_usage else error.billed) from error
 
 
 def open_results(
@@ -131,10 +203,6 @@ def unreadable_notes(errors: Sequence[UpstreamError], total: int) -> tuple[str, 
     if not errors:
         return ()
     return (f"n: {len(errors)} of {total} images cannot be read: {errors[0]}",)
-
-
-def _unsupported_format(head: bytes) -> str | None:
-    return _UNSUPPORTED_FORMATS.get(guess_file_type(head))
 
 
 def _unreadable_result() -> UnreadableResult:

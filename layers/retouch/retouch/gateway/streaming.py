@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage
-from retouch.gateway.postprocess import ProcessedImage, postprocess, total_usage
+from retouch.gateway.postprocess import (
+    ProcessedImage,
+    postprocess,
+    total_usage,
+    unprocessed_damaged_image,
+)
 from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.result import StreamedImage
-from retouch.gateway.result_images import UnreadableResult
+from retouch.gateway.result_images import DamagedResult, UnreadableResult, explain_unreadable
 from retouch.gateway.time_budget import TimeBudget, processing_seconds
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.planning.plan import Plan
@@ -27,8 +32,8 @@ def stream_images(
     """Yield the previews and the finished images.
 
     An unreadable preview is left out, and so is one for whose processing no time remains. An unreadable finished image
-    is left out too. The next finished image then has a note on it, and its cost. Raises UnreadableResult at the end
-    when no finished image was readable.
+    is left out too. The next finished image then has a note on it, and its cost. When no finished image was readable,
+    the last one is yielded as it is if it is a damaged image. Otherwise raises UnreadableResult at the end.
     """
     stream = _Stream(plan, time)
     with closing(steps):
@@ -36,7 +41,8 @@ def stream_images(
             image = stream.process(step)
             if image:
                 yield image
-    stream.finish()
+    if image := stream.finish():
+        yield image
 
 
 @dataclass
@@ -63,12 +69,20 @@ class _Stream:
             return self._finished_image(step.image, processed)
         return None if processed.unprocessed_reason else StreamedImage(processed.image, step.index)
 
-    def finish(self) -> None:
-        """Raise the UnreadableResult when there was no readable image. Log the images that no note names."""
+    def finish(self) -> StreamedImage | None:
+        """Return a damaged image when no other one was finished. Log the images that no note names.
+
+        Raises UnreadableResult when there was no image at all.
+        """
         if self.error and not self.finished_count:
-            raise self.error
+            if not isinstance(self.error, DamagedResult):
+                with explain_unreadable(self.plan.resolved, self.unreadable, "yes"):
+                    raise self.error
+            image = self.unreadable.pop()
+            return self._finished_image(image, unprocessed_damaged_image(image, self.plan.delivery))
         if self.unreadable:
             _log.warning("the last images of a stream cannot be read")
+        return None
 
     def _finished_image(self, image: GeneratedImage, processed: ProcessedImage) -> StreamedImage:
         plan, preserved_pixels = self.plan, processed.preserved_pixels

@@ -35,6 +35,7 @@ from retouch.gateway.result import (
     EditStream,
     StreamedImage,
 )
+from retouch.gateway.result_images import explain_unreadable
 from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
@@ -133,6 +134,10 @@ class GeneratedImages:
     billed: Billed
     notes: tuple[str, ...] = ()
     cached: CacheEntry | None = None
+
+    def explain_errors(self) -> AbstractContextManager[None]:
+        """Add the model, the remedy and the billing to an error about an unreadable image."""
+        return explain_unreadable(self.planned.plan.resolved, self.images, self.billed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +244,16 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
 def check_images(generated: GeneratedImages, services: Services) -> CheckedImages:
     """Run the guardrails that check the images. Raises HooksFailed when one of them denies an image."""
     planned, attempt = generated.planned, generated.planned.attempt
-    results = guardrails.check_images(
-        attempt.target.guardrails,
-        planned.checked.guardrail_input,
-        generated.images,
-        attempt.clients,
-        attempt.log.hooks,
-        attempt.time_budget(services.clock),
-        finishing_seconds(planned.plan.delivery, len(generated.images)),
-    )
+    with generated.explain_errors():
+        results = guardrails.check_images(
+            attempt.target.guardrails,
+            planned.checked.guardrail_input,
+            generated.images,
+            attempt.clients,
+            attempt.log.hooks,
+            attempt.time_budget(services.clock),
+            finishing_seconds(planned.plan.delivery, len(generated.images)),
+        )
     attempt.log.set_hooks(results.report)
     guardrails.require_permission(results.report, billed=generated.billed)
     return CheckedImages(generated, results.images, results.notes)
@@ -259,13 +265,14 @@ def postprocess_images(checked: CheckedImages, services: Services) -> FinishedIm
     planned = generated.planned
     links = _result_links(planned.attempt, services)
     time = planned.attempt.time_budget(services.clock)
-    result = postprocess_all(
-        checked.images,
-        planned.plan.delivery,
-        time,
-        billed_images=generated.images,
-        release=EarlyStorage(links, time, images_left=len(checked.images)),
-    )
+    with generated.explain_errors():
+        result = postprocess_all(
+            checked.images,
+            planned.plan.delivery,
+            time,
+            billed_images=generated.images,
+            release=EarlyStorage(links, time, images_left=len(checked.images)),
+        )
     if checked.notes:
         result = replace(result, notes=(*checked.notes, *result.notes), is_complete=False)
     if generated.cached:
@@ -278,13 +285,14 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
     generated, result = finished.generated, finished.result
     plan, attempt = generated.planned.plan, generated.planned.attempt
     try:
-        data = deliver(
-            result,
-            plan.delivery,
-            finished.links,
-            attempt.context.max_response_bytes,
-            attempt.time_budget(services.clock),
-        )
+        with generated.explain_errors():
+            data = deliver(
+                result,
+                plan.delivery,
+                finished.links,
+                attempt.context.max_response_bytes,
+                attempt.time_budget(services.clock),
+            )
     except NotStored as fault:
         raise fault.with_billing(generated.billed) from None
     usage, cached = result.metadata.get("usage"), generated.cached

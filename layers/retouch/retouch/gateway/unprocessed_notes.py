@@ -13,9 +13,8 @@ def unprocessed_notes(reasons: Sequence[str], total: int, delivery: Delivery) ->
         return ()
     images = "the image is" if total == 1 else f"{len(reasons)} of {total} images are"
     omitted = ", ".join(_omitted_steps(delivery))
-    return (
-        f"result: {images} unchanged from the provider, because {reasons[0]}; not done: {omitted}",
-    )
+    not_done = f"; not done: {omitted}" if omitted else ""
+    return (f"result: {images} unchanged from the provider, because {reasons[0]}{not_done}",)
 
 
 def _omitted_steps(delivery: Delivery) -> Iterator[str]:

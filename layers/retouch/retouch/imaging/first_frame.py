@@ -1,4 +1,4 @@
-"""The first frame of an animated image file, as a still image."""
+"""The first frame of an image file that the gateway does not accept as it is, as a still image of a common format."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ from retouch.imaging.errors import damaged_image_error
 from retouch.imaging.formats.avif import read_sequence_colours
 
 # The plugins of Pillow that are not loaded for every request.
-_PLUGINS = {"gif": "PIL.GifImagePlugin", "avif": "PIL.AvifImagePlugin"}
-FORMATS = ("png", "webp", *_PLUGINS)  # the animated formats whose first frame can be read
+_PLUGINS = {
+    "gif": "PIL.GifImagePlugin",
+    "avif": "PIL.AvifImagePlugin",
+    "tiff": "PIL.TiffImagePlugin",
+    "bigtiff": "PIL.TiffImagePlugin",
+    "jp2": "PIL.Jpeg2KImagePlugin",
+}
+_PILLOW_NAMES = {"jp2": "JPEG2000", "bigtiff": "TIFF"}
+FORMATS = ("png", "webp", *_PLUGINS)  # the formats whose first frame can be read
 
 
 def read_first_frame(data: bytes, format: str) -> bytes:
-    """Return the first frame of an animated file as a lossless file without metadata. `format` is one of FORMATS.
+    """Return the first frame of a file as a lossless file without metadata. `format` is one of FORMATS.
 
     The frame has the same format if results have it, else it is a PNG. For an animated PNG this is the image that a
     viewer without support for animations shows. Raises InvalidImage when the frame cannot be decoded.
@@ -27,7 +34,9 @@ def read_first_frame(data: bytes, format: str) -> bytes:
     if format in _PLUGINS:
         import_module(_PLUGINS[format])
     try:
-        with Image.open(BytesIO(data), formats=[format.upper()]) as image:
+        with Image.open(
+            BytesIO(data), formats=[_PILLOW_NAMES.get(format, format.upper())]
+        ) as image:
             image.load()  # opening a file selects its first frame
             codes = read_sequence_colours(data) if format == "avif" else None
             frame = convert_coded_colours(image, codes)

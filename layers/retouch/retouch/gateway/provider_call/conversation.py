@@ -26,6 +26,7 @@ from retouch.core.provider_protocol import (
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.usage import token_counts
 from retouch.gateway.provider_call.error_mapping import (
+    NO_IMAGE_REMEDY,
     fault_from_response,
     parsed_error,
     to_fault,
@@ -43,9 +44,6 @@ _MALFORMED_RESPONSE_ERRORS = (
     AttributeError,
     RuntimeError,
 )
-
-
-_REMEDY = "Another edit is billed again. Use another model if this repeats."
 
 
 class _NoImageFound(UpstreamError):
@@ -146,7 +144,8 @@ def _next_step(
         return list(stop.value or ())
     except _MALFORMED_RESPONSE_ERRORS as error:
         raise _NoImageFound(
-            f"{resolved.provider.title} sent a response of an unknown form for {resolved.serving.id}. {_REMEDY}",
+            f"{resolved.provider.title} sent a response of an unknown form for {resolved.serving.id}. "
+            f"{NO_IMAGE_REMEDY}",
             code=UpstreamError.code,
         ) from error
 
@@ -207,6 +206,6 @@ def _require_images(
     """Return the images. Raises UpstreamError when the whole conversation completed none."""
     if not images and not completed_count:
         raise _NoImageFound(
-            f"{resolved.provider.title} sent a response without an image for {resolved.serving.id}. {_REMEDY}"
+            f"{resolved.provider.title} sent a response without an image for {resolved.serving.id}. {NO_IMAGE_REMEDY}"
         )
     return images

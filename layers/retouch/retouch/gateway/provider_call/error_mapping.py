@@ -50,6 +50,7 @@ FAULTS_BY_STATUS: dict[int, type[Fault]] = {
 }
 # The kinds of errors that say nothing about other edits.
 _EDIT_KINDS: tuple[ErrorKind, ...] = ("failed", "undetermined")
+NO_IMAGE_REMEDY = "Another edit is billed again. Use another model if this repeats."
 _MAX_MESSAGE_CHARS = 1000
 # what parsing raises when a body has an unknown form
 MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
