@@ -50,7 +50,7 @@ class JobRunner:
         """Return all finished images. Several jobs run in parallel. Raises Fault when no image was made."""
         if len(jobs) == 1:
             return self._collect_images(jobs[0], 0)
-        return run_parallel(list(jobs), lambda job, i: self._collect_images(job, i).images)
+        return run_parallel(list(jobs), self._collect_images)
 
     def run(self, job: ProviderJob, index: int) -> Iterator[PartialImage | CompletedImage]:
         """Run one conversation, number `index` of the attempt. Yield the images as they arrive. Raises Fault."""
