@@ -133,6 +133,51 @@ def test_result_that_a_hook_cannot_decode_is_the_providers_fault():
     assert response.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.parametrize("fields", [{"mask": json.dumps({"shapes": [CENTER]})}, {}])
+@pytest.mark.parametrize("response_format", ["b64_json", "url"])
+def test_damaged_image_is_delivered_with_a_note_when_there_is_no_other(fields, response_format):
+    result = png_with_wrong_checksum()
+    with running_gateway(image_response(result), s3=True) as gateway:
+        response = post_edit(gateway, response_format=response_format, **fields)
+        assert delivered_images(response) == [result]
+    notes = response.headers.get("x-retouch-notes", "")
+    if fields or response_format == "url":  # otherwise no stage opens the image
+        assert "image_damaged" in notes
+    if fields:
+        assert response.headers["x-retouch-preserved-pixels"] == "0"
+
+
+def test_error_about_a_damaged_image_names_the_model_and_is_billed_when_usage_is_reported():
+    usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+    document = {"data": [{"b64_json": b64(png_with_missing_lines())}], "usage": usage}
+    hook = {"retouch.output": {"notBlank": True}, "id": "blank"}
+    with running_gateway(json_response(document)) as gateway:
+        response = post_edit(gateway, {"output_guardrails": [hook]})
+    assert (response.status_code, response.headers["x-retouch-billed"]) == (502, "yes")
+    message = response.json()["error"]["message"]
+    assert "gpt-image-2" in message
+    assert "Use another model" in message
+
+
+def test_response_without_an_image_is_billed_when_usage_is_reported():
+    usage = {"input_tokens": 5, "output_tokens": 7, "total_tokens": 12}
+    with running_gateway(json_response({"data": [], "usage": usage})) as gateway:
+        response = post_edit(gateway)
+    assert (response.status_code, response.headers["x-retouch-billed"]) == (502, "yes")
+    assert response.json()["error"]["code"] == "no_image_returned"
+
+
+@pytest.mark.parametrize("format", ["TIFF", "BMP", "JPEG2000", "AVIF", "GIF"])
+@pytest.mark.parametrize("response_format", ["b64_json", "url"])
+def test_result_in_another_format_is_delivered_as_a_common_one(format, response_format):
+    result = encode_image(Image.linear_gradient("L").convert("RGB"), format)
+    with running_gateway(image_response(result), s3=True) as gateway:
+        response = post_edit(gateway, response_format=response_format)
+        (image,) = delivered_images(response)
+    assert (decode_image(image).format, decode_image(image).size) == ("PNG", (256, 256))
+    assert response.json()["output_format"] == "png"
+
+
 def test_animated_result_is_linked_as_its_first_frame():
     with running_gateway(image_response(animation("WEBP")), s3=True) as gateway:
         response = post_edit(gateway, response_format="url")

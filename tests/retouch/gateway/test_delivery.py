@@ -6,7 +6,7 @@ from itertools import repeat
 import pytest
 
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.errors import NotStored, UpstreamError
+from retouch.core.errors import NotStored
 from retouch.gateway.delivery import deliver
 from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.result_links import ResultLinks
@@ -62,11 +62,25 @@ def test_damaged_image_does_not_lose_the_link_of_the_other():
     assert delivered.notes[0].startswith("n: 1 of 2 images cannot be read")
 
 
-def test_only_damaged_images_raise_upstream_error():
+def test_damaged_images_are_stored_with_a_note_when_no_other_is_readable():
     store = FakeStore()
-    with pytest.raises(UpstreamError) as exc_info:
-        deliver_as("url", [BAD, BAD], store)
-    assert (exc_info.value.code, store) == ("no_image_returned", {})
+    delivered = deliver_as("url", [BAD, BAD], store)
+    assert [image.url for image in delivered.images] == [
+        "https://g/results/0.png",
+        "https://g/results/1.png",
+    ]
+    assert set(store.values()) == {BAD.to_bytes()}
+    assert delivered.notes == (
+        "image_damaged: the provider returned a damaged PNG file, which is delivered unchanged",
+    )
+
+
+def test_image_with_damaged_base64_is_stored_without_the_damaged_characters():
+    store = FakeStore()
+    damaged = GeneratedImage(b64=GOOD.to_base64()[:-41] + "\0~")
+    delivered = deliver_as("url", [damaged], store)
+    assert GOOD.to_bytes().startswith(store["results/0.png"])
+    assert delivered.notes[0].startswith("image_damaged")
 
 
 def test_animation_is_stored_as_its_first_frame():

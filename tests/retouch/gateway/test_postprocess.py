@@ -100,10 +100,30 @@ def test_result_that_is_no_image_raises_upstream_error(invalid_result):
     "delivery",
     [{"convert_to": "webp"}, {"scale_to": (32, 24)}, {"original_pixels": original_pixels()}],
 )
-def test_undecodable_result_image_raises_upstream_error(delivery):
-    with pytest.raises(UpstreamError) as exc_info:
-        postprocess_artifacts(GeneratedImage(data=png_with_truncated_pixels()), **delivery)
-    assert (exc_info.value.code, exc_info.value.billed) == ("no_image_returned", "unknown")
+def test_damaged_image_is_returned_unchanged_with_a_note(delivery):
+    damaged = GeneratedImage(data=png_with_truncated_pixels())
+    result = postprocess_artifacts(damaged, damaged, **delivery)
+    assert result.images == (damaged, damaged)
+    assert result.preserved_pixels == (0 if "original_pixels" in delivery else None)
+    assert not result.is_complete
+    assert result.notes[0].startswith("image_damaged: the provider returned a damaged PNG file")
+    assert "because it is damaged; not done: " in result.notes[1]
+
+
+def test_damaged_image_is_named_beside_a_readable_one():
+    damaged = GeneratedImage(data=png_with_truncated_pixels())
+    result = postprocess_artifacts(damaged, GeneratedImage(data=photo()), convert_to="webp")
+    assert len(result.images) == 1
+    assert result.notes == (
+        "n: 1 of 2 images cannot be read: The provider's result is a damaged image.",
+    )
+
+
+def test_file_of_an_unknown_format_is_returned_unchanged_with_a_note():
+    file = GeneratedImage(data=b"FUTURE\0" + bytes(200))
+    result = postprocess_artifacts(file)
+    assert result.images[0].data == file.data
+    assert "a file of an unknown format, which is delivered unchanged" in result.notes[0]
 
 
 @pytest.mark.parametrize("delivery", [{}, {"convert_to": "webp"}])

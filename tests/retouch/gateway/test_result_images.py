@@ -1,18 +1,23 @@
 """Tests of the images that a provider returned: which are readable, and whose fault the others are."""
 
 import pytest
+from PIL import Image
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.gateway.result_images import (
+    UNKNOWN_FORMAT,
+    DamagedResult,
     UnreadableResult,
     UnsupportedResult,
+    open_damaged,
     open_result,
     open_results,
+    open_to_store,
     result_format,
 )
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.limits import DEFAULT_LIMITS
-from tests.support.images import b64, channel_values, decode_image, photo
+from tests.support.images import b64, channel_values, decode_image, encode_image, photo, scene
 from tests.support.unusual_results import (
     JPEG_2000,
     JPEG_XL,
@@ -67,7 +72,7 @@ def test_damaged_result_is_unreadable_and_may_be_billed(data):
 
 
 @pytest.mark.parametrize(
-    ("data", "format"), [(JPEG_XL, "jxl"), (JPEG_2000, "jp2")], ids=["jpeg-xl", "jpeg-2000"]
+    ("data", "format"), [(JPEG_XL, "jxl"), (b"a new format\0", UNKNOWN_FORMAT)], ids=["jxl", "new"]
 )
 def test_image_of_another_format_is_recognized_but_not_opened(data, format):
     image = GeneratedImage(b64=b64(data))
@@ -81,6 +86,42 @@ def test_intact_image_above_the_limits_is_unsupported_instead_of_unreadable():
     assert DEFAULT_LIMITS.pixels < 16_000**2
     with pytest.raises(UnsupportedResult):
         open_result(image)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I;16"])
+def test_jpeg_2000_is_opened_as_png(mode):
+    data = encode_image(scene(64, 48).convert(mode), "JPEG2000", irreversible=False)
+    opened = open_result(GeneratedImage(b64=b64(data), revised_prompt="a hat"))
+    assert (opened.file.format, opened.file.size) == ("png", (64, 48))
+    assert opened.image.to_bytes() == opened.file.data
+    assert opened.image.revised_prompt == "a hat"
+
+
+def test_tiff_with_several_pages_is_opened_as_its_first_page():
+    pages = [Image.new("RGB", (64, 48), name) for name in ("red", "blue")]
+    data = encode_image(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    opened = open_result(GeneratedImage(data=data))
+    assert opened.file.format == "png"
+    assert channel_values(decode_image(opened.file.data), (5, 5)) == (255, 0, 0)
+    assert "first frame" in opened.notes[0]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        GeneratedImage(data=png_with_wrong_checksum()),
+        GeneratedImage(data=JPEG_2000),
+        GeneratedImage(data=animation("WEBP")[:-40]),
+        GeneratedImage(b64=b64(photo())[:-41] + "~"),
+    ],
+    ids=["png", "jpeg-2000", "animation", "base64"],
+)
+def test_damaged_image_is_opened_with_a_note_only_when_that_is_asked_for(image):
+    with pytest.raises(DamagedResult):
+        open_to_store(image)
+    opened = open_damaged(image)
+    assert opened.image is image
+    assert opened.notes[0].startswith("image_damaged: ")
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP"])
@@ -100,7 +141,7 @@ def test_readable_results_are_returned_and_the_others_named():
     opened = open_results([bad, good, bad])
     assert [one.image for one in opened.images] == [good]
     assert opened.notes == (
-        "n: 2 of 3 images cannot be read: The provider's result is not a readable image.",
+        "n: 2 of 3 images cannot be read: The provider's result is a damaged image.",
     )
 
 

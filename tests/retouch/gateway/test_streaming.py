@@ -75,11 +75,12 @@ def test_damaged_last_image_does_not_end_the_stream_with_an_error():
     assert event_names(response) == ["completed"]
 
 
-def test_stream_with_only_damaged_images_is_the_providers_failure():
+def test_stream_with_only_damaged_images_ends_with_the_last_one_and_a_note():
     response = stream_edit(partial(photo()), completed_event(DAMAGED))
     name, payload = response.frames[-1]
-    assert (name, payload["error"]["code"]) == ("error", "no_image_returned")
-    assert payload["retouch"] == {"status": 502, "billed": "unknown"}
+    assert name == "image_edit.completed"
+    assert base64.b64decode(payload["b64_json"]) == DAMAGED
+    assert "image_damaged" in payload["retouch"]["notes"]
 
 
 def test_image_that_comes_at_the_deadline_is_unchanged_with_a_note(monkeypatch):

@@ -28,6 +28,16 @@ def test_first_frame_of_avif_has_the_colours_that_its_codes_mean(primaries, expe
     assert all(abs(a - b) < 5 for a, b in zip(colour, expected, strict=True))
 
 
+def test_image_above_the_pixel_limit_raises_invalid_image():
+    header = encode_image(Image.new("L", (8, 8)), "JPEG2000")
+    size = header.index(b"\xff\x51") + 8
+    huge = header[:size] + (60_000).to_bytes(4) * 2 + header[size + 8 :]
+    ihdr = huge.index(b"ihdr") + 4
+    huge = huge[:ihdr] + (60_000).to_bytes(4) * 2 + huge[ihdr + 8 :]
+    with pytest.raises(InvalidImage):
+        read_first_frame(huge, "jp2")
+
+
 @pytest.mark.parametrize("format", ["png", "webp"])
 def test_damaged_first_frame_raises_invalid_image(format):
     with pytest.raises(InvalidImage):
