@@ -12,6 +12,7 @@ from devserver.server import DevServer
 from devserver.settings import Timeouts
 from tests.support.images import b64, data_url, decode_image, encode_image, photo
 from tests.support.unusual_results import (
+    CONVERTED_FORMATS,
     animation,
     noise_image,
     png_with_missing_lines,
@@ -167,7 +168,7 @@ def test_response_without_an_image_is_billed_when_usage_is_reported():
     assert response.json()["error"]["code"] == "no_image_returned"
 
 
-@pytest.mark.parametrize("format", ["TIFF", "BMP", "JPEG2000", "AVIF", "GIF"])
+@pytest.mark.parametrize("format", CONVERTED_FORMATS)
 @pytest.mark.parametrize("response_format", ["b64_json", "url"])
 def test_result_in_another_format_is_delivered_as_a_common_one(format, response_format):
     result = encode_image(Image.linear_gradient("L").convert("RGB"), format)

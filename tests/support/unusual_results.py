@@ -5,14 +5,29 @@ import random
 import struct
 import zlib
 
-from PIL import Image
+# Pillow loads only the plugins that the gateway needs for most requests, so the others are imported here.
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    TiffImagePlugin,
+)
 
 from tests.support.images import photo
 
+# Pillow's names of formats that the gateway opens and that results of an edit do not have.
+CONVERTED_FORMATS = (
+    AvifImagePlugin.AvifImageFile.format,
+    BmpImagePlugin.BmpImageFile.format,
+    GifImagePlugin.GifImageFile.format,
+    Jpeg2KImagePlugin.Jpeg2KImageFile.format,
+    TiffImagePlugin.TiffImageFile.format,
+)
 GIF = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
-# Formats that the gateway recognizes and cannot open.
-JPEG_XL = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64)
-JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64)
+JPEG_XL = b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(64)  # the gateway recognizes it and cannot open it
+DAMAGED_JPEG_2000 = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64)
 
 
 def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:

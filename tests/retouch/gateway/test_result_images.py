@@ -19,7 +19,7 @@ from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.limits import DEFAULT_LIMITS
 from tests.support.images import b64, channel_values, decode_image, encode_image, photo, scene
 from tests.support.unusual_results import (
-    JPEG_2000,
+    DAMAGED_JPEG_2000,
     JPEG_XL,
     animation,
     png_with_wrong_checksum,
@@ -110,7 +110,7 @@ def test_tiff_with_several_pages_is_opened_as_its_first_page():
     "image",
     [
         GeneratedImage(data=png_with_wrong_checksum()),
-        GeneratedImage(data=JPEG_2000),
+        GeneratedImage(data=DAMAGED_JPEG_2000),
         GeneratedImage(data=animation("WEBP")[:-40]),
         GeneratedImage(b64=b64(photo())[:-41] + "~"),
     ],

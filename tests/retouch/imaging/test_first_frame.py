@@ -2,7 +2,7 @@
 
 import pytest
 from PIL import AvifImagePlugin as AvifImagePlugin
-from PIL import Image
+from PIL import Image, Jpeg2KImagePlugin
 
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.first_frame import read_first_frame
@@ -29,7 +29,7 @@ def test_first_frame_of_avif_has_the_colours_that_its_codes_mean(primaries, expe
 
 
 def test_image_above_the_pixel_limit_raises_invalid_image():
-    header = encode_image(Image.new("L", (8, 8)), "JPEG2000")
+    header = encode_image(Image.new("L", (8, 8)), Jpeg2KImagePlugin.Jpeg2KImageFile.format)
     size = header.index(b"\xff\x51") + 8
     huge = header[:size] + (60_000).to_bytes(4) * 2 + header[size + 8 :]
     ihdr = huge.index(b"ihdr") + 4
