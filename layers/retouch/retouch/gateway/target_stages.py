@@ -284,15 +284,10 @@ def deliver_images(finished: FinishedImages, services: Services) -> DeliveredIma
     """Convert the images to base64 or links. Raises NotStored when neither is possible."""
     generated, result = finished.generated, finished.result
     plan, attempt = generated.planned.plan, generated.planned.attempt
+    time, max_bytes = attempt.time_budget(services.clock), attempt.context.max_response_bytes
     try:
         with generated.explain_errors():
-            data = deliver(
-                result,
-                plan.delivery,
-                finished.links,
-                attempt.context.max_response_bytes,
-                attempt.time_budget(services.clock),
-            )
+            data = deliver(result, plan.delivery, finished.links, max_bytes, time)
     except NotStored as fault:
         raise fault.with_billing(generated.billed) from None
     usage, cached = result.metadata.get("usage"), generated.cached
