@@ -70,15 +70,11 @@ KONTEXT_FIELDS = {
 }
 
 
-class FluxStandIn(StandIn):
-    """A FLUX stand-in. Subclasses check the key and read the request format."""
-
-    status_of_refusal: ClassVar = 400
-    pending_states: tuple[str, ...] = PENDING_STATES
+class TaskStandIn(StandIn):
+    """A stand-in whose paid requests create tasks, which the gateway polls."""
 
     def __init__(self):
         super().__init__()
-        self.tasks: dict[str, bytes] = {}
         self.task_numbers = count()  # requests arrive in parallel
         self.polls: Counter[str] = Counter()
         self.final_response: ScriptedResponse | None = None
@@ -89,6 +85,17 @@ class FluxStandIn(StandIn):
             (self.final_response,) = failure.responses
         else:
             super().fail_with(failure)
+
+
+class FluxStandIn(TaskStandIn):
+    """A FLUX stand-in. Subclasses check the key and read the request format."""
+
+    status_of_refusal: ClassVar = 400
+    pending_states: tuple[str, ...] = PENDING_STATES
+
+    def __init__(self):
+        super().__init__()
+        self.tasks: dict[str, bytes] = {}
 
     def create_task(self, request, field_rules):
         """Create a task and return its id. Raises Refusal for a field or an image that the model does not accept."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections import Counter
-from itertools import count
 
 from PIL import Image
 
 from tests.contract.paint import decode_image, encode_image, repaint
-from tests.contract.standin import MAGENTA, Failure, ParsedRequest, StandIn, with_expected_calls
+from tests.contract.standin import MAGENTA, Failure, ParsedRequest, with_expected_calls
 from tests.contract.standins._flux import (
     CREDENTIALS_ERROR,
     MODERATION_ERROR,
     PROVIDER_ERROR,
     Refusal,
+    TaskStandIn,
     expected_failure,
     html_response,
 )
@@ -30,22 +29,12 @@ RATE_LIMIT_HEADERS = {
 }
 
 
-class SegmindStandIn(StandIn):
+class SegmindStandIn(TaskStandIn):
     slug = "segmind"
 
     def __init__(self):
         super().__init__()
         self.jobs: dict[str, object] = {}
-        self.job_numbers = count()  # requests arrive in parallel
-        self.polls: Counter[str] = Counter()
-        self.final_response: ScriptedResponse | None = None
-
-    def fail_with(self, failure):
-        """Respond with this failure. A failure that ends a job is sent to every poll of every job."""
-        if failure.successes_first:
-            (self.final_response,) = failure.responses
-        else:
-            super().fail_with(failure)
 
     def env(self):
         return {"SEGMIND_API_KEY": self.key, "SEGMIND_BASE_URL": self.url}
@@ -92,7 +81,7 @@ class SegmindStandIn(StandIn):
         )
 
     def create_job(self, output):
-        job = f"r_{next(self.job_numbers)}"
+        job = f"r_{next(self.task_numbers)}"
         self.jobs[job] = output
         url = f"{self.url}/v2/requests/{job}"
         return {"request_id": job, "status_url": f"{url}/status", "response_url": url}
