@@ -98,6 +98,10 @@ class Fault(Exception):
         other.args = (f"{self} {note}",)
         return other
 
+    def without_retry(self) -> Self:
+        """Return a copy that the caller's SDK does not retry, because the gateway has done so."""
+        return self._copy(retryable=False)
+
     def _copy(self, **changes: Any) -> Self:
         # Subclasses have constructors of their own, so the copy is made without one.
         other = type(self).__new__(type(self), *self.args)

@@ -105,6 +105,12 @@ class AttemptResult:
         """The HTTP status that describes the outcome."""
         return _outcome_status(self.outcome, self.report)
 
+    def without_retry(self) -> AttemptResult:
+        """Return the same result. A fault is not retried by the caller's SDK."""
+        if isinstance(self.outcome, Fault):
+            return replace(self, outcome=self.outcome.without_retry())
+        return self
+
     def with_billing(self, billed: Billed) -> AttemptResult:
         """Return the same result. A fault gets this value of `billed`."""
         if isinstance(self.outcome, Fault):

@@ -85,8 +85,14 @@ class Attempt:
 
     @property
     def max_retry_wait(self) -> float:
-        """The longest Retry-After to wait for, in seconds. The retries of a config replace the gateway's own."""
-        return 0.0 if self.target.target.retry.attempts else self.settings.max_retry_wait
+        """The longest Retry-After to wait for, in seconds. 0: the gateway itself does not repeat a paid call.
+
+        The retries of a config replace the gateway's own, and so do the retries of an SDK: they would multiply.
+        """
+        has_other_retries = (
+            self.target.target.retry.attempts or self.context.retry_count is not None
+        )
+        return 0.0 if has_other_retries else self.settings.max_retry_wait
 
     def build_failure(self, fault: Fault) -> AttemptResult:
         """Return the result of a failed attempt. A deadline that the caller set becomes a RequestTimeout."""

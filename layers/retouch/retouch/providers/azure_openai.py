@@ -53,6 +53,10 @@ DEFAULT_API_VERSION = "2025-04-01-preview"
 V1_API_VERSIONS = ("v1", "latest", "preview")
 CONTENT_FILTER_CODES = ("contentfilter", "content_filter", "content_policy_violation")
 _OPENAI_SEGMENT_PATTERN = re.compile(r"/openai(?=/|$)")
+# A subscription that is disabled for want of payment, and a monthly quota that is used up.
+_UNPAID_PATTERN = re.compile(
+    r"DisabledSubscription|subscription \S+ is disabled|out of call volume quota", re.IGNORECASE
+)
 _SAFETY_VIOLATIONS_PATTERN = re.compile(r"safety_violations=\[([\w, /-]*)\]")
 
 
@@ -137,8 +141,10 @@ def parse_error(response: ProviderResponse) -> ParsedError:
         return ParsedError("moderated", message, None, None, _moderation_details({}, message))
     if response.status == 403 and "temporarily blocked" in message:
         return ParsedError(
-            "suspended", "Azure has suspended the whole resource for policy violations."
+            "suspended", f"Azure has suspended the whole resource for policy violations: {message}"
         )
+    if _UNPAID_PATTERN.search(code) or _UNPAID_PATTERN.search(message):
+        return ParsedError("out_of_quota", message)
     if response.status == 401:
         return ParsedError("auth", message)
     return parse_openai_error(

@@ -81,6 +81,7 @@ _WEBP_OPERATIONS = (
 )  # these return WebP if a PNG may exceed the limit
 _PRICE_SOURCE = "AWS's price list by way of litellm 1.109.1"
 _NOT_ENABLED_PATTERN = re.compile(r"access to the model|model access is denied", re.IGNORECASE)
+_UNPAID_PATTERN = re.compile(r"payment[ _]instrument", re.IGNORECASE)
 _RETIRED_PATTERN = re.compile(r"end of its life|marked by provider as legacy", re.IGNORECASE)
 
 
@@ -134,6 +135,8 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     error = response.headers.get("x-amzn-errortype", "").partition(":")[0]
     payload = mapping_or_empty(response.json())
     message = text_or_empty(payload.get("message")) or text_or_empty(payload.get("Message"))
+    if _UNPAID_PATTERN.search(message) or (response.status == 429 and "per day" in message.lower()):
+        return ParsedError("out_of_quota", message)
     if response.status == 403:
         return ParsedError(
             "no_such_model" if _NOT_ENABLED_PATTERN.search(message) else "auth", message

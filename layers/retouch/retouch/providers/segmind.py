@@ -185,21 +185,25 @@ def _require_same_origin(url: str, job: ProviderJob) -> str:
 def parse_error(response: ProviderResponse) -> ParsedError:
     """Return the parsed error. Its body is {"error": "text"}, except for a 405, which is an HTML page."""
     if response.status in NOT_SERVED_STATUSES:
-        return ParsedError(
-            "no_such_model", f"Segmind does not serve this model (status {response.status})."
-        )
-    if response.status == 429:
-        return ParsedError(
-            "rate_limited",
-            error_message(response.json()),
-            retry_after=_seconds_until_reset(response.headers),
-        )
-    message = error_message(response.json())
-    if response.status == 406 and QUOTA_PATTERN.search(message):
+        message = f"Segmind does not serve this model (status {response.status})."
+        return ParsedError("no_such_model", f"{message} {_words(response)}".strip())
+    message = _words(response)
+    if response.status in (402, 403, 406) and QUOTA_PATTERN.search(message):
         return ParsedError("out_of_quota", message)
+    if response.status == 429:
+        delay = _seconds_until_reset(response.headers)
+        return ParsedError("rate_limited", message, retry_after=delay)
     # A 400 comes before a task exists. Only then is it certain that no image was generated.
     error = _failure_error(message, KIND_BY_STATUS.get(response.status, ""))
     return replace(error, billed="no" if response.status == 400 else None)
+
+
+def _words(response: ProviderResponse) -> str:
+    """Return the message of a JSON error, or "" for a page."""
+    try:
+        return error_message(response.json())
+    except ValueError:
+        return ""
 
 
 def _failure_error(message: str, kind: ErrorKind) -> ParsedError:

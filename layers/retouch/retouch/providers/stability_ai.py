@@ -44,6 +44,7 @@ from retouch.providers._shared.response_parsing import error_message as sentence
 from retouch.providers._shared.response_parsing import (
     find_base64,
     find_object,
+    mapping_or_empty,
     response_image,
     text_or_empty,
 )
@@ -78,6 +79,7 @@ _USER_HEADER = "stability-client-user-id"
 _CLIENT_HEADERS = ("stability-client-id", _USER_HEADER, "stability-client-version")
 _PRICE_SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
 _IN_PROGRESS_STATUS = 202
+_UNPAID_NAMES = ("payment_required", "insufficient_balance")
 _SUCCESS = "SUCCESS"
 # of the API and of the proxies in front of it; the edit may go on behind them
 _TIMEOUT_STATUSES = (408, 499, 504, 520, 522, 524, 598, 599)
@@ -208,12 +210,11 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     A redirect and a timeout do not say how the edit ended.
     """
     if response.status == 429:
-        retry_delay = None if "retry-after" in response.headers else LOCKOUT_SECONDS
-        return ParsedError(
-            "rate_limited", "Stability AI accepts 150 requests in 10 s.", retry_after=retry_delay
-        )
+        return _rate_limit_error(response)
     payload = response.json()
     name, message = payload["name"], sentence(payload.get("errors")) or sentence(payload)
+    if name in _UNPAID_NAMES:
+        return ParsedError("out_of_quota", message)
     if name in ("content_moderation", "public_figure"):
         return moderation_error(message or "The safety system refused the request.", "input", name)
     if name == "invalid_language":
@@ -224,6 +225,18 @@ def parse_error(response: ProviderResponse) -> ParsedError:
 
 # The reference limits the aspect ratio of these operations only.
 _RATIO_LIMITED_OPERATIONS = ("outpaint", "search-and-replace", "search-and-recolor")
+
+
+def _rate_limit_error(response: ProviderResponse) -> ParsedError:
+    """Return the error for a 429, which may be a page. The routes of version 1 also send it for an empty account."""
+    try:
+        payload = response.json()
+    except ValueError:
+        payload = None
+    if mapping_or_empty(payload).get("name") in _UNPAID_NAMES:
+        return ParsedError("out_of_quota", sentence(payload))
+    retry_delay = None if "retry-after" in response.headers else LOCKOUT_SECONDS
+    return ParsedError("rate_limited", sentence(payload), retry_after=retry_delay)
 
 
 def _model(

@@ -109,6 +109,51 @@ def test_retry_after_beyond_deadline_is_not_waited_for():
     assert clock.sleeps == []
 
 
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"retry-after-ms": "6001"}, "7"),
+        ({"retry-after": "2592000"}, "2592000"),
+        ({"retry-after": "9" * 400}, "31536000"),
+        ({"retry-after": "5.01"}, "6"),
+    ],
+)
+def test_retry_after_of_caller_is_whole_seconds_rounded_up(headers, expected):
+    with Upstream(error_response("rate_limit_exceeded", 429, **headers)) as upstream:
+        response, _ = send_edit(upstream)
+    assert response.headers["retry-after"] == expected
+
+
+@pytest.mark.parametrize("retry_count", ["0", "1"])
+@pytest.mark.parametrize(
+    "limited",
+    [
+        error_response("rate_limit_exceeded", 429, **{"retry-after": "1"}),
+        error_response("server_is_overloaded", 503, **{"retry-after": "1"}),
+    ],
+    ids=["rate limit", "overload"],
+)
+def test_gateway_leaves_retry_to_sdk_that_retries_itself(limited, retry_count):
+    with Upstream(limited, IMAGE_RESPONSE) as upstream:
+        env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": upstream.url}
+        services = build_services(env, FakeClock())
+        headers = {"x-stainless-retry-count": retry_count}
+        response = post_edit(FIELDS, services=services, headers=headers)
+        assert len(upstream.calls) == 1
+    assert response.headers["retry-after"] == "1"
+    assert "x-should-retry" not in response.headers
+
+
+def test_sdk_does_not_repeat_retries_of_config():
+    config = '{"provider": "openai", "retry": {"attempts": 2}}'
+    with Upstream(error_response("rate_limit_exceeded", 429, **{"retry-after": "9"})) as upstream:
+        env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": upstream.url}
+        headers = {"x-stainless-retry-count": "0", "x-portkey-config": config}
+        response = post_edit(FIELDS, services=build_services(env, FakeClock()), headers=headers)
+        assert len(upstream.calls) == 3
+    assert (response.headers["x-should-retry"], response.headers["retry-after"]) == ("false", "9")
+
+
 def test_overloaded_provider_is_called_at_most_three_times():
     with Upstream(error_response("server_is_overloaded", 503)) as upstream:
         response, _ = send_edit(upstream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import ceil
 from typing import Any, Literal
 
 import orjson
@@ -52,8 +53,8 @@ def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dic
     headers = {}
     if fault.should_retry is not None:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
-    if fault.retry_after is not None and fault.should_retry is not False:
-        headers["retry-after"] = f"{fault.retry_after:g}"
+    if fault.retry_after is not None and fault.billed == "no":
+        headers["retry-after"] = str(max(0, ceil(fault.retry_after)))  # RFC 9110: whole seconds
     if isinstance(fault, MethodNotAllowed):
         headers["Allow"] = fault.allow
     if error_format == "portkey" and fault.blame == "gateway":

@@ -5,6 +5,7 @@ The adapters parse the response. The two tables in this module choose the error 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -51,7 +52,21 @@ FAULTS_BY_STATUS: dict[int, type[Fault]] = {
 # The kinds of errors that say nothing about other edits.
 _EDIT_KINDS: tuple[ErrorKind, ...] = ("failed", "undetermined")
 NO_IMAGE_REMEDY = "Another edit is billed again. Use another model if this repeats."
+# The statuses of accounts that cannot pay. A 400 is left out, because its words may be the caller's own.
+_MONEY_STATUSES = (402, 403, 406, 412, 429)
+_MONEY_PATTERN = re.compile(
+    r"\b(insufficient|not enough|no|lacks? sufficient|out of|exhausted your|used all your) "
+    r"(available |account |prepaid )?(credits?|balance|funds)\b"
+    r"|\b(credits?|balance|funds)( (is|are|has been|have been))? (too low|insufficient|depleted|exhausted|used up)\b"
+    r"|\bdoes not have enough (balance|credits?)\b"
+    r"|\bspend(ing)? (cap|limit)\b"
+    r"|\b(unpaid|past due|overdue)\b|\bfailure to pay\b"
+    r"|\bpayment[ _]instrument\b|\bpayment method\b"
+    r"|\bbilling (is |must be |to be |has been )?(not active|inactive|disabled|enabled|hard limit)\b",
+    re.IGNORECASE,
+)
 _MAX_MESSAGE_CHARS = 1000
+MAX_RETRY_AFTER = 31_536_000.0  # seconds; a longer wait is an error of the response
 # what parsing raises when a body has an unknown form
 MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
 
@@ -68,7 +83,15 @@ def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
         error = provider.parse_error(readable)
     except MALFORMED_RESPONSE_ERRORS:
         error = ParsedError()
-    return error if error.message else replace(error, message=_sentence(provider, readable, text))
+    if not error.message:
+        error = replace(error, message=_sentence(provider, readable, text))
+    return replace(error, kind="out_of_quota") if _is_unpaid(response.status, error) else error
+
+
+def _is_unpaid(status: int, error: ParsedError) -> bool:
+    """Return whether the words of an error of any provider, or of a proxy before it, say that money is missing."""
+    is_unclear = error.kind in ("", "rate_limited", "auth", "suspended", "no_such_model")
+    return is_unclear and status in _MONEY_STATUSES and bool(_MONEY_PATTERN.search(error.message))
 
 
 def _sentence(provider: Provider, response: ProviderResponse, text: str) -> str:
@@ -103,10 +126,14 @@ def _classify_error(
     resolved: ResolvedModel, response: ProviderResponse, error: ParsedError
 ) -> Fault:
     if error.kind == "auth" or (not error.kind and response.status == 401):
-        return _auth_fault(resolved)
+        return _auth_fault(resolved, error)
     if error.kind == "not_started":
         return UpstreamError(
-            f"{resolved.provider.title} is overloaded and did not start the edit.",
+            _with_own_words(
+                f"{resolved.provider.title} is overloaded and did not start the edit.",
+                resolved,
+                error,
+            ),
             code="provider_overloaded",
             billed="no",
             retry_after=retry_after_of(error, response),
@@ -126,7 +153,7 @@ def _classify_error(
         code=error.code if issubclass(fault_class, Refused | RateLimited) else None,
         status=response.status if fault_class is Refused and response.status >= 400 else None,
         billed=error.billed or _moderation_billing(fault_class, error),
-        retry_after=retry_after_of(error, response),
+        retry_after=None if fault_class.retryable is False else retry_after_of(error, response),
         details=error.details if fault_class is Moderated else None,
     )
 
@@ -146,10 +173,18 @@ def _moderation_billing(fault_class: type[Fault], error: ParsedError) -> Billed 
     return "no" if fault_class is Moderated and stage == "input" else None
 
 
-def _auth_fault(resolved: ResolvedModel) -> Fault:
+def _with_own_words(sentence: str, resolved: ResolvedModel, error: ParsedError) -> str:
+    """Return a sentence of the gateway, followed by the words of the provider if there are any."""
+    words = clean_message(redact_key(error, resolved.key).message)
+    return f"{sentence} {resolved.provider.title} said: {words}" if words else sentence
+
+
+def _auth_fault(resolved: ResolvedModel, error: ParsedError) -> Fault:
+    """Return the Fault for a rejected key. Only the owner of the key gets the words: they may name the account."""
     title = resolved.provider.title
     if resolved.is_client_key:
-        return Unauthorized(f"{title} did not accept the API key of this request.")
+        sentence = f"{title} did not accept the API key of this request."
+        return Unauthorized(_with_own_words(sentence, resolved, error))
     return GatewayMisconfigured(
         f"{title} did not accept the gateway's API key. Tell the gateway's operator."
     )
@@ -191,15 +226,40 @@ def _unwrap_json_message(text: str) -> str:
 def parse_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, or None.
 
-    Azure and OpenAI send a header in milliseconds. The standard Retry-After header has seconds or a date.
+    Azure and OpenAI send a header in milliseconds. The standard Retry-After header has seconds or a date. At most
+    MAX_RETRY_AFTER is returned.
     """
-    milliseconds = headers.get("retry-after-ms") or headers.get("x-ms-retry-after-ms", "")
-    if milliseconds.isascii() and milliseconds.replace(".", "", 1).isdigit():
-        return float(milliseconds) / 1000
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.replace(".", "", 1).isdigit():
-        return float(value)
+    for name in ("retry-after-ms", "x-ms-retry-after-ms"):
+        milliseconds = _parse_number(headers.get(name, ""))
+        if milliseconds is not None:
+            return min(milliseconds / 1000, MAX_RETRY_AFTER)
+    value = headers.get("retry-after", "")
+    seconds = _parse_number(value)
+    if seconds is None:
+        seconds = _seconds_until(value, headers.get("date", ""))
+    return None if seconds is None else min(max(0.0, seconds), MAX_RETRY_AFTER)
+
+
+def _parse_number(text: str) -> float | None:
+    """Return a number of at least 0 that is written in digits, or None. Fractions are accepted."""
+    digits = text.strip()
+    return float(digits) if digits.isascii() and digits.replace(".", "", 1).isdigit() else None
+
+
+def _seconds_until(date: str, response_date: str) -> float | None:
+    """Return the seconds from the date of the response, or else from now, to the date. None: it is no date."""
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        until = _parse_date(date)
     except MALFORMED_RESPONSE_ERRORS:
         return None
+    try:
+        now = _parse_date(response_date)
+    except MALFORMED_RESPONSE_ERRORS:
+        now = datetime.now(UTC)
+    return (until - now).total_seconds()
+
+
+def _parse_date(text: str) -> datetime:
+    """Return the date of a header. A date without a zone is in UTC. Raises ValueError for any other text."""
+    date = parsedate_to_datetime(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -100,8 +100,12 @@ class RoutingExecutor:
             self.clock.sleep(wait)
             total_wait += wait
         retries_exhausted = 0 < target.retry.attempts == retries
+        # Only one of the gateway and the SDK retries. Otherwise, their retries would multiply.
         return RoutingOutcome(
-            result, target, _RETRIES_EXHAUSTED if retries_exhausted else retries, tuple(attempts)
+            result.without_retry() if retries else result,
+            target,
+            _RETRIES_EXHAUSTED if retries_exhausted else retries,
+            tuple(attempts),
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from retouch.core.capabilities import ErrorKind, ParsedError
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.providers._shared.response_parsing import (
+    count_or_none,
     error_message,
     list_or_empty,
     mapping_or_empty,
@@ -61,6 +62,8 @@ SUPPORT_CODES: Mapping[str, tuple[str, str]] = {
     "56562880": ("violence", "output"),
 }
 _SUPPORT_CODES_PATTERN = re.compile(r"Support codes?: ([\d, ]+)")
+_ZERO_LIMIT_PATTERN = re.compile(r"\blimit: 0(?![.\d])")
+_LONG_QUOTAS = ("PerDay", "PerMonth", "FreeTier")  # parts of quota ids
 _DELAY_PATTERN = re.compile(r"([0-9]{1,9}(?:\.[0-9]+)?)s", re.ASCII)
 # Reasons of google.rpc.ErrorInfo that say more than the HTTP status.
 _KIND_BY_REASON: Mapping[str, ErrorKind] = {
@@ -165,12 +168,18 @@ def parse_google_error(response: ProviderResponse) -> ParsedError:
     error_value = (payload[0] if isinstance(payload, list) else payload)["error"]
     error, message = mapping_or_empty(error_value), error_message(error_value)
     details = list(map(mapping_or_empty, list_or_empty(error.get("details"))))
-    kind = _error_kind(response.status, error.get("status"), details)
+    # A proxy may send the error with a success status. Its own number then says more.
+    status = response.status if response.status >= 400 else count_or_none(error.get("code")) or 200
+    kind = _error_kind(status, error.get("status"), message, details)
+    if not kind and response.status < 400 <= status < 500:
+        kind = "refused"
     param = "model" if kind == "no_such_model" else None
     return ParsedError(kind, message, param=param, retry_after=_retry_delay(details))
 
 
-def _error_kind(status: int, status_name: Any, details: Iterable[Mapping[str, Any]]) -> ErrorKind:
+def _error_kind(
+    status: int, status_name: Any, message: str, details: list[Mapping[str, Any]]
+) -> ErrorKind:
     reasons = [str(d["reason"]) for d in details if d.get("reason")]
     if any(r.startswith(("API_KEY_", "ACCESS_TOKEN_", "CREDENTIALS_")) for r in reasons):
         return "auth"
@@ -179,22 +188,33 @@ def _error_kind(status: int, status_name: Any, details: Iterable[Mapping[str, An
             return _KIND_BY_REASON[reason]
     if status == 400 and status_name == "FAILED_PRECONDITION":
         # The region or the account's billing is the cause, so every request fails.
-        return "suspended"
+        return "out_of_quota" if "billing" in message.lower() else "suspended"
     if status == 429:
-        return "out_of_quota" if _is_quota_exhausted(details) else "rate_limited"
+        is_exhausted = _is_quota_exhausted(details) or _ZERO_LIMIT_PATTERN.search(message)
+        return "out_of_quota" if is_exhausted else "rate_limited"
     return _KIND_BY_STATUS.get(status, "")
 
 
 def _is_quota_exhausted(details: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether a retry cannot help.
 
-    It cannot help when the daily quota is used up, or on the free tier, which has no image models at all.
+    It cannot help when the quota of a day or a month is used up, when the quota is 0, or on the free tier, which has no
+    image models at all.
     """
-    violations = (
+    violations = [
         v for d in details for v in map(mapping_or_empty, list_or_empty(d.get("violations")))
-    )
+    ]
     quotas = [str(violation.get("quotaId")) for violation in violations]
-    return any("PerDay" in quota or "FreeTier" in quota for quota in quotas)
+    is_zero = any(_is_zero(violation.get("quotaValue")) for violation in violations)
+    return is_zero or any(part in quota for quota in quotas for part in _LONG_QUOTAS)
+
+
+def _is_zero(value: Any) -> bool:
+    """Return whether a quota is 0. Google writes its 64-bit numbers as text."""
+    try:
+        return not isinstance(value, bool) and float(value) == 0
+    except (TypeError, ValueError):
+        return False
 
 
 def _retry_delay(details: Iterable[Mapping[str, Any]]) -> float | None:

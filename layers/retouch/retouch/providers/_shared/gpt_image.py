@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from retouch.core.capabilities import ParsedError, ProviderFailure
+from retouch.core.capabilities import ErrorKind, ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.event_stream import is_event_stream, parse_sse_events
@@ -49,6 +49,23 @@ QUOTA_CODES = (
     "organization_spend_limit_exceeded",
     "project_spend_limit_exceeded",
 )
+# More codes and types of accounts that cannot pay. The caller gets the usual code, insufficient_quota.
+_BILLING_CODES = (
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "billing_limit_user_error",
+    "insufficient_balance",
+    "exceeded_current_quota_error",
+)
+_KINDS_BY_TYPE: Mapping[str, ErrorKind] = {
+    "insufficient_quota": "out_of_quota",
+    "invalid_request_error": "refused",
+    "image_generation_user_error": "refused",
+    "rate_limit_error": "rate_limited",
+    "requests": "rate_limited",
+    "tokens": "rate_limited",
+    "authentication_error": "auth",
+}
 
 
 def request_images(request: ProviderRequest) -> Conversation:
@@ -191,13 +208,18 @@ def parse_openai_error(status: int, error_value: Any) -> ParsedError:
     code, message = text_or_empty(error.get("code")) or None, error_message(error_value)
     if code in ("moderation_blocked", "content_policy_violation", "image_content_policy_violation"):
         return ParsedError("moderated", message, None, None, _moderation_details(error))
-    if code in QUOTA_CODES or error.get("type") == "insufficient_quota":
+    error_type = text_or_empty(error.get("type"))
+    if code in _BILLING_CODES or error_type in _BILLING_CODES:
+        return ParsedError("out_of_quota", message)
+    if code in QUOTA_CODES or error_type == "insufficient_quota":
         return ParsedError("out_of_quota", message, code)
     if code in ("server_is_overloaded", "slow_down") and status == 503:
         return ParsedError("not_started", message)
     if code == "invalid_api_key":
         return ParsedError("auth", message)
-    return ParsedError("", message, code, text_or_empty(error.get("param")) or None)
+    # The status of a success says nothing about an error in it.
+    kind = _KINDS_BY_TYPE.get(error_type, "") if status < 400 else ""
+    return ParsedError(kind, message, code, text_or_empty(error.get("param")) or None)
 
 
 def _moderation_details(error: Mapping[str, Any]) -> dict[str, Any]:
