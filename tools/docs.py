@@ -12,6 +12,7 @@ from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.sizes import AspectRatios, FixedSizes, SizeRange
 from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
+from tools.errors_table import errors_table
 from tools.formats_table import formats_table
 from tools.limits_table import limits_table
 from tools.model_fields import capabilities_blocks, fields_table
@@ -150,6 +151,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/large-pictures.md", "limits", limits_table),
     ("docs/formats.md", "formats", formats_table),
     ("docs/providers.md", "models", models_table),
+    ("docs/errors.md", "errors", errors_table),
     ("docs/models.md", "retired", retirements_table),
     ("docs/models.md", "parameters", parameters_table),
     ("docs/models.md", "fields", fields_table),

@@ -239,8 +239,8 @@ def test_contract_codes_equal_the_error_codes_of_the_source():
 
 
 def test_contract_codes_equal_the_documented_error_codes():
-    table = (ROOT / "docs" / "answers.md").read_text().partition("## Error codes")[2]
-    assert set(re.findall(r"`([a-z_0-9]+)`", table)) == CODES
+    table = (ROOT / "docs" / "errors.md").read_text().partition("<!-- errors:start -->")[2]
+    assert set(re.findall(r"^\| \d+ \| `([a-z_0-9]+)` \|", table, re.MULTILINE)) == CODES
 
 
 def test_raised_codes_are_listed_at_their_status():

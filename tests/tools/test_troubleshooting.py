@@ -22,10 +22,14 @@ def test_page_says_for_each_alarm_what_to_do():
 
 
 def test_error_codes_of_the_page_are_documented():
-    documented = (ROOT / "docs/answers.md").read_text() + (ROOT / "docs/mirror.md").read_text()
+    documented = (ROOT / "docs/errors.md").read_text() + (ROOT / "docs/mirror.md").read_text()
     codes = set(re.findall(r"\b[45]\d\d `(\w+)`", PAGE))
     assert len(codes) > 8
     assert [code for code in codes if f"`{code}`" not in documented] == []
+
+
+def test_page_links_the_error_codes():
+    assert "(errors.md)" in PAGE
 
 
 def test_parameters_of_the_page_are_in_the_template():

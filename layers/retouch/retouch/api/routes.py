@@ -19,6 +19,7 @@ from retouch.api.request.credentials import read_credentials, read_gateway_key
 from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
 from retouch.api.request.order_headers import read_order_wish
 from retouch.api.request.portkey_headers import parse_portkey_headers
+from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
@@ -91,6 +92,7 @@ class EndpointRequest:
             base_url=self.http_request.base_url,
             portkey=portkey,
             max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
+            has_retrying_client=read_retry_count(self.http_request.headers) is not None,
         )
 
 

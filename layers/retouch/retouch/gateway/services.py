@@ -72,4 +72,5 @@ class RequestContext:
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links
     order: EditOrder | None = None  # None: no repetition can find this request
+    has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)

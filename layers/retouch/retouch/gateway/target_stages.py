@@ -89,9 +89,7 @@ class Attempt:
 
         The retries of a config replace the gateway's own, and so do the retries of an SDK: they would multiply.
         """
-        has_other_retries = (
-            self.target.target.retry.attempts or self.context.retry_count is not None
-        )
+        has_other_retries = self.target.target.retry.attempts or self.context.has_retrying_client
         return 0.0 if has_other_retries else self.settings.max_retry_wait
 
     def build_failure(self, fault: Fault) -> AttemptResult:

@@ -187,12 +187,12 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     if response.status in NOT_SERVED_STATUSES:
         message = f"Segmind does not serve this model (status {response.status})."
         return ParsedError("no_such_model", f"{message} {_words(response)}".strip())
-    message = _words(response)
-    if response.status in (402, 403, 406) and QUOTA_PATTERN.search(message):
-        return ParsedError("out_of_quota", message)
     if response.status == 429:
         delay = _seconds_until_reset(response.headers)
-        return ParsedError("rate_limited", message, retry_after=delay)
+        return ParsedError("rate_limited", _words(response), retry_after=delay)
+    message = error_message(response.json())
+    if response.status in (402, 403, 406) and QUOTA_PATTERN.search(message):
+        return ParsedError("out_of_quota", message)
     # A 400 comes before a task exists. Only then is it certain that no image was generated.
     error = _failure_error(message, KIND_BY_STATUS.get(response.status, ""))
     return replace(error, billed="no" if response.status == 400 else None)

@@ -53,7 +53,8 @@ def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dic
     headers = {}
     if fault.should_retry is not None:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
-    if fault.retry_after is not None and fault.billed == "no":
+    may_return = fault.billed == "no" or fault.should_retry
+    if fault.retry_after is not None and may_return:
         headers["retry-after"] = str(max(0, ceil(fault.retry_after)))  # RFC 9110: whole seconds
     if isinstance(fault, MethodNotAllowed):
         headers["Allow"] = fault.allow
