@@ -1,16 +1,18 @@
 """Tests of orders that another request continues: jobs of providers, and streams whose client has left."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
+from retouch.core.errors import InvalidRequest, UpstreamError
 from retouch.orders.abandoned import sweep
 from tests.retouch.gateway.test_edit_order import FIELDS, IMAGE, KEY, RETRY, Gateway, crash_after
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
-from tests.support.images import b64
+from tests.support.images import b64, photo
 from tests.support.upstream import Upstream, json_response, sse_response
 
 JOB_FIELDS = {**FIELDS, "model": "black-forest-labs/flux-kontext-pro"}
@@ -66,6 +68,45 @@ def test_swept_order_with_a_job_is_no_longer_listed_and_can_be_fetched(gateway):
     crash_after(gateway, "submitted", fields=JOB_FIELDS)
     assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"submitted": 1}
     assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {}
+    gateway.finish_job()
+    assert gateway.edit().status == 200
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_job_is_not_bought_again_when_a_repetition_cannot_ask_for_it(gateway):
+    images = {"https://images.example/a.png": photo(64, 64)}
+    services = gateway.services
+    gateway.services = replace(services, fetch_image=lambda url, deadline: images[url])
+    fields = {**JOB_FIELDS, "image": next(iter(images))}
+    crash_after(gateway, "submitted", fields=fields)
+
+    def fail(url, deadline):
+        raise InvalidRequest("The image is gone.")
+
+    gateway.services = replace(services, fetch_image=fail)
+    failed = gateway.send(KEY, fields)
+    assert failed.status == 400
+    assert failed.headers["x-retouch-billed"] == "unknown"
+    assert failed.headers["x-should-retry"] == "true"
+    gateway.services = replace(services, fetch_image=lambda url, deadline: images[url])
+    gateway.finish_job()
+    assert gateway.send(KEY, fields).status == 200
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_open_circuit_and_short_time_do_not_keep_a_repetition_from_its_job(gateway):
+    crash_after(gateway, "submitted", fields=JOB_FIELDS)
+    gateway.finish_job()
+    for _ in range(30):
+        gateway.services.breaker.record(gateway.upstream.url, UpstreamError("It is down."))
+    assert gateway.send(KEY, JOB_FIELDS, seconds=4.0).status == 200
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_many_repetitions_with_timeouts_buy_one_job(gateway):
+    for _ in range(6):
+        response = gateway.edit({**KEY, "x-portkey-request-timeout": "2000"})
+        assert response.headers["x-retouch-billed"] == "unknown"
     gateway.finish_job()
     assert gateway.edit().status == 200
     assert len(gateway.upstream.calls) == 1

@@ -39,7 +39,7 @@ _log = logging.getLogger("retouch")
 WRITE_AFTER_SECONDS = 0.25
 # An order without a key is only found by the SDK's own retries, which end minutes after it.
 _KEYLESS_VALIDITY_SECONDS = 900
-# After a free failure or a parked order, a repetition may continue. These faults say nothing about the provider's job.
+# These faults say nothing about a provider's job, so a repetition can still fetch its result.
 _PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
 
 
@@ -139,15 +139,24 @@ class EditOrder:
             self.begin()
         if held is None or not held.close() or isinstance(fault, OrderInProgress):
             return None
-        if fault and billed == "no":
-            held.free()
-        elif held.is_pending and isinstance(fault, _PENDING_FAULTS):
+        if fault and self._must_park(held, fault):
             held.park()
+        elif fault and billed == "no":
+            held.free()
         else:
             own = render()
             stored = held.finish(own)
             return None if stored == own else stored
         return None
+
+    @staticmethod
+    def _must_park(held: HeldOrder, fault: Fault) -> bool:
+        """Return whether the order has a job that the fault says nothing about.
+
+        That is so when nobody asked for the job, for example because an image of the request could not be fetched.
+        """
+        was_not_asked = held.is_resumed and not held.is_continued
+        return held.is_pending and (was_not_asked or isinstance(fault, _PENDING_FAULTS))
 
     def report(self) -> OrderReport | None:
         """Return the facts about the order, or None when there is no stored order."""

@@ -154,15 +154,15 @@ def _tree_of_order(request: RoutedRequest) -> RoutingTree:
 
     Raises OrderOutcomeUnknown when the config no longer has that target.
     """
-    order = request.context.order
-    if order is None or order.held is None or not order.held.is_resumed:
+    held = request.context.held_order
+    if held is None or not held.is_resumed:
         return request.tree
-    path = order.held.order.target
+    path = held.order.target
     for target in iter_targets(request.tree):
         if target.path == path:
             return replace(target, retry=RetryPolicy())
     raise OrderOutcomeUnknown(
-        f"The order {order.held.order.id} was sent to {path}, which the config no longer has."
+        f"The order {held.order.id} was sent to {path}, which the config no longer has."
     )
 
 

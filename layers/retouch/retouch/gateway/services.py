@@ -21,6 +21,7 @@ from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.result_links import ResultStore
+from retouch.orders.held_order import HeldOrder
 from retouch.orders.stores import OrderStores
 
 
@@ -74,3 +75,13 @@ class RequestContext:
     order: EditOrder | None = None  # None: no repetition can find this request
     has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)
+
+    @property
+    def held_order(self) -> HeldOrder | None:
+        """The order that this request holds."""
+        return self.order.held if self.order else None
+
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether an earlier request has bought the edit, so that this one only fetches the result."""
+        return self.held_order is not None and self.held_order.is_resumed

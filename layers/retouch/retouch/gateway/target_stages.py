@@ -78,11 +78,6 @@ class Attempt:
         """Return the time for all work on this attempt."""
         return TimeBudget(clock, self.context.deadline)
 
-    def purchases(self) -> Purchases | None:
-        """Return the paid requests of this attempt for the order of the request, or None when it has no order."""
-        order = self.context.order
-        return Purchases(order.held, self.target.target.path) if order and order.held else None
-
     @property
     def max_retry_wait(self) -> float:
         """The longest Retry-After to wait for, in seconds. 0: the gateway itself does not repeat a paid call.
@@ -233,9 +228,11 @@ def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | Atte
 def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedImages | AttemptResult:
     """Call the provider. A stream returns with its first event. Raises Fault."""
     planned, attempt = prepared.planned, prepared.planned.attempt
-    require_remaining_time(planned.plan, attempt, services)
+    if not attempt.context.is_paid_for:
+        require_remaining_time(planned.plan, attempt, services)
     runner = _job_runner(planned, services)
-    circuit = planned.plan.resolved.circuit if attempt.settings.breaker_enabled else ""
+    has_circuit = attempt.settings.breaker_enabled and not attempt.context.is_paid_for
+    circuit = planned.plan.resolved.circuit if has_circuit else ""
     tracking = track_call(services.breaker, circuit, runner.is_client_timeout)
     if attempt.target.request.stream:
         return _start_stream(prepared, tracking, runner, services)
@@ -353,7 +350,7 @@ def _billing(plan: Plan) -> Billed:
 
 
 def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
-    attempt = planned.attempt
+    attempt, held = planned.attempt, planned.attempt.context.held_order
     return JobRunner(
         resolved=planned.plan.resolved,
         send=attempt.log.wrap_send(services.send),
@@ -362,7 +359,7 @@ def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
         client_deadline=attempt.client_deadline,
         max_retry_wait=attempt.max_retry_wait,
         suggest_models=lambda: generative_models(services.providers, services.clock.today()),
-        purchases=attempt.purchases(),
+        purchases=Purchases(held, attempt.target.target.path) if held else None,
     )
 
 

@@ -33,6 +33,8 @@ class HeldOrder:
         self._is_stored, self._has_ended = is_stored, False
         self._is_required = is_stored
         self._lock = threading.Lock()
+        # Whether a conversation has gone on with a response of an earlier holder.
+        self.is_continued = False
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _by_job(order.submissions)
 
     @property

@@ -42,8 +42,19 @@ def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -
     if stored:
         result = EditResult(stored)
     elif fault and order.is_parked:
-        result = replace(result, outcome=fault.with_free_repetition(_REPEAT_NOTE))
+        result = _pending_result(result, fault)
     return replace(result, order=order.report())
+
+
+def _pending_result(result: EditResult, fault: Fault) -> EditResult:
+    """Return a failure whose image is paid for and can still be fetched."""
+    outcome = fault.with_billing("unknown").with_free_repetition(_REPEAT_NOTE)
+    routing = result.routing
+    if routing and routing.attempts:
+        *earlier, last = routing.attempts
+        attempts = (*earlier, replace(last, billed=outcome.billed))
+        routing = replace(routing, attempts=attempts)
+    return replace(result, outcome=outcome, routing=routing)
 
 
 def _recorded_events(

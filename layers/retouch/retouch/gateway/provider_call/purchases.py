@@ -44,6 +44,7 @@ class Purchases:
                     self.held.add_submission(unwritten.pop(0))
                 return send(request, resolved, deadline)
             if recorded:
+                self.held.is_continued = True
                 return _recorded_response(recorded.pop(0))
             self._mark_sent()
             response = send(request, resolved, deadline)
