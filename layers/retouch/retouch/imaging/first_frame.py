@@ -11,7 +11,6 @@ from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.imaging.codec import encode_lossless
 from retouch.imaging.colour import convert_coded_colours
 from retouch.imaging.errors import damaged_image_error
-from retouch.imaging.formats.avif import read_sequence_colours
 
 # The plugins of Pillow that are not loaded for every request.
 _PLUGINS = {
@@ -38,9 +37,14 @@ def read_first_frame(data: bytes, format: str) -> bytes:
             BytesIO(data), formats=[_PILLOW_NAMES.get(format, format.upper())]
         ) as image:
             image.load()  # opening a file selects its first frame
-            codes = read_sequence_colours(data) if format == "avif" else None
-            frame = convert_coded_colours(image, codes)
+            frame = _convert_sequence_colours(image, data) if format == "avif" else image
             return encode_lossless(frame, format if format in OUTPUT_FORMATS else "png")
     # Plugins raise many error types: OSError, SyntaxError, ValueError, struct.error and others.
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error
+
+
+def _convert_sequence_colours(image: Image.Image, data: bytes) -> Image.Image:
+    from retouch.imaging.formats.avif import read_sequence_colours  # few requests need it
+
+    return convert_coded_colours(image, read_sequence_colours(data))
