@@ -33,8 +33,7 @@ def send_event(event, env=None, services=None, seconds=60.0):
     headers.update(response.get("headers", {}))
     headers = {name.lower(): value for name, value in headers.items()}
     body = response["body"]
-    if isinstance(body, memoryview):
-        body = bytes(body)
+    if isinstance(body, bytes):
         return SimpleNamespace(
             status=response["statusCode"],
             headers=headers,

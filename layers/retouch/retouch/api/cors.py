@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from aws_lambda_powertools.event_handler import CORSConfig
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from retouch.core.capabilities import Provider
 from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
@@ -62,26 +61,49 @@ _SDK_HEADERS = [
 ]
 
 
-def cors_config(settings: Settings, providers: Iterable[Provider] = ()) -> CORSConfig | None:
-    """Return the CORS configuration, or None when no origin is configured.
+# Clients that sign their requests for AWS, or that send a key of API Gateway, send these headers.
+_AWS_HEADERS = ["X-Amz-Date", "X-Amz-Security-Token", "X-Api-Key"]
+_MAX_AGE_SECONDS = "3600"
+
+
+class CorsPolicy(NamedTuple):
+    """The origins whose pages may read responses, and the values of the headers that permit it."""
+
+    origins: frozenset[str]
+    allowed_headers: str
+    exposed_headers: str
+
+    def response_headers(self, request_headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers for the origin of a request. Empty when the origin is not permitted."""
+        origin = request_headers.get("origin")
+        if origin is None or not (origin in self.origins or "*" in self.origins):
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin if origin in self.origins else "*",
+            "Access-Control-Allow-Headers": self.allowed_headers,
+            "Access-Control-Expose-Headers": self.exposed_headers,
+            "Access-Control-Max-Age": _MAX_AGE_SECONDS,
+        }
+
+
+def cors_policy(settings: Settings, providers: Iterable[Provider] = ()) -> CorsPolicy | None:
+    """Return the CORS policy, or None when no origin is configured.
 
     Browsers may send every header that the gateway reads: Portkey's headers, the options of `providers`, and the
     headers that the operator forwards.
     """
     if not settings.cors_origins:
         return None
-    first_origin, *other_origins = settings.cors_origins
     options = (name for provider in providers for name in provider.portkey_settings)
-    portkey_headers = (PORTKEY_PREFIX + name for name in (*KNOWN_HEADERS, *options))
-    return CORSConfig(
-        first_origin,
-        extra_origins=other_origins,
-        allow_headers=[
-            *_REQUEST_HEADERS,
-            *_SDK_HEADERS,
-            *portkey_headers,
-            *settings.forwardable_headers,
-        ],
-        expose_headers=_EXPOSED_HEADERS,
-        max_age=3600,
+    allowed_headers = {
+        *_REQUEST_HEADERS,
+        *_SDK_HEADERS,
+        *_AWS_HEADERS,
+        *(PORTKEY_PREFIX + name for name in (*KNOWN_HEADERS, *options)),
+        *settings.forwardable_headers,
+    }
+    return CorsPolicy(
+        frozenset(settings.cors_origins),
+        ",".join(sorted(allowed_headers)),
+        ",".join(_EXPOSED_HEADERS),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
@@ -25,6 +24,7 @@ from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, with_keep_alive
 from retouch.api.response.order_answers import end_order
+from retouch.api.router import path_pattern
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse, json_headers
@@ -257,15 +257,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/v1/doctor"): Route(echo_digests),
     **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
 }
-_VARIABLE = re.compile(r"\{\w+(\+?)\}")
-
-
-def route_pattern(path: str) -> str:
-    """Return a route's path as a regular expression."""
-    return _VARIABLE.sub(lambda variable: "(?:.+)" if variable[1] else "(?:[^/]+)", path)
-
-
-_PATTERNS = {route: re.compile(f"{route_pattern(route[1])}/*") for route in ROUTES}
+_PATTERNS = {route: path_pattern(route[1]) for route in ROUTES}
 
 
 def allowed_methods(path: str) -> list[str]:

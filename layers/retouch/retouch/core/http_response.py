@@ -1,4 +1,4 @@
-"""An HTTP response, before it is passed to Powertools."""
+"""An HTTP response, before it is rendered for API Gateway."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def send_to_slow_provider(provider_response, fields=FIELDS, **env):
         handler = build_handler(services, lambda: None, telemetry())
         response = handler(form_event(fields), lambda_context())
         body = response["body"]
-        pieces = [bytes(body)] if isinstance(body, memoryview) else list(body)
+        pieces = [body] if isinstance(body, bytes) else list(body)
         assert len(upstream.calls) == 1
     return response["statusCode"], pieces
 

@@ -33,7 +33,7 @@ def is_http_event(event: object) -> bool:
 
 
 def to_v1_event(event: Mapping[str, Any], is_route: Callable[[str], bool]) -> dict[str, Any]:
-    """Return the event with the v1 fields that the Powertools resolver routes by, also for a v2 event.
+    """Return the event with the v1 fields that the router reads, also for a v2 event.
 
     `path` is the path of the route. `requestContext.path` is the path that the client requested.
     """

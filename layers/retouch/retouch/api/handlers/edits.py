@@ -1,6 +1,6 @@
 """The handler of the edits function: a Lambda event goes in, and what Lambda returns comes out.
 
-Faults are caught here, once. The resolver only routes; `retouch.api.routes` says what each route does.
+Faults are caught here, once. `retouch.api.routes` says what each route does.
 """
 
 from __future__ import annotations
@@ -10,24 +10,16 @@ from dataclasses import replace
 from logging import Logger
 from typing import Any, Protocol
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-
-from retouch.api.cors import cors_config
+from retouch.api.cors import cors_policy
 from retouch.api.events import direct_invoke
 from retouch.api.events import http as http_event
-from retouch.api.powertools import (
-    api_gateway_request_id,
-    passthrough_serializer,
-    to_powertools_response,
-    warn_about_open_settings,
-)
 from retouch.api.request.gateway_keys import reject_keys_in_form
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.api.response.order_answers import end_order
+from retouch.api.router import Responder, RoutedRequest, Router
 from retouch.api.routes import (
     EDIT_ROUTES,
     ROUTES,
@@ -36,8 +28,8 @@ from retouch.api.routes import (
     Route,
     allowed_methods,
     authenticate_caller,
-    route_pattern,
 )
+from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import BodyStream, HttpResponse
@@ -74,73 +66,81 @@ def build_handler(
 ) -> Handler:
     """Return the Lambda handler. `start_prefetch` starts to fetch data in the background."""
     warn_about_open_settings(services.settings, telemetry.logger)
-    cors = cors_config(services.settings, services.providers)
-    app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors)
-    for (method, path), route in ROUTES.items():
-        operation = EDIT_OPERATION if path in EDIT_ROUTES else f"{method} {path}"
-        respond_to_event = adapt_route(app, services, telemetry, operation, route)
-        app.route(route_pattern(path), method=method)(respond_to_event)
-
-    @app.not_found
-    def not_found(_: NotFoundError) -> Response[Any]:
-        event = app.current_event
-        try:
-            if not event.path.startswith(_LINKS_PATH):
-                authenticate_caller(event.raw_event["headers"], services)
-            fault = route_not_found(event.http_method, event.path)
-        except Exception as error:
-            fault = fault_from_exception(error)
-        return to_powertools_response(error_response(fault, api_gateway_request_id(event)))
+    router = Router(
+        {
+            (method, path): responder_for_route(
+                services,
+                telemetry,
+                EDIT_OPERATION if path in EDIT_ROUTES else f"{method} {path}",
+                route,
+            )
+            for (method, path), route in ROUTES.items()
+        },
+        lambda request: respond_not_found(request, services),
+        cors_policy(services.settings, services.providers),
+    )
 
     def handler(event: Any, context: Any) -> Any:
         start_prefetch()
         if http_event.is_http_event(event):
-            return app.resolve(http_event.to_v1_event(event, is_route), context)
+            return router.respond(RoutedRequest(http_event.to_v1_event(event, is_route), context))
         return handle_direct_invoke(event, context, services, telemetry)
 
     return handler
 
 
-def adapt_route(
-    app: APIGatewayRestResolver,
-    services: Services,
-    telemetry: Telemetry,
-    operation: str,
-    route: Route,
-) -> Callable[[], Response[Any]]:
-    """Return the resolver's function for a route. It authenticates the caller before it reads the request."""
+def responder_for_route(
+    services: Services, telemetry: Telemetry, operation: str, route: Route
+) -> Responder:
+    """Return the router's function for a route. It authenticates the caller before it reads the request."""
 
-    def respond_to_event() -> Response[Any]:
-        event = app.current_event
-        headers, request_id = event.raw_event["headers"], api_gateway_request_id(event)
-        error_format = error_format_of(headers)
-        telemetry.set_trace_id(read_trace_id(headers) or request_id)
-
-        def respond() -> HttpResponse:
+    def respond_to_request(request: RoutedRequest) -> HttpResponse:
+        error_format = error_format_of(request.headers)
+        telemetry.set_trace_id(read_trace_id(request.headers) or request.request_id)
+        recorder = Recorder(operation, services, telemetry)
+        try:
             caller = (
-                authenticate_caller(headers, services)
+                authenticate_caller(request.headers, services)
                 if route.needs_key
                 else Caller(Principal(), services.settings)
             )
             telemetry.set_key_name(caller.principal.key_name)
-            http_request = http_event.to_http_request(event.raw_event)
-            query = event.query_string_parameters or {}
-            deadline = request_deadline(app.lambda_context, services)
-            request = EndpointRequest(
-                http_request, query, request_id, deadline, caller, error_format
+            response = route.endpoint(
+                endpoint_request(request, caller, error_format, services), services
             )
-            return route.endpoint(request, services)
-
-        recorder = Recorder(operation, services, telemetry)
-        try:
-            response = respond()
         except Exception as error:
-            response = error_response(fault_from_exception(error), request_id, error_format)
-        if event.http_method == "HEAD":
+            fault = fault_from_exception(error)
+            response = error_response(fault, request.request_id, error_format)
+        if request.method == "HEAD":
             response = replace(response, body=b"")
-        return to_powertools_response(recorder.record_response(response))
+        return recorder.record_response(response)
 
-    return respond_to_event
+    return respond_to_request
+
+
+def endpoint_request(
+    request: RoutedRequest, caller: Caller, error_format: ErrorFormat, services: Services
+) -> EndpointRequest:
+    """Return the request for its endpoint. Raises InvalidRequest or TooLarge for its body."""
+    return EndpointRequest(
+        http_event.to_http_request(request.event),
+        request.query,
+        request.request_id,
+        request_deadline(request.lambda_context, services),
+        caller,
+        error_format,
+    )
+
+
+def respond_not_found(request: RoutedRequest, services: Services) -> HttpResponse:
+    """Return the error of a request that no route takes. Only a caller with a key learns which routes there are."""
+    try:
+        if not request.path.startswith(_LINKS_PATH):
+            authenticate_caller(request.headers, services)
+        fault = route_not_found(request.method, request.path)
+    except Exception as error:
+        fault = fault_from_exception(error)
+    return error_response(fault, request.request_id)
 
 
 def handle_direct_invoke(

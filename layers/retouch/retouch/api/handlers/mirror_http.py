@@ -7,19 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from retouch.api.cors import cors_config
+from retouch.api.cors import cors_policy
 from retouch.api.events import http as http_event
 from retouch.api.events.sources import event_source
 from retouch.api.handlers.mirror_queue import MirrorConsumer
-from retouch.api.powertools import (
-    api_gateway_request_id,
-    passthrough_serializer,
-    to_powertools_response,
-    warn_about_open_settings,
-)
 from retouch.api.request.credentials import read_gateway_key
 from retouch.api.request.gateway_keys import reject_keys_in_urls
 from retouch.api.response.errors import (
@@ -28,6 +20,8 @@ from retouch.api.response.errors import (
     fault_from_exception,
     fault_log_fields,
 )
+from retouch.api.router import RoutedRequest, Router
+from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.errors import (
     Fault,
     GatewayMisconfigured,
@@ -81,37 +75,19 @@ class MirrorAuth:
 def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
     """Return the Lambda handler. It raises, and so fails the invocation, for events of an unknown shape."""
     warn_about_open_settings(auth.settings, consumer.telemetry.logger)
-    app = APIGatewayRestResolver(serializer=passthrough_serializer, cors=cors_config(auth.settings))
-
-    @app.post(MIRROR_PATH)
-    def mirror() -> Response[Any]:
-        event = app.current_event
-
-        request_id = api_gateway_request_id(event)
-        try:
-            document = _process_http_request(consumer, auth, event.raw_event, app.lambda_context)
-        except Exception as error:
-            fault = _log_failure(error, consumer, "http")
-            return to_powertools_response(error_response(fault, request_id))
-        headers = {**json_headers(request_id), "x-retouch-billed": "no"}
-        return to_powertools_response(HttpResponse(200, headers, orjson.dumps(document)))
-
-    @app.not_found
-    def not_found(_: NotFoundError) -> Response[Any]:
-        event = app.current_event
-        try:
-            auth.authenticate(event.raw_event["headers"])
-            fault = _route_not_found(event.http_method, event.path)
-        except Exception as error:
-            fault = fault_from_exception(error)
-        return to_powertools_response(error_response(fault, api_gateway_request_id(event)))
+    router = Router(
+        {("POST", MIRROR_PATH): lambda request: _respond_to_mirror(request, consumer, auth)},
+        lambda request: _respond_not_found(request, auth),
+        cors_policy(auth.settings),
+    )
 
     def handler(event: Any, context: Any) -> Any:
         consumer.telemetry.set_key_name("")
         source = event_source(event)
         if source == "http":
             auth.start_reading_secrets()
-            return app.resolve(http_event.to_v1_event(event, MIRROR_PATH.__eq__), context)
+            v1_event = http_event.to_v1_event(event, MIRROR_PATH.__eq__)
+            return router.respond(RoutedRequest(v1_event, context))
         if source == "direct":
             return _process_direct_invoke(consumer, auth, event, context)
         _require_bucket(consumer)
@@ -119,6 +95,26 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
         return process(event, _deadline(consumer, context))
 
     return handler
+
+
+def _respond_to_mirror(
+    request: RoutedRequest, consumer: MirrorConsumer, auth: MirrorAuth
+) -> HttpResponse:
+    try:
+        document = _process_http_request(consumer, auth, request.event, request.lambda_context)
+    except Exception as error:
+        return error_response(_log_failure(error, consumer, "http"), request.request_id)
+    headers = {**json_headers(request.request_id), "x-retouch-billed": "no"}
+    return HttpResponse(200, headers, orjson.dumps(document))
+
+
+def _respond_not_found(request: RoutedRequest, auth: MirrorAuth) -> HttpResponse:
+    try:
+        auth.authenticate(request.headers)
+        fault = _route_not_found(request.method, request.path)
+    except Exception as error:
+        fault = fault_from_exception(error)
+    return error_response(fault, request.request_id)
 
 
 def _process_http_request(
