@@ -108,6 +108,7 @@ def run_mirror_side(commands: Connection, authority: bytes, url: str) -> None:
     from retouch.core.settings import Settings
     from retouch.core.url_policy.policy import FetchPolicy
     from retouch.infrastructure.aws.clients import AwsClients
+    from retouch.infrastructure.aws.environment import AwsEnvironment
     from retouch.infrastructure.aws.mirror_bucket import MirrorBucket
     from retouch.infrastructure.body_spool import spool_body
     from retouch.infrastructure.fetch.connector import Connector
@@ -118,7 +119,7 @@ def run_mirror_side(commands: Connection, authority: bytes, url: str) -> None:
 
     settings = Settings(bucket=BUCKET, max_parallel_mirrors=PARALLEL_COPIES)
     clock = SystemClock()
-    store = MirrorBucket(settings, clock, AwsClients())
+    store = MirrorBucket(settings, clock, AwsClients(AwsEnvironment.from_env(os.environ)))
     tls_context = ssl.create_default_context(cadata=authority.decode())
     policy = FetchPolicy.from_text(url.removeprefix("https://"))
     policy = replace(policy, max_bytes=settings.max_mirror_bytes)

@@ -5,24 +5,41 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from tempfile import SpooledTemporaryFile
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import IO
 
 _MAX_MEMORY_BYTES = 8 * 1024 * 1024
 # An image is inspected in memory as a whole. Eight large images at once would not fit.
 _LARGE_BODY_LOCK = threading.Lock()
 
 
-class SpooledBody:
-    """A body that was received completely. Its file disappears when the process ends, however it ends."""
+class BodyInMemory:
+    """A body of limited size that was received completely."""
 
-    def __init__(self, file: SpooledTemporaryFile[bytes], size: int, sha256: bytes) -> None:
+    def __init__(self, data: bytes, sha256: bytes) -> None:
+        self._data, self.size, self.sha256 = data, len(data), sha256
+
+    @contextmanager
+    def load(self) -> Iterator[bytes]:
+        """Return a context manager that holds the whole body."""
+        yield self._data
+
+    def read_parts(self, size: int) -> Iterator[bytes]:
+        """Yield the body from the start, in parts of `size` bytes. Only the last part is shorter."""
+        yield from (self._data[at : at + size] for at in range(0, self.size, size))
+
+
+class BodyInFile:
+    """A larger body that was received completely. Its file disappears when the process ends, however it ends."""
+
+    def __init__(self, file: IO[bytes], size: int, sha256: bytes) -> None:
         self._file, self.size, self.sha256 = file, size, sha256
 
     @contextmanager
     def load(self) -> Iterator[bytes]:
         """Return a context manager that holds the whole body in memory. Only one large body is loaded at a time."""
-        with _LARGE_BODY_LOCK if self.size > _MAX_MEMORY_BYTES else nullcontext():
+        with _LARGE_BODY_LOCK:
             self._file.seek(0)
             yield self._file.read()
 
@@ -34,12 +51,24 @@ class SpooledBody:
 
 
 @contextmanager
-def spool_body(chunks: Iterable[bytes]) -> Iterator[SpooledBody]:
+def spool_body(chunks: Iterable[bytes]) -> Iterator[BodyInMemory | BodyInFile]:
     """Receive a body. Errors of its chunks pass through. Raises OSError when the disk is full."""
-    digest, size = hashlib.sha256(), 0
-    with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as file:
-        for chunk in chunks:
+    digest, size, first_chunks = hashlib.sha256(), 0, []
+    remaining = iter(chunks)
+    for chunk in remaining:
+        digest.update(chunk)
+        size += len(chunk)
+        first_chunks.append(chunk)
+        if size > _MAX_MEMORY_BYTES:
+            break
+    else:
+        yield BodyInMemory(b"".join(first_chunks), digest.digest())
+        return
+    with TemporaryFile() as file:
+        file.writelines(first_chunks)
+        first_chunks.clear()
+        for chunk in remaining:
             digest.update(chunk)
             size += len(chunk)
             file.write(chunk)
-        yield SpooledBody(file, size, digest.digest())
+        yield BodyInFile(file, size, digest.digest())

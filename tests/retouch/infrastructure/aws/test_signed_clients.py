@@ -9,9 +9,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from retouch.core.settings import Settings
+from retouch.infrastructure.aws import clients
 from retouch.infrastructure.aws.circuit_table import CircuitTable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.mirror_bucket import MirrorBucket
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.signed_clients import (
     ConditionalCheckFailedException,
@@ -20,7 +22,10 @@ from retouch.infrastructure.aws.signed_clients import (
     SignedSender,
     SystemEffects,
 )
+from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.http1.errors import ConnectFailed
+from retouch.mirror.services import StoredObject as MirroredObject
+from retouch.mirror.services import StoreFailed
 from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
@@ -267,3 +272,63 @@ def test_certificate_of_the_configured_bundle_is_trusted(tls_server, tmp_path):
 def test_certificate_of_an_unknown_authority_is_refused(tls_server):
     with pytest.raises(ConnectFailed, match="CERTIFICATE_VERIFY_FAILED"):
         send_over_tls(tls_server, "")
+
+
+def mirror_bucket(aws, **settings):
+    return MirrorBucket(Settings(bucket=BUCKET, **settings), FakeClock(), aws)
+
+
+def put_in_mirror(store, data, key):
+    stored = MirroredObject(key, "image/png", "private", {"source-host": "a.test"})
+    with spool_body([data]) as body:
+        return store.put(stored, body)
+
+
+def test_mirrored_object_is_written_once_with_its_metadata(aws, boto3_client):
+    store = mirror_bucket(aws)
+    assert put_in_mirror(store, b"one", "mirror/once.png") is True
+    assert put_in_mirror(store, b"one", "mirror/once.png") is False
+    stored = boto3_client("s3").get_object(Bucket=BUCKET, Key="mirror/once.png")
+    assert stored["Body"].read() == b"one"
+    assert stored["Metadata"] == {"source-host": "a.test"}
+    assert (stored["ContentType"], stored["CacheControl"]) == ("image/png", "private")
+
+
+def test_mirrored_object_is_replaced_where_objects_are_deleted_by_age(aws):
+    store = mirror_bucket(aws, mirror_days=30)
+    assert put_in_mirror(store, b"one", "mirror/aged.png") is True
+    assert put_in_mirror(store, b"one", "mirror/aged.png") is True
+
+
+@pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
+def test_busy_key_is_tried_again_and_a_taken_key_is_not(code):
+    busy = ScriptedResponse(409, f"<Error><Code>{code}</Code></Error>".encode())
+    taken = ScriptedResponse(412, b"<Error><Code>PreconditionFailed</Code></Error>")
+    with Upstream(busy, busy, taken) as server:
+        store = mirror_bucket(AwsClients(create_environment(server.url)))
+        assert put_in_mirror(store, b"one", "mirror/busy.png") is False
+        assert len(server.received) == 3
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        ScriptedResponse(403, b"<Error><Code>AccessDenied</Code></Error>"),
+        ScriptedResponse(404, b"<Error><Code>NoSuchBucket</Code></Error>"),
+        ScriptedResponse(400, b"<Error><Code>BadDigest</Code></Error>"),
+        ScriptedResponse(400, b"no XML"),
+    ],
+)
+def test_refused_mirror_object_is_store_failed(response):
+    with Upstream(response) as server:
+        store = mirror_bucket(AwsClients(create_environment(server.url)))
+        with pytest.raises(StoreFailed, match="did not accept"):
+            put_in_mirror(store, b"one", "mirror/refused.png")
+
+
+def test_unreachable_mirror_bucket_is_store_failed(monkeypatch):
+    without_waits = SystemEffects(sleep=lambda _: None)
+    monkeypatch.setattr(clients, "SystemEffects", lambda: without_waits)
+    store = mirror_bucket(AwsClients(create_environment(f"http://127.0.0.1:{unused_port()}")))
+    with pytest.raises(StoreFailed, match="cannot be reached"):
+        put_in_mirror(store, b"one", "mirror/unreachable.png")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.signed_clients import (
+    CONTENT_DISPOSITION,
     DynamoDbClient,
     ObjectWriter,
     SecretsManagerClient,
@@ -126,14 +127,17 @@ class AwsClients:
 
 
 def _write_with_boto3(client: Any, stored: StoredObject) -> None:
+    condition = {"IfNoneMatch": "*"} if stored.only_if_absent else {}
     client.put_object(
         Bucket=stored.bucket,
         Key=stored.key,
         Body=stored.data,
         ChecksumSHA256=stored.checksum_sha256,
         ContentType=stored.content_type,
-        ContentDisposition=stored.content_disposition,
+        ContentDisposition=CONTENT_DISPOSITION,
         CacheControl=stored.cache_control,
+        Metadata=dict(stored.metadata),
+        **condition,
     )
 
 

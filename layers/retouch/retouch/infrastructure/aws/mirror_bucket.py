@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 from retouch.core.clock import Clock, backoff_delay
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.signed_clients import (
+    CONTENT_DISPOSITION,
+    ServiceError,
+)
+from retouch.infrastructure.aws.signed_clients import StoredObject as WrittenObject
 from retouch.mirror.services import MakeLink, ReceivedBody, StoredObject, StoreFailed
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ _MAX_SINGLE_PUT_BYTES = 16 * 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
 _MAX_ATTEMPTS = 4  # for a key that another process is writing at the same time
 _FIRST_RETRY_SECONDS = 0.2  # maximum seconds before the second attempt; doubled each time
+_UNREACHABLE = "The bucket cannot be reached. Send it again."
 _KEY_EXISTS_CODE, _KEY_BUSY_CODES = (
     "PreconditionFailed",
     ("ConditionalRequestConflict", "OperationAborted"),
@@ -36,7 +42,7 @@ class MirrorBucket:
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
         self.name, self._clock, self._aws = settings.bucket, clock, aws
-        self._write_condition: dict[str, Any] = {} if settings.mirror_days else {"IfNoneMatch": "*"}
+        self._only_if_absent = not settings.mirror_days
         connections = max(10, settings.max_parallel_mirrors)
         self._client_config = ClientConfig(
             connect_timeout=5, read_timeout=30, max_attempts=4, max_connections=connections
@@ -68,16 +74,14 @@ class MirrorBucket:
         return client
 
     def _put_with_retries(self, send: Callable[[], None]) -> bool:
-        from botocore.exceptions import ClientError
-
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 with _translate_errors():
                     send()
                 return True
-            except ClientError as error:
-                if error.response["Error"]["Code"] == _KEY_EXISTS_CODE:
-                    return False
+            except _KeyExists:
+                return False
+            except _KeyBusy as error:
                 if attempt == _MAX_ATTEMPTS:
                     raise StoreFailed(
                         "The bucket is busy with this object. Send it again."
@@ -87,12 +91,20 @@ class MirrorBucket:
 
     def _put_single(self, stored_object: StoredObject, body: ReceivedBody) -> None:
         with body.load() as data:
-            self.client.put_object(
-                Body=data,
-                ChecksumSHA256=b64encode(body.sha256).decode(),
-                **self._write_condition,
-                **self._object_arguments(stored_object),
+            stored = WrittenObject(
+                self.name,
+                stored_object.key,
+                data,
+                b64encode(body.sha256).decode(),
+                stored_object.content_type,
+                stored_object.cache_control,
+                stored_object.metadata,
+                self._only_if_absent,
             )
+            try:
+                self._aws.write_object(stored, self._client_config)
+            except OSError as error:
+                raise StoreFailed(_UNREACHABLE) from error
 
     def _put_multipart(self, stored_object: StoredObject, body: ReceivedBody) -> None:
         created = self.client.create_multipart_upload(
@@ -108,8 +120,9 @@ class MirrorBucket:
                 self._upload_part(upload, *part)
                 for part in enumerate(body.read_parts(_PART_BYTES), 1)
             ]
+            condition: dict[str, Any] = {"IfNoneMatch": "*"} if self._only_if_absent else {}
             self.client.complete_multipart_upload(
-                MultipartUpload={"Parts": parts}, **self._write_condition, **upload
+                MultipartUpload={"Parts": parts}, **condition, **upload
             )
         except BaseException:
             self._abort(upload)
@@ -136,7 +149,7 @@ class MirrorBucket:
             "Bucket": self.name,
             "Key": stored_object.key,
             "ContentType": stored_object.content_type,
-            "ContentDisposition": "inline",  # safe: none of the three accepted types can run code
+            "ContentDisposition": CONTENT_DISPOSITION,
             "CacheControl": stored_object.cache_control,
             "Metadata": dict(stored_object.metadata),
         }
@@ -151,17 +164,27 @@ def permanent_links(base_url: str, days: int = 0) -> MakeLink:
     return lambda key, _lifetime, now: (f"{base_url}/{key}", now + lifetime if days else None)
 
 
+class _KeyExists(Exception):
+    """There is an object of that key already."""
+
+
+class _KeyBusy(Exception):
+    """Another process writes an object of that key at the same time."""
+
+
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Translate boto3's errors to StoreFailed, except those for a key that exists or is busy."""
+    """Translate the errors of both clients to StoreFailed, or to those for a key that exists or is busy."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except ClientError as error:
+    except (ServiceError, ClientError) as error:
         code = error.response["Error"]["Code"]
-        if code == _KEY_EXISTS_CODE or code in _KEY_BUSY_CODES:
-            raise
+        if code == _KEY_EXISTS_CODE:
+            raise _KeyExists from None
+        if code in _KEY_BUSY_CODES:
+            raise _KeyBusy from None
         raise StoreFailed("The bucket did not accept the object. Send it again.") from error
     except BotoCoreError as error:
-        raise StoreFailed("The bucket cannot be reached. Send it again.") from error
+        raise StoreFailed(_UNREACHABLE) from error

@@ -53,7 +53,6 @@ class S3Bucket:
             data,
             b64encode(digest.digest()).decode(),
             content_type=f"image/{format}",
-            content_disposition="inline",
             cache_control=f"private, max-age={self._settings.result_url_seconds}",
         )
         try:

@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,6 +26,7 @@ from retouch.infrastructure.http1.client import HttpClient
 if TYPE_CHECKING:
     from retouch.infrastructure.aws.clients import ClientConfig
 
+CONTENT_DISPOSITION = "inline"  # Safe: none of the stored types can run code.
 _RETRYABLE_STATUSES = (500, 502, 503, 504)
 # As botocore's standard retry mode has them.
 _THROTTLING_CODES = (
@@ -203,8 +204,9 @@ class StoredObject:
     data: bytes
     checksum_sha256: str  # Base64. S3 compares the bytes with it.
     content_type: str
-    content_disposition: str
     cache_control: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    only_if_absent: bool = False  # S3 refuses to replace an object of the same key.
 
 
 class ObjectWriter:
@@ -217,10 +219,12 @@ class ObjectWriter:
         """Store an object. Raises ServiceError and OSError."""
         headers = {
             "cache-control": stored.cache_control,
-            "content-disposition": stored.content_disposition,
+            "content-disposition": CONTENT_DISPOSITION,
             "content-type": stored.content_type,
             "x-amz-checksum-sha256": stored.checksum_sha256,
             "x-amz-sdk-checksum-algorithm": "SHA256",
+            **{f"x-amz-meta-{name}": value for name, value in stored.metadata.items()},
+            **({"if-none-match": "*"} if stored.only_if_absent else {}),
         }
         path = f"/{stored.bucket}/{stored.key}"
         self._sender.send("PUT", path, headers, stored.data, UNSIGNED_PAYLOAD)
