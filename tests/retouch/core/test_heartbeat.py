@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from retouch.core.heartbeat import is_done_within, run_in_background, with_heartbeat
+from retouch.core.heartbeat import add_heartbeats, is_done_within, run_in_background
 
 
 def test_function_is_done_within_an_infinite_time():
@@ -34,7 +34,7 @@ def test_error_of_the_function_is_raised_by_its_result_only():
 
 def test_many_background_functions_can_wait_for_heartbeats():
     def read():
-        return list(with_heartbeat((number for number in range(3)), 5.0))
+        return list(add_heartbeats((number for number in range(3)), 5.0))
 
     futures = [run_in_background(read) for _ in range(40)]
     assert all(is_done_within(future, 30) for future in futures)

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops
 
 from retouch.core.edit_types import ResolvedInputs
 from retouch.core.errors import InvalidRequest
-from retouch.gateway.validation import validate, with_overrides
+from retouch.gateway.validation import apply_overrides, validate
 from tests.support.events import json_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import (
@@ -203,7 +203,7 @@ def test_invalid_mask_parameter_is_refused_by_name_and_rule(name, value, rule):
 def test_mask_file_parameter_in_override_params_is_refused_by_name(name):
     inputs = ResolvedInputs({"prompt": "p"}, (encode_image(ORIGINAL),))
     with pytest.raises(InvalidRequest, match="override_params cannot replace") as exc_info:
-        with_overrides(validate(inputs), inputs, {name: "white"})
+        apply_overrides(validate(inputs), inputs, {name: "white"})
     assert exc_info.value.param == name
 
 
@@ -268,7 +268,7 @@ def test_region_in_the_prompt_of_maskless_model_ignores_near_opaque_pixels():
 def test_allow_full_mask_in_override_params_without_a_mask_is_refused_by_name():
     inputs = ResolvedInputs({"prompt": "p"}, (photo(),))
     with pytest.raises(InvalidRequest, match="the request has no mask") as exc_info:
-        with_overrides(validate(inputs), inputs, {"allow_full_mask": True})
+        apply_overrides(validate(inputs), inputs, {"allow_full_mask": True})
     assert exc_info.value.param == "allow_full_mask"
 
 

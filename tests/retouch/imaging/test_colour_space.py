@@ -112,7 +112,7 @@ def test_hdr_greys_are_those_of_chromium():
     """Chromium 150 shows these 8-bit levels of PQ grey, drawn on a canvas in sRGB, as the second number."""
     space = colour_space_from_coding_points(9, 16)
     assert space is not None
-    table = level_table(space.for_grey(), 8)
+    table = level_table(space.to_grey(), 8)
     observed = {64: 30, 96: 70, 120: 114, 136: 153, 160: 213, 176: 237, 192: 255}
     assert all(abs(table[level] - shown) <= 1 for level, shown in observed.items())
 

@@ -1,7 +1,7 @@
 """A heartbeat while a slow task runs.
 
 API Gateway closes a connection that is idle for five minutes (30 seconds with edge-optimized endpoints). An edit may
-take fifteen minutes. `with_heartbeat` returns control to its reader at intervals, so that the reader can send a
+take fifteen minutes. `add_heartbeats` returns control to its reader at intervals, so that the reader can send a
 keep-alive.
 """
 
@@ -23,7 +23,7 @@ _PRODUCER_THREADS = ThreadPoolExecutor(32, "pulse")
 _TASK_THREADS = ThreadPoolExecutor(32, "task")
 
 
-def with_heartbeat(items: Generator[T, None, None], interval: float) -> Iterator[T | None]:
+def add_heartbeats(items: Generator[T, None, None], interval: float) -> Iterator[T | None]:
     """Yield the items as they arrive, and None whenever `interval` seconds pass without an item.
 
     Exceptions from `items` are raised here. When the reader closes this generator, `items` is closed at its next item.

@@ -43,7 +43,7 @@ def detect_base64_format(base64: str) -> str | None:
 
 def decode_damaged_base64(base64: str) -> bytes:
     """Return the bytes of a text without the characters that are no base64."""
-    return pybase64.b64decode(_with_padding(_FOREIGN_CHARACTERS.sub("", base64)))
+    return pybase64.b64decode(_fix_padding(_FOREIGN_CHARACTERS.sub("", base64)))
 
 
 def _encode_image(data: bytes) -> str:
@@ -64,15 +64,15 @@ def _standard_base64(text: str) -> str:
     if "\\" in text:
         text = text.replace("\\n", "").replace("\\r", "").replace("\\", "")
     if " " in text:
-        text = _without_spaces(text)
+        text = _replace_spaces(text)
     if "\n" in text or "\r" in text or "\t" in text:
         text = "".join(text.split())
     if "-" in text or "_" in text:
         text = text.translate(_URL_SAFE)
-    return _with_padding(text) if len(text) % 4 or text.endswith("===") else text
+    return _fix_padding(text) if len(text) % 4 or text.endswith("===") else text
 
 
-def _without_spaces(text: str) -> str:
+def _replace_spaces(text: str) -> str:
     """Return the text without its spaces. Spaces that separate pieces of different lengths stood for a plus sign.
 
     A form decoder turns each plus sign into a space. It never makes lines of equal length.
@@ -84,7 +84,7 @@ def _without_spaces(text: str) -> str:
     return joined if is_separator or "\n" in text else text.replace(" ", "+")
 
 
-def _with_padding(text: str) -> str:
+def _fix_padding(text: str) -> str:
     """Return the text with padding. A single last character is dropped: it has only a part of a byte."""
     data = text.rstrip("=")
     return data[:-1] if len(data) % 4 == 1 else data + "=" * (-len(data) % 4)

@@ -202,7 +202,7 @@ def _resolve_targets(
     settings, portkey = context.settings, context.portkey
     targets = tuple(iter_targets(tree))
     requests = [
-        validation.with_overrides(request.request, request.inputs, target.override_params)
+        validation.apply_overrides(request.request, request.inputs, target.override_params)
         for target in targets
     ]
     default_hooks = {f"default_{name}": hook for name, hook in portkey.hooks.items()}

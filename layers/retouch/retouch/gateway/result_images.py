@@ -134,7 +134,7 @@ def open_to_store(image: GeneratedImage) -> OpenedResult:
     try:
         return open_result(image)
     except UnsupportedResult:
-        return _as_it_is(image)
+        return _keep_unchanged(image)
 
 
 def open_damaged(image: GeneratedImage) -> OpenedResult:
@@ -142,7 +142,7 @@ def open_damaged(image: GeneratedImage) -> OpenedResult:
     try:
         return open_to_store(image)
     except DamagedResult:
-        return _as_it_is(image, damage_note(image))
+        return _keep_unchanged(image, damage_note(image))
 
 
 def damage_note(image: GeneratedImage) -> str:
@@ -153,7 +153,7 @@ def damage_note(image: GeneratedImage) -> str:
     )
 
 
-def _as_it_is(image: GeneratedImage, *notes: str) -> OpenedResult:
+def _keep_unchanged(image: GeneratedImage, *notes: str) -> OpenedResult:
     data = image.data or decode_damaged_base64(image.b64)
     return OpenedResult(image, EncodedImage(data, result_format(image), 0, 0), notes)
 

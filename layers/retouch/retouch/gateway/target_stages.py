@@ -10,7 +10,7 @@ from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
 from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, NotStored, RequestTimeout
-from retouch.core.heartbeat import with_heartbeat
+from retouch.core.heartbeat import add_heartbeats
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -374,7 +374,7 @@ def _start_stream(
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
     time = attempt.time_budget(services.clock)
     steps = _run_jobs(prepared.jobs, tracking, runner)
-    events = with_heartbeat(stream_images(steps, planned.plan, time), interval)
+    events = add_heartbeats(stream_images(steps, planned.plan, time), interval)
     first = next(events)
     images = _prepend_image(first, events)
     plan, created = planned.plan, services.clock.unix_time()

@@ -59,7 +59,7 @@ def is_dry_run(form: ParsedForm) -> bool:
     return _FLAG_PARAM.read("dry_run", form.values.get("dry_run", False))
 
 
-def with_overrides(
+def apply_overrides(
     request: EditRequest, inputs: ResolvedInputs, params: Mapping[str, Any]
 ) -> EditRequest:
     """Return the request with some parameters replaced. Raises InvalidRequest when a new value is invalid."""

@@ -141,7 +141,7 @@ def convert_coded_colours(image: Image.Image, codes: tuple[int, int] | None) -> 
     )
     if space is None:
         return image
-    return _convert_from_space(image, space.for_grey() if image.mode in ("L", "LA") else space)
+    return _convert_from_space(image, space.to_grey() if image.mode in ("L", "LA") else space)
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -218,7 +218,7 @@ def read_png_colour(data: bytes) -> ColourSpace | bytes:
         space = colour_space_from_gamma(chunks.gamma, chunks.chromaticities)
     if space is None:
         return b""
-    return space.for_grey() if chunks.is_grey else space
+    return space.to_grey() if chunks.is_grey else space
 
 
 def _coded_space(points: CodingPoints) -> ColourSpace | None:

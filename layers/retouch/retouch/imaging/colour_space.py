@@ -132,7 +132,7 @@ class ColourSpace:
         """Return the colour space for pixels whose levels `level_table` has mapped."""
         return ColourSpace(self.primaries, decode_srgb_level)
 
-    def for_grey(self) -> ColourSpace:
+    def to_grey(self) -> ColourSpace:
         """Return the colour space for a grey image: its primaries have no meaning, and white is white."""
         return replace(self, primaries=SRGB_PRIMARIES)
 

@@ -62,13 +62,13 @@ def _check_byte_count(size: int, limits: Limits) -> None:
 def _unsupported_format_error(data: bytes) -> InvalidImage:
     name = guess_file_type(data)
     problem = (
-        "is not in a known image format" if name == "unknown" else f"is {_with_article(name)} file"
+        "is not in a known image format" if name == "unknown" else f"is {_add_article(name)} file"
     )
     message = f"{problem}; {_ACCEPTED_FORMATS} are accepted. Convert it first."
     return InvalidImage("unsupported_image_format", message)
 
 
-def _with_article(name: str) -> str:
+def _add_article(name: str) -> str:
     """Return the name with its article, chosen by sound: "a HEIC", "an AVIF". For names from `guess_file_type`."""
     vowel = name[0] in "AEIO" or name in ("SVG", "HTML", "XML", "MP4 or QuickTime video")
     return f"{'an' if vowel else 'a'} {name}"

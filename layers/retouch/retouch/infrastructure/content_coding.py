@@ -44,7 +44,7 @@ def parse_content_coding(values: Iterable[str]) -> str:
     return ", ".join(name for name in names if name in _COMPRESSIONS)
 
 
-def can_be_undone(coding: str) -> bool:
+def is_undone_by_proxies(coding: str) -> bool:
     """Return whether a proxy may have undone the compression and left the header. It knows those of HTTP."""
     return not coding or _HTTP_COMPRESSIONS.issuperset(coding.split(", "))
 

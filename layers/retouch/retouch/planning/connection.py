@@ -31,7 +31,7 @@ def resolve_connection(
     if credentials.custom_host:  # the operator allows this host
         options["base_url"] = credentials.custom_host
     if provider.auth is None:
-        return _with_circuit(replace(resolved, options=options), credentials, operator_base_url)
+        return _name_circuit(replace(resolved, options=options), credentials, operator_base_url)
     key = credentials.key or configured_key
     # The operator's organization does not apply to another key.
     if credentials.key and not provider.resolve_base_url:
@@ -47,10 +47,10 @@ def resolve_connection(
         identity_secrets=secrets,
         forwarded_headers=credentials.forwarded_headers,
     )
-    return _with_circuit(connected, credentials, operator_base_url)
+    return _name_circuit(connected, credentials, operator_base_url)
 
 
-def _with_circuit(
+def _name_circuit(
     resolved: ResolvedModel, credentials: ClientCredentials, operator_base_url: str
 ) -> ResolvedModel:
     """Return the model with the name of its circuit.

@@ -125,7 +125,7 @@ def _bound_shape(
     """Return the placement of an image in a shape that the model makes, scaled into all limits."""
     is_padded = placement.canvas != placement.original
     max_pixels = _MAX_CANVAS_PIXELS if is_padded else _max_canvas_pixels(placement.original)
-    bounded_model = _with_canvas_limits(replace(model, requires_square=False), max_pixels)
+    bounded_model = _limit_to_canvas(replace(model, requires_square=False), max_pixels)
     return _scale_within_limits(bounded_model, placement, fit_mode, name)
 
 
@@ -133,7 +133,7 @@ def _max_canvas_pixels(size: Size) -> int:
     return max(size[0] * size[1], _MAX_CANVAS_PIXELS)
 
 
-def _with_canvas_limits(model: ModelCapabilities, max_pixels: int) -> ModelCapabilities:
+def _limit_to_canvas(model: ModelCapabilities, max_pixels: int) -> ModelCapabilities:
     """Return the model with limits that also bound the canvas.
 
     Without them, the padding of a very long image would make a canvas of hundreds of megapixels.
@@ -168,7 +168,7 @@ def place_within_limits(
     `name` is the name of the image in errors. Raises InvalidRequest when `fit` cannot bring the image within the
     limits.
     """
-    model = _with_canvas_limits(model, _max_canvas_pixels(image.size))
+    model = _limit_to_canvas(model, _max_canvas_pixels(image.size))
     broken_rules = list(violations(model, image.size))
     for violation in broken_rules:
         if fit_mode not in violation.fixed_by:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from retouch.api.request.json_body import without_nulls
+from retouch.api.request.json_body import drop_nulls
 from retouch.core.upload_ids import make_upload_id
 from tests.support.events import json_event, proxy_event
 from tests.support.gateway_client import send_event
@@ -45,7 +45,7 @@ def test_null_counts_as_absent(values):
 
 def test_null_item_of_a_list_stays_so_that_no_coordinate_moves():
     points = [[None, 5, 7], {"x": None, "y": 1}]
-    assert without_nulls({"points": points}) == {"points": [[None, 5, 7], {"y": 1}]}
+    assert drop_nulls({"points": points}) == {"points": [[None, 5, 7], {"y": 1}]}
 
 
 def test_deeply_nested_body_is_an_ordinary_error():

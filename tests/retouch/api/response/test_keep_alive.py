@@ -11,7 +11,7 @@ import pytest
 from retouch.api.handlers.edits import build_handler
 from retouch.api.response.keep_alive import max_silence
 from retouch.core.clock import SystemClock
-from retouch.core.heartbeat import with_heartbeat
+from retouch.core.heartbeat import add_heartbeats
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, parse_sse, telemetry
 from tests.support.images import b64, photo
@@ -239,7 +239,7 @@ def test_abandoned_iterator_is_closed_at_its_next_item():
         finally:
             closed.set()
 
-    items = with_heartbeat(work(), 1.0)
+    items = add_heartbeats(work(), 1.0)
     assert isinstance(items, Generator)
     assert next(items) == 1
     items.close()
@@ -253,7 +253,7 @@ def test_heartbeat_iterator_passes_errors_on():
         yield 1
         raise ValueError("broken")
 
-    items = with_heartbeat(yield_and_fail(), 1.0)
+    items = add_heartbeats(yield_and_fail(), 1.0)
     assert next(items) == 1
     with pytest.raises(ValueError, match="broken"):
         next(items)

@@ -36,7 +36,7 @@ def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
 
 def form_from_values(values: Mapping[str, Any], limits: BodyLimits) -> ParsedForm:
     """Return the fields of a JSON object that is already parsed. A null counts as absent, at every depth."""
-    values = without_nulls(values)
+    values = drop_nulls(values)
     images = _image_items(values.get("images"), values.get("image"))
     check_image_count(images, limits)
     mask = values.get("mask")
@@ -52,22 +52,22 @@ def form_from_values(values: Mapping[str, Any], limits: BodyLimits) -> ParsedFor
     )
 
 
-def without_nulls(value: Any, depth: int = _MAX_DEPTH) -> Any:
+def drop_nulls(value: Any, depth: int = _MAX_DEPTH) -> Any:
     """Return a JSON value without the null members of its objects. Deeper values are unchanged.
 
     Null items of lists stay, because the position of an item has a meaning, as in the points of a shape.
     """
     if depth and isinstance(value, Mapping):
         members = ((name, item) for name, item in value.items() if item is not None)
-        return {name: without_nulls(item, depth - 1) for name, item in members}
+        return {name: drop_nulls(item, depth - 1) for name, item in members}
     if depth and isinstance(value, list):
-        return [without_nulls(item, depth - 1) for item in value]
+        return [drop_nulls(item, depth - 1) for item in value]
     return value
 
 
 def parse_mask(mask: Any) -> ImageInput | MaskShapes:
     """Return the mask as an image reference, as image bytes or as shapes."""
-    mask = without_nulls(mask)
+    mask = drop_nulls(mask)
     return (
         MaskShapes(mask)
         if isinstance(mask, dict) and "shapes" in mask

@@ -44,7 +44,7 @@ def _run_hook(
 ) -> dict[str, Any]:
     created_at = datetime.fromtimestamp(clients.clock.unix_time(), UTC)
     started_at = clients.clock.now()
-    hook_clients = clients.for_hook(hook)
+    hook_clients = clients.reserve_time(hook)
     check_results = [_run_check(check, guardrail_input, hook_clients) for check in hook.checks]
     passed = all(check["verdict"] for check in check_results)
     return {

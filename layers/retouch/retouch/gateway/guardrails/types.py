@@ -82,7 +82,7 @@ class GuardrailClients:
     # Hooks without `deny` end this many seconds earlier: the rest of the edit needs the time.
     reserved_seconds: float = 0.0
 
-    def for_hook(self, hook: Hook) -> GuardrailClients:
+    def reserve_time(self, hook: Hook) -> GuardrailClients:
         """Return the clients for a hook. A hook with `deny` gets all the time: without a verdict it denies the edit."""
         return self if hook.deny else replace(self, deadline=self.deadline - self.reserved_seconds)
 

@@ -95,7 +95,7 @@ def run_conversation(
         images = search_images(response, job) if response and is_paid_for else []
         if not images:
             fault = _missing_image_fault(missing, resolved, response)
-            raise _after_paid_call(fault, resolved, paid_call_succeeded, response) from None
+            raise _set_billing(fault, resolved, paid_call_succeeded, response) from None
         yield from map(CompletedImage, images)
     except ProviderFailure as failure:
         error = _failure_fault(failure, resolved, response)
@@ -103,15 +103,15 @@ def run_conversation(
         raise (
             error
             if failure.error.billed
-            else _after_paid_call(error, resolved, paid_call_succeeded, response)
+            else _set_billing(error, resolved, paid_call_succeeded, response)
         ) from None
     except Fault as fault:
-        raise _after_paid_call(fault, resolved, paid_call_succeeded, None) from None
+        raise _set_billing(fault, resolved, paid_call_succeeded, None) from None
     finally:
         conversation.close()
 
 
-def _after_paid_call(
+def _set_billing(
     fault: Fault,
     resolved: ResolvedModel,
     paid_call_succeeded: bool,

@@ -21,7 +21,7 @@ from retouch.gateway.provider_call.conversation import Senders, run_conversation
 from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
 from retouch.gateway.provider_call.purchases import Purchases
 from retouch.gateway.provider_call.result_requests import ResultRequests
-from retouch.gateway.provider_call.retry_policy import with_retries
+from retouch.gateway.provider_call.retry_policy import add_retries
 
 # the code of models that only move, filter and fill
 NEEDS_GENERATIVE_MODEL = "unsupported_operation"
@@ -65,7 +65,7 @@ class JobRunner:
             return response
 
         senders = Senders(
-            with_retries(
+            add_retries(
                 lambda request: send(request, deadline),
                 self.resolved,
                 self.clock,
@@ -80,7 +80,7 @@ class JobRunner:
             with streams:
                 yield from run_conversation(self.resolved, job, senders, self.clock, deadline)
         except Refused as fault:
-            raise self._with_suggestions(fault) from None
+            raise self._add_suggestions(fault) from None
 
     def _collect_images(self, job: ProviderJob, index: int) -> FanoutResult:
         """Return the finished images of one conversation, and the error that ended it after the first of them."""
@@ -95,7 +95,7 @@ class JobRunner:
             return FanoutResult(images, (fault,))
         return FanoutResult(images)
 
-    def _with_suggestions(self, fault: Refused) -> Refused:
+    def _add_suggestions(self, fault: Refused) -> Refused:
         if fault.code != NEEDS_GENERATIVE_MODEL:
             return fault
         models = ", ".join(self.suggest_models()[:_MAX_SUGGESTED_MODELS])

@@ -30,7 +30,7 @@ _BUSY_STATUSES = (429, 503)
 _NOT_STARTED_KINDS = ("rate_limited", "not_started")
 
 
-def with_retries(
+def add_retries(
     send: SendToProvider, resolved: ResolvedModel, clock: Clock, deadline: float, max_wait: float
 ) -> SendToProvider:
     """Return `send` with retries, for requests that may be repeated at no cost and within the deadline.

@@ -14,7 +14,7 @@ from retouch.core.image_formats import detect_format, detect_other_format, list_
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
-from retouch.infrastructure.content_coding import UndecodableBody, can_be_undone, decode_body
+from retouch.infrastructure.content_coding import UndecodableBody, decode_body, is_undone_by_proxies
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 
 WriteLog = Callable[[Mapping[str, Any]], None]
@@ -117,7 +117,7 @@ class FetchSession:
         first_bytes, body_chunks = _split_first_bytes(self._read_body(exchange))
         coding = exchange.content_coding
         # An image that begins as one is not compressed: a proxy has decompressed it and left the header.
-        if not (self._is_image(first_bytes) and can_be_undone(coding)):
+        if not (self._is_image(first_bytes) and is_undone_by_proxies(coding)):
             decoded = self._decode_body(chain([first_bytes], body_chunks), coding)
             first_bytes, body_chunks = _split_first_bytes(decoded)
         if not self._is_image(first_bytes):

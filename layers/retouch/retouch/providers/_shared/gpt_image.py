@@ -97,14 +97,14 @@ def _images_from_item(
     fields = mapping_or_empty(item)
     revised_prompt = text_or_empty(fields.get("revised_prompt")) or None
     image = find_base64(item)
-    url = "" if image else text_or_empty(fields.get("url")) or find_result(_without_prompt(item))
+    url = "" if image else text_or_empty(fields.get("url")) or find_result(_drop_prompt(item))
     if not image and not url:
         return []
     data = b"" if image else (yield download_request(url)).body
     return [GeneratedImage(image, data, revised_prompt, metadata)]
 
 
-def _without_prompt(item: Any) -> Any:
+def _drop_prompt(item: Any) -> Any:
     """Return the item without the prompt, whose text may contain a URL."""
     if not isinstance(item, Mapping):
         return item
