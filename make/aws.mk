@@ -60,7 +60,7 @@ delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the key
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
-invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction) with $EVENT; needs Docker or podman
+invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction, SweeperFunction) with $EVENT; needs Docker or podman
 	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
 
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman

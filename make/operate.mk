@@ -3,13 +3,16 @@ AT_STACK = --stack "$(STACK)" --region "$(REGION)"
 KEYS = $(BIN)/python -m tools.keys $(AT_STACK)
 URL ?=
 
-.PHONY: key revoke keys secret check-secret doctor
+.PHONY: key revoke reconcile keys secret check-secret doctor
 
 key: $(VENV)/.dev ## Create a key for $NAME; it is shown once
 	@$(KEYS) new "$(NAME)"
 
 revoke: $(VENV)/.dev ## Revoke the key of $NAME
 	@$(KEYS) revoke "$(NAME)"
+
+reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST in US dollars
+	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(AT_STACK)
 
 keys: $(VENV)/.dev ## List the names of the keys
 	@$(KEYS) list

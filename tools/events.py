@@ -229,11 +229,30 @@ EVENTS: Mapping[str, Sample] = {
 MIRROR_EVENTS = mirror_samples(proxy_event)
 
 
+def schedule_event() -> Event:
+    """Return the event of the sweeper's schedule, as EventBridge sends it."""
+    return {
+        "version": "0",
+        "id": "00000000-0000-4000-8000-000000000000",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-11-22T00:00:00Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:events:us-east-1:123456789012:rule/retouch-SweeperFunctionSchedule"],
+        "detail": {},
+    }
+
+
+SWEEPER_EVENTS: Mapping[str, Callable[[], Event]] = {"sweeper_schedule": schedule_event}
+
+
 def main() -> None:
     """Write every event file."""
     samples: dict[str, Sample | MirrorSample] = {**EVENTS, **MIRROR_EVENTS}
-    for name, sample in samples.items():
-        event = json.dumps(sample.build_event(), indent=1)
+    builders = {name: sample.build_event for name, sample in samples.items()}
+    for name, build_event in {**builders, **SWEEPER_EVENTS}.items():
+        event = json.dumps(build_event(), indent=1)
         (EVENTS_FOLDER / f"{name}.json").write_text(event + "\n")
 
 

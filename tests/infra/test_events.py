@@ -8,7 +8,7 @@ import pytest
 
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context
-from tools.events import EVENTS, EVENTS_FOLDER, MIRROR_EVENTS
+from tools.events import EVENTS, EVENTS_FOLDER, MIRROR_EVENTS, SWEEPER_EVENTS
 
 LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())["Parameters"]
 
@@ -35,7 +35,11 @@ def status_and_code(response):
 
 
 def test_event_files_are_exactly_the_generated_files():
-    assert {file.stem for file in EVENTS_FOLDER.glob("*.json")} == {*EVENTS, *MIRROR_EVENTS}
+    assert {file.stem for file in EVENTS_FOLDER.glob("*.json")} == {
+        *EVENTS,
+        *MIRROR_EVENTS,
+        *SWEEPER_EVENTS,
+    }
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -160,6 +160,23 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
     assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
 
 
+def test_sweeper_reads_its_index_and_answers_and_writes_orders_only(resources):
+    permissions = {
+        action: statement["Resource"]
+        for statement in policy_statements(resources, "SweeperRole")
+        for action in as_list(statement["Action"])
+    }
+    assert permissions == {
+        "dynamodb:Query": {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
+        "dynamodb:GetItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
+        "dynamodb:PutItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
+        "s3:GetObject": {"Fn::Sub": "${ResultsBucket.Arn}/orders/*"},
+        "s3:ListBucket": {"Fn::GetAtt": ["ResultsBucket", "Arn"]},
+        "logs:CreateLogStream": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
+        "logs:PutLogEvents": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
+    }
+
+
 def test_results_bucket_is_private_and_expires_its_objects(resources):
     bucket = resources["ResultsBucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
@@ -300,17 +317,22 @@ def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):
-    for group in ("EditsLogs", "MirrorLogs", "ApiLogs"):
+    for group in ("EditsLogs", "MirrorLogs", "SweeperLogs", "ApiLogs"):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_alarms_cover_gateway_faults_and_mirror_queues_only(resources):
+def test_alarms_cover_gateway_faults_unknown_orders_and_mirror_queues_only(resources):
     alarms = {
         (p["Properties"]["Namespace"], p["Properties"]["MetricName"])
         for p in resources.values()
         if p["Type"] == "AWS::CloudWatch::Alarm"
     }
-    own = {("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Retouch", "EditErrors")}
+    own = {
+        ("AWS/Lambda", "Errors"),
+        ("AWS/Lambda", "Throttles"),
+        ("Retouch", "EditErrors"),
+        ("Retouch", "OrdersUnknown"),
+    }
     queues = {
         ("Retouch", "MirrorOrderAge"),
         ("AWS/SQS", "ApproximateAgeOfOldestMessage"),

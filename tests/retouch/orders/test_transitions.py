@@ -153,8 +153,8 @@ def test_scopes_with_the_same_key_have_different_orders():
     assert order_key("a", "bc") != order_key("ab", "c")
 
 
-@pytest.mark.parametrize(("billed", "state"), [("no", "open"), ("yes", "unknown")])
-def test_reconciled_order_is_open_when_it_was_free_and_else_keeps_its_state(billed, state):
+@pytest.mark.parametrize(("billed", "state"), [("no", "open"), ("yes", "done")])
+def test_reconciled_order_is_open_when_it_was_free_and_else_done(billed, state):
     unknown = declare_unknown(mark_sent(claim_order(None, claim(), NOW), "config", NOW), NOW, 60)
     order = reconcile(unknown, billed, "0.04", NOW, 60)
     assert (order.state, order.billed) == (state, billed)

@@ -73,6 +73,20 @@ class MirrorTelemetry:
         self.logger.info("mirror", extra={"operation": "mirror", "way": source, **log_fields})
 
 
+class SweeperTelemetry:
+    """The log and the metrics of the sweeper."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.logger, _ = configure_logger(_LOGGER_NAME, environment)
+        self._metrics = MetricsWriter("sweeper", environment)
+
+    def record_sweep(self, counts: Mapping[str, int]) -> None:
+        """Record the number of orders by their new state. The metric of unknown orders has no zeros."""
+        self.logger.info("sweep", extra={"operation": "sweep", "orders": dict(counts)})
+        if counts.get("unknown"):
+            self._metrics.write([Metric("OrdersUnknown", "Count", counts["unknown"])])
+
+
 class Telemetry:
     """The log and the metrics of edits. Each request is recorded once."""
 

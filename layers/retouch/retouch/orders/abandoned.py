@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from retouch.orders import transitions
-from retouch.orders.order import Order, OrderState
+from retouch.orders.order import Order
 from retouch.orders.stores import AnswerStore, OrderTable, WriteConflict
 
 _log = logging.getLogger("retouch")
@@ -30,9 +30,9 @@ def settle_abandoned(
 
 def sweep(
     table: OrderTable, answers: AnswerStore, now: int, validity: int = _KEPT_AFTER_SWEEP_SECONDS
-) -> Mapping[OrderState, int]:
+) -> Mapping[str, int]:
     """Settle every abandoned order, and return how many there are by their new state."""
-    counts: Counter[OrderState] = Counter()
+    counts: Counter[str] = Counter()
     for order in table.abandoned(now):
         settled = settle_abandoned(order, table, answers, now, validity)
         if settled:

@@ -141,7 +141,7 @@ def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) 
     """Return the order after the operator has found out whether it was billed. A free one is open again."""
     if billed == "no":
         return free(replace(order, billed="no"), now, validity)
-    return replace(order, billed=billed, cost=cost, ended=now, expires=now + validity)
+    return replace(order, state="done", billed=billed, cost=cost, ended=now, expires=now + validity)
 
 
 def may_write(stored: Order | None, held: Order) -> bool:

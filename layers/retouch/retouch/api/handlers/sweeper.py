@@ -1,0 +1,36 @@
+"""The handler of the sweeper function: it ends the orders whose holders have crashed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from retouch.api.events.unknown import UnknownEvent
+from retouch.core.clock import Clock
+from retouch.orders.abandoned import sweep
+from retouch.orders.stores import OrderStores
+
+_SCHEDULED_EVENT = "Scheduled Event"
+Handler = Callable[[Any, Any], Mapping[str, int]]
+
+
+class SweeperTelemetry(Protocol):
+    """The log and the metrics of the sweeper."""
+
+    def record_sweep(self, counts: Mapping[str, int]) -> None:
+        """Record the number of orders by their new state."""
+
+
+def build_handler(stores: OrderStores | None, clock: Clock, telemetry: SweeperTelemetry) -> Handler:
+    """Return the Lambda handler. It returns the number of orders by their new state."""
+
+    def handler(event: Any, _: Any) -> Mapping[str, int]:
+        if not isinstance(event, Mapping) or event.get("detail-type") != _SCHEDULED_EVENT:
+            raise UnknownEvent("The sweeper takes only the events of its schedule.")
+        counts: dict[str, int] = {}
+        if stores:
+            counts |= sweep(stores.table, stores.answers, clock.unix_time(), stores.validity)
+        telemetry.record_sweep(counts)
+        return counts
+
+    return handler
