@@ -29,8 +29,6 @@ class ProviderJob:
     # canonical values; the model's capabilities declare the names
     params: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)  # the provider's settings
-    # original pixels will be restored, so the first image must be decodable
-    restores_original: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from retouch.imaging.colour import decode_srgb
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.imaging.placement import undo_placement
 from retouch.planning.output_rules import Delivery
+from retouch.planning.preserve import OriginalPixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,20 +75,24 @@ ReleaseImage = Callable[[ProcessedImage], ProcessedImage]
 
 
 def postprocess(
-    image: GeneratedImage, delivery: Delivery, time: TimeBudget, min_seconds: float
+    image: GeneratedImage,
+    delivery: Delivery,
+    time: TimeBudget,
+    min_seconds: float,
+    original: Image | None = None,
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
     A result in a format that results do not have, such as AVIF, becomes a PNG. The processing starts only when more
     than `min_seconds` remain, and is cut off at the deadline. An image that cannot be processed is returned as the
-    provider made it, because it is paid for. Raises UnreadableResult when the result is not an image or is damaged. The
-    edit may have been billed.
+    provider made it, because it is paid for. `original` is the decoded original, if it is in memory. It is not changed.
+    Raises UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
     """
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
         return _pass_through(image)
     try:
         time.require(min_seconds)
-        return time.run(lambda: _process(image, delivery, time))
+        return time.run(lambda: _process(image, delivery, time, original))
     except TimeoutError:
         reason = "no time was left"
     except UnsupportedResult:
@@ -103,11 +108,13 @@ def postprocess(
     )
 
 
-def _process(image: GeneratedImage, delivery: Delivery, time: TimeBudget) -> ProcessedImage:
+def _process(
+    image: GeneratedImage, delivery: Delivery, time: TimeBudget, original: Image | None
+) -> ProcessedImage:
     """Return the processed image. Raises UnreadableResult, UnsupportedResult, and TimeoutError between two steps."""
     opened = open_result(image)
     encoded_image = opened.file
-    pixels, preserved_pixels, notes = _restore_original(encoded_image, delivery, time)
+    pixels, preserved_pixels, notes = _restore_original(encoded_image, delivery, time, original)
     time.require()
     if delivery.flatten:
         preserved_pixels, pixels = (
@@ -140,21 +147,26 @@ def _process(image: GeneratedImage, delivery: Delivery, time: TimeBudget) -> Pro
 
 
 def _restore_original(
-    image: EncodedImage, delivery: Delivery, time: TimeBudget
+    image: EncodedImage, delivery: Delivery, time: TimeBudget, original: Image | None
 ) -> tuple[Image, int | None, tuple[str, ...]]:
     """Return the result without padding, and with the original pixels outside the mask."""
     original_pixels = delivery.original_pixels
     # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
-    original = decode_srgb(original_pixels.image) if original_pixels else None
+    own_pixels = _changeable_original(original_pixels, original) if original_pixels else None
     time.require()
     with blame_provider():
         pixels = decode_srgb(image)
-    if original_pixels is None or original is None:
+    if original_pixels is None or own_pixels is None:
         placement = delivery.placement
         return undo_placement(placement, pixels) if placement else pixels, None, ()
     return restore_unmarked_pixels(
-        original, pixels, original_pixels.mask_pixels, delivery.placement
+        own_pixels, pixels, original_pixels.mask_pixels, delivery.placement
     )
+
+
+def _changeable_original(original_pixels: OriginalPixels, original: Image | None) -> Image:
+    """Return the original pixels as an image that may be changed."""
+    return original.copy() if original else decode_srgb(original_pixels.image)
 
 
 def _output_format(format: str, size: Size, preserved_pixels: int | None) -> str:
@@ -180,17 +192,19 @@ def postprocess_all(
     delivery: Delivery,
     time: TimeBudget,
     *,
+    original: Image | None = None,
     billed_images: Sequence[GeneratedImage] = (),
     release: ReleaseImage = lambda processed: processed,
 ) -> ProcessedEdit:
     """Return all images as one result. Readable images are delivered, and notes name what is missing or unprocessed.
 
-    `release` gets each finished image before the next one is processed, and may replace its bytes by a link.
-    `billed_images` are all images that the provider made, when `images` are only some of them. Raises UnreadableResult
-    when no image can be read. The result has the total usage of all calls, if every call reports its usage.
+    `original` is as for `postprocess`. `release` gets each finished image before the next one is processed, and may
+    replace its bytes by a link. `billed_images` are all images that the provider made, when `images` are only some of
+    them. Raises UnreadableResult when no image can be read. The result has the total usage of all calls, if every call
+    reports its usage.
     """
     billed_images = billed_images or images
-    processed_images, errors = _postprocess_each(images, delivery, time, release)
+    processed_images, errors = _postprocess_each(images, delivery, time, release, original)
     finished_images = tuple(processed.image for processed in processed_images)
     metadata = {
         name: value for name, value in finished_images[0].metadata.items() if name != "usage"
@@ -238,7 +252,11 @@ def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
 
 
 def _postprocess_each(
-    images: Sequence[GeneratedImage], delivery: Delivery, time: TimeBudget, release: ReleaseImage
+    images: Sequence[GeneratedImage],
+    delivery: Delivery,
+    time: TimeBudget,
+    release: ReleaseImage,
+    original: Image | None,
 ) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
     """Process one image after the other. An image that took longer than estimated raises the estimate for the next.
 
@@ -250,7 +268,7 @@ def _postprocess_each(
     for image in images:
         started_at = time.remaining()
         try:
-            processed_images.append(release(postprocess(image, delivery, time, seconds)))
+            processed_images.append(release(postprocess(image, delivery, time, seconds, original)))
         except UnreadableResult as error:
             errors.append(error)
         seconds = max(seconds, started_at - time.remaining())

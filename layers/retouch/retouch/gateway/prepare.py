@@ -5,57 +5,97 @@ This module carries out what the plan decided. It makes no decision of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+
+from PIL import Image
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
 from retouch.core.provider_protocol import ProviderJob
-from retouch.imaging.codec import decode_as_stored, encode, encode_photo, flatten
+from retouch.imaging.codec import encode, encode_photo, flatten
 from retouch.imaging.colour import decode_srgb, normalize_image
 from retouch.imaging.formats.png import is_8bit_rgba
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.write import write_mask
 from retouch.imaging.placement import place_image, place_mask
 from retouch.imaging.png_output import recompress_png, recompress_png_same_mode
+from retouch.planning.plan import Plan
+
+# Pixels of the largest original that stays decoded during the call. Two of them need as much memory as the original
+# and the result of the largest edit (docs/speed.md).
+_MAX_KEPT_PIXELS = 26_000_000
 
 ShrinkPng = Callable[[EncodedImage, int], EncodedImage | None]
 
 
-def prepare_job(job: ProviderJob, model: ModelCapabilities) -> ProviderJob:
+def decode_original(plan: Plan) -> Image.Image | None:
+    """Return the image whose pixels will be restored around the edit, as `decode_srgb` does, or None if there is none.
+
+    It is decoded before the call, because a provider would bill an edit that cannot be finished. Raises InvalidRequest
+    (image_parse_error).
+    """
+    original_pixels = plan.delivery.original_pixels
+    if original_pixels is None:
+        return None
+    return decode_srgb(original_pixels.image, param=_param_name(plan.jobs[0].images, 0))
+
+
+def keep_original(original: Image.Image | None) -> Image.Image | None:
+    """Return the decoded original if it may stay in memory until the result is there. A larger one is decoded again."""
+    is_small = original is not None and original.width * original.height <= _MAX_KEPT_PIXELS
+    return original if is_small else None
+
+
+def prepare_files(plan: Plan, original: Image.Image | None) -> tuple[ProviderJob, ...]:
+    """Return all jobs of a plan like `prepare_job`. They have the same images and the same mask."""
+    first = prepare_job(plan.jobs[0], plan.resolved.serving, original)
+    later = (replace(job, images=first.images, mask_file=first.mask_file) for job in plan.jobs[1:])
+    return first, *later
+
+
+def prepare_job(
+    job: ProviderJob, model: ModelCapabilities, original: Image.Image | None = None
+) -> ProviderJob:
     """Return the job with the image files and the mask file to send.
 
-    An embedded editor gets the caller's own files, because a conversion would change unmarked pixels. Raises
-    InvalidRequest (image_file_too_large) when a file cannot be made small enough. Raises InvalidRequest
-    (image_parse_error) when an image that has to be decoded cannot be decoded. An image has to be decoded when it is
-    converted, or when its original pixels are restored around the edit.
+    An embedded editor gets the caller's own files, because a conversion would change unmarked pixels. `original` is
+    the first image as `decode_original` returns it. Raises InvalidRequest (image_file_too_large) when a file cannot be
+    made small enough, and InvalidRequest (image_parse_error) when an image that has to be converted cannot be decoded.
     """
     if model.is_local_editor and not job.images[0].conversion:
         return job
-    param_names = [
-        f"image[{i}]" if len(job.images) > 1 else "image" for i in range(len(job.images))
-    ]
+    decoded = (original, *[None] * len(job.images[1:]))
     images = tuple(
-        _shrink_below(file_to_send(image), model.max_image_bytes, name)
-        for image, name in zip(job.images, param_names, strict=True)
+        _shrink_below(
+            file_to_send(image, pixels), model.max_image_bytes, _param_name(job.images, i)
+        )
+        for i, (image, pixels) in enumerate(zip(job.images, decoded, strict=True))
     )
-    # `file_to_send` has already decoded an image with a conversion.
-    if job.restores_original and not job.images[0].conversion:
-        decode_as_stored(job.images[0], param=param_names[0])
     mask_file = _build_mask_file(job, model)
     _check_total_bytes(images, mask_file, model)
     return replace(job, images=images, mask_file=mask_file)
 
 
-def file_to_send(image: EncodedImage) -> EncodedImage:
-    """Return the file to send: converted as `conversion` says, or the original file without its metadata."""
-    return _convert_image(image, image.conversion) if image.conversion else normalize_image(image)
+def _param_name(images: Sequence[EncodedImage], index: int) -> str:
+    return f"image[{index}]" if len(images) > 1 else "image"
 
 
-def _convert_image(image: EncodedImage, conversion: Conversion) -> EncodedImage:
-    pixels = decode_srgb(image)
+def file_to_send(image: EncodedImage, pixels: Image.Image | None = None) -> EncodedImage:
+    """Return the file to send: converted as `conversion` says, or the original file without its metadata.
+
+    `pixels` are those of `decode_srgb(image)`, if the caller has them.
+    """
+    if image.conversion:
+        return _convert_image(image, image.conversion, pixels or decode_srgb(image))
+    return normalize_image(image, pixels)
+
+
+def _convert_image(
+    image: EncodedImage, conversion: Conversion, pixels: Image.Image
+) -> EncodedImage:
     if conversion.drop_alpha:
         pixels = flatten(pixels)
     if conversion.placement:

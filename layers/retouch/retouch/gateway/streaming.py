@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.heartbeat import add_heartbeats
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage
 from retouch.gateway.postprocess import (
@@ -23,19 +25,40 @@ from retouch.gateway.time_budget import TimeBudget, processing_seconds
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.planning.plan import Plan
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pixels
+
 _log = logging.getLogger("retouch")
 
 
+def start_stream(
+    steps: ImageStream, plan: Plan, time: TimeBudget, interval: float, original: Pixels | None
+) -> Iterator[StreamedImage | None]:
+    """Return the images of `stream_images`, with None after each silence of `interval` seconds.
+
+    The function waits for the first of them, so that a failure before it determines the HTTP status.
+    """
+    events = add_heartbeats(stream_images(steps, plan, time, original), interval)
+    return _prepend_image(next(events), events)
+
+
+def _prepend_image(
+    first: StreamedImage | None, later: Iterator[StreamedImage | None]
+) -> Iterator[StreamedImage | None]:
+    yield first
+    yield from later
+
+
 def stream_images(
-    steps: ImageStream, plan: Plan, time: TimeBudget
+    steps: ImageStream, plan: Plan, time: TimeBudget, original: Pixels | None = None
 ) -> Generator[StreamedImage, None, None]:
-    """Yield the previews and the finished images.
+    """Yield the previews and the finished images. `original` is as for `postprocess`.
 
     An unreadable preview is left out, and so is one for whose processing no time remains. An unreadable finished image
     is left out too. The next finished image then has a note on it, and its cost. When no finished image was readable,
     the last one is yielded as it is if it is a damaged image. Otherwise raises UnreadableResult at the end.
     """
-    stream = _Stream(plan, time)
+    stream = _Stream(plan, time, original)
     with closing(steps):
         for step in steps:
             image = stream.process(step)
@@ -51,6 +74,7 @@ class _Stream:
 
     plan: Plan
     time: TimeBudget
+    original: Pixels | None = None
     finished_count: int = 0
     unreadable: list[GeneratedImage] = field(default_factory=list)
     error: UnreadableResult | None = None  # of the last unreadable image
@@ -59,7 +83,8 @@ class _Stream:
         """Return the image of the next event, or None when it is left out."""
         delivery = self.plan.delivery
         try:
-            processed = postprocess(step.image, delivery, self.time, processing_seconds(delivery))
+            seconds = processing_seconds(delivery)
+            processed = postprocess(step.image, delivery, self.time, seconds, self.original)
         except UnreadableResult as error:
             if isinstance(step, CompletedImage):
                 self.unreadable.append(step.image)

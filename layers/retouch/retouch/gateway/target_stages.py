@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
 from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, NotStored, RequestTimeout
-from retouch.core.heartbeat import add_heartbeats
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -23,7 +23,7 @@ from retouch.gateway.early_storage import EarlyStorage
 from retouch.gateway.guardrails import stage as guardrails
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
 from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
-from retouch.gateway.prepare import prepare_job
+from retouch.gateway.prepare import decode_original, keep_original, prepare_files
 from retouch.gateway.provider_call.attempt_log import AttemptLog
 from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.provider_call.jobs import JobRunner
@@ -33,19 +33,21 @@ from retouch.gateway.result import (
     DeliveredEdit,
     EditPreview,
     EditStream,
-    StreamedImage,
 )
 from retouch.gateway.result_images import explain_unreadable
 from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import link_builder
-from retouch.gateway.streaming import stream_images
+from retouch.gateway.streaming import start_stream
 from retouch.gateway.time_budget import TimeBudget, finishing_seconds, processing_seconds
 from retouch.planning.connection import require_connection
 from retouch.planning.model_catalogue import generative_models
 from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan, make_plan
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class PreparedAttempt:
 
     planned: PlannedAttempt
     jobs: tuple[ProviderJob, ...]
+    # The image whose pixels will be restored, in sRGB. None: there is none, or it is decoded again.
+    original: Pixels | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,7 @@ class GeneratedImages:
     billed: Billed
     notes: tuple[str, ...] = ()
     cached: CacheEntry | None = None
+    original: Pixels | None = field(default=None, repr=False)  # as in PreparedAttempt
 
     def explain_errors(self) -> AbstractContextManager[None]:
         """Add the model, the remedy and the billing to an error about an unreadable image."""
@@ -219,10 +224,11 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
 def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | AttemptResult:
     """Prepare the image files for the provider. A dry run ends here. Raises InvalidRequest."""
     plan = planned.plan
-    jobs = tuple(prepare_job(job, plan.resolved.serving) for job in plan.jobs)
+    original = decode_original(plan)
+    jobs = prepare_files(plan, original)
     if planned.attempt.target.request.dry_run:
         return AttemptResult(EditPreview(plan, jobs), planned.attempt.log.report())
-    return PreparedAttempt(planned, jobs)
+    return PreparedAttempt(planned, jobs, keep_original(original))
 
 
 def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedImages | AttemptResult:
@@ -239,7 +245,8 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
     with tracking:
         outcome = runner.run_all(prepared.jobs)
     notes = outcome.shortfall_notes(attempt.target.request.n)
-    return GeneratedImages(planned, outcome.images, _billing(planned.plan), notes)
+    billed = _billing(planned.plan)
+    return GeneratedImages(planned, outcome.images, billed, notes, original=prepared.original)
 
 
 def check_images(generated: GeneratedImages, services: Services) -> CheckedImages:
@@ -271,6 +278,7 @@ def postprocess_images(checked: CheckedImages, services: Services) -> FinishedIm
             checked.images,
             planned.plan.delivery,
             time,
+            original=generated.original,
             billed_images=generated.images,
             release=EarlyStorage(links, time, images_left=len(checked.images)),
         )
@@ -278,7 +286,7 @@ def postprocess_images(checked: CheckedImages, services: Services) -> FinishedIm
         result = replace(result, notes=(*checked.notes, *result.notes), is_complete=False)
     if generated.cached:
         result = replace(result, preserved_pixels=generated.cached.preserved_pixels)
-    return FinishedImages(generated, result, links)
+    return FinishedImages(replace(generated, original=None), result, links)
 
 
 def deliver_images(finished: FinishedImages, services: Services) -> DeliveredImages:
@@ -374,19 +382,10 @@ def _start_stream(
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
     time = attempt.time_budget(services.clock)
     steps = _run_jobs(prepared.jobs, tracking, runner)
-    events = add_heartbeats(stream_images(steps, planned.plan, time), interval)
-    first = next(events)
-    images = _prepend_image(first, events)
+    images = start_stream(steps, planned.plan, time, interval, prepared.original)
     plan, created = planned.plan, services.clock.unix_time()
     stream = EditStream(plan, created, images, _billing(plan))
     return AttemptResult(stream, attempt.log.report())
-
-
-def _prepend_image(
-    first: StreamedImage | None, later: Iterator[StreamedImage | None]
-) -> Iterator[StreamedImage | None]:
-    yield first
-    yield from later
 
 
 def _run_jobs(

@@ -6,6 +6,7 @@ converted to plain sRGB once, when it is decoded. docs/colour.md gives the rules
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
 
@@ -171,15 +172,15 @@ def _to_srgb_in_place(image: Image.Image) -> Image.Image:
         return image
 
 
-def normalize_image(image: EncodedImage) -> EncodedImage:
+def normalize_image(image: EncodedImage, pixels: Image.Image | None = None) -> EncodedImage:
     """Return the image as it is sent to a provider: upright, sRGB, 8 bits a channel, no CMYK, no metadata.
 
     A file that few decoders read is encoded again: an arithmetic JPEG, and every format that results do not have, which
     becomes a PNG.
 
     An image that already meets all of this is returned unchanged. An image that fails only because it contains
-    metadata loses the metadata. Neither of the two is decoded. A palette image keeps its palette. Raises
-    InvalidRequest (image_parse_error) like `decode`.
+    metadata loses the metadata. Neither of the two is decoded. A palette image keeps its palette. `pixels` are those of
+    `decode_srgb(image)`, if the caller has them. Raises InvalidRequest (image_parse_error) like `decode`.
     """
     data, format = image.data, image.format
     if (
@@ -190,9 +191,10 @@ def normalize_image(image: EncodedImage) -> EncodedImage:
         or _has_other_colours(data, format)
     ):
         sent_format = format if format in OUTPUT_FORMATS else "png"
-        return inspect_image(encode(decode_srgb(image), sent_format))
+        return inspect_image(encode(pixels or decode_srgb(image), sent_format))
     stripped = strip_metadata(data, format, profile=False)
-    return image if stripped == data else inspect_image(stripped)
+    # What is left of a checked file is not checked again.
+    return image if stripped == data else replace(image, data=stripped)
 
 
 def _has_other_colours(data: bytes, format: str) -> bool:

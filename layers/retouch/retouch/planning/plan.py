@@ -123,14 +123,13 @@ def _build_job(
         stream=request.stream and resolved.serving.supports_streaming,
         params=params,
         options=resolved.options,
-        restores_original=preservation.original_pixels is not None,
     )
 
 
 def split_job(model: ModelCapabilities, job: ProviderJob, n: int) -> tuple[ProviderJob, ...]:
     """Split a job for n images into jobs of at most `max_n_per_call` images each.
 
-    Each job after the first gets its own seed. Only the first job keeps `restores_original`.
+    Each job after the first gets its own seed. The jobs are otherwise equal.
     """
     full_calls, remainder = divmod(n, model.max_n_per_call)
     sizes = [model.max_n_per_call] * full_calls + [remainder] * bool(remainder)
@@ -140,8 +139,6 @@ def split_job(model: ModelCapabilities, job: ProviderJob, n: int) -> tuple[Provi
             job,
             n=size,
             params=_params_with_seed(job.params, seed_spec, index),
-            # one job is enough to check the original
-            restores_original=job.restores_original and not index,
         )
         for index, size in enumerate(sizes)
     )
