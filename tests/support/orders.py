@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import boto3
+import requests
 from moto.server import ThreadedMotoServer
 
 from retouch.core.errors import OrdersUnavailable
@@ -50,6 +51,8 @@ def moto_server():
     server.start()
     try:
         port = server.get_host_and_port()[1]
+        # All moto servers of a process share their state.
+        requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=30).raise_for_status()
         session, url = (
             boto3.Session("testing", "testing", region_name="us-east-1"),
             f"http://127.0.0.1:{port}",
