@@ -1,6 +1,7 @@
 """The plan bounds every canvas before a pixel exists: a tiny file of a very long image makes no huge canvas."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.planning.image_fit import violations
 from retouch.planning.plan import make_plan
 from tests.contract.registry import MODELS, parameter_id
+from tests.support.images import encode_image
 
 SIZES = [(16_383, 1), (1, 16_384), (2, 9000), (1, 1), (6200, 2900)]
 # Models with the same image rules count as one model.
@@ -23,9 +25,17 @@ IMAGE_RULES = {
     for p, m in MODELS
 }
 
+for plugin in ("Gif", "Tiff", "Bmp", "Avif"):  # The gateway loads them only when it needs them.
+    import_module(f"PIL.{plugin}ImagePlugin")
+# Planning reads the depth and the colours of a file. The size does not come from these files.
+FILES = {
+    name: encode_image(Image.new("RGB", (1, 1)), name)
+    for name in ("png", "jpeg", "webp", "gif", "tiff", "bmp", "avif")
+}
+
 
 def edit_request(model, image_format, size, fit):
-    image = EncodedImage(b"", image_format, *size)
+    image = EncodedImage(FILES.get(image_format, b""), image_format, *size)
     pixels = Image.new("L", size)
     pixels.paste(255, (0, 0, 1, 1))
     mask = Mask(pixels, 0.1)

@@ -248,16 +248,16 @@ WIDE_BOX = {"shapes": [{"type": "box", "x": 0, "y": 0, "width": 20, "height": 1}
 
 @pytest.mark.parametrize("model", ["gpt-image-2", "local/erase"])
 def test_too_wide_webp_is_rejected_before_call(model):
-    wide = encode_image(Image.new("RGB", (16_384, 2)))
+    wide = encode_image(Image.new("RGB", (16_384, 24)))
     fields = {"model": model, "image": file_part(wide), "mask": json.dumps(WIDE_BOX)}
     response, calls = edit_with_repainting_provider(
-        {**fields, "output_format": "webp"}, size=(16_384, 2)
+        {**fields, "output_format": "webp"}, size=(16_384, 24)
     )
     error = response.json["error"]
     assert (response.status, error["param"], calls) == (400, "output_format", [])
     assert "16383" in error["message"]
     assert (
-        edit_with_repainting_provider({**fields, "output_format": "png"}, size=(16_384, 2))[
+        edit_with_repainting_provider({**fields, "output_format": "png"}, size=(16_384, 24))[
             0
         ].status
         == 200

@@ -27,6 +27,11 @@ from retouch.core.edit_types import (
 from retouch.core.errors import InvalidRequest, UnsupportedMedia
 from retouch.core.parameters import quote_value
 
+# The content codings of HTTP: https://www.iana.org/assignments/http-parameters
+_COMPRESSIONS = frozenset(
+    ("gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz")
+)
+
 
 def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
     """Return the request's fields. Raises InvalidRequest or a subclass of it when the body cannot be read."""
@@ -60,10 +65,14 @@ def _reject_object_references(form: ParsedForm) -> ParsedForm:
 
 
 def _reject_content_encoding(request: HttpRequest) -> None:
-    """Raise UnsupportedMedia for a compressed body. A label that the first byte contradicts has no meaning."""
+    """Raise UnsupportedMedia for a compressed body, and for a plain one that is labelled as compressed.
+
+    Any other label that the first byte contradicts, such as aws-chunked, has no meaning.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     is_plain = request.body.lstrip()[:1] in (b"-", b"{", b"[", b"")
-    if encoding not in ("", "identity") and not is_plain:
+    names_compression = any(name.strip() in _COMPRESSIONS for name in encoding.split(","))
+    if encoding not in ("", "identity") and (names_compression or not is_plain):
         raise UnsupportedMedia(
             f"Content-Encoding {quote_value(encoding)} is not accepted; send the body uncompressed.",
             code="unsupported_content_encoding",
