@@ -112,7 +112,7 @@ class InMemoryOrders:
             self.orders[order.key] = replace(order, version=secrets.token_hex(8))
             return self.orders[order.key]
 
-    def abandoned(self, now):
+    def list_abandoned(self, now):
         return [one for one in self.orders.values() if one.is_listed and one.lease < now]
 
     def add_recent(self, fingerprint, key, expires):

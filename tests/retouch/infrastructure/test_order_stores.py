@@ -95,7 +95,7 @@ def test_abandoned_order_is_listed_until_it_has_ended(stores, new_order):
     order = table.write(new_order, None)
 
     def listed(now):
-        return [one for one in table.abandoned(now) if one.key == order.key]
+        return [one for one in table.list_abandoned(now) if one.key == order.key]
 
     assert listed(order.lease) == []
     assert listed(order.lease + 1) == [order]

@@ -71,7 +71,7 @@ class Actor:
 
     def fail_free(self):
         if self.held and not self.has_paid:
-            self.held.free()
+            self.held.reopen()
             self.held = None
 
     def die(self):
@@ -121,7 +121,7 @@ def test_nothing_is_listed_as_abandoned_after_two_sweeps(steps):
     world.clock.sleep(1000)
     for _ in range(2):
         sweep(world.orders, world.orders, world.clock.unix_time())
-    assert not world.orders.abandoned(world.clock.unix_time())
+    assert not world.orders.list_abandoned(world.clock.unix_time())
     assert all(not one.is_listed for one in world.orders.orders.values())
 
 

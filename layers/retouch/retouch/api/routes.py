@@ -16,7 +16,7 @@ from retouch.api.endpoints import deployments, models, start_page, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.credentials import read_credentials, read_gateway_key
 from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
-from retouch.api.request.order_headers import read_order_wish
+from retouch.api.request.order_headers import read_order_options
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
@@ -118,7 +118,7 @@ def _run_edit(
     """Run an edit, in the background when its client does not wait for its end or may send it again."""
     form = context.form
     max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    order = _order_of_request(request, form, services)
+    order = _request_order(request, form, services)
     context = replace(context, max_silence=max_pause, order=order)
     # A stream has heartbeats of its own.
     silence = inf if is_stream_requested(form) else max_pause
@@ -133,16 +133,16 @@ def _run_edit(
     return with_keep_alive(run, silence, order, request.request_id, request.error_format)
 
 
-def _order_of_request(
+def _request_order(
     request: EndpointRequest, form: ParsedForm, services: Services
 ) -> EditOrder | None:
     """Return the order of the request, or None when no repetition can find it. Raises InvalidRequest."""
     is_required = services.settings.orders_mode == "require"
-    wish = read_order_wish(request.http_request.headers, is_required=is_required)
-    if wish is None or is_dry_run(form):
+    options = read_order_options(request.http_request.headers, is_required=is_required)
+    if options is None or is_dry_run(form):
         return None
     return new_order(
-        replace(wish, is_stream=is_stream_requested(form)), services.orders, services.clock
+        replace(options, is_stream=is_stream_requested(form)), services.orders, services.clock
     )
 
 

@@ -44,8 +44,8 @@ _PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
 
 
 @dataclass(frozen=True, slots=True)
-class OrderWish:
-    """What a request says about its order."""
+class OrderOptions:
+    """What a request says about its order: its key, and how it waits and is answered."""
 
     key: str | None = None  # the caller's idempotency key
     retry_count: int | None = (
@@ -71,10 +71,12 @@ class OrderReport:
 class EditOrder:
     """The order of one request. Without a claim it does nothing."""
 
-    def __init__(self, wish: OrderWish, stores: OrderStores, clock: Clock) -> None:
+    def __init__(self, options: OrderOptions, stores: OrderStores, clock: Clock) -> None:
         self.held: HeldOrder | None = None
-        self._wish, self._clock = wish, clock
-        self._stores = stores if wish.key else replace(stores, validity=_KEYLESS_VALIDITY_SECONDS)
+        self._options, self._clock = options, clock
+        self._stores = (
+            stores if options.key else replace(stores, validity=_KEYLESS_VALIDITY_SECONDS)
+        )
         self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
         self._replay: OrderReplay | None = None
         self._is_joined = False
@@ -82,7 +84,7 @@ class EditOrder:
     @property
     def is_claimed_first(self) -> bool:
         """Whether the order is written before the edit, and not beside it."""
-        return self._wish.key is not None or self._wish.is_required
+        return self._options.key is not None or self._options.is_required
 
     def claim(
         self,
@@ -96,9 +98,13 @@ class EditOrder:
 
         Raises IdempotencyKeyReused, OrderInProgress, OrderOutcomeUnknown or OrdersUnavailable.
         """
-        wish, now = self._wish, self._clock.unix_time()
-        self._make_fingerprint = lambda: scoped(make_fingerprint(), scope)
-        key = order_key(f"{wish.source}:{scope}", wish.key) if wish.key else random_order_key()
+        options, now = self._options, self._clock.unix_time()
+        self._make_fingerprint = lambda: add_scope(make_fingerprint(), scope)
+        key = (
+            order_key(f"{options.source}:{scope}", options.key)
+            if options.key
+            else random_order_key()
+        )
         claim = Claim(
             key,
             scope,
@@ -106,11 +112,11 @@ class EditOrder:
             request_id,
             lease=now + round(lease_seconds),
             validity=self._stores.validity,
-            source=wish.source,
+            source=options.source,
         )
-        if wish.key:
+        if options.key:
             claim = replace(claim, fingerprint=self._make_fingerprint())
-        elif wish.retry_count:
+        elif options.retry_count:
             claim = self._join(replace(claim, fingerprint=self._make_fingerprint()), now)
         if self._is_joined or self.is_claimed_first:
             return self._run_claim(claim, wait_seconds)
@@ -142,7 +148,7 @@ class EditOrder:
         if fault and self._must_park(held, fault):
             held.park()
         elif fault and billed == "no":
-            held.free()
+            held.reopen()
         else:
             own = render()
             stored = held.finish(own)
@@ -168,11 +174,11 @@ class EditOrder:
             order.expires,
             is_replay=self._replay is not None,
             is_joined=self._is_joined,
-            is_stream=self._wish.is_stream,
+            is_stream=self._options.is_stream,
         )
 
     def _run_claim(self, claim: Claim, wait_seconds: float) -> StoredAnswer | None:
-        wait_until = self._clock.now() + min(wait_seconds, self._wish.max_wait)
+        wait_until = self._clock.now() + min(wait_seconds, self._options.max_wait)
         outcome = Claimant(claim, self._stores, self._clock, wait_until).run()
         if isinstance(outcome, OrderReplay):
             self._replay = outcome
@@ -200,14 +206,14 @@ class EditOrder:
         return running[0] if running else ended[-1] if ended else None
 
 
-def new_order(wish: OrderWish, stores: OrderStores | None, clock: Clock) -> EditOrder | None:
+def new_order(options: OrderOptions, stores: OrderStores | None, clock: Clock) -> EditOrder | None:
     """Return the order of a request, or None when the gateway has no stores and none is needed.
 
     Raises OrdersUnavailable when the request needs an order.
     """
     if stores:
-        return EditOrder(wish, stores, clock)
-    if wish.key is None and not wish.is_required:
+        return EditOrder(options, stores, clock)
+    if options.key is None and not options.is_required:
         return None
     raise OrdersUnavailable(
         "This gateway has no table of orders, so it cannot keep a second purchase with the same key from happening. "
@@ -216,6 +222,6 @@ def new_order(wish: OrderWish, stores: OrderStores | None, clock: Clock) -> Edit
     )
 
 
-def scoped(fingerprint: Fingerprint, scope: str) -> Fingerprint:
+def add_scope(fingerprint: Fingerprint, scope: str) -> Fingerprint:
     """Return the fingerprint with the scope in it, because orders without a key are found by their fingerprint."""
     return replace(fingerprint, digest=order_key(scope, fingerprint.digest))

@@ -57,7 +57,7 @@ class OrderFolderTable:
             raise WriteConflict(self.read(order.key))
         return new
 
-    def abandoned(self, now: int) -> Sequence[Order]:
+    def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return the listed orders whose lease is over."""
         query = "SELECT record FROM orders WHERE is_listed AND lease < ?"
         rows = self._run(lambda db: db.execute(query, (now,)).fetchall())

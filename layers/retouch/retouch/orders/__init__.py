@@ -1,1 +1,1 @@
-"""Orders: one wish for one edit, which is bought at most once. Repetitions find the same order and the same answer."""
+"""Orders: an edit that is paid for at most once. Repetitions of a request find its order and get the same answer."""

@@ -33,7 +33,7 @@ def sweep(
 ) -> Mapping[str, int]:
     """Settle every abandoned order, and return how many there are by their new state."""
     counts: Counter[str] = Counter()
-    for order in table.abandoned(now):
+    for order in table.list_abandoned(now):
         settled = settle_abandoned(order, table, answers, now, validity)
         if settled:
             counts[settled.state] += 1
@@ -46,7 +46,7 @@ def sweep(
 
 def _next_record(order: Order, answers: AnswerStore, now: int, validity: int) -> Order:
     if order.state == "accepted":
-        return transitions.free(order, now, validity)
+        return transitions.reopen(order, now, validity)
     answer = answers.get(order.id)
     if answer:
         return transitions.finish(order, answer, now, validity)

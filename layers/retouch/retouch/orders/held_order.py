@@ -35,7 +35,9 @@ class HeldOrder:
         self._lock = threading.Lock()
         # Whether a conversation has gone on with a response of an earlier holder.
         self.is_continued = False
-        self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _by_job(order.submissions)
+        self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _group_by_job(
+            order.submissions
+        )
 
     @property
     def is_stored(self) -> bool:
@@ -107,9 +109,9 @@ class HeldOrder:
         self._end(lambda order, now: transitions.finish(order, answer, now, self._stores.validity))
         return answer
 
-    def free(self) -> None:
+    def reopen(self) -> None:
         """Open the order for another try, because this one cost nothing."""
-        self._end(lambda order, now: transitions.free(order, now, self._stores.validity))
+        self._end(lambda order, now: transitions.reopen(order, now, self._stores.validity))
 
     def park(self) -> None:
         """Leave a submitted order, so that the next repetition fetches its result."""
@@ -143,7 +145,7 @@ class HeldOrder:
     def _replace_own_record(self, order: Order, stored: Order | None) -> None:
         """Write over a record that says "unknown" about this holder. Raises OrderInProgress for any other record."""
         is_own_end = order.state == "done" and stored is not None and stored.state == "unknown"
-        if stored is None or not is_own_end or not transitions.may_write(stored, self.order):
+        if stored is None or not is_own_end or not transitions.is_still_holder(stored, self.order):
             raise in_progress_error()
         try:
             self.order = self._stores.table.write(replace(order, version=""), replaces=stored)
@@ -151,7 +153,7 @@ class HeldOrder:
             raise in_progress_error() from None
 
 
-def _by_job(
+def _group_by_job(
     submissions: tuple[Submission, ...],
 ) -> dict[tuple[str, int], tuple[Submission, ...]]:
     jobs: dict[tuple[str, int], tuple[Submission, ...]] = {}

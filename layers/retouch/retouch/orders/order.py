@@ -1,8 +1,8 @@
 """The record of an order, and the answer to it.
 
-An order is one wish to have one edit made and paid for. Every repetition of a request finds the same order. The record
-is an immutable value. `retouch.orders.transitions` makes the next record from the present one, and a table stores it
-under a condition. Times are Unix seconds.
+An order is one edit that a caller wants and pays for once. Every repetition of a request finds the same order. The
+record is an immutable value. `retouch.orders.transitions` makes the next record from the present one, and a table
+stores it under a condition. Times are Unix seconds.
 
     accepted   a request holds the order, and no byte of a paid request was sent
     sent       the send mark: a paid request may have reached a provider

@@ -30,7 +30,7 @@ class OrderTable(Protocol):
         because its response was lost succeeds.
         """
 
-    def abandoned(self, now: int) -> Sequence[Order]:
+    def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return orders that are listed for the sweeper and whose lease is over."""
 
     def add_recent(self, fingerprint: str, key: str, expires: int) -> None:

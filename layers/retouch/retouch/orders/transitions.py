@@ -32,7 +32,7 @@ ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request's wish to hold an order. Times are Unix seconds."""
+    """The values of a request that wants to hold an order. Times are Unix seconds."""
 
     key: str
     scope: str
@@ -114,8 +114,8 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
     )
 
 
-def free(order: Order, now: int, validity: int) -> Order:
-    """Return the order after a try that cost nothing. The next try must be the same request."""
+def reopen(order: Order, now: int, validity: int) -> Order:
+    """Return the order after a try that cost nothing, ready for another try of the same request."""
     return replace(
         order,
         state="open",
@@ -140,11 +140,11 @@ def declare_unknown(order: Order, now: int, validity: int) -> Order:
 def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:
     """Return the order after the operator has found out whether it was billed. A free one is open again."""
     if billed == "no":
-        return free(replace(order, billed="no"), now, validity)
+        return reopen(replace(order, billed="no"), now, validity)
     return replace(order, state="done", billed=billed, cost=cost, ended=now, expires=now + validity)
 
 
-def may_write(stored: Order | None, held: Order) -> bool:
+def is_still_holder(stored: Order | None, held: Order) -> bool:
     """Return whether the holder of `held` still has the order when `stored` is in the table.
 
     An order that was declared unknown still belongs to its last holder.

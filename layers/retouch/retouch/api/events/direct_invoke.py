@@ -14,7 +14,7 @@ from retouch.api.request.json_body import form_from_values
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.gateway.edit_order import EditOrder, OrderWish, new_order
+from retouch.gateway.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import parse_idempotency_key
 
@@ -53,7 +53,7 @@ def form_from_event(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
     return form_from_values({**event, KEY_FIELD: None}, limits)
 
 
-def order_of_event(event: Mapping[str, Any], services: Services) -> EditOrder | None:
+def event_order(event: Mapping[str, Any], services: Services) -> EditOrder | None:
     """Return the order of the event, or None when it has no key. Raises InvalidRequest.
 
     An asynchronous invoke is delivered at least once, so its sender puts a key in it.
@@ -63,5 +63,5 @@ def order_of_event(event: Mapping[str, Any], services: Services) -> EditOrder | 
     if event.get("dry_run") or not (has_key or is_required):
         return None
     key = parse_idempotency_key(event[KEY_FIELD], KEY_FIELD) if has_key else None
-    wish = OrderWish(key, source="direct", is_required=is_required)
-    return new_order(wish, services.orders, services.clock)
+    options = OrderOptions(key, source="direct", is_required=is_required)
+    return new_order(options, services.orders, services.clock)

@@ -167,7 +167,7 @@ def _edit_from_event(
 ) -> EditResult:
     form = direct_invoke.form_from_event(event)
     reject_keys_in_form(form, own_key="")
-    order = direct_invoke.order_of_event(event, services)
+    order = direct_invoke.event_order(event, services)
     context = RequestContext(
         form,
         ClientCredentials(),

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from math import inf
 
 from retouch.api.request.sdk_headers import read_retry_count
-from retouch.gateway.edit_order import OrderWish
+from retouch.gateway.edit_order import OrderOptions
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?=$|[,;])", re.ASCII)
 
 
-def read_order_wish(headers: Mapping[str, str], *, is_required: bool) -> OrderWish | None:
+def read_order_options(headers: Mapping[str, str], *, is_required: bool) -> OrderOptions | None:
     """Return what the headers say, or None when no other request can look for this one.
 
     Raises InvalidRequest for an idempotency key that is not valid.
@@ -25,4 +25,4 @@ def read_order_wish(headers: Mapping[str, str], *, is_required: bool) -> OrderWi
     if key is None and retry_count is None and not is_required:
         return None
     wait = _WAIT.search(headers.get("prefer", "").lower())
-    return OrderWish(key, retry_count, float(wait[1]) if wait else inf, is_required=is_required)
+    return OrderOptions(key, retry_count, float(wait[1]) if wait else inf, is_required=is_required)

@@ -47,7 +47,7 @@ class OrderDynamoTable:
         new = replace(order, version=secrets.token_hex(8))
         return self._run(lambda: self._write(new, replaces))
 
-    def abandoned(self, now: int) -> Sequence[Order]:
+    def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return the listed orders whose lease is over."""
         return self._run(lambda: list(self._read_abandoned(now)))
 
