@@ -145,6 +145,16 @@ def parameters_table() -> str:
     return "\n".join(rows)
 
 
+def vendor_variables_table() -> str:
+    """Return a table with one row for each setting that has variables of the provider's own SDKs and tools."""
+    rows = ["| provider | variable | counts if this one is absent |", "|---|---|---|"]
+    for provider in PROVIDERS:
+        for setting in provider.vendor_variables:
+            own, *others = (f"`{variable}`" for variable in provider.variables(setting))
+            rows.append(f"| {provider.title} | {own} | {', '.join(others)} |")
+    return "\n".join(rows)
+
+
 SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
     ("README.md", "pipeline", pipeline_table),
@@ -152,6 +162,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/formats.md", "formats", formats_table),
     ("docs/providers.md", "models", models_table),
     ("docs/errors.md", "errors", errors_table),
+    ("docs/configuration.md", "vendor-variables", vendor_variables_table),
     ("docs/models.md", "retired", retirements_table),
     ("docs/models.md", "parameters", parameters_table),
     ("docs/models.md", "fields", fields_table),

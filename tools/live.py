@@ -26,7 +26,6 @@ from PIL import Image, ImageChops, ImageStat
 from devserver.server import DevServer
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.clock import SystemClock
-from retouch.core.settings import Settings
 from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
 from tools.live_samples import SampleEdit, sample_edit
@@ -95,11 +94,7 @@ def missing_key_variable(provider: Provider, environment: Mapping[str, str]) -> 
 
     Incomplete credentials count too: the gateway then reports which part is missing.
     """
-    settings = Settings.from_env(environment)
-    provider_settings = settings.provider_settings(provider.env_prefix, provider.secrets).keys() - {
-        "base_url"
-    }
-    has_credential = provider_settings or environment.get(provider.key_variable)
+    has_credential = provider.read_settings(environment, provider.secrets).keys() - {"base_url"}
     return "" if has_credential else f"{provider.env_prefix}_API_KEY"
 
 

@@ -25,9 +25,11 @@ from retouch.infrastructure.order_store import order_stores
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
+from retouch.planning.connection import reject_own_address
 from retouch.providers import PROVIDERS
 
 settings = Settings.from_env(os.environ)
+reject_own_address(PROVIDERS, settings)
 clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
 secret_store = SecretStore(settings, clock, aws_clients)
 telemetry = Telemetry(

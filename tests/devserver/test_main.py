@@ -166,3 +166,18 @@ def test_function_that_cannot_start_is_reported_and_gets_502(start_server, tmp_p
     assert requests.get(f"http://127.0.0.1:{port}/health", timeout=60).status_code == 502
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == ""
+
+
+def test_provider_address_that_is_the_server_itself_is_refused_without_a_stack_trace(start_server):
+    port = free_port()
+    process = start_server(
+        port,
+        RETOUCH_LOCAL_TASK_ROOT=str(REPOSITORY / "functions" / "edits"),
+        RETOUCH_BUCKET="mine",
+        OPENAI_BASE_URL=f"http://localhost:{port}/v1",
+    )
+    lines: list[str] = []
+    while "Retouch returns 502" not in (lines or [""])[-1]:
+        lines.append(process.stderr.readline())
+    assert any("OPENAI_BASE_URL is the address of the gateway itself" in line for line in lines)
+    assert not any("Traceback" in line for line in lines)

@@ -96,6 +96,6 @@ def test_invalid_number_raises_value_error():
 def test_secret_overrides_environment_variables():
     settings = Settings.from_env({"OPENAI_API_KEY": "one", "OPENAI_BASE_URL": "u"})
     merged = settings.with_secrets({"OPENAI_API_KEY": " two "})
-    assert merged.provider_settings("OPENAI", ()) == {"api_key": "two", "base_url": "u"}
-    assert settings.provider_settings("OPENAI", ())["api_key"] == "one"
+    assert merged.environment == {"OPENAI_API_KEY": " two ", "OPENAI_BASE_URL": "u"}
+    assert settings.environment["OPENAI_API_KEY"] == "one"
     assert settings.with_secrets({}) is settings

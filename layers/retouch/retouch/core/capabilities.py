@@ -195,7 +195,8 @@ class Provider:
     default_model: str
     parse_error: Callable[[ProviderResponse], ParsedError] = lambda _: ParsedError()
     env_prefix: str = ""  # the prefix of its variables: <env>_API_KEY, <env>_BASE_URL, ...
-    key_variable: str = ""  # the variable of the provider's own tools, if <env>_API_KEY is not set
+    # setting -> variables of the provider's SDKs and tools, which count if <env>_<NAME> is not set
+    vendor_variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     base_url: str = ""
     auth: Auth | None = None  # None: needs no key
     # the setting that an operator must set if there is no base_url
@@ -220,6 +221,23 @@ class Provider:
     # capabilities for deployment names that the operator chose
     deployment_template: ModelCapabilities | None = None
     is_paid: bool = True  # a successful edit costs money
+
+    def variables(self, setting: str) -> tuple[str, ...]:
+        """Return the environment variables of a setting. The first one that has a value counts."""
+        return (f"{self.env_prefix}_{setting.upper()}", *self.vendor_variables.get(setting, ()))
+
+    def read_settings(
+        self, environment: Mapping[str, str], names: tuple[str, ...]
+    ) -> dict[str, str]:
+        """Return the settings that have a value: the key, the base URL and `names`."""
+        setting_names = (API_KEY_SETTING, "base_url", *names) if self.env_prefix else ()
+        values = {
+            name: next(
+                filter(None, (environment.get(v, "").strip() for v in self.variables(name))), ""
+            )
+            for name in setting_names
+        }
+        return {name: value for name, value in values.items() if value}
 
     def find_model(self, model_id: str) -> ModelCapabilities | None:
         """Return the model with this id, else the model with this provider name, else the deployment template.

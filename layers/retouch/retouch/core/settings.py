@@ -10,6 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+
+class InvalidSetting(ValueError):
+    """A setting with which the gateway does not start. The message is for the operator."""
+
+
 PROJECT_URL = "https://github.com/retouch/retouch"
 
 
@@ -43,9 +48,11 @@ def _parse_bool(text: str) -> bool:
 
 
 def _parse_contact(text: str) -> str:
-    """Return the operator's URL or e-mail address. Raises ValueError when a header cannot carry it."""
+    """Return the operator's URL or e-mail address. Raises InvalidSetting when a header cannot carry it."""
     if not (text.isascii() and text.isprintable() and set(text).isdisjoint("() ")):
-        raise ValueError("RETOUCH_CONTACT must be a URL or an e-mail address in printable ASCII.")
+        raise InvalidSetting(
+            "RETOUCH_CONTACT must be a URL or an e-mail address in printable ASCII."
+        )
     return text
 
 
@@ -148,11 +155,3 @@ class Settings:
     def with_secrets(self, secrets: Mapping[str, str]) -> Settings:
         """Return the settings with the variables of the secret added. They override those of the environment."""
         return replace(self, environment={**self.environment, **secrets}) if secrets else self
-
-    def provider_settings(self, prefix: str, names: tuple[str, ...]) -> dict[str, str]:
-        """Return the provider settings that have a value: {"api_key": ..., "base_url": ..., ...}."""
-        setting_names = ("api_key", "base_url", *names) if prefix else ()
-        values = {
-            name: self.environment.get(f"{prefix}_{name.upper()}", "") for name in setting_names
-        }
-        return {name: value.strip() for name, value in values.items() if value.strip()}

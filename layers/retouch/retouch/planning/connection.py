@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import sha256
+from urllib.parse import urlsplit
 
-from retouch.core.capabilities import Provider
+from retouch.core.capabilities import API_KEY_SETTING, Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest, Unauthorized
 from retouch.core.resolved_model import ResolvedModel
-from retouch.core.settings import Settings
+from retouch.core.settings import InvalidSetting, Settings
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1", "0.0.0.0"))  # noqa: S104
 
 
 def resolve_connection(
@@ -18,9 +22,9 @@ def resolve_connection(
 ) -> ResolvedModel:
     """Return the resolved model with the provider's settings, and with the caller's key or else the configured key."""
     provider = resolved.provider
-    options = settings.provider_settings(provider.env_prefix, provider.settings)
-    secrets = settings.provider_settings(provider.env_prefix, provider.secrets)
-    configured_key = options.pop("api_key", "") or settings.environment.get(provider.key_variable)
+    options = provider.read_settings(settings.environment, provider.settings)
+    secrets = provider.read_settings(settings.environment, provider.secrets)
+    configured_key = options.pop(API_KEY_SETTING, None)
     options["base_url"] = (
         options.get("base_url")
         or _base_url_from_settings(provider, options)
@@ -30,6 +34,7 @@ def resolve_connection(
     operator_base_url = options["base_url"]
     if credentials.custom_host:  # the operator allows this host
         options["base_url"] = credentials.custom_host
+    _require_other_addresses(provider, options, settings)
     if provider.auth is None:
         return _name_circuit(replace(resolved, options=options), credentials, operator_base_url)
     key = credentials.key or configured_key
@@ -48,6 +53,55 @@ def resolve_connection(
         forwarded_headers=credentials.forwarded_headers,
     )
     return _name_circuit(connected, credentials, operator_base_url)
+
+
+def reject_own_address(providers: Iterable[Provider], settings: Settings) -> None:
+    """Raise InvalidSetting when a setting is the address of the gateway, which would then call itself."""
+    for provider in providers:
+        found = provider.read_settings(settings.environment, provider.settings)
+        for name in found:
+            if is_own_address(found[name], settings):
+                variables = provider.variables(name)
+                raise _own_address_error(next(v for v in variables if settings.environment.get(v)))
+    for _, base_url in settings.custom_hosts:
+        if is_own_address(base_url, settings):
+            raise _own_address_error("RETOUCH_CUSTOM_HOSTS")
+
+
+def _own_address_error(variable: str) -> InvalidSetting:
+    return InvalidSetting(
+        f"{variable} is the address of the gateway itself. "
+        "Set it to the address of the provider, or remove it."
+    )
+
+
+def is_own_address(url: str, settings: Settings) -> bool:
+    """Return whether a URL leads to the gateway itself, as far as RETOUCH_BASE_URL names its address."""
+    if "://" not in url or not settings.base_url:
+        return False
+    try:
+        (origin, path), (own_origin, own_path) = _address(url), _address(settings.base_url)
+    except ValueError:  # an invalid port or IPv6 address, which the HTTP client refuses
+        return False
+    return origin == own_origin and f"{path}/".startswith(f"{own_path}/")
+
+
+def _address(url: str) -> tuple[tuple[str, int | None], str]:
+    """Return the host and the port of a URL, and its path. The names of this machine count as one."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    host = "localhost" if host in _LOOPBACK_NAMES else host
+    return (host, parts.port or _DEFAULT_PORTS.get(parts.scheme)), parts.path.rstrip("/")
+
+
+def _require_other_addresses(
+    provider: Provider, options: Mapping[str, str], settings: Settings
+) -> None:
+    """Raise GatewayMisconfigured when an address is the gateway's own. A secret can set it after the start."""
+    if any(is_own_address(value, settings) for value in options.values()):
+        raise GatewayMisconfigured(
+            f"The address of {provider.title} is the gateway itself. Tell the gateway's operator."
+        )
 
 
 def _name_circuit(

@@ -209,6 +209,15 @@ PROVIDER = Provider(
     env_prefix="AZURE_OPENAI",
     base_url_setting="endpoint",
     settings=("endpoint", "api_version", "deployments", "authority", "scope"),
+    # of OpenAI's SDK, LiteLLM, older samples and azure-identity
+    vendor_variables={
+        "api_key": ("AZURE_OPENAI_KEY", "AZURE_OPENAI_AD_TOKEN", "AZURE_API_KEY"),
+        "endpoint": ("AZURE_API_BASE",),
+        "api_version": ("OPENAI_API_VERSION", "AZURE_API_VERSION"),
+        "tenant_id": ("AZURE_TENANT_ID",),
+        "client_id": ("AZURE_CLIENT_ID",),
+        "client_secret": ("AZURE_CLIENT_SECRET",),
+    },
     # Entra tokens are JSON web tokens, which start with "eyJ". The older scope is https://cognitiveservices.azure.com/.default.
     auth=Auth(
         "api-key",

@@ -255,8 +255,13 @@ PROVIDER = Provider(
     title="AWS Bedrock",
     docs_url="https://docs.aws.amazon.com/bedrock/latest/userguide/stable-image-services.html",
     env_prefix="BEDROCK",
-    key_variable="AWS_BEARER_TOKEN_BEDROCK",
     settings=("region",),
+    # AWS_REGION is the region of the function, which Lambda sets: the models may be in another one.
+    vendor_variables={
+        "api_key": ("AWS_BEARER_TOKEN_BEDROCK",),
+        "region": ("AWS_REGION_NAME",),
+        "base_url": ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
+    },
     resolve_base_url=resolve_base_url,
     portkey_settings={"aws-region": "region"},
     header_prefixes=("aws-", "amz-"),

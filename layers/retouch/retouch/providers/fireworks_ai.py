@@ -56,6 +56,7 @@ PROVIDER = Provider(
     title="Fireworks AI",
     docs_url="https://docs.fireworks.ai/api-reference/generate-or-edit-image-using-flux-kontext",
     env_prefix="FIREWORKS",
+    vendor_variables={"api_key": ("FIREWORKS_AI_API_KEY", "FIREWORKSAI_API_KEY")},
     base_url="https://api.fireworks.ai/inference/v1",
     auth=Auth("Authorization", "Bearer "),
     header_prefixes=("fireworks-",),

@@ -41,6 +41,8 @@ PROVIDER = Provider(
     title="Google Gemini",
     docs_url="https://ai.google.dev/gemini-api/docs/image-generation",
     env_prefix="GOOGLE",
+    # of Google's SDKs and CLI, and of the AI SDK; Google's SDK prefers GOOGLE_API_KEY too
+    vendor_variables={"api_key": ("GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY")},
     base_url="https://generativelanguage.googleapis.com/v1beta",
     auth=Auth("x-goog-api-key"),
     edit_flow=edit,

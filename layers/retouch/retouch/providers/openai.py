@@ -62,6 +62,11 @@ PROVIDER = Provider(
     env_prefix="OPENAI",
     base_url="https://api.openai.com/v1",
     settings=("organization", "project"),
+    vendor_variables={
+        "base_url": ("OPENAI_API_BASE",),
+        "organization": ("OPENAI_ORG_ID",),
+        "project": ("OPENAI_PROJECT_ID",),
+    },
     portkey_settings={
         "openai-organization": "organization",
         "openai-project": "project",

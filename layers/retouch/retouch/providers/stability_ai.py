@@ -287,6 +287,7 @@ PROVIDER = Provider(
     title="Stability AI",
     docs_url="https://platform.stability.ai/docs/api-reference",
     env_prefix="STABILITY",
+    vendor_variables={"api_key": ("STABILITY_KEY",)},
     base_url="https://api.stability.ai",
     auth=Auth("Authorization", "Bearer "),
     portkey_settings={name: name for name in _CLIENT_HEADERS},

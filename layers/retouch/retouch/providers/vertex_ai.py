@@ -120,6 +120,27 @@ PROVIDER = Provider(
     docs_url="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-generation",
     env_prefix="VERTEX_AI",
     settings=("project", "location"),
+    # of Google's SDK and gcloud, LiteLLM and the AI SDK
+    vendor_variables={
+        "api_key": ("VERTEX_API_KEY", "GOOGLE_VERTEX_API_KEY"),
+        "base_url": ("VERTEX_BASE_URL", "GOOGLE_VERTEX_BASE_URL"),
+        "project": (
+            "VERTEX_PROJECT",
+            "VERTEX_PROJECT_ID",
+            "VERTEXAI_PROJECT",
+            "GOOGLE_VERTEX_PROJECT",
+            "GOOGLE_CLOUD_PROJECT",
+        ),
+        "location": (
+            "VERTEX_LOCATION",
+            "VERTEX_REGION",
+            "VERTEXAI_LOCATION",
+            "GOOGLE_VERTEX_LOCATION",
+            "GOOGLE_CLOUD_LOCATION",
+        ),
+        "service_account_json": ("VERTEX_SERVICE_ACCOUNT_JSON",),
+        "credentials_json": ("VERTEX_CREDENTIALS_JSON",),
+    },
     secrets=("service_account_json", "credentials_json"),
     resolve_base_url=resolve_base_url,
     portkey_settings={"vertex-project-id": "project", "vertex-region": "location"},

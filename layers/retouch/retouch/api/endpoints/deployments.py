@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from urllib.parse import unquote
 
-from retouch.core.capabilities import Provider
+from retouch.core.capabilities import API_KEY_SETTING, Provider
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.parameters import quote_value
@@ -58,4 +58,5 @@ def with_provider(context: RequestContext, model: str, services: Services) -> Re
 
 
 def _is_configured(provider: Provider, settings: Settings) -> bool:
-    return bool(settings.provider_settings(provider.env_prefix, provider.settings))
+    found = provider.read_settings(settings.environment, provider.settings)
+    return not found.keys().isdisjoint((API_KEY_SETTING, "base_url", provider.base_url_setting))

@@ -20,11 +20,15 @@ class ErrorReport:
     def __init__(self, error: BaseException) -> None:
         import traceback
 
+        from retouch.core.settings import InvalidSetting
+
         message = str(error)
         withheld = f"(a message of {len(message)} characters, withheld)"
         self.message = message if len(message) <= _MAX_MESSAGE_LENGTH else withheld
         self.type = type(error).__name__
-        self.trace = traceback.format_tb(error.__traceback__)
+        # The message of an invalid setting says what to change.
+        is_setting = isinstance(error, InvalidSetting)
+        self.trace = [] if is_setting else traceback.format_tb(error.__traceback__)
 
     def to_json(self) -> bytes:
         """Return the report in the Runtime API's JSON format."""
@@ -54,7 +58,8 @@ def log_error(report: ErrorReport, request_id: str = "") -> None:
 
 def _text_line(report: ErrorReport, request_id: str) -> str:
     first_line = f"[ERROR] {report.type}: {report.message} RequestId: {request_id or '-'}"
-    return f"{first_line}\nTraceback (most recent call last):\n{''.join(report.trace)}"
+    trace = f"Traceback (most recent call last):\n{''.join(report.trace)}" if report.trace else ""
+    return f"{first_line}\n{trace}"
 
 
 def _json_line(report: ErrorReport, request_id: str) -> str:
