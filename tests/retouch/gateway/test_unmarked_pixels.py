@@ -6,8 +6,10 @@ import json
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.core.geometry import Placement
-from retouch.gateway.unmarked_pixels import restore_unmarked_pixels
+from retouch.core.geometry import Placement, unplaced
+from retouch.gateway.unmarked_pixels import needed_lines, restore_unmarked_pixels
+from retouch.imaging.colour import decode_srgb
+from retouch.imaging.inspect import inspect_image
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import decode_image, encode_image, photo, scene
 from tests.support.upstream import Upstream, json_response
@@ -194,3 +196,31 @@ def test_named_resolution_is_sent_with_the_planned_shape():
     )
     assert (status, plan["answer"]["size"]) == (200, [300, 410])
     assert plan["calls"][0]["parameters"] == {"aspect_ratio": "3:4", "resolution": "4K"}
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_result_without_the_lines_below_the_mask_gives_the_same_image(mode):
+    file = inspect_image(encode_image(picture_with_circle().rotate(90).convert(mode).resize(SIZE)))
+    shortened = needed_lines(file, marked_mask(), None)
+    assert shortened.size == (SIZE[0], MARKED[3])
+    whole, part = (
+        restore_unmarked_pixels(
+            scene(*SIZE).convert("RGB"), decode_srgb(each), marked_mask(), None, file.size
+        )
+        for each in (file, shortened)
+    )
+    assert whole[0].tobytes() == part[0].tobytes()
+    assert whole[1:] == part[1:] == (300 * 400 - 200 * 280, ())
+
+
+@pytest.mark.parametrize(
+    ("size", "placement"), [((600, 800), None), ((300, 300), None), (SIZE, unplaced(SIZE))]
+)
+def test_result_of_another_geometry_keeps_all_lines(size, placement):
+    file = inspect_image(photo(*size))
+    assert needed_lines(file, marked_mask(), placement) is file
+
+
+def test_result_keeps_all_lines_if_nothing_is_marked():
+    file = inspect_image(photo(*SIZE))
+    assert needed_lines(file, Image.new("L", SIZE), None) is file

@@ -22,7 +22,7 @@ from retouch.gateway.result_images import (
     unreadable_notes,
 )
 from retouch.gateway.time_budget import TimeBudget, processing_seconds
-from retouch.gateway.unmarked_pixels import restore_unmarked_pixels
+from retouch.gateway.unmarked_pixels import needed_lines, restore_unmarked_pixels
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.imaging.codec import (
     encode,
@@ -154,13 +154,17 @@ def _restore_original(
     # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
     own_pixels = _changeable_original(original_pixels, original) if original_pixels else None
     time.require()
+    placement = delivery.placement
     with blame_provider():
-        pixels = decode_srgb(image)
+        pixels = decode_srgb(
+            needed_lines(image, original_pixels.mask_pixels, placement)
+            if original_pixels
+            else image
+        )
     if original_pixels is None or own_pixels is None:
-        placement = delivery.placement
         return undo_placement(placement, pixels) if placement else pixels, None, ()
     return restore_unmarked_pixels(
-        own_pixels, pixels, original_pixels.mask_pixels, delivery.placement
+        own_pixels, pixels, original_pixels.mask_pixels, placement, image.size
     )
 
 

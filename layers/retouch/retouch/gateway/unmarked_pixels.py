@@ -4,27 +4,49 @@ from __future__ import annotations
 
 from PIL import Image
 
+from retouch.core.edit_types import EncodedImage
 from retouch.core.geometry import FloatBox, Placement, Size, unplaced
 from retouch.imaging.compose import composite_original, default_feather
+from retouch.imaging.first_lines import keep_first_lines
 from retouch.imaging.placement import crop_around, has_canvas_shape, locate_image
 
 
+def needed_lines(
+    result: EncodedImage, mask: Image.Image, placement: Placement | None
+) -> EncodedImage:
+    """Return the result without the lines below the marked area, where its geometry is that of the original.
+
+    The original replaces these lines. So damage in them is harmless if the checksums of the file are right.
+    """
+    box = mask.getbbox()
+    if box is None or placement or result.size != mask.size:
+        return result
+    return keep_first_lines(result, box[3])
+
+
 def restore_unmarked_pixels(
-    original: Image.Image, result: Image.Image, mask: Image.Image, placement: Placement | None
+    original: Image.Image,
+    result: Image.Image,
+    mask: Image.Image,
+    placement: Placement | None,
+    result_size: Size | None = None,
 ) -> tuple[Image.Image, int, tuple[str, ...]]:
     """Return the original with the marked area taken from the result, its number of original pixels, and the notes.
 
     `placement` is how the original was sent (None: as it is). The result is mapped back by this placement. A result of
     another shape than the one that was sent is never stretched, and a note says so. `original` and `mask` are as for
-    `composite_original`, which changes `original` in place.
+    `composite_original`, which changes `original` in place. `result_size` is the size of the result if `result` has
+    only its `needed_lines`.
     """
-    sent = placement or unplaced(original.size)
-    image_box = locate_image(sent, result.size)
-    part, source_box = crop_around(result, image_box)
+    sent, size = placement or unplaced(original.size), result_size or result.size
+    image_box = locate_image(sent, size)
+    part, source_box = (
+        crop_around(result, image_box) if result.size == size else (result, image_box)
+    )
     image, preserved_pixels = composite_original(
         original, part, mask, feather=default_feather(original.size), source_box=source_box
     )
-    return image, preserved_pixels, _size_notes(sent, result.size, image_box)
+    return image, preserved_pixels, _size_notes(sent, size, image_box)
 
 
 def _size_notes(sent: Placement, result_size: Size, image_box: FloatBox) -> tuple[str, ...]:
