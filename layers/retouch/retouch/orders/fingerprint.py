@@ -2,7 +2,7 @@
 
 It covers the route, every scalar, every image in its order, and what chooses the provider and the payer. It ignores
 how the request was written: the boundary, the order of the scalars, file names, and types of parts. It also ignores
-what does not change the picture: timeouts, trace ids, and whether the result is streamed.
+what does not change the image: timeouts, trace ids, and whether the result is streamed.
 """
 
 from __future__ import annotations

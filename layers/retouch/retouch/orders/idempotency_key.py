@@ -1,4 +1,4 @@
-"""Parser of the caller's `Idempotency-Key`: one key for each picture that the caller wants.
+"""Parser of the caller's `Idempotency-Key`: one key for each image that the caller wants.
 
 The draft draft-ietf-httpapi-idempotency-key-header-06 makes the value a structured-field string in quotes (RFC 8941,
 section 3.3.3). Most clients send it without quotes, so both are accepted.
@@ -28,7 +28,7 @@ def parse_idempotency_key(text: object, param: str = HEADER_NAME) -> str:
     if not is_allowed or len(key) > _MAX_CHARS:
         raise InvalidRequest(
             f"The {param} must be 1 to {_MAX_CHARS} visible ASCII characters, sent once. Put it in double quotes if it "
-            "contains a comma or a quote. Use one key for each picture that you want, e.g. a UUID.",
+            "contains a comma or a quote. Use one key for each image that you want, e.g. a UUID.",
             param=param,
             code="invalid_idempotency_key",
         )

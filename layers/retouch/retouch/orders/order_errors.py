@@ -22,7 +22,7 @@ def reused_error(stored: Order, fingerprint: Fingerprint) -> IdempotencyKeyReuse
     """Return the error for a request whose key belongs to another request."""
     name = stored.fingerprint.first_difference(fingerprint)
     return IdempotencyKeyReused(
-        f"This {HEADER_NAME} belongs to another request: '{name}' differs. Use one key for each picture that you want, "
+        f"This {HEADER_NAME} belongs to another request: '{name}' differs. Use one key for each image that you want, "
         "and the same key only to send the same request again.",
         param=HEADER_NAME,
     )
@@ -36,6 +36,6 @@ def unknown_error(stored: Order) -> OrderOutcomeUnknown:
         problem = "broke off after the edit was sent, so nobody knows whether it was paid for"
     return OrderOutcomeUnknown(
         f"The order {stored.id} {problem}. It is not bought again with this key. Ask the operator to look it up, or "
-        "send the request with a new key to buy the picture again.",
+        "send the request with a new key to buy the image again.",
         billed=stored.billed,
     )

@@ -93,18 +93,18 @@ def fit_geometry(model: ModelCapabilities, request: EditRequest) -> FitResult:
         )
     if placement.canvas == image.size:
         return shape_fit
-    _refuse_sliver(placement, name)
+    _reject_extreme_shape(placement, name)
     return FitResult(placement, shape_fit.params, (_placement_note(placement),))
 
 
-def _refuse_sliver(placement: Placement, name: str) -> None:
+def _reject_extreme_shape(placement: Placement, name: str) -> None:
     """Raise InvalidRequest when the image would fill almost nothing of its canvas. Padding it would take seconds."""
     inner, canvas = placement.size_on_canvas, placement.canvas
     if inner[0] * inner[1] * _MAX_CANVAS_SHARE < canvas[0] * canvas[1]:
         width, height = placement.original
         raise InvalidRequest(
             f"'{name}' is {width}x{height}; padded to {canvas[0]}x{canvas[1]} it would fill less than "
-            f"1/{_MAX_CANVAS_SHARE} of the picture. Crop it to a less extreme shape.",
+            f"1/{_MAX_CANVAS_SHARE} of the padded image. Crop it to a less extreme shape.",
             param=name,
             code="unsupported_image_size",
         )

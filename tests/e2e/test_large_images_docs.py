@@ -1,4 +1,4 @@
-"""Tests that run the helpers of docs/large-pictures.md as they are printed, with small and with large files."""
+"""Tests that run the helpers of docs/large-images.md as they are printed, with small and with large files."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tests.e2e.test_large_and_slow import noise_png
 from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import box_mask, decode_image, encode_image, photo
 
-PAGE = (Path(__file__).parents[2] / "docs/large-pictures.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/large-images.md").read_text()
 (PYTHON_HELPER, PYTHON_EXAMPLE), (JS_HELPER, JS_EXAMPLE) = (
     re.findall(rf"```{language}\n(.*?)```", PAGE, re.S) for language in ("python", "js")
 )
@@ -122,11 +122,11 @@ def test_python_helper_respects_the_timeout(gateway, files, megabytes):
 
 
 def run_node(folder, files, code):
-    (folder / "large-pictures.mjs").write_text(
+    (folder / "large-images.mjs").write_text(
         f"{JS_HELPER}{code.partition(';')[0]};{JS_RECORDER}{code.partition(';')[2]}{JS_REPORT}"
     )
     completed = subprocess.run(
-        ["node", str(folder / "large-pictures.mjs")],
+        ["node", str(folder / "large-images.mjs")],
         cwd=files,
         capture_output=True,
         text=True,
@@ -174,7 +174,7 @@ def test_javascript_helper_takes_parameters_of_the_gateway_and_options(
 
 
 def test_unchanged_sdk_gets_413_that_names_the_page(gateway, upstream, files):
-    with pytest.raises(openai.APIStatusError, match=r"docs/large-pictures\.md") as raised:
+    with pytest.raises(openai.APIStatusError, match=r"docs/large-images\.md") as raised:
         sdk_client(gateway).images.edit(image=noise_png(6), model="gpt-image-2", prompt="p")
     assert raised.value.status_code == 413
     assert upstream.calls == []
