@@ -8,64 +8,32 @@ import pytest
 
 from retouch.core.clock import SystemClock
 from retouch.orders.abandoned import sweep
-from retouch.orders.stores import OrderStores
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import b64, box_mask, photo
-from tests.support.orders import InMemoryOrders
-from tests.support.services import FakeClock, build_services
+from tests.support.order_gateway import (
+    FIELDS,
+    IMAGE,
+    KEY,
+    SLOW,
+    SUCCESS,
+    Gateway,
+    crash_after,
+    run_gateway,
+)
+from tests.support.services import build_services
 from tests.support.upstream import Upstream, json_response
-
-IMAGE = photo(64, 64)
-FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
-KEY = {"Idempotency-Key": '"order-4711"'}
-FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
-SLOW = 0.6  # seconds, longer than an edit that is not written
-SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
-
-
-class Gateway:
-    """A gateway with one provider and a table of orders."""
-
-    def __init__(self, upstream, clock=None, **env):
-        self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
-        self.env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
-        stores = OrderStores(self.orders, self.orders)
-        self.services = build_services(self.env, self.clock, orders=stores)
-
-    def send(self, headers=KEY, fields=FIELDS, seconds=60.0):
-        event = form_event(fields, headers)
-        return send_event(event, services=self.services, seconds=seconds)
-
-    def answer(self, status=200, body=SUCCESS, delay=0.0, headers=None):
-        response = json_response(body, status)
-        response.delay = delay
-        response.headers.update(headers or {})
-        self.upstream.responses[:] = [response]
-
-    @property
-    def stored(self):
-        (order,) = self.orders.orders.values()
-        return order
-
-    def wait_for_call(self):
-        while not self.upstream.calls:
-            threading.Event().wait(0.01)
 
 
 @pytest.fixture
 def gateway():
-    with Upstream(json_response(SUCCESS)) as upstream:
-        gateway = Gateway(upstream)
-        gateway.answer()
+    with run_gateway() as gateway:
         yield gateway
 
 
 @pytest.fixture
 def real_time_gateway():
-    with Upstream(json_response(SUCCESS)) as upstream:
-        gateway = Gateway(upstream, SystemClock())
-        gateway.answer(delay=SLOW)
+    with run_gateway(SystemClock(), SLOW) as gateway:
         yield gateway
 
 
@@ -243,29 +211,6 @@ def test_required_table_that_fails_refuses_a_request_without_a_key():
         assert len(upstream.calls) == 1
 
 
-def crash_after(gateway, step, fields=FIELDS):
-    """Run a request up to a step, and let its process end there. Its lease is over afterwards."""
-
-    class Killed(BaseException):
-        pass
-
-    def die(*_, **__):
-        raise Killed
-
-    write, put = gateway.orders.write, gateway.orders.put
-
-    def write_or_die(order, replaces):
-        written = write(order, replaces)
-        return die() if order.state == step else written
-
-    gateway.orders.write = write_or_die
-    gateway.orders.put = die if step == "answer" else put
-    with pytest.raises(Killed):
-        gateway.send(KEY, fields)
-    gateway.orders.write, gateway.orders.put = write, put
-    gateway.clock.advance(200)
-
-
 def test_order_that_crashed_before_the_send_mark_is_taken_over(gateway):
     crash_after(gateway, "accepted")
     assert gateway.send().status == 200
@@ -298,96 +243,6 @@ def test_sweeper_settles_a_crashed_order(gateway):
     crash_after(gateway, "sent")
     assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"unknown": 1}
     assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {}
-
-
-def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):
-    gateway.answer(delay=SLOW)
-    first, retry = gateway.send(FIRST), gateway.send(RETRY)
-    assert (first.status, retry.status) == (200, 200)
-    assert retry.json == first.json
-    assert retry.headers["idempotent-replayed"] == "true"
-    assert len(gateway.upstream.calls) == 1
-
-
-def test_retry_of_an_sdk_waits_for_its_first_try(real_time_gateway):
-    gateway = real_time_gateway
-    gateway.answer(delay=2.0)
-    first = threading.Thread(target=gateway.send, args=[FIRST])
-    first.start()
-    gateway.wait_for_call()
-    threading.Event().wait(SLOW)  # the order is written a quarter of a second after the start
-    retry = gateway.send(RETRY)
-    first.join()
-    assert retry.status == 200
-    assert retry.headers["idempotent-replayed"] == "true"
-    assert len(gateway.upstream.calls) == 1
-
-
-def test_retry_of_an_edit_with_an_unknown_outcome_gets_its_failure(gateway):
-    gateway.answer(500, {"error": {}}, delay=SLOW)
-    first, retry = gateway.send(FIRST), gateway.send(RETRY)
-    assert first.headers["x-retouch-billed"] == "unknown"
-    assert (retry.status, retry.json) == (502, first.json)
-    assert len(gateway.upstream.calls) == 1
-
-
-def test_first_tries_of_equal_edits_are_two_orders(gateway):
-    gateway.answer(delay=SLOW)
-    assert [gateway.send(FIRST).status for _ in range(2)] == [200, 200]
-    assert len(gateway.upstream.calls) == 2
-    assert len(gateway.orders.orders) == 2
-
-
-def test_edit_that_ends_at_once_and_edit_of_another_client_are_not_written(gateway):
-    assert gateway.send(FIRST).status == 200
-    assert gateway.send({}).status == 200
-    assert gateway.orders.orders == {}
-
-
-@pytest.mark.parametrize("delay", [0.0, SLOW], ids=["fast", "slow"])
-def test_retry_of_a_free_failure_is_a_new_try(gateway, delay):
-    gateway.answer(429, {"error": {}}, delay, {"retry-after": "60"})
-    assert gateway.send(FIRST).headers["x-retouch-billed"] == "no"
-    gateway.answer()
-    retry = gateway.send(RETRY)
-    assert retry.status == 200
-    assert "idempotent-replayed" not in retry.headers
-
-
-def test_retry_of_a_free_failure_does_not_get_an_equal_earlier_edit(gateway):
-    gateway.answer(delay=SLOW)
-    gateway.send(FIRST)
-    gateway.answer(429, {"error": {}}, 0.0, {"retry-after": "60"})
-    assert gateway.send(FIRST).status == 429
-    gateway.answer()
-    assert "idempotent-replayed" not in gateway.send(RETRY).headers
-    assert len(gateway.upstream.calls) == 3
-
-
-def test_retry_after_fifteen_minutes_and_retry_that_does_not_join_are_new_edits(gateway):
-    gateway.answer(delay=SLOW)
-    gateway.send(FIRST)
-    assert "idempotent-replayed" not in gateway.send({**RETRY, "x-retouch-join": "never"}).headers
-    gateway.clock.advance(1000)
-    assert "idempotent-replayed" not in gateway.send(RETRY).headers
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [{"authorization": "Bearer sk-other"}, {"x-portkey-config": '{"retry": {"attempts": 1}}'}],
-    ids=lambda headers: next(iter(headers)),
-)
-def test_retry_of_another_caller_or_with_another_config_is_a_new_edit(gateway, headers):
-    gateway.answer(delay=SLOW)
-    gateway.send(FIRST)
-    assert "idempotent-replayed" not in gateway.send({**RETRY, **headers}).headers
-
-
-def test_sdk_is_served_when_the_table_fails(gateway):
-    gateway.answer(delay=SLOW)
-    gateway.orders.is_down = True
-    assert gateway.send(FIRST).status == 200
-    assert gateway.send(RETRY).status == 200
 
 
 def direct_event(**fields):

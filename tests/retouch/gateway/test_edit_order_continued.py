@@ -9,10 +9,10 @@ from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
 from retouch.core.errors import InvalidRequest, UpstreamError
 from retouch.orders.abandoned import sweep
-from tests.retouch.gateway.test_edit_order import FIELDS, IMAGE, KEY, RETRY, Gateway, crash_after
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
 from tests.support.images import b64, photo
+from tests.support.order_gateway import FIELDS, IMAGE, KEY, RETRY, Gateway, crash_after
 from tests.support.upstream import Upstream, json_response, sse_response
 
 JOB_FIELDS = {**FIELDS, "model": "black-forest-labs/flux-kontext-pro"}

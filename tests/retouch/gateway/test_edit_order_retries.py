@@ -1,0 +1,110 @@
+"""Tests of the retries of an SDK, which find the order of their first try without a key."""
+
+import threading
+
+import pytest
+
+from retouch.core.clock import SystemClock
+from tests.support.order_gateway import FIRST, RETRY, SLOW, run_gateway
+
+
+@pytest.fixture
+def gateway():
+    with run_gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def real_time_gateway():
+    with run_gateway(SystemClock(), SLOW) as gateway:
+        yield gateway
+
+
+def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):
+    gateway.answer(delay=SLOW)
+    first, retry = gateway.send(FIRST), gateway.send(RETRY)
+    assert (first.status, retry.status) == (200, 200)
+    assert retry.json == first.json
+    assert retry.headers["idempotent-replayed"] == "true"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_retry_of_an_sdk_waits_for_its_first_try(real_time_gateway):
+    gateway = real_time_gateway
+    gateway.answer(delay=2.0)
+    first = threading.Thread(target=gateway.send, args=[FIRST])
+    first.start()
+    gateway.wait_for_call()
+    threading.Event().wait(SLOW)  # the order is written a quarter of a second after the start
+    retry = gateway.send(RETRY)
+    first.join()
+    assert retry.status == 200
+    assert retry.headers["idempotent-replayed"] == "true"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_retry_of_an_edit_with_an_unknown_outcome_gets_its_failure(gateway):
+    gateway.answer(500, {"error": {}}, delay=SLOW)
+    first, retry = gateway.send(FIRST), gateway.send(RETRY)
+    assert first.headers["x-retouch-billed"] == "unknown"
+    assert (retry.status, retry.json) == (502, first.json)
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_first_tries_of_equal_edits_are_two_orders(gateway):
+    gateway.answer(delay=SLOW)
+    assert [gateway.send(FIRST).status for _ in range(2)] == [200, 200]
+    assert len(gateway.upstream.calls) == 2
+    assert len(gateway.orders.orders) == 2
+
+
+def test_edit_that_ends_at_once_and_edit_of_another_client_are_not_written(gateway):
+    assert gateway.send(FIRST).status == 200
+    assert gateway.send({}).status == 200
+    assert gateway.orders.orders == {}
+
+
+@pytest.mark.parametrize("delay", [0.0, SLOW], ids=["fast", "slow"])
+def test_retry_of_a_free_failure_is_a_new_try(gateway, delay):
+    gateway.answer(429, {"error": {}}, delay, {"retry-after": "60"})
+    assert gateway.send(FIRST).headers["x-retouch-billed"] == "no"
+    gateway.answer()
+    retry = gateway.send(RETRY)
+    assert retry.status == 200
+    assert "idempotent-replayed" not in retry.headers
+
+
+def test_retry_of_a_free_failure_does_not_get_an_equal_earlier_edit(gateway):
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    gateway.answer(429, {"error": {}}, 0.0, {"retry-after": "60"})
+    assert gateway.send(FIRST).status == 429
+    gateway.answer()
+    assert "idempotent-replayed" not in gateway.send(RETRY).headers
+    assert len(gateway.upstream.calls) == 3
+
+
+def test_retry_after_fifteen_minutes_and_retry_that_does_not_join_are_new_edits(gateway):
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    assert "idempotent-replayed" not in gateway.send({**RETRY, "x-retouch-join": "never"}).headers
+    gateway.clock.advance(1000)
+    assert "idempotent-replayed" not in gateway.send(RETRY).headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"authorization": "Bearer sk-other"}, {"x-portkey-config": '{"retry": {"attempts": 1}}'}],
+    ids=lambda headers: next(iter(headers)),
+)
+def test_retry_of_another_caller_or_with_another_config_is_a_new_edit(gateway, headers):
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    assert "idempotent-replayed" not in gateway.send({**RETRY, **headers}).headers
+
+
+def test_sdk_is_served_when_the_table_fails(gateway):
+    gateway.answer(delay=SLOW)
+    gateway.orders.is_down = True
+    assert gateway.send(FIRST).status == 200
+    assert gateway.send(RETRY).status == 200

@@ -1,0 +1,82 @@
+"""A gateway with a provider and a table of orders in memory, for tests of orders of edits."""
+
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from retouch.orders.stores import OrderStores
+from tests.support.events import form_event
+from tests.support.gateway_client import file_part, send_event
+from tests.support.images import b64, photo
+from tests.support.orders import InMemoryOrders
+from tests.support.services import FakeClock, build_services
+from tests.support.upstream import Upstream, json_response
+
+IMAGE = photo(64, 64)
+FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
+KEY = {"Idempotency-Key": '"order-4711"'}
+FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
+SLOW = 0.6  # seconds, longer than an edit that is not written
+SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
+
+
+class Gateway:
+    """A gateway with one provider and a table of orders."""
+
+    def __init__(self, upstream, clock=None, **env):
+        self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
+        self.env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
+        stores = OrderStores(self.orders, self.orders)
+        self.services = build_services(self.env, self.clock, orders=stores)
+
+    def send(self, headers=KEY, fields=FIELDS, seconds=60.0):
+        event = form_event(fields, headers)
+        return send_event(event, services=self.services, seconds=seconds)
+
+    def answer(self, status=200, body=SUCCESS, delay=0.0, headers=None):
+        response = json_response(body, status)
+        response.delay = delay
+        response.headers.update(headers or {})
+        self.upstream.responses[:] = [response]
+
+    @property
+    def stored(self):
+        (order,) = self.orders.orders.values()
+        return order
+
+    def wait_for_call(self):
+        while not self.upstream.calls:
+            threading.Event().wait(0.01)
+
+
+@contextmanager
+def run_gateway(clock=None, delay=0.0):
+    """Yield a gateway whose provider answers each edit with an image after `delay` seconds."""
+    with Upstream(json_response(SUCCESS)) as upstream:
+        gateway = Gateway(upstream, clock)
+        gateway.answer(delay=delay)
+        yield gateway
+
+
+def crash_after(gateway, step, fields=FIELDS):
+    """Run a request up to a step, and let its process end there. Its lease is over afterwards."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_, **__):
+        raise Killed
+
+    write, put = gateway.orders.write, gateway.orders.put
+
+    def write_or_die(order, replaces):
+        written = write(order, replaces)
+        return die() if order.state == step else written
+
+    gateway.orders.write = write_or_die
+    gateway.orders.put = die if step == "answer" else put
+    with pytest.raises(Killed):
+        gateway.send(KEY, fields)
+    gateway.orders.write, gateway.orders.put = write, put
+    gateway.clock.advance(200)
