@@ -42,6 +42,17 @@ def invoke_directly(mirror, values, seconds=60.0):
     return mirror.handler(values, lambda_context(seconds))
 
 
+def build_closed_mirror(aws, image_host, *names):
+    """Return a mirror that only the gateway keys rt_<name> may use."""
+    return build_mirror(
+        aws,
+        image_host,
+        secrets={"RETOUCH_PEPPER": "pepper"},
+        keys={key_digest(f"rt_{name}", "pepper"): name for name in names},
+        RETOUCH_AUTH_MODE="keys",
+    )
+
+
 class TestHttp:
     def test_three_formats_are_stored_and_listed_in_request_order(self, mirror, aws, image_host):
         urls = [image_host.url + path for path in ("/c", "/a.png", "/b.jpg")]
@@ -184,14 +195,7 @@ class TestHttp:
         assert (status, response["error"]["param"]) == (413, "urls")
 
     def test_keys_mode_requires_valid_gateway_key(self, aws, image_host):
-        keys = {key_digest("rt_right", "pepper"): "somebody"}
-        mirror = build_mirror(
-            aws,
-            image_host,
-            secrets={"RETOUCH_PEPPER": "pepper"},
-            keys=keys,
-            RETOUCH_AUTH_MODE="keys",
-        )
+        mirror = build_closed_mirror(aws, image_host, "right")
         request = {"url": image_host.url + "/a.png"}
         assert post_request(mirror, request)[0] == 401
         assert post_request(mirror, request, {"Authorization": "Bearer rt_wrong"})[0] == 401
@@ -201,9 +205,7 @@ class TestHttp:
     @pytest.mark.parametrize("body", [b"{", b"", b'{"hello": 1}', b"\xff", b"x" * 10_485_761])
     @pytest.mark.parametrize("path", ["/v1/mirror", "/v1/mirrors"])
     def test_stranger_gets_the_same_401_whatever_the_body_is(self, aws, image_host, body, path):
-        mirror = build_mirror(
-            aws, image_host, secrets={"RETOUCH_PEPPER": "pepper"}, RETOUCH_AUTH_MODE="keys"
-        )
+        mirror = build_closed_mirror(aws, image_host)
         event = proxy_event("text/plain", body, path=path)
         response = mirror.handler(event, lambda_context())
         expected = mirror.handler(proxy_event(path="/v1/mirror"), lambda_context())
@@ -211,14 +213,7 @@ class TestHttp:
         assert bytes(response["body"]) == bytes(expected["body"])
 
     def test_objects_of_two_keys_lie_apart_with_their_own_metadata(self, aws, image_host):
-        keys = {key_digest(f"rt_{name}", "pepper"): name for name in ("a", "b")}
-        mirror = build_mirror(
-            aws,
-            image_host,
-            secrets={"RETOUCH_PEPPER": "pepper"},
-            keys=keys,
-            RETOUCH_AUTH_MODE="keys",
-        )
+        mirror = build_closed_mirror(aws, image_host, "a", "b")
 
         def mirror_for(owner, prefix="mirror/shop"):
             request = {
