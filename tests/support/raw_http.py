@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 _CONTENT_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
@@ -37,7 +38,7 @@ class RawServer:
         name = f"[{host}]" if ":" in host else host
         self.url = f"{'https' if tls else 'http'}://{name}:{self.port}"
 
-    def __enter__(self) -> RawServer:
+    def __enter__(self) -> Self:
         thread = threading.Thread(target=self._accept, daemon=True)
         thread.start()
         return self

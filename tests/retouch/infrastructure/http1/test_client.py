@@ -1,7 +1,9 @@
 """Tests of the HTTP/1.1 client over sockets: requests, connections, TLS and failures."""
 
+import contextlib
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -182,6 +184,46 @@ def test_body_that_stops_raises_timeout_error():
         send(HttpClient(), server.url, read_seconds=0.2)
 
 
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (HEAD, b"X-A: 1\r\n"),
+        (CHUNKED, b"X-A: 1\r\n"),
+        (HEAD + b"\r\n", b"x"),
+    ],
+    ids=["interim responses", "head", "trailers", "body"],
+)
+def test_time_of_a_whole_exchange_is_limited_when_bytes_drip(start, drop):
+    with DrippingServer(start, drop) as server:
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            send(HttpClient(), server.url, read_seconds=0.5)
+        assert time.monotonic() - started < 20
+    assert server.drops < 400
+
+
+class DrippingServer(RawServer):
+    """A server that sends a start, and then the same few bytes for up to 20 seconds."""
+
+    def __init__(self, start, drop):
+        super().__init__([b""])
+        self._start, self._drop, self.drops = start, drop, 0
+
+    def _serve(self, accepted):
+        with contextlib.suppress(OSError), accepted:
+            accepted.recv(65_536)
+            accepted.sendall(self._start)
+            for _ in range(400):
+                accepted.sendall(self._drop)
+                self.drops += 1
+                time.sleep(0.05)
+
+
 def test_response_before_the_end_of_the_upload_is_read():
     """A server may refuse a large upload after its head, and close the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -239,6 +281,17 @@ def test_valid_certificate_is_accepted_and_the_connection_is_used_again(ca_bundl
     with RawServer([OK], tls=tls_context_for("valid", "127.0.0.1")) as server:
         assert [send(client, server.url)[2] for _ in range(2)] == [b"ok"] * 2
     assert server.connections == 1
+
+
+def test_tls_connection_with_decrypted_bytes_after_the_response_is_not_used(ca_bundle):
+    client = HttpClient(ca_bundle)
+    foreign = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nforeign"
+    # The first response is larger than one read, so its rest and the foreign bytes share a TLS record.
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"x" * 90_000
+    with RawServer([long + foreign, OK], tls=tls_context_for("valid", "127.0.0.1")) as server:
+        assert len(send(client, server.url)[2]) == 90_000
+        assert send(client, server.url)[2] == b"ok"
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("kind", ["self_signed", "expired", "other_name"])

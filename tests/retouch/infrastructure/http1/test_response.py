@@ -65,6 +65,8 @@ def test_body_of_a_careless_response_is_complete(head):
         (b"chunked", b"e\n" + BODY + b"\n0\n\n"),
         (b"chunked", b"e\r\n" + BODY + b"\r\n0\r\nX-Trailer: 1\r\nX-More: 2\r\n\r\n"),
         (b"chunked\r\nContent-Length: 3", b"e\r\n" + BODY + b"\r\n0\r\n\r\n"),
+        (b"chunked\r\nTransfer-Encoding: chunked", b"e\r\n" + BODY + b"\r\n0\r\n\r\n"),
+        (b"chunked, identity", b"e\r\n" + BODY + b"\r\n0\r\n\r\n"),
     ],
 )
 def test_chunked_body_is_joined_and_its_connection_is_used_again(framing, chunks):
@@ -82,12 +84,22 @@ def test_chunked_body_is_joined_and_its_connection_is_used_again(framing, chunks
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + BODY,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n" + BODY,
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + BODY + b"\r\n0\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + BODY + b"\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n" + BODY + b"\r\n1",
     ],
 )
 def test_body_that_ends_early_raises_truncated_response(reply):
     with pytest.raises(TruncatedResponse):
         receive(reply)
+
+
+@pytest.mark.parametrize("end", [b"0", b"0\r\n", b"0\r\nX-Trailer: 1\r\n", b"0\r\nX-Trai"])
+def test_chunked_body_whose_server_closes_after_the_last_chunk_is_complete(end):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n"
+    client = HttpClient()
+    with RawServer([head + BODY + b"\r\n" + end], closes=True) as server:
+        assert [send(client, server.url)[2] for _ in range(2)] == [BODY] * 2
+    assert server.connections == 2
 
 
 @pytest.mark.parametrize("size", [b"", b"xyz", b"-1", b"1g"])

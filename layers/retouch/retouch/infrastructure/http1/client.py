@@ -6,6 +6,7 @@ about each of them.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping
 
 from retouch.infrastructure.http1.connection import Connection, open_connection
@@ -38,7 +39,8 @@ class HttpClient:
     ) -> Response:
         """Send a request and return its response, whose body is not read yet.
 
-        The caller sets Content-Length when there is a body. Each wait for the server may take `read_seconds`. Raises
+        The caller sets Content-Length when there is a body. The request and the whole response may take
+        `read_seconds`. Raises
         ConnectFailed when nothing was sent, TimeoutError, other OSErrors, and ValueError for an invalid URL or header.
         """
         target = parse_target(url)
@@ -47,7 +49,7 @@ class HttpClient:
             target.origin, connect_seconds, self._ca_bundle
         )
         try:
-            connection.set_timeout(read_seconds)
+            connection.limit_time(read_seconds)
             _send_request(connection, head, body)
             return Response(connection, method, lambda kept: self._keep(target.origin, kept))
         except BaseException:
@@ -88,7 +90,7 @@ def _send_request(connection: Connection, head: bytes, body: Iterable[bytes]) ->
             connection.send(chunk)
         if unsent:
             connection.send(unsent)
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
         # The response may have arrived before. Reading it fails when it has not.
         return
 

@@ -7,6 +7,8 @@ import select
 import socket
 import ssl
 from functools import lru_cache
+from math import inf
+from time import monotonic
 
 from retouch.infrastructure.http1.errors import (
     ConnectFailed,
@@ -25,18 +27,20 @@ _LINE_END = re.compile(rb"\n")
 class Connection:
     """A connection that serves one exchange at a time."""
 
-    __slots__ = ("_position", "_received", "_socket")
+    __slots__ = ("_end", "_position", "_received", "_socket")
 
     def __init__(self, connected_socket: socket.socket) -> None:
         self._socket = connected_socket
         self._received, self._position = b"", 0  # The bytes before the position were used.
+        self._end = inf
 
-    def set_timeout(self, seconds: float) -> None:
-        """Set the seconds that each following wait may take."""
-        self._socket.settimeout(seconds)
+    def limit_time(self, seconds: float) -> None:
+        """Set the seconds that the next exchange may take in total."""
+        self._end = monotonic() + seconds
 
     def send(self, data: bytes) -> None:
         """Send all the data. Raises OSError."""
+        self._limit_wait()
         self._socket.sendall(data)
 
     def read_head(self) -> bytes:
@@ -47,11 +51,17 @@ class Connection:
         """Return the next line without its end. Raises OSError."""
         return self._read_until(_LINE_END).rstrip(b"\r")
 
+    def take_received(self) -> bytes:
+        """Return the bytes that were received and not used yet, for a server that has closed the connection."""
+        data = self._received[self._position :]
+        self._position = len(self._received)
+        return data
+
     def read_some(self, max_bytes: int) -> bytes:
         """Return the next bytes, at most that many. Empty at the end. Raises OSError."""
         start = self._position
         if start == len(self._received):
-            return self._socket.recv(min(max_bytes, _RECEIVE_BYTES))
+            return self._receive(min(max_bytes, _RECEIVE_BYTES))
         data = self._received[start : start + max_bytes]
         self._position += len(data)
         return data
@@ -59,6 +69,9 @@ class Connection:
     def is_reusable(self) -> bool:
         """Return whether the server has neither closed the connection nor sent anything since the last response."""
         if self._position < len(self._received):
+            return False
+        # Decrypted bytes wait inside the TLS layer, where poll does not see them.
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return False
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -78,14 +91,27 @@ class Connection:
             unused = self._received[self._position :]
             if len(unused) > _MAX_HEAD_BYTES:
                 raise InvalidResponse("a head or a line has no end")
-            data = self._socket.recv(_HEAD_RECEIVE_BYTES)
+            data = self._receive(_HEAD_RECEIVE_BYTES)
+            self._received, self._position = unused + data, 0
             if not data:
                 raise TruncatedResponse("the server closed the connection")
-            self._received, self._position = unused + data, 0
             searched = max(0, len(unused) - 2)  # An end may begin in the bytes that were there.
         read = self._received[self._position : found.start()]
         self._position = found.end()
         return read
+
+    def _receive(self, max_bytes: int) -> bytes:
+        self._limit_wait()
+        return self._socket.recv(max_bytes)
+
+    def _limit_wait(self) -> None:
+        """Give the next wait only the time that is left. Raises TimeoutError when there is none."""
+        if self._end == inf:
+            return
+        remaining = self._end - monotonic()
+        if remaining <= 0:
+            raise TimeoutError("the exchange took too long")
+        self._socket.settimeout(remaining)
 
 
 def open_connection(origin: Origin, seconds: float, ca_bundle: str = "") -> Connection:

@@ -46,7 +46,8 @@ class Response:
         """Read the head. `keep` receives the connection after a complete response. Raises OSError."""
         self._connection, self._keep = connection, keep
         self.status, version, self.headers = _read_final_head(connection)
-        self._is_chunked = self.headers.get("transfer-encoding").lower().endswith("chunked")
+        framings = self.headers.get("transfer-encoding").lower().split(",")
+        self._is_chunked = "chunked" in map(str.strip, framings)
         self._length = None if self._is_chunked else _body_length(method, self.status, self.headers)
         self._is_persistent = _is_persistent(version, self.headers)
         self._is_finished = False
@@ -85,11 +86,24 @@ class Response:
             yield data
 
     def _iter_chunked(self) -> Iterator[bytes]:
-        while size := _parse_chunk_size(self._connection.read_line()):
+        """Yield the chunks. Some servers close the connection after the last chunk, without the empty line."""
+        while size := self._read_chunk_size():
             yield from self._iter_bytes(size)
             self._connection.read_line()
-        while self._connection.read_line().strip():
-            pass  # A trailer.
+        try:
+            while self._connection.read_line().strip():
+                pass  # A trailer.
+        except TruncatedResponse:
+            self._is_persistent = False
+
+    def _read_chunk_size(self) -> int:
+        try:
+            return _parse_chunk_size(self._connection.read_line())
+        except TruncatedResponse:
+            if self._connection.take_received().strip() != b"0":
+                raise
+            self._is_persistent = False
+            return 0
 
 
 def _read_final_head(connection: Connection) -> tuple[int, bytes, Headers]:
