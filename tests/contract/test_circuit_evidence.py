@@ -50,7 +50,7 @@ ANSWERS = [
 ]
 
 
-def circuits_after(provider, name):
+def circuit_states(provider, name):
     """Return the states of the circuits after one such response, with a breaker that opens at the first failure."""
     with make_standin(provider) as server:
         server.fail_with(server.failures()[name])
@@ -64,9 +64,9 @@ def circuits_after(provider, name):
 
 @pytest.mark.parametrize(("provider", "name"), ANSWERS, ids=parameter_id)
 def test_response_that_a_request_can_cause_does_not_count(provider, name):
-    assert "open" not in circuits_after(provider, name).values()
+    assert "open" not in circuit_states(provider, name).values()
 
 
 @pytest.mark.parametrize(("provider", "name"), OUTAGES, ids=parameter_id)
 def test_outage_counts(provider, name):
-    assert list(circuits_after(provider, name).values()) == ["open"]
+    assert list(circuit_states(provider, name).values()) == ["open"]

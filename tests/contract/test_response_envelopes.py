@@ -38,13 +38,13 @@ def all_texts(value):
 def change_document(change):
     """Return a change of the JSON document with the result."""
 
-    def changed(response):
+    def change_response(response):
         document = json.loads(response.body) if is_json(response) else None
         if document is None or not is_result(document):
             return response
         return replace(response, body=json.dumps(change(document)).encode())
 
-    return changed
+    return change_response
 
 
 def lists_to_items(value):
@@ -66,15 +66,15 @@ def items_to_lists(value, inside=False):
     return [value] if is_text and not inside else value
 
 
-def with_empty_neighbours(value):
+def add_empty_neighbours(value):
     """Return the value with empty values beside each image."""
     if isinstance(value, list):
-        return [with_empty_neighbours(inner) for inner in value]
+        return [add_empty_neighbours(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     empty = {name: "" for name in ("url", "b64_json", "image", "base64", "sample", "data")}
     has_image = any(isinstance(v, str) and v.startswith(IMAGE_STARTS) for v in value.values())
-    changed = {name: with_empty_neighbours(inner) for name, inner in value.items()}
+    changed = {name: add_empty_neighbours(inner) for name, inner in value.items()}
     return {**empty, **changed} if has_image else changed
 
 
@@ -84,11 +84,11 @@ ENVELOPES = {
     "one level deeper": lambda document: {"result": document},
     "two levels deeper": lambda document: {"response": {"body": document}},
     "in a list": lambda document: [document],
-    "empty values beside it": with_empty_neighbours,
+    "empty values beside it": add_empty_neighbours,
 }
 
 
-def outcome_of(case, change, n=None):
+def run_case(case, change, n=None):
     request = sample_request(case)
     request = replace(request, n=n or request.n)
     with make_standin(PROVIDERS_BY_NAME[request.model.partition("/")[0]]) as server:
@@ -108,13 +108,13 @@ def assert_delivered(outcome, request):
 @pytest.mark.parametrize("case", WHOLE_CASES)
 def test_image_in_another_envelope_is_delivered(case, envelope):
     # Two items of a list cannot become one item.
-    outcome, request = outcome_of(case, change_document(ENVELOPES[envelope]), n=1)
+    outcome, request = run_case(case, change_document(ENVELOPES[envelope]), n=1)
     assert_delivered(outcome, request)
 
 
 @pytest.mark.parametrize("case", WHOLE_CASES)
 def test_image_beside_deeply_nested_json_is_delivered(case):
-    def with_depth(response):
+    def nest_deeply(response):
         if not is_json(response) or not any(
             text.startswith(IMAGE_STARTS) for text in all_texts(json.loads(response.body))
         ):
@@ -122,23 +122,23 @@ def test_image_beside_deeply_nested_json_is_delivered(case):
         nested = b"[" * 5000 + b"]" * 5000
         return replace(response, body=response.body.rstrip()[:-1] + b', "x": %b}' % nested)
 
-    assert_delivered(*outcome_of(case, with_depth))
+    assert_delivered(*run_case(case, nest_deeply))
 
 
 @pytest.mark.parametrize("case", ["openai", "google", "bedrock", "stability-ai"])
 @pytest.mark.parametrize("content_type", ["image/png", "IMAGE/PNG", "application/octet-stream"])
 def test_image_file_instead_of_json_is_delivered(case, content_type):
-    def as_file(response):
+    def to_image_file(response):
         is_final = is_json(response) and is_result(json.loads(response.body))
         headers = {"content-type": content_type}
         return replace(response, headers=headers, body=IMAGE) if is_final else response
 
-    assert_delivered(*outcome_of(case, as_file, n=1))
+    assert_delivered(*run_case(case, to_image_file, n=1))
 
 
 @pytest.mark.parametrize("case", ["openai", "google", "bedrock", "stability-ai"])
 def test_image_in_a_multipart_response_is_delivered(case):
-    def as_multipart(response):
+    def to_multipart(response):
         body = (
             b'--x\r\nContent-Type: application/json\r\n\r\n{"seed": 1}\r\n'
             b"--x\r\nContent-Type: image/png\r\n\r\n" + IMAGE + b"\r\n--x--\r\n"
@@ -146,17 +146,17 @@ def test_image_in_a_multipart_response_is_delivered(case):
         headers = {"content-type": "Multipart/Mixed; boundary=x"}
         return replace(response, headers=headers, body=body) if is_json(response) else response
 
-    assert_delivered(*outcome_of(case, as_multipart, n=1))
+    assert_delivered(*run_case(case, to_multipart, n=1))
 
 
 @pytest.mark.parametrize("case", ["openai", "google", "bedrock", "stability-ai"])
 def test_echo_of_the_request_image_is_not_delivered_as_result(case):
     request = sample_request(case)
 
-    def as_echo(response):
+    def echo_request(response):
         echo = "data:image/png;base64," + b64(request.images[0])
         return replace(response, body=json.dumps({"request": {"image": echo}}).encode())
 
-    outcome, _ = outcome_of(case, as_echo, n=1)
+    outcome, _ = run_case(case, echo_request, n=1)
     assert outcome.error is not None
     assert outcome.headers["x-retouch-billed"] == "unknown"

@@ -18,27 +18,27 @@ IMAGE_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR")  # base64 of PNG, JPEG and WebP
 BOM = b"\xef\xbb\xbf"
 
 
-def with_headers(response, **headers):
+def set_headers(response, **headers):
     added = {name.replace("_", "-"): value for name, value in headers.items()}
     return replace(response, headers={**response.headers, **added})
 
 
-def without_content_type(response):
+def drop_content_type(response):
     return replace(response, headers={})
 
 
-def with_upper_case_type(response):
-    return with_headers(response, content_type=response.headers["content-type"].upper())
+def change_type_to_upper_case(response):
+    return set_headers(response, content_type=response.headers["content-type"].upper())
 
 
 def compress_with(coding, compress):
-    return lambda response: with_headers(
+    return lambda response: set_headers(
         replace(response, body=compress(response.body)), content_encoding=coding
     )
 
 
 def set_coding(coding):
-    return lambda response: with_headers(response, content_encoding=coding)
+    return lambda response: set_headers(response, content_encoding=coding)
 
 
 def raw_deflate(data):
@@ -50,27 +50,27 @@ def is_json(response):
     return "json" in response.headers.get("content-type", "")
 
 
-def with_bom(response):
+def add_byte_order_mark(response):
     return replace(response, body=BOM + response.body) if is_json(response) else response
 
 
-def as_event_stream(response):
+def to_event_stream(response):
     if not is_json(response):
         return response
     body = b": keep-alive\n\ndata: " + response.body + b"\n\ndata: [DONE]\n\n"
-    return with_headers(replace(response, body=body), content_type="text/event-stream")
+    return set_headers(replace(response, body=body), content_type="text/event-stream")
 
 
-def with_body(change):
+def change_body(change):
     """Return a change of the bytes of a JSON response."""
     return lambda response: (
         replace(response, body=change(response.body)) if is_json(response) else response
     )
 
 
-def with_images(change):
+def change_each_image(change):
     """Return a change of the text of every base64 image in a JSON response."""
-    return with_body(lambda body: json.dumps(change_images(json.loads(body), change)).encode())
+    return change_body(lambda body: json.dumps(change_images(json.loads(body), change)).encode())
 
 
 def change_images(value, change):
@@ -90,12 +90,12 @@ def to_url_safe(base64_text):
     return base64.urlsafe_b64encode(base64.b64decode(base64_text)).decode().rstrip("=")
 
 
-def with_secondary_value(text):
+def add_secondary_value(text):
     """Return a change that adds a value, which JSON does not allow, to a JSON object."""
-    return with_body(lambda body: body.rstrip()[:-1] + b', "secondary": %b}' % text)
+    return change_body(lambda body: body.rstrip()[:-1] + b', "secondary": %b}' % text)
 
 
-def as_created(response):
+def set_status_201(response):
     return replace(response, status=201) if response.status == 200 else response
 
 
@@ -110,25 +110,27 @@ CHANGES = {
     "identity": set_coding("Identity"),
     "aws-chunked": set_coding("aws-chunked"),
     "utf-8": set_coding("utf-8"),
-    "no content type": without_content_type,
-    "upper case": with_upper_case_type,
-    "byte order mark": with_bom,
-    "event stream": as_event_stream,
+    "no content type": drop_content_type,
+    "upper case": change_type_to_upper_case,
+    "byte order mark": add_byte_order_mark,
+    "event stream": to_event_stream,
     "gzip without a label": lambda response: replace(response, body=gzip.compress(response.body)),
-    "UTF-16": with_body(lambda body: body.decode().encode("utf-16")),
-    "trailing comma": with_body(lambda body: body.rstrip()[:-1] + b",}"),
-    "text after the document": with_body(lambda body: body + b"<html>"),
-    "second document": with_body(lambda body: body + body),
-    "text before the document": with_body(lambda body: b")]}'\n" + body),
-    "NaN": with_secondary_value(b"NaN"),
-    "control character": with_secondary_value(b'"a\nb"'),
-    "lone surrogate": with_secondary_value(b'"\\ud800"'),
-    "data URLs": with_images(lambda text: f"data:image/png;base64,{text}"),
-    "data URLs with parameters": with_images(lambda text: f"data:image/png;a=b;base64,{text}"),
-    "wrapped base64": with_images(wrap_lines),
-    "URL-safe base64 without padding": with_images(to_url_safe),
-    "percent-encoded base64": with_images(lambda text: quote(text, safe="")),
-    "status 201": as_created,
+    "UTF-16": change_body(lambda body: body.decode().encode("utf-16")),
+    "trailing comma": change_body(lambda body: body.rstrip()[:-1] + b",}"),
+    "text after the document": change_body(lambda body: body + b"<html>"),
+    "second document": change_body(lambda body: body + body),
+    "text before the document": change_body(lambda body: b")]}'\n" + body),
+    "NaN": add_secondary_value(b"NaN"),
+    "control character": add_secondary_value(b'"a\nb"'),
+    "lone surrogate": add_secondary_value(b'"\\ud800"'),
+    "data URLs": change_each_image(lambda text: f"data:image/png;base64,{text}"),
+    "data URLs with parameters": change_each_image(
+        lambda text: f"data:image/png;a=b;base64,{text}"
+    ),
+    "wrapped base64": change_each_image(wrap_lines),
+    "URL-safe base64 without padding": change_each_image(to_url_safe),
+    "percent-encoded base64": change_each_image(lambda text: quote(text, safe="")),
+    "status 201": set_status_201,
 }
 
 

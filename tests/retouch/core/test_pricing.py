@@ -43,11 +43,11 @@ def job(*images, **params):
     return ProviderJob("m", "p", images or (sent_image(),), params=params)
 
 
-def made(count=1, cost=None):
+def generated_images(count=1, cost=None):
     return [GeneratedImage(cost_micro_dollars=cost)] * count
 
 
-def model_of(provider_name, model_id):
+def find_model(provider_name, model_id):
     (provider,) = [one for one in PROVIDERS if one.name == provider_name]
     model = provider.find_model(model_id)
     assert model is not None
@@ -55,32 +55,38 @@ def model_of(provider_name, model_id):
 
 
 def test_cost_is_computed_from_usage():
-    result = edit_cost(TOKEN_PRICED_MODEL, [job()], made(), USAGE)
+    result = edit_cost(TOKEN_PRICED_MODEL, [job()], generated_images(), USAGE)
     assert result == Cost(100 * 5 + 1000 * 8 + 1000 * 30, estimated=False)
     assert str(result) == "0.0385"
 
 
 def test_cost_without_usage_is_an_estimate():
-    assert str(edit_cost(TOKEN_PRICED_MODEL, [job()], made(2))) == "0.1 estimated"
+    assert str(edit_cost(TOKEN_PRICED_MODEL, [job()], generated_images(2))) == "0.1 estimated"
 
 
 def test_cost_with_price_per_image_is_no_estimate():
-    assert str(edit_cost(IMAGE_PRICED_MODEL, [job()], made(3), USAGE)) == "0.12"
+    assert str(edit_cost(IMAGE_PRICED_MODEL, [job()], generated_images(3), USAGE)) == "0.12"
 
 
 def test_cost_of_a_model_without_price_is_unknown():
     model = ModelCapabilities(id="x")
-    assert edit_cost(model, [job()], made(), USAGE) is None
+    assert edit_cost(model, [job()], generated_images(), USAGE) is None
     assert estimate_cost(model, [job()], 1) is None
 
 
 def test_cost_that_the_provider_states_needs_no_price():
-    assert str(edit_cost(ModelCapabilities(id="x"), [job()], made(2, cost=18_000))) == "0.036"
-    assert str(edit_cost(TOKEN_PRICED_MODEL, [job()], made(1, cost=18_000), USAGE)) == "0.018"
+    assert (
+        str(edit_cost(ModelCapabilities(id="x"), [job()], generated_images(2, cost=18_000)))
+        == "0.036"
+    )
+    assert (
+        str(edit_cost(TOKEN_PRICED_MODEL, [job()], generated_images(1, cost=18_000), USAGE))
+        == "0.018"
+    )
 
 
 def test_cost_is_estimated_when_one_image_states_none():
-    images = [*made(1, cost=18_000), *made(1)]
+    images = [*generated_images(1, cost=18_000), *generated_images(1)]
     assert str(edit_cost(TOKEN_PRICED_MODEL, [job()], images)) == "0.1 estimated"
 
 
@@ -97,19 +103,19 @@ def test_text_output_tokens_have_their_own_price():
         id="g", price=Price(per_image=0.1, text_in=2, image_in=2, text_out=12, image_out=120)
     )
     split = {"output_tokens_details": {"text_tokens": 400, "image_tokens": 600}}
-    result = edit_cost(thinker, [job()], made(), {**USAGE, **split})
+    result = edit_cost(thinker, [job()], generated_images(), {**USAGE, **split})
     assert result == Cost(1100 * 2 + 400 * 12 + 600 * 120, estimated=False)
 
 
 def test_usage_without_output_tokens_gives_an_estimate():
-    result = edit_cost(TOKEN_PRICED_MODEL, [job()], made(), {"input_tokens": 100})
+    result = edit_cost(TOKEN_PRICED_MODEL, [job()], generated_images(), {"input_tokens": 100})
     assert str(result) == "0.05 estimated"
 
 
 def test_price_per_call_does_not_grow_with_image_count():
     planner = ModelCapabilities(id="r", price=Price(per_call=0.003))
-    assert str(edit_cost(planner, [job()], made(3))) == "0.003"
-    assert str(edit_cost(planner, [job(), job()], made(3))) == "0.006"
+    assert str(edit_cost(planner, [job()], generated_images(3))) == "0.003"
+    assert str(edit_cost(planner, [job(), job()], generated_images(3))) == "0.006"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +141,7 @@ def test_estimate_depends_on_the_deciding_parameter(params, text):
     ],
 )
 def test_price_by_area_counts_input_and_result(model_id, images, size, dollars):
-    model = model_of("black-forest-labs", model_id)
+    model = find_model("black-forest-labs", model_id)
     request = job(*map(sent_image, images), size=size)
     assert estimate_cost(model, [request], 1) == Cost(round(dollars * 1e6), estimated=True)
 
@@ -169,7 +175,7 @@ def test_tokens_of_every_kind_are_priced(provider, model_id, counts, micro_dolla
         "input_tokens_details": {"text_tokens": text_in, "image_tokens": image_in},
         "output_tokens_details": {"text_tokens": text_out, "image_tokens": image_out},
     }
-    result = edit_cost(model_of(provider, model_id), [job()], made(), usage)
+    result = edit_cost(find_model(provider, model_id), [job()], generated_images(), usage)
     assert result == Cost(micro_dollars, estimated=False)
 
 
@@ -183,4 +189,4 @@ def test_tokens_of_every_kind_are_priced(provider, model_id, counts, micro_dolla
     ],
 )
 def test_azure_estimate_is_for_the_default_quality(model_id, dollars):
-    assert model_of("azure-openai", model_id).price.per_image == dollars
+    assert find_model("azure-openai", model_id).price.per_image == dollars

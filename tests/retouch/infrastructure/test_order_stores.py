@@ -94,13 +94,13 @@ def test_abandoned_order_is_listed_until_it_has_ended(stores, new_order):
     table = stores()[0]
     order = table.write(new_order, None)
 
-    def listed(now):
+    def list_own(now):
         return [one for one in table.list_abandoned(now) if one.key == order.key]
 
-    assert listed(order.lease) == []
-    assert listed(order.lease + 1) == [order]
+    assert list_own(order.lease) == []
+    assert list_own(order.lease + 1) == [order]
     table.write(transitions.declare_unknown(order, NOW, 60), order)
-    assert listed(order.lease + 1) == []
+    assert list_own(order.lease + 1) == []
 
 
 def test_recent_orders_of_a_fingerprint_are_found_in_their_order(stores):

@@ -12,7 +12,7 @@ from tests.support.images import b64, photo
 A, B, C = photo(64, 48), photo(65, 48), photo(66, 48)
 
 
-def found(body, n=1, images=(), content_type="application/json"):
+def search(body, n=1, images=(), content_type="application/json"):
     files = tuple(inspect_image(image) for image in images)
     response = ProviderResponse(200, {"content-type": content_type}, body)
     return [one.to_bytes() for one in search_images(response, ProviderJob("m", "p", files, n=n))]
@@ -33,30 +33,30 @@ def found(body, n=1, images=(), content_type="application/json"):
     ids=lambda body: repr(body[:16]),
 )
 def test_image_anywhere_in_a_body_is_found(body):
-    assert found(body) == [A]
+    assert search(body) == [A]
 
 
 def test_last_images_of_several_are_returned_in_order():
     body = json.dumps({"preview": b64(A), "data": [b64(B), b64(C)]}).encode()
-    assert found(body) == [C]
-    assert found(body, n=2) == [B, C]
-    assert found(body, n=5) == [A, B, C]
+    assert search(body) == [C]
+    assert search(body, n=2) == [B, C]
+    assert search(body, n=5) == [A, B, C]
 
 
 def test_equal_images_are_returned_as_often_as_they_occur_when_n_needs_them():
     body = json.dumps([b64(A), b64(A)]).encode()
-    assert found(body) == [A]
-    assert found(body, n=2) == [A, A]
+    assert search(body) == [A]
+    assert search(body, n=2) == [A, A]
 
 
 def test_image_of_the_request_is_left_out():
-    assert found(json.dumps({"image": b64(A)}).encode(), images=[A]) == []
-    assert found(json.dumps({"image": b64(A), "out": b64(B)}).encode(), n=2, images=[A]) == [B]
+    assert search(json.dumps({"image": b64(A)}).encode(), images=[A]) == []
+    assert search(json.dumps({"image": b64(A), "out": b64(B)}).encode(), n=2, images=[A]) == [B]
 
 
 def test_image_part_of_a_multipart_body_is_found():
     body = b"--x\r\nContent-Type: image/png\r\n\r\n" + A + b"\r\n--x--\r\n"
-    assert found(body, content_type='multipart/related; boundary="x"') == [A]
+    assert search(body, content_type='multipart/related; boundary="x"') == [A]
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_image_part_of_a_multipart_body_is_found():
     ],
 )
 def test_body_without_an_image_has_none(body):
-    assert found(body) == []
+    assert search(body) == []

@@ -17,7 +17,7 @@ def smooth_text():
     return mask
 
 
-def marked_from(coverage, level):
+def mark_above(coverage, level):
     return coverage.point(lambda value: 255 if value >= level else 0)
 
 
@@ -25,7 +25,7 @@ def marked_from(coverage, level):
 def test_colour_of_anti_aliased_text_does_not_leak_into_the_fill(mode):
     image = Image.new("RGB", SIZE, COLOUR).convert(mode)
     image.paste("white", mask=smooth_text())
-    mask = marked_from(smooth_text(), 128)
+    mask = mark_above(smooth_text(), 128)
     result = erase_area(image, mask)
     clean = Image.new("RGB", SIZE, COLOUR).convert(mode).convert("RGB")
     difference = ImageChops.difference(result.convert("RGB"), clean)
@@ -39,7 +39,7 @@ def test_colour_of_anti_aliased_text_does_not_leak_into_the_fill(mode):
 def test_halo_is_found_where_the_mask_leaves_soft_pixels_unmarked(level, is_halo):
     image = Image.linear_gradient("L").resize(SIZE).convert("RGB")
     image.paste("red", mask=smooth_text())
-    assert has_halo([(image, marked_from(smooth_text(), level))]) is is_halo
+    assert has_halo([(image, mark_above(smooth_text(), level))]) is is_halo
 
 
 def test_no_parts_have_no_halo():

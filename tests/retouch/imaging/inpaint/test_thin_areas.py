@@ -39,7 +39,7 @@ def patchwork(colours, seed, size=SIZE):
     return image
 
 
-def painted(image, mask, colour=(255, 0, 255)):
+def paint(image, mask, colour=(255, 0, 255)):
     copy = image.copy()
     copy.paste(colour if image.mode == "RGB" else 255, mask=mask)
     return copy
@@ -76,14 +76,14 @@ def test_fill_has_no_colour_beyond_its_surroundings(colours, mode, lines):
         ImageDraw.Draw(mask).line(points, 255, width)
     if mask.getextrema()[0]:
         return
-    result = erase_area(painted(image, mask), mask)
+    result = erase_area(paint(image, mask), mask)
     assert_no_colour_is_invented(image, result, mask)
 
 
 def test_fill_of_16_bit_grey_stays_in_the_range_of_its_surroundings():
     image = Image.linear_gradient("L").resize(SIZE).point(lambda v: 80 + v // 4)
     mask = mark_text()
-    deep = painted(image, mask).convert("I").point(lambda value: value * 257).convert("I;16")
+    deep = paint(image, mask).convert("I").point(lambda value: value * 257).convert("I;16")
     result = erase_area(deep, mask)
     assert result.mode == "L"
     assert_no_colour_is_invented(image, result, mask)
@@ -94,7 +94,7 @@ def test_fill_of_16_bit_grey_stays_in_the_range_of_its_surroundings():
 def test_text_on_a_gradient_disappears(mode):
     image = Image.linear_gradient("L").resize(SIZE).convert(mode)
     mask = mark_text()
-    result = erase_area(painted(image.convert("RGB"), mask).convert(mode), mask)
+    result = erase_area(paint(image.convert("RGB"), mask).convert(mode), mask)
     difference = ImageChops.difference(result.convert("RGB"), image.convert("RGB"))
     assert not difference.convert("L").point(lambda v: 255 if v > 2 else 0).getbbox()
 
@@ -103,7 +103,7 @@ def test_line_across_an_edge_continues_the_edge():
     image = Image.new("RGB", SIZE, "white")
     image.paste("navy", (0, 0, 80, 120))
     mask = mark_line((0, 60, 160, 60), 8)
-    result = erase_area(painted(image, mask), mask)
+    result = erase_area(paint(image, mask), mask)
     wrong = ImageChops.difference(result, image).convert("L").point(lambda v: 255 if v > 24 else 0)
     assert wrong.histogram()[255] <= 8 * 6, (
         "at most three pixels on each side of the edge are mixed"
@@ -165,9 +165,9 @@ def test_tiles_of_a_large_mark_fit_together(monkeypatch):
     image = patchwork(SATURATED[:4], 1)
     mask = mark_text()
     ImageDraw.Draw(mask).line((0, 0, 160, 120), 255, 4)
-    whole = erase_area(painted(image, mask), mask)
+    whole = erase_area(paint(image, mask), mask)
     monkeypatch.setattr("retouch.imaging.inpaint.thin_areas._TILE_SIDE", 32)
-    tiled = erase_area(painted(image, mask), mask)
+    tiled = erase_area(paint(image, mask), mask)
     difference = ImageChops.difference(whole, tiled).convert("L")
     assert ImageStat.Stat(difference, mask).mean[0] < 1
 
@@ -193,7 +193,7 @@ def test_mixed_mask_of_a_very_large_image_is_not_split(monkeypatch):
 def test_thicker_line_is_thin_at_a_smaller_scale(mode):
     image = Image.linear_gradient("L").resize(SIZE).convert(mode)
     mask = mark_line((81, 0, 81, 120), 30)
-    filled = painted(image.convert("RGB"), mask).convert(mode)
+    filled = paint(image.convert("RGB"), mask).convert(mode)
     before = filled.copy()
     assert fill_thin_areas(filled, mask, 2) is None
     difference = ImageChops.difference(filled.convert("L"), image.convert("L"))
