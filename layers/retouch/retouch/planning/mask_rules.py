@@ -63,9 +63,9 @@ def supports_soft_edges(model: ModelCapabilities) -> bool:
 def mask_notes(
     serving: ModelCapabilities, request: EditRequest, mask: Mask | None, *, is_restored: bool
 ) -> tuple[str, ...]:
-    """Return the notes about the caller's mask. `is_restored`: the gateway restores the original outside the mask."""
+    """Return the notes about the mask. `is_restored`: the gateway restores the original outside the mask."""
     if request.mask is None or mask is None:
-        return ()
+        return _own_transparency_notes(serving, request, mask)
     origin, notes = mask.origin, []
     if origin.is_guessed:
         notes.append(
@@ -91,6 +91,23 @@ def mask_notes(
         )
         notes.append(f"mask: {serving.id} takes hard edges only; {effect}")
     return tuple(notes)
+
+
+def _own_transparency_notes(
+    serving: ModelCapabilities, request: EditRequest, mask: Mask | None
+) -> tuple[str, ...]:
+    """Return a note when the first image has an alpha channel that is not the mask.
+
+    The file's header decides, because the pixels are not decoded: they may all be opaque.
+    """
+    if mask is not None or not request.images[0].has_alpha:
+        return ()
+    remedy = ""
+    if serving.mask_format:
+        remedy = "; to edit its transparent pixels only, send preserve=true"
+    elif serving.follows_instructions:
+        remedy = "; to edit an area only, send a mask and preserve=true"
+    return (f"image: its alpha channel is not a mask{remedy}",)
 
 
 def _full_mask_error(mask: Mask) -> InvalidRequest:
