@@ -32,6 +32,7 @@ from retouch.imaging.codec import (
     resize,
 )
 from retouch.imaging.colour import decode_srgb
+from retouch.imaging.formats.density import write_density
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.imaging.placement import undo_placement
 from retouch.planning.output_rules import Delivery
@@ -89,10 +90,10 @@ def postprocess(
     Raises UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
     """
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
-        return _pass_through(image)
+        return _keep_density(_pass_through(image), delivery)
     try:
         time.require(min_seconds)
-        return time.run(lambda: _process(image, delivery, time, original))
+        return time.run(lambda: _keep_density(_process(image, delivery, time, original), delivery))
     except TimeoutError:
         reason = "no time was left"
     except UnsupportedResult:
@@ -106,6 +107,15 @@ def postprocess(
     return replace(
         _pass_through(image), preserved_pixels=preserved_pixels, unprocessed_reason=reason
     )
+
+
+def _keep_density(processed: ProcessedImage, delivery: Delivery) -> ProcessedImage:
+    """Return the image with the pixel density of the caller's image if it has the size of that image."""
+    known, image = delivery.density, processed.image
+    if known is None or image.metadata.get("size") != f"{known.size[0]}x{known.size[1]}":
+        return processed
+    data = write_density(image.to_bytes(), result_format(image), known.density)
+    return replace(processed, image=replace(image, b64="", data=data))
 
 
 def _process(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import EditRequest, ResponseFormat, Size
+from retouch.core.edit_types import EditRequest, EncodedImage, ResponseFormat, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
 from retouch.core.resolved_model import ResolvedModel
@@ -21,11 +21,20 @@ from retouch.core.sizes import (
     parse_ratio,
     parse_size,
 )
+from retouch.imaging.formats.density import PixelDensity, read_density
 from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE, exceeds_webp_limits
 from retouch.planning.preserve import OriginalPixels, PreservePlan
 
 # shapes that differ by less count as equal: the distortion is not visible
 _MAX_SHAPE_DIFFERENCE = 0.04
+
+
+@dataclass(frozen=True, slots=True)
+class KnownDensity:
+    """The pixel density of an image, and the size of the image in pixels."""
+
+    density: PixelDensity
+    size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Delivery:
     original_pixels: OriginalPixels | None = None  # the original pixels to restore outside the mask
     # number of pixels that the model leaves unchanged, so nothing restores them
     untouched_pixels: int | None = None
+    density: KnownDensity | None = None  # that of the first image; results of its size get it
 
     @property
     def has_image_changes(self) -> bool:
@@ -95,9 +105,19 @@ def fit_delivery(
         preservation.original_pixels,
         None if loss_notes else preservation.untouched_pixels,
     )
+    if delivery.has_image_changes or serving.is_local_editor:  # the gateway makes the file
+        delivery = replace(delivery, density=_density_to_keep(request.images[0]))
     output_size = request.images[0].size if placement or preserves_pixels else None
     _check_output_size(scale_to or output_size or (1, 1), params)
     return sent_params, delivery, (*notes, *size_notes, *format_notes, *loss_notes)
+
+
+def _density_to_keep(image: EncodedImage) -> KnownDensity | None:
+    """Return the pixel density of the image as displayed, and the size to which it belongs."""
+    density = read_density(image.data, image.format)
+    if density and image.header and image.header.orientation >= 5:
+        density = PixelDensity(density.y, density.x)
+    return KnownDensity(density, image.size) if density else None
 
 
 def _check_output_size(size: Size, params: Mapping[str, Any]) -> None:
