@@ -7,14 +7,17 @@ SRGB = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7
 P3 = ((0.5151, 0.2412, -0.0011), (0.2920, 0.6922, 0.0419), (0.1571, 0.0666, 0.7841))
 
 
-def rgb_profile(primaries=P3):
+def rgb_profile(primaries=P3, name=""):
     """Return a profile with three primaries and the tone curve of sRGB."""
     tone_curve = b"para\0\0\0\0\0\3\0\0" + fixed_point_bytes(
         2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045
     )
     tags = {b"wtpt": xyz_tag((0.9642, 1.0, 0.8249))}
-    for name, colour in zip((b"r", b"g", b"b"), primaries, strict=True):
-        tags |= {name + b"XYZ": xyz_tag(colour), name + b"TRC": tone_curve}
+    if name:
+        text = name.encode("utf-16-be")
+        tags[b"desc"] = struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(text), 28) + text
+    for channel, colour in zip((b"r", b"g", b"b"), primaries, strict=True):
+        tags |= {channel + b"XYZ": xyz_tag(colour), channel + b"TRC": tone_curve}
     return build_profile(b"RGB ", b"XYZ ", b"mntr", tags)
 
 

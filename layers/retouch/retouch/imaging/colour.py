@@ -134,15 +134,20 @@ def convert_coded_colours(image: Image.Image, codes: tuple[int, int] | None) -> 
     are not supported, or when the image has a colour profile. The transfer functions of television count as that of
     sRGB, because encoders for video write them into pictures of computers and phones.
     """
-    if codes is None or image.info.get("icc_profile"):
-        return image
-    primaries, transfer = codes
-    space = colour_space_from_coding_points(
-        primaries, _SRGB_TRANSFER if transfer in _TELEVISION_TRANSFERS else transfer
-    )
+    space = None if image.info.get("icc_profile") else _space_from_codes(codes)
     if space is None:
         return image
     return _convert_from_space(image, space.to_grey() if image.mode in ("L", "LA") else space)
+
+
+def _space_from_codes(codes: tuple[int, int] | None) -> ColourSpace | None:
+    """Return the colour space of the code points of a HEIC or AVIF, or None without any that are supported."""
+    if codes is None:
+        return None
+    primaries, transfer = codes
+    return colour_space_from_coding_points(
+        primaries, _SRGB_TRANSFER if transfer in _TELEVISION_TRANSFERS else transfer
+    )
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
@@ -188,7 +193,7 @@ def normalize_image(image: EncodedImage, pixels: Image.Image | None = None) -> E
         or format not in OUTPUT_FORMATS
         or not is_8bit_grey_or_rgb(data, format)
         or uses_arithmetic_coding(data, format)
-        or _has_other_colours(data, format)
+        or has_other_colours(data, format)
     ):
         sent_format = format if format in OUTPUT_FORMATS else "png"
         return inspect_image(encode(pixels or decode_srgb(image), sent_format))
@@ -197,9 +202,10 @@ def normalize_image(image: EncodedImage, pixels: Image.Image | None = None) -> E
     return image if stripped == data else replace(image, data=stripped)
 
 
-def _has_other_colours(data: bytes, format: str) -> bool:
+def has_other_colours(data: bytes, format: str) -> bool:
     """Return whether the colour information of a checked file makes its colours other than sRGB."""
     colour = read_png_colour(data) if format == "png" else read_icc_profile(data, format)
+    colour = colour or _space_from_codes(read_colour_codes(data, format)) or b""
     if isinstance(colour, ColourSpace):
         return not colour.is_srgb
     return _is_effective_profile(colour)

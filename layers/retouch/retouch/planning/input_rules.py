@@ -8,6 +8,8 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
+from retouch.imaging.colour import has_other_colours
+from retouch.imaging.colour_names import find_colour_name
 from retouch.imaging.formats.structure import has_16_bits, is_8bit_grey_or_rgb
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits
@@ -116,12 +118,23 @@ def fit_images(
 
 
 def _pixel_notes(image: EncodedImage) -> Notes:
-    """Return notes on pixels that are converted to 8 bits a channel or to RGB."""
+    """Return notes on pixels that are converted to 8 bits a channel, to RGB or to sRGB."""
     if is_8bit_grey_or_rgb(image.data, image.format):
-        return ()
+        return _colour_notes(image)
     if has_16_bits(image.data, image.format):
-        return (f"image: the 16 bits a channel of the {image.format} were converted to 8",)
+        return (
+            f"image: the 16 bits a channel of the {image.format} were converted to 8",
+            *_colour_notes(image),
+        )
     return (f"image: the CMYK colours of the {image.format} were converted to sRGB",)
+
+
+def _colour_notes(image: EncodedImage) -> Notes:
+    """Return a note on colours that are converted to sRGB. It names the colour space if the file does."""
+    if not has_other_colours(image.data, image.format):
+        return ()
+    name = find_colour_name(image.data, image.format)
+    return (f"image: its colours{f' ({name})' if name else ''} were converted to sRGB",)
 
 
 def _place_image(serving: ModelCapabilities, request: EditRequest, index: int) -> Placement | None:
