@@ -47,7 +47,7 @@ TEXTS = {
         "Leave it out, or ask for it in `ForwardHeaders`.",
     ),
     "gateway_key_refused": (
-        "A gateway key stands where a provider key belongs.",
+        "The request contains a gateway key in the wrong place.",
         "Send the gateway key only in `Authorization`.",
     ),
     "gateway_not_configured": (

@@ -21,7 +21,7 @@ from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.order_store import order_stores
+from retouch.infrastructure.order_stores import order_stores
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders

@@ -7,7 +7,7 @@ from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.order_store import order_stores
+from retouch.infrastructure.order_stores import order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
 
 settings = Settings.from_env(os.environ)

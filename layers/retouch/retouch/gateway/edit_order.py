@@ -216,7 +216,7 @@ def new_order(options: OrderOptions, stores: OrderStores | None, clock: Clock) -
     if options.key is None and not options.is_required:
         return None
     raise OrdersUnavailable(
-        "This gateway has no table of orders, so it cannot keep a second purchase with the same key from happening. "
+        "This gateway has no table of orders, so it cannot prevent a second purchase with the same key. "
         "Set RETOUCH_ORDERS_TABLE on the gateway, or send the request without a key.",
         retryable=False,
     )

@@ -53,7 +53,7 @@ MESSAGES = {
         "The URL cannot be fetched: it does not lead to a public https host that responds on port 443."
     ),
     "fetch_expired": (
-        "The file behind the URL is not available any more: its host says that it is gone, or that the signed link "
+        "The file behind the URL is no longer available: its host says that the file is gone, or that the signed link "
         "is not valid. Use a new URL."
     ),
     "fetch_forbidden": (

@@ -37,15 +37,15 @@ def allowed_custom_host(
     if not is_key_of_chooser:
         raise _not_allowed_error(
             host,
-            f"gets no key of {found.credential.source}, because the operator did not bind it to {provider.title}; "
-            "send a key of your own",
+            f"gets no key of {found.credential.source}, because the operator did not bind it to {provider.title}",
+            "Send a key of your own, or leave the host out.",
         )
     return host
 
 
-def _not_allowed_error(host: str, rule: str) -> InvalidRequest:
+def _not_allowed_error(host: str, rule: str, remedy: str = "Leave it out.") -> InvalidRequest:
     return InvalidRequest(
-        f"The custom host {quote_value(host)} {rule}. Leave it out.",
+        f"The custom host {quote_value(host)} {rule}. {remedy}",
         param="x-portkey-custom-host",
         code="custom_host_not_allowed",
     )

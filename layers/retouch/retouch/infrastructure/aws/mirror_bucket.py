@@ -26,7 +26,7 @@ _MAX_SINGLE_PUT_BYTES = 16 * 1024 * 1024
 _PART_BYTES = 8 * 1024 * 1024
 _MAX_ATTEMPTS = 4  # for a key that another process is writing at the same time
 _FIRST_RETRY_SECONDS = 0.2  # maximum seconds before the second attempt; doubled each time
-_UNREACHABLE = "The bucket cannot be reached. Send it again."
+_UNREACHABLE = "The bucket cannot be reached. Send this URL again."
 _KEY_EXISTS_CODE, _KEY_BUSY_CODES = (
     "PreconditionFailed",
     ("ConditionalRequestConflict", "OperationAborted"),

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _FIRST_POLL_SECONDS, _MAX_POLL_SECONDS, _POLL_BACKOFF_FACTOR = 0.3, 1.5, 1.4
 # seconds for both queue and bucket, and for the cold start of the mirror
 _MIRROR_OVERHEAD_SECONDS = 10.0
-_MIRROR_UNREACHABLE = "The image could not be fetched: the mirror cannot be reached. Send it again."
+_MIRROR_UNREACHABLE = (
+    "The image could not be fetched: the mirror cannot be reached. Send the request again."
+)
 _log = logging.getLogger("retouch")
 _MAX_RESPONSE_BYTES = 65_536  # bytes
 
