@@ -11,7 +11,9 @@ from retouch.core.settings import Settings
 from retouch.gateway.health import NOT_CHECKED, NOT_CONFIGURED, OK, TIMED_OUT, check_health
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.orders.stores import OrderStores
 from retouch.providers import PROVIDERS
+from tests.support.orders import InMemoryOrders
 from tests.support.services import build_services
 from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
@@ -46,6 +48,7 @@ def test_health_without_settings_checks_only_function_role():
     checks_found = health_checks({})
     assert checks_found.pop("bedrock") == NOT_CHECKED
     assert checks_found.pop("bucket") == NOT_CONFIGURED
+    assert checks_found.pop("orders") == NOT_CONFIGURED
     assert checks_found == {
         p.name: NOT_CONFIGURED for p in PROVIDERS if p.auth and p.name != "bedrock"
     }
@@ -175,3 +178,13 @@ def test_unexpected_error_is_logged_and_not_returned(capsys, caplog):
     assert checks_found["bucket"] == "RuntimeError: see the log"
     assert "canary" not in json.dumps(checks_found)
     assert "canary" in caplog.text
+
+
+def test_health_reads_the_table_of_orders():
+    orders = InMemoryOrders()
+    services = build_services(orders=OrderStores(orders, orders))
+    assert check_health(services)["checks"]["orders"] == "ok"
+    orders.is_down = True
+    report = check_health(services)
+    assert report["status"] == "degraded"
+    assert report["checks"]["orders"] == "The table is down."

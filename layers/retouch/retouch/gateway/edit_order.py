@@ -80,6 +80,7 @@ class EditOrder:
         self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
         self._replay: OrderReplay | None = None
         self._is_joined = False
+        self._is_write_due = False  # the edit runs for so long that its order must be written
 
     @property
     def is_claimed_first(self) -> bool:
@@ -123,10 +124,13 @@ class EditOrder:
         self.held = HeldOrder(
             claim_order(None, claim, now), self._stores, self._clock, is_stored=False
         )
+        if self._is_write_due:  # the claim was slow
+            self.begin()
         return None
 
     def begin(self) -> None:
-        """Write the order of an SDK's request that has no key. Does nothing for any other."""
+        """Write the order of an SDK's request that has no key, now or after its claim. Does nothing for any other."""
+        self._is_write_due = True
         if self.held and not self.held.is_stored:
             self.held.begin(self._make_fingerprint())
 

@@ -27,6 +27,7 @@ OK, NOT_CONFIGURED, NOT_CHECKED, TIMED_OUT = (
 _HEALTHY_RESULTS = (OK, NOT_CONFIGURED, NOT_CHECKED)
 # seconds after the limit in which a check may still end; then it has timed out
 _GRACE_SECONDS = 2.0
+_NO_ORDER = "health"  # no key of the table has this form
 
 
 def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any]:
@@ -44,7 +45,11 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
         if provider.auth
     }
     results = _run_parallel(
-        {"bucket": partial(_check_bucket, services), **provider_checks},
+        {
+            "bucket": partial(_check_bucket, services),
+            "orders": partial(_check_orders, services),
+            **provider_checks,
+        },
         max_seconds + _GRACE_SECONDS,
     )
     return {
@@ -70,6 +75,13 @@ def _check_bucket(services: Services) -> str:
     if not services.settings.bucket:
         return NOT_CONFIGURED
     services.bucket.check_access()
+    return OK
+
+
+def _check_orders(services: Services) -> str:
+    if services.orders is None:
+        return NOT_CONFIGURED
+    services.orders.table.read(_NO_ORDER)
     return OK
 
 
