@@ -22,6 +22,7 @@ from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import memoize_clients
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.provider_call.attempt_log import AttemptLog
+from retouch.gateway.renewed_links import renew_links
 from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
 from retouch.gateway.routing.conditions import RequestAttributes, request_attributes
 from retouch.gateway.routing.config import routing_tree
@@ -88,7 +89,10 @@ def claim_order(context: RequestContext, services: Services) -> RequestContext |
         lease_seconds=remaining + settings.deadline_margin + settings.lease_margin,
         wait_seconds=remaining,
     )
-    return EditResult(answer) if answer else context
+    if answer is None:
+        return context
+    now = services.clock.unix_time()
+    return EditResult(renew_links(answer, pepper, now, settings.result_url_seconds))
 
 
 def fetch_request_inputs(context: RequestContext, services: Services) -> RequestWithInputs:

@@ -45,6 +45,14 @@ def signed_token(key: str, expires_at: int, pepper: str) -> str:
     return f"{payload}.{_signature(payload, pepper)}.{key.rpartition('.')[2]}"
 
 
+def renew_token(token: str, expires_at: int, pepper: str) -> str:
+    """Return a token for the same object with another expiry time. A token that is not the gateway's own stays."""
+    payload, _, rest = token.partition(".")
+    if not hmac.compare_digest(rest.partition(".")[0], _signature(payload, pepper)):
+        return token
+    return signed_token(_read_payload(payload)[1], expires_at, pepper)
+
+
 def resolve_token(token: str, pepper: str, now: int, presign: PresignUrl) -> str:
     """Return the presigned URL for a token. Raises NotFound for an invalid token and Gone for an expired one."""
     payload, _, rest = token.partition(".")
@@ -52,13 +60,18 @@ def resolve_token(token: str, pepper: str, now: int, presign: PresignUrl) -> str
     is_verifiable = bool(pepper) and token.isascii()  # compare_digest accepts only ASCII strings
     if not (is_verifiable and hmac.compare_digest(signature, _signature(payload, pepper))):
         raise NotFound("There is no such file: the link is incomplete or is not from this gateway.")
-    expires_at, _, key = (
-        urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode().partition(":")
-    )
-    remaining = int(expires_at) - now
+    expires_at, key = _read_payload(payload)
+    remaining = expires_at - now
     if remaining <= 0:
         raise Gone("The link has expired. Download a result before its link expires.")
     return presign(key, min(remaining, _PRESIGNED_SECONDS))
+
+
+def _read_payload(payload: str) -> tuple[int, str]:
+    """Return the expiry time and the object's key in a payload whose signature is valid."""
+    text = urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode()
+    expires_at, _, key = text.partition(":")
+    return int(expires_at), key
 
 
 def _signature(payload: str, pepper: str) -> str:
