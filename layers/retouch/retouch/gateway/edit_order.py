@@ -135,9 +135,9 @@ class EditOrder:
             self.held.begin(self._make_fingerprint())
 
     @property
-    def is_parked(self) -> bool:
+    def is_released(self) -> bool:
         """Whether a repetition fetches the result that this request did not wait for."""
-        return bool(self.held and self.held.is_stored and self.held.order.is_parked)
+        return bool(self.held and self.held.is_stored and self.held.order.is_released)
 
     def end(
         self, fault: Fault | None, billed: Billed, render: Callable[[], StoredAnswer]
@@ -149,8 +149,8 @@ class EditOrder:
             self.begin()
         if held is None or not held.close() or isinstance(fault, OrderInProgress):
             return None
-        if fault and self._must_park(held, fault):
-            held.park()
+        if fault and self._must_release(held, fault):
+            held.release()
         elif fault and billed == "no":
             held.reopen()
         else:
@@ -160,7 +160,7 @@ class EditOrder:
         return None
 
     @staticmethod
-    def _must_park(held: HeldOrder, fault: Fault) -> bool:
+    def _must_release(held: HeldOrder, fault: Fault) -> bool:
         """Return whether the order has a job that the fault says nothing about.
 
         That is so when nobody asked for the job, for example because an image of the request could not be fetched.

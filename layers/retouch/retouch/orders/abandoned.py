@@ -1,4 +1,4 @@
-"""What becomes of an order whose holder's process has ended. A repetition asks for it, and so does the sweeper."""
+"""The settlement of an order whose holder's process has ended. A repetition or the sweeper starts it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KEPT_AFTER_SWEEP_SECONDS = 86_400
 def settle_abandoned(
     order: Order, table: OrderTable, answers: AnswerStore, now: int, validity: int
 ) -> Order | None:
-    """Store how an order goes on whose lease is over, and return it. None: the order has changed meanwhile.
+    """Store the next record of an order whose lease is over, and return it. None: the order has changed meanwhile.
 
-    An answer that was stored ends it. Without one, nothing was sent (open), or its result can be fetched (parked), or
-    nobody knows whether it was bought (unknown).
+    A stored answer ends the order. Without one, the order becomes open if nothing was sent, is released if its result
+    can be fetched, and else it becomes unknown.
     """
     try:
         return table.write(_next_record(order, answers, now, validity), replaces=order)
@@ -51,5 +51,5 @@ def _next_record(order: Order, answers: AnswerStore, now: int, validity: int) ->
     if answer:
         return transitions.finish(order, answer, now, validity)
     if order.state == "submitted":
-        return transitions.park(order, now, validity)
+        return transitions.release(order, now, validity)
     return transitions.declare_unknown(order, now, validity)

@@ -113,9 +113,9 @@ class HeldOrder:
         """Open the order for another try, because this one cost nothing."""
         self._end(lambda order, now: transitions.reopen(order, now, self._stores.validity))
 
-    def park(self) -> None:
+    def release(self) -> None:
         """Leave a submitted order, so that the next repetition fetches its result."""
-        self._end(lambda order, now: transitions.park(order, now, self._stores.validity))
+        self._end(lambda order, now: transitions.release(order, now, self._stores.validity))
 
     def _end(self, next_record: Callable[[Order, int], Order]) -> None:
         """Write the last record of this holder. The sweeper repairs what cannot be written."""

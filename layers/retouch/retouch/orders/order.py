@@ -88,10 +88,10 @@ class Order:
     @property
     def is_listed(self) -> bool:
         """Whether the sweeper must find the order."""
-        return self.state in RUNNING and not self.is_parked
+        return self.state in RUNNING and not self.is_released
 
     @property
-    def is_parked(self) -> bool:
+    def is_released(self) -> bool:
         """Whether nobody holds the submitted order and the next repetition fetches its result."""
         return self.state == "submitted" and not self.holder
 

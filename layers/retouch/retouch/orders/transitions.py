@@ -53,7 +53,7 @@ def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
         return "wait"
     if order.state == "done" or order.state == "unknown":
         return order.state
-    return "claim" if order.state in ("open", "accepted") or order.is_parked else "settle"
+    return "claim" if order.state in ("open", "accepted") or order.is_released else "settle"
 
 
 def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
@@ -127,7 +127,7 @@ def reopen(order: Order, now: int, validity: int) -> Order:
     )
 
 
-def park(order: Order, now: int, validity: int) -> Order:
+def release(order: Order, now: int, validity: int) -> Order:
     """Return the submitted order without a holder. The next repetition fetches its result."""
     return replace(order, holder="", lease=0, expires=now + validity)
 

@@ -41,7 +41,7 @@ def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -
     stored = order.end(fault, result.billing, lambda: render_answer(result, error_format))
     if stored:
         result = EditResult(stored)
-    elif fault and order.is_parked:
+    elif fault and order.is_released:
         result = _pending_result(result, fault)
     return replace(result, order=order.report())
 
