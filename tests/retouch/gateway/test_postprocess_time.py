@@ -8,6 +8,7 @@ from PIL import Image
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import UpstreamError
 from retouch.gateway import postprocess as postprocess_module
+from retouch.gateway import result_file
 from retouch.gateway.postprocess import postprocess_all
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb
@@ -92,7 +93,7 @@ def test_processing_is_cut_off_at_the_deadline(monkeypatch):
     from threading import Event
 
     proceed = Event()
-    monkeypatch.setattr(postprocess_module, "decode_srgb", lambda _: proceed.wait(60))
+    monkeypatch.setattr(result_file, "decode_srgb", lambda _: proceed.wait(60))
     image = magenta_image()
     result = postprocess_all([image], masked_delivery(), time_budget(0.5))
     proceed.set()
@@ -109,7 +110,7 @@ def test_cut_off_processing_ends_before_its_next_step(monkeypatch):
         clock.sleep(60)
         return decode_srgb(image)
 
-    monkeypatch.setattr(postprocess_module, "decode_srgb", decode_slowly)
+    monkeypatch.setattr(result_file, "decode_srgb", decode_slowly)
     time = replace(time_budget(), clock=clock, deadline=clock.now() + 30)
     result = postprocess_all([magenta_image()], masked_delivery(), time)
     assert (result.preserved_pixels, len(decoded_images)) == (0, 1)
@@ -119,7 +120,7 @@ def test_fault_of_the_gateway_does_not_lose_the_image(monkeypatch, caplog):
     def fail(*_, **__):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(postprocess_module, "restore_unmarked_pixels", fail)
+    monkeypatch.setattr(result_file, "restore_unmarked_pixels", fail)
     image = magenta_image()
     result = postprocess_all([image], masked_delivery(), time_budget())
     assert (result.images, result.preserved_pixels) == ((image,), 0)

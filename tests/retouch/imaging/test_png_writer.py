@@ -1,13 +1,22 @@
 import io
 import random
+import zlib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from retouch.imaging.formats import png
 from retouch.imaging.limits import DEFAULT_LIMITS
-from retouch.imaging.png_writer import write_photo, write_png
+from retouch.imaging.png_writer import (
+    combine_adler32,
+    compress_lines,
+    join_lines,
+    write_photo,
+    write_png,
+)
 from tests.retouch.imaging import icc_profiles
 from tests.retouch.imaging.strategies import images
 from tests.support.images import decode_image
@@ -54,6 +63,32 @@ def test_photo_png_has_the_colour_profile():
 def test_photo_png_of_one_colour_is_small(mode):
     size = (1024, 1024)
     assert len(write_photo(Image.new(mode, size), None)) < size[0] * size[1] * len(mode) / 100
+
+
+@given(st.binary(), st.binary())
+def test_combined_checksum_is_that_of_both_byte_strings(first, second):
+    combined = combine_adler32(zlib.adler32(first), zlib.adler32(second), len(second))
+    assert combined == zlib.adler32(first + second)
+
+
+def test_combined_checksum_of_long_byte_strings_is_right():
+    first, second = b"\xff" * 1_000_003, b"\xfe" * 70_001
+    combined = combine_adler32(zlib.adler32(first), zlib.adler32(second), len(second))
+    assert combined == zlib.adler32(first + second)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cuts", [(0, 0), (0, 300), (300, 300), (1, 2), (100, 299), (100, 100)])
+def test_joined_parts_are_a_png_with_the_pixels_of_the_whole(mode, cuts):
+    original = make_noise(mode, (64, 300))
+    edges = (0, *cuts, 300)
+    parts = [
+        compress_lines([original.crop((0, top, 64, bottom))]) for top, bottom in pairwise(edges)
+    ]
+    data = join_lines(original.size, mode, parts)
+    png.check_structure(data, DEFAULT_LIMITS)
+    assert decode_image(data).tobytes() == original.tobytes()
+    assert len(data) < len(write_photo(original, None)) + 100
 
 
 @pytest.mark.parametrize("soft", [True, False])

@@ -5,42 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from retouch.core.edit_types import EncodedImage, GeneratedImage, Size
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.usage import sum_usage, token_counts
+from retouch.gateway.kept_original import KeptOriginal
+from retouch.gateway.result_file import make_file
 from retouch.gateway.result_images import (
     UNKNOWN_FORMAT,
     DamagedResult,
     UnreadableResult,
     UnsupportedResult,
-    blame_provider,
     damage_note,
     open_result,
     result_format,
     unreadable_notes,
 )
 from retouch.gateway.time_budget import TimeBudget, processing_seconds
-from retouch.gateway.unmarked_pixels import needed_lines, restore_unmarked_pixels
 from retouch.gateway.unprocessed_notes import unprocessed_notes
-from retouch.imaging.codec import (
-    encode,
-    encode_preserved,
-    flatten,
-    has_transparency,
-    resize,
-)
-from retouch.imaging.colour import decode_srgb
 from retouch.imaging.formats.density import write_density
-from retouch.imaging.limits import exceeds_webp_limits
-from retouch.imaging.placement import undo_placement
 from retouch.planning.output_rules import Delivery
-from retouch.planning.preserve import OriginalPixels
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 
 _log = logging.getLogger("retouch")
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
@@ -80,14 +65,14 @@ def postprocess(
     delivery: Delivery,
     time: TimeBudget,
     min_seconds: float,
-    original: Image | None = None,
+    original: KeptOriginal | None = None,
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
     A result in a format that results do not have, such as AVIF, becomes a PNG. The processing starts only when more
     than `min_seconds` remain, and is cut off at the deadline. An image that cannot be processed is returned as the
-    provider made it, because it is paid for. `original` is the decoded original, if it is in memory. It is not changed.
-    Raises UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
+    provider made it, because it is paid for. `original` is what is in memory of the original. It is not changed. Raises
+    UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
     """
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
         return _keep_density(_pass_through(image), delivery)
@@ -119,75 +104,26 @@ def _keep_density(processed: ProcessedImage, delivery: Delivery) -> ProcessedIma
 
 
 def _process(
-    image: GeneratedImage, delivery: Delivery, time: TimeBudget, original: Image | None
+    image: GeneratedImage, delivery: Delivery, time: TimeBudget, original: KeptOriginal | None
 ) -> ProcessedImage:
     """Return the processed image. Raises UnreadableResult, UnsupportedResult, and TimeoutError between two steps."""
     opened = open_result(image)
-    encoded_image = opened.file
-    pixels, preserved_pixels, notes = _restore_original(encoded_image, delivery, time, original)
-    time.require()
-    if delivery.flatten:
-        preserved_pixels, pixels = (
-            None if has_transparency(pixels) else preserved_pixels,
-            flatten(pixels),
-        )
-    if delivery.scale_to and pixels.size != delivery.scale_to:
-        pixels = resize(pixels, delivery.scale_to)
-    output_format = delivery.convert_to or _output_format(
-        encoded_image.format, pixels.size, preserved_pixels
-    )
-    encode_image = encode_preserved if preserved_pixels else encode
-    data = encode_image(pixels, output_format, compression=delivery.compression)
-    size_fields = {"size": f"{pixels.width}x{pixels.height}", "output_format": output_format}
+    file = make_file(opened.file, delivery, time, original)
     metadata = {
         **image.metadata,
-        **size_fields,
+        "size": f"{file.size[0]}x{file.size[1]}",
+        "output_format": file.format,
         **({"background": "opaque"} if delivery.flatten else {}),
     }
-    processed_image = replace(image, b64="", data=data, metadata=metadata)
     # Pixels count as preserved only when the file stores them without loss.
-    is_lossless = output_format == "png" or (
-        output_format == "webp" and delivery.compression in (None, 100)
+    is_lossless = file.format == "png" or (
+        file.format == "webp" and delivery.compression in (None, 100)
     )
     return ProcessedImage(
-        processed_image,
-        preserved_pixels if is_lossless or not preserved_pixels else None,
-        (*opened.notes, *notes),
+        replace(image, b64="", data=file.data, metadata=metadata),
+        file.preserved_pixels if is_lossless or not file.preserved_pixels else None,
+        (*opened.notes, *file.notes),
     )
-
-
-def _restore_original(
-    image: EncodedImage, delivery: Delivery, time: TimeBudget, original: Image | None
-) -> tuple[Image, int | None, tuple[str, ...]]:
-    """Return the result without padding, and with the original pixels outside the mask."""
-    original_pixels = delivery.original_pixels
-    # The original is decoded first: its rotation takes twice its memory, which would not fit beside the result.
-    own_pixels = _changeable_original(original_pixels, original) if original_pixels else None
-    time.require()
-    placement = delivery.placement
-    with blame_provider():
-        pixels = decode_srgb(
-            needed_lines(image, original_pixels.mask_pixels, placement)
-            if original_pixels
-            else image
-        )
-    if original_pixels is None or own_pixels is None:
-        return undo_placement(placement, pixels) if placement else pixels, None, ()
-    return restore_unmarked_pixels(
-        own_pixels, pixels, original_pixels.mask_pixels, placement, image.size
-    )
-
-
-def _changeable_original(original_pixels: OriginalPixels, original: Image | None) -> Image:
-    """Return the original pixels as an image that may be changed."""
-    return original.copy() if original else decode_srgb(original_pixels.image)
-
-
-def _output_format(format: str, size: Size, preserved_pixels: int | None) -> str:
-    """Return the provider's format if results have it and it stores preserved pixels without loss, else PNG."""
-    if format not in (_LOSSLESS_FORMATS if preserved_pixels else OUTPUT_FORMATS):
-        return "png"
-    return "png" if format == "webp" and exceeds_webp_limits(size) else format
 
 
 def _pass_through(image: GeneratedImage) -> ProcessedImage:
@@ -206,7 +142,7 @@ def postprocess_all(
     delivery: Delivery,
     time: TimeBudget,
     *,
-    original: Image | None = None,
+    original: KeptOriginal | None = None,
     billed_images: Sequence[GeneratedImage] = (),
     release: ReleaseImage = lambda processed: processed,
 ) -> ProcessedEdit:
@@ -270,7 +206,7 @@ def _postprocess_each(
     delivery: Delivery,
     time: TimeBudget,
     release: ReleaseImage,
-    original: Image | None,
+    original: KeptOriginal | None,
 ) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
     """Process one image after the other. An image that took longer than estimated raises the estimate for the next.
 

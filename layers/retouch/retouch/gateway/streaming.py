@@ -6,12 +6,12 @@ import logging
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.heartbeat import add_heartbeats
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage
+from retouch.gateway.kept_original import KeptOriginal
 from retouch.gateway.postprocess import (
     ProcessedImage,
     postprocess,
@@ -25,14 +25,11 @@ from retouch.gateway.time_budget import TimeBudget, processing_seconds
 from retouch.gateway.unprocessed_notes import unprocessed_notes
 from retouch.planning.plan import Plan
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as Pixels
-
 _log = logging.getLogger("retouch")
 
 
 def start_stream(
-    steps: ImageStream, plan: Plan, time: TimeBudget, interval: float, original: Pixels | None
+    steps: ImageStream, plan: Plan, time: TimeBudget, interval: float, original: KeptOriginal | None
 ) -> Iterator[StreamedImage | None]:
     """Return the images of `stream_images`, with None after each silence of `interval` seconds.
 
@@ -50,7 +47,7 @@ def _prepend_image(
 
 
 def stream_images(
-    steps: ImageStream, plan: Plan, time: TimeBudget, original: Pixels | None = None
+    steps: ImageStream, plan: Plan, time: TimeBudget, original: KeptOriginal | None = None
 ) -> Generator[StreamedImage, None, None]:
     """Yield the previews and the finished images. `original` is as for `postprocess`.
 
@@ -74,7 +71,7 @@ class _Stream:
 
     plan: Plan
     time: TimeBudget
-    original: Pixels | None = None
+    original: KeptOriginal | None = None
     finished_count: int = 0
     unreadable: list[GeneratedImage] = field(default_factory=list)
     error: UnreadableResult | None = None  # of the last unreadable image

@@ -22,6 +22,7 @@ from retouch.gateway.delivery import deliver
 from retouch.gateway.early_storage import EarlyStorage
 from retouch.gateway.guardrails import stage as guardrails
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
+from retouch.gateway.kept_original import KeptOriginal, keep_during_call
 from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.prepare import decode_original, keep_original, prepare_files
 from retouch.gateway.provider_call.attempt_log import AttemptLog
@@ -137,7 +138,7 @@ class GeneratedImages:
     billed: Billed
     notes: tuple[str, ...] = ()
     cached: CacheEntry | None = None
-    original: Pixels | None = field(default=None, repr=False)  # as in PreparedAttempt
+    original: KeptOriginal | None = None
 
     def explain_errors(self) -> AbstractContextManager[None]:
         """Add the model, the remedy and the billing to an error about an unreadable image."""
@@ -240,13 +241,14 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
     has_circuit = attempt.settings.breaker_enabled and not attempt.context.is_paid_for
     circuit = planned.plan.resolved.circuit if has_circuit else ""
     tracking = track_call(services.breaker, circuit, runner.is_client_timeout)
+    original = keep_during_call(prepared.original, planned.plan.delivery)
     if attempt.target.request.stream:
-        return _start_stream(prepared, tracking, runner, services)
+        return _start_stream(prepared, original, tracking, runner, services)
     with tracking:
         outcome = runner.run_all(prepared.jobs)
     notes = outcome.shortfall_notes(attempt.target.request.n)
     billed = _billing(planned.plan)
-    return GeneratedImages(planned, outcome.images, billed, notes, original=prepared.original)
+    return GeneratedImages(planned, outcome.images, billed, notes, original=original)
 
 
 def check_images(generated: GeneratedImages, services: Services) -> CheckedImages:
@@ -373,6 +375,7 @@ def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
 
 def _start_stream(
     prepared: PreparedAttempt,
+    original: KeptOriginal | None,
     tracking: AbstractContextManager[None],
     runner: JobRunner,
     services: Services,
@@ -382,7 +385,7 @@ def _start_stream(
     interval = min(attempt.settings.heartbeat_seconds, attempt.context.max_silence)
     time = attempt.time_budget(services.clock)
     steps = _run_jobs(prepared.jobs, tracking, runner)
-    images = start_stream(steps, planned.plan, time, interval, prepared.original)
+    images = start_stream(steps, planned.plan, time, interval, original)
     plan, created = planned.plan, services.clock.unix_time()
     stream = EditStream(plan, created, images, _billing(plan))
     return AttemptResult(stream, attempt.log.report())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PIL import Image
 
 from retouch.core.edit_types import EncodedImage
@@ -38,15 +40,36 @@ def restore_unmarked_pixels(
     `composite_original`, which changes `original` in place. `result_size` is the size of the result if `result` has
     only its `needed_lines`.
     """
-    sent, size = placement or unplaced(original.size), result_size or result.size
-    image_box = locate_image(sent, size)
-    part, source_box = (
-        crop_around(result, image_box) if result.size == size else (result, image_box)
-    )
+    mapped = map_result(result, result_size or result.size, original.size, placement)
     image, preserved_pixels = composite_original(
-        original, part, mask, feather=default_feather(original.size), source_box=source_box
+        original,
+        mapped.part,
+        mask,
+        feather=default_feather(original.size),
+        source_box=mapped.source_box,
     )
-    return image, preserved_pixels, _size_notes(sent, size, image_box)
+    return image, preserved_pixels, mapped.notes
+
+
+@dataclass(frozen=True, slots=True)
+class MappedResult:
+    """The part of a result that shows the original, and its box in pixels of this part."""
+
+    part: Image.Image
+    source_box: FloatBox
+    notes: tuple[str, ...]
+
+
+def map_result(
+    result: Image.Image, result_size: Size, original_size: Size, placement: Placement | None
+) -> MappedResult:
+    """Return where the original is in a result. The arguments are as for `restore_unmarked_pixels`."""
+    sent = placement or unplaced(original_size)
+    image_box = locate_image(sent, result_size)
+    notes = _size_notes(sent, result_size, image_box)
+    if result.size != result_size:  # only its first lines
+        return MappedResult(result, image_box, notes)
+    return MappedResult(*crop_around(result, image_box), notes)
 
 
 def _size_notes(sent: Placement, result_size: Size, image_box: FloatBox) -> tuple[str, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from PIL import Image
 
 from retouch.core.edit_types import Size
@@ -40,13 +43,29 @@ def composite_original(
         raise ValueError(f"original {original.size}, mask {mask.size}")
     edited = normalize_mode(to_srgb(result))
     source_box = source_box or (0, 0, *edited.size)
-    original = _to_common_mode(original, edited)
+    original = _convert_to(common_mode(original, edited), original)
     marked_pixels = 0
-    for band in split_into_bands(mask.getbbox()):
-        weight = feather_box(mask, band, feather)
-        marked_pixels += box_area(band) - mask.crop(band).histogram()[0]
-        _blend_band(original, _crop_scaled(edited, band, source_box, original.size), weight, band)
+    for band in iter_weighted_bands(mask, feather):
+        part = crop_scaled(edited, band.box, source_box, original.size)
+        blend_part(original, part, band.weight, band.box)
+        marked_pixels += band.marked_pixels
     return original, original.width * original.height - marked_pixels
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedBand:
+    """A band of the marked area, and the weights of the result in it ("L")."""
+
+    box: Box
+    weight: Image.Image
+    marked_pixels: int
+
+
+def iter_weighted_bands(mask: Image.Image, feather: int) -> Iterator[WeightedBand]:
+    """Yield the bounding box of a mask in bands, from the top. `mask` and `feather` are as for `composite_original`."""
+    for box in split_into_bands(mask.getbbox()):
+        marked_pixels = box_area(box) - mask.crop(box).histogram()[0]
+        yield WeightedBand(box, feather_box(mask, box, feather), marked_pixels)
 
 
 def default_feather(size: Size) -> int:
@@ -57,20 +76,28 @@ def default_feather(size: Size) -> int:
     return max(2, min(16, round(min(size) / _FEATHER_DIVISOR)))
 
 
-def _to_common_mode(original: Image.Image, edited: Image.Image) -> Image.Image:
-    """Return the original in a mode that holds both images without loss.
+def common_mode(original: Image.Image, edited: Image.Image) -> str:
+    """Return the mode that holds both images without loss.
 
     An alpha channel of the result that is 255 everywhere does not count as transparency.
     """
-    if original.mode != "RGBA" and has_transparency(edited):
-        original = original.convert("RGB") if original.mode == "L" else original
-        original.putalpha(255)  # in place, without a copy
-    elif original.mode == "L" and edited.mode != "L":
+    if original.mode == "RGBA" or has_transparency(edited):
+        return "RGBA"
+    return "L" if original.mode == edited.mode == "L" else "RGB"
+
+
+def _convert_to(mode: str, original: Image.Image) -> Image.Image:
+    """Return the original in a mode that holds it without loss."""
+    if original.mode == mode:
+        return original
+    if original.mode == "L":
         original = original.convert("RGB")
+    if mode == "RGBA":
+        original.putalpha(255)  # in place, without a copy
     return original
 
 
-def _crop_scaled(edited: Image.Image, band: Box, source_box: FloatBox, size: Size) -> Image.Image:
+def crop_scaled(edited: Image.Image, band: Box, source_box: FloatBox, size: Size) -> Image.Image:
     """Return the content of the box `band`, where `source_box` of `edited` stands for an image of `size`."""
     left, top = source_box[:2]
     across, down = (source_box[2] - left) / size[0], (source_box[3] - top) / size[1]
@@ -86,10 +113,10 @@ def _crop_scaled(edited: Image.Image, band: Box, source_box: FloatBox, size: Siz
     return edited.resize(target_size, Image.Resampling.LANCZOS, box=source)
 
 
-def _blend_band(
+def blend_part(
     original: Image.Image, edited_part: Image.Image, weight: Image.Image, band: Box
 ) -> None:
-    """Blend the edited part into the original, in place, with `weight` ("L").
+    """Blend the edited part into the box `band` of the original, in place, with `weight` ("L").
 
     Where there is transparency, colours are weighted by their alpha, so that invisible colours have no effect.
     """

@@ -1,0 +1,38 @@
+"""A call that runs in a thread of its own while the caller does something else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class BackgroundCall(Generic[T]):
+    """The call of a function that has been started, and its outcome.
+
+    The thread is a daemon, so it does not delay the end of the process. Nothing can end it from outside, so the
+    function must have limits of its own. Several threads may wait for the result.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        """Start the call. Raises RuntimeError when the system gives no thread."""
+        self._function = function
+        self._result: T | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="background-call", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._function()
+        except Exception as error:
+            self._error = error
+
+    def result(self) -> T:
+        """Wait for the end of the call. Return its result, or raise its exception."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # without an error there is a result

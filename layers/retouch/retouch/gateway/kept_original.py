@@ -1,0 +1,64 @@
+"""The original of a masked edit between the decoding before the call and the results after it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from retouch.core.background_call import BackgroundCall
+from retouch.imaging.compose import default_feather
+from retouch.imaging.prepared_original import PreparedOriginal, prepare_original
+from retouch.planning.output_rules import Delivery
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Pixels
+
+_log = logging.getLogger("retouch")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOriginal:
+    """The decoded original, which nothing changes, and the work on it that runs during the call."""
+
+    pixels: Pixels = field(repr=False)
+    preparation: BackgroundCall[PreparedOriginal] | None = field(default=None, repr=False)
+
+    def prepared(self) -> PreparedOriginal | None:
+        """Wait for the preparation. Returns None when there is none or it has failed: the pixels are there anyway."""
+        try:
+            return self.preparation.result() if self.preparation else None
+        except Exception as error:  # the edit is paid for, and can be finished without it
+            _log.error("the original was not prepared during the call", exc_info=error)
+            return None
+
+
+def keep_during_call(pixels: Pixels | None, delivery: Delivery) -> KeptOriginal | None:
+    """Return what is kept of the original during the call, and start its preparation if the result may be a PNG.
+
+    The preparation is never waited for before the call, and whatever happens to it does not concern the call.
+    """
+    original_pixels = delivery.original_pixels
+    if pixels is None or original_pixels is None:
+        return None
+    if not may_restore_in_png(delivery):
+        return KeptOriginal(pixels)
+    mask, feather = original_pixels.mask_pixels, default_feather(pixels.size)
+    try:
+        return KeptOriginal(
+            pixels, BackgroundCall(lambda: prepare_original(pixels, mask, feather=feather))
+        )
+    except RuntimeError as error:  # the system gives no thread
+        _log.error("the original is not prepared during the call", exc_info=error)
+        return KeptOriginal(pixels)
+
+
+def may_restore_in_png(delivery: Delivery) -> bool:
+    """Return whether the result may be a PNG with the pixels of the original as they are."""
+    original_pixels = delivery.original_pixels
+    return (
+        original_pixels is not None
+        and delivery.convert_to in (None, "png")
+        and delivery.scale_to in (None, original_pixels.image.size)
+        and not delivery.flatten
+    )
