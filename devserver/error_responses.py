@@ -43,7 +43,7 @@ BODY_TOO_LARGE = _error_response(
     "The request is too large: API Gateway takes a body of 10,485,760 bytes, and Lambda takes "
     "6,291,556 bytes with the body as base64, which leaves about 4.7 MB for all images together. "
     "The local server has the same limits. Upload larger images with POST /v1/uploads and name "
-    "them in the request; docs/large-images.md has a helper that does this.",
+    "them in the request; docs/large-pictures.md has a helper that does this.",
     (b"x-should-retry", b"false"),
     _NOT_BILLED_HEADER,
 )

@@ -158,7 +158,7 @@ def vendor_variables_table() -> str:
 SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
     ("README.md", "pipeline", pipeline_table),
-    ("docs/large-images.md", "limits", limits_table),
+    ("docs/large-pictures.md", "limits", limits_table),
     ("docs/formats.md", "formats", formats_table),
     ("docs/providers.md", "models", models_table),
     ("docs/errors.md", "errors", errors_table),

@@ -7,7 +7,7 @@ TEXTS = {
     ),
     "body_too_large": (
         "The request is larger than the gateway accepts.",
-        "Upload the image first ([large images](large-images.md)).",
+        "Upload the image first ([large images](large-pictures.md)).",
     ),
     "custom_host_not_allowed": (
         "The operator does not allow this custom host.",

@@ -1,4 +1,4 @@
-"""Tests that run the helpers of docs/large-images.md as they are printed, with small and with large files."""
+"""Tests that run the helpers of docs/large-pictures.md as they are printed, with small and with large files."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from tests.e2e.test_large_and_slow import noise_png
 from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import box_mask, decode_image, encode_image, photo
 
-PAGE = (Path(__file__).parents[2] / "docs/large-images.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/large-pictures.md").read_text()
 (PYTHON_HELPER, PYTHON_EXAMPLE), (JS_HELPER, JS_EXAMPLE) = (
     re.findall(rf"```{language}\n(.*?)```", PAGE, re.S) for language in ("python", "js")
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.events import form_event, json_event, proxy_event
-from tests.support.gateway_client import send_event
+from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import box_mask, photo
 from tests.support.mirror import ImageHost
 from tests.support.services import build_services
@@ -52,3 +52,29 @@ def test_form_field_that_is_not_utf_8_is_rejected(image_host, field):
     error = response.json["error"]
     assert (response.status, error["code"], error["param"]) == (400, "invalid_text", field)
     assert image_host.received == []
+
+
+@pytest.mark.parametrize("name", ["image", "image[]", "mask"])
+@pytest.mark.parametrize(
+    "text", ["photo.png", "/home/me/a b.jpg", "file:///tmp/a.png", "C:\\a.png"]
+)
+def test_path_in_place_of_a_file_is_named_with_the_remedy(name, text):
+    other = {"image": file_part(photo())} if name == "mask" else {}
+    response = post_edit({"prompt": "p", "model": "local/erase", **other, name: text})
+    error = response.json["error"]
+    assert (response.status, error["param"], error["code"]) == (
+        400,
+        name,
+        "unsupported_image_format",
+    )
+    assert text in error["message"].replace("\\\\", "\\")
+    assert f"-F {name}=@photo.png" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["file", "Image", "picture"])
+def test_file_in_an_unknown_field_is_refused_with_the_known_fields(name):
+    response = post_edit({"prompt": "p", "model": "local/erase", name: file_part(photo())})
+    error = response.json["error"]
+    assert (response.status, error["param"], error["code"]) == (400, name, "unknown_parameter")
+    assert "'image'" in error["message"]
+    assert "'mask'" in error["message"]

@@ -134,7 +134,7 @@ def read_body(event: Mapping[str, Any], limits: BodyLimits) -> bytes:
     if len(data) > limits.max_body_bytes:
         raise TooLarge(
             f"The body has {len(data)} bytes; at most {limits.max_body_bytes} are accepted. Upload larger images "
-            "with POST /v1/uploads and name them in the request; docs/large-images.md has a helper that does this."
+            "with POST /v1/uploads and name them in the request; docs/large-pictures.md has a helper that does this."
         )
     return data
 

@@ -32,6 +32,8 @@ _COMPRESSIONS = frozenset(
     ("gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz")
 )
 
+_MAX_PATH_LENGTH = 260  # Characters. Longer texts are no paths.
+
 
 def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
     """Return the request's fields. Raises InvalidRequest or a subclass of it when the body cannot be read."""
@@ -106,6 +108,7 @@ def _read_image(part: Part) -> list[ImageInput]:
     if not part.is_file and is_url(part.data):
         return [image_from_url(_decode_text(part), part.name)]
     _reject_corrupted_file(part)
+    _reject_path(part)
     return [part.data] if part.data or part.filename else []
 
 
@@ -137,10 +140,29 @@ def _reject_corrupted_file(part: Part) -> None:
         )
 
 
+def _reject_path(part: Part) -> None:
+    """Raise InvalidRequest when the field has a short text, such as the path of a file, instead of a file."""
+    text = part.data.decode("latin-1")[: _MAX_PATH_LENGTH + 1]
+    if part.filename is None and 0 < len(text) <= _MAX_PATH_LENGTH and text.isprintable():
+        name = part.name
+        raise InvalidRequest(
+            f"Field {quote_value(name)} is the text {quote_value(text)}, not a file. Send the content of the file; "
+            f"with curl, put @ before its path: -F {name}=@photo.png. A URL begins with https:// or data:image/.",
+            param=name,
+            code="unsupported_image_format",
+        )
+
+
 def _decode_text(part: Part) -> str:
     try:
         return part.data.decode()
     except UnicodeDecodeError:
+        if part.filename is not None:
+            raise InvalidRequest(
+                f"Unknown file field {quote_value(part.name)}. Send the image as 'image' and the mask as 'mask'.",
+                param=part.name,
+                code="unknown_parameter",
+            ) from None
         raise InvalidRequest(
             f"Field {quote_value(part.name)} is not valid UTF-8 text.",
             param=part.name,
