@@ -95,7 +95,7 @@ ADDRESS_SETTINGS = [
     variable
     for provider in PROVIDERS
     if provider.auth
-    for setting in {"base_url", provider.base_url_setting}
+    for setting in sorted({"base_url", provider.base_url_setting})
     for variable in provider.variables(setting)
 ]
 
