@@ -7,6 +7,7 @@ import pytest
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
 from retouch.gateway.provider_call.image_search import search_images
 from retouch.imaging.inspect import inspect_image
+from tests.support.cpu_time import cpu_seconds
 from tests.support.images import b64, photo
 
 A, B, C = photo(64, 48), photo(65, 48), photo(66, 48)
@@ -71,3 +72,16 @@ def test_image_part_of_a_multipart_body_is_found():
 )
 def test_body_without_an_image_has_none(body):
     assert search(body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"revised_prompt":"' + b'\\"' * 200_000,
+        b'{"revised_prompt":"' + b'\\"' * 200_000 + b"\\",
+        b'"' * 400_001,
+    ],
+    ids=["open string", "open escape", "quotes"],
+)
+def test_search_of_a_text_without_images_takes_linear_time(body):
+    assert cpu_seconds(lambda: search(body), 2.0) < 2.0

@@ -23,6 +23,7 @@ from retouch.infrastructure.aws.signed_clients import (
     SystemEffects,
 )
 from retouch.infrastructure.body_spool import spool_body
+from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.errors import ConnectFailed
 from retouch.mirror.services import StoredObject as MirroredObject
 from retouch.mirror.services import StoreFailed
@@ -181,10 +182,12 @@ def error_response(code: str, status: int = 400) -> ScriptedResponse:
         ScriptedResponse(503, b"<html>busy</html>"),
         error_response("ProvisionedThroughputExceededException"),
         error_response("ThrottlingException"),
+        error_response("TooManyRequestsException", 429),
+        ScriptedResponse(400, b"<Error><Code>RequestTimeout</Code></Error>"),
         ScriptedResponse(network_failure="reset"),
         ScriptedResponse(body=b'{"Item": {}}', network_failure="cut"),
     ],
-    ids=["500", "503-html", "throughput", "throttled", "reset", "cut"],
+    ids=["500", "503-html", "throughput", "throttled", "429", "timeout", "reset", "cut"],
 )
 def test_request_that_may_succeed_later_is_repeated(failure):
     with Upstream(failure, json_response({"Item": KEY})) as server:
@@ -228,6 +231,22 @@ def test_service_that_cannot_be_reached_raises_an_error_without_secrets():
     with pytest.raises(ConnectFailed) as failure:
         ClientUnderTest(f"http://127.0.0.1:{unused_port()}", max_attempts=1).get_item()
     assert SECRET_KEY not in str(failure.value)
+
+
+def test_time_for_a_large_object_grows_with_its_size(monkeypatch):
+    seconds = []
+    sent = HttpClient.send
+
+    def record_seconds(self, *arguments, **limits):
+        seconds.append(limits["read_seconds"])
+        return sent(self, *arguments, **limits)
+
+    monkeypatch.setattr(HttpClient, "send", record_seconds)
+    with Upstream(ScriptedResponse()) as server:
+        store = mirror_bucket(AwsClients(create_environment(server.url)))
+        put_in_mirror(store, b"x", "mirror/small.png")
+        put_in_mirror(store, bytes(6_000_000), "mirror/large.png")
+    assert seconds[1] - seconds[0] == pytest.approx(6.0, abs=0.1)
 
 
 def test_slow_service_times_out_after_the_read_timeout():

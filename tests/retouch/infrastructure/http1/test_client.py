@@ -91,7 +91,7 @@ def test_connection_that_the_server_closed_meanwhile_is_not_used():
 def _wait_for_close(client):
     """Wait until the idle connection can be read, which means that the server has closed it."""
     for idle in client._idle.values():
-        for connection in idle:
+        for connection, _ in idle:
             while connection.is_reusable():
                 pass
 
@@ -193,10 +193,9 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
     [
         (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
         (HEAD, b"X-A: 1\r\n"),
-        (CHUNKED, b"X-A: 1\r\n"),
         (HEAD + b"\r\n", b"x"),
     ],
-    ids=["interim responses", "head", "trailers", "body"],
+    ids=["interim responses", "head", "body"],
 )
 def test_time_of_a_whole_exchange_is_limited_when_bytes_drip(start, drop):
     with DrippingServer(start, drop) as server:
@@ -205,6 +204,29 @@ def test_time_of_a_whole_exchange_is_limited_when_bytes_drip(start, drop):
             send(HttpClient(), server.url, read_seconds=0.5)
         assert time.monotonic() - started < 20
     assert server.drops < 400
+
+
+@pytest.mark.parametrize("drop", [b"X-A: 1\r\n", b""], ids=["dripping", "silent"])
+def test_body_is_complete_after_its_last_chunk_when_the_trailers_do_not_end(drop):
+    client = HttpClient()
+    with DrippingServer(CHUNKED, drop) as server:
+        started = time.monotonic()
+        assert [send(client, server.url, read_seconds=60)[2] for _ in range(2)] == [b"ok"] * 2
+        assert time.monotonic() - started < 30
+    assert server.connections == 2
+
+
+def test_connection_that_was_idle_for_long_is_not_used():
+    now = [1_800_000_000.0]
+    client = HttpClient(unix_time=lambda: now[0])
+    with RawServer([OK]) as server:
+        send(client, server.url)
+        now[0] += 59
+        send(client, server.url)
+        assert server.connections == 1
+        now[0] += 61
+        send(client, server.url)
+    assert server.connections == 2
 
 
 class DrippingServer(RawServer):

@@ -20,7 +20,9 @@ from retouch.core.image_text import text_to_base64
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
 
 _MIN_IMAGE_CHARS = 64  # of base64; no image file is smaller
-_STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
+# A JSON string. It may end with the text: otherwise the search would begin again at each quote of an open string, and
+# take quadratic time.
+_STRING = re.compile(r'"((?:[^"\\]++|\\.?)*+)(?:"|\Z)', re.DOTALL)
 
 
 def search_images(response: ProviderResponse, job: ProviderJob) -> list[GeneratedImage]:

@@ -27,16 +27,21 @@ if TYPE_CHECKING:
     from retouch.infrastructure.aws.clients import ClientConfig
 
 CONTENT_DISPOSITION = "inline"  # Safe: none of the stored types can run code.
-_RETRYABLE_STATUSES = (500, 502, 503, 504)
+_RETRYABLE_STATUSES = (429, 500, 502, 503, 504)
 # As botocore's standard retry mode has them.
-_THROTTLING_CODES = (
+_RETRYABLE_CODES = (
     "ThrottlingException",
     "Throttling",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestTimeout",
+    "SlowDown",
+    "TooManyRequestsException",
+    "PriorRequestNotComplete",
     "TransactionInProgressException",
 )
 _MAX_RETRY_WAIT_SECONDS = 20.0
+_MIN_BYTES_PER_SECOND = 1_000_000  # A slower upload counts as one that hangs.
 
 
 class ServiceError(Exception):
@@ -49,7 +54,7 @@ class ServiceError(Exception):
     @property
     def is_retryable(self) -> bool:
         """Whether the same request may succeed later."""
-        return self.status in _RETRYABLE_STATUSES or self.code in _THROTTLING_CODES
+        return self.status in _RETRYABLE_STATUSES or self.code in _RETRYABLE_CODES
 
 
 class ConditionalCheckFailedException(ServiceError):
@@ -121,7 +126,7 @@ class SignedSender:
             {**signed, "content-length": str(len(body))},
             (body,),
             connect_seconds=self._connect_seconds,
-            read_seconds=self._read_seconds,
+            read_seconds=self._read_seconds + len(body) / _MIN_BYTES_PER_SECOND,
         )
         try:
             data = b"".join(response.iter_body())

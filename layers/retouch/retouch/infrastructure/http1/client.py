@@ -7,13 +7,16 @@ about each of them.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from time import time
 
 from retouch.infrastructure.http1.connection import Connection, open_connection
 from retouch.infrastructure.http1.origin import Origin, RequestTarget, parse_target
 from retouch.infrastructure.http1.response import Response
 
 _MAX_IDLE_CONNECTIONS = 16  # Of one origin.
+# A peer or a NAT gateway on the way may forget a connection without a word. AWS's NAT gateways do so after 350 seconds.
+_MAX_IDLE_SECONDS = 60.0
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 # A first chunk up to this size is sent together with the head.
 _MAX_JOINED_BYTES = 65_536
@@ -22,10 +25,13 @@ _MAX_JOINED_BYTES = 65_536
 class HttpClient:
     """Sends requests over open connections. Threads may share it: list.append and list.pop are atomic."""
 
-    def __init__(self, ca_bundle: str = "") -> None:
-        """Create the client. `ca_bundle` is a file of trusted certificates. Empty: those of the system."""
-        self._ca_bundle = ca_bundle
-        self._idle: dict[Origin, list[Connection]] = {}
+    def __init__(self, ca_bundle: str = "", unix_time: Callable[[], float] = time) -> None:
+        """Create the client. `ca_bundle` is a file of trusted certificates. Empty: those of the system.
+
+        `unix_time` tells how long a connection was idle. The monotonic clock stops while a function is frozen.
+        """
+        self._ca_bundle, self._unix_time = ca_bundle, unix_time
+        self._idle: dict[Origin, list[tuple[Connection, float]]] = {}
 
     def send(
         self,
@@ -61,10 +67,11 @@ class HttpClient:
         idle = self._idle.get(origin)
         while idle:
             try:
-                connection = idle.pop()
+                connection, kept_at = idle.pop()
             except IndexError:  # Another thread took it.
                 return None
-            if connection.is_reusable():
+            is_recent = 0 <= self._unix_time() - kept_at <= _MAX_IDLE_SECONDS
+            if is_recent and connection.is_reusable():
                 return connection
             connection.close()
         return None
@@ -72,7 +79,7 @@ class HttpClient:
     def _keep(self, origin: Origin, connection: Connection) -> None:
         idle = self._idle.setdefault(origin, [])
         if len(idle) < _MAX_IDLE_CONNECTIONS:
-            idle.append(connection)
+            idle.append((connection, self._unix_time()))
         else:
             connection.close()
 

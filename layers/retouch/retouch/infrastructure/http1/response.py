@@ -16,6 +16,7 @@ _MAX_INTERIM_RESPONSES = 100
 _SWITCHING_PROTOCOLS = 101
 _BODILESS_STATUSES = (204, 304)
 _MAX_LENGTH_DIGITS = 18
+_TRAILER_SECONDS = 1.0  # For all trailers of a body.
 
 
 class Headers:
@@ -86,14 +87,15 @@ class Response:
             yield data
 
     def _iter_chunked(self) -> Iterator[bytes]:
-        """Yield the chunks. Some servers close the connection after the last chunk, without the empty line."""
+        """Yield the chunks. After the last one the body is complete, whatever the server does with the trailers."""
         while size := self._read_chunk_size():
             yield from self._iter_bytes(size)
             self._connection.read_line()
+        self._connection.limit_time(_TRAILER_SECONDS)
         try:
             while self._connection.read_line().strip():
                 pass  # A trailer.
-        except TruncatedResponse:
+        except OSError:
             self._is_persistent = False
 
     def _read_chunk_size(self) -> int:
