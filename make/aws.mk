@@ -24,7 +24,7 @@ SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy check-stack invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
+.PHONY: build deploy check-stack emulate invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
@@ -56,6 +56,9 @@ logs: .work/sam/.ready ## Follow the logs of the deployed functions
 delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the keys table remain
 	$(SAM) delete $(STACK_CONFIG_FILE) --stack-name "$(STACK)"
 	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the keys table."
+
+emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS emulator until Ctrl-C; needs no account, no Docker
+	@$(BIN)/python -m tools.aws.emulated_stack
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -131,6 +132,31 @@ def test_edit_with_a_key_returns_a_link_into_the_bucket(stack):
     assert stack["Bucket"] in url
     with urllib.request.urlopen(url, timeout=30) as link:
         assert decode_image(link.read()).size == (96, 96)
+
+
+def run_tool(aws, *arguments, text=""):
+    """Run a command of the operator as make does. Return its output."""
+    completed = subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**aws, "PYTHONPATH": f"{ROOT}/layers/retouch:{ROOT}"},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout
+
+
+def test_operator_gets_from_the_stack_to_a_passing_doctor(stack, aws):
+    # There is no free request to Bedrock, so the doctor does not connect to it.
+    assert "Wrote BEDROCK_API_KEY" in run_tool(aws, "tools.secret", "BEDROCK_API_KEY", text="key")
+    key = run_tool(aws, "tools.keys", "new", "me").split()[0]
+    assert key.startswith("rt_")
+    report = run_tool({**aws, "RETOUCH_KEY": key}, "tools.doctor", "--url", stack["url"])
+    assert "edit: ok" in report
+    assert "WRONG" not in report
 
 
 def test_edit_with_an_unknown_key_gets_401(stack):
