@@ -22,7 +22,7 @@ from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat
-from retouch.api.response.keep_alive import max_silence, with_keep_alive
+from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
 from retouch.core.edit_types import HttpRequest, ParsedForm
@@ -107,8 +107,8 @@ def create_deployment_edit(request: EndpointRequest, services: Services) -> Http
     """Edit an image with the model that the path names as a deployment, as Azure's API does."""
     _reject_query_params(request.query, services)
     model = deployments.read_model(request.http_request.path)
-    form = deployments.with_model(parse_form(request.http_request), model)
-    context = deployments.with_provider(request.to_context(form, services), model, services)
+    form = deployments.add_model(parse_form(request.http_request), model)
+    context = deployments.choose_provider(request.to_context(form, services), model, services)
     return _run_edit(request, context, services)
 
 
@@ -130,7 +130,7 @@ def _run_edit(
     is_silence_permitted = silence >= context.deadline - services.clock.now()
     if is_silence_permitted and (order is None or order.is_claimed_first):
         return render_http(run(), request.request_id, request.error_format)
-    return with_keep_alive(run, silence, order, request.request_id, request.error_format)
+    return run_with_keep_alive(run, silence, order, request.request_id, request.error_format)
 
 
 def _request_order(

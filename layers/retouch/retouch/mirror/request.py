@@ -59,7 +59,7 @@ def read_mirror_request(values: Any, *, trusted: bool = False) -> MirrorRequest:
     return request
 
 
-def with_owner_folder(request: MirrorRequest, folder: str) -> MirrorRequest:
+def add_owner_folder(request: MirrorRequest, folder: str) -> MirrorRequest:
     """Return the request of a gateway key with its prefix below the folder of that key.
 
     Without a folder, the request is the operator's own or comes from an open gateway, and its prefix is unchanged.

@@ -29,7 +29,7 @@ def read_model(path: str) -> str:
     return unquote(match[1])
 
 
-def with_model(form: ParsedForm, model: str) -> ParsedForm:
+def add_model(form: ParsedForm, model: str) -> ParsedForm:
     """Return the form with the model of the path. Raises InvalidRequest when the body names another one."""
     body_model = form.values.get("model", model)
     if body_model != model:
@@ -41,7 +41,7 @@ def with_model(form: ParsedForm, model: str) -> ParsedForm:
     return replace(form, values={**form.values, "model": model})
 
 
-def with_provider(context: RequestContext, model: str, services: Services) -> RequestContext:
+def choose_provider(context: RequestContext, model: str, services: Services) -> RequestContext:
     """Return the context with the provider that a deployment without a provider's name belongs to.
 
     It is the provider with deployments if the operator has configured it or the caller sends a key of its own, because

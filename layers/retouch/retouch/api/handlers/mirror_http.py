@@ -33,7 +33,7 @@ from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
 from retouch.gateway.signed_links import signed_url
-from retouch.mirror.request import MirrorRequest, read_mirror_request, with_owner_folder
+from retouch.mirror.request import MirrorRequest, add_owner_folder, read_mirror_request
 from retouch.mirror.result import response_document
 
 Handler = Callable[[Any, Any], Any]
@@ -126,7 +126,7 @@ def _process_http_request(
     mirror_request = read_mirror_request(_parse_json(request.body))
     reject_keys_in_urls(mirror_request.urls, read_gateway_key(request.headers) or "")
     linked_consumer = auth.with_signed_links(consumer, request.base_url)
-    own_request = with_owner_folder(mirror_request, principal.folder)
+    own_request = add_owner_folder(mirror_request, principal.folder)
     return _process_request(linked_consumer, own_request, "http", context)
 
 

@@ -40,7 +40,7 @@ def max_silence(headers: Mapping[str, str], keep_alive_after: float) -> float:
     return max(_MIN_SILENCE_SECONDS, min(keep_alive_after or inf, client_silence))
 
 
-def with_keep_alive(
+def run_with_keep_alive(
     run: Callable[[], EditResult],
     silence: float,
     order: EditOrder | None,

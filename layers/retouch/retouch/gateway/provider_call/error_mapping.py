@@ -129,7 +129,7 @@ def _classify_error(
         return _auth_fault(resolved, error)
     if error.kind == "not_started":
         return UpstreamError(
-            _with_own_words(
+            _add_provider_words(
                 f"{resolved.provider.title} is overloaded and did not start the edit.",
                 resolved,
                 error,
@@ -173,7 +173,7 @@ def _moderation_billing(fault_class: type[Fault], error: ParsedError) -> Billed 
     return "no" if fault_class is Moderated and stage == "input" else None
 
 
-def _with_own_words(sentence: str, resolved: ResolvedModel, error: ParsedError) -> str:
+def _add_provider_words(sentence: str, resolved: ResolvedModel, error: ParsedError) -> str:
     """Return a sentence of the gateway, followed by the words of the provider if there are any."""
     words = clean_message(redact_key(error, resolved.key).message)
     return f"{sentence} {resolved.provider.title} said: {words}" if words else sentence
@@ -184,7 +184,7 @@ def _auth_fault(resolved: ResolvedModel, error: ParsedError) -> Fault:
     title = resolved.provider.title
     if resolved.is_client_key:
         sentence = f"{title} did not accept the API key of this request."
-        return Unauthorized(_with_own_words(sentence, resolved, error))
+        return Unauthorized(_add_provider_words(sentence, resolved, error))
     return GatewayMisconfigured(
         f"{title} did not accept the gateway's API key. Tell the gateway's operator."
     )
