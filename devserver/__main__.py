@@ -10,8 +10,10 @@ import sys
 
 import uvloop
 
-from devserver.settings import Settings
+from devserver.settings import InvalidSetting, Settings
 from devserver.startup import RunningServer, run_server
+from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
+from retouch.core.settings import Settings as GatewaySettings
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY_MESSAGE = """\
@@ -21,8 +23,13 @@ curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.pn
 
 
 def main() -> int:
-    """Run the server. Return 0 after a signal and 1 when the port is taken."""
-    settings = Settings.from_env(os.environ)
+    """Run the server. Return 0 after a signal, and 1 for an invalid setting or a port that is taken."""
+    try:
+        settings = Settings.from_env(os.environ)
+        GatewaySettings.from_env(os.environ)
+    except (InvalidSetting, InvalidGatewaySetting) as error:
+        print(error, file=sys.stderr)
+        return 1
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run_until_signalled(settings))

@@ -13,6 +13,13 @@ MAX_BODY_BYTES = 10_485_760  # The limit of API Gateway for a request body.
 MAX_PAYLOAD_BYTES = 6_291_556  # The limit of Lambda for an event or a response, as JSON.
 
 
+_MAX_PORT = 65_535
+
+
+class InvalidSetting(ValueError):
+    """A variable of the environment has a value that cannot be used. Its text names both, and the rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A Lambda function: the folder of its code and its handler."""
@@ -56,15 +63,34 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Return the settings of `make run`. It needs no provider key and no account, and callers need no key."""
+        """Return the settings of `make run`. It needs no provider key and no account, and callers need no key.
+
+        Raises InvalidSetting.
+        """
         root = Path(env.get("RETOUCH_LOCAL_TASK_ROOT") or REPOSITORY / "functions" / "edits")
-        max_workers = int(env.get("RETOUCH_LOCAL_WORKERS") or 8)
-        min_workers = int(env.get("RETOUCH_LOCAL_WORKERS_MIN") or 1)
+        max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
+        min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
             functions=(Function("edits", root), MIRROR),
             environment={"RETOUCH_AUTH_MODE": "open", **env},
-            port=int(env.get("PORT") or 8787),
+            port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
             s3=not env.get("RETOUCH_BUCKET"),
             workers=Workers(min(min_workers, max_workers), max_workers),
-            timeouts=Timeouts(function=float(env.get("RETOUCH_LOCAL_TIMEOUT") or 900)),
+            timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
         )
+
+
+def _read_number(
+    env: Mapping[str, str], variable: str, default: int, minimum: int, maximum: int = 1_000_000
+) -> int:
+    """Return a whole number of the environment. Raises InvalidSetting."""
+    text = env.get(variable) or str(default)
+    try:
+        number = int(text)
+    except ValueError:
+        number = minimum - 1
+    if not minimum <= number <= maximum:
+        raise InvalidSetting(
+            f"{variable} is {text!r}. It must be a whole number from {minimum} to {maximum}."
+        )
+    return number

@@ -141,6 +141,24 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
     assert err.splitlines() == [f"Port {port} is taken. Set another: PORT=8788 make run"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PORT", "abc"),
+        ("PORT", "99999"),
+        ("RETOUCH_LOCAL_WORKERS", "0"),
+        ("RETOUCH_LOCAL_TIMEOUT", "soon"),
+        ("RETOUCH_IDEMPOTENCY_HOURS", "abc"),
+        ("RETOUCH_URL_SECONDS", "1h"),
+    ],
+)
+def test_server_prints_one_line_for_an_invalid_setting(start_server, variable, value):
+    out, err = start_server(free_port(), **{variable: value}).communicate(timeout=60)
+    (line,) = err.splitlines()
+    assert line.startswith(f"{variable} is '{value}'. It must be a ")
+    assert out == ""
+
+
 def test_server_port_stays_closed_until_every_function_is_ready(start_server):
     port = free_port()
     process = start_server(port)

@@ -249,6 +249,9 @@ EDIT_ROUTES: Mapping[str, Route] = {
     "/v1/images/edits": Route(create_edit),
     "/openai/deployments/{path+}": Route(create_deployment_edit),
     "/openai/v1/images/edits": Route(create_edit),
+    "/openai/images/edits": Route(
+        create_edit
+    ),  # Azure's Node SDK, when only the call names a model
 }
 # By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
 ROUTES: Mapping[tuple[str, str], Route] = {

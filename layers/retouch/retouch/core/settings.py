@@ -61,6 +61,14 @@ def _env_field(variable: str, default: Any = "", parse: Callable[[str], Any] = s
     return field(default_factory=lambda: default, metadata={"variable": variable, "read": parse})
 
 
+def _read_variable(variable: str, text: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(text)
+    except ValueError as error:
+        rule = "It must be a number." if parse in (int, float) else f"{error}"
+        raise InvalidSetting(f"{variable} is {text!r}. {rule}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The operator's settings. Times are in seconds."""
@@ -144,11 +152,14 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Return the settings from the RETOUCH_* variables. Keep the whole environment for the providers' settings."""
+        """Return the settings from the RETOUCH_* variables. Keep the whole environment for the providers' settings.
+
+        Raises InvalidSetting.
+        """
         values = {
-            setting.name: setting.metadata["read"](text)
+            setting.name: _read_variable(variable, text, setting.metadata["read"])
             for setting in fields(cls)
-            if (text := env.get(setting.metadata.get("variable", "")))
+            if (text := env.get(variable := setting.metadata.get("variable", "")))
         }
         return cls(**values, environment=dict(env))
 
