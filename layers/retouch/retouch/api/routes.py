@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.settings import Settings
@@ -58,7 +59,7 @@ def authenticate_caller(headers: Mapping[str, str], services: Services) -> Calle
     return Caller(principal, settings)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EndpointRequest:
     """An HTTP request at a route."""
 

@@ -7,11 +7,12 @@ capabilities.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from retouch.core.edit_types import EncodedImage, ResponseFormat
 from retouch.core.errors import Billed
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import INPUT_FORMATS, OUTPUT_FORMATS, UPSTREAM_FORMATS
 from retouch.core.parameters import ParameterSpec
 from retouch.core.provider_protocol import (
@@ -39,7 +40,7 @@ ErrorKind = Literal[
 API_KEY_SETTING = "api_key"  # the name of the setting that holds the API key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MaskFormat:
     """The format in which a model expects its mask."""
 
@@ -56,7 +57,7 @@ SOFT_WHITE_MASK = MaskFormat("white", supports_soft_edges=True)
 DIRECT_MASK = MaskFormat("direct", supports_soft_edges=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SizeLimits:
     """The limits on the size of an image. Edges and areas are in pixels. A maximum of 0 means no limit."""
 
@@ -67,7 +68,7 @@ class SizeLimits:
     max_aspect_ratio: float = 0.0  # maximum of longer edge / shorter edge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_dataclass(kw_only=True)
 class OperationMatch:
     """The conditions under which a request selects an operation. None means that a condition does not apply."""
 
@@ -78,7 +79,7 @@ class OperationMatch:
     images: int | None = None  # the exact number of images
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Price:
     """The price of an edit in US dollars: per image, area and call, or per million tokens if responses have usage."""
 
@@ -97,7 +98,7 @@ class Price:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_dataclass(kw_only=True)
 class ModelCapabilities:
     """The capabilities of one model."""
 
@@ -144,7 +145,7 @@ class ModelCapabilities:
         return self.mask_format is not None and self.mask_format.polarity == "direct"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ParsedError:
     """A provider's error, as its adapter parsed it from the response.
 
@@ -170,7 +171,7 @@ class ProviderFailure(Exception):
         self.error = error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Auth:
     """How the gateway authenticates to a provider."""
 
@@ -183,7 +184,7 @@ class Auth:
     scope: str = ""  # the AWS service name, or an OAuth scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_dataclass(kw_only=True)
 class Provider:
     """One provider: its name, its edit flow, its error parser, its settings and its models."""
 

@@ -8,8 +8,9 @@ variable becomes "undefined").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX, contains_encoded_gateway_key
 
 _PLACEHOLDER_KEYS = frozenset(
@@ -27,7 +28,7 @@ _PLACEHOLDER_KEYS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ClientCredentials:
     """The credentials that the headers carry. Keys never appear in a repr or in the log."""
 

@@ -6,11 +6,12 @@ HttpRequest -> ParsedForm -> ResolvedInputs -> EditRequest. All of them are immu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 import pybase64
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Placement
 from retouch.core.geometry import Size as Size
 from retouch.core.image_formats import ImageHeader
@@ -29,7 +30,7 @@ MaskMarking = Literal["alpha", "opaque", "white", "black", "colour", "shapes"]
 MaskEdge = Literal["hard", "soft", "feathered"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class HttpRequest:
     """An HTTP request, independent of the type of the Lambda event. Header names are lower-case."""
 
@@ -45,7 +46,7 @@ class FormText(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Part:
     """One part of a multipart body. `filename` is the sender's claim and is never used. A file may have none."""
 
@@ -55,7 +56,7 @@ class Part:
     is_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ImageReference:
     """A reference to an image that the request does not contain. `field` is the name of its field, for errors."""
 
@@ -67,14 +68,14 @@ class ImageReference:
 ImageInput = bytes | ImageReference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MaskShapes:
     """A mask that is described by shapes: boxes, circles, ellipses, polygons."""
 
     spec: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ParsedForm:
     """The fields of a request before validation: scalars by name, images in order."""
 
@@ -83,7 +84,7 @@ class ParsedForm:
     mask: ImageInput | MaskShapes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ResolvedInputs:
     """A ParsedForm in which the bytes of all images replace the references."""
 
@@ -92,7 +93,7 @@ class ResolvedInputs:
     mask: bytes | MaskShapes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Conversion:
     """The conversion that the plan requires and that `prepare` applies before an image is sent."""
 
@@ -101,7 +102,7 @@ class Conversion:
     drop_alpha: bool = False  # remove transparency
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EncodedImage:
     """An encoded image and the metadata from its header. Sizes are as displayed, after EXIF orientation."""
 
@@ -134,7 +135,7 @@ class EncodedImage:
         return f"data:{self.media_type};base64,{self.to_base64()}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MaskOrigin:
     """How a mask was made. Errors and notes about the mask depend on it."""
 
@@ -147,7 +148,7 @@ class MaskOrigin:
     grow: int = 0  # pixels by which the marked area was expanded, or shrunk if below 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Mask:
     """The area to edit.
 
@@ -169,7 +170,7 @@ class Mask:
         return self.edge != "hard"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EditRequest:
     """A validated edit request. Its values are checked as far as possible without knowledge of the model."""
 
@@ -187,7 +188,7 @@ class EditRequest:
     params: Mapping[str, Any]  # all other parameters by public name, not yet checked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GeneratedImage:
     """One completed image. It is stored as base64 or bytes, as the provider sent it, and converted on demand."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 FloatBox = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Placement:
     """An image of size `original`, scaled to fill `box` on a canvas of size `canvas`. All values are in pixels."""
 

@@ -6,7 +6,8 @@ Every other module reads them from here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 # The formats that the gateway reads: input images, masks and the results of providers.
 INPUT_FORMATS = ("png", "jpeg", "webp", "heic", "avif", "gif", "tiff", "bmp")
@@ -44,7 +45,7 @@ _GENERAL_BRANDS = (b"mif1", b"msf1")  # any codec; the compatible brands name it
 _MAX_BRAND_BYTES = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ImageHeader:
     """The header of an image file.
 

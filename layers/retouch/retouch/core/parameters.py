@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn, Protocol
 
 from retouch.core.edit_types import FormText
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 _INTEGER = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _DECIMAL = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
@@ -72,7 +73,7 @@ def _is_quoted(value: object, spec: ParameterSpec) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EnumParam:
     """One of a fixed set of words. `aliases` maps outdated words, which clients still send, to current words."""
 
@@ -93,7 +94,7 @@ class EnumParam:
         return "one of " + ", ".join(self.values) if len(self.values) > 1 else self.values[0]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class IntParam:
     """A whole number in a closed range."""
 
@@ -115,7 +116,7 @@ class IntParam:
         return f"a whole number from {self.minimum} to {self.maximum}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FloatParam:
     """A number in a closed range."""
 
@@ -137,7 +138,7 @@ class FloatParam:
         return f"a number from {self.minimum:g} to {self.maximum:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class BoolParam:
     """The value true or false."""
 
@@ -154,7 +155,7 @@ class BoolParam:
         return "true or false"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class StringParam:
     """Free text up to a maximum length in characters."""
 
@@ -173,7 +174,7 @@ class StringParam:
         return f"text of at most {self.max_length} characters"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class NotForwarded:
     """A parameter that the gateway accepts and reports in a note, but never sends.
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 PORTKEY_PREFIX = "x-portkey-"
 CONFIG_ID_PATTERN = re.compile(r"pc-[A-Za-z0-9_-]{1,64}", re.ASCII)  # the id of a saved config
@@ -32,7 +34,7 @@ KNOWN_HEADERS = (
 AWS_KEY_NAMES = ("aws-access-key-id", "aws-secret-access-key", "aws-session-token")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PortkeyHeaders:
     """The options in the headers. An option that is left out is None, empty or Portkey's default."""
 

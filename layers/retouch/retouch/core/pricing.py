@@ -7,12 +7,12 @@ the capabilities. A cost that nothing states is unknown. It is never zero.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Price
 from retouch.core.edit_types import EncodedImage, GeneratedImage
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Size
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.sizes import SizeRange, parse_size
@@ -22,7 +22,7 @@ MICRO_DOLLARS = 1_000_000  # in one US dollar
 _PIXELS_PER_MEGAPIXEL = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Cost:
     """An amount. `estimated` is False if the provider states the amount or the token counts, or has fixed prices."""
 

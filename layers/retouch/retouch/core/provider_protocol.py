@@ -6,16 +6,17 @@ An adapter gets a ProviderJob, yields a ProviderRequest, gets a ProviderResponse
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
 from retouch.core.event_stream import UTF8_BOM, is_event_stream, parse_sse_events
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Size as Size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProviderJob:
     """The input of one conversation with a provider. It already fits the model's capabilities."""
 
@@ -31,7 +32,7 @@ class ProviderJob:
     options: Mapping[str, str] = field(default_factory=dict)  # the provider's settings
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProviderRequest:
     """An HTTP request to a provider, as data. It contains no secret.
 
@@ -55,7 +56,7 @@ class ProviderRequest:
     validate: Callable[[ProviderResponse], object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProviderResponse:
     """An HTTP response from a provider. `chunks` replaces `body` if the request asked for a stream."""
 
@@ -88,7 +89,7 @@ class ProviderResponse:
             return parse_invalid_json(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PartialImage:
     """A preview of an image that is not complete yet (streaming only)."""
 
@@ -96,7 +97,7 @@ class PartialImage:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CompletedImage:
     """An image that is complete before the conversation ends (streaming only)."""
 

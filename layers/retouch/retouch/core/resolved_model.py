@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from retouch.core.capabilities import ModelCapabilities, Provider
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ResolvedModel:
     """A provider and two models: the one whose contract applies to the caller, and the one that serves the request.
 

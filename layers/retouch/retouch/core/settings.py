@@ -7,8 +7,10 @@ can contain them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 
 class InvalidSetting(ValueError):
@@ -69,7 +71,7 @@ def _read_variable(variable: str, text: str, parse: Callable[[str], Any]) -> Any
         raise InvalidSetting(f"{variable} is {text!r}. {rule}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Settings:
     """The operator's settings. Times are in seconds."""
 

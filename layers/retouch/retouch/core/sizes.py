@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from retouch.core.edit_types import Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import EnumParam, raise_invalid_value
 
 _SAME_SHAPE_DIFFERENCE = 0.001
@@ -26,7 +27,7 @@ def parse_size(value: str) -> Size | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FixedSizes:
     """WIDTHxHEIGHT from a list. The list contains "auto" if the model supports it."""
 
@@ -51,7 +52,7 @@ class FixedSizes:
         return min(same_shape, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SizeRange:
     """Any WIDTHxHEIGHT within limits, or auto. Edges and areas are in pixels."""
 
@@ -131,7 +132,7 @@ def read_size(name: str, value: Any, spec: AspectRatios | SameAsInput) -> str:
     return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AspectRatios:
     """An aspect ratio from a list, in resolution tiers if the model has them.
 
@@ -164,7 +165,7 @@ class AspectRatios:
         return next(iter(fitting or list(self.tiers)[-1:]), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SameAsInput:
     """No size parameter: the result has the shape of the first image. The gateway scales it to another size."""
 

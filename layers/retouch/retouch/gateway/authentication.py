@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from retouch.core.errors import GatewayMisconfigured, Unauthorized
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.core.upload_ids import is_owner_of_upload
 
@@ -21,7 +21,7 @@ _FOLDER_DIGITS = 32  # hexadecimal digits, 128 bits
 KeyLookup = Callable[[str], str | None]  # digest -> the key's name, or None if unknown or revoked
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Principal:
     """The authenticated caller. Both fields are empty without a gateway key: at an open gateway, or with IAM."""
 

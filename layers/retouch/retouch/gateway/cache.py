@@ -10,7 +10,7 @@ import logging
 import struct
 from binascii import crc32
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -19,6 +19,7 @@ import orjson
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.response_size import base64_size
 from retouch.gateway.result_images import UnreadableResult, blame_provider, open_result
@@ -59,7 +60,7 @@ class CacheStore(Protocol):
         """Store an entry. It can be read for `max_age` seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CacheEntry:
     """The finished images of an edit, and the number of preserved pixels of each."""
 

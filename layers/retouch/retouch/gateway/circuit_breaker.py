@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, Moderated, Refused, UpstreamError
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 
 @contextmanager
@@ -150,7 +151,7 @@ class CircuitBreaker:
 CircuitState = Literal["closed", "open", "half-open"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class BreakerLimits:
     """The conditions under which a circuit opens, and the time for which it stays open. Times are in seconds."""
 
@@ -161,7 +162,7 @@ class BreakerLimits:
     cooldown_seconds: int = 30  # the minimum of Portkey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Circuit:
     """The state of one provider's circuit. Times are Unix seconds."""
 

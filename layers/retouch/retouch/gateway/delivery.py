@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.postprocess import ProcessedEdit
 from retouch.gateway.response_size import base64_size, reduce_images
 from retouch.gateway.result_images import (
@@ -25,7 +26,7 @@ from retouch.planning.output_rules import Delivery
 _MIN_REDUCE_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class DeliveredImage:
     """One image as the caller receives it. Either `b64_json` or `url` is set."""
 
@@ -34,7 +35,7 @@ class DeliveredImage:
     revised_prompt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class DeliveredData:
     """The images of an edit as the caller receives them."""
 

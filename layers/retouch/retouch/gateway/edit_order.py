@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 from typing import Literal
 
@@ -21,6 +21,7 @@ from retouch.core.errors import (
     OrdersUnavailable,
     ResultNotFetched,
 )
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.claimant import Claimant, OrderReplay
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import (
@@ -43,7 +44,7 @@ _KEYLESS_VALIDITY_SECONDS = 900
 _PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OrderOptions:
     """What a request says about its order: its key, and how it waits and is answered."""
 
@@ -57,7 +58,7 @@ class OrderOptions:
     is_required: bool = False  # the operator wants an order for every edit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OrderReport:
     """The facts about the order of a request, for headers and the log."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from retouch.core.background_call import BackgroundCall
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.compose import default_feather
 from retouch.imaging.prepared_original import PreparedOriginal, prepare_original
 from retouch.planning.output_rules import Delivery
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("retouch")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class KeptOriginal:
     """The decoded original, which nothing changes, and the work on it that runs during the call."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.usage import sum_usage, token_counts
 from retouch.gateway.kept_original import KeptOriginal
@@ -31,7 +32,7 @@ _log = logging.getLogger("retouch")
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProcessedEdit:
     """The finished images of an edit, and the facts about all of them."""
 
@@ -45,7 +46,7 @@ class ProcessedEdit:
     is_complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProcessedImage:
     """A finished image, and the number of its preserved pixels."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from math import inf
@@ -11,6 +11,7 @@ from math import inf
 from retouch.core.client_credentials import ClientCredentials, is_header_safe
 from retouch.core.edit_types import EditRequest, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest, OrderOutcomeUnknown
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
@@ -45,7 +46,7 @@ EDITS_PATH = "/v1/images/edits"
 _RunAttempt = Callable[[Attempt, Services], AttemptResult]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RequestWithInputs:
     """A request with the bytes of every image."""
 
@@ -53,7 +54,7 @@ class RequestWithInputs:
     inputs: ResolvedInputs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ValidatedRequest:
     """A request with its typed edit request."""
 
@@ -62,7 +63,7 @@ class ValidatedRequest:
     request: EditRequest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RoutedRequest:
     """The targets that may serve a request. Each target is resolved, is connected and has its credential."""
 
@@ -250,7 +251,7 @@ def _credential_resolver(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _ModelFinder:
     """The resolver of the connected model that serves a target."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest, UpstreamError
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.result_images import open_result
 from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.byte_limit import encode_lossless_below, encode_lossy_below
@@ -16,7 +17,7 @@ _LOSSLESS_SECONDS_PER_MEGAPIXEL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ReducedImage:
     """An image that fits the response. `change` says what was done to it; empty: nothing."""
 
@@ -25,7 +26,7 @@ class ReducedImage:
     is_lossless: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ReducedImages:
     """The images that fit the response, in order."""
 

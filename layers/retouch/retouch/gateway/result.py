@@ -6,11 +6,12 @@ This module does not depend on a transport's JSON, headers or status lines. `ret
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Billed, Fault, worst_billing
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.delivery import DeliveredImage
@@ -20,7 +21,7 @@ from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class DeliveredEdit:
     """A finished edit. Every image is ready to be sent."""
 
@@ -36,7 +37,7 @@ class DeliveredEdit:
     url_expires_at: int | None = None  # Unix seconds; None: the images are base64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EditPreview:
     """The outcome of a dry run: the planned calls and processing. The gateway called no provider."""
 
@@ -46,7 +47,7 @@ class EditPreview:
     billed: ClassVar[Billed] = "no"  # a dry run costs nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class StreamedImage:
     """One image of a stream: a preview with its index, or a finished image with its facts."""
 
@@ -57,7 +58,7 @@ class StreamedImage:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EditStream:
     """An edit whose images arrive one after another."""
 
@@ -71,7 +72,7 @@ class EditStream:
 EditOutcome = DeliveredEdit | EditPreview | EditStream | StoredAnswer | Fault
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AttemptReport:
     """The facts about one attempt, successful or failed."""
 
@@ -83,7 +84,7 @@ class AttemptReport:
     hooks: GuardrailReport = field(default_factory=GuardrailReport)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AttemptResult:
     """The outcome of one attempt at one target."""
 
@@ -118,7 +119,7 @@ class AttemptResult:
         return self
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AttemptRecord:
     """One line of the list of attempts, for headers and the log."""
 
@@ -128,7 +129,7 @@ class AttemptRecord:
     billed: Billed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RoutingReport:
     """The path of routing to the outcome."""
 
@@ -140,7 +141,7 @@ class RoutingReport:
     logs_notes: bool = True  # False: x-portkey-debug excludes notes from the log
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EditResult:
     """The outcome of an edit and all facts about it."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retouch.core.edit_types import EncodedImage, Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.gateway.kept_original import KeptOriginal, may_restore_in_png
 from retouch.gateway.result_images import blame_provider
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ResultFile:
     """A file for the caller. `preserved_pixels` is the number of restored pixels; None: none were to be restored."""
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pybase64
 
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import Billed, InvalidRequest, UpstreamError
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import INPUT_FORMATS, detect_format, detect_other_format
 from retouch.core.image_text import decode_damaged_base64
 from retouch.core.resolved_model import ResolvedModel
@@ -50,7 +51,7 @@ class UnsupportedResult(UnreadableResult):
     """A result that the gateway cannot open although it may be intact. It can only be delivered as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OpenedResult:
     """A readable result. `file` describes the bytes of `image`."""
 
@@ -59,7 +60,7 @@ class OpenedResult:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OpenedResults:
     """The readable results of an edit, in order. The notes name first frames and unreadable images."""
 

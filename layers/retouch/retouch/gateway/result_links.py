@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import NotStored
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.signed_links import LinkBuilder
 from retouch.gateway.time_budget import TimeBudget
 
@@ -29,7 +29,7 @@ class ResultStore(Protocol):
         """Return the store's own link to a key. It works for `seconds`. Raises NotStored."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ResultLinks:
     """The maker of an edit's links. All of them expire at the same Unix time."""
 

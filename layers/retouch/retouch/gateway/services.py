@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
 from retouch.core.edit_types import ParsedForm
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import SendRequest
 from retouch.core.settings import Settings
@@ -35,7 +36,7 @@ class ObjectStore(ResultStore, InputStore, Protocol):
         """Raise an exception when the bucket is not usable."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Services:
     """The services of the gateway. The function's entry point builds them once per cold start."""
 
@@ -59,7 +60,7 @@ class Services:
         return self.settings.with_secrets(self.read_secrets())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RequestContext:
     """One edit request of an authenticated caller, as received, and its deadline."""
 

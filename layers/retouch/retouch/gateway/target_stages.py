@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
 from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, NotStored, RequestTimeout
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TargetRequest:
     """One target of a request, with everything that the gateway needs before the attempt."""
 
@@ -65,7 +66,7 @@ class TargetRequest:
     fault: Fault | None = None  # the reason why the target cannot be tried
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Attempt:
     """One attempt at one target."""
 
@@ -97,7 +98,7 @@ class Attempt:
         return AttemptResult(fault, self.log.report())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CheckedAttempt:
     """An attempt whose request passed the guardrails."""
 
@@ -105,7 +106,7 @@ class CheckedAttempt:
     guardrail_input: GuardrailInput
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PlannedAttempt:
     """An attempt with its plan."""
 
@@ -119,7 +120,7 @@ class PlannedAttempt:
         return self.checked.attempt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PreparedAttempt:
     """A planned attempt whose image files are ready to be sent."""
 
@@ -129,7 +130,7 @@ class PreparedAttempt:
     original: Pixels | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GeneratedImages:
     """The images from the provider or the cache."""
 
@@ -145,7 +146,7 @@ class GeneratedImages:
         return explain_unreadable(self.planned.plan.resolved, self.images, self.billed)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CheckedImages:
     """Images that passed the guardrails."""
 
@@ -156,7 +157,7 @@ class CheckedImages:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FinishedImages:
     """Images in the geometry and format that the plan requires."""
 
@@ -165,7 +166,7 @@ class FinishedImages:
     links: ResultLinks  # what makes the links of the images
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class DeliveredImages:
     """Images as base64 or links."""
 

@@ -6,11 +6,12 @@ All this work has one deadline: the request's. The rest of the function's time i
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from retouch.core.bounded_call import call_within
 from retouch.core.clock import Clock
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.planning.output_rules import Delivery
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ _UNKNOWN_MEGAPIXELS = 4.0  # of a result whose size the provider chooses
 _LINK_SECONDS = 1.0  # to store one image; most puts take less
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TimeBudget:
     """The time until a deadline. `deadline` is a value of the clock."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PIL import Image
 
 from retouch.core.edit_types import EncodedImage
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox, Placement, Size, unplaced
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.first_lines import keep_first_lines
@@ -51,7 +50,7 @@ def restore_unmarked_pixels(
     return image, preserved_pixels, mapped.notes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MappedResult:
     """The part of a result that shows the original, and its box in pixels of this part."""
 

@@ -6,10 +6,11 @@ A PNG describes its colours by such numbers in its cICP, gAMA and cHRM chunks, a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from math import exp, log
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.icc_matrix_profile import (
     SRGB_PRIMARIES,
     Primaries,
@@ -33,7 +34,7 @@ _D65 = (0.3127, 0.3290)
 _ILLUMINANT_C = (0.310, 0.316)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PowerFunction:
     """A transfer function that raises the level to a power."""
 
@@ -109,7 +110,7 @@ _TRANSFER_BY_NUMBER: dict[int, TransferFunction] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ColourSpace:
     """An RGB colour space. Without `full_range`, black is level 16 of 255 and white is level 235."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from PIL import Image
 
 from retouch.core.edit_types import Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox
 from retouch.imaging.codec import has_transparency, normalize_mode
 from retouch.imaging.colour import to_srgb
@@ -52,7 +52,7 @@ def composite_original(
     return original, original.width * original.height - marked_pixels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class WeightedBand:
     """A band of the marked area, and the weights of the result in it ("L")."""
 

@@ -7,12 +7,12 @@ that, when several levels have become equal. So this module reads both bytes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Box
 
 # Decodes the file with a raw mode of Pillow, which says what the bytes of a pixel are. None is the file's own.
@@ -28,7 +28,7 @@ _LOWER_BYTES = {_COLOUR: "RGB;16L", 6: "RGBA;16L"}
 _FOUR_BYTES = "RGBA"  # reads the four bytes of a pixel of grey and alpha as four channels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _Samples:
     """The 16-bit channels of an image, and the 8-bit image that gets the result."""
 

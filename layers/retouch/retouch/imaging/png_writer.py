@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from isal import isal_zlib
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.masks.regions import Box, split_into_bands
 
@@ -34,7 +34,7 @@ def write_photo(image: Image.Image, icc_profile: bytes | None) -> bytes:
     return join_lines(image.size, image.mode, [compress_lines([image])], icc_profile)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CompressedLines:
     """Successive lines of a photo as a part of the data of a PNG. The parts of an image can be joined in order.
 

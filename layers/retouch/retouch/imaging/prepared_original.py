@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PIL import Image
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.colour import to_srgb
@@ -20,7 +19,7 @@ from retouch.imaging.masks.regions import shift_box
 from retouch.imaging.png_writer import CompressedLines, compress_lines, join_lines
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PreparedOriginal:
     """An original, and everything that a PNG with its unmarked pixels needs besides the result.
 

@@ -8,15 +8,15 @@ other model counts as `other`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from retouch.core.capabilities import Provider
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 UNKNOWN_VALUE = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class EditDimensions:
     """The known models by provider, and whether the model is a dimension."""
 

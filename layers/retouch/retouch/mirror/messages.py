@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 # The attributes of a message with the rest of a request, which the mirror itself sends.
 TRIES_ATTRIBUTE, SENT_ATTRIBUTE = "retouch-tries", "retouch-sent"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class QueueMessage:
     """One SQS record.
 

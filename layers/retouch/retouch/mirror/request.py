@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from retouch.core.errors import InvalidRequest, TooLarge
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import IntParam, StringParam, quote_value
 
 MAX_URLS = 100
@@ -25,7 +26,7 @@ _EXPIRES_IN = IntParam(1, 604_800)  # seconds; S3 signs for at most a week
 _FIELDS = ("url", "urls", "prefix", "metadata", "expires_in")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorRequest:
     """The URLs to copy, in order and with repetitions, and how to store them."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 MirrorStatus = Literal["stored", "exists", "refused", "failed"]
 DEADLINE_EXCEEDED = "deadline_exceeded"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorError:
     """The public reason why a URL is not in the bucket. `retryable`: the same request may succeed later."""
 
@@ -20,7 +22,7 @@ class MirrorError:
     retryable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorResult:
     """The result of one URL.
 

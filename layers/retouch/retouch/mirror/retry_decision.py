@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.mirror.request import MirrorRequest
 from retouch.mirror.result import MirrorResult
 
@@ -17,7 +17,7 @@ _FIRST_RETRY_SECONDS = 10  # seconds
 _MAX_RETRY_SECONDS = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class DeadLetter:
     """A dead letter: the request to send again once the cause is removed, and the cause."""
 
@@ -26,7 +26,7 @@ class DeadLetter:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Requeue:
     """A part of a request that goes into the queue again, as a request of its own."""
 
@@ -35,7 +35,7 @@ class Requeue:
     delay_seconds: int  # seconds until it is delivered
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RetryDecision:
     """The unfinished parts of a request: the dead letter, and the parts to try again."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from retouch.core.clock import Clock
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.mirror.messages import QueueMessage
 from retouch.mirror.result import MirrorResult
@@ -115,7 +115,7 @@ class StoreFailed(Exception):
     """The error of an object that was not stored. Another attempt may succeed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class StoredObject:
     """The key, the headers and the metadata of an object in S3."""
 
@@ -136,7 +136,7 @@ class MirrorStore(Protocol):
         """Store the object whole or not at all. Return False when the key exists. Raises StoreFailed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorServices:
     """The services of the mirror."""
 

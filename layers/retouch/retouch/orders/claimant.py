@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from retouch.core.clock import Clock
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.held_order import HeldOrder
@@ -17,7 +18,7 @@ from retouch.orders.transitions import Claim, ClaimDecision
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.1, 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OrderReplay:
     """The stored answer of an order that another request has finished."""
 
@@ -25,7 +26,7 @@ class OrderReplay:
     answer: StoredAnswer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Claimant:
     """A request that claims an order, and waits for its answer while another request holds it."""
 

@@ -17,11 +17,12 @@ from __future__ import annotations
 import secrets
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Literal
 
 from retouch.core.errors import Billed
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 OrderState = Literal["accepted", "sent", "submitted", "done", "unknown", "open"]
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
@@ -30,7 +31,7 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 8  # 40 bits: seconds until the year 36812
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Fingerprint:
     """A hash of a request, and a short hash of each field, by which an error can name the field that differs."""
 
@@ -46,7 +47,7 @@ class Fingerprint:
         return next(differing, "body")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Submission:
     """A provider's response to a paid request for an edit that it makes in the background.
 
@@ -60,7 +61,7 @@ class Submission:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Order:
     """One order as it is stored. `version` is the table's own mark of this record."""
 
@@ -96,7 +97,7 @@ class Order:
         return self.state == "submitted" and not self.holder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class StoredAnswer:
     """The answer to an order, byte for byte: status, headers and body."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.order import Order, StoredAnswer
 
 
@@ -50,7 +50,7 @@ class AnswerStore(Protocol):
         """Return the answer of an order, or None."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OrderStores:
     """Where orders and their answers are, and how long they are kept."""
 

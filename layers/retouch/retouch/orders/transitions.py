@@ -12,10 +12,11 @@ A table writes the next record only if the present one is still stored, so two p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from retouch.core.errors import Billed
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.order import (
     RUNNING,
     Fingerprint,
@@ -30,7 +31,7 @@ from retouch.orders.order import (
 ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Claim:
     """The values of a request that wants to hold an order. Times are Unix seconds."""
 

@@ -10,7 +10,7 @@ Every canvas is calculated here, before any pixel exists, and its pixels are lim
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from math import ceil, inf, sqrt
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Placement, unplaced
 from retouch.core.sizes import (
     AspectRatios,
@@ -44,7 +45,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Violation:
     """A rule that an image breaks, and the values of `fit` that would fix it."""
 
@@ -53,7 +54,7 @@ class Violation:
     code: str = "unsupported_image_size"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FitResult:
     """The placement of the first image, and the parameters that make the result have the shape of its canvas."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage, ResponseFormat, Size
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Placement
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
@@ -29,7 +30,7 @@ from retouch.planning.preserve import OriginalPixels, PreservePlan
 _MAX_SHAPE_DIFFERENCE = 0.04
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class KnownDensity:
     """The pixel density of an image, and the size of the image in pixels."""
 
@@ -37,7 +38,7 @@ class KnownDensity:
     size: Size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Delivery:
     """The processing of completed images before the gateway returns them.
 

@@ -12,12 +12,13 @@ It never ignores an input without a note. `make_plan` shows the order of the ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel
@@ -30,7 +31,7 @@ from retouch.planning.output_rules import fit_delivery as fit_delivery
 from retouch.planning.retired_contract import relax_contract
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Plan:
     """The complete plan of an edit, made before the first provider call."""
 

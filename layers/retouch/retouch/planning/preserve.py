@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Placement, unplaced
 from retouch.core.sizes import SizeRange, parse_size
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OriginalPixels:
     """The original pixels that the gateway restores in the result, wherever the mask does not mark."""
 
@@ -25,7 +26,7 @@ class OriginalPixels:
     mask_pixels: Pixels = field(repr=False)  # same format as Mask.pixels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PreservePlan:
     """The part of the plan for the pixels outside the mask."""
 

@@ -8,7 +8,6 @@ shutdown date serves itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
@@ -16,8 +15,10 @@ from typing import Any
 
 import orjson
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 
-@dataclass(frozen=True, slots=True)
+
+@frozen_dataclass
 class Retirement:
     """One row of the table.
 

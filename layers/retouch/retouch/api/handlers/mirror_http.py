@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ from retouch.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
@@ -40,7 +41,7 @@ Handler = Callable[[Any, Any], Any]
 MIRROR_PATH = "/v1/mirror"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorAuth:
     """The authentication of HTTP requests, with the same keys as the other functions."""
 

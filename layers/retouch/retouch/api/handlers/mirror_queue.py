@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from retouch.api.events.sources import event_payload, parse_messages
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.mirror import cloud_events, retry_decision
 from retouch.mirror.messages import QueueMessage
 from retouch.mirror.mirror_urls import mirror_urls
@@ -30,7 +31,7 @@ class EventNotProcessed(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MirrorConsumer:
     """The mirror with the clients that queued requests need."""
 

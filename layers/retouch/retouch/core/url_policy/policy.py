@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.url_policy import hostnames, ip_ranges
 from retouch.core.url_policy.errors import FetchError
@@ -13,7 +13,7 @@ from retouch.core.url_policy.url import Url, canonical_host
 _EXCEPTION_PATTERN = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>[1-9][0-9]{0,4})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FetchPolicy:
     """The rules of a fetch. The defaults are those of production.
 

@@ -8,9 +8,9 @@ and unusual numbers.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from urllib.parse import quote, urljoin
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.url_policy import hostnames, ip_ranges
 from retouch.core.url_policy.errors import FetchError
 
@@ -25,7 +25,7 @@ _PRINTABLE_ASCII = "".join(map(chr, range(33, 127)))
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Url:
     """A URL in its canonical spelling.
 

@@ -10,9 +10,9 @@ an option is a check.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.types import Check, Feedback, Guardrails, Hook, HookPhase
 
@@ -182,7 +182,7 @@ def _read_feedback(reader: ConfigReader | None) -> Feedback:
     return feedback
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class NumberRange:
     """A range from `minimum` to `maximum`. None means no limit."""
 

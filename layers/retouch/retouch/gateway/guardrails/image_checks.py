@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import INPUT_FORMATS
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import NumberRange, read_range
@@ -27,7 +27,7 @@ _MAX_IMAGES = 1_000.0
 _FORMAT_ALIASES = {"jpg": "jpeg", "heif": "heic", "tif": "tiff"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _ImageRule:
     """The requirements for each image. A megapixel is a million pixels."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.config_reader import ConfigReader
 from retouch.gateway.guardrails import image_checks, remote_checks, text_checks
 from retouch.gateway.guardrails.types import CheckFunction, HookPhase
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CheckType:
     """A known check: the phases in which it may run, and the function that reads its parameters."""
 

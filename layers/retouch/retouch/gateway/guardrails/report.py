@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.guardrails.runner import STATUS_FAILED, hook_results
 from retouch.gateway.guardrails.types import HookPhase, HookReport
 
 STATUS_PASSED = 200
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GuardrailReport:
     """The reports of the hooks before and after an edit."""
 

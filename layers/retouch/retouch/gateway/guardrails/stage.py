@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from retouch.core.capabilities import Provider
 from retouch.core.edit_types import EditRequest, EncodedImage, GeneratedImage
 from retouch.core.errors import Billed, InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import StringParam
 from retouch.gateway.guardrails.image_checks import is_blank
 from retouch.gateway.guardrails.report import GuardrailReport
@@ -24,7 +25,7 @@ from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.codec import decode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CheckedResults:
     """The images that the hooks have seen, and the report. Notes name the images that could not be read."""
 

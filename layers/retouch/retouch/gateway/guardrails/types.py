@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from math import inf
 from typing import Any, Literal, NamedTuple
 
 from retouch.core.clock import Clock
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 HookPhase = Literal["before", "after"]
 
@@ -29,7 +30,7 @@ class ImageMetadata(NamedTuple):
     blank: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GuardrailInput:
     """A request as the checks see it. `outputs` holds its results, after the edit has run."""
 
@@ -47,7 +48,7 @@ class GuardrailInput:
         return "\n".join(filter(None, (self.prompt, *self.other_texts)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class WebhookRequest:
     """The request to a guardrail webhook."""
 
@@ -60,7 +61,7 @@ class WebhookRequest:
     deadline: float = field(default=inf, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class BedrockGuardrailRequest:
     """The request to Bedrock Guardrails."""
 
@@ -70,7 +71,7 @@ class BedrockGuardrailRequest:
     region: str = ""  # empty: the region of the function
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GuardrailClients:
     """The clients of the remote checks. Both raise CheckError when they get no response."""
 
@@ -87,7 +88,7 @@ class GuardrailClients:
         return self if hook.deny else replace(self, deadline=self.deadline - self.reserved_seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CheckResult:
     """The result of a check. The explanation and the data are public."""
 
@@ -99,7 +100,7 @@ class CheckResult:
 CheckFunction = Callable[[GuardrailInput, GuardrailClients], CheckResult]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Check:
     """One check. `run` already contains its parameters."""
 
@@ -109,7 +110,7 @@ class Check:
     needs_pixels: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Feedback:
     """The score that Portkey's feedback format gives to a hook's result."""
 
@@ -117,7 +118,7 @@ class Feedback:
     weight: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Hook:
     """A group of checks with one verdict, and the consequence of a failure."""
 
@@ -129,7 +130,7 @@ class Hook:
     on_fail: Feedback = Feedback()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Guardrails:
     """The hooks of a config."""
 
@@ -142,7 +143,7 @@ class Guardrails:
         return any(check.needs_pixels for hook in self.after for check in hook.checks)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class HookReport:
     """The results of the hooks.
 

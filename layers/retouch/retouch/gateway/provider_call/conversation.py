@@ -7,13 +7,13 @@ so which of two senders a request needs.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import DeadlineExceeded, Fault, UpstreamError
 from retouch.core.event_stream import UTF8_BOM, is_event_stream
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,
@@ -52,7 +52,7 @@ class _NoImageFound(UpstreamError):
     code = "no_image_returned"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Senders:
     """The two ways to send a request of a conversation."""
 

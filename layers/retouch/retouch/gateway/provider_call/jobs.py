@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault, Refused
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import (
     CompletedImage,
     PartialImage,
@@ -28,7 +28,7 @@ NEEDS_GENERATIVE_MODEL = "unsupported_operation"
 _MAX_SUGGESTED_MODELS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class JobRunner:
     """Everything that the conversations of one attempt share."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault, worst_billing
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
 
 _log = logging.getLogger("retouch")
@@ -16,7 +16,7 @@ _MAX_PARALLEL_CALLS = 10
 _MAX_NAMED_FAILURES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class FanoutResult:
     """The completed images in the order of the jobs, and the errors of the failed jobs."""
 

@@ -8,9 +8,10 @@ instead of a paid request, and so it polls the same job. No adapter knows about 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from retouch.core.errors import OrderOutcomeUnknown
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel, SendRequest
 from retouch.orders.held_order import HeldOrder
@@ -20,7 +21,7 @@ from retouch.orders.order import Submission
 _MAX_SUBMISSION_BYTES = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Purchases:
     """The paid requests of one attempt at one target, whose conversations may run in parallel."""
 

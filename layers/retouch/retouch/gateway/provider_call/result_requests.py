@@ -12,7 +12,6 @@ these end it earlier:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 from retouch.core.capabilities import ErrorKind
@@ -23,6 +22,7 @@ from retouch.core.errors import (
     UpstreamError,
     UpstreamUnreachable,
 )
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import detect_format
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
@@ -54,7 +54,7 @@ _MAX_POLL_SECONDS = 60.0
 _ENOUGH_ATTEMPT_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Trouble:
     """An attempt that brought no whole response, though another one may."""
 
@@ -65,7 +65,7 @@ class Trouble:
     damaged: ProviderResponse | None = None  # the image, if its kind is "damaged"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ResultRequests:
     """A sender of requests for a paid result. Call it with a request."""
 

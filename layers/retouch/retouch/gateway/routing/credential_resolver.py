@@ -8,11 +8,12 @@ with. An option or key that does not apply is refused by name; it is never ignor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, Unauthorized
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PORTKEY_PREFIX, PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
@@ -28,7 +29,7 @@ from retouch.gateway.routing.tree import Target
 from retouch.gateway.routing.virtual_keys import ProviderNames, ProviderRef, VirtualKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ServingProvider:
     """The provider that was requested for a model, and the provider that serves the model today.
 
@@ -40,7 +41,7 @@ class ServingProvider:
     model: ResolvedModel | None = None  # None: there is no such model; the attempt reports it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RoutedTarget:
     """A target with the model that this request uses there, and the provider that the target names."""
 
@@ -49,7 +50,7 @@ class RoutedTarget:
     provider_ref: ProviderRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TargetCredentials:
     """A target with its serving provider, its credential and the client credentials that the provider gets."""
 
@@ -59,7 +60,7 @@ class TargetCredentials:
     client_credentials: ClientCredentials
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CredentialResolver:
     """The resolver of the credentials for all targets of one request."""
 

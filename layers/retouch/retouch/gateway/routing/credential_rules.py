@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from retouch.core.capabilities import API_KEY_SETTING, Provider
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.gateway.config_reader import InvalidConfig
@@ -26,7 +27,7 @@ _SOURCE_REMEDIES = {
 _VIRTUAL_KEY_REMEDY = "The options of a virtual key are saved with it; leave it out."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Credential:
     """A credential for a provider: the key, and the options that came with it, by header name."""
 

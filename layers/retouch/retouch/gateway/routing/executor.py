@@ -7,10 +7,11 @@ have been billed. A call that may have been billed is not repeated, unless the c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, Fault, InvalidRequest, Moderated, RateLimited, worst_billing
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.circuit_breaker import ProviderDown
 from retouch.gateway.result import AttemptRecord, AttemptResult
 from retouch.gateway.routing.conditions import RequestAttributes, matches_query
@@ -20,7 +21,7 @@ _MAX_WAIT_SECONDS = 60.0  # total wait between the attempts at one target
 _RETRIES_EXHAUSTED = -1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RoutingOutcome:
     """The result of the last attempt, and all attempts."""
 
@@ -35,7 +36,7 @@ class RoutingOutcome:
         return worst_billing(record.billed for record in self.attempts)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RoutingExecutor:
     """The executor of a routing tree, with the attempt function, the attributes, the clock and the deadline."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 StrategyMode = Literal["single", "fallback", "loadbalance", "conditional"]
 STRATEGY_MODES: tuple[StrategyMode, ...] = ("single", "fallback", "loadbalance", "conditional")
@@ -12,7 +14,7 @@ DEFAULT_RETRY_CODES = (429, 500, 502, 503, 504)
 DEFAULT_FALLBACK_CODES = (408, 429, 500, 502, 503, 504)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RetryPolicy:
     """The retry policy of a target.
 
@@ -25,14 +27,14 @@ class RetryPolicy:
     may_buy_twice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class CachePolicy:
     """The cache policy of a target: a response may come from the cache if it is at most `max_age` seconds old."""
 
     max_age: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Target:
     """One target: the provider that gets a request, and the changes to the request for it."""
 
@@ -51,7 +53,7 @@ class Target:
     hooks: Mapping[str, Any] = field(default_factory=dict, repr=False)  # guardrails, unparsed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Condition:
     """A query, and the name of the target for the requests that match it."""
 
@@ -60,7 +62,7 @@ class Condition:
     pattern_count: int = 0  # regular expressions in the query; they are limited for their run time
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TargetGroup:
     """Several targets, and the strategy that selects one of them."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -12,12 +12,13 @@ import orjson
 from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import key_problem
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 
 _AT_MODEL_PATTERN = re.compile("@([^/]+)/(.+)")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProviderRef:
     """A named provider, by slug, and the virtual key if the name was that of one. Both are None without a name."""
 
@@ -25,7 +26,7 @@ class ProviderRef:
     virtual_key: VirtualKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ProviderNames:
     """The names of the gateway's providers and virtual keys."""
 
@@ -84,7 +85,7 @@ class ProviderNames:
         return head if rest and head in self.providers else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class VirtualKey:
     """A named provider key: the provider, the key and the provider's options."""
 

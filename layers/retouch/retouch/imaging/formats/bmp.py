@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
@@ -43,7 +42,7 @@ _EMBEDDED_PROFILE = b"DEBM"  # "MBED" as a little-endian number
 _MAX_RLE_BYTES = 8_000_000  # the time to expand runs depends on their number
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class BmpLayout:
     """The fields of a BMP header. Positions are byte offsets in the file. `masks` are those of the channels."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from zlib import crc32
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.formats.jpeg import iter_segments
 from retouch.imaging.formats.png import SIGNATURE, iter_chunks
 
@@ -16,7 +16,7 @@ _DOTS_PER_INCH, _DOTS_PER_CM, _MAX_JFIF_DENSITY = 1, 2, 65_535
 _INCHES_PER_METRE = 1 / 0.0254
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PixelDensity:
     """Pixels per metre, across and down."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
@@ -23,7 +22,7 @@ _MIN_BLOCK_BYTES = 64  # bytes; encoders fill blocks of 255
 _SPARE_BLOCKS = 16_384
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GifFrame:
     """The only frame of a GIF. `box` is its place on the screen. Positions are byte offsets in the file."""
 

@@ -8,9 +8,9 @@ further images and metadata.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Box as PixelBox
 from retouch.core.geometry import Size
 from retouch.core.image_formats import ImageHeader
@@ -53,7 +53,7 @@ _MAX_CODED_MARGIN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class HeifImage:
     """The primary image of a file. The size is that of the coded image, before any transformation."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.errors import (
     InvalidImage,
     animated_image_error,
@@ -179,7 +180,7 @@ def _no_image_error(name: str) -> InvalidImage:
     return damaged_image_error(f"the {name} has no image")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _MetaReader:
     """Reads the boxes inside the meta box into an ItemTable."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.errors import damaged_image_error, truncated_image_error
 
 _SAMPLE_BYTES = 65_536  # bytes of image data that are inflated
@@ -23,7 +23,7 @@ _ADAM7_PASSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PngLayout:
     """The fields of a PNG header: size in pixels, bits per channel, colour type, and whether it is interlaced."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
@@ -50,7 +50,7 @@ _MAX_SEGMENT_BYTES = 160_000_000  # the decoder holds one decoded strip or tile 
 _RAW_CAMERA_TAGS = {Tag.DNG_VERSION: "DNG", Tag.CFA_PATTERN: "camera raw"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TiffLayout:
     """How the pixels of a page are stored. Sizes are in pixels, the depth in bits a channel."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.errors import InvalidImage, damaged_image_error, truncated_image_error
 
 _MAX_ENTRIES = 512  # cameras write a few dozen entries
@@ -50,7 +50,7 @@ class Tag:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Entry:
     """One tag. `position` is the place of its values in the file."""
 
@@ -60,7 +60,7 @@ class Entry:
     raw: bytes  # the twelve bytes of the entry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Directory:
     """The tags of one page."""
 

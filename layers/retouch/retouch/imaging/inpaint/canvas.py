@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PIL import Image
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.masks.regions import Box, shift_box
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class InpaintCanvas:
     """A part of an image that is filled in place. The masks are "L" images of the same size; 255 means yes."""
 

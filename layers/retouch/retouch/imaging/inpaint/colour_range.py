@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 
 from PIL import Image, ImageChops, ImageStat
 
+from retouch.core.frozen_dataclass import frozen_dataclass
+
 Levels = tuple[int, int]  # (lowest, highest)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ColourRange:
     """The lowest and highest levels of the three bands, and of the three differences between two bands.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from heapq import nsmallest
 from math import inf
 from operator import mul
 
 from PIL import Image, ImageChops, ImageFilter
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.masks.regions import Box, are_disjoint, expand_box, is_inside, shift_box
@@ -29,7 +29,7 @@ _MAX_SMOOTH_TEXTURE = 2.0  # texture up to which a smooth surface is not visible
 _BLUR = ImageFilter.BoxBlur(2)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Hole:
     """A hole at a certain scale, ready to be compared with other places in the image."""
 
@@ -56,7 +56,7 @@ class Hole:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SourcePatch:
     """The best place to copy from, if there is one, with its quality."""
 

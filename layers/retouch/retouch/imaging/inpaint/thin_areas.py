@@ -7,11 +7,11 @@ memory does not depend on its size.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from PIL import Image, ImageChops, ImageFilter
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.inpaint.halo import grow_one_pixel, has_halo
 from retouch.imaging.inpaint.thin_fill import fill_thin_hole
 from retouch.imaging.masks.regions import Box, expand_box, shift_box
@@ -28,7 +28,7 @@ _NONZERO_TO_255 = [0] + [255] * 255
 _BELOW_255_TO_0 = [0] * 255 + [255]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _MarkedPart:
     """The marked part of a tile. The masks are "L"."""
 

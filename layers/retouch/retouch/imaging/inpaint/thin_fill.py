@@ -9,12 +9,12 @@ decides where no two sides are alike. An average of known pixels has no colour t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import hypot
 from typing import Any
 
 from PIL import Image, ImageChops, ImageMath
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Box
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 
@@ -32,7 +32,7 @@ _MEAN_OF_BANDS = (1 / 3, 1 / 3, 1 / 3, 0)
 Operands = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _Side:
     """What the lines of one direction meet first on one side."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import EncodedImage, Mask, MaskEdge, MaskOrigin
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.masks.edges import dilate, erode, feather
 from retouch.imaging.masks.levels import count_marked
@@ -16,7 +16,7 @@ MAX_GROW = 400  # pixels
 MAX_FEATHER = 100  # pixels
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MaskAdjustments:
     """The adjustments to the marked area, applied in this order. `grow` and `feather` are in whole pixels."""
 

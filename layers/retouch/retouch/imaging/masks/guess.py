@@ -6,12 +6,12 @@ background is the colour of most of its border. The guess is refused where two r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 from PIL import Image, ImageChops, ImageStat
 
 from retouch.core.edit_types import MaskMarking
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.codec import flatten, has_transparency, normalize_mode
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.masks.levels import (
@@ -33,7 +33,7 @@ _FEW_COLOURS = 64  # a file with at most this many colours has no noise
 Colour = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class MarkedLevels:
     """The levels of a mask file ("L", 255 = edit), and what marks its pixels."""
 

@@ -6,11 +6,12 @@ for empty and full masks all use its result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import Mask, MaskEdge
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.masks.regions import split_into_bands
 
@@ -33,7 +34,7 @@ _WITHOUT_NOISE_TABLE = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SettledLevels:
     """The levels of a mask file after noise and antialiasing have been removed."""
 
@@ -42,7 +43,7 @@ class SettledLevels:
     is_thresholded: bool = False  # levels that are not noise became 0 or 255
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GreyAreas:
     """The numbers of pixels with a level between black and white that is not noise."""
 

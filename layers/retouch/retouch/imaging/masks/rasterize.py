@@ -7,12 +7,13 @@ used: it supports whole pixels only, includes both end points of every range, an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, sqrt
 from typing import Protocol
 
 from PIL import Image
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 
 class Shape(Protocol):
@@ -22,7 +23,7 @@ class Shape(Protocol):
         """Set the pixels of the shape in an "L" image to 255. Parts outside the image are ignored."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Rectangle:
     """The pixels from (x, y) on. With whole numbers it has exactly width * height pixels."""
 
@@ -39,7 +40,7 @@ class Rectangle:
             mask.paste(255, (columns.start, rows.start, columns.stop, rows.stop))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Ellipse:
     """The pixels within the radii rx and ry around (cx, cy)."""
 
@@ -59,7 +60,7 @@ class Ellipse:
                 mask.paste(255, (left, y, right, y + 1))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Polygon:
     """The area inside a closed line through the points.
 

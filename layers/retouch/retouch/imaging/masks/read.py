@@ -6,12 +6,13 @@ a mask are taken as the file stores them: a colour profile or gamma of a mask ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from PIL import Image, ImageChops
 
 from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin, Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten
 from retouch.imaging.errors import InvalidImage, to_invalid_request
@@ -56,7 +57,7 @@ _TURN_REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class _Alignment:
     """What brings a mask file to the image as displayed."""
 

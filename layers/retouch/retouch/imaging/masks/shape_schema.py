@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.rasterize import Ellipse, Polygon, Rectangle, Shape
@@ -36,7 +36,7 @@ _VERTICAL_FIELDS = ("y", "cy", "ry", "height")
 _SHORTER_SIDE_FIELDS = ("r", "grow", "feather")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class UnitConverter:
     """Converts values in the client's unit, "px" or "fraction", to pixels of an image of that size."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.operations.registry import MAX_STEPS, OPERATIONS, Operation
@@ -23,7 +23,7 @@ _COPY_MS_PER_MEGAPIXEL = 10
 _MARKED_AREA = "the marked area"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Step:
     """An operation with canonical values for all of its fields."""
 

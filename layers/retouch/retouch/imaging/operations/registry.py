@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import EnumParam, FloatParam, ParameterSpec
 from retouch.imaging.operations import area, geometry, tone
 from retouch.imaging.operations.area import (
@@ -29,7 +30,7 @@ MAX_STEPS = 12
 _DEFAULT_MS_PER_MEGAPIXEL = 30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class OperationField:
     """One field of an operation. `default` is a value in the form in which it would be sent; None means required."""
 
@@ -38,7 +39,7 @@ class OperationField:
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_dataclass(kw_only=True)
 class Operation:
     """One operation.
 

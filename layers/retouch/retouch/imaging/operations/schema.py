@@ -7,11 +7,11 @@ InvalidRequest with the rule.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import ImageColor
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import raise_invalid_value
 from retouch.imaging.operations.values import Colour, Length, Region, TargetSize
 
@@ -24,7 +24,7 @@ _GLYPHS = frozenset(map(chr, range(32, 127))) | frozenset("\n©«°±´·»‘�
 _SIDES = ("left", "top", "right", "bottom")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class LengthParam:
     """A length, as a fraction or in pixels."""
 
@@ -42,7 +42,7 @@ class LengthParam:
         return 'a fraction from 0 to 1, or pixels as text like "120px"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class RegionParam:
     """A rectangle. A side that is left out is the side of the image."""
 
@@ -59,7 +59,7 @@ class RegionParam:
         return "an object with any of left, top, right and bottom, each " + LengthParam().rule()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ColourParam:
     """A colour. `allow_transparent` says whether "transparent" is accepted."""
 
@@ -83,7 +83,7 @@ class ColourParam:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AspectRatioParam:
     """An aspect ratio as WIDTH:HEIGHT."""
 
@@ -98,7 +98,7 @@ class AspectRatioParam:
         return 'WIDTH:HEIGHT, like "3:2"'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TargetSizeParam:
     """A size to scale to."""
 
@@ -118,7 +118,7 @@ class TargetSizeParam:
         return 'a percentage like "50%", or pixels like "800x600", "800x" or "x600" (the other edge follows)'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TextParam:
     """Text in characters that the bundled font has."""
 

@@ -6,12 +6,12 @@ The `str` of each value is used in the description of the steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from PIL import Image
 
 from retouch.core.edit_types import Size
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 # Left, top, right and bottom in pixels. The right and bottom edges are not part of the box.
 Box = tuple[int, int, int, int]
@@ -37,7 +37,7 @@ def check_image_size(size: Size) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Length:
     """A fraction of an edge, 0..1, or a number of pixels."""
 
@@ -52,7 +52,7 @@ class Length:
         return f"{self.amount:g} px" if self.in_pixels else f"{self.amount * 100:.4g}%"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Region:
     """A rectangle. Each side is measured from the left or from the top."""
 
@@ -85,7 +85,7 @@ _REGION_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Colour:
     """A colour with the name that was sent."""
 
@@ -101,7 +101,7 @@ class Colour:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class TargetSize:
     """A size to scale to: both edges, one edge (the other follows), or a percentage of both."""
 

@@ -8,9 +8,9 @@ session must not create clients in several threads at once. Threads may share th
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.signed_clients import (
     CONTENT_DISPOSITION,
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from boto3 import Session
 
 _SIGNED_CLIENTS = {"dynamodb": DynamoDbClient, "secretsmanager": SecretsManagerClient}
-
-
 # Callers may name any region for a guardrail, so the number of clients has a limit. The oldest one is dropped.
 _MAX_KEPT_CLIENTS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class ClientConfig:
     """The limits of a client: connect and read timeouts in seconds, total attempts, and open connections."""
 
@@ -40,6 +38,9 @@ class ClientConfig:
     read_timeout: float = 10.0
     max_attempts: int = 3
     max_connections: int = 10
+
+
+_DEFAULT_CONFIG = ClientConfig()
 
 
 class AwsClients:
@@ -68,7 +69,7 @@ class AwsClients:
     def client(
         self,
         service: str,
-        config: ClientConfig = ClientConfig(),
+        config: ClientConfig = _DEFAULT_CONFIG,
         *,
         region: str = "",
         endpoint: str = "",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from retouch.core.frozen_dataclass import frozen_dataclass
 
 _REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # botocore reads these, and they change where requests go or with which credentials.
@@ -22,7 +24,7 @@ _OTHER_PARTITIONS = ("cn-", "us-iso", "eu-isoe", "eusc-")
 _ENDPOINT_NAMES = {"secretsmanager": "SECRETS_MANAGER"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class AwsEnvironment:
     """What is necessary to sign requests to AWS services and to send them."""
 

@@ -10,11 +10,12 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.request_signature import (
     UNSIGNED_PAYLOAD,
@@ -67,7 +68,7 @@ class ServiceExceptions:
     ConditionalCheckFailedException = ConditionalCheckFailedException
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class SystemEffects:
     """Time and randomness of a client, which tests replace."""
 
@@ -200,7 +201,7 @@ class SecretsManagerClient(JsonServiceClient):
         return self.call("GetSecretValue", parameters)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class StoredObject:
     """An object to store: its place, its bytes and what S3 says about it when it is read."""
 

@@ -10,11 +10,12 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
@@ -128,7 +129,7 @@ RemainingSeconds = Callable[[], float]
 RecordAddress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class GuardedConnector:
     """A connector for untrusted URLs. It has no state, so threads may share it."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 from retouch.core.clock import Clock
 from retouch.core.errors import DeadlineExceeded, UpstreamError
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.infrastructure.content_coding import (
     DECODABLE_CODINGS,
     UndecodableBody,
@@ -16,7 +16,7 @@ from retouch.infrastructure.content_coding import (
 from retouch.infrastructure.http1.response import Response
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class BodyReader:
     """A reader of one body. At its end the connection returns to the pool. After a failure it is closed."""
 

@@ -9,7 +9,7 @@ treated as classic because of its age. This is not confirmed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from retouch.core.capabilities import (
@@ -20,6 +20,7 @@ from retouch.core.capabilities import (
     Price,
     SizeLimits,
 )
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -57,7 +58,7 @@ NANO_BANANA_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "
 PRICE_SOURCE = "model pages of the provider, 2026-11"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_dataclass(kw_only=True)
 class SlugSchema:
     """The request schema of one slug. The field for the mask is `mask` in every slug."""
 

@@ -9,7 +9,6 @@ area is scaled. A plan that breaks a rule is returned to the model once, with th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
@@ -17,6 +16,7 @@ from PIL import Image
 
 from retouch.core.capabilities import ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import parse_size
 from retouch.imaging.codec import (
@@ -44,7 +44,7 @@ _MAX_ECHO_CHARS = 4000
 _MAX_SENTENCE_CHARS = 300  # of an invalid reply, for the caller
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PlannerImage:
     """The image that a plan edits.
 

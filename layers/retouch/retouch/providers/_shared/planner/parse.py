@@ -6,11 +6,11 @@ It is lenient about text around the JSON and strict about the content of the JSO
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.operations.program import Step, read_steps
 from retouch.imaging.operations.values import InvalidSteps
 
@@ -20,7 +20,7 @@ _THOUGHTS_END_PATTERN = re.compile(r"</(?:reasoning|thinking|think)>")
 _EXPECTED_JSON = '{"steps": [...]} or {"refuse": "..."}'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Refusal:
     """A reply that says that the operations cannot do the edit. `reason` is one sentence."""
 

@@ -6,15 +6,15 @@ They are in a module of their own, because most processes never load the planner
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ConversationStep, ProviderJob, ProviderResponse
 
 ChatMessages = list[dict[str, Any]]  # in OpenAI's format
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class PlannerReply:
     """One reply of the model, and its token counts under OpenAI's names (input_tokens, output_tokens)."""
 

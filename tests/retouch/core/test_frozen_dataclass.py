@@ -1,0 +1,102 @@
+"""Tests of frozen_dataclass: the frozen dataclass of the standard library is the reference."""
+
+import copy
+import pickle
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import pytest
+
+from retouch.core.frozen_dataclass import frozen_dataclass
+
+
+@frozen_dataclass
+class Shape:
+    """A class with every kind of field."""
+
+    sides: int
+    name: str = "square"
+    key: str = field(default="k", repr=False)
+    note: str = field(default="", compare=False)
+    extra: Any = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The same class of the standard library."""
+
+    sides: int
+    name: str = "square"
+    key: str = field(default="k", repr=False)
+    note: str = field(default="", compare=False)
+    extra: Any = field(default_factory=dict)
+
+
+@frozen_dataclass(kw_only=True)
+class KeywordShape:
+    """A class whose fields are named by the caller."""
+
+    sides: int
+    name: str = ""
+
+    def __repr__(self):
+        return "a shape"
+
+
+def test_representation_equals_that_of_a_dataclass_and_hides_the_same_fields():
+    representation = repr(Shape(4, key="secret", note="n"))
+    expected = repr(Reference(4, key="secret", note="n"))
+    assert representation == expected.replace("Reference", "Shape")
+    assert "secret" not in representation
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"sides": 5}, {"name": "x"}, {"key": "x"}, {"note": "x"}, {"extra": {"a": 1}}],
+)
+def test_two_objects_are_equal_as_two_of_a_dataclass_are(values):
+    changed = {"sides": 4, **values}
+    expected = Reference(4) == Reference(**changed)
+    assert (Shape(4) == Shape(**changed)) is expected
+    assert (Shape(4) != Shape(**changed)) is not expected
+
+
+def test_object_is_equal_to_no_object_of_another_class():
+    other: Any = Reference(4)
+    assert Shape(4) != other
+    assert Shape(4).__eq__(Reference(4)) is NotImplemented
+
+
+def test_equal_objects_have_one_hash():
+    shape, same = (Shape(4, note=note, extra=()) for note in ("", "other"))
+    assert hash(shape) == hash(same)
+    assert len({shape, same, Shape(5, extra=())}) == 2
+    with pytest.raises(TypeError):
+        hash(Shape(4))  # a dictionary has no hash
+
+
+def test_functions_of_dataclasses_take_the_object():
+    unknown: dict[str, Any] = {"colour": "red"}
+    assert replace(Shape(4), name="rhombus") == Shape(4, "rhombus")
+    assert asdict(Shape(4)) == asdict(Reference(4))
+    assert [f.name for f in fields(Shape)] == [f.name for f in fields(Reference)]
+    assert Shape.__match_args__ == Reference.__match_args__
+    with pytest.raises(TypeError):
+        replace(Shape(4), **unknown)
+
+
+def test_object_has_slots_and_can_be_copied():
+    assert not hasattr(Shape(4), "__dict__")
+    assert copy.deepcopy(Shape(4)) == pickle.loads(pickle.dumps(Shape(4))) == Shape(4)
+
+
+def test_default_of_one_object_is_not_shared():
+    assert Shape(4).extra is not Shape(4).extra
+
+
+def test_keyword_class_takes_no_positional_values_and_keeps_its_own_methods():
+    untyped: Any = KeywordShape
+    with pytest.raises(TypeError):
+        untyped(4)
+    assert repr(KeywordShape(sides=4)) == "a shape"
+    assert KeywordShape(sides=4) == KeywordShape(sides=4, name="")
