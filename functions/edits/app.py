@@ -47,7 +47,7 @@ services = Services(
     read_secrets=secret_store.read,
     find_key_name=ApiKeyTable(settings, clock, aws_clients),
     guardrail_clients=GuardrailClients(
-        image_fetcher.webhook_client, BedrockGuardrailClient(aws_clients), clock
+        image_fetcher.call_webhook, BedrockGuardrailClient(aws_clients), clock
     ),
     breaker=CircuitBreaker(circuit_store(settings.breaker_table, clock, aws_clients), clock),
     cache=CacheBucket(settings, clock, aws_clients),

@@ -122,7 +122,7 @@ def build_services(
         read_secrets=lambda: secrets or {},
         find_key_name=lambda digest: (keys or {}).get(digest),
         guardrail_clients=GuardrailClients(
-            ImageFetcher(settings, clock, AwsClients(), print).webhook_client,
+            ImageFetcher(settings, clock, AwsClients(), print).call_webhook,
             BedrockGuardrailClient(AwsClients()),
             clock,
         ),

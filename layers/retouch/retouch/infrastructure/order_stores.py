@@ -1,12 +1,9 @@
-"""The choice of the stores of orders from the settings."""
+"""The choice of the stores of orders from the settings. A cold start loads only the stores that it uses."""
 
 from __future__ import annotations
 
 from retouch.core.settings import Settings
-from retouch.infrastructure.aws.answer_bucket import AnswerBucket
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.order_table import OrderDynamoTable
-from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
 from retouch.orders.stores import OrderStores
 
 
@@ -14,12 +11,17 @@ def order_stores(settings: Settings, aws: AwsClients) -> OrderStores | None:
     """Return the stores that the settings name, or None. A table needs the bucket for the answers."""
     validity = round(settings.idempotency_hours * 3600)
     if settings.orders_table:
+        from retouch.infrastructure.aws.answer_bucket import AnswerBucket
+        from retouch.infrastructure.aws.order_table import OrderDynamoTable
+
         table, answers = (
             OrderDynamoTable(settings.orders_table, aws),
             AnswerBucket(settings.bucket, aws),
         )
         return OrderStores(table, answers, validity)
     if settings.orders_folder:
+        from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
+
         folder = settings.orders_folder
         return OrderStores(OrderFolderTable(folder), AnswerFolder(folder), validity)
     return None

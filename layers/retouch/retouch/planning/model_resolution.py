@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
-from difflib import get_close_matches
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.client_credentials import ClientCredentials
@@ -109,6 +108,8 @@ def _find_capabilities(
 
 
 def _model_not_found(model_id: str, providers: tuple[Provider, ...]) -> ModelNotFound:
+    from difflib import get_close_matches
+
     known_ids = [f"{p.name}/{m.id}" for p in providers for m in p.models]
     full_id_by_name = {full.partition("/")[2]: full for full in known_ids}
     suggestions = get_close_matches(model_id, known_ids, n=1) or [

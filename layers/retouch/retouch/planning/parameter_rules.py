@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
@@ -119,6 +118,8 @@ def _read_size(spec: FixedSizes | SizeRange, raw: Any, request: EditRequest) -> 
 
 
 def _unsupported_parameter_error(requested: ModelCapabilities, name: str) -> InvalidRequest:
+    from difflib import get_close_matches
+
     if name in OPENAI_PARAMS:
         return InvalidRequest(
             f"{requested.id} does not take '{name}'. Leave it out or choose a model that does.",

@@ -10,7 +10,6 @@ from retouch.core.provider_protocol import Conversation, ProviderJob
 from retouch.core.sizes import SizeRange, parse_size
 from retouch.imaging.codec import encode_preserved, flatten, has_transparency, resize
 from retouch.imaging.colour import decode_srgb
-from retouch.imaging.inpaint.erase import erase_area
 
 FILL_PASSES = {"low": 0, "auto": 1, "medium": 1, "high": 3}
 
@@ -20,6 +19,9 @@ def edit(job: ProviderJob) -> Conversation:
 
     All n images are the same, because the edit is not random.
     """
+    # a cold start for another provider does not load the fill
+    from retouch.imaging.inpaint.erase import erase_area
+
     yield from ()
     assert job.mask is not None, "the model has needs_mask"
     image = erase_area(

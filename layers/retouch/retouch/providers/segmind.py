@@ -17,7 +17,6 @@ import re
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -216,6 +215,8 @@ def _failure_error(message: str, kind: ErrorKind) -> ParsedError:
 
 def _seconds_until_reset(headers: Mapping[str, str]) -> float | None:
     """Return the seconds from the date of the response to the reset, or None when either header is missing."""
+    from email.utils import parsedate_to_datetime
+
     if "x-rate-limit-reset-at-utc" not in headers or "date" not in headers:
         return None
     reset = datetime.fromisoformat(headers["x-rate-limit-reset-at-utc"])

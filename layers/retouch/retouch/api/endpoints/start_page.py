@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
 
 from retouch.core.settings import PROJECT_URL
@@ -12,6 +11,8 @@ _PAGE = Path(__file__).parent.parent / "start_page.html"
 
 def render(base_url: str) -> bytes:
     """Return the page as HTML. It links to the documentation and to the routes that need no key."""
+    from html import escape  # takes as long as three modules of this package
+
     page = _PAGE.read_text()
     for name, url in (("{base_url}", base_url), ("{project_url}", PROJECT_URL)):
         page = page.replace(name, escape(url))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from email.utils import formatdate
 
 from retouch.api.response import errors, sse
 from retouch.api.response.errors import ErrorFormat
@@ -65,7 +64,13 @@ def _order_metadata(result: EditResult) -> dict[str, str]:
     order = result.order
     if order is None:
         return {}
-    return {"order": order.id, "idempotency-expires": formatdate(order.expires, usegmt=True)}
+    return {"order": order.id, "idempotency-expires": _http_date(order.expires)}
+
+
+def _http_date(unix_time: float) -> str:
+    from email.utils import formatdate  # a cold start does not load it
+
+    return formatdate(unix_time, usegmt=True)
 
 
 def edit_metadata(result: EditResult) -> dict[str, str]:
@@ -81,7 +86,7 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
         kept, expires_at = outcome.preserved_pixels, outcome.url_expires_at
         values["cost-usd"] = str(outcome.cost) if outcome.cost else None
         values["preserved-pixels"] = None if kept is None else str(kept)
-        values["url-expires"] = None if expires_at is None else formatdate(expires_at, usegmt=True)
+        values["url-expires"] = None if expires_at is None else _http_date(expires_at)
     values["upstream-request-id"] = report.upstream_request_ids
     values["upstream-processing-ms"] = report.upstream_processing_ms
     if routing and len(routing.attempts) > 1:

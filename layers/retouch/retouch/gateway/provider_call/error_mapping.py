@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -261,5 +260,7 @@ def _seconds_until(date: str, response_date: str) -> float | None:
 
 def _parse_date(text: str) -> datetime:
     """Return the date of a header. A date without a zone is in UTC. Raises ValueError for any other text."""
+    from email.utils import parsedate_to_datetime  # 6 ms, and few responses have a date to read
+
     date = parsedate_to_datetime(text)
     return date if date.tzinfo else date.replace(tzinfo=UTC)

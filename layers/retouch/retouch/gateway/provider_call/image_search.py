@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from email import message_from_bytes
 
 import pybase64
 
@@ -51,6 +50,8 @@ def _all_images(response: ProviderResponse) -> Iterator[str]:
 
 
 def _multipart_images(content_type: str, body: bytes) -> Iterator[str]:
+    from email import message_from_bytes
+
     message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
     for part in message.walk():
         data = part.get_payload(decode=True)

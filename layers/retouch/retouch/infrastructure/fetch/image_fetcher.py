@@ -1,10 +1,14 @@
-"""Access to hosts other than the providers' APIs: input images at callers' URLs, and results on other hosts."""
+"""Access to hosts other than the providers' APIs: images at callers' URLs, results on other hosts, and webhooks.
+
+The modules of the guarded exchange are loaded by the first request that needs them, because most edits name no URL.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
 from retouch.core.image_formats import INPUT_FORMATS, OTHER_FORMATS
@@ -12,9 +16,12 @@ from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.content_coding import DECODABLE_CODINGS
-from retouch.infrastructure.fetch.fetcher import Fetcher
-from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
-from retouch.infrastructure.fetch.webhook_client import WebhookClient
+
+if TYPE_CHECKING:
+    from retouch.gateway.guardrails.types import WebhookRequest
+    from retouch.infrastructure.fetch.fetcher import Fetcher
+    from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
+    from retouch.infrastructure.fetch.webhook_client import WebhookClient
 
 WriteLog = Callable[[Mapping[str, Any]], None]
 # a result is already paid for, so it gets more time than an input image
@@ -22,7 +29,7 @@ _RESULT_TIMEOUT_SECONDS = 60.0
 
 
 class ImageFetcher:
-    """Two uses of the guarded fetcher: `fetch_input` for callers' URLs, `fetch_result` for providers' result URLs.
+    """The uses of the guarded exchange: callers' URLs, providers' result URLs, and the webhooks of guardrails.
 
     With RETOUCH_MIRROR=queue, the mirror function fetches instead. The edits function then needs internet access only
     to its providers.
@@ -40,24 +47,44 @@ class ImageFetcher:
             formats=(*INPUT_FORMATS, *OTHER_FORMATS),
             codings=DECODABLE_CODINGS,
         )
+        self._webhook_policy = FetchPolicy.from_text(
+            settings.webhook_allowlist, settings.user_agent
+        )
+        self._settings, self._aws = settings, aws
         self._clock, self._log = clock, log
-        self._fetcher = Fetcher(self._input_policy, clock, log=log)
-        self.webhook_client = WebhookClient(
-            FetchPolicy.from_text(settings.webhook_allowlist, settings.user_agent), clock, log=log
-        )
-        self._queued_fetcher = (
-            QueuedFetcher(settings, clock, aws) if settings.mirror_mode == "queue" else None
-        )
 
     def fetch_input(self, url: str, deadline: float) -> bytes:
         """Return the image at a caller's URL. Raises FetchError."""
         if self._queued_fetcher:
             return self._queued_fetcher.read(url, deadline, self._input_policy)
-        return self._fetcher.read(url, deadline)
+        return self._fetcher(self._input_policy).read(url, deadline)
 
     def fetch_result(self, url: str, deadline: float, hosts: tuple[str, ...]) -> bytes:
         """Return the image at a provider's result URL, on one of its hosts if they are known. Raises FetchError."""
         policy = replace(self._result_policy, hosts=hosts)
         if self._queued_fetcher:
             return self._queued_fetcher.read(url, deadline, policy)
-        return Fetcher(policy, self._clock, log=self._log).read(url, deadline)
+        return self._fetcher(policy).read(url, deadline)
+
+    def call_webhook(self, request: WebhookRequest) -> bytes:
+        """Return the body of a webhook's response. Raises CheckError."""
+        return self._webhook_client(request)
+
+    def _fetcher(self, policy: FetchPolicy) -> Fetcher:
+        from retouch.infrastructure.fetch.fetcher import Fetcher
+
+        return Fetcher(policy, self._clock, log=self._log)
+
+    @cached_property
+    def _webhook_client(self) -> WebhookClient:
+        from retouch.infrastructure.fetch.webhook_client import WebhookClient
+
+        return WebhookClient(self._webhook_policy, self._clock, log=self._log)
+
+    @cached_property
+    def _queued_fetcher(self) -> QueuedFetcher | None:
+        if self._settings.mirror_mode != "queue":
+            return None
+        from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
+
+        return QueuedFetcher(self._settings, self._clock, self._aws)
