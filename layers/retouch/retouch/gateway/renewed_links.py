@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from email.utils import formatdate, parsedate_to_datetime
 
 from retouch.gateway.signed_links import renew_token
 from retouch.orders.order import StoredAnswer
@@ -18,6 +17,9 @@ def renew_links(answer: StoredAnswer, pepper: str, now: int, seconds: int) -> St
 
     Only links of the gateway can be renewed, and not presigned links of the bucket.
     """
+
+    from email.utils import formatdate, parsedate_to_datetime
+
     expiry = answer.headers.get(_EXPIRY_HEADER)
     if not (expiry and pepper) or parsedate_to_datetime(expiry).timestamp() > now:
         return answer
