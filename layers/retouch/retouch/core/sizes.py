@@ -102,10 +102,12 @@ class SizeRange:
         Shapes are the same if a result of one, scaled to the other, moves no content by more than a thousandth of the
         edge. A size with far more or fewer pixels is not returned.
         """
+        if self.is_allowed(size):
+            return size
         pixels = min(max(size[0] * size[1], self.min_pixels), self.max_pixels)
         candidates = (
             (width, self._nearest_edge(width * size[1] / size[0]))
-            for width in range(self.edge_multiple, self.max_edge + 1, self.edge_multiple)
+            for width in self._widths_near(math.sqrt(pixels * size[0] / size[1]))
         )
         distances = {
             candidate: abs(math.log(candidate[0] * candidate[1] / pixels))
@@ -115,6 +117,15 @@ class SizeRange:
         }
         nearest = min(distances, key=lambda candidate: distances[candidate], default=None)
         return nearest if nearest and distances[nearest] <= _MAX_SIZE_DIFFERENCE else None
+
+    def _widths_near(self, width: float) -> range:
+        """Return the legal widths of all sizes whose number of pixels is near enough if `width` gives it exactly."""
+        factor, step = (
+            math.exp(_MAX_SIZE_DIFFERENCE / 2 + _SAME_SHAPE_DIFFERENCE),
+            self.edge_multiple,
+        )
+        first = max(step, int(width / factor) // step * step)
+        return range(first, min(self.max_edge, math.ceil(width * factor)) + 1, step)
 
     def _nearest_edge(self, edge: float) -> int:
         return max(1, round(edge / self.edge_multiple)) * self.edge_multiple
