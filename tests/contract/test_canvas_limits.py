@@ -3,11 +3,13 @@
 from dataclasses import replace
 from importlib import import_module
 
+import pillow_heif
 import pytest
 from PIL import Image
 
 from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
+from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.imaging.limits import DEFAULT_LIMITS
@@ -27,15 +29,16 @@ IMAGE_RULES = {
 
 for plugin in ("Gif", "Tiff", "Bmp", "Avif"):  # The gateway loads them only when it needs them.
     import_module(f"PIL.{plugin}ImagePlugin")
+pillow_heif.register_heif_opener()
 # Planning reads the depth and the colours of a file. The size does not come from these files.
 FILES = {
-    name: encode_image(Image.new("RGB", (1, 1)), name)
-    for name in ("png", "jpeg", "webp", "gif", "tiff", "bmp", "avif")
+    name: encode_image(Image.new("RGB", (1, 1)), {"heic": "heif"}.get(name, name))
+    for name in INPUT_FORMATS
 }
 
 
 def edit_request(model, image_format, size, fit):
-    image = EncodedImage(FILES.get(image_format, b""), image_format, *size)
+    image = EncodedImage(FILES[image_format], image_format, *size)
     pixels = Image.new("L", size)
     pixels.paste(255, (0, 0, 1, 1))
     mask = Mask(pixels, 0.1)

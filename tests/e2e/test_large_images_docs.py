@@ -174,7 +174,7 @@ def test_javascript_helper_takes_parameters_of_the_gateway_and_options(
 
 
 def test_unchanged_sdk_gets_413_that_names_the_page(gateway, upstream, files):
-    with pytest.raises(openai.APIStatusError, match=r"docs/large-images\.md") as raised:
+    with pytest.raises(openai.APIStatusError, match=r"docs/large-pictures\.md") as raised:
         sdk_client(gateway).images.edit(image=noise_png(6), model="gpt-image-2", prompt="p")
     assert raised.value.status_code == 413
     assert upstream.calls == []

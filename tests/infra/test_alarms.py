@@ -20,6 +20,7 @@ from retouch.infrastructure.lambda_runtime.runtime_api import (
     RuntimeApiConnection,
     RuntimeApiResponse,
 )
+from retouch.infrastructure.telemetry import SweeperTelemetry
 from tests.support import mirror
 from tests.support.cloudwatch import (
     Datum,
@@ -288,6 +289,15 @@ def test_mirror_unfinished_alarm_rings_for_a_requeued_old_request(age, rings, al
     data = emitted_metrics(capsys.readouterr().out)
     assert [d for d in data if d.name == "MirrorOrderAge"]
     assert alarm_rings(alarm("MirrorUnfinishedAlarm"), data) is rings
+
+
+@pytest.mark.parametrize(
+    ("counts", "rings"), [({"unknown": 1, "done": 2}, True), ({"done": 2}, False), ({}, False)]
+)
+def test_unknown_orders_alarm_rings_when_the_sweeper_settles_one(counts, rings, alarm, capsys):
+    SweeperTelemetry({}).record_sweep(counts)
+    data = emitted_metrics(capsys.readouterr().out)
+    assert alarm_rings(alarm("OrdersUnknownAlarm"), data) is rings
 
 
 def test_every_alarm_has_a_test_that_lets_it_ring(resources):
