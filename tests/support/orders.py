@@ -95,7 +95,8 @@ class InMemoryOrders:
     """A table and an answer store of one process."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self._lock, self._is_free = threading.Lock(), threading.Event()
+        self._is_free.set()
         self.orders, self.recent, self.answers, self.is_down = {}, {}, {}, False
 
     def read(self, key):
@@ -132,6 +133,15 @@ class InMemoryOrders:
         self._check()
         return self.answers.get(order_id)
 
+    def hang(self):
+        """Let every call wait until `resume`."""
+        self._is_free.clear()
+
+    def resume(self):
+        """Let the calls that hang go on."""
+        self._is_free.set()
+
     def _check(self):
+        self._is_free.wait(30)
         if self.is_down:
             raise OrdersUnavailable("The table is down.")

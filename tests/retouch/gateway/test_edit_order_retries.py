@@ -1,11 +1,15 @@
 """Tests of the retries of an SDK, which find the order of their first try without a key."""
 
 import threading
+import time
 
 import pytest
 
+from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
-from tests.support.order_gateway import FIRST, RETRY, SLOW, run_gateway
+from tests.support.events import form_event, lambda_context
+from tests.support.gateway_client import telemetry
+from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW, run_gateway
 
 
 @pytest.fixture
@@ -108,3 +112,25 @@ def test_sdk_is_served_when_the_table_fails(gateway):
     gateway.orders.is_down = True
     assert gateway.send(FIRST).status == 200
     assert gateway.send(RETRY).status == 200
+
+
+def test_table_that_hangs_delays_no_edit_of_an_sdk(gateway):
+    gateway.answer(delay=SLOW)
+    gateway.orders.hang()
+    start = time.monotonic()
+    assert gateway.send(FIRST).status == 200
+    assert time.monotonic() - start < SLOW + 1.5
+    gateway.orders.resume()
+
+
+def test_table_that_hangs_delays_no_first_byte(gateway):
+    gateway.answer(delay=5 * SLOW)
+    gateway.orders.hang()
+    event = form_event(FIELDS, {**FIRST, "x-stainless-read-timeout": "1"})
+    start = time.monotonic()
+    handler = build_handler(gateway.services, lambda: None, telemetry())
+    body = handler(event, lambda_context())["body"]
+    assert next(body) == b" "
+    assert time.monotonic() - start < 2 * SLOW
+    gateway.orders.resume()
+    assert list(body)[-1].startswith(b"{")

@@ -81,6 +81,7 @@ class EditOrder:
         self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
         self._replay: OrderReplay | None = None
         self._is_joined = False
+        self._is_released = False
         self._is_write_due = False  # the edit runs for so long that its order must be written
 
     @property
@@ -94,7 +95,7 @@ class EditOrder:
         request_id: str,
         make_fingerprint: Callable[[], Fingerprint],
         lease_seconds: float,
-        wait_seconds: float,
+        deadline: float,
     ) -> StoredAnswer | None:
         """Claim the order. Return its answer when another request has finished it, else None.
 
@@ -121,24 +122,26 @@ class EditOrder:
         elif options.retry_count:
             claim = self._join(replace(claim, fingerprint=self._make_fingerprint()), now)
         if self._is_joined or self.is_claimed_first:
-            return self._run_claim(claim, wait_seconds)
-        self.held = HeldOrder(
-            claim_order(None, claim, now), self._stores, self._clock, is_stored=False
-        )
+            return self._run_claim(claim, deadline)
+        order = claim_order(None, claim, now)
+        self.held = HeldOrder(order, self._stores, self._clock, is_stored=False, deadline=deadline)
         if self._is_write_due:  # the claim was slow
             self.begin()
         return None
 
     def begin(self) -> None:
-        """Write the order of an SDK's request that has no key, now or after its claim. Does nothing for any other."""
+        """Start to write the order of an SDK's request without a key, now or after its claim, and do not wait for it.
+
+        Does nothing for any other request.
+        """
         self._is_write_due = True
-        if self.held and not self.held.is_stored:
-            self.held.begin(self._make_fingerprint())
+        if self.held:
+            self.held.begin(self._make_fingerprint)
 
     @property
     def is_released(self) -> bool:
         """Whether a repetition fetches the result that this request did not wait for."""
-        return bool(self.held and self.held.is_stored and self.held.order.is_released)
+        return self._is_released
 
     def end(
         self, fault: Fault | None, billed: Billed, render: Callable[[], StoredAnswer]
@@ -152,6 +155,7 @@ class EditOrder:
             return None
         if fault and self._must_release(held, fault):
             held.release()
+            self._is_released = held.is_stored
         elif fault and billed == "no":
             held.reopen()
         else:
@@ -182,9 +186,9 @@ class EditOrder:
             is_stream=self._options.is_stream,
         )
 
-    def _run_claim(self, claim: Claim, wait_seconds: float) -> StoredAnswer | None:
-        wait_until = self._clock.now() + min(wait_seconds, self._options.max_wait)
-        outcome = Claimant(claim, self._stores, self._clock, wait_until).run()
+    def _run_claim(self, claim: Claim, deadline: float) -> StoredAnswer | None:
+        wait_until = min(deadline, self._clock.now() + self._options.max_wait)
+        outcome = Claimant(claim, self._stores, self._clock, wait_until, deadline).run()
         if isinstance(outcome, OrderReplay):
             self._replay = outcome
             return outcome.answer

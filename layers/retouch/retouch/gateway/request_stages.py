@@ -88,7 +88,7 @@ def claim_order(context: RequestContext, services: Services) -> RequestContext |
             EDITS_PATH, context.form, context.credentials, context.portkey, pepper
         ),
         lease_seconds=remaining + settings.deadline_margin + settings.lease_margin,
-        wait_seconds=remaining,
+        deadline=context.deadline,
     )
     if answer is None:
         return context

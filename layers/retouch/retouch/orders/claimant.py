@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from math import inf
 
 from retouch.core.clock import Clock
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -34,6 +35,7 @@ class Claimant:
     stores: OrderStores
     clock: Clock
     wait_until: float  # on the clock's scale
+    deadline: float = inf  # of the request, on the clock's scale
     _pauses: list[float] = field(default_factory=list)
 
     def run(self) -> HeldOrder | OrderReplay:
@@ -68,7 +70,8 @@ class Claimant:
     def _try_claim(self, stored: Order | None, now: int) -> HeldOrder | Order | None:
         order = transitions.claim_order(stored, self.claim, now)
         try:
-            return HeldOrder(self.stores.table.write(order, stored), self.stores, self.clock)
+            order = self.stores.table.write(order, stored)
+            return HeldOrder(order, self.stores, self.clock, deadline=self.deadline)
         except WriteConflict as conflict:
             return conflict.stored
 

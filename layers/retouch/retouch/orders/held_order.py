@@ -5,34 +5,51 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from math import inf
+from typing import TypeVar
 
 from retouch.core.clock import Clock
 from retouch.core.errors import OrderInProgress, OrdersUnavailable
+from retouch.core.heartbeat import is_done_within
 from retouch.orders import transitions
 from retouch.orders.order import Fingerprint, Order, StoredAnswer, Submission
 from retouch.orders.order_errors import in_progress_error
 from retouch.orders.stores import OrderStores, WriteConflict
 
+Result = TypeVar("Result")
 _log = logging.getLogger("retouch")
 _END_ATTEMPTS, _END_PAUSE_SECONDS = 4, 0.5
+# An edit waits no longer for a write that it does not need. The write goes on, and the sweeper repairs what is missing.
+_OPTIONAL_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 5.0
+# At the deadline the end of an order still gets this part of the margin for sending the response.
+_MIN_WAIT_SECONDS = 0.5
 
 
 class HeldOrder:
     """An order that this request holds. Parallel calls of one edit may share it.
 
     An order that is not `is_stored` exists only here until `begin` writes it. Its edit does not wait for the table,
-    and it goes on when the table fails.
+    and it goes on when the table fails. One thread makes all writes in their order, so a slow store delays an edit only
+    as long as the edit wants to wait.
     """
 
     def __init__(
-        self, order: Order, stores: OrderStores, clock: Clock, *, is_stored: bool = True
+        self,
+        order: Order,
+        stores: OrderStores,
+        clock: Clock,
+        *,
+        is_stored: bool = True,
+        deadline: float = inf,  # of the request, on the clock's scale
     ) -> None:
         self.order = order
-        self._stores, self._clock = stores, clock
+        self._stores, self._clock, self._deadline = stores, clock, deadline
         self._is_stored, self._has_ended = is_stored, False
-        self._is_required = is_stored
-        self._lock = threading.Lock()
+        self._has_begun = self._is_required = is_stored
+        self._lock = threading.Lock()  # is never held during a write
+        self._writer = ThreadPoolExecutor(1, "order")
         # Whether a conversation has gone on with a response of an earlier holder.
         self.is_continued = False
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _group_by_job(
@@ -54,18 +71,13 @@ class HeldOrder:
         """Whether the provider has a job of this order that can still be asked for its result."""
         return self.order.state == "submitted"
 
-    def begin(self, fingerprint: Fingerprint) -> None:
-        """Write the order if it is not in the table yet. A failure goes to the log, because the edit already runs."""
+    def begin(self, make_fingerprint: Callable[[], Fingerprint]) -> None:
+        """Start to write the order if it is not in the table yet, and do not wait, because the edit already runs."""
         with self._lock:
-            if self._is_stored or self._has_ended:
+            if self._has_begun or self._has_ended:
                 return
-            try:
-                order = replace(self.order, fingerprint=fingerprint)
-                self.order = self._stores.table.write(order, replaces=None)
-                self._is_stored = True
-                self._stores.table.add_recent(fingerprint.digest, order.key, order.lease)
-            except (OrdersUnavailable, WriteConflict) as error:
-                _log.warning("an order was not written", exc_info=error)
+            self._has_begun = True
+            self._writer.submit(self._write_first, make_fingerprint)
 
     def mark_sent(self, target: str) -> None:
         """Write the send mark before the first byte of a paid request.
@@ -73,65 +85,108 @@ class HeldOrder:
         Raises OrderInProgress when the order is lost to another request, and OrdersUnavailable.
         """
         with self._lock:
-            try:
-                self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
-            except OrdersUnavailable:
-                if self._is_required:
-                    raise
+            if not self._has_begun:
+                self.order = transitions.mark_sent(self.order, target, self._clock.unix_time())
+                return
+            mark = self._writer.submit(self._write_mark, target)
+        seconds = self._remaining() if self._is_required else _OPTIONAL_WAIT_SECONDS
+        try:
+            if not is_done_within(mark, seconds):
+                raise OrdersUnavailable("The table of orders is too slow, so nothing was bought.")
+            mark.result()
+        except OrdersUnavailable:
+            if self._is_required:
+                raise
 
     def add_submission(self, submission: Submission) -> None:
         """Write a provider's response that a later holder can continue with. A failure goes to the log."""
         with self._lock:
-            try:
-                self._write(transitions.add_submission(self.order, submission))
-            except (OrdersUnavailable, OrderInProgress) as error:
-                _log.warning("the job of an order was not written", exc_info=error)
+            write = self._writer.submit(self._write_submission, submission)
+        if is_done_within(write, _OPTIONAL_WAIT_SECONDS):
+            write.result()
 
     def submissions_of(self, target: str, job: int) -> tuple[Submission, ...]:
         """Return the responses that an earlier holder got in this conversation."""
         return self._resumed.get((target, job), ())
 
     def close(self) -> bool:
-        """Write nothing more except the end. Return whether the order is stored, so that it needs an end."""
+        """Write nothing more except the end. Return whether the order is or may be stored, so that it needs an end."""
         with self._lock:
             self._has_ended = True
-            return self._is_stored
+            return self._has_begun
 
     def finish(self, answer: StoredAnswer) -> StoredAnswer:
         """Store the answer, and return the answer that is stored, which a frozen holder may have stored first.
 
-        A paid answer is never lost to a failure of the stores: it is returned, and the failure goes to the log.
+        A paid answer is never lost to a failure of the stores: it is returned, and the failure goes to the log. It does
+        not wait for slow stores either: the writes go on, and a late answer ends the order.
         """
+        return self._end(lambda: self._write_answer(answer)) or answer
+
+    def reopen(self) -> None:
+        """Open the order for another try, because this one cost nothing."""
+        self._end(lambda: self._write_end(transitions.reopen))
+
+    def release(self) -> None:
+        """Leave a submitted order, so that the next repetition fetches its result."""
+        self._end(lambda: self._write_end(transitions.release))
+
+    def _end(self, write: Callable[[], Result]) -> Result | None:
+        """Write the end of the order. Return what `write` returns, or None when the request must not wait longer."""
+        with self._lock:
+            end = self._writer.submit(write)
+        seconds = max(_MIN_WAIT_SECONDS, min(_MAX_WAIT_SECONDS, self._remaining()))
+        if is_done_within(end, seconds if self._is_stored else _OPTIONAL_WAIT_SECONDS):
+            return end.result()
+        _log.error("the end of an order is not written yet", extra={"order": self.order.id})
+        return None
+
+    def _remaining(self) -> float:
+        return max(0.0, self._deadline - self._clock.now())
+
+    # These methods run in the thread of the writer.
+
+    def _write_first(self, make_fingerprint: Callable[[], Fingerprint]) -> None:
+        try:
+            order = replace(self.order, fingerprint=make_fingerprint())
+            self.order = self._stores.table.write(order, replaces=None)
+            self._is_stored = True
+            self._stores.table.add_recent(order.fingerprint.digest, order.key, order.lease)
+        except (OrdersUnavailable, WriteConflict) as error:
+            _log.warning("an order was not written", exc_info=error)
+
+    def _write_mark(self, target: str) -> None:
+        self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
+
+    def _write_submission(self, submission: Submission) -> None:
+        try:
+            self._write(transitions.add_submission(self.order, submission))
+        except (OrdersUnavailable, OrderInProgress) as error:
+            _log.warning("the job of an order was not written", exc_info=error)
+
+    def _write_answer(self, answer: StoredAnswer) -> StoredAnswer:
+        if not self._is_stored:
+            return answer
         try:
             answer = self._stores.answers.put(self.order.id, answer)
         except OrdersUnavailable as error:
             _log.error("the answer of an order was not stored", exc_info=error)
-        self._end(lambda order, now: transitions.finish(order, answer, now, self._stores.validity))
+        self._write_end(lambda order, *times: transitions.finish(order, answer, *times))
         return answer
 
-    def reopen(self) -> None:
-        """Open the order for another try, because this one cost nothing."""
-        self._end(lambda order, now: transitions.reopen(order, now, self._stores.validity))
-
-    def release(self) -> None:
-        """Leave a submitted order, so that the next repetition fetches its result."""
-        self._end(lambda order, now: transitions.release(order, now, self._stores.validity))
-
-    def _end(self, next_record: Callable[[Order, int], Order]) -> None:
+    def _write_end(self, next_record: Callable[[Order, int, int], Order]) -> None:
         """Write the last record of this holder. The sweeper repairs what cannot be written."""
-        with self._lock:
-            for _ in range(_END_ATTEMPTS):
-                try:
-                    self._write(next_record(self.order, self._clock.unix_time()))
-                    return
-                except OrderInProgress:
-                    _log.warning(
-                        "an order was lost to another request", extra={"order": self.order.id}
-                    )
-                    return
-                except OrdersUnavailable as error:
-                    _log.warning("the end of an order was not written", exc_info=error)
-                    self._clock.sleep(_END_PAUSE_SECONDS)
+        for _ in range(_END_ATTEMPTS if self._is_stored else 0):
+            try:
+                now, validity = self._clock.unix_time(), self._stores.validity
+                self._write(next_record(self.order, now, validity))
+                return
+            except OrderInProgress:
+                _log.warning("an order was lost to another request", extra={"order": self.order.id})
+                return
+            except OrdersUnavailable as error:
+                _log.warning("the end of an order was not written", exc_info=error)
+                self._clock.sleep(_END_PAUSE_SECONDS)
 
     def _write(self, order: Order) -> None:
         if not self._is_stored:
