@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -112,11 +113,44 @@ def test_recent_orders_of_a_fingerprint_are_found_in_their_order(stores):
     assert list(other.recent_keys("e" * 64, NOW)) == []
 
 
-def test_many_recent_orders_of_a_fingerprint_keep_the_newest(stores):
+def test_many_recent_orders_of_a_fingerprint_lose_only_the_oldest(stores):
     table = stores()[0]
     for number in range(45):
         table.add_recent("d" * 64, f"key-{number}", NOW + 60)
-    assert table.recent_keys("d" * 64, NOW)[-1] == "key-44"
+    found = list(table.recent_keys("d" * 64, NOW))
+    assert found[-20:] == [f"key-{number}" for number in range(25, 45)]
+
+
+def test_each_recent_order_has_its_own_expiry(stores):
+    table = stores()[0]
+    for number in range(3):
+        table.add_recent("c" * 64, f"key-{number}", NOW + 10 * number)
+    assert list(table.recent_keys("c" * 64, NOW + 10)) == ["key-2"]
+
+
+def test_recent_orders_that_are_added_at_once_are_all_found(stores):
+    table, keys = stores()[0], [f"key-{number}" for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda key: table.add_recent("b" * 64, key, NOW + 60), keys))
+    assert sorted(table.recent_keys("b" * 64, NOW)) == sorted(keys)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_recent_order_whose_response_was_lost_is_there_once(proxy, times):
+    table = OrderDynamoTable(TABLE, AwsClients())
+    proxy.lose(b"PutItem", times)
+    table.add_recent(f"{times}" * 64, "key", NOW + 60)
+    assert proxy.lost == times
+    assert table.recent_keys(f"{times}" * 64, NOW) == ["key"]
+
+
+def test_recent_orders_of_an_earlier_version_are_found(proxy):
+    table = OrderDynamoTable(TABLE, AwsClients())
+    row: dict[str, Any] = {"pk": {"S": "F#" + "9" * 64}, "recent": {"L": [{"S": "old"}]}}
+    table._client.put_item(TableName=TABLE, Item={**row, "expires": {"N": str(NOW + 60)}})
+    table.add_recent("9" * 64, "new", NOW + 90)
+    assert table.recent_keys("9" * 64, NOW) == ["old", "new"]
+    assert table.recent_keys("9" * 64, NOW + 60) == ["new"]
 
 
 def test_first_answer_of_an_order_stays(stores, new_order):

@@ -29,6 +29,10 @@ CREATE INDEX IF NOT EXISTS recent_by_fingerprint ON recent (fingerprint);
 _INSERT = (
     "INSERT OR IGNORE INTO orders (version, lease, is_listed, record, key) VALUES (?, ?, ?, ?, ?)"
 )
+_INSERT_RECENT = (
+    "INSERT INTO recent SELECT ?, ?, ? "
+    "WHERE NOT EXISTS (SELECT 1 FROM recent WHERE fingerprint = ? AND key = ?)"
+)
 _UPDATE = "UPDATE orders SET version = ?, lease = ?, is_listed = ?, record = ? WHERE key = ? AND version = ?"
 
 
@@ -67,9 +71,7 @@ class OrderFolderTable:
         """Remember the key of an order under a fingerprint."""
         self._run(
             lambda db: (
-                db.execute(
-                    "INSERT INTO recent VALUES (?, ?, ?)", (fingerprint, key, expires)
-                ).rowcount
+                db.execute(_INSERT_RECENT, (fingerprint, key, expires, fingerprint, key)).rowcount
             )
         )
 

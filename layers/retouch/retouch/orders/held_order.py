@@ -151,7 +151,7 @@ class HeldOrder:
             order = replace(self.order, fingerprint=make_fingerprint())
             self.order = self._stores.table.write(order, replaces=None)
             self._is_stored = True
-            self._stores.table.add_recent(order.fingerprint.digest, order.key, order.lease)
+            self._stores.table.add_recent(order.fingerprint.digest, order.key, order.expires)
         except (OrdersUnavailable, WriteConflict) as error:
             _log.warning("an order was not written", exc_info=error)
 

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
@@ -28,7 +28,7 @@ _SHARDS = "01234567"
 _RETRY_AFTER_SECONDS = 2
 # An edit waits for these calls. A repeated write is recognized by its version.
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=3)
-_MAX_RECENT = 20
+_MAX_RECENT, _MAX_RACES = 20, 40
 _INDEX_ATTRIBUTES = ("pk", "op", "os")
 
 
@@ -57,7 +57,8 @@ class OrderDynamoTable:
 
     def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
         """Return the keys of the recent orders with that fingerprint, the oldest first."""
-        return self._run(lambda: self._read_recent(fingerprint, now))
+        entries = self._run(lambda: self._read_recent_row(fingerprint)).entries
+        return [key for key, expires in entries.items() if expires > now]
 
     @property
     def _client(self) -> DynamoDBClient:
@@ -126,36 +127,52 @@ class OrderDynamoTable:
             next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _add_recent(self, fingerprint: str, key: str, expires: int) -> None:
-        row_key = {"pk": {"S": f"F#{fingerprint}"}}
-        new = {"L": [{"S": key}]}
-        values: dict[str, Any] = {
-            ":new": new,
-            ":none": {"L": []},
-            ":most": {"N": str(_MAX_RECENT)},
-            ":expires": {"N": str(expires)},
-        }
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):
-            self._client.update_item(
-                TableName=self._table,
-                Key=row_key,
-                UpdateExpression="SET recent = list_append(if_not_exists(recent, :none), :new), expires = :expires",
-                ConditionExpression="attribute_not_exists(recent) OR size(recent) < :most",
-                ExpressionAttributeValues=values,
-            )
-            return
+        for _ in range(_MAX_RACES):
+            row = self._read_recent_row(fingerprint)
+            if key in row.entries:
+                return  # an earlier write, whose response was lost
+            newest = dict([*row.entries.items(), (key, expires)][-_MAX_RECENT:])
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._replace_recent_row(fingerprint, newest, row.version)
+                return
+        raise TimeoutError("other requests always wrote the recent orders first")
+
+    def _replace_recent_row(self, fingerprint: str, entries: dict[str, int], version: str) -> None:
+        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
+        if version:
+            condition = {
+                "ConditionExpression": "version = :version",
+                "ExpressionAttributeValues": {":version": {"S": version}},
+            }
         self._client.put_item(
             TableName=self._table,
-            Item={**row_key, "recent": new, "expires": {"N": str(expires)}},
+            Item={
+                "pk": {"S": f"F#{fingerprint}"},
+                "recent": {"L": [{"S": f"{key} {end}"} for key, end in entries.items()]},
+                "expires": {"N": str(max(entries.values()))},
+                "version": {"S": secrets.token_hex(8)},
+            },
+            **condition,
         )
 
-    def _read_recent(self, fingerprint: str, now: int) -> list[str]:
+    def _read_recent_row(self, fingerprint: str) -> _RecentRow:
         response = self._client.get_item(
             TableName=self._table, Key={"pk": {"S": f"F#{fingerprint}"}}, ConsistentRead=True
         )
-        row = response.get("Item")
-        if not row or int(row["expires"]["N"]) <= now:
-            return []
-        return [entry["S"] for entry in row["recent"]["L"]]
+        item = response.get("Item")
+        if not item:
+            return _RecentRow({})
+        texts = (entry["S"].partition(" ") for entry in item["recent"]["L"])
+        # Rows of earlier versions have one expiry for all entries.
+        entries = {key: int(end or item["expires"]["N"]) for key, _, end in texts}
+        return _RecentRow(entries, item.get("version", {"S": ""})["S"])
+
+
+class _RecentRow(NamedTuple):
+    """The recent orders of a fingerprint: their keys, the oldest first, and when each of them expires."""
+
+    entries: dict[str, int]
+    version: str = ""
 
 
 def _item(order: Order) -> dict[str, Any]:
