@@ -14,7 +14,9 @@ ARCH ?= $(or $(DEPLOYED_ARCH),arm64)
 REGION ?=
 # Absolute paths, because SAM resolves a relative path against the folder of the template.
 CONFIG_FILE := --config-file "$(CURDIR)/$(MAIN_CONFIG)"
-STACK_CONFIG_FILE = --config-file "$(CURDIR)/$(or $(wildcard $(STACK_CONFIG)),$(MAIN_CONFIG))" $(if $(REGION),--region "$(REGION)")
+STACK_CONFIG_FILE = --config-file "$(CURDIR)/$(or $(wildcard $(STACK_CONFIG)),$(MAIN_CONFIG))"
+# One sentence for a missing region, missing credentials or a missing stack, as of the other operator commands.
+ACCOUNT = .work/sam/bin/python -m tools.account --stack "$(STACK)" --region "$(REGION)"
 FUNCTION ?= EditsFunction
 EVENT ?= events/edit_multipart_one_image_with_mask.json
 SAM := .work/sam/bin/sam
@@ -24,13 +26,14 @@ SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy check-stack emulate invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
+.PHONY: build deploy check-stack check-account check-event check-engine emulate invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
+	@echo "The \`sam\` of this repository is $(SAM). Its commands have targets: make invoke, make local, make deploy."
 
-deploy: check-stack build ## Deploy $STACK to your AWS account; asks for parameters the first time
-	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(STACK_CONFIG_FILE); \
+deploy: check-stack check-account build ## Deploy $STACK to your AWS account; asks for parameters the first time
+	@if [ -n "$(DEPLOYED)" ]; then $(SAM) deploy $(STACK_CONFIG_FILE) $(if $(REGION),--region "$(REGION)"); \
 	else $(MAKE) --no-print-directory $(STACK_CONFIG) && \
 	  role=$$(.work/sam/bin/python -m tools.api_logs_role --stack "$(STACK)" --region "$(REGION)") && \
 	  $(SAM) deploy --guided --config-file "$(CURDIR)/$(STACK_CONFIG)" --stack-name "$(STACK)" \
@@ -45,16 +48,20 @@ check-stack:
 	elif [ "$(or $(DEPLOYED_ARCH),$(ARCH))" != "$(ARCH)" ]; then \
 	  echo "The stack '$(STACK)' runs on $(DEPLOYED_ARCH): change Architecture in $(STACK_CONFIG), or leave out ARCH=$(ARCH)." >&2; exit 1; fi
 
+# Before the build too. It prints the options of `sam`, which only `make logs` and `make delete` need.
+check-account: .work/sam/.ready
+	@$(ACCOUNT) >/dev/null
+
 # The settings of MAIN_CONFIG without those of its own stack.
 make/samconfig-%.toml:
 	@grep -vE '^(stack_name|s3_bucket|s3_prefix|region|profile|parameter_overrides|image_repositories) *=' $(MAIN_CONFIG) >$@
 
 logs: .work/sam/.ready ## Follow the logs of the deployed functions
-	$(SAM) logs $(STACK_CONFIG_FILE) --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
+	@options=$$($(ACCOUNT) --deployed) && $(SAM) logs $(STACK_CONFIG_FILE) $$options --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
 	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
 delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the keys table remain
-	$(SAM) delete $(STACK_CONFIG_FILE) --stack-name "$(STACK)"
+	@options=$$($(ACCOUNT) --deployed) && $(SAM) delete $(STACK_CONFIG_FILE) $$options --stack-name "$(STACK)"
 	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the keys table."
 
 emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS emulator until Ctrl-C; needs no account, no Docker
@@ -63,14 +70,21 @@ emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
-invoke: build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction, SweeperFunction) with $EVENT; needs Docker or podman
+invoke: check-event build-local ## sam local invoke of $FUNCTION (EditsFunction, MirrorFunction, SweeperFunction) with $EVENT; needs Docker or podman
 	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
 
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
 	@$(LOCAL) start-api $(LOCAL_OPTIONS)
 
+# Before the build, which takes longer.
+check-event:
+	@[ -f "$(EVENT)" ] || { echo "EVENT=$(EVENT) does not exist: name a file of events/, or leave out EVENT." >&2; exit 1; }
+
+check-engine:
+	@tools/aws/sam-local-setup.sh .work/local check
+
 # A separate build for the processor of this machine.
-build-local: build-native
+build-local: check-engine build-native
 	@tools/aws/sam-local-setup.sh .work/local
 
 build-native: .work/sam/.ready

@@ -33,6 +33,9 @@ HEALTHY_STATUS_TEXTS = {
     "not checked": "not checked: there is no free request",
 }
 _UNKNOWN_KEY = "rt_" + "A" * 43  # A well-formed key that is not in the table.
+_KEYS_REMEDY = (
+    "Deploy the stack again, or set its table of keys and its pepper (docs/configuration.md)."
+)
 _BYTES_CHANGED = "API Gateway changed the bytes: binaryMediaTypes must include multipart/form-data."
 
 
@@ -56,7 +59,9 @@ class CheckReport:
 
 def _error_text(error: Exception) -> str:
     if isinstance(error, requests.RequestException):
-        return f"No response ({type(error).__name__})."
+        return (
+            f"No response ({type(error).__name__}): check the address, and that the gateway runs."
+        )
     if isinstance(error, CheckFailed):
         return str(error)
     return f"The response is not one of a Retouch gateway ({type(error).__name__}: {error})."
@@ -71,13 +76,15 @@ def check_health(gateway: GatewayClient) -> str:
 
 def check_authentication(gateway: GatewayClient) -> str:
     """Check that a missing key and an unknown key get the same error, and that this key is accepted."""
-    responses = [gateway.request("GET", "/v1/models", key) for key in ("", _UNKNOWN_KEY)]
+    probes = {"Without a key": "", "With an unknown key": _UNKNOWN_KEY}
+    responses = [gateway.request("GET", "/v1/models", key) for key in probes.values()]
     if all(response.status_code == 200 for response in responses):
         return "but OPEN: anybody who can reach this gateway may use it"
-    for response in responses:
+    for probe, response in zip(probes, responses, strict=True):
         if response.status_code != 401 or response.json()["error"]["code"] != "invalid_api_key":
+            remedy = f" {_KEYS_REMEDY}" if response.status_code == 500 else ""
             raise CheckFailed(
-                f"Without a key it returns {response.status_code}, not 401 invalid_api_key."
+                f"{probe} it returns {response.status_code}, not 401 invalid_api_key: {error_message(response)}{remedy}"
             )
     if responses[0].json() != responses[1].json():
         raise CheckFailed("The error for an unknown key differs from the error for a missing key.")
@@ -256,13 +263,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_doctor(options: argparse.Namespace) -> int:
     if not (options.url or options.stack):
         raise CommandError("Name the gateway: URL=https://.../prod/v1 or STACK=...")
+    if options.url and not options.url.startswith(("http://", "https://")):
+        raise CommandError(f"URL={options.url} must begin with http:// or https://.")
     url = options.url or stack_output(locate_stack(options.stack, options.region), "Endpoint")
     root = url.rstrip("/").removesuffix("/v1")
     failure_count = run_checks(
         GatewayClient(root, os.environ.get("RETOUCH_KEY", "")), options.origin
     )
-    print(f"{failure_count} checks failed." if failure_count else "All checks passed.")
+    print(_summary(failure_count))
     return 1 if failure_count else 0
+
+
+def _summary(failure_count: int) -> str:
+    if failure_count == 0:
+        return "All checks passed."
+    return "1 check failed." if failure_count == 1 else f"{failure_count} checks failed."
 
 
 if __name__ == "__main__":

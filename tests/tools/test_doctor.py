@@ -187,7 +187,33 @@ def test_doctor_stops_at_authentication_when_the_key_is_missing_or_unknown(
 
 def test_doctor_fails_only_the_health_check_when_nothing_listens(run_doctor):
     status, findings = run_doctor(f"http://127.0.0.1:{unused_port()}")
-    assert (status, findings) == (1, {"health": "WRONG. No response (ConnectionError)."})
+    assert (status, set(findings)) == (1, {"health"})
+    assert findings["health"].startswith("WRONG. No response (ConnectionError): check the address")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8787", "ftp://gateway.example", "localhost"])
+def test_doctor_refuses_an_address_without_http_in_one_sentence(url, capsys):
+    assert doctor.main(["--url", url]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"URL={url} must begin with http:// or https://.\n"
+
+
+@pytest.mark.parametrize(("count", "text"), [(1, "1 check failed."), (2, "2 checks failed.")])
+def test_doctor_counts_the_failed_checks(count, text, capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "run_checks", lambda *_: count)
+    assert doctor.main(["--url", "http://127.0.0.1:9"]) == 1
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+def test_doctor_shows_the_reason_of_a_gateway_that_cannot_check_keys(run_doctor):
+    with DevServer(env={"RETOUCH_AUTH_MODE": "keys"}) as gateway:
+        status, findings = run_doctor(gateway.url)
+    assert status == 1
+    finding = findings["authentication"]
+    assert "With an unknown key it returns 500" in finding
+    assert "The gateway has no pepper for its keys." in finding
+    assert "docs/configuration.md" in finding
 
 
 def test_doctor_fails_the_health_check_when_another_server_responds(run_doctor):

@@ -101,7 +101,67 @@ def test_first_deploy_stops_when_the_account_cannot_be_asked(checkout):
     status, out, err = checkout.make("deploy")
     assert status != 0
     assert "There are no credentials." in err
-    assert "sam deploy" not in out
+    assert "sam " not in out  # not even a build
+
+
+@pytest.mark.parametrize("command", ["deploy", "logs", "delete"])
+def test_command_of_a_stack_stops_before_sam_when_the_account_cannot_be_used(checkout, command):
+    checkout.install_programs()
+    checkout.save_stack()
+    write_program(checkout.folder / ".work/sam/bin/python", "echo no region >&2; exit 1")
+    status, out, err = checkout.make(command)
+    assert status != 0
+    assert "no region" in err
+    assert "sam" not in out
+
+
+@pytest.mark.parametrize("command", ["logs", "delete"])
+def test_command_of_a_deployed_stack_passes_its_region_and_profile(checkout, command):
+    checkout.install_programs("--region eu-west-1 --profile work")
+    checkout.save_stack()
+    status, out, err = checkout.make(command)
+    assert status == 0, err
+    assert f"sam {command}" in out
+    assert "--region eu-west-1 --profile work" in out
+
+
+def test_invoke_names_a_missing_event_before_the_build(installed):
+    status, out, err = installed.make("invoke", "EVENT=missing.json")
+    assert status != 0
+    assert "EVENT=missing.json does not exist" in err
+    assert "sam" not in out
+
+
+@pytest.mark.parametrize("command", ["invoke", "local"])
+def test_docker_without_its_daemon_is_named_before_the_build(installed, command):
+    (installed.folder / "events").mkdir()
+    (installed.folder / "events/edit.json").touch()
+    programs = installed.folder / "programs"
+    for name in (
+        "make",
+        "sh",
+        "bash",
+        "sed",
+        "head",
+        "uname",
+        "mkdir",
+        "dirname",
+        "readlink",
+        "env",
+    ):
+        (programs / name).parent.mkdir(exist_ok=True)
+        (programs / name).symlink_to(shutil.which(name))
+    write_program(programs / "docker", "exit 1")
+    status, out, err = installed.make(command, "EVENT=events/edit.json", PATH=str(programs))
+    assert status != 0
+    assert "Docker is installed, but its daemon does not answer" in err
+    assert "sam" not in out
+
+
+def test_build_names_the_path_of_sam(installed):
+    status, out, err = installed.make("build")
+    assert status == 0, err
+    assert ".work/sam/bin/sam" in out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("arguments", [(), ("STACK=retouch",)])

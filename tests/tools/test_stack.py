@@ -9,6 +9,7 @@ import pytest
 from botocore import exceptions as aws
 from moto import mock_aws
 
+from tools import account as account_check
 from tools import api_logs_role, doctor, keys, secret
 from tools.stack import CommandError, StackLocation, error_sentence, locate_stack, run_command
 
@@ -107,6 +108,7 @@ MODULES = {
     "tools.doctor": [],
     "tools.secret": ["OPENAI_API_KEY"],
     "tools.api_logs_role": [],
+    "tools.account": [],
 }
 # An account without credentials, and one whose endpoints nobody serves.
 NO_CREDENTIALS = {"AWS_EC2_METADATA_DISABLED": "true"}
@@ -163,6 +165,29 @@ def test_missing_stack_is_named_with_its_region(account, main, capsys, monkeypat
     monkeypatch.setattr("tools.secret.read_value", lambda *_: "sk")
     actions = {keys.main: ["list"], doctor.main: [], secret.main: ["OPENAI_API_KEY"]}
     assert main(["--stack", "nothing", "--region", "eu-west-3", *actions[main]]) == 1
+    assert capsys.readouterr().err.startswith("There is no stack 'nothing' in eu-west-3.")
+
+
+@pytest.mark.parametrize(
+    ("region", "profile", "options"),
+    [("", "", "--region us-east-1"), ("eu-west-3", "work", "--region eu-west-3 --profile work")],
+)
+def test_account_check_prints_region_and_profile_as_options_of_sam(
+    region, profile, options, account, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "config").write_text(
+        "[profile work]\naws_access_key_id = k\naws_secret_access_key = s\n"
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    location = StackLocation("shop", region, profile)
+    monkeypatch.setattr(account_check, "locate_stack", lambda *_: location)
+    assert account_check.main([]) == 0
+    assert capsys.readouterr().out == f"{options}\n"
+
+
+def test_account_check_names_a_stack_that_must_exist_and_does_not(account, capsys):
+    arguments = ["--stack", "nothing", "--region", "eu-west-3", "--deployed"]
+    assert account_check.main(arguments) == 1
     assert capsys.readouterr().err.startswith("There is no stack 'nothing' in eu-west-3.")
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `sam local` needs beside the SAM command line:  sam-local-setup.sh FOLDER   (stop: sam-local-setup.sh FOLDER stop)
+# What `sam local` needs beside the SAM command line:  sam-local-setup.sh FOLDER   (also: FOLDER check, FOLDER stop)
 #
 # Where Docker answers, nothing. Where only podman is installed: its service on a socket of its own in FOLDER and,
 # since that may be offline, a stand-in for AWS's runtime image, made of this machine's CPython 3.13. The stand-in is
@@ -17,16 +17,26 @@ fail() { echo "sam local: $*" >&2; exit 1; }
 
 main() {
   if [ "${2:-}" = stop ]; then stop
+  elif [ "${2:-}" = check ]; then docker info >/dev/null 2>&1 || require_podman
   elif docker info >/dev/null 2>&1; then echo "export AWS_MAX_ATTEMPTS=1" >"$WORK/env.sh"
   else
-    command -v podman >/dev/null || fail "needs Docker, or podman and runc (apt-get install podman runc busybox-static)"
-    [ "$(uname -m)" = x86_64 ] || fail "the stand-in image is made for x86_64 only; use Docker here"
+    require_podman
     configure
     # shellcheck source=/dev/null
     . "$WORK/env.sh"
     service
     podman image exists "$IMAGE" || image
   fi
+}
+
+require_podman() {
+  local podman_machine=
+  ! command -v podman >/dev/null || podman_machine=$(uname -m)
+  if [ "$podman_machine" != x86_64 ] && command -v docker >/dev/null; then
+    fail "Docker is installed, but its daemon does not answer: start it, or see what \`docker info\` reports"
+  fi
+  [ -n "$podman_machine" ] || fail "needs Docker, or podman and runc (apt-get install podman runc busybox-static)"
+  [ "$podman_machine" = x86_64 ] || fail "the stand-in image is made for x86_64 only; use Docker here"
 }
 
 stop() {
