@@ -80,6 +80,44 @@ def test_erase_changes_no_unmarked_pixel(mode, marks):
         assert not ImageChops.darker(band, edit.point(lambda v: 0 if v else 255)).getbbox()
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["L", "RGB", "RGBA"]),
+    st.tuples(*[st.integers(0, 255)] * 3),
+    st.lists(st.tuples(*[st.integers(0, 150)] * 4, st.integers(1, 60)), min_size=1, max_size=4),
+    st.integers(0, 3),
+)
+def test_area_in_one_colour_is_filled_with_exactly_this_colour(mode, colour, lines, passes):
+    image, edit = Image.new("RGB", SIZE, colour).convert(mode), Image.new("L", SIZE)
+    for *points, width in lines:
+        ImageDraw.Draw(edit).line(points, 255, width)
+    if edit.getextrema()[0]:
+        return
+    painted = with_marked_area_painted(image.convert("RGB"), edit).convert(mode)
+    assert erase_area(painted, edit, passes=passes).tobytes() == image.tobytes()
+
+
+def test_box_on_a_flat_screenshot_is_filled_with_exactly_its_background():
+    page = Image.new("RGB", (800, 600), (245, 245, 245))
+    for y in range(10, 600, 40):
+        ImageDraw.Draw(page).text((10, y), "Some words of a page", "black", font_size=20)
+    edit = Image.new("L", page.size)
+    edit.paste(255, (340, 240, 577, 477))
+    screenshot = page.copy()
+    screenshot.paste("red", (350, 250, 567, 467))
+    assert erase_area(screenshot, edit).tobytes() == page.tobytes()
+
+
+def test_fill_at_reduced_scale_stays_in_the_range_of_its_surroundings(monkeypatch):
+    size = (320, 240)
+    monkeypatch.setattr("retouch.imaging.inpaint.erase._MAX_WORKING_PIXELS", size[0] * size[1] // 4)
+    image, edit = Image.new("RGB", size, (90, 100, 110)), build_mask_area((120, 80, 200, 160), size)
+    for x in range(0, size[0], 24):
+        image.paste((160, 150, 140), (x, 0, x + 12, size[1]))
+    result = erase_area(with_marked_area_painted(image, edit), edit)
+    assert result.getextrema() == image.getextrema()
+
+
 def test_erase_with_empty_mask_changes_nothing():
     image = sample_image()
     assert erase_area(image, Image.new("L", image.size)).tobytes() == image.tobytes()
@@ -235,6 +273,15 @@ def test_smooth_fill_matches_known_pixels_and_is_smooth():
     assert mean_difference(result, gradient_image(), build_mask_area()) < 4
     roughness = mean_difference(result, result.filter(ImageFilter.BoxBlur(1)), build_mask_area())
     assert roughness < 1.5
+
+
+@pytest.mark.parametrize("size", [(160, 120), (117, 93), (31, 200)])
+def test_smooth_fill_of_a_gradient_is_not_shifted(size):
+    image, known = gradient_image(size), Image.new("L", size, 255)
+    known.paste(0, (10, 40, 21, 51))
+    result = smooth_fill(image, known)
+    shift = ImageStat.Stat(ImageChops.subtract(result, image, 1, 128), ImageChops.invert(known))
+    assert all(abs(level - 128) < 1.5 for level in shift.mean)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from retouch.imaging.codec import decode
 from retouch.imaging.inpaint.erase import erase_area
@@ -10,7 +10,8 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import read_mask
 from tools import samples
 
-EVENTS = Path(__file__).parents[4] / "events"
+REPOSITORY = Path(__file__).parents[4]
+EVENTS = REPOSITORY / "events"
 PHOTO = EVENTS / "photo.png"
 MASK = EVENTS / "mask.png"
 
@@ -55,6 +56,26 @@ def test_erased_ball_is_filled_with_sand():
     erased, sand = (ImageStat.Stat(result, area) for area in (mask.pixels, around))
     assert all(abs(a - b) < 20 for a, b in zip(erased.mean, sand.mean, strict=True))
     assert all(0.5 < a / b < 2 for a, b in zip(erased.stddev, sand.stddev, strict=True))
+
+
+def test_erased_ball_looks_like_the_picture_in_the_readme():
+    image, mask = read_samples()
+    picture = decode((REPOSITORY / "docs" / "edited.png").read_bytes())
+    assert erase_area(image, mask.pixels).tobytes() == picture.convert("RGB").tobytes()
+
+
+def test_erased_ball_has_no_fleck():
+    """No filled pixel is much brighter or darker than the sand close to it, as measured around the ball."""
+    image, mask = read_samples()
+    result, sand = erase_area(image, mask.pixels), Image.new("L", image.size)
+    sand.paste(255, (0, 480, 300, 690))
+    erased, around = (
+        ImageStat.Stat(
+            ImageChops.difference(result, result.filter(ImageFilter.BoxBlur(8))), area
+        ).extrema
+        for area in (mask.pixels, sand)
+    )
+    assert all(a <= b + 4 for (_, a), (_, b) in zip(erased, around, strict=True))
 
 
 def count_red_pixels(image, area):

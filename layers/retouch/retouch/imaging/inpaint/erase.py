@@ -15,7 +15,7 @@ from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
-from retouch.imaging.inpaint.colour_range import measure_colour_range
+from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
 from retouch.imaging.inpaint.fill import fill_hole
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.inpaint.thin_areas import fill_thin_areas
@@ -83,7 +83,7 @@ def _erase_box(filled: Image.Image, mask: Image.Image, box: Box, passes: int) ->
     part, marked_part = (_shrink_region(image, neighbourhood, factor) for image in (filled, mask))
     left, top, right, bottom = shift_box(box, -neighbourhood[0], -neighbourhood[1])
     scaled_box = left // factor, top // factor, ceil(right / factor), ceil(bottom / factor)
-    filled_part = _fill_marked(
+    filled_part, colours = _fill_marked(
         part,
         marked_part.point(_NONZERO_TO_255),
         expand_box(scaled_box, _HALO_PIXELS, part.size),
@@ -95,7 +95,7 @@ def _erase_box(filled: Image.Image, mask: Image.Image, box: Box, passes: int) ->
         piece = filled_part.resize(
             (right - left, bottom - top), Image.Resampling.BICUBIC, box=source
         )
-        filled.paste(piece.convert(filled.mode), band, mask.crop(band))
+        filled.paste(colours.limit(piece).convert(filled.mode), band, mask.crop(band))
 
 
 def _neighbourhood(box: Box, size: Size) -> Box:
@@ -117,8 +117,10 @@ def _shrink_region(image: Image.Image, box: Box, factor: int) -> Image.Image:
     return small
 
 
-def _fill_marked(part: Image.Image, marked: Image.Image, box: Box, passes: int) -> Image.Image:
-    """Return the image, "RGB" or opaque "RGBA", with the marked pixels in `box` filled from the rest."""
+def _fill_marked(
+    part: Image.Image, marked: Image.Image, box: Box, passes: int
+) -> tuple[Image.Image, ColourRange]:
+    """Return the image as "RGB" with the marked pixels in `box` filled from the rest, and the range of the colours."""
     excluded = _find_excluded(part, marked)
     result = part.convert("RGB")
     colours = measure_colour_range(result, ImageChops.invert(excluded))
@@ -129,10 +131,8 @@ def _fill_marked(part: Image.Image, marked: Image.Image, box: Box, passes: int) 
         image.crop(window) for image in (result, canvas.image, marked)
     )
     blended = _blend_edges(original, filled, marked_window)
-    result.paste(colours.limit(blended, fallback=filled), window, marked_window)
-    if part.mode == "RGBA":
-        result.putalpha(255)
-    return result
+    result.paste(colours.limit(blended), window, marked_window)
+    return result, colours
 
 
 def _find_excluded(part: Image.Image, marked: Image.Image) -> Image.Image:

@@ -107,4 +107,4 @@ def _clone_patch(
         _LIMITED_DIFFERENCE * 3
     )
     adjusted = ImageChops.add(patch, smooth_fill(difference, shared), 1, -128)
-    return colours.limit(adjusted, fallback=patch)
+    return colours.limit(adjusted)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 _SMOOTHING_ROUNDS = 2  # smoothing rounds per level; coarse levels cost almost nothing
 _BLUR = ImageFilter.BoxBlur(1)
+
+KnownImage = tuple[Image.Image, Image.Image]  # an image, and "L" with 255 where it is known
 
 
 def smooth_fill(image: Image.Image, known: Image.Image, passes: int = 0) -> Image.Image:
@@ -18,17 +20,34 @@ def smooth_fill(image: Image.Image, known: Image.Image, passes: int = 0) -> Imag
         return image
     small, small_known = _halve(image, known)
     filled = smooth_fill(small, small_known, passes)
-    guess = filled.resize(image.size, Image.Resampling.BILINEAR)
+    # A pixel of the small image is as large as two pixels, also when the last one has only one.
+    box = (0, 0, image.width / 2, image.height / 2)
+    guess = filled.resize(image.size, Image.Resampling.BILINEAR, box)
     guess.paste(image, mask=known)
     return _smooth_unknown(guess, image, known, _SMOOTHING_ROUNDS + passes)
 
 
-def _halve(image: Image.Image, known: Image.Image) -> tuple[Image.Image, Image.Image]:
+def _halve(image: Image.Image, known: Image.Image) -> KnownImage:
     """Return both images at half the size. Each pixel is the average of the known ones among its four pixels."""
-    weighted = image.copy()
-    weighted.putalpha(known)
-    small = weighted.convert("RGBa").reduce(2).convert("RGBA")
-    return small.convert("RGB"), small.getchannel("A").point(lambda weight: 255 if weight else 0)
+    upper, lower = (
+        _average_known(*((_sample(image, x, y), _sample(known, x, y)) for x in (0, 1)))
+        for y in (0, 1)
+    )
+    return _average_known(upper, lower)
+
+
+def _sample(image: Image.Image, x: int, y: int) -> Image.Image:
+    """Return every second pixel of every second row, from the pixel (x, y) on. Pixels outside are 0."""
+    width, height = (image.width + 1) // 2, (image.height + 1) // 2
+    # NEAREST takes the second of two pixels.
+    box = (x - 1, y - 1, x - 1 + 2 * width, y - 1 + 2 * height)
+    return image.crop(box).resize((width, height), Image.Resampling.NEAREST)
+
+
+def _average_known(first: KnownImage, second: KnownImage) -> KnownImage:
+    """Return the average of both images where both are known, and the known one where one is known."""
+    share = ImageChops.add(second[1], ImageChops.invert(first[1]), 2)
+    return Image.composite(second[0], first[0], share), ImageChops.lighter(first[1], second[1])
 
 
 def _smooth_unknown(

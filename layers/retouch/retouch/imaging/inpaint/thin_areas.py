@@ -12,6 +12,7 @@ from itertools import islice
 from PIL import Image, ImageChops, ImageFilter
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
 from retouch.imaging.inpaint.halo import grow_one_pixel, has_halo
 from retouch.imaging.inpaint.thin_fill import fill_thin_hole
 from retouch.imaging.masks.regions import Box, expand_box, shift_box
@@ -57,10 +58,12 @@ def fill_thin_areas(image: Image.Image, mask: Image.Image, factor: int = 1) -> I
         if thick_mask:
             thick_mask.paste(part.thick, part.box)
         if part.thin.getbbox():
-            small = _fill_marked(_shrink(image, part.window, factor), part.marked, is_tight)
+            small, colours = _fill_marked(
+                _shrink(image, part.window, factor), part.marked, is_tight
+            )
             filled = _enlarge(small, factor, Image.Resampling.BICUBIC)
             tile = filled.crop(shift_box(part.box, -part.window[0], -part.window[1]))
-            image.paste(tile.convert(image.mode), part.box, part.thin)
+            image.paste(colours.limit(tile).convert(image.mode), part.box, part.thin)
     return thick_mask
 
 
@@ -141,8 +144,10 @@ def _is_tight(image: Image.Image, mask: Image.Image, factor: int) -> bool:
     )
 
 
-def _fill_marked(part: Image.Image, marked: Image.Image, is_tight: bool) -> Image.Image:
-    """Return the part of the image as "RGB" with its marked pixels filled from the opaque ones around them.
+def _fill_marked(
+    part: Image.Image, marked: Image.Image, is_tight: bool
+) -> tuple[Image.Image, ColourRange]:
+    """Return the part as "RGB" with its marked pixels filled from the opaque ones around them, and their colours.
 
     When the mask is tight, the pixels next to it are not used.
     """
@@ -151,4 +156,7 @@ def _fill_marked(part: Image.Image, marked: Image.Image, is_tight: bool) -> Imag
     if part.mode == "RGBA":
         opaque = part.getchannel("A").point(lambda alpha: 255 if alpha >= _MIN_OPAQUE else 0)
         known = ImageChops.darker(known, opaque)
-    return fill_thin_hole(part.convert("RGB"), known if known.getbbox() else unmarked)
+    if not known.getbbox():
+        known = unmarked
+    rgb = part.convert("RGB")
+    return fill_thin_hole(rgb, known), measure_colour_range(rgb, known)
