@@ -14,6 +14,8 @@ from devserver.settings import InvalidSetting, Settings
 from devserver.startup import RunningServer, run_server
 from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
 from retouch.core.settings import Settings as GatewaySettings
+from retouch.planning.model_resolution import reject_unknown_models
+from retouch.providers import PROVIDERS
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY_MESSAGE = """\
@@ -26,7 +28,7 @@ def main() -> int:
     """Run the server. Return 0 after a signal, and 1 for an invalid setting or a port that is taken."""
     try:
         settings = Settings.from_env(os.environ)
-        GatewaySettings.from_env(os.environ)
+        reject_unknown_models(PROVIDERS, GatewaySettings.from_env(os.environ))
     except (InvalidSetting, InvalidGatewaySetting) as error:
         print(error, file=sys.stderr)
         return 1

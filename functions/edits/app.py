@@ -26,10 +26,12 @@ from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.planning.connection import reject_own_address
+from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
 
 settings = Settings.from_env(os.environ)
 reject_own_address(PROVIDERS, settings)
+reject_unknown_models(PROVIDERS, settings)
 clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
 secret_store = SecretStore(settings, clock, aws_clients)
 telemetry = Telemetry(

@@ -150,12 +150,23 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
         ("RETOUCH_LOCAL_TIMEOUT", "soon"),
         ("RETOUCH_IDEMPOTENCY_HOURS", "abc"),
         ("RETOUCH_URL_SECONDS", "1h"),
+        ("RETOUCH_AUTH_MODE", "foo"),
     ],
 )
 def test_server_prints_one_line_for_an_invalid_setting(start_server, variable, value):
     out, err = start_server(free_port(), **{variable: value}).communicate(timeout=60)
     (line,) = err.splitlines()
-    assert line.startswith(f"{variable} is '{value}'. It must be a ")
+    assert line.startswith(f"{variable} is '{value}'. It must be ")
+    assert out == ""
+
+
+def test_server_prints_one_line_for_an_unknown_default_model(start_server):
+    process = start_server(free_port(), RETOUCH_DEFAULT_MODEL="openai/gpt-image-22")
+    out, err = process.communicate(timeout=60)
+    (line,) = err.splitlines()
+    assert line.startswith("RETOUCH_DEFAULT_MODEL names no model of this gateway. ")
+    assert "'openai/gpt-image-22'" in line
+    assert "Did you mean openai/gpt-image-2?" in line
     assert out == ""
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import pytest
 
-from retouch.core.settings import Settings
+from retouch.core.settings import InvalidSetting, Settings
 from tests.infra.conftest import ROOT
 
 VARIABLES = [
@@ -91,6 +91,19 @@ def test_boolean_variable_accepts_several_spellings(text, value):
 def test_invalid_number_raises_value_error():
     with pytest.raises(ValueError, match="soon"):
         Settings.from_env({"RETOUCH_URL_SECONDS": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("variable", "rule"),
+    [
+        ("RETOUCH_AUTH_MODE", "keys or open"),
+        ("RETOUCH_MIRROR", "queue"),
+        ("RETOUCH_ORDERS", "require"),
+    ],
+)
+def test_value_that_is_none_of_the_choices_is_refused(variable, rule):
+    with pytest.raises(InvalidSetting, match=f"^{variable} is 'foo'. It must be {rule}.$"):
+        Settings.from_env({variable: "foo"})
 
 
 def test_secret_overrides_environment_variables():

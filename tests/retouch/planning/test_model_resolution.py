@@ -8,9 +8,9 @@ import pytest
 
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, ModelNotFound
-from retouch.core.settings import Settings
+from retouch.core.settings import InvalidSetting, Settings
 from retouch.planning.connection import resolve_connection
-from retouch.planning.model_resolution import resolve_model
+from retouch.planning.model_resolution import reject_unknown_models, resolve_model
 from retouch.providers import PROVIDERS
 
 ENV = {
@@ -182,3 +182,24 @@ def test_virtual_key_address_has_its_own_hashed_circuit_name():
     assert (
         circuit_name("azure-openai", replace(VIRTUAL_KEY_CREDENTIALS, options={})) == "azure-openai"
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RETOUCH_DEFAULT_MODEL", "nope"),
+        ("RETOUCH_DEFAULT_MODEL", "no model"),
+        ("RETOUCH_DEFAULT_MODEL", "openai/nope"),
+        ("RETOUCH_SUCCESSORS", "dall-e-2=nope"),
+    ],
+)
+def test_setting_that_names_no_model_is_refused_by_name(variable, value):
+    settings = Settings.from_env({variable: value})
+    with pytest.raises(InvalidSetting, match=f"^{variable} names no model of this gateway"):
+        reject_unknown_models(PROVIDERS, settings)
+
+
+@pytest.mark.parametrize("value", ["gpt-image-2", "openai/gpt-image-2", "azure-openai/mine"])
+def test_setting_that_names_a_model_is_accepted(value):
+    env = {"RETOUCH_DEFAULT_MODEL": value, "RETOUCH_SUCCESSORS": f"dall-e-2={value}"}
+    reject_unknown_models(PROVIDERS, Settings.from_env(env))

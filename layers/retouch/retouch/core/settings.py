@@ -49,6 +49,17 @@ def _parse_bool(text: str) -> bool:
     return text.lower() in ("1", "true", "yes", "on")
 
 
+def _parse_choice(*choices: str) -> Callable[[str], str]:
+    """Return a parser of a variable that has one of these values."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"It must be {' or '.join(choices)}.")
+        return text
+
+    return parse
+
+
 def _parse_contact(text: str) -> str:
     """Return the operator's URL or e-mail address. Raises InvalidSetting when a header cannot carry it."""
     if not (text.isascii() and text.isprintable() and set(text).isdisjoint("() ")):
@@ -78,7 +89,8 @@ class Settings:
     default_model: str = _env_field(
         "RETOUCH_DEFAULT_MODEL"
     )  # empty: the keyless provider's default model
-    auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys")  # "keys" or "open" (no key needed)
+    # open: no key is needed
+    auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys", _parse_choice("keys", "open"))
     keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
     # JSON object with the provider keys; also with the pepper if there is no secret for it
     secret_id: str = _env_field("RETOUCH_SECRET_ID")
@@ -111,7 +123,8 @@ class Settings:
     webhook_allowlist: str = _env_field("RETOUCH_WEBHOOK_ALLOW")
     # the operator, for the owners of the hosts that the gateway fetches from
     contact: str = _env_field("RETOUCH_CONTACT", PROJECT_URL, _parse_contact)
-    mirror_mode: str = _env_field("RETOUCH_MIRROR")  # "queue": the mirror fetches the input images
+    # "queue": the mirror fetches the input images
+    mirror_mode: str = _env_field("RETOUCH_MIRROR", "", _parse_choice("queue"))
     # maximum for one URL
     max_mirror_bytes: int = _env_field("RETOUCH_MIRROR_BYTES", 100_000_000, int)
     # URLs at the same time
@@ -138,7 +151,8 @@ class Settings:
     breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
     orders_table: str = _env_field("RETOUCH_ORDERS_TABLE")  # the table of orders
     orders_folder: str = _env_field("RETOUCH_ORDERS_FOLDER")  # without a table: for local workers
-    orders_mode: str = _env_field("RETOUCH_ORDERS")  # "require": every edit needs the table
+    # "require": every edit needs the table
+    orders_mode: str = _env_field("RETOUCH_ORDERS", "", _parse_choice("require"))
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)
     # after its deadline, a function has surely ended; clocks may differ by this much
     lease_margin: float = _env_field("RETOUCH_LEASE_MARGIN_SECONDS", 60.0, float)

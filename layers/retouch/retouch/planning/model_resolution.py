@@ -11,7 +11,7 @@ from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, ModelNotFound, ModelRetired
 from retouch.core.parameters import quote_value
 from retouch.core.resolved_model import ResolvedModel
-from retouch.core.settings import Settings
+from retouch.core.settings import InvalidSetting, Settings
 from retouch.planning.retirement import Retirement, retirements
 
 # Model ids become part of upstream URLs and headers, so only the characters that providers use are allowed.
@@ -52,6 +52,22 @@ def default_model_id(
         find_provider(credentials.provider, providers) if credentials.provider else keyless_provider
     )
     return f"{provider.name}/{provider.default_model}"
+
+
+def reject_unknown_models(providers: tuple[Provider, ...], settings: Settings) -> None:
+    """Raise InvalidSetting when a setting names a model that no provider has. Callers could not correct it."""
+    settings_with_models = {
+        "RETOUCH_DEFAULT_MODEL": (settings.default_model,) if settings.default_model else (),
+        "RETOUCH_SUCCESSORS": settings.successors.values(),
+    }
+    for variable, model_ids in settings_with_models.items():
+        for model_id in model_ids:
+            try:
+                find_model(model_id, ClientCredentials(), providers)
+            except (InvalidRequest, ModelNotFound) as error:
+                raise InvalidSetting(
+                    f"{variable} names no model of this gateway. {error}"
+                ) from None
 
 
 def find_provider(name: str, providers: tuple[Provider, ...]) -> Provider:
