@@ -116,13 +116,21 @@ class InMemoryOrders:
     def list_abandoned(self, now):
         return [one for one in self.orders.values() if one.is_listed and one.lease < now]
 
-    def add_recent(self, fingerprint, key, expires):
+    def add_recent(self, fingerprint, key, expires, retry):
         self._check()
-        self.recent.setdefault(fingerprint, []).append(key)
+        self.recent.setdefault(fingerprint, {}).setdefault(key, retry)
 
-    def recent_keys(self, fingerprint, now):
+    def recent_orders(self, fingerprint, now):
         self._check()
-        return list(self.recent.get(fingerprint, ()))
+        return dict(self.recent.get(fingerprint, {}))
+
+    def join_recent(self, fingerprint, key, retry):
+        self._check()
+        with self._lock:
+            is_free = self.recent[fingerprint][key] < retry
+            if is_free:
+                self.recent[fingerprint][key] = retry
+            return is_free
 
     def put(self, order_id, answer):
         self._check()

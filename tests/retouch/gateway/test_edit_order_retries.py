@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -112,6 +113,46 @@ def test_sdk_is_served_when_the_table_fails(gateway):
     gateway.orders.is_down = True
     assert gateway.send(FIRST).status == 200
     assert gateway.send(RETRY).status == 200
+
+
+def test_retries_of_two_equal_edits_get_two_images(real_time_gateway):
+    gateway = real_time_gateway
+    gateway.answer(delay=2.0)
+    with ThreadPoolExecutor(4) as pool:
+        firsts = [pool.submit(gateway.send, FIRST) for _ in range(2)]
+        while len(gateway.orders.orders) < 2:
+            time.sleep(0.01)
+        retries = [pool.submit(gateway.send, RETRY) for _ in range(2)]
+        orders = [
+            {one.result().headers["x-retouch-order"] for one in two} for two in (firsts, retries)
+        ]
+    assert orders[0] == orders[1]
+    assert len(orders[1]) == len(gateway.upstream.calls) == 2
+
+
+def test_retry_of_a_free_failure_is_a_new_try_beside_an_equal_edit_that_is_done(gateway):
+    gateway.answer(429, {"error": {}}, SLOW, {"retry-after": "60"})
+    gateway.send(FIRST)
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    assert "idempotent-replayed" not in gateway.send(RETRY).headers
+    assert len(gateway.upstream.calls) == 3
+
+
+def test_each_retry_of_an_edit_finds_it_once(gateway):
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    second = {"x-stainless-retry-count": "2"}
+    replays = ["idempotent-replayed" in gateway.send(one).headers for one in (RETRY, second, RETRY)]
+    assert replays == [True, True, False]
+
+
+@pytest.mark.parametrize(("seconds", "is_joined"), [(119, True), (121, False)])
+def test_retry_finds_an_edit_that_has_just_ended(gateway, seconds, is_joined):
+    gateway.answer(delay=SLOW)
+    gateway.send(FIRST)
+    gateway.clock.advance(seconds)
+    assert ("idempotent-replayed" in gateway.send(RETRY).headers) == is_joined
 
 
 def test_table_that_hangs_delays_no_edit_of_an_sdk(gateway):

@@ -107,50 +107,67 @@ def test_abandoned_order_is_listed_until_it_has_ended(stores, new_order):
 def test_recent_orders_of_a_fingerprint_are_found_in_their_order(stores):
     (one, _), (other, _) = stores(), stores()
     for number in range(3):
-        one.add_recent("f" * 64, f"key-{number}", NOW + 60)
-    assert list(other.recent_keys("f" * 64, NOW)) == ["key-0", "key-1", "key-2"]
-    assert list(other.recent_keys("f" * 64, NOW + 60)) == []
-    assert list(other.recent_keys("e" * 64, NOW)) == []
+        one.add_recent("f" * 64, f"key-{number}", NOW + 60, 0)
+    assert list(other.recent_orders("f" * 64, NOW)) == ["key-0", "key-1", "key-2"]
+    assert list(other.recent_orders("f" * 64, NOW + 60)) == []
+    assert other.recent_orders("e" * 64, NOW) == {}
 
 
 def test_many_recent_orders_of_a_fingerprint_lose_only_the_oldest(stores):
     table = stores()[0]
     for number in range(45):
-        table.add_recent("d" * 64, f"key-{number}", NOW + 60)
-    found = list(table.recent_keys("d" * 64, NOW))
+        table.add_recent("d" * 64, f"key-{number}", NOW + 60, 0)
+    found = list(table.recent_orders("d" * 64, NOW))
     assert found[-20:] == [f"key-{number}" for number in range(25, 45)]
 
 
 def test_each_recent_order_has_its_own_expiry(stores):
     table = stores()[0]
     for number in range(3):
-        table.add_recent("c" * 64, f"key-{number}", NOW + 10 * number)
-    assert list(table.recent_keys("c" * 64, NOW + 10)) == ["key-2"]
+        table.add_recent("c" * 64, f"key-{number}", NOW + 10 * number, 0)
+    assert list(table.recent_orders("c" * 64, NOW + 10)) == ["key-2"]
+
+
+def test_recent_order_is_joined_once_by_each_retry(stores):
+    (one, _), (other, _) = stores(), stores()
+    one.add_recent("a" * 64, "key", NOW + 60, 0)
+    assert [one.join_recent("a" * 64, "key", retry) for retry in (1, 1, 2)] == [True, False, True]
+    assert other.recent_orders("a" * 64, NOW) == {"key": 2}
+    assert not other.join_recent("a" * 64, "key", 1)
+    assert not other.join_recent("a" * 64, "absent", 1)
 
 
 def test_recent_orders_that_are_added_at_once_are_all_found(stores):
     table, keys = stores()[0], [f"key-{number}" for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda key: table.add_recent("b" * 64, key, NOW + 60), keys))
-    assert sorted(table.recent_keys("b" * 64, NOW)) == sorted(keys)
+        list(pool.map(lambda key: table.add_recent("b" * 64, key, NOW + 60, 0), keys))
+    assert sorted(table.recent_orders("b" * 64, NOW)) == sorted(keys)
+
+
+def test_join_whose_response_was_lost_is_recognized(proxy):
+    table = OrderDynamoTable(TABLE, AwsClients())
+    table.add_recent("8" * 64, "key", NOW + 60, 0)
+    proxy.lose(b"PutItem", 1)
+    assert table.join_recent("8" * 64, "key", 1)
+    assert proxy.lost == 1
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_recent_order_whose_response_was_lost_is_there_once(proxy, times):
     table = OrderDynamoTable(TABLE, AwsClients())
     proxy.lose(b"PutItem", times)
-    table.add_recent(f"{times}" * 64, "key", NOW + 60)
+    table.add_recent(f"{times}" * 64, "key", NOW + 60, 0)
     assert proxy.lost == times
-    assert table.recent_keys(f"{times}" * 64, NOW) == ["key"]
+    assert table.recent_orders(f"{times}" * 64, NOW) == {"key": 0}
 
 
 def test_recent_orders_of_an_earlier_version_are_found(proxy):
     table = OrderDynamoTable(TABLE, AwsClients())
     row: dict[str, Any] = {"pk": {"S": "F#" + "9" * 64}, "recent": {"L": [{"S": "old"}]}}
     table._client.put_item(TableName=TABLE, Item={**row, "expires": {"N": str(NOW + 60)}})
-    table.add_recent("9" * 64, "new", NOW + 90)
-    assert table.recent_keys("9" * 64, NOW) == ["old", "new"]
-    assert table.recent_keys("9" * 64, NOW + 60) == ["new"]
+    table.add_recent("9" * 64, "new", NOW + 90, 0)
+    assert table.recent_orders("9" * 64, NOW) == {"old": 0, "new": 0}
+    assert table.recent_orders("9" * 64, NOW + 60) == {"new": 0}
 
 
 def test_first_answer_of_an_order_stays(stores, new_order):
@@ -213,7 +230,7 @@ def test_table_that_cannot_be_reached_is_unavailable(monkeypatch, new_order):
     for call in (
         lambda: table.read("k"),
         lambda: table.write(new_order, None),
-        lambda: table.recent_keys("f", NOW),
+        lambda: table.recent_orders("f", NOW),
         lambda: answers.get("o"),
         lambda: answers.put("o", answer()),
     ):

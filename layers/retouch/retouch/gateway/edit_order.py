@@ -40,6 +40,8 @@ _log = logging.getLogger("retouch")
 WRITE_AFTER_SECONDS = 0.25
 # An order without a key is only found by the SDK's own retries, which end minutes after it.
 _KEYLESS_VALIDITY_SECONDS = 900
+# An SDK sends a retry at most 8 seconds after the failure of the try before it. The upload takes time too.
+_JOIN_AFTER_END_SECONDS = 120
 # These faults say nothing about a provider's job, so a repetition can still fetch its result.
 _PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
 
@@ -136,7 +138,7 @@ class EditOrder:
         """
         self._is_write_due = True
         if self.held:
-            self.held.begin(self._make_fingerprint)
+            self.held.begin(self._make_fingerprint, self._options.retry_count or 0)
 
     @property
     def is_released(self) -> bool:
@@ -196,23 +198,36 @@ class EditOrder:
         return None
 
     def _join(self, claim: Claim, now: int) -> Claim:
-        """Return the claim of the order that the first try of an SDK began, or the claim as it is."""
+        """Return the claim of the order that an earlier try of an SDK began, or the claim as it is."""
+        table, fingerprint = self._stores.table, claim.fingerprint.digest
         try:
-            order = self._find_recent(claim.fingerprint, now)
+            for order in self._find_recent(fingerprint, now):
+                if table.join_recent(fingerprint, order.key, self._options.retry_count or 0):
+                    self._is_joined = True
+                    return replace(claim, key=order.key)
         except OrdersUnavailable as error:
             _log.warning("an SDK's retry could not look for its order", exc_info=error)
-            return claim
-        self._is_joined = order is not None
-        return replace(claim, key=order.key) if order else claim
+        return claim
 
-    def _find_recent(self, fingerprint: Fingerprint, now: int) -> Order | None:
-        """Return the oldest order that still runs, or else the newest one that has ended."""
-        table = self._stores.table
-        found = [table.read(key) for key in table.recent_keys(fingerprint.digest, now)]
+    def _find_recent(self, fingerprint: str, now: int) -> list[Order]:
+        """Return the orders that this retry may have begun, the best one first.
+
+        A client sends each retry once, so an order that had a retry of this number belongs to another client. The
+        client of an open order was told to send it again, so it comes first. Then come the orders that run, the oldest
+        first, and those that have just ended, the newest first.
+        """
+        table, retry = self._stores.table, self._options.retry_count or 0
+        recent = table.recent_orders(fingerprint, now)
+        found = [table.read(key) for key, last in recent.items() if last < retry]
         orders = [one for one in found if one and one.expires > now]
+        is_open = [one for one in orders if one.state == "open"]
         running = [one for one in orders if one.state in RUNNING]
-        ended = [one for one in orders if one.state not in RUNNING]
-        return running[0] if running else ended[-1] if ended else None
+        ended = [
+            one
+            for one in orders
+            if one.state in ("done", "unknown") and one.ended > now - _JOIN_AFTER_END_SECONDS
+        ]
+        return [*is_open, *running, *reversed(ended)]
 
 
 def new_order(options: OrderOptions, stores: OrderStores | None, clock: Clock) -> EditOrder | None:

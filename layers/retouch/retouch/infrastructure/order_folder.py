@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,16 +23,15 @@ _LOCK_TIMEOUT_SECONDS = 5
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INTEGER, is_listed INTEGER, record TEXT);
-CREATE TABLE IF NOT EXISTS recent (fingerprint TEXT, key TEXT, expires INTEGER);
-CREATE INDEX IF NOT EXISTS recent_by_fingerprint ON recent (fingerprint);
+CREATE TABLE IF NOT EXISTS recent_orders (
+    fingerprint TEXT, key TEXT, expires INTEGER, retry INTEGER, PRIMARY KEY (fingerprint, key)
+);
 """
 _INSERT = (
     "INSERT OR IGNORE INTO orders (version, lease, is_listed, record, key) VALUES (?, ?, ?, ?, ?)"
 )
-_INSERT_RECENT = (
-    "INSERT INTO recent SELECT ?, ?, ? "
-    "WHERE NOT EXISTS (SELECT 1 FROM recent WHERE fingerprint = ? AND key = ?)"
-)
+_INSERT_RECENT = "INSERT OR IGNORE INTO recent_orders VALUES (?, ?, ?, ?)"
+_JOIN_RECENT = "UPDATE recent_orders SET retry = ? WHERE fingerprint = ? AND key = ? AND retry < ?"
 _UPDATE = "UPDATE orders SET version = ?, lease = ?, is_listed = ?, record = ? WHERE key = ? AND version = ?"
 
 
@@ -67,19 +66,20 @@ class OrderFolderTable:
         rows = self._run(lambda db: db.execute(query, (now,)).fetchall())
         return [_read_record(text) for (text,) in rows]
 
-    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+    def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
-        self._run(
-            lambda db: (
-                db.execute(_INSERT_RECENT, (fingerprint, key, expires, fingerprint, key)).rowcount
-            )
-        )
+        row = fingerprint, key, expires, retry
+        self._run(lambda db: db.execute(_INSERT_RECENT, row).rowcount)
 
-    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
-        """Return the keys of the recent orders with that fingerprint, the oldest first."""
-        query = "SELECT key FROM recent WHERE fingerprint = ? AND expires > ? ORDER BY rowid"
-        rows = self._run(lambda db: db.execute(query, (fingerprint, now)).fetchall())
-        return [key for (key,) in rows]
+    def recent_orders(self, fingerprint: str, now: int) -> Mapping[str, int]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first, and the last retry of each."""
+        query = "SELECT key, retry FROM recent_orders WHERE fingerprint = ? AND expires > ? ORDER BY rowid"
+        return dict(self._run(lambda db: db.execute(query, (fingerprint, now)).fetchall()))
+
+    def join_recent(self, fingerprint: str, key: str, retry: int) -> bool:
+        """Store that a retry with this number joins a recent order. Return False when an equal or later one has it."""
+        row = retry, fingerprint, key, retry
+        return self._run(lambda db: db.execute(_JOIN_RECENT, row).rowcount) == 1
 
     def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         try:

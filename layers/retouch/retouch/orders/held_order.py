@@ -71,13 +71,13 @@ class HeldOrder:
         """Whether the provider has a job of this order that can still be asked for its result."""
         return self.order.state == "submitted"
 
-    def begin(self, make_fingerprint: Callable[[], Fingerprint]) -> None:
+    def begin(self, make_fingerprint: Callable[[], Fingerprint], retry: int = 0) -> None:
         """Start to write the order if it is not in the table yet, and do not wait, because the edit already runs."""
         with self._lock:
             if self._has_begun or self._has_ended:
                 return
             self._has_begun = True
-            self._writer.submit(self._write_first, make_fingerprint)
+            self._writer.submit(self._write_first, make_fingerprint, retry)
 
     def mark_sent(self, target: str) -> None:
         """Write the send mark before the first byte of a paid request.
@@ -146,12 +146,12 @@ class HeldOrder:
 
     # These methods run in the thread of the writer.
 
-    def _write_first(self, make_fingerprint: Callable[[], Fingerprint]) -> None:
+    def _write_first(self, make_fingerprint: Callable[[], Fingerprint], retry: int) -> None:
         try:
             order = replace(self.order, fingerprint=make_fingerprint())
             self.order = self._stores.table.write(order, replaces=None)
             self._is_stored = True
-            self._stores.table.add_recent(order.fingerprint.digest, order.key, order.expires)
+            self._stores.table.add_recent(order.fingerprint.digest, order.key, order.expires, retry)
         except (OrdersUnavailable, WriteConflict) as error:
             _log.warning("an order was not written", exc_info=error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -33,11 +33,17 @@ class OrderTable(Protocol):
     def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return orders that are listed for the sweeper and whose lease is over."""
 
-    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
-        """Remember the key of an order under its request's fingerprint until that Unix time."""
+    def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
+        """Remember the key of an order under its request's fingerprint until that Unix time.
 
-    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
-        """Return the keys of the recent orders with that fingerprint, the oldest first."""
+        `retry` is the number of the retry that began the order: 0 for the first try of an SDK.
+        """
+
+    def recent_orders(self, fingerprint: str, now: int) -> Mapping[str, int]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first, and the last retry of each."""
+
+    def join_recent(self, fingerprint: str, key: str, retry: int) -> bool:
+        """Store that a retry with this number joins a recent order. Return False when an equal or later one has it."""
 
 
 class AnswerStore(Protocol):

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Result = TypeVar("Result")
+# The recent orders of a fingerprint, the oldest first: the key, and when the order expires and its last retry.
+_Recent = dict[str, tuple[int, int]]
 OPEN_INDEX = "open"
 _SHARDS = "01234567"
 _RETRY_AFTER_SECONDS = 2
@@ -51,14 +53,29 @@ class OrderDynamoTable:
         """Return the listed orders whose lease is over."""
         return self._run(lambda: list(self._read_abandoned(now)))
 
-    def add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+    def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
-        self._run(lambda: self._add_recent(fingerprint, key, expires))
 
-    def recent_keys(self, fingerprint: str, now: int) -> Sequence[str]:
-        """Return the keys of the recent orders with that fingerprint, the oldest first."""
-        entries = self._run(lambda: self._read_recent_row(fingerprint)).entries
-        return [key for key, expires in entries.items() if expires > now]
+        def add(entries: _Recent) -> _Recent | None:
+            if key in entries:
+                return None  # an earlier write, whose response was lost
+            return dict([*entries.items(), (key, (expires, retry))][-_MAX_RECENT:])
+
+        self._run(lambda: self._change_recent(fingerprint, add))
+
+    def recent_orders(self, fingerprint: str, now: int) -> Mapping[str, int]:
+        """Return the keys of the recent orders with that fingerprint, the oldest first, and the last retry of each."""
+        entries, _ = self._run(lambda: self._read_recent(fingerprint))
+        return {key: retry for key, (expires, retry) in entries.items() if expires > now}
+
+    def join_recent(self, fingerprint: str, key: str, retry: int) -> bool:
+        """Store that a retry with this number joins a recent order. Return False when an equal or later one has it."""
+
+        def join(entries: _Recent) -> _Recent | None:
+            expires, last = entries.get(key, (0, retry))
+            return {**entries, key: (expires, retry)} if last < retry else None
+
+        return self._run(lambda: self._change_recent(fingerprint, join))
 
     @property
     def _client(self) -> DynamoDBClient:
@@ -126,53 +143,60 @@ class OrderDynamoTable:
                 return
             next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _add_recent(self, fingerprint: str, key: str, expires: int) -> None:
+    def _change_recent(self, fingerprint: str, change: Callable[[_Recent], _Recent | None]) -> bool:
+        """Replace the recent orders of a fingerprint. Return whether there was a change."""
+        new_version = secrets.token_hex(8)
         for _ in range(_MAX_RACES):
-            row = self._read_recent_row(fingerprint)
-            if key in row.entries:
-                return  # an earlier write, whose response was lost
-            newest = dict([*row.entries.items(), (key, expires)][-_MAX_RECENT:])
+            entries, version = self._read_recent(fingerprint)
+            if version == new_version:  # this change, whose response was lost
+                return True
+            changed = change(entries)
+            if changed is None:
+                return False
             with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._replace_recent_row(fingerprint, newest, row.version)
-                return
+                self._write_recent(fingerprint, changed, version, new_version)
+                return True
         raise TimeoutError("other requests always wrote the recent orders first")
 
-    def _replace_recent_row(self, fingerprint: str, entries: dict[str, int], version: str) -> None:
+    def _write_recent(
+        self, fingerprint: str, entries: _Recent, version: str, new_version: str
+    ) -> None:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
         if version:
             condition = {
                 "ConditionExpression": "version = :version",
                 "ExpressionAttributeValues": {":version": {"S": version}},
             }
+        texts = [f"{key} {expires} {retry}" for key, (expires, retry) in entries.items()]
         self._client.put_item(
             TableName=self._table,
             Item={
                 "pk": {"S": f"F#{fingerprint}"},
-                "recent": {"L": [{"S": f"{key} {end}"} for key, end in entries.items()]},
-                "expires": {"N": str(max(entries.values()))},
-                "version": {"S": secrets.token_hex(8)},
+                "recent": {"L": [{"S": text} for text in texts]},
+                "expires": {"N": str(max(expires for expires, _ in entries.values()))},
+                "version": {"S": new_version},
             },
             **condition,
         )
 
-    def _read_recent_row(self, fingerprint: str) -> _RecentRow:
+    def _read_recent(self, fingerprint: str) -> tuple[_Recent, str]:
+        """Return the recent orders of a fingerprint, and the version of their row."""
         response = self._client.get_item(
             TableName=self._table, Key={"pk": {"S": f"F#{fingerprint}"}}, ConsistentRead=True
         )
         item = response.get("Item")
         if not item:
-            return _RecentRow({})
-        texts = (entry["S"].partition(" ") for entry in item["recent"]["L"])
-        # Rows of earlier versions have one expiry for all entries.
-        entries = {key: int(end or item["expires"]["N"]) for key, _, end in texts}
-        return _RecentRow(entries, item.get("version", {"S": ""})["S"])
+            return {}, ""
+        expires = item["expires"]["N"]
+        entries = dict(_recent_entry(entry["S"], expires) for entry in item["recent"]["L"])
+        return entries, item.get("version", {"S": ""})["S"]
 
 
-class _RecentRow(NamedTuple):
-    """The recent orders of a fingerprint: their keys, the oldest first, and when each of them expires."""
-
-    entries: dict[str, int]
-    version: str = ""
+def _recent_entry(text: str, row_expires: str) -> tuple[str, tuple[int, int]]:
+    """Return one recent order. Rows of earlier versions have keys only, and one expiry for all of them."""
+    key, *numbers = text.split(" ")
+    expires, retry = numbers or (row_expires, "0")
+    return key, (int(expires), int(retry))
 
 
 def _item(order: Order) -> dict[str, Any]:
