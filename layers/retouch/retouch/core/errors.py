@@ -10,6 +10,7 @@
     |  +- UnsupportedMedia           415
     |  +- Refused                    4xx  the provider rejected the request
     |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
+    |  +- JobConflict                409  the state of the job does not permit the request
     +- OrderInProgress               409  an equal request with the same idempotency key still runs
     +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
     +- OrdersUnavailable             503  the table of orders cannot be used, so nothing was bought
@@ -205,6 +206,13 @@ class IdempotencyKeyReused(InvalidRequest):
 
     status = 422
     code = "idempotency_key_reused"
+
+
+class JobConflict(InvalidRequest):
+    """The state of a job does not permit the request."""
+
+    status = 409
+    code = "already_sent"
 
 
 class OrderInProgress(Fault):

@@ -7,7 +7,7 @@ only after a moment, beside the edit, because only a retry of the SDK could look
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Literal
@@ -32,14 +32,14 @@ from retouch.orders.order import (
     order_key,
     random_order_key,
 )
-from retouch.orders.stores import OrderStores
+from retouch.orders.stores import OrderStores, OrderTable
 from retouch.orders.transitions import Claim, claim_order
 
 _log = logging.getLogger("retouch")
 # An edit of an SDK that ends sooner is not written. Both SDKs wait at least 0.375 seconds before a retry.
 WRITE_AFTER_SECONDS = 0.25
 # An order without a key is only found by the SDK's own retries, which end minutes after it.
-_KEYLESS_VALIDITY_SECONDS = 900
+KEYLESS_VALIDITY_SECONDS = 900
 # An SDK sends a retry at most 8 seconds after the failure of the try before it. The upload takes time too.
 _JOIN_AFTER_END_SECONDS = 120
 # These faults say nothing about a provider's job, so a repetition can still fetch its result.
@@ -78,7 +78,7 @@ class EditOrder:
         self.held: HeldOrder | None = None
         self._options, self._clock = options, clock
         self._stores = (
-            stores if options.key else replace(stores, validity=_KEYLESS_VALIDITY_SECONDS)
+            stores if options.key else replace(stores, validity=KEYLESS_VALIDITY_SECONDS)
         )
         self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
         self._replay: OrderReplay | None = None
@@ -155,7 +155,7 @@ class EditOrder:
             self.begin()
         if held is None or not held.close() or isinstance(fault, OrderInProgress):
             return None
-        if fault and self._must_release(held, fault):
+        if fault and must_release(held, fault):
             held.release()
             self._is_released = held.is_stored
         elif fault and billed == "no":
@@ -165,15 +165,6 @@ class EditOrder:
             stored = held.finish(own)
             return None if stored == own else stored
         return None
-
-    @staticmethod
-    def _must_release(held: HeldOrder, fault: Fault) -> bool:
-        """Return whether the order has a job that the fault says nothing about.
-
-        That is so when nobody asked for the job, for example because an image of the request could not be fetched.
-        """
-        was_not_asked = held.is_resumed and not held.is_continued
-        return held.is_pending and (was_not_asked or isinstance(fault, _PENDING_FAULTS))
 
     def report(self) -> OrderReport | None:
         """Return the facts about the order, or None when there is no stored order."""
@@ -201,7 +192,7 @@ class EditOrder:
         """Return the claim of the order that an earlier try of an SDK began, or the claim as it is."""
         table, fingerprint = self._stores.table, claim.fingerprint.digest
         try:
-            for order in self._find_recent(fingerprint, now):
+            for order in find_recent(table, fingerprint, self._options.retry_count or 0, now):
                 if table.join_recent(fingerprint, order.key, self._options.retry_count or 0):
                     self._is_joined = True
                     return replace(claim, key=order.key)
@@ -209,25 +200,35 @@ class EditOrder:
             _log.warning("an SDK's retry could not look for its order", exc_info=error)
         return claim
 
-    def _find_recent(self, fingerprint: str, now: int) -> list[Order]:
-        """Return the orders that this retry may have begun, the best one first.
 
-        A client sends each retry once, so an order that had a retry of this number belongs to another client. The
-        client of an open order was told to send it again, so it comes first. Then come the orders that run, the oldest
-        first, and those that have just ended, the newest first.
-        """
-        table, retry = self._stores.table, self._options.retry_count or 0
-        recent = table.recent_orders(fingerprint, now)
-        found = [table.read(key) for key, last in recent.items() if last < retry]
-        orders = [one for one in found if one and one.expires > now]
-        is_open = [one for one in orders if one.state == "open"]
-        running = [one for one in orders if one.state in RUNNING]
-        ended = [
-            one
-            for one in orders
-            if one.state in ("done", "unknown") and one.ended > now - _JOIN_AFTER_END_SECONDS
-        ]
-        return [*is_open, *running, *reversed(ended)]
+
+def must_release(held: HeldOrder, fault: Fault) -> bool:
+    """Return whether the order has a provider's job that the fault says nothing about.
+
+    That is so when nobody asked for the job, for example because an image of the request could not be fetched.
+    """
+    was_not_asked = held.is_resumed and not held.is_continued
+    return held.is_pending and (was_not_asked or isinstance(fault, _PENDING_FAULTS))
+
+
+def find_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Sequence[Order]:
+    """Return the orders that this retry of an SDK may have begun, the best one first.
+
+    A client sends each retry once, so an order that had a retry of this number belongs to another client. The
+    client of an open order was told to send it again, so it comes first. Then come the orders that run, the oldest
+    first, and those that have just ended, the newest first.
+    """
+    recent = table.recent_orders(fingerprint, now)
+    found = [table.read(key) for key, last in recent.items() if last < retry]
+    orders = [one for one in found if one and one.expires > now]
+    is_open = [one for one in orders if one.state == "open"]
+    running = [one for one in orders if one.state in (*RUNNING, "queued")]
+    ended = [
+        one
+        for one in orders
+        if one.state in ("done", "unknown") and one.ended > now - _JOIN_AFTER_END_SECONDS
+    ]
+    return [*is_open, *running, *reversed(ended)]
 
 
 def new_order(options: OrderOptions, stores: OrderStores | None, clock: Clock) -> EditOrder | None:

@@ -1,9 +1,10 @@
-"""The choice of the stores of orders from the settings. A cold start loads only the stores that it uses."""
+"""The choice of the stores of orders and jobs from the settings. A cold start loads only the stores that it uses."""
 
 from __future__ import annotations
 
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
 
 
@@ -25,3 +26,20 @@ def order_stores(settings: Settings, aws: AwsClients) -> OrderStores | None:
         folder = settings.orders_folder
         return OrderStores(OrderFolderTable(folder), AnswerFolder(folder), validity)
     return None
+
+
+def job_stores(settings: Settings, orders: OrderStores | None, aws: AwsClients) -> JobStores | None:
+    """Return what jobs need, or None when the settings name no queue of jobs."""
+    if orders is None:
+        return None
+    if settings.orders_table:
+        if not settings.jobs_queue_url:
+            return None
+        from retouch.infrastructure.aws.job_queue import JobSqsQueue, RequestBucket
+
+        requests = RequestBucket(settings.bucket, aws)
+        return JobStores(orders, requests, JobSqsQueue(settings.jobs_queue_url, aws))
+    from retouch.infrastructure.job_folder import JobFolderQueue, RequestFolder
+
+    folder = settings.orders_folder
+    return JobStores(orders, RequestFolder(folder), JobFolderQueue(folder))

@@ -46,7 +46,9 @@ def sweep(
 
 def _next_record(order: Order, answers: AnswerStore, now: int, validity: int) -> Order:
     if order.state == "accepted":
-        return transitions.reopen(order, now, validity)
+        return (
+            transitions.requeue(order) if order.is_job else transitions.reopen(order, now, validity)
+        )
     answer = answers.get(order.id)
     if answer:
         return transitions.finish(order, answer, now, validity)

@@ -11,7 +11,12 @@ from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import Order, StoredAnswer
-from retouch.orders.order_errors import in_progress_error, reused_error, unknown_error
+from retouch.orders.order_errors import (
+    cancelled_error,
+    in_progress_error,
+    reused_error,
+    unknown_error,
+)
 from retouch.orders.stores import OrderStores, WriteConflict
 from retouch.orders.transitions import Claim, ClaimDecision
 
@@ -78,6 +83,8 @@ class Claimant:
     def _end(self, stored: Order, decision: ClaimDecision) -> OrderReplay:
         if decision == "reused":
             raise reused_error(stored, self.claim.fingerprint)
+        if decision == "cancelled":
+            raise cancelled_error(stored)
         answer = self.stores.answers.get(stored.id)
         if answer is None:
             raise unknown_error(stored)

@@ -127,6 +127,20 @@ class HeldOrder:
         """Open the order for another try, because this one cost nothing."""
         self._end(lambda: self._write_end(transitions.reopen))
 
+    def store_answer(self, answer: StoredAnswer) -> StoredAnswer:
+        """Store the answer, and return the answer that is stored. Raises OrdersUnavailable."""
+        return self._stores.answers.put(self.order.id, answer)
+
+    def end_with(self, answer: StoredAnswer) -> None:
+        """Write that the order is done with a stored answer."""
+        self._end(
+            lambda: self._write_end(lambda order, *times: transitions.finish(order, answer, *times))
+        )
+
+    def requeue(self) -> None:
+        """Let the job wait for a worker again, because this try cost nothing and the next one may succeed."""
+        self._end(lambda: self._write_end(lambda order, *_: transitions.requeue(order)))
+
     def release(self) -> None:
         """Leave a submitted order, so that the next repetition fetches its result."""
         self._end(lambda: self._write_end(transitions.release))

@@ -10,6 +10,11 @@ stores it under a condition. Times are Unix seconds.
     done       it has its final answer
     unknown    its holder ended between the send mark and the answer, so nobody knows whether it was paid for
     open       a try ended and cost nothing; the next repetition is a new try
+
+A job is an order that a worker works on. It has two more states before its end, and its free failures end it:
+
+    queued     it waits for a worker
+    cancelled  its caller cancelled it, or nobody began it in time; nothing was sent
 """
 
 from __future__ import annotations
@@ -24,8 +29,11 @@ from typing import Literal
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
 
-OrderState = Literal["accepted", "sent", "submitted", "done", "unknown", "open"]
+OrderState = Literal[
+    "accepted", "sent", "submitted", "done", "unknown", "open", "queued", "cancelled"
+]
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
+JOB_SOURCE = "job"
 _KEY_BYTES = 16
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 8  # 40 bits: seconds until the year 36812
@@ -84,7 +92,15 @@ class Order:
     billed: Billed = "no"
     cost: str = ""  # in US dollars
     ended: int = 0
+    model: str = ""  # of a job: the model that its plan chose
+    begin_by: int = 0  # of a job: when a worker must have begun it
+    started: int = 0  # of a job: when a worker first claimed it
     version: str = ""
+
+    @property
+    def is_job(self) -> bool:
+        """Whether a worker works on the order."""
+        return self.source == JOB_SOURCE
 
     @property
     def is_listed(self) -> bool:

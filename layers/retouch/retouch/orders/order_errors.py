@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from retouch.core.errors import IdempotencyKeyReused, OrderInProgress, OrderOutcomeUnknown
+from retouch.core.errors import (
+    IdempotencyKeyReused,
+    JobConflict,
+    OrderInProgress,
+    OrderOutcomeUnknown,
+)
 from retouch.orders.idempotency_key import HEADER_NAME
 from retouch.orders.order import Fingerprint, Order
 
@@ -38,4 +43,14 @@ def unknown_error(stored: Order) -> OrderOutcomeUnknown:
         f"The order {stored.id} {problem}. It is not bought again with this key. Ask the operator to look it up, or "
         "send the request with a new key to buy the image again.",
         billed=stored.billed,
+    )
+
+
+def cancelled_error(stored: Order) -> JobConflict:
+    """Return the error for a request whose key belongs to a cancelled job."""
+    return JobConflict(
+        f"The job of this {HEADER_NAME}, order {stored.id}, was cancelled or did not begin in time. Use a new key to "
+        "make the edit.",
+        code="job_cancelled",
+        param=HEADER_NAME,
     )

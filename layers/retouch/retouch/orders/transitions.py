@@ -8,16 +8,23 @@ A table writes the next record only if the present one is still stored, so two p
     accepted, sent, submitted ──answer──> done         (paid, maybe paid, or a success)
     accepted, sent, submitted ──free failure──> open
     sent whose lease is over ──> unknown ──late answer of the same holder, or the operator──> done
+
+A job begins as queued, and its free failures are its end:
+
+    absent, open ──request──> queued ──claim of a worker──> accepted
+    accepted, sent ──free failure that may pass──> queued
+    queued, accepted ──cancel──> cancelled
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, cast
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.order import (
+    JOB_SOURCE,
     RUNNING,
     Fingerprint,
     Order,
@@ -27,8 +34,8 @@ from retouch.orders.order import (
 )
 
 # "claim": write the claim. "wait": another request holds the order. "settle": the holder has ended after the send mark.
-# "reused": the order is for another request. "done" and "unknown": the end of the order.
-ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown"]
+# "reused": the order is for another request. "done", "unknown" and "cancelled": the end of the order.
+ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown", "cancelled"]
 
 
 @frozen_dataclass
@@ -50,10 +57,10 @@ def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
         return "claim"
     if order.fingerprint.digest != claim.fingerprint.digest:
         return "reused"
-    if order.state in RUNNING and order.lease > now:
+    if order.state == "queued" or (order.state in RUNNING and order.lease > now):
         return "wait"
-    if order.state == "done" or order.state == "unknown":
-        return order.state
+    if order.state in ("done", "unknown", "cancelled"):
+        return cast(ClaimDecision, order.state)
     return "claim" if order.state in ("open", "accepted") or order.is_released else "settle"
 
 
@@ -82,6 +89,33 @@ def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
         lease=claim.lease,
         expires=claim.lease + claim.validity,
     )
+
+
+def queue_job(order: Order | None, claim: Claim, model: str, begin_by: int, now: int) -> Order:
+    """Return the record of a job that waits for a worker until the time `begin_by`."""
+    return replace(
+        requeue(claim_order(order, claim, now)),
+        source=JOB_SOURCE,
+        model=model,
+        begin_by=begin_by,
+        expires=begin_by + claim.validity,
+    )
+
+
+def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int) -> Order:
+    """Return the job as a worker holds it. A submitted one keeps its submissions."""
+    claim = Claim(order.key, order.scope, order.fingerprint, request_id, lease, validity)
+    return replace(claim_order(order, claim, now), started=order.started or now)
+
+
+def requeue(order: Order) -> Order:
+    """Return the job as it waits for a worker again."""
+    return replace(order, state="queued", submissions=(), holder="", lease=0)
+
+
+def cancel(order: Order, now: int, validity: int) -> Order:
+    """Return the job after its caller has cancelled it, or after the time to begin it. Nothing was sent."""
+    return replace(order, state="cancelled", holder="", lease=0, ended=now, expires=now + validity)
 
 
 def mark_sent(order: Order, target: str, now: int) -> Order:

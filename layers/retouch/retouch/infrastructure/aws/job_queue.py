@@ -1,0 +1,92 @@
+"""The queue of jobs in SQS, and the requests of jobs in the bucket beside the answers of orders."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import orjson
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_log = logging.getLogger("retouch")
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=10, max_attempts=3)
+_RETRY_AFTER_SECONDS = 2
+
+
+class JobSqsQueue:
+    """The queue that the workers read."""
+
+    def __init__(self, url: str, aws: AwsClients) -> None:
+        self._url, self._aws = url, aws
+
+    def send(self, identifier: str) -> None:
+        """Send a job to the workers. A job that is sent twice is worked on once."""
+        try:
+            self._client.send_message(QueueUrl=self._url, MessageBody=message_body(identifier))
+        except Exception as error:  # boto3 raises many errors
+            raise _unavailable_error() from error
+
+    def delay(self, receipt: str, seconds: int) -> None:
+        """Deliver a received message again after this time. If this fails, it comes at its usual time."""
+        try:
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
+        except Exception as error:
+            _log.warning("a message's visibility timeout was not changed", exc_info=error)
+
+    @property
+    def _client(self) -> SQSClient:
+        client: SQSClient = self._aws.client("sqs", _CLIENT_CONFIG)
+        return client
+
+
+class RequestBucket:
+    """The requests of jobs in S3."""
+
+    def __init__(self, bucket: str, aws: AwsClients) -> None:
+        self._bucket, self._aws = bucket, aws
+
+    def put(self, order_id: str, data: bytes) -> None:
+        """Store the request of an order."""
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=_object_key(order_id), Body=data)
+        except Exception as error:
+            raise _unavailable_error() from error
+
+    def get(self, order_id: str) -> bytes | None:
+        """Return the request of an order, or None."""
+        try:
+            response = self._client.get_object(Bucket=self._bucket, Key=_object_key(order_id))
+            return response["Body"].read()
+        except self._client.exceptions.NoSuchKey:
+            return None
+        except Exception as error:
+            raise _unavailable_error() from error
+
+    @property
+    def _client(self) -> S3Client:
+        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
+        return client
+
+
+def message_body(identifier: str) -> str:
+    """Return the message of a job, which only names it."""
+    return orjson.dumps({"order": identifier}).decode()
+
+
+def _object_key(order_id: str) -> str:
+    return f"orders/{order_id}/request"
+
+
+def _unavailable_error() -> OrdersUnavailable:
+    return OrdersUnavailable(
+        "The jobs cannot be used, so nothing was bought. Send the request again.",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )

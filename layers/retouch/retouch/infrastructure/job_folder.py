@@ -1,0 +1,107 @@
+"""The queue of jobs and their requests in the folder that the worker processes of one machine share."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.job_queue import message_body
+
+Result = TypeVar("Result")
+_log = logging.getLogger("retouch")
+_LOCK_TIMEOUT_SECONDS = 5
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, body TEXT, visible_at REAL, receives INTEGER);
+"""
+_RECEIVE = """
+UPDATE messages SET visible_at = ?, receives = receives + 1
+WHERE id = (SELECT id FROM messages WHERE visible_at <= ? ORDER BY rowid LIMIT 1) RETURNING id, body, receives
+"""
+
+
+class FolderMessage(NamedTuple):
+    """A received message."""
+
+    id: str
+    body: str
+    receives: int
+
+
+class JobFolderQueue:
+    """A queue with the visibility timeouts of SQS. The id of a message is also its receipt."""
+
+    def __init__(self, folder: str) -> None:
+        self._file = Path(folder) / "jobs.sqlite"
+        self._is_created = False
+
+    def send(self, identifier: str) -> None:
+        """Send a job to the workers."""
+        values = (secrets.token_hex(16), message_body(identifier), time.time())
+        self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, 0)", values))
+
+    def delay(self, receipt: str, seconds: int) -> None:
+        """Deliver a received message again after this time."""
+        values = (time.time() + seconds, receipt)
+        try:
+            self._run(
+                lambda db: db.execute("UPDATE messages SET visible_at = ? WHERE id = ?", values)
+            )
+        except OrdersUnavailable as error:
+            _log.warning("a message's visibility timeout was not changed", exc_info=error)
+
+    def receive(self, visibility_seconds: float) -> FolderMessage | None:
+        """Return a visible message and hide it for this time, or None."""
+        now = time.time()
+        values = (now + visibility_seconds, now)
+        row = self._run(lambda db: db.execute(_RECEIVE, values).fetchone())
+        return FolderMessage(*row) if row else None
+
+    def delete(self, receipt: str) -> None:
+        """Delete a received message."""
+        self._run(lambda db: db.execute("DELETE FROM messages WHERE id = ?", (receipt,)))
+
+    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
+                if not self._is_created:
+                    db.executescript(_SCHEMA)
+                    self._is_created = True
+                return operation(db)
+        except sqlite3.Error as error:
+            raise OrdersUnavailable("The queue of jobs cannot be used.", retry_after=2) from error
+
+
+class RequestFolder:
+    """The requests of jobs as files."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+
+    def put(self, order_id: str, data: bytes) -> None:
+        """Store the request of an order. The file appears as a whole."""
+        temporary = self._folder / f"{order_id}.{secrets.token_hex(8)}.new"
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(self._file(order_id))
+        except OSError as error:
+            raise OrdersUnavailable("The requests of jobs cannot be used.") from error
+
+    def get(self, order_id: str) -> bytes | None:
+        """Return the request of an order, or None."""
+        try:
+            return self._file(order_id).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OrdersUnavailable("The requests of jobs cannot be used.") from error
+
+    def _file(self, order_id: str) -> Path:
+        return self._folder / f"{order_id}.request"

@@ -1,0 +1,214 @@
+"""Jobs: orders that a worker works on while their callers come back for the result.
+
+A job is written before its message is sent, so a message always finds its job. A message may arrive twice. The record
+of the order decides which worker holds the job, so it is bought once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from retouch.core.clock import Clock
+from retouch.core.errors import JobConflict, NotFound
+from retouch.orders import transitions
+from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.held_order import HeldOrder
+from retouch.orders.order import RUNNING, Order, StoredAnswer, key_of_order
+from retouch.orders.stores import OrderStores, WriteConflict
+from retouch.orders.transitions import Claim
+
+JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
+MAX_TRIES = 5  # claims of one job whose free failures may pass
+_ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
+_ENDED = ("done", "unknown", "cancelled", "open")
+# Pauses before the next try after a free failure.
+_RETRY_PAUSES = (10, 30, 90)
+MAX_PAUSE_SECONDS = 43_200  # the longest time for which SQS hides a message
+
+
+class JobQueue(Protocol):
+    """The queue of jobs. Its messages only name an order."""
+
+    def send(self, identifier: str) -> None:
+        """Send a job to the workers. Raises OrdersUnavailable."""
+
+    def delay(self, receipt: str, seconds: int) -> None:
+        """Deliver a received message again after this time. A failure goes to the log."""
+
+
+class RequestStore(Protocol):
+    """The requests of jobs until they are worked on. Every method raises OrdersUnavailable."""
+
+    def put(self, order_id: str, data: bytes) -> None:
+        """Store the request of an order."""
+
+    def get(self, order_id: str) -> bytes | None:
+        """Return the request of an order, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStores:
+    """What jobs need from the outside."""
+
+    orders: OrderStores
+    requests: RequestStore
+    queue: JobQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A job that cannot be worked on now. Its message comes again after this time."""
+
+    seconds: int
+
+
+CONFLICT_PAUSE = Pause(2)  # another process has changed the job
+
+
+def job_id(order: Order) -> str:
+    """Return the id of a job, which is that of its order with another prefix."""
+    return _ID_PREFIX + order.id.removeprefix(_ORDER_PREFIX)
+
+
+def job_status(order: Order, now: int) -> JobStatus:
+    """Return the status of a job as its caller sees it. A free failure that the operator has reconciled is "failed"."""
+    if order.state == "queued":
+        return "queued" if order.started or now < order.begin_by else "expired"
+    if order.state == "cancelled":
+        return "expired" if not order.started and order.ended >= order.begin_by else "cancelled"
+    if order.state == "done":
+        return "completed" if order.status < 400 else "failed"
+    return "in_progress" if order.state in RUNNING else "failed"
+
+
+def find_job(identifier: str, scope: str, stores: JobStores, now: int) -> Order:
+    """Return a job of the scope. Raises NotFound for any other id, and OrdersUnavailable."""
+    order = _read_job(identifier, stores)
+    if order is None or order.scope != scope or order.expires <= now:
+        raise NotFound("There is no such job. It may have expired, or it belongs to another key.")
+    return order
+
+
+def submit_job(
+    stored: Order | None,
+    claim: Claim,
+    model: str,
+    request: bytes,
+    stores: JobStores,
+    now: int,
+    begin_by: int,
+) -> Order:
+    """Store a request as a queued job and send its message. Raises OrdersUnavailable or WriteConflict."""
+    order = transitions.queue_job(stored, claim, model, begin_by, now)
+    stores.requests.put(order.id, request)
+    order = stores.orders.table.write(order, replaces=stored)
+    stores.queue.send(job_id(order))
+    return order
+
+
+def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
+    """Cancel a job that was not sent yet. Cancelling twice is harmless.
+
+    Raises JobConflict for a job that was sent or has ended.
+    """
+    while order.state != "cancelled":
+        if order.state not in ("queued", "accepted"):
+            raise _cancel_error(order)
+        try:
+            cancelled = transitions.cancel(order, now, stores.orders.validity)
+            order = stores.orders.table.write(cancelled, replaces=order)
+        except WriteConflict as conflict:
+            if conflict.stored is None:
+                raise NotFound("There is no such job.") from None
+            order = conflict.stored
+    return order
+
+
+def claim_job(
+    identifier: str, request_id: str, lease_seconds: float, stores: JobStores, clock: Clock
+) -> HeldOrder | Pause | None:
+    """Return the job that this worker now holds. None: there is nothing left to do. Raises OrdersUnavailable."""
+    order, now = _read_job(identifier, stores), clock.unix_time()
+    if order and order.state in RUNNING and not order.is_released and order.lease <= now:
+        settle_abandoned(
+            order, stores.orders.table, stores.orders.answers, now, stores.orders.validity
+        )
+        order = _read_job(identifier, stores)
+    if order is None or order.expires <= now or order.state in _ENDED:
+        return None
+    if order.state in RUNNING and not order.is_released:
+        return Pause(min(order.lease - now + 1, MAX_PAUSE_SECONDS))
+    return _write_claim(order, request_id, now + round(lease_seconds), stores, clock)
+
+
+def _write_claim(
+    order: Order, request_id: str, lease: int, stores: JobStores, clock: Clock
+) -> HeldOrder | Pause | None:
+    now, validity = clock.unix_time(), stores.orders.validity
+    is_late = order.state == "queued" and job_status(order, now) == "expired"
+    try:
+        if is_late:
+            late = transitions.cancel(order, now, validity)
+            stores.orders.table.write(late, replaces=order)
+            return None
+        claimed = transitions.claim_job(order, request_id, lease, validity, now)
+        return HeldOrder(stores.orders.table.write(claimed, replaces=order), stores.orders, clock)
+    except WriteConflict:
+        return CONFLICT_PAUSE
+
+
+def retry_pause(order: Order, retry_after: float | None) -> Pause | None:
+    """Return the pause before the next try of a job that failed for free. None: it has had all its tries."""
+    tries = order.fence - 1  # the first claim was that of the request
+    if tries >= MAX_TRIES:
+        return None
+    pause = _RETRY_PAUSES[min(tries, len(_RETRY_PAUSES)) - 1]
+    return Pause(min(max(pause, round(retry_after or 0)), MAX_PAUSE_SECONDS))
+
+
+def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: int) -> bool:
+    """End a job whose message was received too often. Return False while a worker may still hold it.
+
+    A job that was sent ends as unknown. Any other job gets the answer, which says that it failed and cost nothing.
+    """
+    order = _read_job(identifier, stores)
+    if order is None or order.state in _ENDED:
+        return True
+    if order.state in RUNNING and order.lease > now:
+        return False
+    validity = stores.orders.validity
+    if order.state in ("sent", "submitted"):
+        stored = stores.orders.answers.get(order.id)
+        ended = (
+            transitions.finish(order, stored, now, validity)
+            if stored
+            else transitions.declare_unknown(order, now, validity)
+        )
+    else:
+        ended = transitions.finish(order, answer, now, validity)
+        stores.orders.answers.put(order.id, answer)
+    try:
+        stores.orders.table.write(ended, replaces=order)
+    except WriteConflict:
+        return False
+    return True
+
+
+def _read_job(identifier: str, stores: JobStores) -> Order | None:
+    try:
+        key = key_of_order(_ORDER_PREFIX + identifier.removeprefix(_ID_PREFIX))
+    except ValueError:
+        return None
+    order = stores.orders.table.read(key)
+    is_same = order is not None and order.is_job and job_id(order) == identifier
+    return order if is_same else None
+
+
+def _cancel_error(order: Order) -> JobConflict:
+    if order.state in RUNNING:
+        return JobConflict(
+            "The edit was sent to the provider and may be paid for, so it cannot be cancelled. Fetch its result.",
+            code="already_sent",
+        )
+    return JobConflict("The job has ended, so it cannot be cancelled.", code="already_ended")

@@ -1,0 +1,152 @@
+"""Tests of the queue of jobs and of their requests: SQS and S3 over real sockets, and a folder. Both behave alike."""
+
+import json
+import time
+
+import boto3
+import pytest
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.job_queue import JobSqsQueue, RequestBucket
+from retouch.infrastructure.job_folder import JobFolderQueue, RequestFolder
+from retouch.infrastructure.order_store import job_stores, order_stores
+from tests.support.orders import BUCKET, CREDENTIALS, moto_server
+from tests.support.upstream import unused_port
+
+
+@pytest.fixture(scope="module")
+def moto_port():
+    with moto_server() as port:
+        yield port
+
+
+@pytest.fixture
+def sqs(moto_port, monkeypatch):
+    """Return a client of moto, to which every AWS client leads."""
+    url = f"http://127.0.0.1:{moto_port}"
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    return boto3.client("sqs", endpoint_url=url, region_name="us-east-1")
+
+
+class SqsReceiver:
+    """Receives messages as Lambda does."""
+
+    def __init__(self, client, url):
+        self._client, self._url = client, url
+
+    def receive(self):
+        response = self._client.receive_message(QueueUrl=self._url, VisibilityTimeout=30)
+        messages = response.get("Messages", [])
+        return (messages[0]["ReceiptHandle"], messages[0]["Body"]) if messages else None
+
+
+class FolderReceiver:
+    """Receives messages of a folder."""
+
+    def __init__(self, queue):
+        self._queue = queue
+
+    def receive(self):
+        message = self._queue.receive(30)
+        return (message.id, message.body) if message else None
+
+
+@pytest.fixture(params=["folder", "aws"])
+def queue_and_receiver(request, tmp_path):
+    if request.param == "folder":
+        return JobFolderQueue(str(tmp_path)), FolderReceiver(JobFolderQueue(str(tmp_path)))
+    client = request.getfixturevalue("sqs")
+    url = client.create_queue(QueueName=request.node.name[:40].strip("[]").replace("[", "-"))[
+        "QueueUrl"
+    ]
+    return JobSqsQueue(url, AwsClients()), SqsReceiver(client, url)
+
+
+@pytest.fixture(params=["folder", "aws"])
+def requests(request, tmp_path):
+    if request.param == "folder":
+        return RequestFolder(str(tmp_path))
+    request.getfixturevalue("sqs")
+    return RequestBucket(BUCKET, AwsClients())
+
+
+def test_message_names_the_job_and_is_hidden_while_it_is_worked_on(queue_and_receiver):
+    queue, receiver = queue_and_receiver
+    assert receiver.receive() is None
+    queue.send("edit_1")
+    _, body = receiver.receive()
+    assert json.loads(body) == {"order": "edit_1"}
+    assert receiver.receive() is None
+
+
+def test_delayed_message_comes_again_after_its_pause(queue_and_receiver):
+    queue, receiver = queue_and_receiver
+    queue.send("edit_1")
+    receipt, body = receiver.receive()
+    queue.delay(receipt, 1)
+    assert receiver.receive() is None
+    time.sleep(1.1)
+    assert receiver.receive()[1] == body
+
+
+def test_deleted_message_of_a_folder_does_not_come_again(tmp_path):
+    queue = JobFolderQueue(str(tmp_path))
+    queue.send("edit_1")
+    first, second = queue.receive(0), queue.receive(0)
+    assert first is not None
+    assert second is not None
+    assert (first.receives, second.receives) == (1, 2)
+    queue.delete(first.id)
+    assert queue.receive(0) is None
+
+
+def test_stored_request_is_read_as_it_was_written(requests):
+    assert requests.get("ord_1") is None
+    data = b'{"path": "/"}\n\x00\xff\n'
+    requests.put("ord_2", data)
+    assert requests.get("ord_2") == data
+
+
+def test_queue_and_requests_that_cannot_be_reached_are_unavailable(monkeypatch, tmp_path):
+    url = f"http://127.0.0.1:{unused_port()}"
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    missing = str(tmp_path / "missing")
+    queue, requests = JobSqsQueue(f"{url}/1/jobs", AwsClients()), RequestBucket("b", AwsClients())
+    for action in (
+        lambda: queue.send("edit_1"),
+        lambda: requests.put("ord_1", b""),
+        lambda: requests.get("ord_1"),
+        lambda: JobFolderQueue(missing).send("edit_1"),
+        lambda: RequestFolder(missing).put("ord_1", b""),
+    ):
+        with pytest.raises(OrdersUnavailable):
+            action()
+
+
+def test_pause_that_cannot_be_set_is_only_logged(monkeypatch, tmp_path, caplog):
+    url = f"http://127.0.0.1:{unused_port()}"
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
+        monkeypatch.setenv(name, value)
+    JobSqsQueue(f"{url}/1/jobs", AwsClients()).delay("receipt", 5)
+    JobFolderQueue(str(tmp_path / "missing")).delay("receipt", 5)
+    assert caplog.text.count("visibility timeout was not changed") == 2
+
+
+@pytest.mark.parametrize(
+    ("env", "has_jobs"),
+    [
+        ({}, False),
+        ({"RETOUCH_ORDERS_TABLE": "t", "RETOUCH_BUCKET": "b"}, False),
+        ({"RETOUCH_ORDERS_TABLE": "t", "RETOUCH_JOBS_QUEUE": "https://q"}, True),
+        ({"RETOUCH_JOBS_QUEUE": "https://q"}, False),
+        ({"RETOUCH_ORDERS_FOLDER": "/tmp"}, True),
+    ],
+    ids=str,
+)
+def test_jobs_need_orders_and_a_queue(env, has_jobs):
+    settings, aws = Settings.from_env(env), AwsClients()
+    assert bool(job_stores(settings, order_stores(settings, aws), aws)) is has_jobs
