@@ -22,7 +22,7 @@ class Route:
 
 
 ROUTES = (
-    Route("POST", "/v1/images/edits", function="edits", is_streamed=True),
+    Route("ANY", "/v1/images/edits", function="edits", is_streamed=True),
     Route("POST", "/openai", function="edits", is_streamed=True),
     Route("ANY", "/v1/mirror", function="mirror", is_streamed=True),
     Route("ANY", "/", function="edits", is_streamed=False),

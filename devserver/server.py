@@ -20,6 +20,7 @@ from devserver.settings import (
     MAX_PAYLOAD_BYTES,
     MIRROR,
     REPOSITORY,
+    WORKER,
     Function,
     Settings,
     Timeouts,
@@ -45,7 +46,7 @@ class DevServer:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
     ) -> None:
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler), MIRROR),
+            functions=(Function("edits", task_root, handler), MIRROR, WORKER),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),

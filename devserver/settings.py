@@ -31,6 +31,7 @@ class Function:
 
 
 MIRROR = Function("mirror", REPOSITORY / "functions" / "mirror", lazy=True)
+WORKER = Function("worker", REPOSITORY / "functions" / "worker", lazy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Settings:
         max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
-            functions=(Function("edits", root), MIRROR),
+            functions=(Function("edits", root), MIRROR, WORKER),
             environment={"RETOUCH_AUTH_MODE": "open", **env},
             port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
             s3=not env.get("RETOUCH_BUCKET"),

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
 from devserver.asgi_server import bind_loopback, serve_asgi
+from devserver.job_poller import DEAD_LETTERS, JobPoller
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
-from devserver.settings import Function, Settings
+from devserver.settings import WORKER, Function, Settings
 from devserver.worker_pool import WorkerPool
+from retouch.infrastructure.job_folder import JobFolderQueue
 
 _CLIENT_IDLE_SECONDS = 60
 # A worker may work on one invocation for longer than any client waits.
 _WORKER_IDLE_SECONDS = 86_400
+_LEASE_MARGIN_SECONDS = 60  # as in the settings of the functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,17 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         # Every worker has its own memory, so the workers share the orders through a folder.
         orders_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        defaults = {"RETOUCH_ORDERS_FOLDER": orders_folder, "RETOUCH_BASE_URL": url}
+        defaults = {
+            "RETOUCH_ORDERS_FOLDER": orders_folder,
+            "RETOUCH_BASE_URL": url,
+            "RETOUCH_JOBS_DEAD_LETTERS": DEAD_LETTERS,
+        }
         environment = {**defaults, **settings.environment}
         environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)
         functions_started = await _start_functions(pools, s3)
+        if not environment.get("RETOUCH_ORDERS_TABLE"):
+            _start_poller(stack, settings, environment, pools)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
         await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
         yield RunningServer(url, functions_started, pools, s3)
@@ -88,6 +97,22 @@ async def _open_pools(
     for pool in pools:
         stack.push_async_callback(pool.stop)
     return pools
+
+
+def _start_poller(
+    stack: AsyncExitStack,
+    settings: Settings,
+    environment: Mapping[str, str],
+    pools: tuple[WorkerPool, ...],
+) -> None:
+    """Read the local queue of jobs until the server stops."""
+    (pool,) = [pool for pool in pools if pool.function == WORKER]
+    queue = JobFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
+    margin = float(environment.get("RETOUCH_LEASE_MARGIN_SECONDS") or _LEASE_MARGIN_SECONDS)
+    visibility = settings.timeouts.function + margin
+    poller = JobPoller(queue, pool, visibility, settings.workers.max_count)
+    task = asyncio.create_task(poller.run())
+    stack.callback(task.cancel)
 
 
 def _create_pool(

@@ -1,6 +1,11 @@
 """What each error code means, and what the caller or the operator does about it. `error_codes` has the other facts."""
 
 TEXTS = {
+    "already_ended": ("The job has ended, so it cannot be cancelled.", "Read the job ([jobs](jobs.md))."),
+    "already_sent": (
+        "The edit of the job was sent to the provider, so it cannot be cancelled.",
+        "Fetch its result ([jobs](jobs.md)).",
+    ),
     "body_corrupted_by_gateway": (
         "A proxy decoded the upload as text.",
         "Operator: `binaryMediaTypes` of API Gateway must contain `multipart/form-data`.",
@@ -118,6 +123,22 @@ TEXTS = {
         "The model does not exist, or the account may not use it.",
         "`GET /v1/models` lists the models. For a new model, the account may need to be approved.",
     ),
+    "job_abandoned": (
+        "The workers of the gateway could not make the edit of a job.",
+        "Send the edit again. The log of the worker has the reason.",
+    ),
+    "job_cancelled": (
+        "The job with this `Idempotency-Key` was cancelled, or it did not begin in time.",
+        "Use a new key to make the edit ([jobs](jobs.md)).",
+    ),
+    "job_with_secret": (
+        "The request of a job carries a key or another secret, which the gateway does not store.",
+        "Use a key that the operator has set, or send the request without `Prefer: respond-async`.",
+    ),
+    "jobs_not_configured": (
+        "The gateway has no queue of jobs.",
+        "Leave `Prefer: respond-async` and `background` out. Operator: set `RETOUCH_JOBS_QUEUE`.",
+    ),
     "model_retired": ("The provider has shut the model down.", "Use the successor that the message names."),
     "moderation_blocked": (
         "The safety system of the provider rejected the request or the result.",
@@ -130,6 +151,8 @@ TEXTS = {
     "no_operation": ("The request matches no operation of the model.", "Name the operation as the model."),
     "no_target_matches": ("No condition of the config matches.", "Add `strategy.default`."),
     "not_found": ("The route does not exist.", "Check the path and the base URL."),
+    "not_ready": ("The job has no result yet.", "Ask again later ([jobs](jobs.md))."),
+    "no_result": ("The job has ended without a result.", "GET on the job says why ([jobs](jobs.md))."),
     "object_not_found": ("The object in the bucket does not exist.", "Check its name."),
     "order_in_progress": (
         "An equal request with the same key still runs.",
@@ -170,6 +193,7 @@ TEXTS = {
         "The provider, or API Gateway, limits the request rate.",
         "Wait for `retry-after`. Then send the edit again.",
     ),
+    "result_expired": ("The link to the result of a job has expired.", "Download a result within a day."),
     "result_not_fetched": (
         "The provider made the image, but it could not be downloaded until the deadline.",
         "Another edit is billed again. Tell the operator if this repeats.",

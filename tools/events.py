@@ -247,11 +247,29 @@ def schedule_event() -> Event:
 SWEEPER_EVENTS: Mapping[str, Callable[[], Event]] = {"sweeper_schedule": schedule_event}
 
 
+def job_message_event() -> Event:
+    """Return the message of a job that does not exist, as Lambda takes it from the queue."""
+    record = {
+        "messageId": "00000000-0000-4000-8000-000000000000",
+        "receiptHandle": "receipt",
+        "body": json.dumps({"order": "edit_01ngvcy7s6ghhexcruvvufm6lg6fdfyg7e"}),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795305600000"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-JobsQueue",
+        "awsRegion": "us-east-1",
+    }
+    return {"Records": [record]}
+
+
+WORKER_EVENTS: Mapping[str, Callable[[], Event]] = {"worker_sqs": job_message_event}
+
+
 def main() -> None:
     """Write every event file."""
     samples: dict[str, Sample | MirrorSample] = {**EVENTS, **MIRROR_EVENTS}
     builders = {name: sample.build_event for name, sample in samples.items()}
-    for name, build_event in {**builders, **SWEEPER_EVENTS}.items():
+    for name, build_event in {**builders, **SWEEPER_EVENTS, **WORKER_EVENTS}.items():
         event = json.dumps(build_event(), indent=1)
         (EVENTS_FOLDER / f"{name}.json").write_text(event + "\n")
 

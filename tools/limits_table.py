@@ -1,9 +1,9 @@
 """The limits on requests and responses as a table, read from the code that holds them."""
 
 from devserver.settings import MAX_PAYLOAD_BYTES
+from retouch.api.endpoint_request import MAX_HTTP_RESPONSE_BYTES
 from retouch.api.events.direct_invoke import MAX_RESPONSE_BYTES
 from retouch.api.request.limits import DEFAULT_LIMITS as BODY
-from retouch.api.routes import MAX_HTTP_RESPONSE_BYTES
 from retouch.core.settings import Settings
 from retouch.gateway.early_storage import MAX_HELD_BYTES
 from retouch.imaging.limits import DEFAULT_LIMITS as IMAGE

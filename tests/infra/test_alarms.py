@@ -13,6 +13,7 @@ from typing import cast
 
 import pytest
 
+from retouch.api.handlers import jobs_queue
 from retouch.api.handlers.edits import build_handler
 from retouch.core.errors import GatewayMisconfigured
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
@@ -225,6 +226,13 @@ def test_function_errors_alarm_rings_when_the_edits_handler_raises(alarm):
 def test_function_errors_alarm_is_silent_for_a_refused_edit(alarm):
     handler = build_handler(build_services(), lambda: None, telemetry())
     data = invocation_errors("EditsFunction", {**DIRECT_EVENT, "model": "nobody/x"}, handler)
+    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+
+
+def test_worker_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
+    handler = jobs_queue.build_handler(build_services(), lambda: None, telemetry())
+    data = invocation_errors("WorkerFunction", {"hello": "worker"}, handler)
+    assert alarm_rings(alarm("WorkerErrorsAlarm"), data)
     assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
 
 

@@ -46,7 +46,7 @@ STACK = {
 
 
 @pytest.mark.parametrize("settings", [{"RETOUCH_AUTH_MODE": "open"}, STACK], ids=["open", "stack"])
-@pytest.mark.parametrize("function", ["edits", "mirror"])
+@pytest.mark.parametrize("function", ["edits", "worker", "mirror"])
 def test_cold_start_does_not_import_lazy_modules(function, settings):
     path = os.pathsep.join(map(str, (ROOT / "layers/retouch", ROOT / "functions" / function)))
     env = {**os.environ, **settings, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}

@@ -30,7 +30,9 @@ def test_template_routes_equal_the_routes_of_the_handler(routes):
 
 
 def test_browser_routes_accept_preflight_requests(routes):
-    for path in (*EDIT_ROUTES, "/v1/uploads", "/v1/models", "/v1/models/{id+}"):
+    job = "/v1/images/edits/{id}"
+    jobs = (job, f"{job}/content", f"{job}/cancel")
+    for path in (*EDIT_ROUTES, *jobs, "/v1/uploads", "/v1/models", "/v1/models/{id+}"):
         assert ("OPTIONS", path) in routes
 
 

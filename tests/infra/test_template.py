@@ -59,6 +59,7 @@ def test_layer_contains_the_executable_exec_wrapper(function):
 NOT_IN_TEMPLATE = {
     "RETOUCH_LEAST_CALL_SECONDS": "tests and benchmarks, whose providers respond at once",
     "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
+    "RETOUCH_JOB_BEGIN_SECONDS": "tests, whose jobs expire early",
     "RETOUCH_ORDERS_FOLDER": "workers on one machine, which share no table",
     "RETOUCH_LEASE_MARGIN_SECONDS": "tests, whose functions end early",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
@@ -68,8 +69,11 @@ NOT_IN_TEMPLATE = {
 
 
 def function_variables(resources):
-    """Return the names of all environment variables of both functions."""
-    functions = (resources[name]["Properties"] for name in ("EditsFunction", "MirrorFunction"))
+    """Return the names of all environment variables of the functions."""
+    functions = (
+        resources[name]["Properties"]
+        for name in ("EditsFunction", "WorkerFunction", "MirrorFunction")
+    )
     return {name for each in functions for name in each["Environment"]["Variables"]}
 
 
@@ -108,8 +112,8 @@ def test_asynchronous_invocations_of_the_edit_function_are_not_retried(function)
     assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
 
 
-def test_base_url_parameter_reaches_both_functions_and_is_validated(template, resources):
-    for name in ("EditsFunction", "MirrorFunction"):
+def test_base_url_parameter_reaches_all_functions_and_is_validated(template, resources):
+    for name in ("EditsFunction", "WorkerFunction", "MirrorFunction"):
         variables = resources[name]["Properties"]["Environment"]["Variables"]
         assert variables["RETOUCH_BASE_URL"] == {"Ref": "BaseUrl"}
     pattern = template["Parameters"]["BaseUrl"]["AllowedPattern"]
@@ -125,7 +129,7 @@ def test_edit_function_variables_contain_no_secrets(function):
         assert "resolve:" not in json.dumps(value)
 
 
-@pytest.mark.parametrize("role", ["EditsRole", "MirrorRole"])
+@pytest.mark.parametrize("role", ["EditsRole", "WorkerRole", "MirrorRole"])
 def test_role_statements_use_no_wildcards(resources, role):
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
     for statement in policy_statements(resources, role):
@@ -175,6 +179,48 @@ def test_sweeper_reads_its_index_and_answers_and_writes_orders_only(resources):
         "logs:CreateLogStream": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
         "logs:PutLogEvents": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
     }
+
+
+def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources):
+    def permissions(role):
+        return {
+            (action, json.dumps(resource))
+            for statement in policy_statements(resources, role)
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+
+    queue, dead = (
+        json.dumps({"Fn::GetAtt": [name, "Arn"]}) for name in ("JobsQueue", "JobsDeadLetters")
+    )
+    logs = json.dumps({"Fn::GetAtt": ["WorkerLogs", "Arn"]})
+    reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    assert permissions("WorkerRole") - permissions("EditsRole") == {
+        *((action, resource) for action in reads for resource in (queue, dead)),
+        ("sqs:ChangeMessageVisibility", queue),
+        ("logs:CreateLogStream", logs),
+        ("logs:PutLogEvents", logs),
+    }
+
+
+def test_worker_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(resources):
+    worker = resources["WorkerFunction"]["Properties"]
+    jobs = worker["Events"]["Jobs"]["Properties"]
+    assert (jobs["BatchSize"], jobs["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert jobs["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "JobsConcurrency"}}
+    lease = 900 + Settings().lease_margin
+    for name in ("JobsQueue", "JobsDeadLetters"):
+        assert resources[name]["Properties"]["VisibilityTimeout"] >= lease
+
+
+def test_worker_has_the_variables_of_an_edit(resources):
+    edits, worker = (
+        set(resources[name]["Properties"]["Environment"]["Variables"])
+        for name in ("EditsFunction", "WorkerFunction")
+    )
+    http_only = {"SILENCE_SECONDS", "CORS_ORIGINS", "AUTH_MODE", "KEYS_TABLE", "URL_SECONDS"}
+    assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
+    assert worker - edits == {"RETOUCH_JOBS_DEAD_LETTERS"}
 
 
 def test_results_bucket_is_private_and_expires_its_objects(resources):
@@ -238,12 +284,13 @@ def test_smallest_memory_holds_an_edit_of_the_largest_image(template):
 def test_roles_read_only_the_secrets_that_they_need(resources):
     secrets = {
         role: as_list(s["Resource"])
-        for role in ("EditsRole", "MirrorRole")
+        for role in ("EditsRole", "WorkerRole", "MirrorRole")
         for s in policy_statements(resources, role)
         if s["Action"] == "secretsmanager:GetSecretValue"
     }
     pepper, provider_keys = {"Ref": "ProviderSecret"}, {"Ref": "ProviderKeysSecret"}
-    assert secrets == {"EditsRole": [pepper, provider_keys], "MirrorRole": [pepper]}
+    both = [pepper, provider_keys]
+    assert secrets == {"EditsRole": both, "WorkerRole": both, "MirrorRole": [pepper]}
     variables = resources["MirrorFunction"]["Properties"]["Environment"]["Variables"]
     assert variables["RETOUCH_PEPPER_SECRET_ID"] == pepper
     assert "RETOUCH_SECRET_ID" not in variables
@@ -317,7 +364,7 @@ def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):
-    for group in ("EditsLogs", "MirrorLogs", "SweeperLogs", "ApiLogs"):
+    for group in ("EditsLogs", "WorkerLogs", "MirrorLogs", "SweeperLogs", "ApiLogs"):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 

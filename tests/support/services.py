@@ -108,6 +108,7 @@ def build_services(
     cache=None,
     breaker=None,
     orders=None,
+    jobs=None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or FakeClock()
@@ -130,4 +131,5 @@ def build_services(
         cache=InMemoryCache() if cache is None else cache,
         load_config=SavedConfigs((configs or {}).get, clock),
         orders=orders,
+        jobs=jobs,
     )

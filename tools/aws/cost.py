@@ -31,7 +31,7 @@ RESOURCE_USD_PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH / 2,  # Only one of the two queues is polled.
+    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 3 / 4,  # Three of the four queues are polled.
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,

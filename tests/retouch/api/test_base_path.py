@@ -10,18 +10,20 @@ from tests.support.images import cutout
 from tests.support.services import build_services
 
 DOMAIN = "api.shop.example"
+JOB_ID = "edit_" + "0" * 34
 PARAMETERS = {"token": "x", "id": "local/erase", "path": "local/erase/images/edits"}
 FORM = {"prompt": "p", "image": file_part(cutout())}
 
 
 def api_event(method, resource, base_path="/img", form=FORM):
     """Return the event for a route below the base path of a custom domain."""
-    path = resource
+    path = resource.replace("{id}", JOB_ID)
     for name, value in PARAMETERS.items():
         path = path.replace(f"{{{name}}}", value).replace(f"{{{name}+}}", value)
     content_type, body = encode_multipart(form)
     event = proxy_event(content_type, body, method=method, path=base_path + path)
-    event["resource"], event["pathParameters"] = resource, PARAMETERS
+    parameters = {**PARAMETERS, "id": JOB_ID} if "{id}" in resource else PARAMETERS
+    event["resource"], event["pathParameters"] = resource, parameters
     event["requestContext"] |= {"path": base_path + path, "domainName": DOMAIN}
     return event
 

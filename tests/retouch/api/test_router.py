@@ -66,7 +66,11 @@ def build_reference(origins=ORIGINS):
     resolver = APIGatewayRestResolver(serializer=str, cors=cors if origins else None)
     for method, path in ROUTES:
         rule = path.replace("{id+}", "(?:.+)").replace("{path+}", "(?:.+)")
-        rule = rule.replace("{token}", "(?:[^/]+)").replace(".json", r"\.json")
+        rule = (
+            rule.replace("{token}", "(?:[^/]+)")
+            .replace("{id}", "(?:[^/]+)")
+            .replace(".json", r"\.json")
+        )
         resolver.route(rule, method=method)(
             lambda route=(method, path): to_powertools(label_response(route))
         )

@@ -6,8 +6,9 @@ from math import inf
 
 import pytest
 
+from retouch.api.endpoint_request import EndpointRequest, authenticate_caller
 from retouch.api.events.unknown import UnknownEvent
-from retouch.api.routes import EndpointRequest, authenticate_caller, create_edit
+from retouch.api.routes import create_edit
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import KNOWN_HEADERS
 from retouch.core.upload_ids import make_upload_id

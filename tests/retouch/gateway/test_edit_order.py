@@ -162,7 +162,7 @@ def test_request_that_does_not_wait_is_told_that_the_order_runs(real_time_gatewa
     first = threading.Thread(target=gateway.send)
     first.start()
     gateway.wait_for_call()
-    response = gateway.send({**KEY, "Prefer": "respond-async, wait=0"})
+    response = gateway.send({**KEY, "Prefer": "handling=lenient, wait=0"})
     first.join()
     assert (response.status, response.json["error"]["code"]) == (409, "order_in_progress")
     assert response.headers["x-should-retry"] == "true"

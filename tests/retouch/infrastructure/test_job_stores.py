@@ -11,7 +11,7 @@ from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.job_queue import JobSqsQueue, RequestBucket
 from retouch.infrastructure.job_folder import JobFolderQueue, RequestFolder
-from retouch.infrastructure.order_store import job_stores, order_stores
+from retouch.infrastructure.order_stores import job_stores, order_stores
 from tests.support.orders import BUCKET, CREDENTIALS, moto_server
 from tests.support.upstream import unused_port
 

@@ -10,29 +10,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import orjson
-
-from retouch.api.endpoints import deployments, models, start_page, uploads
+from retouch.api.edit_context import edit_context
+from retouch.api.endpoint_request import (
+    EndpointRequest,
+    authenticate_caller,
+    json_response,
+    own_headers,
+    plain_response,
+)
+from retouch.api.endpoints import jobs, models, start_page, uploads
 from retouch.api.request.body import parse_form
-from retouch.api.request.credentials import read_credentials, read_gateway_key
-from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
+from retouch.api.request.job_headers import read_job_options, without_job_field
 from retouch.api.request.order_headers import read_order_options
-from retouch.api.request.portkey_headers import parse_portkey_headers
-from retouch.api.request.sdk_headers import read_retry_count
-from retouch.api.request.trace_context import child_traceparent
 from retouch.api.response.edit import render_http
-from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
-from retouch.core.edit_types import HttpRequest, ParsedForm
+from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.http_response import HttpResponse, json_headers
+from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
-from retouch.core.settings import Settings
 from retouch.gateway import health
-from retouch.gateway.authentication import Principal, authenticate_key
 from retouch.gateway.edit_order import EditOrder, new_order
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
@@ -40,76 +38,15 @@ from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import is_dry_run, is_stream_requested
 
-# API Gateway sends at most 200 MB. More base64 than this goes out as links, because the response has to fit into memory
-# beside its images.
-MAX_HTTP_RESPONSE_BYTES = 150_000_000
-
-
-class Caller(NamedTuple):
-    """The caller of a route, and the settings: with the secrets if the route needs a key."""
-
-    principal: Principal
-    settings: Settings
-
-
-def authenticate_caller(headers: Mapping[str, str], services: Services) -> Caller:
-    """Return the caller with the key in the headers. Nothing else of the request is read. Raises Unauthorized."""
-    settings = services.settings_with_secrets()
-    principal = authenticate_key(read_gateway_key(headers), settings, services.find_key_name)
-    return Caller(principal, settings)
-
-
-@frozen_dataclass
-class EndpointRequest:
-    """An HTTP request at a route."""
-
-    http_request: HttpRequest
-    query: Mapping[str, str]
-    request_id: str
-    deadline: float  # on the clock's scale
-    caller: Caller
-    error_format: ErrorFormat = "openai-api"
-
-    def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
-        """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""
-        headers = self.http_request.headers
-        own_key = read_gateway_key(headers) or ""
-        reject_keys_in_headers(headers, services.settings.forwardable_headers, own_key)
-        reject_keys_in_form(form, own_key)
-        credentials = read_credentials(headers)
-        portkey = parse_portkey_headers(headers, services.header_prefixes)
-        portkey = replace(
-            portkey,
-            trace_id=portkey.trace_id or self.request_id,
-            traceparent=child_traceparent(headers.get("traceparent", ""), self.request_id),
-        )
-        return RequestContext(
-            form,
-            credentials,
-            self.request_id,
-            self.deadline,
-            self.caller.settings,
-            self.caller.principal,
-            base_url=self.http_request.base_url,
-            portkey=portkey,
-            max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
-            has_retrying_client=read_retry_count(self.http_request.headers) is not None,
-        )
-
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Edit an image with the model that the body or the operator names."""
+    """Edit an image with the model that the body, the path of Azure's API or the operator names."""
     _reject_query_params(request.query, services)
-    form = parse_form(request.http_request)
-    return _run_edit(request, request.to_context(form, services), services)
-
-
-def create_deployment_edit(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Edit an image with the model that the path names as a deployment, as Azure's API does."""
-    _reject_query_params(request.query, services)
-    model = deployments.read_model(request.http_request.path)
-    form = deployments.add_model(parse_form(request.http_request), model)
-    context = deployments.choose_provider(request.to_context(form, services), model, services)
+    context = edit_context(request, services)
+    options = read_job_options(request.http_request.headers, context.form)
+    context = replace(context, form=without_job_field(context.form))
+    if options and not is_dry_run(context.form):
+        return jobs.create_job(request, context, options, services)
     return _run_edit(request, context, services)
 
 
@@ -163,7 +100,7 @@ def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
     """Create an upload for a large image."""
-    return _json_response(
+    return json_response(
         uploads.create_upload(request.http_request, request.caller.principal.key_id, services),
         request,
     )
@@ -171,22 +108,22 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models."""
-    return _json_response(models.list_models(services.providers), request)
+    return json_response(models.list_models(services.providers), request)
 
 
 def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return one model. Its id may contain slashes, encoded or not."""
     model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
-    return _json_response(models.get_model(model_id, services.providers), request)
+    return json_response(models.get_model(model_id, services.providers), request)
 
 
 def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return "ok". With ?deep=1, return whether everything that is configured works; that needs a key."""
     if request.query.get("deep") not in ("1", "true"):
-        return _json_response({"status": "ok"}, request)
+        return json_response({"status": "ok"}, request)
     authenticate_caller(request.http_request.headers, services)
     report = health.check_health(services)
-    return _json_response(report, request, 200 if report["status"] == "ok" else 503)
+    return json_response(report, request, 200 if report["status"] == "ok" else 503)
 
 
 def redirect_to_file(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -195,11 +132,11 @@ def redirect_to_file(request: EndpointRequest, services: Services) -> HttpRespon
     token = request.http_request.path.rpartition("/")[2]
     location = resolve_token(token, pepper, services.clock.unix_time(), services.bucket.sign)
     headers = {
-        **_response_headers(request),
+        **own_headers(request),
         "Location": location,
         "Cache-Control": "private, no-store",
     }
-    return _http_response(302, headers, b"")
+    return plain_response(302, headers, b"")
 
 
 def echo_digests(request: EndpointRequest, _: Services) -> HttpResponse:
@@ -208,24 +145,24 @@ def echo_digests(request: EndpointRequest, _: Services) -> HttpResponse:
         image for image in parse_form(request.http_request).images if isinstance(image, bytes)
     ]
     body = request.http_request.body
-    return _json_response({"body": _digest(body), "images": list(map(_digest, images))}, request)
+    return json_response({"body": _digest(body), "images": list(map(_digest, images))}, request)
 
 
 def get_openapi(request: EndpointRequest, _: Services) -> HttpResponse:
     """Return the OpenAPI document."""
     document = (Path(__file__).parent / "openapi.json").read_bytes()
-    return _http_response(200, _response_headers(request), document)
+    return plain_response(200, own_headers(request), document)
 
 
 def get_start_page(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return the page for a browser that opens the address of the gateway."""
     headers = {
-        **_response_headers(request),
+        **own_headers(request),
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     }
     base_url = services.settings.base_url or request.http_request.base_url
-    return _http_response(200, headers, start_page.render(base_url))
+    return plain_response(200, headers, start_page.render(base_url))
 
 
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
@@ -248,7 +185,7 @@ _GET_ROUTES: Mapping[str, Route] = {
 }
 EDIT_ROUTES: Mapping[str, Route] = {
     "/v1/images/edits": Route(create_edit),
-    "/openai/deployments/{path+}": Route(create_deployment_edit),
+    "/openai/deployments/{path+}": Route(create_edit),
     "/openai/v1/images/edits": Route(create_edit),
     "/openai/images/edits": Route(
         create_edit
@@ -257,6 +194,9 @@ EDIT_ROUTES: Mapping[str, Route] = {
 # By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
 ROUTES: Mapping[tuple[str, str], Route] = {
     **{("POST", path): route for path, route in EDIT_ROUTES.items()},
+    ("GET", "/v1/images/edits/{id}"): Route(jobs.get_job),
+    ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
+    ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job),
     ("POST", "/v1/uploads"): Route(create_upload),
     ("POST", "/v1/doctor"): Route(echo_digests),
     **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
@@ -271,17 +211,3 @@ def allowed_methods(path: str) -> list[str]:
 
 def _digest(data: bytes) -> dict[str, Any]:
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def _json_response(
-    body: Mapping[str, Any], request: EndpointRequest, status: int = 200
-) -> HttpResponse:
-    return _http_response(status, _response_headers(request), orjson.dumps(body))
-
-
-def _http_response(status: int, headers: Mapping[str, str], body: bytes) -> HttpResponse:
-    return HttpResponse(status, headers, body, {"billed": "no"})
-
-
-def _response_headers(request: EndpointRequest) -> dict[str, str]:
-    return {**json_headers(request.request_id), "x-retouch-billed": "no"}

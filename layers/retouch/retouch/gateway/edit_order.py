@@ -77,9 +77,7 @@ class EditOrder:
     def __init__(self, options: OrderOptions, stores: OrderStores, clock: Clock) -> None:
         self.held: HeldOrder | None = None
         self._options, self._clock = options, clock
-        self._stores = (
-            stores if options.key else replace(stores, validity=KEYLESS_VALIDITY_SECONDS)
-        )
+        self._stores = stores if options.key else replace(stores, validity=KEYLESS_VALIDITY_SECONDS)
         self._make_fingerprint: Callable[[], Fingerprint] = lambda: Fingerprint("")
         self._replay: OrderReplay | None = None
         self._is_joined = False
@@ -199,7 +197,6 @@ class EditOrder:
         except OrdersUnavailable as error:
             _log.warning("an SDK's retry could not look for its order", exc_info=error)
         return claim
-
 
 
 def must_release(held: HeldOrder, fault: Fault) -> bool:

@@ -23,6 +23,7 @@ from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
+from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
 
 
@@ -54,6 +55,7 @@ class Services:
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
+    jobs: JobStores | None = None  # None: the gateway has no queue of jobs
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""
@@ -74,13 +76,17 @@ class RequestContext:
     max_response_bytes: int | None = None  # None: no limit
     base_url: str = ""  # the gateway's own address, for links
     order: EditOrder | None = None  # None: no repetition can find this request
+    job: HeldOrder | None = None  # the job, if a worker makes the edit
+    is_plan_only: bool = (
+        False  # end before the call: the request becomes a job if nothing refuses it
+    )
     has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)
 
     @property
     def held_order(self) -> HeldOrder | None:
         """The order that this request holds."""
-        return self.order.held if self.order else None
+        return self.order.held if self.order else self.job
 
     @property
     def is_paid_for(self) -> bool:

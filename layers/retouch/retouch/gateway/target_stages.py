@@ -207,7 +207,7 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
     """Get the images from the cache if the config enables it and the cache has them."""
     attempt, request = planned.attempt, planned.attempt.target.request
     policy, portkey = attempt.target.target.cache, attempt.context.portkey
-    if policy is None or request.stream or request.dry_run:
+    if policy is None or request.stream or request.dry_run or attempt.context.is_plan_only:
         return planned
     plan, partition = planned.plan, attempt.target.cache_partition
     key = cache.cache_key(plan, plan.jobs, partition, portkey.cache_namespace)
@@ -224,11 +224,11 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
 
 
 def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | AttemptResult:
-    """Prepare the image files for the provider. A dry run ends here. Raises InvalidRequest."""
+    """Prepare the image files for the provider. A dry run and the check of a job end here. Raises InvalidRequest."""
     plan = planned.plan
     original = decode_original(plan)
     jobs = prepare_files(plan, original)
-    if planned.attempt.target.request.dry_run:
+    if planned.attempt.target.request.dry_run or planned.attempt.context.is_plan_only:
         return AttemptResult(EditPreview(plan, jobs), planned.attempt.log.report())
     return PreparedAttempt(planned, jobs, keep_original(original))
 

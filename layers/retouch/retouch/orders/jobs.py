@@ -6,11 +6,11 @@ of the order decides which worker holds the job, so it is bought once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from retouch.core.clock import Clock
 from retouch.core.errors import JobConflict, NotFound
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.held_order import HeldOrder
@@ -47,7 +47,7 @@ class RequestStore(Protocol):
         """Return the request of an order, or None."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class JobStores:
     """What jobs need from the outside."""
 
@@ -56,7 +56,7 @@ class JobStores:
     queue: JobQueue
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_dataclass
 class Pause:
     """A job that cannot be worked on now. Its message comes again after this time."""
 

@@ -11,6 +11,7 @@ from logging import Logger
 from typing import Any, Protocol
 
 from retouch.api.cors import cors_policy
+from retouch.api.endpoint_request import Caller, EndpointRequest, authenticate_caller
 from retouch.api.events import direct_invoke
 from retouch.api.events import http as http_event
 from retouch.api.request.gateway_keys import reject_keys_in_form
@@ -20,15 +21,7 @@ from retouch.api.response.errors import ErrorFormat, error_response, fault_from_
 from retouch.api.response.log_fields import log_fields
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import Responder, RoutedRequest, Router
-from retouch.api.routes import (
-    EDIT_ROUTES,
-    ROUTES,
-    Caller,
-    EndpointRequest,
-    Route,
-    allowed_methods,
-    authenticate_caller,
-)
+from retouch.api.routes import EDIT_ROUTES, ROUTES, Route, allowed_methods
 from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound

@@ -24,5 +24,11 @@ def read_order_options(headers: Mapping[str, str], *, is_required: bool) -> Orde
     retry_count = read_retry_count(headers) if may_join else None
     if key is None and retry_count is None and not is_required:
         return None
+    wait = read_wait(headers)
+    return OrderOptions(key, retry_count, inf if wait is None else wait, is_required=is_required)
+
+
+def read_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds in `Prefer: wait`, or None."""
     wait = _WAIT.search(headers.get("prefer", "").lower())
-    return OrderOptions(key, retry_count, float(wait[1]) if wait else inf, is_required=is_required)
+    return float(wait[1]) if wait else None

@@ -1,0 +1,88 @@
+"""The local queue of jobs: takes one message at a time to the worker function, as Lambda does with a queue of SQS."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from devserver.error_responses import RequestFailed
+from devserver.invocation import Invocation
+from devserver.proxy_event import ACCOUNT_ID
+from devserver.settings import MAX_PAYLOAD_BYTES
+from devserver.worker_pool import WorkerPool
+from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.job_folder import FolderMessage, JobFolderQueue
+
+DEAD_LETTERS = "jobs-dead-letters"
+_QUEUE = "jobs"
+_PAUSE_SECONDS = 0.2
+_MAX_RECEIVES = 10  # as in the template; after them the message is a dead letter
+
+
+class JobPoller:
+    """Reads the queue until its task is cancelled."""
+
+    def __init__(
+        self, queue: JobFolderQueue, pool: WorkerPool, visibility_seconds: float, max_jobs: int
+    ) -> None:
+        self._queue, self._pool = queue, pool
+        self._visibility = visibility_seconds
+        self._free = asyncio.Semaphore(max_jobs)
+        self._deliveries: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Deliver each message as soon as a worker is free."""
+        while True:
+            await self._free.acquire()
+            task = asyncio.create_task(self._deliver(await self._receive()))
+            self._deliveries.add(task)
+            task.add_done_callback(self._on_delivered)
+
+    def _on_delivered(self, task: asyncio.Task[None]) -> None:
+        self._deliveries.discard(task)
+        self._free.release()
+
+    async def _receive(self) -> FolderMessage:
+        while True:
+            with suppress(OrdersUnavailable):
+                message = await asyncio.to_thread(self._queue.receive, self._visibility)
+                if message:
+                    return message
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _deliver(self, message: FolderMessage) -> None:
+        """Invoke the worker with a message. A message that it does not finish becomes visible again."""
+        invocation = Invocation(str(uuid4()), "", orjson.dumps(_sqs_event(message)))
+        self._pool.submit(invocation)
+        try:
+            body = await (await invocation.response).read_body(MAX_PAYLOAD_BYTES)
+        except RequestFailed:
+            return
+        finally:
+            invocation.close()
+        if not orjson.loads(body)["batchItemFailures"]:
+            with suppress(OrdersUnavailable):
+                await asyncio.to_thread(self._queue.delete, message.id)
+
+
+def _sqs_event(message: FolderMessage) -> dict[str, Any]:
+    name = DEAD_LETTERS if message.receives > _MAX_RECEIVES else _QUEUE
+    record = {
+        "messageId": message.id,
+        "receiptHandle": message.id,
+        "body": message.body,
+        "attributes": {
+            "ApproximateReceiveCount": str(message.receives),
+            "SentTimestamp": str(round(time.time() * 1000)),
+        },
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:{name}",
+        "awsRegion": "us-east-1",
+    }
+    return {"Records": [record]}

@@ -1,0 +1,55 @@
+"""Reads whether a request is a job: `Prefer: respond-async` (RFC 7240), or the field `background`.
+
+OpenAI's edits have a parameter of the same name, whose values are words such as "transparent". Only `true` and `false`
+say something about a job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from retouch.api.request.order_headers import read_wait
+from retouch.api.request.sdk_headers import read_retry_count
+from retouch.core.edit_types import FormText, ParsedForm
+from retouch.gateway.edit_job import JobOptions
+from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
+
+MAX_WAIT_SECONDS = 60.0
+_FIELD = "background"
+_RESPOND_ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.ASCII)
+
+
+def read_job_options(headers: Mapping[str, str], form: ParsedForm) -> JobOptions | None:
+    """Return what a request says about its job, or None when it is no job. Raises InvalidRequest for an invalid key."""
+    prefers_job = _RESPOND_ASYNC.search(headers.get("prefer", "").lower()) is not None
+    if not prefers_job and _job_flag(form) is not True:
+        return None
+    text = headers.get(HEADER_NAME.lower())
+    may_join = headers.get("x-retouch-join", "").strip().lower() != "never"
+    return JobOptions(
+        None if text is None else parse_idempotency_key(text),
+        read_retry_count(headers) if may_join else None,
+        read_job_wait(headers),
+    )
+
+
+def without_job_field(form: ParsedForm) -> ParsedForm:
+    """Return the form without `background` if that field says whether the request is a job."""
+    if _job_flag(form) is None:
+        return form
+    return replace(form, values={k: v for k, v in form.values.items() if k != _FIELD})
+
+
+def read_job_wait(headers: Mapping[str, str]) -> float:
+    """Return the seconds that the caller waits for a job: 0 by default."""
+    return min(read_wait(headers) or 0.0, MAX_WAIT_SECONDS)
+
+
+def _job_flag(form: ParsedForm) -> bool | None:
+    value: Any = form.values.get(_FIELD)
+    if isinstance(value, FormText):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,73 @@
+"""The parts of the functions that make edits, put together once per cold start.
+
+Only this module and the entry points in `functions/` connect the gateway with the providers and the IO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from retouch.api.handlers.edits import Handler
+from retouch.core.capabilities import collect_header_prefixes
+from retouch.core.clock import SystemClock
+from retouch.core.settings import Settings
+from retouch.gateway.circuit_breaker import CircuitBreaker
+from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.routing.saved_configs import SavedConfigs
+from retouch.gateway.services import Services
+from retouch.infrastructure.aws.api_key_table import ApiKeyTable
+from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
+from retouch.infrastructure.aws.cache_bucket import CacheBucket
+from retouch.infrastructure.aws.circuit_table import circuit_store
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.config_bucket import ConfigBucket
+from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.metric_dimensions import EditDimensions
+from retouch.infrastructure.order_stores import job_stores, order_stores
+from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.upstream.http_client import ProviderHttpClient
+from retouch.infrastructure.upstream.identity.providers import IdentityProviders
+from retouch.planning.connection import reject_own_address
+from retouch.planning.model_resolution import reject_unknown_models
+from retouch.providers import PROVIDERS
+
+BuildHandler = Callable[[Services, Callable[[], None], Telemetry], Handler]
+
+
+def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) -> Handler:
+    """Return the handler of a function that makes edits, with everything that it needs."""
+    settings = Settings.from_env(environment)
+    reject_own_address(PROVIDERS, settings)
+    reject_unknown_models(PROVIDERS, settings)
+    clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(environment))
+    secret_store = SecretStore(settings, clock, aws_clients)
+    telemetry = Telemetry(
+        EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model), environment
+    )
+    image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
+    orders = order_stores(settings, aws_clients)
+    services = Services(
+        settings=settings,
+        providers=PROVIDERS,
+        header_prefixes=collect_header_prefixes(PROVIDERS),
+        send=ProviderHttpClient(
+            settings, clock, image_fetcher.fetch_result, IdentityProviders(clock)
+        ),
+        bucket=S3Bucket(settings, aws_clients),
+        fetch_image=image_fetcher.fetch_input,
+        clock=clock,
+        read_secrets=secret_store.read,
+        find_key_name=ApiKeyTable(settings, clock, aws_clients),
+        guardrail_clients=GuardrailClients(
+            image_fetcher.call_webhook, BedrockGuardrailClient(aws_clients), clock
+        ),
+        breaker=CircuitBreaker(circuit_store(settings.breaker_table, clock, aws_clients), clock),
+        cache=CacheBucket(settings, clock, aws_clients),
+        load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
+        orders=orders,
+        jobs=job_stores(settings, orders, aws_clients),
+    )
+    return build_handler(services, secret_store.start_reading, telemetry)

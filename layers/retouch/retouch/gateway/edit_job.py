@@ -1,0 +1,243 @@
+"""The edit of a job: what its request may not contain, how it becomes a queued order, and how a worker ends it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from retouch.core.client_credentials import ClientCredentials
+from retouch.core.clock import Clock
+from retouch.core.edit_types import ParsedForm
+from retouch.core.errors import Fault, InvalidRequest, OrderInProgress, OrdersUnavailable
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.gateway.authentication import Principal
+from retouch.gateway.edit_order import (
+    KEYLESS_VALIDITY_SECONDS,
+    OrderReport,
+    add_scope,
+    find_recent,
+    must_release,
+)
+from retouch.gateway.pipeline import edit_image
+from retouch.gateway.request_stages import EDITS_PATH, cache_partition
+from retouch.gateway.result import EditPreview, EditResult
+from retouch.gateway.services import RequestContext, Services
+from retouch.gateway.validation import is_stream_requested
+from retouch.orders import jobs
+from retouch.orders.fingerprint import make_fingerprint
+from retouch.orders.held_order import HeldOrder
+from retouch.orders.jobs import CONFLICT_PAUSE, JobStores, Pause
+from retouch.orders.order import (
+    RUNNING,
+    Order,
+    StoredAnswer,
+    order_key,
+    random_order_key,
+)
+from retouch.orders.order_errors import in_progress_error, reused_error, unknown_error
+from retouch.orders.stores import OrderTable, WriteConflict
+from retouch.orders.transitions import Claim
+
+_log = logging.getLogger("retouch")
+LINK_SECONDS = 86_400  # the life of a result's link; the file behind it may be deleted after a day
+# Until the provider is asked again for a result that it still makes, and until a failed write is tried again.
+_PENDING_PAUSE, _UNWRITTEN_PAUSE = Pause(30), Pause(60)
+_STORAGE_PAUSES = (1, 4, 10)  # seconds after each failure to store the answer
+_PASSING_STATUSES = (429, 502, 503, 504)
+# Fields of a config and options of a provider that may hold a secret.
+_SECRET_NAME = re.compile(r"api_key$|secret|access_key|_token$|^headers$|authorization")
+
+
+@frozen_dataclass
+class JobOptions:
+    """What a request says about its job."""
+
+    key: str | None = None  # the caller's idempotency key
+    retry_count: int | None = None  # of an SDK
+    wait_seconds: float = 0.0  # how long the caller waits for the result
+
+
+def require_jobs(services: Services) -> JobStores:
+    """Return what jobs need. Raises InvalidRequest when the gateway has no queue of jobs."""
+    if services.jobs:
+        return services.jobs
+    raise InvalidRequest(
+        "This gateway has no queue of jobs. Send the request without 'Prefer: respond-async' and without "
+        "'background', or set RETOUCH_JOBS_QUEUE and RETOUCH_ORDERS_TABLE on the gateway.",
+        param="Prefer",
+        code="jobs_not_configured",
+    )
+
+
+def job_scope(principal: Principal) -> str:
+    """Return whose jobs a caller sees: those of its gateway key, or of everybody at an open gateway."""
+    return principal.key_id or cache_partition(principal, ClientCredentials())
+
+
+def to_job_form(form: ParsedForm) -> ParsedForm:
+    """Return the form of a job, whose result is a link. Raises InvalidRequest for a stream or base64."""
+    if is_stream_requested(form):
+        raise InvalidRequest("A job has no event stream. Leave 'stream' out.", param="stream")
+    if form.values.get("response_format", "url") != "url":
+        raise InvalidRequest(
+            "The result of a job is a link. Leave 'response_format' out, or send 'url'.",
+            param="response_format",
+        )
+    return replace(form, values={**form.values, "response_format": "url"})
+
+
+def submit_edit(
+    context: RequestContext, options: JobOptions, request: bytes, services: Services
+) -> Order | EditResult:
+    """Store the request as a queued job, and return the job.
+
+    Return the result of a request that was refused, or that an equal request without a job has answered. Raises Fault.
+    """
+    stores, form = require_jobs(services), to_job_form(context.form)
+    _reject_secrets(context)
+    claim = _claim(context, options, services)
+    stored, found = _find_job(claim, options, stores, services)
+    if found:
+        return found
+    plan = edit_image(replace(context, form=form, is_plan_only=True), services)
+    if not isinstance(plan.outcome, EditPreview):
+        return plan
+    now = services.clock.unix_time()
+    begin_by = now + context.settings.job_begin_seconds
+    model = plan.outcome.plan.resolved.model_id
+    claim = replace(claim, key=stored.key if stored else claim.key)
+    try:
+        order = jobs.submit_job(stored, claim, model, request, stores, now, begin_by)
+    except WriteConflict as conflict:
+        existing = _existing(conflict.stored, claim, stores)
+        if existing is None:
+            raise in_progress_error() from None
+        return existing
+    if options.key is None and options.retry_count is not None:
+        stores.orders.table.add_recent(
+            claim.fingerprint.digest, order.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
+        )
+    return order
+
+
+def end_job(
+    result: EditResult, held: HeldOrder, render: Callable[[], StoredAnswer], clock: Clock
+) -> Pause | None:
+    """Store how a worker's try ended. Return the pause before the next try, or None at the end of the job."""
+    fault = result.outcome if isinstance(result.outcome, Fault) else None
+    if isinstance(fault, OrderInProgress):  # the caller has cancelled it, or another worker has it
+        return CONFLICT_PAUSE
+    if fault and must_release(held, fault):
+        held.release()
+        return _PENDING_PAUSE
+    if fault and _may_pass(fault, result):
+        pause = jobs.retry_pause(held.order, fault.retry_after)
+        if pause:
+            held.requeue()
+            return pause
+    answer = _store_answer(render(), held, clock)
+    if answer:
+        held.end_with(answer)
+    return None if held.order.state == "done" else _UNWRITTEN_PAUSE
+
+
+def _store_answer(answer: StoredAnswer, held: HeldOrder, clock: Clock) -> StoredAnswer | None:
+    """Return the answer that is stored. None: the bucket fails for a long time. Nobody else has this answer."""
+    for pause in _STORAGE_PAUSES:
+        try:
+            return held.store_answer(answer)
+        except OrdersUnavailable as error:
+            _log.error("the answer of a job was not stored", exc_info=error)
+            clock.sleep(pause)
+    return None
+
+
+def _may_pass(fault: Fault, result: EditResult) -> bool:
+    """Return whether a later try may succeed, and this one cost nothing."""
+    is_free = fault.billed == "no" and result.billing == "no"
+    return is_free and fault.retryable is not False and fault.status in _PASSING_STATUSES
+
+
+def _claim(context: RequestContext, options: JobOptions, services: Services) -> Claim:
+    settings, scope = context.settings, job_scope(context.principal)
+    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    fingerprint = make_fingerprint(
+        EDITS_PATH, context.form, context.credentials, context.portkey, pepper
+    )
+    assert services.jobs, "the caller has checked it"
+    return Claim(
+        order_key(f"http:{scope}", options.key) if options.key else random_order_key(),
+        scope,
+        add_scope(fingerprint, scope),
+        context.request_id,
+        lease=services.clock.unix_time(),
+        validity=services.jobs.orders.validity,
+    )
+
+
+def _find_job(
+    claim: Claim, options: JobOptions, stores: JobStores, services: Services
+) -> tuple[Order | None, Order | EditResult | None]:
+    """Return the record that the new job replaces, and what an equal request has left for this one."""
+    table, now = stores.orders.table, services.clock.unix_time()
+    stored = table.read(claim.key) if options.key else None
+    if options.key is None and options.retry_count:
+        stored = _join_recent(table, claim.fingerprint.digest, options.retry_count, now)
+    if stored is None or stored.expires <= now:
+        return stored, None
+    return stored, _existing(stored, claim, stores)
+
+
+def _join_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Order | None:
+    """Return the order that an earlier try of an SDK began, or None."""
+    orders = find_recent(table, fingerprint, retry, now)
+    return next((one for one in orders if table.join_recent(fingerprint, one.key, retry)), None)
+
+
+def _existing(stored: Order | None, claim: Claim, stores: JobStores) -> Order | EditResult | None:
+    """Return the job or the answer of an equal request. None: its order is open for a new try. Raises Fault."""
+    if stored is None:
+        return None
+    if stored.fingerprint.digest != claim.fingerprint.digest:
+        raise reused_error(stored, claim.fingerprint)
+    if stored.state == "open":
+        return None
+    if stored.is_job:
+        if stored.state == "queued":  # perhaps its message was not sent
+            stores.queue.send(jobs.job_id(stored))
+        return stored
+    if stored.state in RUNNING:
+        raise in_progress_error()
+    answer = stores.orders.answers.get(stored.id)
+    if answer is None:
+        raise unknown_error(stored)
+    return EditResult(answer, order=OrderReport(stored.id, stored.expires, is_replay=True))
+
+
+def _reject_secrets(context: RequestContext) -> None:
+    """Raise InvalidRequest for a secret of the caller, because the request of a job is stored."""
+    portkey = context.portkey
+    options = {name.replace("-", "_"): value for name, value in portkey.options.items()}
+    places = {
+        "Authorization": bool(context.credentials.key),
+        "x-portkey-config": _has_secret(portkey.config),
+        "x-portkey-default-input-guardrails": _has_secret(portkey.hooks),
+        "x-portkey": _has_secret(options),
+    }
+    for name, is_secret in places.items():
+        if is_secret:
+            raise InvalidRequest(
+                f"'{name}' carries a secret of yours, and the gateway stores the request of a job but no secrets. Use "
+                "a key that the operator has set, or send the request without 'Prefer: respond-async'.",
+                param=name,
+                code="job_with_secret",
+            )
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_SECRET_NAME.search(str(k)) or _has_secret(v) for k, v in value.items())
+    return isinstance(value, list | tuple) and any(map(_has_secret, value))

@@ -1,0 +1,79 @@
+"""Tests of jobs over `make run`: real processes, the local queue, and a worker that is killed."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from devserver.server import DevServer
+from devserver.settings import Timeouts
+from tests.support.images import b64, box_mask, photo
+from tests.support.upstream import Upstream, json_response
+
+ASYNC = {"Prefer": "respond-async"}
+FILES: Any = {"image": ("a.png", photo(64, 64)), "prompt": (None, "p")}
+SUCCESS = {"created": 1, "data": [{"b64_json": b64(photo(64, 64))}]}
+
+
+@pytest.fixture(scope="module")
+def url():
+    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}, s3=True) as gateway:
+        yield gateway.url
+
+
+def wait_for_end(location, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        job = requests.get(location, headers={"Prefer": "wait=2"}, timeout=30).json()
+        if job["status"] not in ("queued", "in_progress"):
+            return job
+    raise AssertionError(f"the job did not end: {job}")
+
+
+def test_newcomer_sees_a_job_finish_and_fetches_its_image(url):
+    files = {**FILES, "mask": ("m.png", box_mask(64, 64))}
+    started = time.monotonic()
+    response = requests.post(f"{url}/v1/images/edits", files=files, headers=ASYNC, timeout=30)
+    assert response.status_code == 202
+    assert time.monotonic() - started < 5
+    job = wait_for_end(response.headers["Location"])
+    assert job["status"] == "completed"
+    image = requests.get(f"{response.headers['Location']}/content", timeout=30)
+    assert image.content.startswith(b"\x89PNG")
+
+
+def worker_pids(gateway):
+    return [pid for pid in gateway.pids if Path(psutil.Process(pid).cwd()).name == "worker"]
+
+
+def test_job_of_a_killed_worker_ends_and_is_bought_once():
+    slow = json_response(SUCCESS)
+    slow.delay = 30.0
+    with Upstream(slow) as upstream:
+        env = {
+            "RETOUCH_AUTH_MODE": "open",
+            "OPENAI_API_KEY": "k",
+            "OPENAI_BASE_URL": upstream.url,
+            "RETOUCH_LEASE_MARGIN_SECONDS": "1",
+            "RETOUCH_LEAST_CALL_SECONDS": "0",
+        }
+        timeouts = Timeouts(function=6.0)
+        with DevServer(env=env, s3=True, timeouts=timeouts) as gateway:
+            fields = {**FILES, "model": (None, "gpt-image-2")}
+            response = requests.post(
+                f"{gateway.url}/v1/images/edits", files=fields, headers=ASYNC, timeout=30
+            )
+            assert response.status_code == 202, response.text
+            while not upstream.calls:
+                time.sleep(0.02)
+            for pid in worker_pids(gateway):
+                os.kill(pid, signal.SIGKILL)
+            job = wait_for_end(response.headers["Location"])
+    assert (job["status"], job["billed"]) == ("failed", "unknown")
+    assert job["error"]["code"] == "order_outcome_unknown"
+    assert len(upstream.calls) == 1

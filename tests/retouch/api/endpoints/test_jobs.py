@@ -1,0 +1,393 @@
+"""Tests of jobs through the real handlers of both functions: the 202, the routes of a job, and its cancellation."""
+
+import json
+import threading
+from functools import partial
+
+import pytest
+
+from retouch.core.clock import SystemClock
+from retouch.core.errors import OrdersUnavailable
+from tests.support.events import form_event, json_event
+from tests.support.gateway_client import file_part, send_event
+from tests.support.images import box_mask, data_url, photo
+from tests.support.jobs import ASYNC, FIELDS, IMAGE, JobGateway
+from tests.support.services import build_services
+from tests.support.upstream import Upstream
+
+KEY = {**ASYNC, "Idempotency-Key": "order-4711"}
+
+
+@pytest.fixture
+def gateway():
+    with Upstream() as upstream:
+        yield JobGateway(upstream)
+
+
+def test_edit_with_respond_async_is_a_queued_job(gateway):
+    response = gateway.send()
+    job = response.json
+    assert response.status == 202
+    assert (job["object"], job["status"], job["billed"]) == ("image.edit", "queued", "no")
+    assert job["model"] == "openai/gpt-image-2"
+    assert response.headers["location"] == job["urls"]["get"]
+    assert response.headers["location"].endswith(f"/v1/images/edits/{job['id']}")
+    assert response.headers["preference-applied"] == "respond-async"
+    assert response.headers["retry-after"] == "5"
+    assert gateway.queue.messages == [job["id"]]
+    assert gateway.upstream.calls == []
+
+
+def test_job_ends_as_completed_with_the_image_object(gateway):
+    job = gateway.send().json
+    assert gateway.work()
+    response = gateway.get(job["id"])
+    done = response.json
+    assert (response.status, done["status"], done["billed"]) == (200, "completed", "yes")
+    (image,) = done["result"]["data"]
+    assert image["url"].startswith("https://results.example/")
+    assert "b64_json" not in image
+    assert done["usage"] == {"total_tokens": 7}
+    assert done["completed_at"] >= done["started_at"] >= done["created_at"]
+    assert "retry-after" not in response.headers
+    assert len(gateway.upstream.calls) == 1
+
+
+@pytest.mark.parametrize("flag", [True, "true", "True"])
+def test_background_true_is_a_job_too(gateway, flag):
+    if flag is True:
+        event = json_event(
+            {"model": "gpt-image-2", "prompt": "p", "images": [data_url(IMAGE)], "background": flag}
+        )
+    else:
+        event = form_event({**FIELDS, "background": flag})
+    response = send_event(event, services=gateway.services)
+    assert response.status == 202
+    assert gateway.work()
+    assert gateway.get(response.json["id"]).json["status"] == "completed"
+
+
+def test_background_word_stays_the_parameter_of_the_model(gateway):
+    response = gateway.send({}, {**FIELDS, "background": "opaque"})
+    assert response.status == 200
+    assert gateway.upstream.calls[0].fields["background"] == "opaque"
+
+
+def test_background_false_is_no_job_and_is_not_sent(gateway):
+    assert gateway.send({}, {**FIELDS, "background": "false"}).status == 200
+    assert "background" not in gateway.upstream.calls[0].fields
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "openai/no-such-model"},
+        {"mask": file_part(box_mask(32, 64))},
+        {"quality": "none"},
+        {"n": "99"},
+        {"image": file_part(b"no image")},
+        {"model": "stability-ai/inpaint", "mask": file_part(box_mask(64, 64))},
+    ],
+    ids=["model", "mask", "value", "n", "image", "no provider key"],
+)
+def test_refused_request_gets_the_same_error_with_and_without_prefer(gateway, changes):
+    fields = {**FIELDS, **changes}
+    job, edit = gateway.send(fields=fields), gateway.send({}, fields)
+    assert 400 <= job.status < 500
+    assert (job.status, job.json) == (edit.status, edit.json)
+    assert (gateway.orders.orders, gateway.queue.messages) == ({}, [])
+    assert "preference-applied" not in job.headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [({"stream": "true"}, "stream"), ({"response_format": "b64_json"}, "response_format")],
+)
+def test_option_that_a_job_does_not_have_is_refused_by_name(gateway, changes, param):
+    response = gateway.send(fields={**FIELDS, **changes})
+    assert (response.status, response.json["error"]["param"]) == (400, param)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer sk-own"},
+        {"api-key": "sk-own", "x-portkey-api-key": "sk-own"},
+        {"x-portkey-config": json.dumps({"provider": "openai", "api_key": "sk-own"})},
+        {
+            "x-portkey-config": json.dumps(
+                {
+                    "targets": [{"provider": "openai", "api_key": "sk-own"}],
+                    "strategy": {"mode": "fallback"},
+                }
+            )
+        },
+    ],
+    ids=["authorization", "portkey", "config", "target"],
+)
+def test_job_with_a_key_of_the_caller_is_refused_and_stores_nothing(gateway, headers):
+    response = gateway.send({**ASYNC, **headers})
+    assert (response.status, response.json["error"]["code"]) == (400, "job_with_secret")
+    assert "sk-own" not in json.dumps(response.json)
+    assert (gateway.orders.orders, gateway.requests) == ({}, {})
+
+
+def test_stored_request_has_no_key_of_the_gateway():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, RETOUCH_AUTH_MODE="keys")
+        gateway.send({**ASYNC, "Authorization": "Bearer rt_a", "Cookie": "secret=1"})
+        (data,) = gateway.requests.values()
+    assert b"rt_a" not in data
+    assert b"secret" not in data
+
+
+def test_gateway_without_a_queue_refuses_a_job_by_name():
+    response = send_event(form_event(FIELDS, ASYNC), services=build_services())
+    error = response.json["error"]
+    assert (response.status, error["code"], error["param"]) == (
+        400,
+        "jobs_not_configured",
+        "Prefer",
+    )
+    assert "RETOUCH_JOBS_QUEUE" in error["message"]
+
+
+def test_dry_run_of_a_job_is_answered_at_once(gateway):
+    response = gateway.send(fields={**FIELDS, "dry_run": "true"})
+    assert (response.status, response.json["object"]) == (200, "image.edit.plan")
+    assert gateway.queue.messages == []
+
+
+def test_job_of_another_key_is_not_found():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, RETOUCH_AUTH_MODE="keys")
+        own, other = ({"Authorization": f"Bearer rt_{name}"} for name in "ab")
+        job = gateway.send({**ASYNC, **own}).json["id"]
+        for suffix, method in (("", "GET"), ("/content", "GET"), ("/cancel", "POST")):
+            response = gateway.get(job, suffix, method, other)
+            assert (response.status, response.json["error"]["code"]) == (404, "not_found")
+        assert gateway.get(job, headers=own).json["status"] == "queued"
+        gateway.work()
+        assert gateway.get(job, headers=own).json["status"] == "completed"
+
+
+@pytest.mark.parametrize("identifier", ["edit_1", "ord_1", "x", "edit_" + "0" * 34])
+def test_job_that_does_not_exist_is_not_found(gateway, identifier):
+    assert gateway.get(identifier).status == 404
+
+
+def test_order_of_an_edit_without_a_job_is_not_found_as_a_job(gateway):
+    gateway.send({"Idempotency-Key": "k"})
+    assert gateway.get(gateway.stored.id.replace("ord_", "edit_")).status == 404
+    assert gateway.get(gateway.stored.id).status == 404
+
+
+def test_same_key_gets_the_same_job_and_sends_its_message_again(gateway):
+    first, second = gateway.send(KEY), gateway.send(KEY)
+    assert (second.status, second.json["id"]) == (202, first.json["id"])
+    while gateway.queue.messages:
+        gateway.work()
+    third = gateway.send(KEY)
+    assert (third.json["id"], third.json["status"]) == (first.json["id"], "completed")
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_same_key_with_another_request_is_refused(gateway):
+    gateway.send(KEY)
+    response = gateway.send(KEY, {**FIELDS, "prompt": "q"})
+    assert (response.status, response.json["error"]["code"]) == (422, "idempotency_key_reused")
+
+
+def test_same_key_without_prefer_gets_the_answer_of_the_job(gateway):
+    gateway.send(KEY)
+    gateway.work()
+    response = gateway.send({"Idempotency-Key": "order-4711"})
+    assert response.status == 200
+    assert response.headers["idempotent-replayed"] == "true"
+    assert "url" in response.json["data"][0]
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_same_key_without_prefer_does_not_buy_a_queued_or_cancelled_job(gateway):
+    job = gateway.send(KEY).json["id"]
+    plain = {"Idempotency-Key": "order-4711"}
+    assert gateway.send({**plain, "Prefer": "wait=1"}).json["error"]["code"] == "order_in_progress"
+    gateway.cancel(job)
+    response = gateway.send(plain)
+    assert (response.status, response.json["error"]["code"]) == (409, "job_cancelled")
+    assert gateway.upstream.calls == []
+
+
+def test_job_with_the_key_of_a_finished_edit_gets_its_answer(gateway):
+    edit = gateway.send({"Idempotency-Key": "order-4711"})
+    response = gateway.send(KEY)
+    assert (response.status, response.json) == (200, edit.json)
+    assert response.headers["idempotent-replayed"] == "true"
+    assert gateway.queue.messages == []
+
+
+def test_retry_of_an_sdk_joins_the_job_of_its_first_try_and_a_new_call_does_not(gateway):
+    first = gateway.send({**ASYNC, "x-stainless-retry-count": "0"})
+    retry = gateway.send({**ASYNC, "x-stainless-retry-count": "1"})
+    fresh = gateway.send({**ASYNC, "x-stainless-retry-count": "0"})
+    assert retry.json["id"] == first.json["id"] != fresh.json["id"]
+
+
+def test_queued_job_is_cancelled_and_never_bought(gateway):
+    job = gateway.send().json["id"]
+    first, second = gateway.cancel(job), gateway.cancel(job)
+    assert (first.status, first.json["status"], first.json["billed"]) == (200, "cancelled", "no")
+    assert (second.status, second.json) == (200, first.json)
+    assert gateway.work()
+    assert gateway.upstream.calls == []
+    assert gateway.get(job).json["status"] == "cancelled"
+
+
+def test_cancel_after_the_end_is_refused_with_the_job(gateway):
+    job = gateway.send().json["id"]
+    gateway.work()
+    response = gateway.cancel(job)
+    assert (response.status, response.json["error"]["code"]) == (409, "already_ended")
+    assert (response.json["id"], response.json["status"]) == (job, "completed")
+
+
+def test_cancel_after_the_send_mark_is_refused_and_the_job_completes():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        gateway.answer(delay=1.0)
+        job = gateway.send().json["id"]
+        worker = threading.Thread(target=gateway.work)
+        worker.start()
+        while not upstream.calls:
+            threading.Event().wait(0.01)
+        response = gateway.cancel(job)
+        assert gateway.get(job).json["status"] == "in_progress"
+        worker.join()
+    assert (response.status, response.json["error"]["code"]) == (409, "already_sent")
+    assert gateway.get(job).json["status"] == "completed"
+
+
+def race(start, action, job):
+    start.wait()
+    action(job)
+
+
+def test_racing_cancels_and_workers_end_each_job_once():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        identifiers = [gateway.send().json["id"] for _ in range(100)]
+        threads = []
+        for number, job in enumerate(identifiers):
+            start = threading.Barrier(2)
+            threads.append(threading.Thread(target=race, args=(start, gateway.cancel, job)))
+            worker = partial(gateway.work, request_id=f"worker-{number}")
+            threads.append(threading.Thread(target=race, args=(start, worker, job)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        statuses = [gateway.get(job).json["status"] for job in identifiers]
+    assert set(statuses) <= {"completed", "cancelled"}
+    assert len(upstream.calls) == statuses.count("completed")
+
+
+def test_wait_returns_the_image_when_it_is_there_in_time():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        gateway.queue.on_send = threading.Thread(target=gateway.work).start
+        response = gateway.send({"Prefer": "respond-async, wait=10"})
+        assert response.status == 200
+        assert "url" in response.json["data"][0]
+        assert response.headers["preference-applied"] == "respond-async, wait=10"
+        assert response.headers["x-retouch-order"] == gateway.stored.id
+
+
+def test_wait_returns_the_job_when_the_image_is_not_there_in_time(gateway):
+    started = gateway.clock.now()
+    response = gateway.send({"Prefer": "respond-async, wait=5"})
+    assert (response.status, response.json["status"]) == (202, "queued")
+    assert gateway.clock.now() - started == pytest.approx(5)
+    gateway.work()
+    assert gateway.get(response.json["id"]).json["status"] == "completed"
+
+
+def test_unchanged_job_is_not_sent_again(gateway):
+    first = gateway.send()
+    etag = {"If-None-Match": first.headers["etag"]}
+    unchanged = gateway.get(first.json["id"], headers=etag)
+    assert (unchanged.status, unchanged.json) == (304, None)
+    gateway.work()
+    assert gateway.get(first.json["id"], headers=etag).json["status"] == "completed"
+
+
+@pytest.mark.parametrize(("age", "seconds"), [(0, "5"), (60, "10"), (300, "15")])
+def test_open_job_says_when_to_ask_again(gateway, age, seconds):
+    job = gateway.send().json["id"]
+    gateway.clock.advance(age)
+    assert gateway.get(job).headers["retry-after"] == seconds
+
+
+def test_content_redirects_to_the_image_after_the_end_and_not_before(gateway):
+    job = gateway.send().json["id"]
+    early = gateway.get(job, "/content")
+    assert (early.status, early.json["error"]["code"]) == (404, "not_ready")
+    gateway.work()
+    response = gateway.get(job, "/content")
+    assert response.status == 302
+    assert response.headers["location"] == gateway.get(job).json["result"]["data"][0]["url"]
+    for index in ("1", "x", "-1", "99999"):
+        refused = gateway.get(job, "/content", query={"index": index})
+        assert (refused.status, refused.json["error"]["param"]) == (400, "index")
+
+
+def test_content_of_a_job_whose_link_has_expired_is_gone(gateway):
+    gateway.orders.validity = 10
+    job = gateway.send().json["id"]
+    gateway.work()
+    order = gateway.stored
+    gateway.orders.orders[order.key] = type(order)(**{**fields_of(order), "expires": 2**40})
+    gateway.clock.advance(86_400)
+    response = gateway.get(job, "/content")
+    assert (response.status, response.json["error"]["code"]) == (410, "result_expired")
+
+
+def test_content_of_a_cancelled_job_is_not_found(gateway):
+    job = gateway.send().json["id"]
+    gateway.cancel(job)
+    response = gateway.get(job, "/content")
+    assert (response.status, response.json["error"]["code"]) == (404, "no_result")
+
+
+def test_job_that_nobody_begins_in_time_is_expired_and_never_bought(gateway):
+    job = gateway.send().json["id"]
+    gateway.clock.advance(3600)
+    assert gateway.get(job).json["status"] == "expired"
+    assert gateway.work()
+    assert gateway.get(job).json["status"] == "expired"
+    assert gateway.upstream.calls == []
+
+
+def test_front_that_cannot_send_the_message_answers_503_and_a_repetition_finds_the_job(gateway):
+    def fail(_):
+        raise OrdersUnavailable("down")
+
+    send, gateway.queue.send = gateway.queue.send, fail
+    assert gateway.send(KEY).status == 503
+    gateway.queue.send = send
+    response = gateway.send(KEY)
+    assert (response.status, len(gateway.orders.orders)) == (202, 1)
+    gateway.work()
+    assert len(gateway.upstream.calls) == 1
+
+
+def fields_of(order):
+    return {name: getattr(order, name) for name in order.__dataclass_fields__}
+
+
+def test_deployment_path_takes_jobs_too(gateway):
+    event = form_event({"prompt": "p", "image": file_part(photo(64, 64))}, ASYNC)
+    path = "/openai/deployments/openai/gpt-image-2/images/edits"
+    response = send_event({**event, "path": path, "resource": path}, services=gateway.services)
+    assert response.status == 202
+    gateway.work()
+    assert gateway.get(response.json["id"]).json["status"] == "completed"

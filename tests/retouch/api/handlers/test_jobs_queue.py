@@ -1,0 +1,223 @@
+"""Tests of the worker function: retries, crashes, redeliveries, dead letters."""
+
+import pytest
+
+from retouch.api.handlers.jobs_queue import build_handler
+from retouch.core.errors import OrdersUnavailable
+from retouch.orders.abandoned import sweep
+from tests.support.events import lambda_context
+from tests.support.gateway_client import telemetry
+from tests.support.jobs import DEAD_LETTERS, JobGateway, message_event
+from tests.support.upstream import Upstream
+
+LEASE = 60 + 60 + 1  # the remaining time of the function, the margin of its lease, and a second
+
+
+@pytest.fixture
+def gateway():
+    with Upstream() as upstream:
+        yield JobGateway(upstream)
+
+
+class Killed(BaseException):
+    """The end of a process: nothing in the code catches it."""
+
+
+def kill_at(gateway, state):
+    """Let the worker die directly after it has written this state."""
+    write = gateway.orders.write
+
+    def write_and_die(order, replaces):
+        written = write(order, replaces)
+        if order.state == state:
+            gateway.orders.write = write
+            raise Killed
+        return written
+
+    gateway.orders.write = write_and_die
+
+
+def test_message_that_arrives_twice_buys_once(gateway):
+    job = gateway.send().json["id"]
+    assert gateway.work(job)
+    assert gateway.work(job)
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_message_of_a_held_job_comes_again_after_its_lease(gateway):
+    job = gateway.send().json["id"]
+    kill_at(gateway, "accepted")
+    with pytest.raises(Killed):
+        gateway.work(job)
+    assert not gateway.work(job)
+    (delay,) = gateway.queue.delays
+    assert delay >= 60
+    gateway.clock.advance(delay)
+    assert gateway.work(job, request_id="worker-2")
+    assert gateway.get(job).json["status"] == "completed"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_worker_killed_after_the_send_mark_ends_the_job_as_unknown(gateway):
+    job = gateway.send().json["id"]
+    kill_at(gateway, "sent")
+    with pytest.raises(Killed):
+        gateway.work(job)
+    gateway.clock.advance(LEASE)
+    assert gateway.work(job)
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"]) == ("failed", "unknown")
+    assert done["error"]["code"] == "order_outcome_unknown"
+    assert gateway.upstream.calls == []
+
+
+def test_worker_killed_after_its_answer_was_stored_gives_the_image(gateway):
+    job = gateway.send().json["id"]
+    put = gateway.orders.put
+
+    def put_and_die(*args):
+        put(*args)
+        raise Killed
+
+    gateway.orders.put = put_and_die
+    with pytest.raises(Killed):
+        gateway.work(job)
+    gateway.orders.put = put
+    gateway.clock.advance(LEASE)
+    assert gateway.work(job)
+    assert gateway.get(job).json["status"] == "completed"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_sweeper_puts_a_job_back_that_was_not_sent(gateway):
+    job = gateway.send().json["id"]
+    kill_at(gateway, "accepted")
+    with pytest.raises(Killed):
+        gateway.work(job)
+    gateway.clock.advance(LEASE)
+    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"queued": 1}
+    assert gateway.get(job).json["status"] == "queued"
+    assert gateway.work(job)
+    assert gateway.get(job).json["status"] == "completed"
+
+
+def test_rate_limited_job_waits_and_tries_again(gateway):
+    gateway.answer(429, {"error": {"message": "slow down"}}, headers={"retry-after": "40"})
+    job = gateway.send().json["id"]
+    assert not gateway.work(job)
+    assert gateway.queue.delays == [40]
+    assert gateway.get(job).json["status"] == "queued"
+    gateway.answer()
+    assert gateway.work(job)
+    assert gateway.get(job).json["status"] == "completed"
+
+
+def test_job_that_is_always_rate_limited_fails_after_five_tries(gateway):
+    gateway.answer(429, {"error": {"message": "slow down"}}, headers={"retry-after": "20"})
+    job = gateway.send().json["id"]
+    tries = [gateway.work(job) for _ in range(5)]
+    assert tries == [False] * 4 + [True]
+    assert gateway.queue.delays == [20, 30, 90, 90]
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"]) == ("failed", "no")
+    assert done["error"]["type"] == "rate_limit_error"
+    assert done["result"] is None
+
+
+def test_refusal_of_the_provider_ends_the_job_as_failed(gateway):
+    gateway.answer(400, {"error": {"message": "no", "code": "bad_prompt"}})
+    job = gateway.send().json["id"]
+    assert gateway.work(job)
+    done = gateway.get(job).json
+    assert (done["status"], done["error"]["code"]) == ("failed", "bad_prompt")
+
+
+def test_failure_that_may_be_paid_ends_the_job_and_is_not_tried_again(gateway):
+    gateway.answer(500, {"error": {"message": "broken"}})
+    job = gateway.send().json["id"]
+    assert gateway.work(job)
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"]) == ("failed", "unknown")
+    assert gateway.work(job)
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_worker_waits_while_the_table_is_down(gateway):
+    job = gateway.send().json["id"]
+    gateway.orders.is_down = True
+    assert not gateway.work(job)
+    assert gateway.upstream.calls == []
+    gateway.orders.is_down = False
+    assert gateway.work(job)
+    assert gateway.get(job).json["status"] == "completed"
+
+
+def test_paid_answer_whose_record_was_not_written_is_found_later(gateway):
+    job = gateway.send().json["id"]
+    put = gateway.orders.put
+
+    def put_and_lose_the_table(*args):
+        stored = put(*args)
+        gateway.orders.is_down = True
+        return stored
+
+    gateway.orders.put = put_and_lose_the_table
+    assert not gateway.work(job)
+    gateway.orders.is_down, gateway.orders.put = False, put
+    gateway.clock.advance(LEASE)
+    assert gateway.work(job)
+    assert gateway.get(job).json["status"] == "completed"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_paid_answer_is_stored_when_the_bucket_works_again(gateway):
+    job = gateway.send().json["id"]
+    put, failures = gateway.orders.put, [OrdersUnavailable("down"), OrdersUnavailable("down")]
+
+    def fail_twice(*args):
+        if failures:
+            raise failures.pop()
+        return put(*args)
+
+    gateway.orders.put = fail_twice
+    assert gateway.work(job)
+    assert gateway.get(job).json["result"]["data"]
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_dead_letter_ends_its_job_as_failed_for_free(gateway):
+    job = gateway.send().json["id"]
+    assert gateway.work(job, queue=DEAD_LETTERS)
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"], done["error"]["code"]) == (
+        "failed",
+        "no",
+        "job_abandoned",
+    )
+    assert gateway.work(job)
+    assert gateway.upstream.calls == []
+
+
+def test_dead_letter_of_a_sent_job_ends_it_as_unknown_after_its_lease(gateway):
+    job = gateway.send().json["id"]
+    kill_at(gateway, "sent")
+    with pytest.raises(Killed):
+        gateway.work(job)
+    assert not gateway.work(job, queue=DEAD_LETTERS)
+    gateway.clock.advance(LEASE)
+    assert gateway.work(job, queue=DEAD_LETTERS)
+    assert gateway.get(job).json["billed"] == "unknown"
+
+
+def test_lost_request_of_a_job_fails_it_for_free(gateway):
+    job = gateway.send().json["id"]
+    gateway.requests.clear()
+    assert gateway.work(job)
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"]) == ("failed", "no")
+
+
+@pytest.mark.parametrize("body", ["", "{}", "[]", '{"order": 1}', '{"order": "edit_x"}', "null"])
+def test_message_that_names_no_job_is_deleted(gateway, body):
+    handler = build_handler(gateway.services, lambda: None, telemetry())
+    assert handler(message_event(body), lambda_context()) == {"batchItemFailures": []}
