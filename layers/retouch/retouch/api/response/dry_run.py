@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.pricing import estimate_cost
 from retouch.core.provider_protocol import ProviderJob
+from retouch.core.sizes import parse_size
 from retouch.gateway.result import EditPreview
-from retouch.planning.output_rules import Delivery
 from retouch.planning.plan import Plan
 
 
@@ -16,7 +17,6 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
     """Return the planned calls, the planned processing and the expected cost."""
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
-    estimate = estimate_cost(serving, jobs, sum(job.n for job in jobs))
     return {
         "object": "image.edit.plan",
         "model": plan.resolved.model_id,
@@ -24,21 +24,48 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
         "calls": [_describe_call(job, _upstream_images(plan, job)) for job in jobs],
         "answer": {
             "response_format": delivery.response_format,
-            "output_format": delivery.convert_to,
-            "size": delivery.scale_to or _restored_size(delivery),
-            "preserve": delivery.original_pixels is not None,
+            "output_format": _output_format(plan, jobs[0]),
+            "size": _result_size(plan, jobs[0]),
+            "preserve": delivery.original_pixels is not None
+            or delivery.untouched_pixels is not None,
         },
         "notes": plan.notes,
-        "cost_usd": estimate.usd if estimate else None,
+        "cost_usd": _expected_cost(plan, jobs),
         "billed": False,
     }
 
 
-def _restored_size(delivery: Delivery) -> Size | None:
-    """Return the size of the original image if the result gets it, else None: the provider decides."""
+def _expected_cost(plan: Plan, jobs: tuple[ProviderJob, ...]) -> float | None:
+    """Return the expected cost in US dollars, or None when it is unknown."""
+    if not plan.resolved.provider.is_paid:
+        return 0
+    estimate = estimate_cost(plan.resolved.serving, jobs, sum(job.n for job in jobs))
+    return estimate.usd if estimate else None
+
+
+def _output_format(plan: Plan, job: ProviderJob) -> str | None:
+    """Return the format of the result, or None when the provider decides it."""
+    serving = plan.resolved.serving
+    default = serving.output_formats[0] if _has_known_format(serving) else None
+    return plan.delivery.convert_to or job.params.get("output_format") or default
+
+
+def _has_known_format(serving: ModelCapabilities) -> bool:
+    """Return whether a request without `output_format` has the first format of the model."""
+    return serving.is_local_editor or len(serving.output_formats) == 1
+
+
+def _result_size(plan: Plan, job: ProviderJob) -> Size | None:
+    """Return the size of the result in pixels, or None when the provider decides it."""
+    delivery = plan.delivery
+    if delivery.scale_to:
+        return delivery.scale_to
     if delivery.placement:
         return delivery.placement.original
-    return delivery.original_pixels.image.size if delivery.original_pixels else None
+    if delivery.original_pixels:
+        return delivery.original_pixels.image.size
+    own_size = job.images[0].size if plan.resolved.serving.is_local_editor else None
+    return parse_size(str(job.params.get("size", ""))) or own_size
 
 
 def _upstream_images(plan: Plan, job: ProviderJob) -> tuple[EncodedImage, ...]:
