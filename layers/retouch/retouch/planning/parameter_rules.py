@@ -52,6 +52,13 @@ LOCALLY_APPLIED_PARAMS: Mapping[str, ParameterSpec] = {
 _IGNORABLE_PARAMS = {"partial_images": IntParam(0, 3)}
 
 
+def check_names(requested: ModelCapabilities, request: EditRequest) -> None:
+    """Raise InvalidRequest when the requested model has no parameter of a name in the request."""
+    for name, value in request.params.items():
+        if _is_requested(requested, name, value):
+            _find_spec(requested, name)
+
+
 def fit_params(
     requested: ModelCapabilities, serving: ModelCapabilities, request: EditRequest
 ) -> FittedParams:
@@ -88,6 +95,13 @@ def _is_requested(requested: ModelCapabilities, name: str, value: Any) -> bool:
 
 
 def _read_value(requested: ModelCapabilities, name: str, raw: Any, request: EditRequest) -> Any:
+    spec = _find_spec(requested, name)
+    if name == "size" and isinstance(spec, FixedSizes | SizeRange):
+        return _read_size(spec, raw, request)
+    return spec.read(name, raw)
+
+
+def _find_spec(requested: ModelCapabilities, name: str) -> ParameterSpec:
     spec = (
         requested.params.get(name)
         or LOCALLY_APPLIED_PARAMS.get(name)
@@ -95,9 +109,7 @@ def _read_value(requested: ModelCapabilities, name: str, raw: Any, request: Edit
     )
     if spec is None:
         raise _unsupported_parameter_error(requested, name)
-    if name == "size" and isinstance(spec, FixedSizes | SizeRange):
-        return _read_size(spec, raw, request)
-    return spec.read(name, raw)
+    return spec
 
 
 def _read_size(spec: FixedSizes | SizeRange, raw: Any, request: EditRequest) -> Any:

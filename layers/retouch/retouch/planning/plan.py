@@ -60,6 +60,8 @@ def make_plan(resolved: ResolvedModel, request: EditRequest, settings: Settings)
 def _plan_by_contract(resolved: ResolvedModel, request: EditRequest, settings: Settings) -> Plan:
     """Return the plan by the contract of the requested model. Raises InvalidRequest."""
     requested, serving = resolved.requested, resolved.serving
+    # First, because a mistyped name of a parameter is often why the prompt or the mask is missing.
+    parameter_rules.check_names(requested, request)
     prompt_notes = input_rules.check_inputs(requested, serving, request)
     mask = mask_rules.choose_mask(requested, serving, request)
     request = replace(request, fit_mode=choose_fit_mode(serving, request, mask))

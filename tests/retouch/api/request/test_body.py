@@ -78,3 +78,25 @@ def test_file_in_an_unknown_field_is_refused_with_the_known_fields(name):
     assert (response.status, error["param"], error["code"]) == (400, name, "unknown_parameter")
     assert "'image'" in error["message"]
     assert "'mask'" in error["message"]
+
+
+@pytest.mark.parametrize("name", ["mask[shapes][][type]", "mask[shapes][0][type]", "mask.shapes"])
+def test_member_of_the_mask_object_in_a_form_is_refused_with_the_remedy(name):
+    fields = {"prompt": "p", "model": "local/erase", "image": file_part(photo()), name: "circle"}
+    error = post_edit(fields).json["error"]
+    assert (error["code"], error["param"]) == ("unknown_parameter", "mask")
+    for text in (name, "json.dumps(mask)", "JSON.stringify(mask)"):
+        assert text in error["message"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"maks": "x"}, {"mask_grwo": "3"}, {"promt": "p"}],
+    ids=str,
+)
+def test_mistyped_name_is_refused_before_a_missing_mask_or_prompt(fields):
+    (name,) = fields
+    for model in ("local/erase", "openai/gpt-image-2"):
+        form = {"model": model, "image": file_part(photo()), **fields}
+        error = post_edit(form, {"OPENAI_API_KEY": "sk"}).json["error"]
+        assert (error["code"], error["param"]) == ("unknown_parameter", name)

@@ -95,6 +95,8 @@ def form_from_parts(parts: Iterable[Part], limits: BodyLimits = DEFAULT_LIMITS) 
             raise _duplicate_field_error(part.name)
         elif part.name in MASK_FIELDS:
             values["mask"] = _read_mask(part)
+        elif part.name.startswith(("mask[", "mask.")):
+            raise _nested_mask_error(part.name)
         else:
             values[part.name] = FormText(_decode_text(part))
     check_image_count(images, limits)
@@ -168,6 +170,16 @@ def _decode_text(part: Part) -> str:
             param=part.name,
             code="invalid_text",
         ) from None
+
+
+def _nested_mask_error(name: str) -> InvalidRequest:
+    """Return the error for a member of the mask object, as SDKs send an object in a form."""
+    return InvalidRequest(
+        f"Field {quote_value(name)} is a part of an object. In a form, send 'mask' as one field with JSON text: "
+        "json.dumps(mask) in Python, JSON.stringify(mask) in JavaScript.",
+        param="mask",
+        code="unknown_parameter",
+    )
 
 
 def _duplicate_field_error(name: str) -> InvalidRequest:
