@@ -147,6 +147,19 @@ def test_refused_request_opens_the_order_and_calls_nobody(gateway):
     assert gateway.stored.state == "open"
 
 
+def test_refused_request_is_corrected_with_the_same_key(gateway):
+    assert gateway.send(KEY, {**FIELDS, "n": "0"}).status == 400
+    assert gateway.send().status == 200
+    assert gateway.send(KEY, {**FIELDS, "n": "2"}).status == 422
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_request_that_was_sent_for_nothing_is_not_changed_with_the_same_key(gateway):
+    gateway.answer(429, {"error": {}}, headers={"retry-after": "60"})
+    gateway.send()
+    assert gateway.send(KEY, {**FIELDS, "prompt": "q"}).status == 422
+
+
 def test_twenty_equal_requests_at_once_buy_once(real_time_gateway):
     gateway = real_time_gateway
     with ThreadPoolExecutor(20) as pool:

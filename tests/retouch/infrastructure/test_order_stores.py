@@ -180,6 +180,15 @@ def test_first_answer_of_an_order_stays(stores, new_order):
     assert other.get(new_order.id) == first
 
 
+@pytest.mark.parametrize("data", [b"", b"garbage\n", b"{}\n", b"[]\n", b'{"status": 200'], ids=repr)
+def test_damaged_answer_is_no_answer(proxy, tmp_path, new_order, data):
+    bucket, folder = AnswerBucket(BUCKET, AwsClients()), AnswerFolder(str(tmp_path))
+    bucket._client.put_object(Bucket=BUCKET, Key=f"orders/{new_order.id}/answer", Body=data)
+    (tmp_path / f"{new_order.id}.answer").write_bytes(data)
+    assert bucket.get(new_order.id) is None
+    assert folder.get(new_order.id) is None
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_write_whose_response_was_lost_is_recognized(proxy, new_order, times):
     table = OrderDynamoTable(TABLE, AwsClients())

@@ -100,3 +100,35 @@ def test_request_with_many_fields_stores_few_of_their_hashes():
     many = fingerprint(with_values(**{f"field{i:04}" + "x" * 100: "1" for i in range(500)}))
     assert len(many.fields) <= 30
     assert max(map(len, many.fields)) <= 32
+
+
+CONDITION = {"strategy": {"conditions": [{"query": {"metadata.plan": "paid"}, "then": "a"}]}}
+
+
+@pytest.mark.parametrize(
+    ("config", "headers", "name"),
+    [
+        (CONDITION, {"metadata": {"plan": "paid"}}, "metadata.plan"),
+        (CONDITION, {"metadata": {"request": "2"}}, None),
+        ("saved", {"metadata": {"request": "2"}}, "metadata.request"),
+        (None, {"metadata": {"plan": "paid"}}, None),
+        (None, {"forwarded_headers": {"openai-organization": "b"}}, "openai-organization"),
+        (
+            {"forward_headers": ["OpenAI-Organization"]},
+            {"forwardable_headers": {"openai-organization": "b"}},
+            "openai-organization",
+        ),
+        (
+            "saved",
+            {"forwardable_headers": {"openai-project": "b", "x-stainless-retry-count": "1"}},
+            "openai-project",
+        ),
+        ("saved", {"forwardable_headers": {"x-stainless-retry-count": "1"}}, None),
+        (None, {"forwardable_headers": {"openai-organization": "b"}}, None),
+    ],
+    ids=str,
+)
+def test_only_metadata_and_headers_that_may_choose_a_target_or_payer_count(config, headers, name):
+    one = fingerprint(portkey=PortkeyHeaders(config=config))
+    other = fingerprint(portkey=PortkeyHeaders(config=config, **headers))
+    assert one.first_difference(other) == name

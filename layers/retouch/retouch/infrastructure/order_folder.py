@@ -113,7 +113,7 @@ class AnswerFolder:
     def get(self, order_id: str) -> StoredAnswer | None:
         """Return the answer of an order, or None."""
         try:
-            return decode_answer(self._file(order_id).read_bytes())
+            return decode_answer(order_id, self._file(order_id).read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:

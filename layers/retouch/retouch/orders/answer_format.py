@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import orjson
 
 from retouch.orders.order import StoredAnswer
+
+_log = logging.getLogger("retouch")
 
 
 def encode_answer(answer: StoredAnswer) -> bytes:
@@ -18,8 +22,14 @@ def encode_answer(answer: StoredAnswer) -> bytes:
     return orjson.dumps(head) + b"\n" + answer.body
 
 
-def decode_answer(data: bytes) -> StoredAnswer:
-    """Return the answer. Raises ValueError or KeyError for other bytes."""
+def decode_answer(order_id: str, data: bytes) -> StoredAnswer | None:
+    """Return the answer, or None for bytes that are no answer. They go to the log."""
     head, _, body = data.partition(b"\n")
-    values = orjson.loads(head)
-    return StoredAnswer(values["status"], values["headers"], body, values["billed"], values["cost"])
+    try:
+        values = orjson.loads(head)
+        return StoredAnswer(
+            values["status"], dict(values["headers"]), body, values["billed"], values["cost"]
+        )
+    except (ValueError, KeyError, TypeError):
+        _log.error("the stored answer of an order is damaged", extra={"order": order_id})
+        return None

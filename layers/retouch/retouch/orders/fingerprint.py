@@ -71,12 +71,35 @@ def _routing_parts(
         "x-portkey-custom-host": portkey.custom_host,
         "x-portkey-options": portkey.options,
         "x-portkey-guardrails": portkey.hooks,
+        **_headers_for_config(portkey),
+        **portkey.forwarded_headers,
     }
     for name, value in headers.items():
         if value:
             yield name, _canonical_text(value).encode()
     if credentials.key:
         yield "provider key", hmac.digest(pepper.encode(), credentials.key.encode(), "sha256")
+
+
+def _headers_for_config(portkey: PortkeyHeaders) -> dict[str, str]:
+    """Return the metadata and the headers by which the config may choose a target or a payer.
+
+    A saved config is not read yet. It may use all metadata, and it may forward the headers of OpenAI.
+    """
+    config = portkey.config
+    if config is None:
+        return {}
+    is_saved = isinstance(config, str)
+    text = "" if is_saved else _canonical_text(config).lower()
+    metadata = {f"metadata.{name}": value for name, value in portkey.metadata.items()}
+    return {
+        **{name: value for name, value in metadata.items() if is_saved or name.lower() in text},
+        **{
+            name: value
+            for name, value in portkey.forwardable_headers.items()
+            if (is_saved and name.startswith("openai-")) or f'"{name}"' in text
+        },
+    }
 
 
 def _canonical_text(value: Any) -> str:

@@ -56,7 +56,9 @@ def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
     if order is None or order.expires <= now:
         return "claim"
     if order.fingerprint.digest != claim.fingerprint.digest:
-        return "reused"
+        # An order that was never sent can be corrected.
+        is_unsent = order.state == "open" and order.attempt == 0 and not order.is_job
+        return "claim" if is_unsent else "reused"
     if order.state == "queued" or (order.state in RUNNING and order.lease > now):
         return "wait"
     if order.state in ("done", "unknown", "cancelled"):
@@ -84,6 +86,7 @@ def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
     return replace(
         order,
         state="submitted" if order.submissions else "accepted",
+        fingerprint=claim.fingerprint,
         fence=order.fence + 1,
         holder=claim.request_id,
         lease=claim.lease,

@@ -40,9 +40,9 @@ class AnswerBucket:
         return stored
 
     def get(self, order_id: str) -> StoredAnswer | None:
-        """Return the answer of an order, or None."""
+        """Return the answer of an order, or None when there is none that can be read."""
         data = self._run(lambda: self._get(order_id))
-        return decode_answer(data) if data else None
+        return None if data is None else decode_answer(order_id, data)
 
     @property
     def _client(self) -> S3Client:
