@@ -134,6 +134,40 @@ def check_several_jobs(gateway):
     assert len(gateway.upstream.calls) == 3
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_job_that_fails_does_not_lose_the_jobs_that_still_run(number):
+    with Upstream(json_response({})) as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        responses = [gateway.upstream.responses[0]] * 3
+        responses[number] = json_response({"detail": "broken"}, 500)
+        upstream.responses[:] = responses
+        first = gateway.edit({**KEY, "x-portkey-request-timeout": "2000"}, n="3")
+        assert (first.status, first.headers["x-should-retry"]) == (408, "true")
+        gateway.finish_job()
+        assert len(gateway.edit(n="3").json["data"]) == 2
+        assert len(upstream.calls) == 3
+
+
+def test_repetition_fetches_the_images_that_were_not_ready():
+    with Upstream(json_response({})) as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        jobs = [{"id": str(i), "polling_url": f"{upstream.url}/poll{i or ''}"} for i in range(3)]
+        upstream.responses[:] = [json_response(job) for job in jobs]
+        done = {"status": "Ready", "result": {"sample": f"{upstream.url}/result"}}
+        upstream.files["/result"] = IMAGE
+        for path, state in (("/poll", {"status": "Pending"}), ("/poll1", done), ("/poll2", done)):
+            upstream.files[path] = json.dumps(state).encode()
+        first = gateway.edit({**KEY, "x-portkey-request-timeout": "5000"}, n="3")
+        assert (first.status, len(first.json["data"])) == (200, 2)
+        assert "the same key fetches all of them" in first.headers["x-retouch-notes"]
+        gateway.poll(done)
+        second = gateway.edit(n="3")
+        assert len(second.json["data"]) == 3
+        assert "idempotent-replayed" not in second.headers
+        assert gateway.edit(n="3").json == second.json
+        assert len(upstream.calls) == 3
+
+
 def test_order_continues_at_its_target_only(gateway):
     config = {
         "strategy": {"mode": "fallback"},

@@ -54,6 +54,7 @@ class Fault(Exception):
     blame: ClassVar[Blame] = "gateway"
     retryable: bool | None = None
     billed: Billed = "no"
+    is_pending: ClassVar[bool] = False  # the provider may still work on the edit
     is_outage: bool = False  # the provider may be down, so the failure counts for its circuit
     # A repetition of the request finds the same order, so it buys nothing, whatever `billed` says about the order.
     is_repetition_free: bool = False
@@ -300,10 +301,13 @@ class UpstreamUnreachable(UpstreamError):
 class ResultNotFetched(UpstreamError):
     """The provider accepted the edit, but its result could not be fetched. A later request for it may succeed."""
 
+    is_pending = True
+
 
 class DeadlineExceeded(Fault):
     """The deadline passed. `billed` is "unknown" unless the call was never started."""
 
+    is_pending = True
     status = 504
     code: str | None = "deadline_exceeded"
     blame = "provider"

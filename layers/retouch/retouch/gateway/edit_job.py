@@ -130,7 +130,7 @@ def end_job(
     fault = result.outcome if isinstance(result.outcome, Fault) else None
     if isinstance(fault, OrderInProgress):  # the caller has cancelled it, or another worker has it
         return CONFLICT_PAUSE
-    if fault and must_release(held, fault):
+    if must_release(held, fault):
         held.release()
         return _PENDING_PAUSE
     if fault and _may_pass(fault, result):

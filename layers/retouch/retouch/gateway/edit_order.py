@@ -15,11 +15,9 @@ from typing import Literal
 from retouch.core.clock import Clock
 from retouch.core.errors import (
     Billed,
-    DeadlineExceeded,
     Fault,
     OrderInProgress,
     OrdersUnavailable,
-    ResultNotFetched,
 )
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.claimant import Claimant, OrderReplay
@@ -42,8 +40,6 @@ WRITE_AFTER_SECONDS = 0.25
 KEYLESS_VALIDITY_SECONDS = 900
 # An SDK sends a retry at most 8 seconds after the failure of the try before it. The upload takes time too.
 _JOIN_AFTER_END_SECONDS = 120
-# These faults say nothing about a provider's job, so a repetition can still fetch its result.
-_PENDING_FAULTS = (DeadlineExceeded, ResultNotFetched)
 
 
 @frozen_dataclass
@@ -139,6 +135,11 @@ class EditOrder:
             self.held.begin(self._make_fingerprint, self._options.retry_count or 0)
 
     @property
+    def has_key(self) -> bool:
+        """Whether the caller can send the request again with the same key."""
+        return self._options.key is not None
+
+    @property
     def is_released(self) -> bool:
         """Whether a repetition fetches the result that this request did not wait for."""
         return self._is_released
@@ -153,7 +154,7 @@ class EditOrder:
             self.begin()
         if held is None or not held.close() or isinstance(fault, OrderInProgress):
             return None
-        if fault and must_release(held, fault):
+        if must_release(held, fault):
             held.release()
             self._is_released = held.is_stored
         elif fault and billed == "no":
@@ -199,13 +200,16 @@ class EditOrder:
         return claim
 
 
-def must_release(held: HeldOrder, fault: Fault) -> bool:
-    """Return whether the order has a provider's job that the fault says nothing about.
+def must_release(held: HeldOrder, fault: Fault | None) -> bool:
+    """Return whether the order has a provider's job whose result is still to be fetched.
 
-    That is so when nobody asked for the job, for example because an image of the request could not be fetched.
+    That is also so when nobody asked for the job, for example because an image of the request could not be fetched.
+    `fault` is the failure of the edit, if it failed.
     """
-    was_not_asked = held.is_resumed and not held.is_continued
-    return held.is_pending and (was_not_asked or isinstance(fault, _PENDING_FAULTS))
+    if not held.is_pending:
+        return False
+    was_not_asked = fault is not None and held.is_resumed and not held.is_continued
+    return was_not_asked or held.has_unfetched_job or (fault is not None and fault.is_pending)
 
 
 def find_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Sequence[Order]:

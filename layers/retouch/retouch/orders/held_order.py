@@ -52,6 +52,8 @@ class HeldOrder:
         self._writer = ThreadPoolExecutor(1, "order")
         # Whether a conversation has gone on with a response of an earlier holder.
         self.is_continued = False
+        # Whether the provider may still have a result that this request could not fetch.
+        self.has_unfetched_job = False
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _group_by_job(
             order.submissions
         )

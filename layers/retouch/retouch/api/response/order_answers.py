@@ -17,6 +17,9 @@ from retouch.orders.order import StoredAnswer
 # They belong to one request. An equal request gets its own.
 _OWN_HEADERS = ("x-request-id", "traceparent", "x-portkey-trace-id")
 _REPEAT_NOTE = "A repetition of this request fetches the image that is paid for, and buys nothing."
+_UNFETCHED_NOTE = (
+    "n: the missing images may be paid for; the same request with the same key fetches all of them"
+)
 
 
 def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer:
@@ -43,6 +46,8 @@ def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -
         result = EditResult(stored)
     elif fault and order.is_released:
         result = _pending_result(result, fault)
+    elif isinstance(outcome, DeliveredEdit) and order.is_released and order.has_key:
+        result = replace(result, outcome=replace(outcome, notes=(*outcome.notes, _UNFETCHED_NOTE)))
     return replace(result, order=order.report())
 
 

@@ -81,6 +81,10 @@ class JobRunner:
                 yield from run_conversation(self.resolved, job, senders, self.clock, deadline)
         except Refused as fault:
             raise self._add_suggestions(fault) from None
+        except Fault as fault:
+            if self.purchases:
+                self.purchases.note_failure(fault, index)
+            raise
 
     def _collect_images(self, job: ProviderJob, index: int) -> FanoutResult:
         """Return the finished images of one conversation, and the error that ended it after the first of them."""

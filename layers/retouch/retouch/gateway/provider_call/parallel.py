@@ -41,7 +41,8 @@ def run_parallel(
 ) -> FanoutResult:
     """Run every job, with its index, to its end and return all results.
 
-    When no job made an image, raises the first error. A Fault has the worst billing of all of them.
+    When no job made an image, raises the first error after which a result may still come, or else the first error. A
+    Fault has the worst billing of all of them.
     """
     with ThreadPoolExecutor(min(len(jobs), _MAX_PARALLEL_CALLS)) as pool:
         outcomes = list(pool.map(lambda job, i: _run_one(job, i, run_job), jobs, range(len(jobs))))
@@ -50,9 +51,11 @@ def run_parallel(
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     failures = (*(one for result in results for one in result.failures), *map(_to_fault, errors))
     if not images:
-        if not isinstance(errors[0], Fault):
-            raise errors[0]
-        raise errors[0].with_billing(worst_billing(fault.billed for fault in failures))
+        pending = [error for error in errors if isinstance(error, Fault) and error.is_pending]
+        error = (pending or errors)[0]
+        if not isinstance(error, Fault):
+            raise error
+        raise error.with_billing(worst_billing(fault.billed for fault in failures))
     return FanoutResult(images, failures)
 
 

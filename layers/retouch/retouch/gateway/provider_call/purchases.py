@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import field
 
-from retouch.core.errors import OrderOutcomeUnknown
+from retouch.core.errors import Fault, OrderOutcomeUnknown
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel, SendRequest
@@ -29,6 +29,7 @@ class Purchases:
     target: str  # the path of the target in the config
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _marks: list[bool] = field(default_factory=list)
+    _submitted: set[int] = field(default_factory=set)  # the conversations whose job is in the order
 
     def wrap_send(self, send: SendRequest, job: int) -> SendRequest:
         """Return `send` for one conversation of the attempt."""
@@ -43,9 +44,11 @@ class Purchases:
             if request.idempotent:
                 while unwritten:
                     self.held.add_submission(unwritten.pop(0))
+                    self._submitted.add(job)
                 return send(request, resolved, deadline)
             if recorded:
                 self.held.is_continued = True
+                self._submitted.add(job)
                 return _recorded_response(recorded.pop(0))
             self._mark_sent()
             response = send(request, resolved, deadline)
@@ -54,6 +57,11 @@ class Purchases:
             return response
 
         return send_for_order
+
+    def note_failure(self, fault: Fault, job: int) -> None:
+        """Remember that the provider may still have the result of a conversation that has failed."""
+        if fault.is_pending and job in self._submitted:
+            self.held.has_unfetched_job = True
 
     def _mark_sent(self) -> None:
         """Write the send mark once for the attempt. Raises OrderOutcomeUnknown in an attempt that only continues."""
