@@ -74,10 +74,15 @@ class SizeRange:
 
     def rule(self) -> str:
         """Return the rule in words."""
+        steps = f"a multiple of {self.edge_multiple} and " if self.edge_multiple > 1 else ""
+        ratio = (
+            f", and the longer edge at most {self.max_aspect_ratio} times the shorter one"
+            if self.max_aspect_ratio < self.max_edge
+            else ""
+        )
         return (
-            f"auto or WIDTHxHEIGHT with edges in steps of {self.edge_multiple} "
-            f"{f'from {self.min_edge} ' if self.min_edge > 1 else ''}up to {self.max_edge}, "
-            f"{self.min_pixels} to {self.max_pixels} pixels, at most {self.max_aspect_ratio}:1"
+            f"auto, or WIDTHxHEIGHT: each edge {steps}from {self.min_edge} to {self.max_edge} pixels, "
+            f"{self.min_pixels} to {self.max_pixels} pixels in total{ratio}"
         )
 
     def is_allowed(self, size: Size) -> bool:

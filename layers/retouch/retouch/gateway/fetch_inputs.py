@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from retouch.core.edit_types import (
     ImageInput,
@@ -17,6 +18,7 @@ from retouch.core.edit_types import (
     ResolvedInputs,
 )
 from retouch.core.errors import InvalidRequest
+from retouch.core.parameters import quote_value
 from retouch.core.url_policy.errors import FetchError
 from retouch.gateway.authentication import Principal
 
@@ -87,11 +89,20 @@ def _fetch_web_image(reference: ImageReference, fetch_image: FetchImage) -> byte
         return fetch_image(reference.name)
     except FetchError as error:
         raise InvalidRequest(
-            f"'{reference.field}': {error}",
+            f"'{reference.field}'{_host_text(reference.name)}: {error}",
             param=reference.field,
             code=error.code,
             retryable=error.retryable,
         ) from None
+
+
+def _host_text(url: str) -> str:
+    """Return the host of a URL in words, without its path and its query, which may be secret. Empty without a host."""
+    try:
+        host = urlsplit(url).hostname
+    except ValueError:
+        return ""
+    return f" (host {quote_value(host)})" if host else ""
 
 
 def _missing_input_error(reference: ImageReference) -> InvalidRequest:

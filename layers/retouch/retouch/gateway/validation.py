@@ -97,7 +97,9 @@ def _build_request(
 def _inspect_images(inputs: ResolvedInputs) -> tuple[EncodedImage, ...]:
     if not inputs.images:
         raise _missing_parameter_error(
-            "image", "Send the image to edit as a file part named 'image'."
+            "image",
+            "Send the image to edit: in a form as a file named 'image', in JSON as "
+            '"images": [{"image_url": "https://..."}] or with a data:image/png;base64,... URL.',
         )
     has_several = len(inputs.images) > 1
     return tuple(

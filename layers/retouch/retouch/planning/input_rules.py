@@ -30,7 +30,7 @@ def check_inputs(
     _check_image_count(requested, request)
     for index, image in enumerate(request.images):
         name = image_name(request, index)
-        _check_format(requested, image, name)
+        _check_format(requested, serving, image, name)
         # The gateway may recompress a PNG without loss, so `prepare` checks its size, except for a retired model.
         if image.format != "png" or requested is not serving:
             _check_file_size(requested.max_image_bytes, image, name)
@@ -67,17 +67,22 @@ def _check_prompt(requested: ModelCapabilities, request: EditRequest) -> Notes:
 def _check_image_count(requested: ModelCapabilities, request: EditRequest) -> None:
     if len(request.images) > requested.max_images:
         raise InvalidRequest(
-            f"The request has {len(request.images)} images; {requested.id} takes at most {requested.max_images}.",
+            f"The request has {len(request.images)} images; "
+            f"{requested.id} takes at most {requested.max_images}. Send fewer.",
             param="image",
             code="too_many_images",
         )
 
 
-def _check_format(requested: ModelCapabilities, image: EncodedImage, name: str) -> None:
+def _check_format(
+    requested: ModelCapabilities, serving: ModelCapabilities, image: EncodedImage, name: str
+) -> None:
     if image.format not in requested.accepted_formats:
+        takes_format = image.format in serving.accepted_formats
+        successor = f", or send its successor as the model: {serving.id}" if takes_format else ""
         raise InvalidRequest(
             f"'{name}' is a {image.format.upper()} file; "
-            f"{requested.id} takes {_join_formats(requested.accepted_formats)}. Convert it first.",
+            f"{requested.id} takes {_join_formats(requested.accepted_formats)}. Convert it first{successor}.",
             param=name,
             code="unsupported_image_format",
         )

@@ -124,6 +124,26 @@ def _find_capabilities(
 
 
 def _model_not_found(model_id: str, providers: tuple[Provider, ...]) -> ModelNotFound:
+    hint = _model_id_hint(model_id, providers)
+    return ModelNotFound(
+        f"The model {quote_value(model_id)} does not exist on this gateway. {hint}", param="model"
+    )
+
+
+def _model_id_hint(model_id: str, providers: tuple[Provider, ...]) -> str:
+    """Return the remedy for an unknown model: a similar id, or the form of an id."""
+    defaults = {p.name: f"{p.name}/{p.default_model}" for p in providers}
+    if model_id in defaults:
+        return f"It is a provider: send PROVIDER/MODEL, such as {defaults[model_id]}."
+    if similar_id := _similar_model_id(model_id, providers):
+        return f"Did you mean {similar_id}?"
+    prefix, slash, _ = model_id.partition("/")
+    if slash and prefix not in defaults:
+        return f"Send PROVIDER/MODEL with one of these providers: {', '.join(defaults)}."
+    return "GET /v1/models lists them."
+
+
+def _similar_model_id(model_id: str, providers: tuple[Provider, ...]) -> str | None:
     from difflib import get_close_matches
 
     known_ids = [f"{p.name}/{m.id}" for p in providers for m in p.models]
@@ -131,10 +151,7 @@ def _model_not_found(model_id: str, providers: tuple[Provider, ...]) -> ModelNot
     suggestions = get_close_matches(model_id, known_ids, n=1) or [
         full_id_by_name[name] for name in get_close_matches(model_id, list(full_id_by_name), n=1)
     ]
-    hint = f" Did you mean {suggestions[0]}?" if suggestions else " GET /v1/models lists them."
-    return ModelNotFound(
-        f"The model {quote_value(model_id)} does not exist on this gateway.{hint}", param="model"
-    )
+    return suggestions[0] if suggestions else None
 
 
 def apply_retirement(

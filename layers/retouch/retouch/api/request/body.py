@@ -32,6 +32,8 @@ _COMPRESSIONS = frozenset(
     ("gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz")
 )
 
+_CURL_DATA_TYPE = "application/x-www-form-urlencoded"  # of `curl -d`
+
 _MAX_PATH_LENGTH = 260  # Characters. Longer texts are no paths.
 
 
@@ -41,8 +43,10 @@ def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> Par
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in ("multipart/form-data", "application/json"):
+        hint = " With curl, use -F instead of -d." if media_type == _CURL_DATA_TYPE else ""
         raise UnsupportedMedia(
-            f"Content-Type {quote_value(media_type)} is not accepted; send multipart/form-data or application/json."
+            f"Content-Type {quote_value(media_type)} is not accepted; "
+            f"send multipart/form-data or application/json.{hint}"
         )
     if not request.body:
         raise InvalidRequest("The request has no body.", code="empty_body")

@@ -22,7 +22,7 @@ def check_image_count(images: Sequence[Any], limits: BodyLimits) -> None:
     """Raise InvalidRequest when the request has more images than any model accepts."""
     if len(images) > limits.max_images:
         raise InvalidRequest(
-            f"The request has {len(images)} images; at most {limits.max_images} are accepted.",
+            f"The request has {len(images)} images; at most {limits.max_images} are accepted. Send fewer.",
             param="image",
             code="too_many_images",
         )

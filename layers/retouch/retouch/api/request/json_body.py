@@ -18,6 +18,14 @@ from retouch.core.errors import InvalidRequest
 _MAX_DEPTH = (
     8  # of nested values that a request can have; it keeps hostile JSON from exhausting the stack
 )
+_JSON_KINDS = {
+    list: "a list",
+    str: "a text",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
 
 
 def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
@@ -30,7 +38,11 @@ def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
     except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(values, dict):
-        raise InvalidRequest("The JSON body must be an object.", code="invalid_json")
+        raise InvalidRequest(
+            f"The JSON body must be an object, and it is {_JSON_KINDS[type(values)]}. "
+            'Send {"prompt": "...", "images": [{"image_url": "..."}]}.',
+            code="invalid_json",
+        )
     return form_from_values(values, limits)
 
 

@@ -50,7 +50,8 @@ MESSAGES = {
         "in at most 4096 characters."
     ),
     "ssrf_blocked": (
-        "The URL cannot be fetched: it does not lead to a public https host that responds on port 443."
+        "The URL cannot be fetched: it does not lead to a public https host that responds on port 443. "
+        "Send the file itself, or ask the operator of this gateway to allow the host."
     ),
     "fetch_expired": (
         "The file behind the URL is no longer available: its host says that the file is gone, or that the signed link "

@@ -159,7 +159,9 @@ class ProviderHttpClient:
         title = model.provider.title
         is_late = self._clock.now() >= deadline or isinstance(error, TimeoutError)
         if not body.has_started and not is_late:
-            return UpstreamUnreachable(f"{title} cannot be reached.")
+            return UpstreamUnreachable(
+                f"{title} cannot be reached. Send the request again later, or use another model."
+            )
         billed: Billed = "unknown" if body.has_started else "no"
         if is_late:
             return DeadlineExceeded(f"{title} did not respond in time.", billed=billed)

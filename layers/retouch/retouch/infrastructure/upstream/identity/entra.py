@@ -76,7 +76,9 @@ class EntraIdentity:
                 "POST", url, fields=form, encode_multipart=False, timeout=_TIMEOUT, redirect=False
             )
         except (HTTPError, OSError):
-            raise UpstreamUnreachable("Microsoft Entra cannot be reached for a token.") from None
+            raise UpstreamUnreachable(
+                "Microsoft Entra cannot be reached for a token. Send the request again later."
+            ) from None
 
 
 def _token_request(model: ResolvedModel) -> tuple[str, dict[str, str]]:

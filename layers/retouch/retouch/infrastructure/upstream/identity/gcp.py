@@ -104,7 +104,9 @@ class GcpIdentity:
             credentials.refresh(self._transport)  # type: ignore[no-untyped-call]
             return _auth_headers(credentials)
         except TransportError:
-            raise UpstreamUnreachable("Google cannot be reached for a token.") from None
+            raise UpstreamUnreachable(
+                "Google cannot be reached for a token. Send the request again later."
+            ) from None
         except GoogleAuthError as error:
             raise _refused_error(str(error.args), variable) from None
         except (ValueError, TypeError, KeyError):
