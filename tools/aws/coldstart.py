@@ -141,11 +141,6 @@ def build_stock_layer(python: Path) -> None:
     shutil.copy2(source / "retouch-runtime", folder)
 
 
-def folder_megabytes(folder: Path) -> float:
-    """Return the size of all files in megabytes."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-
-
 def measure_table(runs: int) -> str:
     """Measure every case and return a markdown table, with the name of the machine."""
     python = ROOT / ".work" / "stack" / "bin" / "python"
@@ -157,8 +152,6 @@ def measure_table(runs: int) -> str:
                 fastest_start(case, layer, python, url, runs) for layer in _LAYERS.values()
             ]
             rows.append(f"| {case.title} | {milliseconds[0]:.0f} | {milliseconds[1]:.0f} |")
-    built, stock = (folder_megabytes(layer) for layer in _LAYERS.values())
-    rows.append(f"| unzipped, MB | {built:.1f} | {stock:.1f} |")
     rows += [
         "",
         f"Fastest of {runs} on one core: {_processor_name()}, CPython {_python_version(python)}.",
