@@ -153,6 +153,9 @@ class ScriptedSocket:
             self._pieces.insert(0, piece[size:])
         return piece[:size]
 
+    def settimeout(self, seconds):
+        assert seconds > 0
+
     def close(self):
         self._pieces.clear()
 
