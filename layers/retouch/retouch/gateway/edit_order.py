@@ -215,9 +215,9 @@ def must_release(held: HeldOrder, fault: Fault | None) -> bool:
 def find_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Sequence[Order]:
     """Return the orders that this retry of an SDK may have begun, the best one first.
 
-    A client sends each retry once, so an order that had a retry of this number belongs to another client. The
-    client of an open order was told to send it again, so it comes first. Then come the orders that run, the oldest
-    first, and those that have just ended, the newest first.
+    A client sends each retry once, so an order that had a retry of this number belongs to another client. The orders
+    that run come first, the oldest before the others, because nothing is bought for them. Then come those that ended
+    without cost, and those that have just ended, the newest first.
     """
     recent = table.recent_orders(fingerprint, now)
     found = [table.read(key) for key, last in recent.items() if last < retry]
@@ -229,7 +229,7 @@ def find_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Se
         for one in orders
         if one.state in ("done", "unknown") and one.ended > now - _JOIN_AFTER_END_SECONDS
     ]
-    return [*is_open, *running, *reversed(ended)]
+    return [*running, *is_open, *reversed(ended)]
 
 
 def new_order(options: OrderOptions, stores: OrderStores | None, clock: Clock) -> EditOrder | None:
