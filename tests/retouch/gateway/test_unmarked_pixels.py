@@ -182,7 +182,8 @@ def test_what_the_request_names_keeps_the_strict_rules(named):
 
 def test_named_size_is_returned_without_restored_pixels():
     status, plan = plan_of("gpt-image-2", size="1024x1024")
-    assert (status, plan["answer"]["preserve"], plan["answer"]["size"]) == (200, False, None)
+    answer = plan["answer"]
+    assert (status, answer["preserve"], answer["size"]) == (200, False, [1024, 1024])
     assert plan["calls"][0]["parameters"]["size"] == "1024x1024"
     assert any("no pixels were restored" in note for note in plan["notes"])
 
