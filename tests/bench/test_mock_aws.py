@@ -23,19 +23,19 @@ def aws_environment(aws_url, monkeypatch) -> None:
 
 
 def test_mock_aws_returns_the_provider_key_as_a_secret() -> None:
-    response = boto3.client("secretsmanager").get_secret_value(SecretId="any")
+    response = boto3.Session().client("secretsmanager").get_secret_value(SecretId="any")
     assert API_KEY in response["SecretString"]
 
 
 def test_mock_aws_knows_every_gateway_key() -> None:
     key = {"id": {"S": "digest"}}
-    client = boto3.client("dynamodb")
+    client = boto3.Session().client("dynamodb")
     found = client.get_item(TableName=mock_aws.KEYS_TABLE, Key=key)
     assert found["Item"] == {"id": {"S": "digest"}, "name": {"S": "bench"}}
     assert "Item" not in client.get_item(TableName=mock_aws.BREAKER_TABLE, Key=key)
 
 
 def test_mock_aws_accepts_every_object() -> None:
-    client = boto3.client("s3")
+    client = boto3.Session().client("s3")
     response = client.put_object(Bucket=mock_aws.BUCKET, Key="results/a.png", Body=b"x" * 100_000)
     assert response["ETag"]
