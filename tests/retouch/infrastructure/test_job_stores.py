@@ -28,7 +28,7 @@ def sqs(moto_port, monkeypatch):
     url = f"http://127.0.0.1:{moto_port}"
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
-    return boto3.client("sqs", endpoint_url=url, region_name="us-east-1")
+    return boto3.Session().client("sqs", endpoint_url=url, region_name="us-east-1")
 
 
 class SqsReceiver:

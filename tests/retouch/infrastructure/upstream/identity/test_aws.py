@@ -80,7 +80,9 @@ def signed_headers(received):
 def test_signed_request_equals_boto3_request(server):
     assert edit_without_key(server).status == 200
     (our_request,) = server.calls
-    boto3.client("bedrock-runtime", region_name="us-west-2", endpoint_url=server.url).invoke_model(
+    boto3.Session().client(
+        "bedrock-runtime", region_name="us-west-2", endpoint_url=server.url
+    ).invoke_model(
         modelId=PROFILE,
         body=our_request.body,
         contentType="application/json",
