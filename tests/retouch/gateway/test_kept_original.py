@@ -121,8 +121,8 @@ def test_error_of_the_preparation_is_no_error_of_the_original(caplog):
         raise ValueError("a bug")
 
     pixels = Image.new("RGB", (4, 4))
-    assert KeptOriginal(pixels, BackgroundCall(fail)).prepared() is None
-    assert KeptOriginal(pixels).prepared() is None
+    assert KeptOriginal(pixels, BackgroundCall(fail)).wait_for_preparation() is None
+    assert KeptOriginal(pixels).wait_for_preparation() is None
     assert "a bug" in caplog.text
 
 

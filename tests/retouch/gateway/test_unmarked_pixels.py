@@ -6,7 +6,7 @@ import json
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.core.geometry import Placement, unplaced
+from retouch.core.geometry import Placement, full_canvas_placement
 from retouch.gateway.unmarked_pixels import needed_lines, restore_unmarked_pixels
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
@@ -215,7 +215,8 @@ def test_result_without_the_lines_below_the_mask_gives_the_same_image(mode):
 
 
 @pytest.mark.parametrize(
-    ("size", "placement"), [((600, 800), None), ((300, 300), None), (SIZE, unplaced(SIZE))]
+    ("size", "placement"),
+    [((600, 800), None), ((300, 300), None), (SIZE, full_canvas_placement(SIZE))],
 )
 def test_result_of_another_geometry_keeps_all_lines(size, placement):
     file = inspect_image(photo(*size))

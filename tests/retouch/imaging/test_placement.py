@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
-from retouch.core.geometry import Placement, unplaced
+from retouch.core.geometry import Placement, full_canvas_placement
 from retouch.imaging.placement import (
     has_canvas_shape,
     locate_image,
@@ -224,7 +224,7 @@ def test_image_is_located_in_any_result_without_stretching(placement, result_siz
     ],
 )
 def test_image_is_located_in_the_centre_of_a_result_of_another_shape(result_size, box):
-    assert locate_image(unplaced((40, 30)), result_size) == pytest.approx(box)
+    assert locate_image(full_canvas_placement((40, 30)), result_size) == pytest.approx(box)
 
 
 def test_image_or_mask_of_another_size_raises_value_error():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.geometry import unplaced
+from retouch.core.geometry import full_canvas_placement
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange, parse_size
 from retouch.planning.image_fit import fit_geometry, place_within_limits, violations
 
@@ -171,7 +171,7 @@ def test_auto_fit_sends_image_of_possible_shape_as_it_is(size):
     assert GPT_IMAGE_2_SIZES.is_allowed(requested)
     sent_size = fitted.placement.canvas if fitted.placement else size
     assert abs(requested[0] * sent_size[1] / (requested[1] * sent_size[0]) - 1) <= 0.0011
-    assert fitted.placement == unplaced(size) or fitted.notes
+    assert fitted.placement == full_canvas_placement(size) or fitted.notes
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_auto_fit_requests_nearest_size_of_the_same_shape(size, requested):
     model = ModelCapabilities(id="m", params={"size": GPT_IMAGE_2_SIZES})
     fitted = fit_geometry(model, edit_request(size, "auto"))
     assert (fitted.placement, fitted.params, fitted.notes) == (
-        unplaced(size),
+        full_canvas_placement(size),
         {"size": requested},
         (),
     )
@@ -202,7 +202,7 @@ def test_padded_canvas_of_large_image_is_scaled_down():
     assert placement is not None
     assert 16_700_000 < placement.canvas[0] * placement.canvas[1] <= 4096 * 4096
     exact = fit_geometry(model, edit_request((4500, 6750), "auto")).placement
-    assert exact == unplaced((4500, 6750))
+    assert exact == full_canvas_placement((4500, 6750))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,6 @@ class Placement:
         )
 
 
-def unplaced(size: Size) -> Placement:
+def full_canvas_placement(size: Size) -> Placement:
     """Return the placement of an image that is sent as it is."""
     return Placement(size, (0, 0, *size), size)

@@ -25,7 +25,7 @@ class KeptOriginal:
     pixels: Pixels = field(repr=False)
     preparation: BackgroundCall[PreparedOriginal] | None = field(default=None, repr=False)
 
-    def prepared(self) -> PreparedOriginal | None:
+    def wait_for_preparation(self) -> PreparedOriginal | None:
         """Wait for the preparation. Returns None when there is none or it has failed: the pixels are there anyway."""
         try:
             return self.preparation.result() if self.preparation else None

@@ -69,7 +69,7 @@ def _restore_in_png(
     file: EncodedImage, result: Image, delivery: Delivery, original: KeptOriginal
 ) -> ResultFile | None:
     """Return a PNG with the lines that were prepared during the call, or None when it cannot be made of them."""
-    prepared = original.prepared() if may_restore_in_png(delivery) else None
+    prepared = original.wait_for_preparation() if may_restore_in_png(delivery) else None
     if prepared is None:
         return None
     size, preserved_pixels = prepared.pixels.size, prepared.preserved_pixels

@@ -6,7 +6,7 @@ from PIL import Image
 
 from retouch.core.edit_types import EncodedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import FloatBox, Placement, Size, unplaced
+from retouch.core.geometry import FloatBox, Placement, Size, full_canvas_placement
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.first_lines import keep_first_lines
 from retouch.imaging.placement import crop_around, has_canvas_shape, locate_image
@@ -63,7 +63,7 @@ def map_result(
     result: Image.Image, result_size: Size, original_size: Size, placement: Placement | None
 ) -> MappedResult:
     """Return where the original is in a result. The arguments are as for `restore_unmarked_pixels`."""
-    sent = placement or unplaced(original_size)
+    sent = placement or full_canvas_placement(original_size)
     image_box = locate_image(sent, result_size)
     notes = _size_notes(sent, result_size, image_box)
     if result.size != result_size:  # only its first lines

@@ -19,7 +19,7 @@ from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import Placement, unplaced
+from retouch.core.geometry import Placement, full_canvas_placement
 from retouch.core.sizes import (
     AspectRatios,
     FixedSizes,
@@ -311,7 +311,9 @@ def _fit_output_shape(model: ModelCapabilities, request: EditRequest) -> FitResu
     if isinstance(spec, SizeRange):
         own_shape = spec.find_size_of_shape(size) if request.fit_mode == "auto" else None
         if own_shape:
-            return FitResult(unplaced(size), {"size": f"{own_shape[0]}x{own_shape[1]}"})
+            return FitResult(
+                full_canvas_placement(size), {"size": f"{own_shape[0]}x{own_shape[1]}"}
+            )
         placement = _place_in_size_range(spec, size)
         return FitResult(placement, {"size": f"{placement.canvas[0]}x{placement.canvas[1]}"})
     if isinstance(spec, SameAsInput) and spec.edge_multiple > 1:

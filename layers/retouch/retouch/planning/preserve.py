@@ -11,7 +11,7 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import Placement, unplaced
+from retouch.core.geometry import Placement, full_canvas_placement
 from retouch.core.sizes import SizeRange, parse_size
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def region_instruction(mask: Mask, placement: Placement | None = None) -> str:
     """
     size = mask.pixels.size
     box = mask.pixels.getbbox() or (0, 0, *size)
-    placement = placement or unplaced(size)
+    placement = placement or full_canvas_placement(size)
     # Rounded, because a scaled edge may miss a whole percentage by a floating-point error.
     left, top, right, bottom = (
         round(100 * edge / full, 6)
