@@ -7,16 +7,14 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.job_queue import message_body
+from retouch.infrastructure.sqlite_file import Result, SqliteFile
 
-Result = TypeVar("Result")
 _log = logging.getLogger("retouch")
-_LOCK_TIMEOUT_SECONDS = 5
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, body TEXT, visible_at REAL, receives INTEGER);
@@ -39,8 +37,7 @@ class JobFolderQueue:
     """A queue with the visibility timeouts of SQS. The id of a message is also its receipt."""
 
     def __init__(self, folder: str) -> None:
-        self._file = Path(folder) / "jobs.sqlite"
-        self._is_created = False
+        self._database = SqliteFile(Path(folder) / "jobs.sqlite", _SCHEMA)
 
     def send(self, identifier: str) -> None:
         """Send a job to the workers."""
@@ -70,11 +67,7 @@ class JobFolderQueue:
 
     def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
-            with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
-                if not self._is_created:
-                    db.executescript(_SCHEMA)
-                    self._is_created = True
-                return operation(db)
+            return self._database.run(operation)
         except sqlite3.Error as error:
             raise OrdersUnavailable("The queue of jobs cannot be used.", retry_after=2) from error
 

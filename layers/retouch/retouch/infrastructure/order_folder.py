@@ -5,21 +5,20 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.sqlite_file import Result, SqliteFile
 from retouch.orders.answer_format import decode_answer, encode_answer
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.record import from_record, to_record
 from retouch.orders.stores import WriteConflict
 
-Result = TypeVar("Result")
-_LOCK_TIMEOUT_SECONDS = 5
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INTEGER, is_listed INTEGER, record TEXT);
@@ -39,8 +38,7 @@ class OrderFolderTable:
     """The orders of all processes that use the folder. Each method opens the database, so threads share nothing."""
 
     def __init__(self, folder: str) -> None:
-        self._file = Path(folder) / "orders.sqlite"
-        self._is_created = False
+        self._database = SqliteFile(Path(folder) / "orders.sqlite", _SCHEMA)
 
     def read(self, key: str) -> Order | None:
         """Return the order as it was last written, or None."""
@@ -83,13 +81,9 @@ class OrderFolderTable:
 
     def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         try:
-            with closing(sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
-                if not self._is_created:
-                    db.executescript(_SCHEMA)
-                    self._is_created = True
-                return operation(db)
+            return self._database.run(operation)
         except sqlite3.Error as error:
-            raise _unavailable_error(self._file) from error
+            raise _unavailable_error(self._database.path) from error
 
 
 class AnswerFolder:
