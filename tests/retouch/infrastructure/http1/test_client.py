@@ -172,8 +172,11 @@ def test_connection_that_ends_before_the_head_raises_truncated_response(reply):
 
 
 def test_silent_server_raises_timeout_error():
+    started = time.monotonic()
     with RawServer([b""]) as server, pytest.raises(TimeoutError):
         send(HttpClient(), server.url, read_seconds=0.2)
+    # The time for the connection, 5 seconds, does not count for the response.
+    assert time.monotonic() - started < 4.5
 
 
 def test_body_that_stops_raises_timeout_error():
