@@ -29,9 +29,10 @@ LAYER_IMPORTS = {
     "providers": ("core", "imaging", "providers"),
     "planning": ("core", "imaging", "planning"),
     "orders": ("core", "orders"),
-    "gateway": ("core", "imaging", "planning", "orders", "gateway"),
+    "tenants": ("core", "tenants"),
+    "gateway": ("core", "imaging", "planning", "orders", "tenants", "gateway"),
     "mirror": ("core", "imaging", "mirror"),
-    "api": ("core", "imaging", "planning", "orders", "gateway", "mirror", "api"),
+    "api": ("core", "imaging", "planning", "orders", "tenants", "gateway", "mirror", "api"),
 }
 LAYER_FILES = [f for f in PACKAGE_FILES if f.relative_to(PACKAGE).parts[0] in LAYER_IMPORTS]
 

@@ -27,6 +27,7 @@ from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.fetch.fetcher import Fetcher
 from retouch.infrastructure.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
+from tests.support.services import find_key
 from tests.support.upstream import ScriptedResponse, Upstream
 
 BUCKET = "mirror-test"
@@ -237,7 +238,9 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
     consumer = MirrorConsumer(
         services, store, MirrorMessaging(settings, aws_clients), mirror_telemetry
     )
-    auth = MirrorAuth(settings, lambda: secrets or {}, (keys or {}).get, lambda: None)
+    auth = MirrorAuth(
+        settings, lambda: secrets or {}, lambda digest: find_key(keys or {}, digest), lambda: None
+    )
     return SimpleNamespace(
         handler=build_handler(consumer, auth),
         consumer=consumer,

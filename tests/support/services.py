@@ -16,6 +16,7 @@ from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.providers import PROVIDERS
+from retouch.tenants.keys import plain_key
 
 _START_SECONDS = 1000.0  # any value: only differences have a meaning
 
@@ -97,6 +98,12 @@ def build_http_client(settings, clock):
     )
 
 
+def find_key(keys, digest):
+    """Return the key of a digest. A name stands for a key without limits in the default workspace."""
+    key = keys.get(digest)
+    return plain_key(key, digest) if isinstance(key, str) else key
+
+
 def build_services(
     env=None,
     clock=None,
@@ -121,7 +128,7 @@ def build_services(
         fetch_image=ImageFetcher(settings, clock, AwsClients(), print).fetch_input,
         clock=clock,
         read_secrets=lambda: secrets or {},
-        find_key_name=lambda digest: (keys or {}).get(digest),
+        find_key=lambda digest: find_key(keys or {}, digest),
         guardrail_clients=GuardrailClients(
             ImageFetcher(settings, clock, AwsClients(), print).call_webhook,
             BedrockGuardrailClient(AwsClients()),

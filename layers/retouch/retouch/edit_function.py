@@ -60,7 +60,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         fetch_image=image_fetcher.fetch_input,
         clock=clock,
         read_secrets=secret_store.read,
-        find_key_name=ApiKeyTable(settings, clock, aws_clients),
+        find_key=ApiKeyTable(settings, clock, aws_clients),
         guardrail_clients=GuardrailClients(
             image_fetcher.call_webhook, BedrockGuardrailClient(aws_clients), clock
         ),

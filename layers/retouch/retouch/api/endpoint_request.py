@@ -36,7 +36,7 @@ class Caller(NamedTuple):
 def authenticate_caller(headers: Mapping[str, str], services: Services) -> Caller:
     """Return the caller with the key in the headers. Nothing else of the request is read. Raises Unauthorized."""
     settings = services.settings_with_secrets()
-    principal = authenticate_key(read_gateway_key(headers), settings, services.find_key_name)
+    principal = authenticate_key(read_gateway_key(headers), settings, services.find_key)
     return Caller(principal, settings)
 
 

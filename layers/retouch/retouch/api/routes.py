@@ -101,7 +101,7 @@ def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
     """Create an upload for a large image."""
     return json_response(
-        uploads.create_upload(request.http_request, request.caller.principal.key_id, services),
+        uploads.create_upload(request.http_request, request.caller.principal.owner, services),
         request,
     )
 

@@ -18,6 +18,8 @@ from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
+from retouch.tenants.keys import GatewayKey, plain_key
+from retouch.tenants.records import from_record, to_record, without_digests
 
 _STORED_HEADERS = ("content-type", "content-encoding", "traceparent")
 
@@ -29,8 +31,7 @@ def encode_request(request: EndpointRequest) -> bytes:
         "path": http_request.path,
         "headers": _stored_headers(http_request.headers),
         "base_url": http_request.base_url,
-        "key_name": principal.key_name,
-        "key_id": principal.key_id,
+        "key": to_record(without_digests(principal.key)) if principal.key else None,
         "error_format": request.error_format,
     }
     return orjson.dumps(head) + b"\n" + http_request.body
@@ -48,9 +49,16 @@ def decode_request(
         {},
         request_id,
         deadline,
-        Caller(Principal(values["key_name"], values["key_id"]), settings),
+        Caller(Principal(_read_key(values)), settings),
         error_format,
     )
+
+
+def _read_key(values: Mapping[str, Any]) -> GatewayKey | None:
+    if "key" in values:
+        return from_record(GatewayKey, values["key"]) if values["key"] else None
+    # A request that an earlier version has stored names the key and its digest.
+    return plain_key(values["key_name"], values["key_id"]) if values["key_id"] else None
 
 
 def _stored_headers(headers: Mapping[str, str]) -> dict[str, str]:

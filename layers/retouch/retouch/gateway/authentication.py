@@ -16,27 +16,40 @@ from retouch.core.errors import GatewayMisconfigured, Unauthorized
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.core.upload_ids import is_owner_of_upload
+from retouch.tenants.keys import GatewayKey
 
 _FOLDER_DIGITS = 32  # hexadecimal digits, 128 bits
-KeyLookup = Callable[[str], str | None]  # digest -> the key's name, or None if unknown or revoked
+_DIGEST_DIGITS = 64
+KeyLookup = Callable[[str], GatewayKey | None]  # digest -> key; None: unknown, expired or revoked
 
 
 @frozen_dataclass
 class Principal:
-    """The authenticated caller. Both fields are empty without a gateway key: at an open gateway, or with IAM."""
+    """The authenticated caller. Without a gateway key, at an open gateway or with IAM, the key is None."""
 
-    key_name: str = ""  # the name that the operator gave the key; a later key may have it again
-    key_id: str = ""  # the digest of the key, which no other key ever has
+    key: GatewayKey | None = None
     is_operator: bool = False  # IAM has authorized the caller, who may use the uploads of every key
 
     @property
+    def key_name(self) -> str:
+        """The name of the key. A later key may have it again."""
+        return self.key.name if self.key else ""
+
+    @property
+    def owner(self) -> str:
+        """The owner of what the caller stores, which no other tenant ever is. Empty without a key."""
+        return self.key.owner if self.key else ""
+
+    @property
     def folder(self) -> str:
-        """The name of the folders with the objects of this key. Empty without a key."""
-        return self.key_id[:_FOLDER_DIGITS]
+        """The name of the folders with the objects of the owner. Empty without a key."""
+        is_digest = len(self.owner) == _DIGEST_DIGITS
+        digits = self.owner if is_digest else hashlib.sha256(self.owner.encode()).hexdigest()
+        return digits[:_FOLDER_DIGITS] if self.owner else ""
 
     def owns_upload(self, upload_id: str) -> bool:
         """Return whether the caller may use the upload."""
-        return self.is_operator or is_owner_of_upload(self.key_id, upload_id)
+        return self.is_operator or is_owner_of_upload(self.owner, upload_id)
 
 
 def key_digest(key: str, pepper: str) -> str:
@@ -44,9 +57,7 @@ def key_digest(key: str, pepper: str) -> str:
     return hmac.new(pepper.encode(), key.encode(), hashlib.sha256).hexdigest()
 
 
-def authenticate_key(
-    gateway_key: str | None, settings: Settings, find_key_name: KeyLookup
-) -> Principal:
+def authenticate_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup) -> Principal:
     """Return the principal of a gateway key. `settings` include the secrets.
 
     Raises Unauthorized when the key is missing or invalid, and GatewayMisconfigured when there is no pepper. The mode
@@ -61,11 +72,10 @@ def authenticate_key(
         raise GatewayMisconfigured(
             "The gateway has no pepper for its keys.", code="gateway_not_configured"
         )
-    digest = key_digest(gateway_key, pepper)
-    name = find_key_name(digest)
-    if name is None:
+    key = find_key(key_digest(gateway_key, pepper))
+    if key is None:
         raise _invalid_key_error()
-    return Principal(name, digest)
+    return Principal(key)
 
 
 def _invalid_key_error() -> Unauthorized:

@@ -74,7 +74,7 @@ def require_jobs(services: Services) -> JobStores:
 
 def job_scope(principal: Principal) -> str:
     """Return whose jobs a caller sees: those of its gateway key, or of everybody at an open gateway."""
-    return principal.key_id or cache_partition(principal, ClientCredentials())
+    return cache_partition(principal, ClientCredentials())
 
 
 def to_job_form(form: ParsedForm) -> ParsedForm:

@@ -82,7 +82,7 @@ def claim_order(context: RequestContext, services: Services) -> RequestContext |
     remaining = context.deadline - services.clock.now()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     answer = context.order.claim(
-        principal.key_id or cache_partition(principal, context.credentials),
+        cache_partition(principal, context.credentials),
         context.request_id,
         lambda: make_fingerprint(
             EDITS_PATH, context.form, context.credentials, context.portkey, pepper
@@ -172,8 +172,8 @@ def _tree_of_order(request: RoutedRequest) -> RoutingTree:
 
 
 def cache_partition(principal: Principal, credentials: ClientCredentials) -> str:
-    """Return the owner of the cached results: a gateway key, or a provider key at an open gateway."""
-    return principal.key_id or sha256((credentials.key or "").encode()).hexdigest()
+    """Return the owner of results: a tenant, or a provider key at an open gateway."""
+    return principal.owner or sha256((credentials.key or "").encode()).hexdigest()
 
 
 def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Services) -> Attempt:

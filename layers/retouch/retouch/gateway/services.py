@@ -49,7 +49,7 @@ class Services:
     fetch_image: Callable[[str, float], bytes]  # (URL, deadline) -> image; raises FetchError
     clock: Clock
     read_secrets: Callable[[], Mapping[str, str]]  # a background task fetches them earlier
-    find_key_name: KeyLookup
+    find_key: KeyLookup
     guardrail_clients: GuardrailClients
     breaker: CircuitBreaker
     cache: CacheStore
