@@ -25,6 +25,8 @@ _MIN_SECRET_CHARS = 24  # 144 bits, which no other text contains by chance
 
 def contains_gateway_key(text: str, own_key: str = "") -> bool:
     """Return whether the text contains a key of this gateway. `own_key` is the key of the caller."""
+    if len(text) < _MIN_SECRET_CHARS:
+        return False
     secret = own_key[len(GATEWAY_KEY_PREFIX) :][:_MIN_SECRET_CHARS].lower()
     return any(_contains(spelling, secret) for spelling in _decodings(text))
 

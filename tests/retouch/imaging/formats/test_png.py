@@ -60,6 +60,22 @@ def test_small_image_is_checked_to_its_last_line(interlace, missing):
         assert png.check_structure(data, DEFAULT_LIMITS).width == 13
 
 
+def test_image_data_of_64_kib_is_checked_to_its_last_line():
+    body = zlib.compress(bytes(128 * (1 + 127 * 4) - 1))
+    data = SIGNATURE + header(127, 128) + chunk(b"IDAT", body) + IEND_CHUNK
+    assert rejection_code(data) == "image_truncated"
+
+
+@pytest.mark.parametrize("bad_line", range(8))
+def test_unknown_filter_in_first_8_kib_of_larger_image_is_rejected(bad_line):
+    side, stride = 255, 1 + 255 * 4
+    lines = [(b"\x05" if y == bad_line else b"\0") + bytes(stride - 1) for y in range(side)]
+    data = (
+        SIGNATURE + header(side, side) + chunk(b"IDAT", zlib.compress(b"".join(lines))) + IEND_CHUNK
+    )
+    assert rejection_code(data) == "image_parse_error"
+
+
 @pytest.mark.parametrize("bad_line", range(8))
 def test_unknown_filter_in_any_line_is_rejected(bad_line):
     body = b"".join((b"\x05" if y == bad_line else b"\x04") + bytes(32) for y in range(8))

@@ -25,6 +25,7 @@ _MAX_REMOTE_CHECKS = 4
 _MAX_ID_LENGTH = 128
 _BEFORE_KEYS = ("default_input_guardrails", "before_request_hooks", "input_guardrails")
 _AFTER_KEYS = ("default_output_guardrails", "after_request_hooks", "output_guardrails")
+_NO_GUARDRAILS = Guardrails()
 _HOOK_OPTIONS = ("type", "id", "name", "deny", "async", "sequential", "on_success", "on_fail")
 
 
@@ -34,6 +35,8 @@ def read_guardrails(hooks: Mapping[str, Any], path: str = "config") -> Guardrail
     `path` is the place of the hooks in the config, for error messages. Raises InvalidConfig, which names the place and
     the rule.
     """
+    if not hooks:
+        return _NO_GUARDRAILS
     reader = ConfigReader(path, hooks)
     guardrails = Guardrails(
         _read_hooks(reader, _BEFORE_KEYS, "before"), _read_hooks(reader, _AFTER_KEYS, "after")

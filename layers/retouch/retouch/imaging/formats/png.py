@@ -51,7 +51,7 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     """Check a PNG without decoding it, in linear time and bounded memory.
 
     The CRC of every chunk is verified, which proves the integrity of a large image from start to end. In addition the
-    first 64 KiB of image data are inflated, which for a small image is all of it. Raises InvalidImage.
+    image data is inflated: all of it up to 64 KiB, else its first 8 KiB. Raises InvalidImage.
     """
     view = memoryview(data)
     layout = _read_layout(view)

@@ -4,7 +4,7 @@ A full decode of a 3 MB image costs ten times as much as the rest of a request, 
 anyway. So each file is read once, in linear time and bounded memory:
 
 - PNG: the length and CRC of every chunk, which proves the integrity of all bytes; the values of the header; the order
-  of the chunks; the first 64 KiB of image data, which for a small image is all of it.
+  of the chunks; the image data up to 64 KiB, or the first 8 KiB of a larger image.
 - JPEG: every segment up to the first scan, the frame header, the number of scans, and an end of image after them.
 - WebP: the size of the container against the number of bytes, every chunk, and the frame header.
 - HEIC and AVIF: every box, the primary image with its tiles and transparency, and the size that the codec's own
