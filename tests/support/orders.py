@@ -10,6 +10,7 @@ import boto3
 import requests
 from moto.server import ThreadedMotoServer
 
+import tests.support.atomic_moto  # noqa: F401
 from retouch.core.errors import OrdersUnavailable
 from retouch.orders.order import Fingerprint, StoredAnswer, order_key
 from retouch.orders.stores import WriteConflict
