@@ -30,9 +30,20 @@ LAYER_IMPORTS = {
     "planning": ("core", "imaging", "planning"),
     "orders": ("core", "orders"),
     "tenants": ("core", "tenants"),
+    "inbox": ("core", "orders", "inbox"),
     "gateway": ("core", "imaging", "planning", "orders", "tenants", "gateway"),
     "mirror": ("core", "imaging", "mirror"),
-    "api": ("core", "imaging", "planning", "orders", "tenants", "gateway", "mirror", "api"),
+    "api": (
+        "core",
+        "imaging",
+        "planning",
+        "orders",
+        "tenants",
+        "inbox",
+        "gateway",
+        "mirror",
+        "api",
+    ),
 }
 LAYER_FILES = [f for f in PACKAGE_FILES if f.relative_to(PACKAGE).parts[0] in LAYER_IMPORTS]
 

@@ -21,7 +21,7 @@ from retouch.orders.idempotency_key import parse_idempotency_key
 KEY_FIELD = "idempotency_key"
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000
-_EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
+EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
 _WARM_UP_FIELDS = {
     "source"
 }  # tools that keep functions warm send only this; an event of AWS has more
@@ -33,7 +33,7 @@ def require_edit_event(event: Any) -> None:
     A warm-up ping is let through. It has nothing that could be lost, and its response is a plain refusal.
     """
     is_known = isinstance(event, Mapping) and (
-        event.keys() & _EDIT_FIELDS or event.keys() == _WARM_UP_FIELDS
+        event.keys() & EDIT_FIELDS or event.keys() == _WARM_UP_FIELDS
     )
     if not is_known:
         raise UnknownEvent(

@@ -1,0 +1,1 @@
+"""Edits of objects in a bucket: a photo below inbox/<recipe>/ becomes an image below outbox/<recipe>/."""
