@@ -1,4 +1,4 @@
-"""The local queue of jobs: takes one message at a time to the worker function, as Lambda does with a queue of SQS."""
+"""The local queue of edits: takes one message at a time to the worker function, as Lambda does with a queue of SQS."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from devserver.proxy_event import ACCOUNT_ID
 from devserver.settings import MAX_PAYLOAD_BYTES
 from devserver.worker_pool import WorkerPool
 from retouch.core.errors import OrdersUnavailable
-from retouch.infrastructure.job_folder import FolderMessage, JobFolderQueue
+from retouch.infrastructure.job_folder import EditsFolderQueue, FolderMessage
 
-DEAD_LETTERS = "jobs-dead-letters"
+DEAD_LETTERS = "edits-dead-letters"
 _QUEUE = "jobs"
 _PAUSE_SECONDS = 0.2
 _MAX_RECEIVES = 10  # as in the template; after them the message is a dead letter
@@ -28,7 +28,7 @@ class JobPoller:
     """Reads the queue until its task is cancelled."""
 
     def __init__(
-        self, queue: JobFolderQueue, pool: WorkerPool, visibility_seconds: float, max_jobs: int
+        self, queue: EditsFolderQueue, pool: WorkerPool, visibility_seconds: float, max_jobs: int
     ) -> None:
         self._queue, self._pool = queue, pool
         self._visibility = visibility_seconds

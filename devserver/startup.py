@@ -17,7 +17,7 @@ from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.settings import WORKER, Function, Settings
 from devserver.worker_pool import WorkerPool
-from retouch.infrastructure.job_folder import JobFolderQueue
+from retouch.infrastructure.job_folder import EditsFolderQueue
 
 _CLIENT_IDLE_SECONDS = 60
 # A worker may work on one invocation for longer than any client waits.
@@ -54,7 +54,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         defaults = {
             "RETOUCH_ORDERS_FOLDER": orders_folder,
             "RETOUCH_BASE_URL": url,
-            "RETOUCH_JOBS_DEAD_LETTERS": DEAD_LETTERS,
+            "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
         }
         environment = {**defaults, **settings.environment}
         environment = s3.environment(environment) if s3 else environment
@@ -105,9 +105,9 @@ def _start_poller(
     environment: Mapping[str, str],
     pools: tuple[WorkerPool, ...],
 ) -> None:
-    """Read the local queue of jobs until the server stops."""
+    """Read the local queue of edits until the server stops."""
     (pool,) = [pool for pool in pools if pool.function == WORKER]
-    queue = JobFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
+    queue = EditsFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
     margin = float(environment.get("RETOUCH_LEASE_MARGIN_SECONDS") or _LEASE_MARGIN_SECONDS)
     visibility = settings.timeouts.function + margin
     poller = JobPoller(queue, pool, visibility, settings.workers.max_count)

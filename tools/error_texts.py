@@ -136,8 +136,8 @@ TEXTS = {
         "Use a key that the operator has set, or send the request without `Prefer: respond-async`.",
     ),
     "jobs_not_configured": (
-        "The gateway has no queue of jobs.",
-        "Leave `Prefer: respond-async` and `background` out. Operator: set `RETOUCH_JOBS_QUEUE`.",
+        "The gateway has no queue of edits.",
+        "Leave `Prefer: respond-async` and `background` out. Operator: set `RETOUCH_EDITS_QUEUE`.",
     ),
     "model_retired": ("The provider has shut the model down.", "Use the successor that the message names."),
     "moderation_blocked": (

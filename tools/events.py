@@ -256,7 +256,7 @@ def job_message_event() -> Event:
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795305600000"},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-JobsQueue",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-EditsQueue",
         "awsRegion": "us-east-1",
     }
     return {"Records": [record]}

@@ -2,7 +2,7 @@
 
 import os
 
-from retouch.api.handlers.jobs_queue import build_handler
+from retouch.api.handlers.edits_queue import build_handler
 from retouch.edit_function import build_function
 
 handler = build_function(build_handler, os.environ)

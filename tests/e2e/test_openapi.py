@@ -227,7 +227,7 @@ def test_contract_lists_every_parameter_that_is_not_model_specific(form):
     model_params = {name for p in PROVIDERS for m in p.models for name in m.params}
     listed = set(DOCUMENT["components"]["schemas"][form]["properties"])
     assert documented <= listed
-    assert listed <= documented | model_params | {"image", "images", "image[]"}
+    assert listed <= documented | model_params | {"image", "images", "image[]", "metadata"}
 
 
 def test_contract_codes_equal_the_error_codes_of_the_source():

@@ -13,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from retouch.api.handlers import jobs_queue
+from retouch.api.handlers import edits_queue
 from retouch.api.handlers.edits import build_handler
 from retouch.core.errors import GatewayMisconfigured
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
@@ -230,7 +230,7 @@ def test_function_errors_alarm_is_silent_for_a_refused_edit(alarm):
 
 
 def test_worker_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
-    handler = jobs_queue.build_handler(build_services(), lambda: None, telemetry())
+    handler = edits_queue.build_handler(build_services(), lambda: None, telemetry())
     data = invocation_errors("WorkerFunction", {"hello": "worker"}, handler)
     assert alarm_rings(alarm("WorkerErrorsAlarm"), data)
     assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)

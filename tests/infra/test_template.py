@@ -191,7 +191,7 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
         }
 
     queue, dead = (
-        json.dumps({"Fn::GetAtt": [name, "Arn"]}) for name in ("JobsQueue", "JobsDeadLetters")
+        json.dumps({"Fn::GetAtt": [name, "Arn"]}) for name in ("EditsQueue", "EditsDeadLetters")
     )
     logs = json.dumps({"Fn::GetAtt": ["WorkerLogs", "Arn"]})
     reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
@@ -209,7 +209,7 @@ def test_worker_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(re
     assert (jobs["BatchSize"], jobs["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
     assert jobs["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "JobsConcurrency"}}
     lease = 900 + Settings().lease_margin
-    for name in ("JobsQueue", "JobsDeadLetters"):
+    for name in ("EditsQueue", "EditsDeadLetters"):
         assert resources[name]["Properties"]["VisibilityTimeout"] >= lease
 
 
@@ -220,7 +220,7 @@ def test_worker_has_the_variables_of_an_edit(resources):
     )
     http_only = {"SILENCE_SECONDS", "CORS_ORIGINS", "AUTH_MODE", "KEYS_TABLE", "URL_SECONDS"}
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
-    assert worker - edits == {"RETOUCH_JOBS_DEAD_LETTERS"}
+    assert worker - edits == {"RETOUCH_EDITS_DEAD_LETTERS"}
 
 
 def test_results_bucket_is_private_and_expires_its_objects(resources):

@@ -2,7 +2,7 @@
 
 import json
 
-from retouch.api.handlers.jobs_queue import build_handler
+from retouch.api.handlers.edits_queue import build_handler
 from retouch.gateway.authentication import key_digest
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
@@ -27,8 +27,8 @@ class InMemoryQueue:
     def __init__(self):
         self.messages, self.delays, self.on_send = [], [], None
 
-    def send(self, identifier):
-        self.messages.append(identifier)
+    def send(self, message):
+        self.messages.append(message["order"])
         if self.on_send:
             self.on_send()
 
@@ -55,16 +55,21 @@ class JobGateway:
                 "OPENAI_API_KEY": "k",
                 "OPENAI_BASE_URL": upstream.url,
                 "RETOUCH_BUCKET": "b",
-                "RETOUCH_JOBS_DEAD_LETTERS": DEAD_LETTERS,
+                "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
                 **env,
             },
             self.clock,
-            keys={key_digest(f"rt_{name}", "pepper"): name for name in ("a", "b")},
+            keys={self.digest(name): name for name in ("a", "b")},
             secrets={"RETOUCH_PEPPER": "pepper"},
             orders=stores,
             jobs=JobStores(stores, self.requests, self.queue),
         )
         self.answer()
+
+    @staticmethod
+    def digest(name):
+        """Return the digest of the gateway key with this name."""
+        return key_digest(f"rt_{name}", "pepper")
 
     def send(self, headers=None, fields=None, seconds=60.0):
         """Send an edit. By default it is a job."""

@@ -1,4 +1,4 @@
-"""Tests of the queue of jobs and of their requests: SQS and S3 over real sockets, and a folder. Both behave alike."""
+"""Tests of the queue of edits and of their requests: SQS and S3 over real sockets, and a folder. Both behave alike."""
 
 import json
 import time
@@ -9,8 +9,8 @@ import pytest
 from retouch.core.errors import OrdersUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.job_queue import JobSqsQueue, RequestBucket
-from retouch.infrastructure.job_folder import JobFolderQueue, RequestFolder
+from retouch.infrastructure.aws.edits_queue import EditsSqsQueue, RequestBucket
+from retouch.infrastructure.job_folder import EditsFolderQueue, RequestFolder
 from retouch.infrastructure.order_stores import job_stores, order_stores
 from tests.support.orders import BUCKET, CREDENTIALS, moto_server
 from tests.support.upstream import unused_port
@@ -57,12 +57,12 @@ class FolderReceiver:
 @pytest.fixture(params=["folder", "aws"])
 def queue_and_receiver(request, tmp_path):
     if request.param == "folder":
-        return JobFolderQueue(str(tmp_path)), FolderReceiver(JobFolderQueue(str(tmp_path)))
+        return EditsFolderQueue(str(tmp_path)), FolderReceiver(EditsFolderQueue(str(tmp_path)))
     client = request.getfixturevalue("sqs")
     url = client.create_queue(QueueName=request.node.name[:40].strip("[]").replace("[", "-"))[
         "QueueUrl"
     ]
-    return JobSqsQueue(url, AwsClients()), SqsReceiver(client, url)
+    return EditsSqsQueue(url, AwsClients()), SqsReceiver(client, url)
 
 
 @pytest.fixture(params=["folder", "aws"])
@@ -76,7 +76,7 @@ def requests(request, tmp_path):
 def test_message_names_the_job_and_is_hidden_while_it_is_worked_on(queue_and_receiver):
     queue, receiver = queue_and_receiver
     assert receiver.receive() is None
-    queue.send("edit_1")
+    queue.send({"order": "edit_1"})
     _, body = receiver.receive()
     assert json.loads(body) == {"order": "edit_1"}
     assert receiver.receive() is None
@@ -84,7 +84,7 @@ def test_message_names_the_job_and_is_hidden_while_it_is_worked_on(queue_and_rec
 
 def test_delayed_message_comes_again_after_its_pause(queue_and_receiver):
     queue, receiver = queue_and_receiver
-    queue.send("edit_1")
+    queue.send({"order": "edit_1"})
     receipt, body = receiver.receive()
     queue.delay(receipt, 1)
     assert receiver.receive() is None
@@ -93,8 +93,8 @@ def test_delayed_message_comes_again_after_its_pause(queue_and_receiver):
 
 
 def test_deleted_message_of_a_folder_does_not_come_again(tmp_path):
-    queue = JobFolderQueue(str(tmp_path))
-    queue.send("edit_1")
+    queue = EditsFolderQueue(str(tmp_path))
+    queue.send({"order": "edit_1"})
     first, second = queue.receive(0), queue.receive(0)
     assert first is not None
     assert second is not None
@@ -115,12 +115,12 @@ def test_queue_and_requests_that_cannot_be_reached_are_unavailable(monkeypatch, 
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
     missing = str(tmp_path / "missing")
-    queue, requests = JobSqsQueue(f"{url}/1/jobs", AwsClients()), RequestBucket("b", AwsClients())
+    queue, requests = EditsSqsQueue(f"{url}/1/jobs", AwsClients()), RequestBucket("b", AwsClients())
     for action in (
-        lambda: queue.send("edit_1"),
+        lambda: queue.send({"order": "edit_1"}),
         lambda: requests.put("ord_1", b""),
         lambda: requests.get("ord_1"),
-        lambda: JobFolderQueue(missing).send("edit_1"),
+        lambda: EditsFolderQueue(missing).send({"order": "edit_1"}),
         lambda: RequestFolder(missing).put("ord_1", b""),
     ):
         with pytest.raises(OrdersUnavailable):
@@ -131,8 +131,8 @@ def test_pause_that_cannot_be_set_is_only_logged(monkeypatch, tmp_path, caplog):
     url = f"http://127.0.0.1:{unused_port()}"
     for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
         monkeypatch.setenv(name, value)
-    JobSqsQueue(f"{url}/1/jobs", AwsClients()).delay("receipt", 5)
-    JobFolderQueue(str(tmp_path / "missing")).delay("receipt", 5)
+    EditsSqsQueue(f"{url}/1/jobs", AwsClients()).delay("receipt", 5)
+    EditsFolderQueue(str(tmp_path / "missing")).delay("receipt", 5)
     assert caplog.text.count("visibility timeout was not changed") == 2
 
 
@@ -141,8 +141,8 @@ def test_pause_that_cannot_be_set_is_only_logged(monkeypatch, tmp_path, caplog):
     [
         ({}, False),
         ({"RETOUCH_ORDERS_TABLE": "t", "RETOUCH_BUCKET": "b"}, False),
-        ({"RETOUCH_ORDERS_TABLE": "t", "RETOUCH_JOBS_QUEUE": "https://q"}, True),
-        ({"RETOUCH_JOBS_QUEUE": "https://q"}, False),
+        ({"RETOUCH_ORDERS_TABLE": "t", "RETOUCH_EDITS_QUEUE": "https://q"}, True),
+        ({"RETOUCH_EDITS_QUEUE": "https://q"}, False),
         ({"RETOUCH_ORDERS_FOLDER": "/tmp"}, True),
     ],
     ids=str,

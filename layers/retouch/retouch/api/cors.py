@@ -51,7 +51,9 @@ _REQUEST_HEADERS = [
     "traceparent",
     "x-portkey-api-key",
     "x-portkey-provider",
+    "x-retouch-deadline",
     "x-retouch-join",
+    "x-retouch-webhook",
     "x-stainless-read-timeout",
     "x-stainless-timeout",
 ]

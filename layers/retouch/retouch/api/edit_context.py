@@ -1,10 +1,18 @@
-"""The context of an edit from its HTTP request, at every path that takes edits."""
+"""The context of an edit: from its HTTP request, at every path that takes edits, and from an event."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from retouch.api.endpoint_request import EndpointRequest
 from retouch.api.endpoints import deployments
-from retouch.api.request.body import parse_form
+from retouch.api.events.direct_invoke import form_from_event
+from retouch.api.request.body import parse_form, reject_object_references
+from retouch.api.request.gateway_keys import reject_keys_in_form
+from retouch.core.client_credentials import ClientCredentials
+from retouch.core.settings import Settings
+from retouch.gateway.authentication import Principal
 from retouch.gateway.services import RequestContext, Services
 
 _DEPLOYMENTS_PATH = "/openai/deployments/"
@@ -18,3 +26,21 @@ def edit_context(request: EndpointRequest, services: Services) -> RequestContext
     model = deployments.read_model(path)
     form = deployments.add_model(parse_form(request.http_request), model)
     return deployments.choose_provider(request.to_context(form, services), model, services)
+
+
+def event_context(
+    event: Mapping[str, Any],
+    principal: Principal,
+    request_id: str,
+    deadline: float,
+    settings: Settings,
+) -> RequestContext:
+    """Return the context of an edit that is an event: OpenAI's fields as a JSON object. Raises InvalidRequest.
+
+    Only an event that IAM has authorized may name S3 objects.
+    """
+    form = form_from_event(event)
+    reject_keys_in_form(form, own_key="")
+    if not principal.is_operator:
+        reject_object_references(form)
+    return RequestContext(form, ClientCredentials(), request_id, deadline, settings, principal)

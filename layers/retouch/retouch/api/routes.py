@@ -20,7 +20,12 @@ from retouch.api.endpoint_request import (
 )
 from retouch.api.endpoints import jobs, models, start_page, uploads
 from retouch.api.request.body import parse_form
-from retouch.api.request.job_headers import read_job_options, without_job_field
+from retouch.api.request.job_fields import reject_job_fields
+from retouch.api.request.job_headers import (
+    read_job_options,
+    without_job_fields,
+    without_job_flag,
+)
 from retouch.api.request.order_headers import read_order_options
 from retouch.api.response.edit import render_http
 from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
@@ -43,11 +48,15 @@ def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     """Edit an image with the model that the body, the path of Azure's API or the operator names."""
     _reject_query_params(request.query, services)
     context = edit_context(request, services)
-    options = read_job_options(request.http_request.headers, context.form)
-    context = replace(context, form=without_job_field(context.form))
-    if options and not is_dry_run(context.form):
-        return jobs.create_job(request, context, options, services)
-    return _run_edit(request, context, services)
+    headers, form = request.http_request.headers, context.form
+    options = read_job_options(headers, form)
+    if options is None:
+        reject_job_fields(form, headers)
+        return _run_edit(request, replace(context, form=without_job_flag(form)), services)
+    context = replace(context, form=without_job_fields(form))
+    if is_dry_run(form):
+        return _run_edit(request, context, services)
+    return jobs.create_job(request, context, options, services)
 
 
 def _run_edit(

@@ -1,23 +1,27 @@
 """The request of a job as it is stored for its worker: one line of JSON, and then the body as it was sent.
 
-It contains no key: neither the gateway's nor a provider's.
+It contains no key: neither the gateway's nor a provider's. The body is that of an HTTP request, or an edit as a JSON
+object that came in another way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from retouch.api.edit_context import edit_context, event_context
 from retouch.api.endpoint_request import Caller, EndpointRequest
 from retouch.api.request.credentials import KEY_HEADERS
+from retouch.api.request.job_headers import without_job_fields
 from retouch.api.request.portkey_headers import select_forwardable
-from retouch.api.response.errors import ErrorFormat
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
+from retouch.gateway.services import RequestContext, Services
 from retouch.tenants.keys import GatewayKey, plain_key
 from retouch.tenants.records import from_record, to_record, without_digests
 
@@ -25,33 +29,47 @@ _STORED_HEADERS = ("content-type", "content-encoding", "traceparent")
 
 
 def encode_request(request: EndpointRequest) -> bytes:
-    """Return the request as bytes. A request with a secret is refused earlier."""
-    http_request, principal = request.http_request, request.caller.principal
+    """Return an HTTP request as bytes. A request with a secret is refused earlier."""
+    http_request = request.http_request
     head = {
         "path": http_request.path,
         "headers": _stored_headers(http_request.headers),
         "base_url": http_request.base_url,
-        "key": to_record(without_digests(principal.key)) if principal.key else None,
+        **_principal_values(request.caller.principal),
         "error_format": request.error_format,
     }
     return orjson.dumps(head) + b"\n" + http_request.body
 
 
-def decode_request(
-    data: bytes, request_id: str, deadline: float, settings: Settings
-) -> EndpointRequest:
-    """Return the request as its worker makes it. Raises ValueError or KeyError for other bytes."""
+def encode_event(event: Mapping[str, Any], principal: Principal) -> bytes:
+    """Return an edit that is no HTTP request as bytes."""
+    return orjson.dumps(_principal_values(principal)) + b"\n" + orjson.dumps(event)
+
+
+def stored_context(
+    data: bytes, request_id: str, deadline: float, settings: Settings, services: Services
+) -> RequestContext:
+    """Return the context of the stored edit. Raises InvalidRequest, and ValueError or KeyError for other bytes."""
     head, _, body = data.partition(b"\n")
     values: dict[str, Any] = orjson.loads(head)
-    error_format: ErrorFormat = values["error_format"]
-    return EndpointRequest(
+    principal = Principal(_read_key(values), values.get("is_operator", False))
+    if "path" not in values:
+        return event_context(orjson.loads(body), principal, request_id, deadline, settings)
+    request = EndpointRequest(
         HttpRequest(values["path"], values["headers"], body, values["base_url"]),
         {},
         request_id,
         deadline,
-        Caller(Principal(_read_key(values)), settings),
-        error_format,
+        Caller(principal, settings),
+        values["error_format"],
     )
+    context = edit_context(request, services)
+    return replace(context, form=without_job_fields(context.form))
+
+
+def _principal_values(principal: Principal) -> dict[str, Any]:
+    key = to_record(without_digests(principal.key)) if principal.key else None
+    return {"key": key, "is_operator": principal.is_operator}
 
 
 def _read_key(values: Mapping[str, Any]) -> GatewayKey | None:

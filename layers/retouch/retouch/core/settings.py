@@ -153,8 +153,8 @@ class Settings:
     orders_folder: str = _env_field("RETOUCH_ORDERS_FOLDER")  # without a table: for local workers
     # "require": every edit needs the table
     orders_mode: str = _env_field("RETOUCH_ORDERS", "", _parse_choice("require"))
-    jobs_queue_url: str = _env_field("RETOUCH_JOBS_QUEUE")  # URL of the SQS queue of jobs
-    jobs_dead_letters: str = _env_field("RETOUCH_JOBS_DEAD_LETTERS")  # name of its DLQ
+    edits_queue_url: str = _env_field("RETOUCH_EDITS_QUEUE")  # URL of the SQS queue of edits
+    edits_dead_letters: str = _env_field("RETOUCH_EDITS_DEAD_LETTERS")  # name of its DLQ
     # after this many seconds a job that no worker has begun is not begun any more
     job_begin_seconds: int = _env_field("RETOUCH_JOB_BEGIN_SECONDS", 3600, int)
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 from retouch.core.client_credentials import ClientCredentials
@@ -33,13 +33,14 @@ from retouch.orders.jobs import CONFLICT_PAUSE, JobStores, Pause
 from retouch.orders.order import (
     RUNNING,
     Order,
+    OrderSource,
     StoredAnswer,
     order_key,
     random_order_key,
 )
 from retouch.orders.order_errors import in_progress_error, reused_error, unknown_error
 from retouch.orders.stores import OrderTable, WriteConflict
-from retouch.orders.transitions import Claim
+from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
 LINK_SECONDS = 86_400  # the life of a result's link; the file behind it may be deleted after a day
@@ -55,18 +56,21 @@ _SECRET_NAME = re.compile(r"api_key$|secret|access_key|_token$|^headers$|authori
 class JobOptions:
     """What a request says about its job."""
 
-    key: str | None = None  # the caller's idempotency key
+    key: str | None = None  # the idempotency key, unique for its source and caller
     retry_count: int | None = None  # of an SDK
-    wait_seconds: float = 0.0  # how long the caller waits for the result
+    source: OrderSource = "http"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: str = ""
+    begin_within: int | None = None  # seconds until a worker must have begun it; None: the default
 
 
 def require_jobs(services: Services) -> JobStores:
-    """Return what jobs need. Raises InvalidRequest when the gateway has no queue of jobs."""
+    """Return what jobs need. Raises InvalidRequest when the gateway has no queue of edits."""
     if services.jobs:
         return services.jobs
     raise InvalidRequest(
-        "This gateway has no queue of jobs. Send the request without 'Prefer: respond-async' and without "
-        "'background', or set RETOUCH_JOBS_QUEUE and RETOUCH_ORDERS_TABLE on the gateway.",
+        "This gateway has no queue of edits. Send the request without 'Prefer: respond-async' and without "
+        "'background', or set RETOUCH_EDITS_QUEUE and RETOUCH_ORDERS_TABLE on the gateway.",
         param="Prefer",
         code="jobs_not_configured",
     )
@@ -95,6 +99,9 @@ def submit_edit(
     """Store the request as a queued job, and return the job.
 
     Return the result of a request that was refused, or that an equal request without a job has answered. Raises Fault.
+    Nothing is bought here. The same key, source and caller find the same job, so a way in that may deliver a request
+    twice sends a key that it derives from what it repeats unchanged. `request` is what the worker reads again, see
+    `retouch.api.stored_request`. `retouch.api.event_edit` calls this for an edit that is no HTTP request.
     """
     stores, form = require_jobs(services), to_job_form(context.form)
     _reject_secrets(context)
@@ -106,11 +113,16 @@ def submit_edit(
     if not isinstance(plan.outcome, EditPreview):
         return plan
     now = services.clock.unix_time()
-    begin_by = now + context.settings.job_begin_seconds
-    model = plan.outcome.plan.resolved.model_id
+    seconds = options.begin_within
+    details = JobDetails(
+        plan.outcome.plan.resolved.model_id,
+        now + (context.settings.job_begin_seconds if seconds is None else seconds),
+        options.metadata,
+        options.webhook,
+    )
     claim = replace(claim, key=stored.key if stored else claim.key)
     try:
-        order = jobs.submit_job(stored, claim, model, request, stores, now, begin_by)
+        order = jobs.submit_job(stored, claim, details, request, stores, now)
     except WriteConflict as conflict:
         existing = _existing(conflict.stored, claim, stores)
         if existing is None:
@@ -169,12 +181,13 @@ def _claim(context: RequestContext, options: JobOptions, services: Services) -> 
     )
     assert services.jobs, "the caller has checked it"
     return Claim(
-        order_key(f"http:{scope}", options.key) if options.key else random_order_key(),
+        order_key(f"{options.source}:{scope}", options.key) if options.key else random_order_key(),
         scope,
         add_scope(fingerprint, scope),
         context.request_id,
         lease=services.clock.unix_time(),
         validity=services.jobs.orders.validity,
+        source=options.source,
     )
 
 
@@ -207,7 +220,7 @@ def _existing(stored: Order | None, claim: Claim, stores: JobStores) -> Order | 
         return None
     if stored.is_job:
         if stored.state == "queued":  # perhaps its message was not sent
-            stores.queue.send(jobs.job_id(stored))
+            jobs.send_job(stored, stores)
         return stored
     if stored.state in RUNNING:
         raise in_progress_error()

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
-from typing import Literal
 
 from retouch.core.clock import Clock
 from retouch.core.errors import (
@@ -26,6 +25,7 @@ from retouch.orders.order import (
     RUNNING,
     Fingerprint,
     Order,
+    OrderSource,
     StoredAnswer,
     order_key,
     random_order_key,
@@ -51,7 +51,7 @@ class OrderOptions:
         None  # of an SDK: 0 for its first attempt; None: the client does not say
     )
     max_wait: float = inf  # seconds that the caller waits for the answer of another request
-    source: Literal["http", "direct"] = "http"
+    source: OrderSource = "http"
     is_stream: bool = False  # the caller wants an event stream
     is_required: bool = False  # the operator wants an order for every edit
 

@@ -55,7 +55,7 @@ class Services:
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
-    jobs: JobStores | None = None  # None: the gateway has no queue of jobs
+    jobs: JobStores | None = None  # None: the gateway has no queue of edits
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""

@@ -1,4 +1,4 @@
-"""The queue of jobs and their requests in the folder that the worker processes of one machine share."""
+"""The queue of edits and their requests in the folder that the worker processes of one machine share."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retouch.core.errors import OrdersUnavailable
-from retouch.infrastructure.aws.job_queue import message_body
+from retouch.infrastructure.aws.edits_queue import message_body
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.orders.jobs import QueuedMessage
 
 _log = logging.getLogger("retouch")
 _SCHEMA = """
@@ -33,15 +34,15 @@ class FolderMessage(NamedTuple):
     receives: int
 
 
-class JobFolderQueue:
+class EditsFolderQueue:
     """A queue with the visibility timeouts of SQS. The id of a message is also its receipt."""
 
     def __init__(self, folder: str) -> None:
         self._database = SqliteFile(Path(folder) / "jobs.sqlite", _SCHEMA)
 
-    def send(self, identifier: str) -> None:
-        """Send a job to the workers."""
-        values = (secrets.token_hex(16), message_body(identifier), time.time())
+    def send(self, message: QueuedMessage) -> None:
+        """Send a message to the workers."""
+        values = (secrets.token_hex(16), message_body(message), time.time())
         self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, 0)", values))
 
     def delay(self, receipt: str, seconds: int) -> None:
@@ -69,7 +70,7 @@ class JobFolderQueue:
         try:
             return self._database.run(operation)
         except sqlite3.Error as error:
-            raise OrdersUnavailable("The queue of jobs cannot be used.", retry_after=2) from error
+            raise OrdersUnavailable("The queue of edits cannot be used.", retry_after=2) from error
 
 
 class RequestFolder:

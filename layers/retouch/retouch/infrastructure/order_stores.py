@@ -29,17 +29,17 @@ def order_stores(settings: Settings, aws: AwsClients) -> OrderStores | None:
 
 
 def job_stores(settings: Settings, orders: OrderStores | None, aws: AwsClients) -> JobStores | None:
-    """Return what jobs need, or None when the settings name no queue of jobs."""
+    """Return what jobs need, or None when the settings name no queue of edits."""
     if orders is None:
         return None
     if settings.orders_table:
-        if not settings.jobs_queue_url:
+        if not settings.edits_queue_url:
             return None
-        from retouch.infrastructure.aws.job_queue import JobSqsQueue, RequestBucket
+        from retouch.infrastructure.aws.edits_queue import EditsSqsQueue, RequestBucket
 
         requests = RequestBucket(settings.bucket, aws)
-        return JobStores(orders, requests, JobSqsQueue(settings.jobs_queue_url, aws))
-    from retouch.infrastructure.job_folder import JobFolderQueue, RequestFolder
+        return JobStores(orders, requests, EditsSqsQueue(settings.edits_queue_url, aws))
+    from retouch.infrastructure.job_folder import EditsFolderQueue, RequestFolder
 
     folder = settings.orders_folder
-    return JobStores(orders, RequestFolder(folder), JobFolderQueue(folder))
+    return JobStores(orders, RequestFolder(folder), EditsFolderQueue(folder))

@@ -6,7 +6,8 @@ of the order decides which worker holds the job, so it is bought once.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 from retouch.core.clock import Clock
 from retouch.core.errors import JobConflict, NotFound
@@ -16,7 +17,7 @@ from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import RUNNING, Order, StoredAnswer, key_of_order
 from retouch.orders.stores import OrderStores, WriteConflict
-from retouch.orders.transitions import Claim
+from retouch.orders.transitions import Claim, JobDetails
 
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 MAX_TRIES = 5  # claims of one job whose free failures may pass
@@ -27,11 +28,15 @@ _RETRY_PAUSES = (10, 30, 90)
 MAX_PAUSE_SECONDS = 43_200  # the longest time for which SQS hides a message
 
 
-class JobQueue(Protocol):
-    """The queue of jobs. Its messages only name an order."""
+# A message of the queue: {"order": "edit_..."} for a job. Its first field says what a worker does with it.
+QueuedMessage = Mapping[str, Any]
 
-    def send(self, identifier: str) -> None:
-        """Send a job to the workers. Raises OrdersUnavailable."""
+
+class EditsQueue(Protocol):
+    """The queue that the workers read: jobs, and other work that ends in edits."""
+
+    def send(self, message: QueuedMessage) -> None:
+        """Send a message to the workers. It may arrive twice. Raises OrdersUnavailable."""
 
     def delay(self, receipt: str, seconds: int) -> None:
         """Deliver a received message again after this time. A failure goes to the log."""
@@ -53,7 +58,7 @@ class JobStores:
 
     orders: OrderStores
     requests: RequestStore
-    queue: JobQueue
+    queue: EditsQueue
 
 
 @frozen_dataclass
@@ -93,18 +98,22 @@ def find_job(identifier: str, scope: str, stores: JobStores, now: int) -> Order:
 def submit_job(
     stored: Order | None,
     claim: Claim,
-    model: str,
+    details: JobDetails,
     request: bytes,
     stores: JobStores,
     now: int,
-    begin_by: int,
 ) -> Order:
     """Store a request as a queued job and send its message. Raises OrdersUnavailable or WriteConflict."""
-    order = transitions.queue_job(stored, claim, model, begin_by, now)
+    order = transitions.queue_job(stored, claim, details, now)
     stores.requests.put(order.id, request)
     order = stores.orders.table.write(order, replaces=stored)
-    stores.queue.send(job_id(order))
+    send_job(order, stores)
     return order
+
+
+def send_job(order: Order, stores: JobStores) -> None:
+    """Send the message of a job. A job that is sent twice is worked on once. Raises OrdersUnavailable."""
+    stores.queue.send({"order": job_id(order)})
 
 
 def cancel_job(order: Order, stores: JobStores, now: int) -> Order:

@@ -32,8 +32,9 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 OrderState = Literal[
     "accepted", "sent", "submitted", "done", "unknown", "open", "queued", "cancelled"
 ]
+# How the request came in. Each way in has its own keys.
+OrderSource = Literal["http", "direct", "batch", "s3", "sqs", "eventbridge"]
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
-JOB_SOURCE = "job"
 _KEY_BYTES = 16
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _TIME_CHARS = 8  # 40 bits: seconds until the year 36812
@@ -83,7 +84,7 @@ class Order:
     lease: int  # when the holder's process has surely ended
     created: int
     expires: int
-    source: str = "http"  # how the request came in
+    source: OrderSource = "http"
     attempt: int = 0  # the number of send marks
     target: str = ""  # the path of the target of the last send mark
     sent_at: int = 0
@@ -95,12 +96,14 @@ class Order:
     model: str = ""  # of a job: the model that its plan chose
     begin_by: int = 0  # of a job: when a worker must have begun it
     started: int = 0  # of a job: when a worker first claimed it
+    metadata: Mapping[str, str] = field(default_factory=dict)  # of a job: its caller's own pairs
+    webhook: str = ""  # of a job: an endpoint's id or a URL that gets its end
     version: str = ""
 
     @property
     def is_job(self) -> bool:
         """Whether a worker works on the order."""
-        return self.source == JOB_SOURCE
+        return self.begin_by > 0
 
     @property
     def is_listed(self) -> bool:

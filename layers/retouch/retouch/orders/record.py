@@ -13,7 +13,9 @@ from retouch.orders.order import Fingerprint, Order, Submission
 
 Record = Mapping[str, str | int]
 _PLAIN_FIELDS = tuple(
-    field.name for field in fields(Order) if field.name not in ("fingerprint", "submissions")
+    field.name
+    for field in fields(Order)
+    if field.name not in ("fingerprint", "submissions", "metadata")
 )
 
 
@@ -25,6 +27,7 @@ def to_record(order: Order) -> Record:
         "fingerprint": order.fingerprint.digest,
         "fields": orjson.dumps(dict(order.fingerprint.fields)).decode(),
         "submissions": _submissions_text(order.submissions),
+        "metadata": orjson.dumps(dict(order.metadata)).decode() if order.metadata else "",
     }
     return {name: value for name, value in record.items() if value not in ("", 0)}
 
@@ -36,6 +39,7 @@ def from_record(record: Mapping[str, Any]) -> Order:
         **{"scope": "", "holder": "", "lease": 0, **plain},
         fingerprint=Fingerprint(record["fingerprint"], orjson.loads(record["fields"])),
         submissions=_read_submissions(record.get("submissions", "")),
+        metadata=orjson.loads(record.get("metadata", "{}")),
     )
 
 

@@ -18,16 +18,17 @@ A job begins as queued, and its free failures are its end:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from typing import Literal, cast
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.order import (
-    JOB_SOURCE,
     RUNNING,
     Fingerprint,
     Order,
+    OrderSource,
     StoredAnswer,
     Submission,
     order_id,
@@ -48,7 +49,7 @@ class Claim:
     request_id: str
     lease: int
     validity: int  # seconds that the order is kept after its end
-    source: str = "http"
+    source: OrderSource = "http"
 
 
 def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
@@ -94,14 +95,25 @@ def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
     )
 
 
-def queue_job(order: Order | None, claim: Claim, model: str, begin_by: int, now: int) -> Order:
-    """Return the record of a job that waits for a worker until the time `begin_by`."""
+@frozen_dataclass
+class JobDetails:
+    """What a job has besides its claim."""
+
+    model: str  # that its plan chose
+    begin_by: int  # when a worker must have begun it
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    webhook: str = ""
+
+
+def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) -> Order:
+    """Return the record of a job that waits for a worker."""
     return replace(
         requeue(claim_order(order, claim, now)),
-        source=JOB_SOURCE,
-        model=model,
-        begin_by=begin_by,
-        expires=begin_by + claim.validity,
+        model=details.model,
+        begin_by=details.begin_by,
+        metadata=details.metadata,
+        webhook=details.webhook,
+        expires=details.begin_by + claim.validity,
     )
 
 

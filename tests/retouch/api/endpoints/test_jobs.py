@@ -149,7 +149,7 @@ def test_gateway_without_a_queue_refuses_a_job_by_name():
         "jobs_not_configured",
         "Prefer",
     )
-    assert "RETOUCH_JOBS_QUEUE" in error["message"]
+    assert "RETOUCH_EDITS_QUEUE" in error["message"]
 
 
 def test_dry_run_of_a_job_is_answered_at_once(gateway):
@@ -391,3 +391,112 @@ def test_deployment_path_takes_jobs_too(gateway):
     assert response.status == 202
     gateway.work()
     assert gateway.get(response.json["id"]).json["status"] == "completed"
+
+
+PAIRS = {f"name-{i}": "v" * 512 for i in range(16)}
+
+
+@pytest.mark.parametrize("form", ["json", "text", "pairs"])
+def test_metadata_is_returned_with_the_job_and_not_sent_to_the_provider(gateway, form):
+    if form == "json":
+        fields = {"model": "gpt-image-2", "prompt": "p", "images": [data_url(IMAGE)]}
+        event = json_event({**fields, "metadata": PAIRS}, ASYNC)
+    else:
+        pairs = {f"metadata[{name}]": value for name, value in PAIRS.items()}
+        values = {"metadata": json.dumps(PAIRS)} if form == "text" else pairs
+        event = form_event({**FIELDS, **values}, ASYNC)
+    job = send_event(event, services=gateway.services).json
+    assert job["metadata"] == PAIRS
+    assert gateway.work()
+    assert gateway.get(job["id"]).json["metadata"] == PAIRS
+    assert not any(name.startswith("metadata") for name in gateway.upstream.calls[0].fields)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {**PAIRS, "one-more": "v"},
+        {"n" * 65: "v"},
+        {"name": "v" * 513},
+        {"name": 1},
+        {"name": {"a": "b"}},
+        ["name"],
+        "text",
+        3,
+    ],
+    ids=["17 pairs", "long name", "long value", "number", "object", "list", "text", "whole number"],
+)
+def test_metadata_beyond_the_limits_is_refused_by_name(gateway, metadata):
+    fields = {"model": "gpt-image-2", "prompt": "p", "images": [data_url(IMAGE)]}
+    as_json = json_event({**fields, "metadata": metadata}, ASYNC)
+    as_form = form_event({**FIELDS, "metadata": json.dumps(metadata)}, ASYNC)
+    for event in (as_json, as_form):
+        response = send_event(event, services=gateway.services)
+        assert (response.status, response.json["error"]["param"]) == (400, "metadata")
+    assert gateway.orders.orders == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [({"webhook": "we_1"}, {}), ({}, {"x-retouch-webhook": "we_1"})],
+    ids=["field", "header"],
+)
+def test_webhook_is_stored_with_the_job(gateway, fields, headers):
+    gateway.send({**ASYNC, **headers}, {**FIELDS, **fields})
+    assert gateway.stored.webhook == "we_1"
+    assert gateway.work()
+    assert "webhook" not in gateway.upstream.calls[0].fields
+
+
+@pytest.mark.parametrize("webhook", ["two words", "w" * 2049, "\u00fc"])
+def test_webhook_that_is_no_id_and_no_url_is_refused(gateway, webhook):
+    response = gateway.send(ASYNC, {**FIELDS, "webhook": webhook})
+    assert (response.status, response.json["error"]["param"]) == (400, "webhook")
+
+
+def test_webhook_in_a_field_and_in_a_header_is_refused(gateway):
+    response = gateway.send({**ASYNC, "x-retouch-webhook": "a"}, {**FIELDS, "webhook": "b"})
+    assert (response.status, response.json["error"]["param"]) == (400, "webhook")
+
+
+def test_job_is_expired_when_no_worker_began_it_before_its_deadline(gateway):
+    job = gateway.send({**ASYNC, "x-retouch-deadline": "900"}).json
+    assert job["deadline"] - job["created_at"] == 900
+    gateway.clock.advance(899)
+    assert gateway.get(job["id"]).json["status"] == "queued"
+    gateway.clock.advance(1)
+    assert gateway.get(job["id"]).json["status"] == "expired"
+    assert gateway.work()
+    ended = gateway.get(job["id"]).json
+    assert (ended["status"], ended["billed"], gateway.upstream.calls) == ("expired", "no", [])
+
+
+@pytest.mark.parametrize("text", ["0", "86401", "1.5", "soon", ""])
+def test_deadline_that_is_no_number_of_seconds_is_refused(gateway, text):
+    response = gateway.send({**ASYNC, "x-retouch-deadline": text})
+    assert (response.status, response.json["error"]["param"]) == (400, "x-retouch-deadline")
+
+
+@pytest.mark.parametrize(
+    ("name", "headers", "fields"),
+    [
+        ("metadata", {}, {"metadata": "{}"}),
+        ("metadata[a]", {}, {"metadata[a]": "b"}),
+        ("webhook", {}, {"webhook": "we_1"}),
+        ("x-retouch-webhook", {"x-retouch-webhook": "we_1"}, {}),
+        ("x-retouch-deadline", {"x-retouch-deadline": "9"}, {}),
+    ],
+)
+def test_option_of_a_job_is_refused_by_name_for_an_edit_without_a_job(
+    gateway, name, headers, fields
+):
+    response = gateway.send(headers, {**FIELDS, **fields})
+    assert (response.status, response.json["error"]["param"]) == (400, name)
+    assert gateway.upstream.calls == []
+
+
+def test_metadata_webhook_and_deadline_do_not_change_the_order_of_a_key(gateway):
+    first = gateway.send(KEY)
+    other = {**KEY, "x-retouch-deadline": "60", "x-retouch-webhook": "we_1"}
+    second = gateway.send(other, {**FIELDS, "metadata": '{"a": "b"}'})
+    assert (second.status, second.json["id"]) == (202, first.json["id"])

@@ -40,12 +40,13 @@ def create_job(
     outcome = submit_edit(context, options, encode_request(request), services)
     if isinstance(outcome, EditResult):
         return render_http(outcome, request.request_id, request.error_format)
-    order = _wait(outcome, options.wait_seconds, request, services, _has_ended)
-    answer = _stored_answer(order, services) if options.wait_seconds else None
+    seconds = read_job_wait(request.http_request.headers)
+    order = _wait(outcome, seconds, request, services, _has_ended)
+    answer = _stored_answer(order, services) if seconds else None
     if answer:
         result = EditResult(answer, order=OrderReport(order.id, order.expires))
         response = render_http(result, request.request_id, request.error_format)
-        applied = f"respond-async, wait={options.wait_seconds:.0f}"
+        applied = f"respond-async, wait={seconds:.0f}"
         return replace(response, headers={**response.headers, "Preference-Applied": applied})
     response = _job_response(order, request, services, status=202)
     headers = {

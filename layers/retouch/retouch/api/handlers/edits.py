@@ -11,10 +11,10 @@ from logging import Logger
 from typing import Any, Protocol
 
 from retouch.api.cors import cors_policy
+from retouch.api.edit_context import event_context
 from retouch.api.endpoint_request import Caller, EndpointRequest, authenticate_caller
 from retouch.api.events import direct_invoke
 from retouch.api.events import http as http_event
-from retouch.api.request.gateway_keys import reject_keys_in_form
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
@@ -23,14 +23,13 @@ from retouch.api.response.order_answers import end_order
 from retouch.api.router import Responder, RoutedRequest, Router
 from retouch.api.routes import EDIT_ROUTES, ROUTES, Route, allowed_methods
 from retouch.api.startup_warnings import warn_about_open_settings
-from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import BodyStream, HttpResponse
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.gateway.authentication import Principal
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
-from retouch.gateway.services import RequestContext, Services
+from retouch.gateway.services import Services
 
 EDIT_OPERATION = "edit"
 _LINKS_PATH = "/v1/files"  # a link needs no key, so a part of a link needs none either
@@ -158,19 +157,15 @@ def handle_direct_invoke(
 def _edit_from_event(
     event: Any, invocation_id: str, lambda_context: Any, services: Services
 ) -> EditResult:
-    form = direct_invoke.form_from_event(event)
-    reject_keys_in_form(form, own_key="")
-    order = direct_invoke.event_order(event, services)
-    context = RequestContext(
-        form,
-        ClientCredentials(),
+    context = event_context(
+        event,
+        Principal(is_operator=True),
         invocation_id,
         request_deadline(lambda_context, services),
         services.settings_with_secrets(),
-        Principal(is_operator=True),
-        max_response_bytes=direct_invoke.MAX_RESPONSE_BYTES,
-        order=order,
     )
+    order = direct_invoke.event_order(event, services)
+    context = replace(context, max_response_bytes=direct_invoke.MAX_RESPONSE_BYTES, order=order)
     result = edit_image(context, services)
     return end_order(result, order, "openai-api") if order else result
 

@@ -51,13 +51,13 @@ def parse_form(request: HttpRequest, limits: BodyLimits = DEFAULT_LIMITS) -> Par
     if not request.body:
         raise InvalidRequest("The request has no body.", code="empty_body")
     if media_type == "application/json":
-        return _reject_object_references(json_body.parse_json_form(request.body, limits))
+        return reject_object_references(json_body.parse_json_form(request.body, limits))
     boundary = multipart.parse_boundary(content_type, limits)
     parts = multipart.parse_parts(request.body, boundary, limits)
-    return _reject_object_references(form_from_parts(parts, limits))
+    return reject_object_references(form_from_parts(parts, limits))
 
 
-def _reject_object_references(form: ParsedForm) -> ParsedForm:
+def reject_object_references(form: ParsedForm) -> ParsedForm:
     """Raise InvalidRequest for an S3 reference: over HTTP it would give access to the images of other callers."""
     for image in (*form.images, form.mask):
         if isinstance(image, ImageReference) and image.kind == "object":

@@ -11,6 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from retouch.api.request.job_fields import (
+    job_field_names,
+    read_deadline,
+    read_metadata,
+    read_webhook,
+)
 from retouch.api.request.order_headers import read_wait
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.core.edit_types import FormText, ParsedForm
@@ -23,7 +29,7 @@ _RESPOND_ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.ASCII
 
 
 def read_job_options(headers: Mapping[str, str], form: ParsedForm) -> JobOptions | None:
-    """Return what a request says about its job, or None when it is no job. Raises InvalidRequest for an invalid key."""
+    """Return what a request says about its job, or None when it is no job. Raises InvalidRequest."""
     prefers_job = _RESPOND_ASYNC.search(headers.get("prefer", "").lower()) is not None
     if not prefers_job and _job_flag(form) is not True:
         return None
@@ -32,20 +38,30 @@ def read_job_options(headers: Mapping[str, str], form: ParsedForm) -> JobOptions
     return JobOptions(
         None if text is None else parse_idempotency_key(text),
         read_retry_count(headers) if may_join else None,
-        read_job_wait(headers),
+        metadata=read_metadata(form),
+        webhook=read_webhook(form, headers),
+        begin_within=read_deadline(headers),
     )
 
 
-def without_job_field(form: ParsedForm) -> ParsedForm:
+def without_job_flag(form: ParsedForm) -> ParsedForm:
     """Return the form without `background` if that field says whether the request is a job."""
-    if _job_flag(form) is None:
-        return form
-    return replace(form, values={k: v for k, v in form.values.items() if k != _FIELD})
+    return form if _job_flag(form) is None else _without(form, {_FIELD})
+
+
+def without_job_fields(form: ParsedForm) -> ParsedForm:
+    """Return the form of a job's edit alone."""
+    form, names = without_job_flag(form), job_field_names(form)
+    return _without(form, names) if names else form
 
 
 def read_job_wait(headers: Mapping[str, str]) -> float:
     """Return the seconds that the caller waits for a job: 0 by default."""
     return min(read_wait(headers) or 0.0, MAX_WAIT_SECONDS)
+
+
+def _without(form: ParsedForm, names: set[str]) -> ParsedForm:
+    return replace(form, values={k: v for k, v in form.values.items() if k not in names})
 
 
 def _job_flag(form: ParsedForm) -> bool | None:

@@ -36,7 +36,7 @@ def job_document(
         "expires_at": order.expires,
         "deadline": order.begin_by,
         "model": order.model,
-        "metadata": {},
+        "metadata": dict(order.metadata),
         "billed": order.billed,
         "cost_usd": _cost_usd(order.cost),
         "error": _job_error(order, body) if status == "failed" else None,

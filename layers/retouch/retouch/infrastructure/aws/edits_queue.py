@@ -1,4 +1,4 @@
-"""The queue of jobs in SQS, and the requests of jobs in the bucket beside the answers of orders."""
+"""The queue of edits in SQS, and the requests of jobs in the bucket beside the answers of orders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import orjson
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.orders.jobs import QueuedMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,16 +20,16 @@ _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=10, max_attempts=3
 _RETRY_AFTER_SECONDS = 2
 
 
-class JobSqsQueue:
+class EditsSqsQueue:
     """The queue that the workers read."""
 
     def __init__(self, url: str, aws: AwsClients) -> None:
         self._url, self._aws = url, aws
 
-    def send(self, identifier: str) -> None:
-        """Send a job to the workers. A job that is sent twice is worked on once."""
+    def send(self, message: QueuedMessage) -> None:
+        """Send a message to the workers."""
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=message_body(identifier))
+            self._client.send_message(QueueUrl=self._url, MessageBody=message_body(message))
         except Exception as error:  # boto3 raises many errors
             raise _unavailable_error() from error
 
@@ -76,9 +77,9 @@ class RequestBucket:
         return client
 
 
-def message_body(identifier: str) -> str:
-    """Return the message of a job, which only names it."""
-    return orjson.dumps({"order": identifier}).decode()
+def message_body(message: QueuedMessage) -> str:
+    """Return a message as text."""
+    return orjson.dumps(message).decode()
 
 
 def _object_key(order_id: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retouch.api.handlers.jobs_queue import build_handler
+from retouch.api.handlers.edits_queue import build_handler
 from retouch.core.errors import OrdersUnavailable
 from retouch.orders.abandoned import sweep
 from tests.support.events import lambda_context

@@ -1,0 +1,76 @@
+"""The handler of the worker function: a batch of SQS messages goes in, and the messages to deliver again come out.
+
+The first known field of a message says what kind it is. `MESSAGE_KINDS` says what a worker does with each kind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from retouch.api.events.sources import parse_messages
+from retouch.api.handlers.edits import Handler, Telemetry
+from retouch.api.handlers.job_messages import JOB_MESSAGES
+from retouch.api.handlers.worker_context import MessageKind, WorkerContext, worker_context
+from retouch.gateway.edit_job import require_jobs
+from retouch.gateway.services import Services
+from retouch.mirror.messages import QueueMessage
+from retouch.orders.jobs import Pause, QueuedMessage
+
+_log = logging.getLogger("retouch")
+_FAILED_PAUSE = Pause(30)  # after a failure of the stores
+MESSAGE_KINDS: Mapping[str, MessageKind] = {"order": JOB_MESSAGES}
+
+
+def build_handler(
+    services: Services, start_prefetch: Callable[[], None], telemetry: Telemetry
+) -> Handler:
+    """Return the Lambda handler. `start_prefetch` starts to fetch data in the background."""
+
+    def handler(event: Any, context: Any) -> dict[str, Any]:
+        start_prefetch()
+        worker = worker_context(services, telemetry, context)
+        records = zip(event["Records"], parse_messages(event), strict=True)
+        unfinished = [
+            message
+            for record, message in records
+            if _process(message, _queue_name(record), worker) is not None
+        ]
+        return {"batchItemFailures": [{"itemIdentifier": message.id} for message in unfinished]}
+
+    return handler
+
+
+def _process(message: QueueMessage, queue_name: str, worker: WorkerContext) -> Pause | None:
+    """Work on a message. Return the pause before it comes again, or None when it may be deleted."""
+    body, kind = _read_message(message.body)
+    if kind is None:
+        _log.warning("a message of the queue of edits has no known kind", extra={"id": message.id})
+        return None
+    is_dead_letter = queue_name == worker.services.settings.edits_dead_letters
+    try:
+        pause = (kind.abandon if is_dead_letter else kind.process)(body, worker)
+    except Exception as error:
+        _log.warning("a message could not be worked on", exc_info=error)
+        pause = _FAILED_PAUSE
+    if pause and not is_dead_letter:
+        require_jobs(worker.services).queue.delay(message.receipt_handle, pause.seconds)
+    return pause
+
+
+def _read_message(text: str) -> tuple[QueuedMessage, MessageKind | None]:
+    """Return the message and its kind. None: the kind is not known."""
+    try:
+        body = orjson.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        return {}, None
+    return body, next((MESSAGE_KINDS[name] for name in body if name in MESSAGE_KINDS), None)
+
+
+def _queue_name(record: Mapping[str, Any]) -> str:
+    return str(record.get("eventSourceARN") or "").rpartition(":")[2]
