@@ -100,6 +100,7 @@ TEXTS = {
     "invalid_mask_shape": ("A mask shape breaks a rule.", "The message names the rule ([masks](masks.md))."),
     "invalid_multipart": ("The form is damaged.", "Let a library build the form."),
     "invalid_part_header": ("A part of the form has a damaged header.", "Let a library build the form."),
+    "invalid_range": ("The range of time ends before it begins.", "Send an end that is later than the start."),
     "invalid_text": ("A text is not valid UTF-8.", "Send UTF-8."),
     "invalid_type": ("A parameter has the wrong type.", "The message names the type."),
     "invalid_upload_id": ("The id of an upload is not valid.", "Use the id that `POST /v1/uploads` returned."),
@@ -189,6 +190,10 @@ TEXTS = {
         "Follow the message, for example with another prompt or image.",
     ),
     "provider_unreachable": ("No connection to the provider was possible.", "Send the edit again later."),
+    "range_too_large": (
+        "The range of time has more usage than one answer can sum.",
+        "Ask for a shorter range, group by less, or export the events ([usage](usage.md)).",
+    ),
     "rate_limit_exceeded": (
         "The provider, or API Gateway, limits the request rate.",
         "Wait for `retry-after`. Then send the edit again.",
@@ -226,4 +231,8 @@ TEXTS = {
     "unsupported_provider": ("The gateway does not have this provider.", "`GET /v1/models` lists the providers."),
     "unsupported_transfer_encoding": ("A part of the form has an unknown encoding.", "Send it in binary."),
     "upload_not_found": ("The upload does not exist, or it has expired.", "Upload the image again."),
+    "usage_unavailable": (
+        "The table of usage cannot be used.",
+        "Send the request again later. Operator: check the table ([usage](usage.md)).",
+    ),
 }  # fmt: skip

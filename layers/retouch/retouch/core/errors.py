@@ -14,6 +14,7 @@
     +- OrderInProgress               409  an equal request with the same idempotency key still runs
     +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
     +- OrdersUnavailable             503  the table of orders cannot be used, so nothing was bought
+    +- UsageUnavailable              503  the table of usage cannot be used
     +- Moderated                     400  the provider's safety system rejected the request
     +- RateLimited                   429  too many requests; `retry_after` gives the seconds to wait
     |  +- OutOfQuota                 429  the account has no credit; a retry cannot help
@@ -240,6 +241,14 @@ class OrdersUnavailable(Fault):
 
     status = 503
     code = "orders_unavailable"
+    retryable = True
+
+
+class UsageUnavailable(Fault):
+    """The table of usage cannot be used."""
+
+    status = 503
+    code = "usage_unavailable"
     retryable = True
 
 

@@ -1,0 +1,160 @@
+"""The DynamoDB table of usage.
+
+U#<workspace>#<day>, <id of the event>   an event; its attribute `trace` is the key of the index `trace`
+U#<workspace>#<day>, ROLLUP              the sums of the day
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retouch.core.errors import UsageUnavailable
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.usage.event import (
+    SECONDS_PER_DAY,
+    UsageEvent,
+    day_of,
+    format_time,
+    from_record,
+    start_of_day,
+    to_record,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Result = TypeVar("Result")
+TRACE_INDEX = "trace"
+_ROLLUP_KEY = "ROLLUP"
+_ROLLUP_SECONDS = 400 * SECONDS_PER_DAY
+# No answer waits for these calls.
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=3, max_attempts=3)
+
+
+class UsageDynamoTable:
+    """The usage of all functions that use the table. Events are deleted after `days`, and rollups later."""
+
+    def __init__(self, table: str, days: int, aws: AwsClients) -> None:
+        self._table, self._aws = table, aws
+        self.kept_seconds = days * SECONDS_PER_DAY
+
+    def write_event(self, event: UsageEvent) -> bool:
+        """Store an event unless one with its id is there. Return whether it was stored by this call."""
+        record = {
+            **to_record(event),
+            "pk": _partition(event.workspace, event.day),
+            "sk": event.id,
+            "expires": event.time + self.kept_seconds,
+        }
+        return self._put({name: _attribute(value) for name, value in record.items() if value != ""})
+
+    def read_events(self, workspace: str, start: int, end: int) -> Iterator[UsageEvent]:
+        """Yield the events of a workspace in [start, end), Unix seconds within one day, the earliest first."""
+        next_page: dict[str, Any] = {}
+        while True:
+            page = self._read_page(workspace, start, end, next_page)
+            yield from map(_read_event, page["Items"])
+            if "LastEvaluatedKey" not in page:
+                return
+            next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def find_by_trace(self, trace: str) -> Sequence[UsageEvent]:
+        """Return the events with that trace id, of every workspace. The index may be a second late."""
+        keys = self._run(
+            lambda: self._client.query(
+                TableName=self._table,
+                IndexName=TRACE_INDEX,
+                KeyConditionExpression="#trace = :trace",
+                ExpressionAttributeNames={"#trace": "trace"},
+                ExpressionAttributeValues={":trace": {"S": trace}},
+            )["Items"]
+        )
+        rows = [self._read_row(key["pk"]["S"], key["sk"]["S"]) for key in keys]
+        return [_read_event(row) for row in rows if row]
+
+    def read_rollup(self, workspace: str, day: str) -> bytes | None:
+        """Return the rollup of a day, or None."""
+        row = self._read_row(_partition(workspace, day), _ROLLUP_KEY)
+        return bytes(row["data"]["B"]) if row else None
+
+    def write_rollup(self, workspace: str, day: str, data: bytes) -> None:
+        """Store the rollup of a day, unless there is one."""
+        expires = start_of_day(day) + max(self.kept_seconds, _ROLLUP_SECONDS)
+        self._put(
+            {
+                "pk": {"S": _partition(workspace, day)},
+                "sk": {"S": _ROLLUP_KEY},
+                "data": {"B": data},
+                "expires": {"N": str(expires)},
+            }
+        )
+
+    @property
+    def _client(self) -> DynamoDBClient:
+        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
+        return client
+
+    def _put(self, item: Mapping[str, Any]) -> bool:
+        """Write an item unless one with its key is there. Return whether it was written."""
+
+        def put() -> bool:
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+                return True
+            return False
+
+        return self._run(put)
+
+    def _read_page(
+        self, workspace: str, start: int, end: int, next_page: dict[str, Any]
+    ) -> dict[str, Any]:
+        def read() -> Any:
+            return self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": _partition(workspace, day_of(start))},
+                    ":first": {"S": f"{format_time(start)}#"},
+                    ":last": {"S": f"{format_time(end - 1)}#~"},
+                },
+                **next_page,
+            )
+
+        page: dict[str, Any] = self._run(read)
+        return page
+
+    def _read_row(self, partition: str, key: str) -> Mapping[str, Any] | None:
+        response = self._run(
+            lambda: self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": key}}
+            )
+        )
+        return response.get("Item")
+
+    def _run(self, operation: Callable[[], Result]) -> Result:
+        try:
+            return operation()
+        except Exception as error:  # boto3 raises many errors
+            raise UsageUnavailable(
+                "The table of usage cannot be used. Send the request again.", retry_after=2
+            ) from error
+
+
+def _partition(workspace: str, day: str) -> str:
+    return f"U#{workspace}#{day}"
+
+
+def _attribute(value: str | int) -> dict[str, str]:
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _read_event(item: Mapping[str, Any]) -> UsageEvent:
+    return from_record(
+        {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+    )
