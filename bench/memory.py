@@ -123,7 +123,7 @@ def measure_case(case: Case) -> Measurement:
         )
         return Measurement(
             response.status_code,
-            _worker_peak_bytes(target) / 1e6,
+            worker_peak_mb(target.parts[BILLED_PART]()),
             response.elapsed.total_seconds(),
             len(response.content),
             response.headers.get("x-retouch-notes", ""),
@@ -170,13 +170,9 @@ def _upload(target: Target, path: Path) -> dict[str, str]:
     return {"file_id": form["id"]}
 
 
-def _worker_peak_bytes(target: Target) -> int:
-    """Return the peak resident memory of the only worker."""
-    workers = [
-        pid
-        for pid in target.parts[BILLED_PART]()
-        if _WORKER_MODULE in psutil.Process(pid).cmdline()
-    ]
-    (pid,) = workers
+def worker_peak_mb(pids: Iterable[int]) -> float:
+    """Return the peak resident memory in MB of the only worker among the processes."""
+    (pid,) = [pid for pid in pids if _WORKER_MODULE in psutil.Process(pid).cmdline()]
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return kibibytes * 1024 / 1e6

@@ -41,6 +41,12 @@ def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
         ("an image file", _megabytes(IMAGE.image_bytes), "Retouch", "JPEG or WebP"),
         ("pixels of an image", _megapixels(IMAGE.pixels), "Retouch", "scale it"),
         ("pixels of a WebP", _megapixels(IMAGE.webp_pixels), "Retouch", "PNG or JPEG"),
+        (
+            "pixels of a lossless WebP result",
+            _megapixels(IMAGE.lossless_webp_pixels),
+            "Retouch",
+            "PNG",
+        ),
         ("width and height", f"{IMAGE.side:,} pixels each", "Retouch", "scale it"),
         ("images of a request", str(BODY.max_images), "Retouch; many models take fewer", ""),
         ("parts of a form", str(BODY.max_parts), "Retouch", ""),

@@ -1,11 +1,14 @@
 """Tests of images that are stored before the next ones are processed, from the provider's response to the delivery."""
 
+import threading
+import time
+
 import pytest
 from PIL import Image
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored
-from retouch.gateway import early_storage
+from retouch.gateway import early_storage, result_links
 from retouch.gateway.delivery import deliver
 from retouch.gateway.early_storage import EarlyStorage
 from retouch.gateway.postprocess import postprocess_all
@@ -37,6 +40,20 @@ class RecordingStore(dict[str, bytes]):
 
     def sign(self, key, seconds):
         return key
+
+
+class HangingStore(RecordingStore):
+    """A result store that does not answer from the put of the given number on, until `release` is set."""
+
+    def __init__(self, hanging_put):
+        super().__init__()
+        self.hanging_put, self.release = hanging_put, threading.Event()
+
+    def put(self, data, format):
+        if self.put_count >= self.hanging_put:
+            self.put_count += 1
+            self.release.wait(30)
+        return super().put(data, format)
 
 
 @pytest.fixture
@@ -95,6 +112,20 @@ def test_image_that_the_bucket_does_not_take_is_delivered_smaller_beside_the_lin
     assert all(len(image.data) <= IMAGE_BYTES for image in result.images)
     assert all(image.b64_json for image in delivered.images[1:])
     assert delivered.is_linked
+
+
+@pytest.mark.parametrize("response_format", ["url", "b64_json"])
+@pytest.mark.parametrize("hanging_put", [0, 2])
+def test_bucket_that_hangs_is_waited_for_only_once(edit, monkeypatch, hanging_put, response_format):
+    monkeypatch.setattr(result_links, "_MAX_LINK_SECONDS", 0.5)
+    store, started_at = HangingStore(hanging_put), time.monotonic()
+    result, delivered = edit(6, 2, store, response_format)
+    store.release.set()
+    assert time.monotonic() - started_at < 2
+    assert store.put_count == hanging_put + 1
+    assert [bool(image.url) for image in delivered.images] == [i < hanging_put for i in range(6)]
+    assert all(image.b64_json for image in delivered.images[hanging_put:])
+    assert sum(len(image.data) for image in result.images) <= 2 * IMAGE_BYTES
 
 
 def test_images_that_cannot_be_stored_at_all_fit_into_the_limit(edit):

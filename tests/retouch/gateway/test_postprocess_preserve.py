@@ -272,6 +272,29 @@ def test_webp_with_too_many_pixels_is_rejected_before_call():
     assert "30000000 in total" in response.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"model": "gpt-image-2"}, 400),
+        ({"model": "gpt-image-2", "output_compression": 100}, 400),
+        ({"model": "gpt-image-2", "output_compression": 99}, 200),
+        ({"model": "local/erase"}, 400),
+        ({"model": "local/erase", "output_compression": 99}, 200),
+    ],
+)
+def test_webp_without_loss_of_too_many_pixels_is_rejected_before_call(fields, status):
+    image, mask = encode_image(Image.new("L", (4000, 3126))), json.dumps(WIDE_BOX)
+    fields = {**fields, "image": file_part(image), "mask": mask, "output_format": "webp"}
+    response = post_edit({"prompt": "p", **fields, "dry_run": "true"}, {})
+    assert response.status == status, response.json
+    if status == 400:
+        assert response.json["error"]["param"] == "output_format"
+        assert "12500000 in total" in response.json["error"]["message"]
+    image = encode_image(Image.new("L", (4000, 3125)))
+    fields = {**fields, "image": file_part(image), "dry_run": "true"}
+    assert post_edit({"prompt": "p", **fields}, {}).status == 200
+
+
 def test_default_size_of_model_does_not_conflict_with_preserve():
     fields = {
         "model": "dall-e-2",

@@ -1,9 +1,11 @@
 """Tests of images that must fit a response of limited size."""
 
 import pytest
+from PIL import Image
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.gateway.response_size import base64_size, reduce_images
+from retouch.imaging.limits import DEFAULT_LIMITS
 from tests.support.images import b64, decode_image, encode_image, format_name, photo, scene
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import noise_image, png_with_missing_lines
@@ -51,6 +53,14 @@ def test_small_image_leaves_its_share_to_the_others():
     reduced = reduce_images([NOISE, SMALL], 60_000, time_budget())
     assert reduced.images[1].image is SMALL
     assert 30_000 < base64_size(reduced.images[0].image) <= 60_000
+
+
+def test_finished_image_above_the_limit_for_files_is_encoded_again():
+    side = 4100
+    data = encode_image(Image.new("RGB", (side, side), "teal"), compress_level=0)
+    assert len(data) > DEFAULT_LIMITS.image_bytes
+    (one,) = reduce_images([GeneratedImage(data=data)], 1_000_000, time_budget()).images
+    assert decode_image(one.image.data).size == (side, side)
 
 
 @pytest.mark.parametrize("count", [2, 10])

@@ -37,6 +37,11 @@ def test_lossy_file_is_not_encoded_without_loss(format):
     assert encode_lossless_below(inspect_image(encode_image(scene(), format)), 50_000) is None
 
 
+def test_image_whose_lossless_encoding_needs_too_much_memory_is_not_encoded_without_loss():
+    assert encode_lossless_below(png_file(Image.new("L", (2000, 4000))), 50_000) is not None
+    assert encode_lossless_below(png_file(Image.new("L", (2001, 4000))), 50_000) is None
+
+
 @pytest.mark.parametrize("max_bytes", [60_000, 20_000, 5_000, 1_000])
 def test_lossy_encoding_has_at_most_the_given_bytes(max_bytes):
     smaller = encode_lossy_below(png_file(noise_image(200, 200)), max_bytes)

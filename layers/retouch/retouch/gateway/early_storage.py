@@ -15,6 +15,7 @@ from retouch.gateway.response_size import reduce_images
 from retouch.gateway.result_images import result_format
 from retouch.gateway.result_links import ResultLinks
 from retouch.gateway.time_budget import TimeBudget
+from retouch.imaging.free_memory import release_free_memory
 
 MAX_HELD_BYTES = (
     75_000_000  # encoded images of one edit, 100 MB as base64; a single image may be larger
@@ -45,6 +46,8 @@ class EarlyStorage:
             expected_bytes > MAX_HELD_BYTES and not is_last_of_few
         )
         result = self._release(processed) if self.is_storing and size else processed
+        if self.is_storing:
+            release_free_memory()  # each image is made in a thread of its own, which keeps what it freed
         self.held_bytes += len(result.image.data)
         return result
 

@@ -13,7 +13,7 @@ from retouch.gateway.time_budget import TimeBudget
 from retouch.gateway.unmarked_pixels import map_result, needed_lines, restore_unmarked_pixels
 from retouch.imaging.codec import encode, encode_preserved, flatten, has_transparency, resize
 from retouch.imaging.colour import decode_srgb
-from retouch.imaging.limits import exceeds_webp_limits
+from retouch.imaging.limits import exceeds_lossless_webp_limit, exceeds_webp_limits
 from retouch.imaging.placement import undo_placement
 from retouch.imaging.prepared_original import write_restored_png
 from retouch.planning.output_rules import Delivery
@@ -120,4 +120,5 @@ def _output_format(
         return delivery.convert_to
     if result_format not in (_LOSSLESS_FORMATS if preserved_pixels else OUTPUT_FORMATS):
         return "png"
-    return "png" if result_format == "webp" and exceeds_webp_limits(size) else result_format
+    is_too_large = exceeds_lossless_webp_limit if preserved_pixels else exceeds_webp_limits
+    return "png" if result_format == "webp" and is_too_large(size) else result_format

@@ -23,6 +23,7 @@ from retouch.gateway.provider_call.error_mapping import NO_IMAGE_REMEDY
 from retouch.imaging import first_frame
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.inspect import inspect_image
+from retouch.imaging.limits import RESULT_LIMITS
 
 _HEAD_BYTES = (
     132  # enough to identify the format; a multiple of 3, so that its base64 needs no padding
@@ -112,7 +113,7 @@ def open_result(image: GeneratedImage) -> OpenedResult:
         if format not in INPUT_FORMATS:
             return _open_as_png(image, data, format)
         try:
-            return OpenedResult(image, inspect_image(data, param="result"))
+            return OpenedResult(image, _inspect(data))
         except InvalidRequest as error:
             if error.code not in _SEVERAL_FRAMES_CODES:
                 raise
@@ -125,7 +126,11 @@ def _open_as_png(image: GeneratedImage, data: bytes, format: str, *notes: str) -
         raise UnsupportedResult(f"The gateway cannot open the provider's {format.upper()} file.")
     frame = first_frame.read_first_frame(data, format)
     still = replace(image, b64="", data=frame)
-    return OpenedResult(still, inspect_image(frame, param="result"), notes)
+    return OpenedResult(still, _inspect(frame), notes)
+
+
+def _inspect(data: bytes) -> EncodedImage:
+    return inspect_image(data, param="result", limits=RESULT_LIMITS)
 
 
 def open_to_store(image: GeneratedImage) -> OpenedResult:

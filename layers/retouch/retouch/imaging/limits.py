@@ -12,6 +12,8 @@ class Limits:
     image_bytes: int = 50_000_000
     pixels: int = 52_000_000  # phones make 50.1 million
     webp_pixels: int = 30_000_000  # WebP codecs need four times the memory of the others
+    # The lossless encoder needs 25 bytes a pixel beside the image: 300 MB for the 12 megapixels of a phone.
+    lossless_webp_pixels: int = 12_500_000
     side: int = 16_384
     ancillary_chunks: int = 1_000  # PNG chunks that do not hold image content
     # Chunks or segments of any kind. The time to read a file depends on this count.
@@ -27,9 +29,16 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+# The bytes of a result are limited where they are received. A file that the gateway made can have three bytes a pixel.
+RESULT_LIMITS = Limits(image_bytes=220_000_000)
 MAX_WEBP_EDGE = 16_383  # pixels per edge; the WebP header cannot hold more
 
 
 def exceeds_webp_limits(size: tuple[int, int]) -> bool:
     """Return whether an image of this size, in pixels, is too large for a WebP file."""
     return max(size) > MAX_WEBP_EDGE or size[0] * size[1] > DEFAULT_LIMITS.webp_pixels
+
+
+def exceeds_lossless_webp_limit(size: tuple[int, int]) -> bool:
+    """Return whether an image of this size, in pixels, is too large for a WebP file without loss."""
+    return exceeds_webp_limits(size) or size[0] * size[1] > DEFAULT_LIMITS.lossless_webp_pixels

@@ -23,7 +23,12 @@ from retouch.core.sizes import (
     parse_size,
 )
 from retouch.imaging.formats.density import PixelDensity, read_density
-from retouch.imaging.limits import DEFAULT_LIMITS, MAX_WEBP_EDGE, exceeds_webp_limits
+from retouch.imaging.limits import (
+    DEFAULT_LIMITS,
+    MAX_WEBP_EDGE,
+    exceeds_lossless_webp_limit,
+    exceeds_webp_limits,
+)
 from retouch.planning.preserve import OriginalPixels, PreservePlan
 
 # shapes that differ by less count as equal: the distortion is not visible
@@ -109,7 +114,8 @@ def fit_delivery(
     if delivery.has_image_changes or serving.is_local_editor:  # the gateway makes the file
         delivery = replace(delivery, density=_density_to_keep(request.images[0]))
     output_size = request.images[0].size if placement or preserves_pixels else None
-    _check_output_size(scale_to or output_size or (1, 1), params)
+    makes_exact_file = preserves_pixels or serving.is_local_editor
+    _check_output_size(scale_to or output_size or (1, 1), params, makes_exact_file)
     return sent_params, delivery, (*notes, *size_notes, *format_notes, *loss_notes)
 
 
@@ -121,16 +127,25 @@ def _density_to_keep(image: EncodedImage) -> KnownDensity | None:
     return KnownDensity(density, image.size) if density else None
 
 
-def _check_output_size(size: Size, params: Mapping[str, Any]) -> None:
+def _check_output_size(size: Size, params: Mapping[str, Any], makes_exact_file: bool) -> None:
     """Raise InvalidRequest when the gateway itself would make an image above its limits or those of WebP.
 
-    `size` is in pixels. `params` holds the requested parameters.
+    `size` is in pixels. `params` holds the requested parameters. `makes_exact_file` says that every pixel of the result
+    counts: the gateway then makes a WebP without loss unless `output_compression` permits loss.
     """
     pixels = size[0] * size[1]
+    is_lossless = makes_exact_file and params.get("output_compression") in (None, 100)
     if params.get("output_format") == "webp" and exceeds_webp_limits(size):
         raise InvalidRequest(
             f"The result would have {size[0]}x{size[1]} pixels; a WebP result has at most {MAX_WEBP_EDGE} pixels "
             f"an edge and {DEFAULT_LIMITS.webp_pixels} in total. Send output_format png or jpeg.",
+            param="output_format",
+        )
+    if params.get("output_format") == "webp" and is_lossless and exceeds_lossless_webp_limit(size):
+        raise InvalidRequest(
+            f"The result would have {size[0]}x{size[1]} pixels; a WebP without loss has at most "
+            f"{DEFAULT_LIMITS.lossless_webp_pixels} in total. Send output_format png, or an output_compression below "
+            "100, which changes every pixel a little.",
             param="output_format",
         )
     if max(size) > DEFAULT_LIMITS.side or pixels > DEFAULT_LIMITS.pixels:
