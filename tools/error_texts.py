@@ -235,4 +235,20 @@ TEXTS = {
         "The table of usage cannot be used.",
         "Send the request again later. Operator: check the table ([usage](usage.md)).",
     ),
+    "too_many_webhook_endpoints": (
+        "The key has as many webhook endpoints as are allowed.",
+        "Delete an endpoint.",
+    ),
+    "webhook_delivery_pending": (
+        "The delivery of a webhook is still tried, so it is not started again.",
+        "Wait for its end.",
+    ),
+    "webhook_url_refused": (
+        "The gateway may not call the URL of a webhook endpoint.",
+        "Use a public https URL at port 443. Operator: `RETOUCH_WEBHOOK_ALLOW` allows a host.",
+    ),
+    "webhooks_unavailable": (
+        "The table or the queue of webhooks cannot be used.",
+        "Send the request again later. Operator: check the table and the queue.",
+    ),
 }  # fmt: skip

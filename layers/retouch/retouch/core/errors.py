@@ -11,10 +11,12 @@
     |  +- Refused                    4xx  the provider rejected the request
     |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
     |  +- JobConflict                409  the state of the job does not permit the request
+    |  +- WebhookConflict            409  the delivery of a webhook is still pending
     +- OrderInProgress               409  an equal request with the same idempotency key still runs
     +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
     +- OrdersUnavailable             503  the table of orders cannot be used, so nothing was bought
     +- UsageUnavailable              503  the table of usage cannot be used
+    +- WebhooksUnavailable           503  the table or the queue of webhooks cannot be used
     +- Moderated                     400  the provider's safety system rejected the request
     +- RateLimited                   429  too many requests; `retry_after` gives the seconds to wait
     |  +- OutOfQuota                 429  the account has no credit; a retry cannot help
@@ -217,6 +219,13 @@ class JobConflict(InvalidRequest):
     code = "already_sent"
 
 
+class WebhookConflict(InvalidRequest):
+    """The delivery of a webhook is still pending."""
+
+    status = 409
+    code = "webhook_delivery_pending"
+
+
 class OrderInProgress(Fault):
     """An equal request still works on the order. A repetition waits for its answer and buys nothing."""
 
@@ -249,6 +258,14 @@ class UsageUnavailable(Fault):
 
     status = 503
     code = "usage_unavailable"
+    retryable = True
+
+
+class WebhooksUnavailable(Fault):
+    """The table or the queue of webhooks cannot be used."""
+
+    status = 503
+    code = "webhooks_unavailable"
     retryable = True
 
 

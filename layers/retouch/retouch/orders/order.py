@@ -28,6 +28,7 @@ from typing import Literal
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.sortable_time import TIME_CHARS, encode_time
 
 OrderState = Literal[
     "accepted", "sent", "submitted", "done", "unknown", "open", "queued", "cancelled"
@@ -36,8 +37,6 @@ OrderState = Literal[
 OrderSource = Literal["http", "direct", "batch", "s3", "sqs", "eventbridge"]
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
 _KEY_BYTES = 16
-_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_TIME_CHARS = 8  # 40 bits: seconds until the year 36812
 
 
 @frozen_dataclass
@@ -145,14 +144,13 @@ def random_order_key() -> str:
 
 def order_id(key: str, unix_time: int) -> str:
     """Return the id of a new order. It contains the table's key, so that the order can be read by its id."""
-    digits = [_CROCKFORD[unix_time >> 5 * place & 31] for place in reversed(range(_TIME_CHARS))]
-    return f"ord_{''.join(digits)}{key}"
+    return f"ord_{encode_time(unix_time)}{key}"
 
 
 def key_of_order(identifier: str) -> str:
     """Return the table's key in the id of an order. Raises ValueError when the text is not such an id."""
     prefix, _, rest = identifier.partition("_")
-    key = rest[_TIME_CHARS:]
+    key = rest[TIME_CHARS:]
     if prefix != "ord" or len(key) != len(_encode(bytes(_KEY_BYTES))) or not rest.isalnum():
         raise ValueError("An order's id is 'ord_' and 34 letters and digits.")
     return key

@@ -160,6 +160,11 @@ class GuardedConnector:
                 reason = "upstream_unreachable"
         raise FetchError(reason)
 
+    def check(self, url: Url, remaining_seconds: RemainingSeconds) -> None:
+        """Raise FetchError when a connection is not allowed. Resolve the name, but connect to nothing."""
+        self.policy.check_url(url)
+        self._allowed_addresses(url, remaining_seconds, lambda _address: None)
+
     def _allowed_addresses(
         self, url: Url, remaining_seconds: RemainingSeconds, record_address: RecordAddress
     ) -> list[str]:

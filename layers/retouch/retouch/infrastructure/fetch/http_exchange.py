@@ -81,6 +81,11 @@ class HttpExchange:
         """Return the status of the response."""
         return self._response.status
 
+    def header(self, name: str) -> str | None:
+        """Return a header of the response, or None."""
+        value: str | None = self._response.msg.get(name)
+        return value
+
     @property
     def content_coding(self) -> str:
         """Return the compression of the body, or "" for a body that is not compressed."""

@@ -8,10 +8,7 @@ gets does not depend on what is behind the URL. The log has the reason.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from socket import socket
-from typing import cast
+from collections.abc import Iterator
 
 from retouch.core.clock import Clock
 from retouch.core.url_policy.errors import FetchError
@@ -24,10 +21,10 @@ from retouch.infrastructure.fetch.connector import (
     GuardedConnector,
     OpenConnection,
     ResolveName,
-    SocketConnection,
     resolve_name,
 )
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
+from retouch.infrastructure.fetch.post_exchange import PostExchange
 from retouch.infrastructure.fetch.session import WriteLog, discard_log
 
 _MAX_RESPONSE_BYTES = 65_536
@@ -77,10 +74,9 @@ class WebhookClient:
 
         connection = self._connect(url, remaining_seconds, lambda _address: None)
         message_id = f"msg_{secrets.token_hex(16)}"
-        signature = signature_headers(
-            request.signing_key, message_id, self._clock.unix_time(), request.body
-        )
-        exchange = _WebhookExchange(
+        keys = [request.signing_key] if request.signing_key else []
+        signature = signature_headers(keys, message_id, self._clock.unix_time(), request.body)
+        exchange = PostExchange(
             connection,
             url,
             remaining_seconds,
@@ -92,48 +88,6 @@ class WebhookClient:
             return b"".join(_read_body(exchange))
         finally:
             exchange.close()
-
-
-class _WebhookExchange(HttpExchange):
-    """The fetcher's exchange, as a POST with a body."""
-
-    def __init__(
-        self,
-        connection: SocketConnection,
-        url: Url,
-        remaining_seconds: Callable[[], float],
-        user_agent: str,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> None:
-        self._headers, self._body = headers, body
-        super().__init__(connection, url, remaining_seconds, user_agent)
-
-    def _send_request(self, url: Url) -> HTTPResponse:
-        client = HTTPConnection("connected")  # an unused name: we write the Host header ourselves
-        client.sock = cast(socket, self._limited_socket)
-        try:
-            client.putrequest("POST", url.target, skip_host=True, skip_accept_encoding=True)
-            for name, value in self._request_headers(url).items():
-                client.putheader(name, value)
-            client.endheaders(self._body)
-            return client.getresponse()
-        except TimeoutError:
-            raise FetchError("timeout") from None
-        except (HTTPException, OSError, ValueError):
-            raise FetchError("bad_answer") from None
-
-    def _request_headers(self, url: Url) -> Mapping[str, str]:
-        return {
-            "Host": url.authority,
-            "User-Agent": self._user_agent,
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-            "Content-Type": "application/json",
-            "Content-Length": str(len(self._body)),
-            **self._headers,
-        }
 
 
 def _read_body(exchange: HttpExchange) -> Iterator[bytes]:

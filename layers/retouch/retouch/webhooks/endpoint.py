@@ -1,0 +1,55 @@
+"""Endpoints: the URLs that callers have registered for events."""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+
+from retouch.core.frozen_dataclass import frozen_dataclass
+
+ENDPOINT_PREFIX = "we_"
+_FAILING_SECONDS, _MAX_FAILURES = 5 * 86_400, 20
+GONE, FAILING = "gone", "failing"
+
+
+@frozen_dataclass
+class Endpoint:
+    """An endpoint as it is stored. Its secrets are sealed. Times are Unix seconds."""
+
+    id: str
+    scope: str  # whose events it gets
+    url: str
+    name: str
+    event_types: tuple[str, ...]
+    secret: str = field(repr=False)
+    secret_hint: str
+    created: int
+    updated: int
+    old_secret: str = field(default="", repr=False)
+    old_secret_until: int = 0  # until then the old secret signs too
+    failures: int = 0  # since the last success
+    failing_since: int = 0
+    disabled_reason: str = ""  # GONE, FAILING, or "" while it gets events
+    version: str = ""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the endpoint gets events."""
+        return not self.disabled_reason
+
+
+def add_success(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint after an attempt that it accepted."""
+    if endpoint.failures or endpoint.disabled_reason:
+        return replace(endpoint, failures=0, failing_since=0, disabled_reason="")
+    return endpoint
+
+
+def add_failure(endpoint: Endpoint, now: int, *, is_gone: bool) -> Endpoint:
+    """Return the endpoint after a failed attempt. 410 disables it, and so do 5 days with only failures, over 20."""
+    failed = replace(
+        endpoint, failures=endpoint.failures + 1, failing_since=endpoint.failing_since or now
+    )
+    if is_gone:
+        return replace(failed, disabled_reason=GONE)
+    is_failing = now - failed.failing_since >= _FAILING_SECONDS and failed.failures > _MAX_FAILURES
+    return replace(failed, disabled_reason=FAILING) if is_failing else failed
