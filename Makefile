@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check fmt bench bench-vs docs lock clean
+.PHONY: help run test test-slow check fmt bench bench-vs docs docs-site lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,7 @@ check: $(VENV)/.dev ## Check style, types, imports, template and generated docum
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory check-aws
 	$(BIN)/python -m tools.docs --check
+	@$(MAKE) --no-print-directory docs-site
 
 fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff check --fix .
@@ -37,6 +38,9 @@ fmt: $(VENV)/.dev ## Format the code
 docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.portkey --write
+
+docs-site: $(VENV)/.dev ## Build the documentation site into .work/site; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --config-file .mkdocs.yml
 
 bench: $(VENV)/.dev ## Compare the speed with Portkey and LiteLLM; QUICK=1 takes three minutes; needs Node
 	$(BIN)/python -m bench $(if $(QUICK),--quick)
