@@ -7,9 +7,13 @@ from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.order_stores import order_stores
+from retouch.infrastructure.order_stores import job_stores, order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
 
 settings = Settings.from_env(os.environ)
-stores = order_stores(settings, AwsClients(AwsEnvironment.from_env(os.environ)))
-handler = build_handler(stores, SystemClock(), SweeperTelemetry(os.environ))
+aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
+orders = order_stores(settings, aws_clients)
+jobs = job_stores(settings, orders, aws_clients)
+handler = build_handler(
+    orders, jobs.queue if jobs else None, SystemClock(), SweeperTelemetry(os.environ)
+)

@@ -164,7 +164,7 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
     assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
 
 
-def test_sweeper_reads_its_index_and_answers_and_writes_orders_only(resources):
+def test_sweeper_reads_its_index_and_answers_and_writes_orders_and_messages_only(resources):
     permissions = {
         action: statement["Resource"]
         for statement in policy_statements(resources, "SweeperRole")
@@ -174,6 +174,7 @@ def test_sweeper_reads_its_index_and_answers_and_writes_orders_only(resources):
         "dynamodb:Query": {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
         "dynamodb:GetItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
         "dynamodb:PutItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
+        "sqs:SendMessage": {"Fn::GetAtt": ["EditsQueue", "Arn"]},
         "s3:GetObject": {"Fn::Sub": "${ResultsBucket.Arn}/orders/*"},
         "s3:ListBucket": {"Fn::GetAtt": ["ResultsBucket", "Arn"]},
         "logs:CreateLogStream": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},

@@ -49,7 +49,7 @@ class JobGateway:
     def __init__(self, upstream, clock=None, **env):
         self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
         self.queue, self.requests = InMemoryQueue(), InMemoryRequests()
-        stores = OrderStores(self.orders, self.orders)
+        self.stores = OrderStores(self.orders, self.orders)
         self.services = build_services(
             {
                 "OPENAI_API_KEY": "k",
@@ -61,8 +61,8 @@ class JobGateway:
             self.clock,
             keys={self.digest(name): name for name in ("a", "b")},
             secrets={"RETOUCH_PEPPER": "pepper"},
-            orders=stores,
-            jobs=JobStores(stores, self.requests, self.queue),
+            orders=self.stores,
+            jobs=JobStores(self.stores, self.requests, self.queue),
         )
         self.answer()
 

@@ -27,8 +27,8 @@ class Gateway:
     def __init__(self, upstream, clock=None, **env):
         self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
         self.env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
-        stores = OrderStores(self.orders, self.orders)
-        self.services = build_services(self.env, self.clock, orders=stores)
+        self.stores = OrderStores(self.orders, self.orders)
+        self.services = build_services(self.env, self.clock, orders=self.stores)
 
     def send(self, headers=KEY, fields=FIELDS, seconds=60.0):
         event = form_event(fields, headers)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from retouch.core.clock import SystemClock
-from retouch.orders.abandoned import sweep
+from retouch.orders.sweeper import sweep
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import b64, box_mask, photo
@@ -254,8 +254,8 @@ def test_order_that_crashed_after_its_answer_was_stored_gives_the_answer(gateway
 
 def test_sweeper_settles_a_crashed_order(gateway):
     crash_after(gateway, "sent")
-    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"unknown": 1}
-    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {}
+    assert sweep(gateway.stores, None, gateway.clock.unix_time()) == {"unknown": 1}
+    assert sweep(gateway.stores, None, gateway.clock.unix_time()) == {}
 
 
 def direct_event(**fields):

@@ -8,7 +8,7 @@ import pytest
 from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
 from retouch.core.errors import InvalidRequest, UpstreamError
-from retouch.orders.abandoned import sweep
+from retouch.orders.sweeper import sweep
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
 from tests.support.images import b64, photo
@@ -66,8 +66,8 @@ def test_repetition_after_a_crash_fetches_the_image_that_is_paid_for(gateway):
 
 def test_swept_order_with_a_job_is_no_longer_listed_and_can_be_fetched(gateway):
     crash_after(gateway, "submitted", fields=JOB_FIELDS)
-    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"submitted": 1}
-    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {}
+    assert sweep(gateway.stores, None, gateway.clock.unix_time()) == {"submitted": 1}
+    assert sweep(gateway.stores, None, gateway.clock.unix_time()) == {}
     gateway.finish_job()
     assert gateway.edit().status == 200
     assert len(gateway.upstream.calls) == 1

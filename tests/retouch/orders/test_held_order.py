@@ -109,3 +109,30 @@ def test_first_write_that_is_late_is_followed_by_the_end():
         assert edit.held.finish(answer()) == answer()
     edit.store.resume()
     edit.wait_for("done")
+
+
+def test_order_whose_answer_cannot_be_stored_is_not_done(monkeypatch):
+    edit = HeldEdit(seconds=60)
+    edit.held.mark_sent("config")
+
+    def fail(*_):
+        raise OrdersUnavailable("down")
+
+    monkeypatch.setattr(edit.store, "put", fail)
+    assert edit.held.finish(answer()) == answer()
+    assert edit.stored.state == "sent"
+
+
+def test_answer_is_stored_after_a_short_failure_and_ends_the_order(monkeypatch):
+    edit = HeldEdit(seconds=60)
+    edit.held.mark_sent("config")
+    put, failures = edit.store.put, [OrdersUnavailable("down")] * 3
+
+    def fail_three_times(*args):
+        if failures:
+            raise failures.pop()
+        return put(*args)
+
+    monkeypatch.setattr(edit.store, "put", fail_three_times)
+    assert edit.held.finish(answer()) == answer()
+    assert edit.stored.state == "done"

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retouch.core.errors import OrderInProgress, OrderOutcomeUnknown
-from retouch.orders.abandoned import sweep
 from retouch.orders.claimant import Claimant, OrderReplay
 from retouch.orders.order import Submission, key_of_order, order_key
 from retouch.orders.stores import OrderStores
+from retouch.orders.sweeper import sweep
 from retouch.orders.transitions import (
     claim_order,
     decide_claim,
@@ -87,7 +87,7 @@ class World:
 
     def run(self, step, number):
         if step == "sweep":
-            sweep(self.orders, self.orders, self.clock.unix_time())
+            sweep(self.stores, None, self.clock.unix_time())
         elif step == "time":
             self.clock.sleep(101)
         else:
@@ -120,7 +120,7 @@ def test_nothing_is_listed_as_abandoned_after_two_sweeps(steps):
         actor.die()
     world.clock.sleep(1000)
     for _ in range(2):
-        sweep(world.orders, world.orders, world.clock.unix_time())
+        sweep(world.stores, None, world.clock.unix_time())
     assert not world.orders.list_abandoned(world.clock.unix_time())
     assert all(not one.is_listed for one in world.orders.orders.values())
 

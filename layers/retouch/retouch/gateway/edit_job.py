@@ -11,7 +11,7 @@ from typing import Any
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
 from retouch.core.edit_types import ParsedForm
-from retouch.core.errors import Fault, InvalidRequest, OrderInProgress, OrdersUnavailable
+from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.authentication import Principal
 from retouch.gateway.edit_order import (
@@ -19,8 +19,8 @@ from retouch.gateway.edit_order import (
     OrderReport,
     add_scope,
     find_recent,
-    must_release,
 )
+from retouch.gateway.order_end import end_try
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.request_stages import EDITS_PATH, cache_partition
 from retouch.gateway.result import EditPreview, EditResult
@@ -29,7 +29,7 @@ from retouch.gateway.validation import is_stream_requested
 from retouch.orders import jobs
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.orders.held_order import HeldOrder
-from retouch.orders.jobs import CONFLICT_PAUSE, JobStores, Pause
+from retouch.orders.jobs import JobStores, Pause
 from retouch.orders.order import (
     RUNNING,
     Order,
@@ -44,9 +44,6 @@ from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
 LINK_SECONDS = 86_400  # the life of a result's link; the file behind it may be deleted after a day
-# Until the provider is asked again for a result that it still makes, and until a failed write is tried again.
-_PENDING_PAUSE, _UNWRITTEN_PAUSE = Pause(30), Pause(60)
-_STORAGE_PAUSES = (1, 4, 10)  # seconds after each failure to store the answer
 _PASSING_STATUSES = (429, 502, 503, 504)
 # Fields of a config and options of a provider that may hold a secret.
 _SECRET_NAME = re.compile(r"api_key$|secret|access_key|_token$|^headers$|authorization")
@@ -140,37 +137,19 @@ def end_job(
 ) -> Pause | None:
     """Store how a worker's try ended. Return the pause before the next try, or None at the end of the job."""
     fault = result.outcome if isinstance(result.outcome, Fault) else None
-    if isinstance(fault, OrderInProgress):  # the caller has cancelled it, or another worker has it
-        return CONFLICT_PAUSE
-    if must_release(held, fault):
-        held.release()
-        return _PENDING_PAUSE
+    retry = None
     if fault and _may_pass(fault, result):
-        pause = jobs.retry_pause(held.order, fault.retry_after)
-        if pause:
-            held.requeue()
-            return pause
-    answer = _store_answer(render(), held, clock)
-    if answer:
-        held.end_with(answer)
-    return None if held.order.state == "done" else _UNWRITTEN_PAUSE
-
-
-def _store_answer(answer: StoredAnswer, held: HeldOrder, clock: Clock) -> StoredAnswer | None:
-    """Return the answer that is stored. None: the bucket fails for a long time. Nobody else has this answer."""
-    for pause in _STORAGE_PAUSES:
-        try:
-            return held.store_answer(answer)
-        except OrdersUnavailable as error:
-            _log.error("the answer of a job was not stored", exc_info=error)
-            clock.sleep(pause)
-    return None
+        retry = jobs.retry_pause(held.order, fault.retry_after, clock.unix_time())
+    return end_try(held, fault, result.billing, render, retry).pause
 
 
 def _may_pass(fault: Fault, result: EditResult) -> bool:
     """Return whether a later try may succeed, and this one cost nothing."""
-    is_free = fault.billed == "no" and result.billing == "no"
-    return is_free and fault.retryable is not False and fault.status in _PASSING_STATUSES
+    return (
+        result.billing == "no"
+        and fault.retryable is not False
+        and fault.status in _PASSING_STATUSES
+    )
 
 
 def _claim(context: RequestContext, options: JobOptions, services: Services) -> Claim:
@@ -220,7 +199,7 @@ def _existing(stored: Order | None, claim: Claim, stores: JobStores) -> Order | 
         return None
     if stored.is_job:
         if stored.state == "queued":  # perhaps its message was not sent
-            jobs.send_job(stored, stores)
+            jobs.send_job(stored, stores.queue)
         return stored
     if stored.state in RUNNING:
         raise in_progress_error()

@@ -12,13 +12,9 @@ from dataclasses import replace
 from math import inf
 
 from retouch.core.clock import Clock
-from retouch.core.errors import (
-    Billed,
-    Fault,
-    OrderInProgress,
-    OrdersUnavailable,
-)
+from retouch.core.errors import Billed, Fault, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.gateway.order_end import end_try
 from retouch.orders.claimant import Claimant, OrderReplay
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import (
@@ -152,18 +148,11 @@ class EditOrder:
         if fault and billed == "no" and fault.should_retry is not False:
             # An SDK repeats this try. It must not get the answer of an equal, earlier order.
             self.begin()
-        if held is None or not held.close() or isinstance(fault, OrderInProgress):
+        if held is None or not held.close():
             return None
-        if must_release(held, fault):
-            held.release()
-            self._is_released = held.is_stored
-        elif fault and billed == "no":
-            held.reopen()
-        else:
-            own = render()
-            stored = held.finish(own)
-            return None if stored == own else stored
-        return None
+        end = end_try(held, fault, billed, render)
+        self._is_released = end.is_released
+        return end.other_answer
 
     def report(self) -> OrderReport | None:
         """Return the facts about the order, or None when there is no stored order."""
@@ -198,18 +187,6 @@ class EditOrder:
         except OrdersUnavailable as error:
             _log.warning("an SDK's retry could not look for its order", exc_info=error)
         return claim
-
-
-def must_release(held: HeldOrder, fault: Fault | None) -> bool:
-    """Return whether the order has a provider's job whose result is still to be fetched.
-
-    That is also so when nobody asked for the job, for example because an image of the request could not be fetched.
-    `fault` is the failure of the edit, if it failed.
-    """
-    if not held.is_pending:
-        return False
-    was_not_asked = fault is not None and held.is_resumed and not held.is_continued
-    return was_not_asked or held.has_unfetched_job or (fault is not None and fault.is_pending)
 
 
 def find_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Sequence[Order]:

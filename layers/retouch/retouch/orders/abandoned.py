@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Mapping
-
 from retouch.orders import transitions
 from retouch.orders.order import Order
 from retouch.orders.stores import AnswerStore, OrderTable, WriteConflict
-
-_log = logging.getLogger("retouch")
-_KEPT_AFTER_SWEEP_SECONDS = 86_400
 
 
 def settle_abandoned(
@@ -23,31 +16,18 @@ def settle_abandoned(
     can be fetched, and else it becomes unknown.
     """
     try:
-        return table.write(_next_record(order, answers, now, validity), replaces=order)
+        return table.write(record_without_holder(order, answers, now, validity), replaces=order)
     except WriteConflict:
         return None
 
 
-def sweep(
-    table: OrderTable, answers: AnswerStore, now: int, validity: int = _KEPT_AFTER_SWEEP_SECONDS
-) -> Mapping[str, int]:
-    """Settle every abandoned order, and return how many there are by their new state."""
-    counts: Counter[str] = Counter()
-    for order in table.list_abandoned(now):
-        settled = settle_abandoned(order, table, answers, now, validity)
-        if settled:
-            counts[settled.state] += 1
-            _log.info(
-                "an abandoned order was settled",
-                extra={"order": settled.id, "state": settled.state},
-            )
-    return counts
-
-
-def _next_record(order: Order, answers: AnswerStore, now: int, validity: int) -> Order:
+def record_without_holder(order: Order, answers: AnswerStore, now: int, validity: int) -> Order:
+    """Return the next record of an order whose holder has ended."""
     if order.state == "accepted":
         return (
-            transitions.requeue(order) if order.is_job else transitions.reopen(order, now, validity)
+            transitions.requeue(order, now)
+            if order.is_job
+            else transitions.reopen(order, now, validity)
         )
     answer = answers.get(order.id)
     if answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
@@ -20,7 +20,7 @@ from retouch.orders.stores import OrderStores, WriteConflict
 
 Result = TypeVar("Result")
 _log = logging.getLogger("retouch")
-_END_ATTEMPTS, _END_PAUSE_SECONDS = 4, 0.5
+_END_PAUSES_SECONDS = (0.5, 0.5, 0.5)
 # An edit waits no longer for a write that it does not need. The write goes on, and the sweeper repairs what is missing.
 _OPTIONAL_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 5.0
 # At the deadline the end of an order still gets this part of the margin for sending the response.
@@ -43,8 +43,11 @@ class HeldOrder:
         *,
         is_stored: bool = True,
         deadline: float = inf,  # of the request, on the clock's scale
+        end_pauses: Sequence[float] = _END_PAUSES_SECONDS,
     ) -> None:
+        """Hold an order. After each of `end_pauses`, in seconds, a failed write of its end is tried again."""
         self.order = order
+        self._end_pauses = end_pauses
         self._stores, self._clock, self._deadline = stores, clock, deadline
         self._is_stored, self._has_ended = is_stored, False
         self._has_begun = self._is_required = is_stored
@@ -129,19 +132,11 @@ class HeldOrder:
         """Open the order for another try, because this one cost nothing."""
         self._end(lambda: self._write_end(transitions.reopen))
 
-    def store_answer(self, answer: StoredAnswer) -> StoredAnswer:
-        """Store the answer, and return the answer that is stored. Raises OrdersUnavailable."""
-        return self._stores.answers.put(self.order.id, answer)
-
-    def end_with(self, answer: StoredAnswer) -> None:
-        """Write that the order is done with a stored answer."""
-        self._end(
-            lambda: self._write_end(lambda order, *times: transitions.finish(order, answer, *times))
-        )
-
-    def requeue(self) -> None:
+    def requeue(self, pause: int) -> None:
         """Let the job wait for a worker again, because this try cost nothing and the next one may succeed."""
-        self._end(lambda: self._write_end(lambda order, *_: transitions.requeue(order)))
+        self._end(
+            lambda: self._write_end(lambda order, now, _: transitions.requeue(order, now, pause))
+        )
 
     def release(self) -> None:
         """Leave a submitted order, so that the next repetition fetches its result."""
@@ -151,7 +146,8 @@ class HeldOrder:
         """Write the end of the order. Return what `write` returns, or None when the request must not wait longer."""
         with self._lock:
             end = self._writer.submit(write)
-        seconds = max(_MIN_WAIT_SECONDS, min(_MAX_WAIT_SECONDS, self._remaining()))
+        max_wait = max(_MAX_WAIT_SECONDS, sum(self._end_pauses))
+        seconds = max(_MIN_WAIT_SECONDS, min(max_wait, self._remaining()))
         if is_done_within(end, seconds if self._is_stored else _OPTIONAL_WAIT_SECONDS):
             return end.result()
         _log.error("the end of an order is not written yet", extra={"order": self.order.id})
@@ -183,26 +179,35 @@ class HeldOrder:
     def _write_answer(self, answer: StoredAnswer) -> StoredAnswer:
         if not self._is_stored:
             return answer
-        try:
-            answer = self._stores.answers.put(self.order.id, answer)
-        except OrdersUnavailable as error:
-            _log.error("the answer of an order was not stored", exc_info=error)
-        self._write_end(lambda order, *times: transitions.finish(order, answer, *times))
-        return answer
+        stored = self._try_to_end(lambda: self._stores.answers.put(self.order.id, answer))
+        if stored:
+            self._write_end(lambda order, *times: transitions.finish(order, stored, *times))
+        return stored or answer
 
     def _write_end(self, next_record: Callable[[Order, int, int], Order]) -> None:
         """Write the last record of this holder. The sweeper repairs what cannot be written."""
-        for _ in range(_END_ATTEMPTS if self._is_stored else 0):
+        if not self._is_stored:
+            return
+        try:
+            self._try_to_end(
+                lambda: self._write(
+                    next_record(self.order, self._clock.unix_time(), self._stores.validity)
+                )
+            )
+        except OrderInProgress:
+            _log.warning("an order was lost to another request", extra={"order": self.order.id})
+
+    def _try_to_end(self, write: Callable[[], Result]) -> Result | None:
+        """Return the result of a write that is repeated while the stores fail, or None when they still do."""
+        for pause in (*self._end_pauses, None):
             try:
-                now, validity = self._clock.unix_time(), self._stores.validity
-                self._write(next_record(self.order, now, validity))
-                return
-            except OrderInProgress:
-                _log.warning("an order was lost to another request", extra={"order": self.order.id})
-                return
+                return write()
             except OrdersUnavailable as error:
-                _log.warning("the end of an order was not written", exc_info=error)
-                self._clock.sleep(_END_PAUSE_SECONDS)
+                _log.error("the end of an order was not written", exc_info=error)
+            if pause is None or pause > max(self._remaining(), _MAX_WAIT_SECONDS):
+                break
+            self._clock.sleep(pause)
+        return None
 
     def _write(self, order: Order) -> None:
         if not self._is_stored:

@@ -23,6 +23,8 @@ JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled",
 MAX_TRIES = 5  # claims of one job whose free failures may pass
 _ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
 _ENDED = ("done", "unknown", "cancelled", "open")
+# Pauses of a worker, for whose answer nobody waits, before it tries again to write the end of its job.
+_END_PAUSES_SECONDS = (1, 4, 10, 30, 60, 120, 240)
 # Pauses before the next try after a free failure.
 _RETRY_PAUSES = (10, 30, 90)
 MAX_PAUSE_SECONDS = 43_200  # the longest time for which SQS hides a message
@@ -69,6 +71,8 @@ class Pause:
 
 
 CONFLICT_PAUSE = Pause(2)  # another process has changed the job
+PENDING_PAUSE = Pause(30)  # the provider still makes the result
+UNWRITTEN_PAUSE = Pause(60)  # the end of a try could not be written
 
 
 def job_id(order: Order) -> str:
@@ -107,13 +111,13 @@ def submit_job(
     order = transitions.queue_job(stored, claim, details, now)
     stores.requests.put(order.id, request)
     order = stores.orders.table.write(order, replaces=stored)
-    send_job(order, stores)
+    send_job(order, stores.queue)
     return order
 
 
-def send_job(order: Order, stores: JobStores) -> None:
+def send_job(order: Order, queue: EditsQueue) -> None:
     """Send the message of a job. A job that is sent twice is worked on once. Raises OrdersUnavailable."""
-    stores.queue.send({"order": job_id(order)})
+    queue.send({"order": job_id(order)})
 
 
 def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
@@ -135,9 +139,17 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
 
 
 def claim_job(
-    identifier: str, request_id: str, lease_seconds: float, stores: JobStores, clock: Clock
+    identifier: str,
+    request_id: str,
+    lease_seconds: float,
+    deadline: float,
+    stores: JobStores,
+    clock: Clock,
 ) -> HeldOrder | Pause | None:
-    """Return the job that this worker now holds. None: there is nothing left to do. Raises OrdersUnavailable."""
+    """Return the job that this worker now holds until its deadline on the clock's scale.
+
+    None: there is nothing left to do. Raises OrdersUnavailable.
+    """
     order, now = _read_job(identifier, stores), clock.unix_time()
     if order and order.state in RUNNING and not order.is_released and order.lease <= now:
         settle_abandoned(
@@ -148,32 +160,33 @@ def claim_job(
         return None
     if order.state in RUNNING and not order.is_released:
         return Pause(min(order.lease - now + 1, MAX_PAUSE_SECONDS))
-    return _write_claim(order, request_id, now + round(lease_seconds), stores, clock)
-
-
-def _write_claim(
-    order: Order, request_id: str, lease: int, stores: JobStores, clock: Clock
-) -> HeldOrder | Pause | None:
-    now, validity = clock.unix_time(), stores.orders.validity
-    is_late = order.state == "queued" and job_status(order, now) == "expired"
+    validity = stores.orders.validity
     try:
-        if is_late:
+        if job_status(order, now) == "expired":
             late = transitions.cancel(order, now, validity)
             stores.orders.table.write(late, replaces=order)
             return None
-        claimed = transitions.claim_job(order, request_id, lease, validity, now)
-        return HeldOrder(stores.orders.table.write(claimed, replaces=order), stores.orders, clock)
+        claimed = transitions.claim_job(
+            order, request_id, now + round(lease_seconds), validity, now
+        )
+        written = stores.orders.table.write(claimed, replaces=order)
     except WriteConflict:
         return CONFLICT_PAUSE
+    return HeldOrder(
+        written, stores.orders, clock, deadline=deadline, end_pauses=_END_PAUSES_SECONDS
+    )
 
 
-def retry_pause(order: Order, retry_after: float | None) -> Pause | None:
-    """Return the pause before the next try of a job that failed for free. None: it has had all its tries."""
+def retry_pause(order: Order, retry_after: float | None, now: int) -> Pause | None:
+    """Return the pause before the next try of a job that failed for free.
+
+    None: it has had all its tries, or the next one would begin after its deadline.
+    """
     tries = order.fence - 1  # the first claim was that of the request
-    if tries >= MAX_TRIES:
-        return None
     pause = _RETRY_PAUSES[min(tries, len(_RETRY_PAUSES)) - 1]
-    return Pause(min(max(pause, round(retry_after or 0)), MAX_PAUSE_SECONDS))
+    seconds = min(max(pause, round(retry_after or 0)), MAX_PAUSE_SECONDS)
+    is_last = tries >= MAX_TRIES or now + seconds >= order.begin_by
+    return None if is_last else Pause(seconds)
 
 
 def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: int) -> bool:
@@ -186,17 +199,16 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
         return True
     if order.state in RUNNING and order.lease > now:
         return False
-    validity = stores.orders.validity
+    validity, answers = stores.orders.validity, stores.orders.answers
     if order.state in ("sent", "submitted"):
-        stored = stores.orders.answers.get(order.id)
+        stored = answers.get(order.id)
         ended = (
             transitions.finish(order, stored, now, validity)
             if stored
             else transitions.declare_unknown(order, now, validity)
         )
     else:
-        ended = transitions.finish(order, answer, now, validity)
-        stores.orders.answers.put(order.id, answer)
+        ended = transitions.finish(order, answers.put(order.id, answer), now, validity)
     try:
         stores.orders.table.write(ended, replaces=order)
     except WriteConflict:

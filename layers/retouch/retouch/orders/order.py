@@ -80,7 +80,7 @@ class Order:
     fingerprint: Fingerprint
     fence: int  # the number of claims; a holder with a smaller number has lost the order
     holder: str  # the id of the request that holds it
-    lease: int  # when the holder's process has surely ended
+    lease: int  # when the holder's process has surely ended; of a waiting job: when its message should have come
     created: int
     expires: int
     source: OrderSource = "http"
@@ -106,8 +106,13 @@ class Order:
 
     @property
     def is_listed(self) -> bool:
-        """Whether the sweeper must find the order."""
-        return self.state in RUNNING and not self.is_released
+        """Whether the sweeper must find the order after its lease, when its holder or its message may be lost."""
+        return self.is_waiting_job or (self.state in RUNNING and not self.is_released)
+
+    @property
+    def is_waiting_job(self) -> bool:
+        """Whether the order is a job that waits for a message to a worker."""
+        return self.is_job and (self.state == "queued" or self.is_released)
 
     @property
     def is_released(self) -> bool:

@@ -38,6 +38,9 @@ from retouch.orders.order import (
 # "reused": the order is for another request. "done", "unknown" and "cancelled": the end of the order.
 ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown", "cancelled"]
 
+# A waiting job whose message is not received after this time may have lost it.
+MESSAGE_SECONDS = 60
+
 
 @frozen_dataclass
 class Claim:
@@ -60,7 +63,9 @@ def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
         # An order that was never sent can be corrected.
         is_unsent = order.state == "open" and order.attempt == 0 and not order.is_job
         return "claim" if is_unsent else "reused"
-    if order.state == "queued" or (order.state in RUNNING and order.lease > now):
+    if order.state == "queued":
+        return "wait"
+    if order.state in RUNNING and order.lease > now and not order.is_released:
         return "wait"
     if order.state in ("done", "unknown", "cancelled"):
         return cast(ClaimDecision, order.state)
@@ -108,7 +113,11 @@ class JobDetails:
 def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) -> Order:
     """Return the record of a job that waits for a worker."""
     return replace(
-        requeue(claim_order(order, claim, now)),
+        claim_order(order, claim, now),
+        state="queued",
+        holder="",
+        submissions=(),
+        lease=now + MESSAGE_SECONDS,
         model=details.model,
         begin_by=details.begin_by,
         metadata=details.metadata,
@@ -123,9 +132,15 @@ def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int
     return replace(claim_order(order, claim, now), started=order.started or now)
 
 
-def requeue(order: Order) -> Order:
-    """Return the job as it waits for a worker again."""
-    return replace(order, state="queued", submissions=(), holder="", lease=0)
+def requeue(order: Order, now: int, pause: int = 0) -> Order:
+    """Return the job as it waits for a worker again, whose message comes after a pause."""
+    lease = now + pause + MESSAGE_SECONDS
+    return replace(order, state="queued", submissions=(), holder="", lease=lease)
+
+
+def remind(order: Order, now: int) -> Order:
+    """Return the waiting job whose message is sent again. The next time is later, as many jobs may wait for long."""
+    return replace(order, lease=now + max(MESSAGE_SECONDS, now - order.created))
 
 
 def cancel(order: Order, now: int, validity: int) -> Order:
@@ -178,8 +193,9 @@ def reopen(order: Order, now: int, validity: int) -> Order:
 
 
 def release(order: Order, now: int, validity: int) -> Order:
-    """Return the submitted order without a holder. The next repetition fetches its result."""
-    return replace(order, holder="", lease=0, expires=now + validity)
+    """Return the submitted order without a holder. The next repetition, or the next message, fetches its result."""
+    lease = now + MESSAGE_SECONDS if order.is_job else 0
+    return replace(order, holder="", lease=lease, expires=now + validity)
 
 
 def declare_unknown(order: Order, now: int, validity: int) -> Order:

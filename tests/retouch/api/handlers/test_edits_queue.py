@@ -4,10 +4,10 @@ import pytest
 
 from retouch.api.handlers.edits_queue import build_handler
 from retouch.core.errors import OrdersUnavailable
-from retouch.orders.abandoned import sweep
+from retouch.orders.sweeper import sweep
 from tests.support.events import lambda_context
 from tests.support.gateway_client import telemetry
-from tests.support.jobs import DEAD_LETTERS, JobGateway, message_event
+from tests.support.jobs import ASYNC, DEAD_LETTERS, JobGateway, message_event
 from tests.support.upstream import Upstream
 
 LEASE = 60 + 60 + 1  # the remaining time of the function, the margin of its lease, and a second
@@ -95,7 +95,7 @@ def test_sweeper_puts_a_job_back_that_was_not_sent(gateway):
     with pytest.raises(Killed):
         gateway.work(job)
     gateway.clock.advance(LEASE)
-    assert sweep(gateway.orders, gateway.orders, gateway.clock.unix_time()) == {"queued": 1}
+    assert sweep(gateway.stores, gateway.queue, gateway.clock.unix_time()) == {"queued": 1}
     assert gateway.get(job).json["status"] == "queued"
     assert gateway.work(job)
     assert gateway.get(job).json["status"] == "completed"
@@ -221,3 +221,87 @@ def test_lost_request_of_a_job_fails_it_for_free(gateway):
 def test_message_that_names_no_job_is_deleted(gateway, body):
     handler = build_handler(gateway.services, lambda: None, telemetry())
     assert handler(message_event(body), lambda_context()) == {"batchItemFailures": []}
+
+
+def sweep_at(gateway, seconds):
+    """Run the sweeper this much later."""
+    gateway.clock.advance(seconds)
+    return sweep(gateway.stores, gateway.queue, gateway.clock.unix_time())
+
+
+def test_sweeper_sends_the_lost_message_of_a_queued_job_again(gateway):
+    job = gateway.send().json["id"]
+    gateway.queue.messages.clear()
+    assert sweep_at(gateway, 59) == {}
+    assert sweep_at(gateway, 2) == {"queued": 1}
+    assert gateway.queue.messages == [job]
+    assert gateway.work()
+    assert gateway.get(job).json["status"] == "completed"
+    assert sweep_at(gateway, 10_000) == {}
+
+
+def test_sweeper_reminds_of_a_job_that_waits_for_long_in_growing_intervals(gateway):
+    gateway.send({**ASYNC, "x-retouch-deadline": "80000"})
+    reminders = sum(bool(sweep_at(gateway, 900)) for _ in range(80))
+    assert 5 < reminders < 10
+    assert len(gateway.queue.messages) == 1 + reminders
+
+
+def test_sweeper_expires_a_job_that_no_worker_began_in_time(gateway):
+    job = gateway.send({**ASYNC, "x-retouch-deadline": "600"}).json["id"]
+    assert sweep_at(gateway, 600) == {"cancelled": 1}
+    expired = gateway.get(job).json
+    assert (expired["status"], expired["billed"]) == ("expired", "no")
+    assert gateway.work(job)
+    assert gateway.upstream.calls == []
+
+
+def test_sweeper_reminds_of_a_retry_whose_message_is_lost(gateway):
+    gateway.answer(429, {"error": {"message": "slow down"}}, headers={"retry-after": "40"})
+    job = gateway.send().json["id"]
+    assert not gateway.work(job)
+    gateway.queue.messages.clear()
+    assert sweep_at(gateway, 90) == {}
+    assert sweep_at(gateway, 20) == {"queued": 1}
+    gateway.answer()
+    assert gateway.work()
+    assert gateway.get(job).json["status"] == "completed"
+
+
+def test_queue_that_fails_during_a_sweep_leaves_the_job_for_a_later_one(gateway):
+    job = gateway.send().json["id"]
+    gateway.queue.messages.clear()
+
+    def fail():
+        raise OrdersUnavailable("down")
+
+    gateway.queue.on_send = fail
+    assert sweep_at(gateway, 100) == {}
+    gateway.queue.on_send = None
+    gateway.queue.messages.clear()
+    assert sweep_at(gateway, 200) == {"queued": 1}
+    assert gateway.queue.messages == [job]
+
+
+def test_retry_that_would_begin_after_the_deadline_of_its_job_is_not_made(gateway):
+    gateway.answer(429, {"error": {"message": "slow down"}}, headers={"retry-after": "40"})
+    job = gateway.send({**ASYNC, "x-retouch-deadline": "30"}).json["id"]
+    assert gateway.work(job)
+    done = gateway.get(job).json
+    assert (done["status"], done["billed"]) == ("failed", "no")
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_paid_answer_that_cannot_be_stored_for_minutes_is_stored_before_the_worker_ends(gateway):
+    job = gateway.send().json["id"]
+    put, down_until = gateway.orders.put, gateway.clock.now() + 200
+
+    def fail_for_long(*args):
+        if gateway.clock.now() < down_until:
+            raise OrdersUnavailable("down")
+        return put(*args)
+
+    gateway.orders.put = fail_for_long
+    assert gateway.work(job, seconds=600)
+    assert gateway.get(job).json["status"] == "completed"
+    assert len(gateway.upstream.calls) == 1

@@ -31,6 +31,7 @@ def make_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         str(message["order"]),
         worker.request_id,
         worker.lease_seconds,
+        worker.deadline,
         require_jobs(services),
         services.clock,
     )

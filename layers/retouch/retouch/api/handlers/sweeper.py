@@ -1,4 +1,4 @@
-"""The handler of the sweeper function: it ends the orders whose holders have crashed."""
+"""The handler of the sweeper function: it ends the orders whose holders have crashed, and sends lost messages again."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from retouch.api.events.unknown import UnknownEvent
 from retouch.core.clock import Clock
-from retouch.orders.abandoned import sweep
+from retouch.orders.jobs import EditsQueue
 from retouch.orders.stores import OrderStores
+from retouch.orders.sweeper import sweep
 
 _SCHEDULED_EVENT = "Scheduled Event"
 Handler = Callable[[Any, Any], Mapping[str, int]]
@@ -21,7 +22,12 @@ class SweeperTelemetry(Protocol):
         """Record the number of orders by their new state."""
 
 
-def build_handler(stores: OrderStores | None, clock: Clock, telemetry: SweeperTelemetry) -> Handler:
+def build_handler(
+    stores: OrderStores | None,
+    queue: EditsQueue | None,
+    clock: Clock,
+    telemetry: SweeperTelemetry,
+) -> Handler:
     """Return the Lambda handler. It returns the number of orders by their new state."""
 
     def handler(event: Any, _: Any) -> Mapping[str, int]:
@@ -29,7 +35,7 @@ def build_handler(stores: OrderStores | None, clock: Clock, telemetry: SweeperTe
             raise UnknownEvent("The sweeper takes only the events of its schedule.")
         counts: dict[str, int] = {}
         if stores:
-            counts |= sweep(stores.table, stores.answers, clock.unix_time(), stores.validity)
+            counts |= sweep(stores, queue, clock.unix_time())
         telemetry.record_sweep(counts)
         return counts
 

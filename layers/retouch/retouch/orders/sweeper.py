@@ -1,0 +1,53 @@
+"""The sweep of all orders that nobody ends: their holder's process has ended, or the message of a job is lost."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+
+from retouch.core.errors import OrdersUnavailable
+from retouch.orders import transitions
+from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.jobs import EditsQueue, job_status, send_job
+from retouch.orders.order import Order
+from retouch.orders.stores import OrderStores, WriteConflict
+
+_log = logging.getLogger("retouch")
+
+
+def sweep(stores: OrderStores, queue: EditsQueue | None, now: int) -> Mapping[str, int]:
+    """Settle every abandoned order, and return how many there are by their new state.
+
+    A job that waits for a worker gets a new message. A job whose time to begin is over ends. An order whose stores fail
+    stays for the next sweep. Raises OrdersUnavailable when the orders cannot be listed.
+    """
+    counts: Counter[str] = Counter()
+    for order in stores.table.list_abandoned(now):
+        try:
+            settled = _settle(order, stores, now)
+            if settled is None:
+                continue
+            if settled.is_waiting_job and queue:
+                send_job(settled, queue)
+        except OrdersUnavailable as error:
+            _log.warning("an order was not settled", extra={"order": order.id}, exc_info=error)
+            continue
+        counts[settled.state] += 1
+        _log.info(
+            "an abandoned order was settled",
+            extra={"order": settled.id, "state": settled.state},
+        )
+    return counts
+
+
+def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
+    """Store the next record of the order, and return it. None: the order has changed meanwhile."""
+    if not order.is_waiting_job:
+        return settle_abandoned(order, stores.table, stores.answers, now, stores.validity)
+    is_late = job_status(order, now) == "expired"
+    late = transitions.cancel(order, now, stores.validity)
+    try:
+        return stores.table.write(late if is_late else transitions.remind(order, now), order)
+    except WriteConflict:
+        return None
