@@ -21,10 +21,20 @@ class Route:
         )
 
 
+# The paths of the admin function.
+ADMIN_PREFIXES = (
+    "/v1/api-keys",
+    "/v1/admin",
+    "/v1/virtual-keys",
+    "/v1/providers",
+    "/v1/configs",
+    "/v1/audit-logs",
+)
 ROUTES = (
     Route("ANY", "/v1/images/edits", function="edits", is_streamed=True),
     Route("POST", "/openai", function="edits", is_streamed=True),
     Route("ANY", "/v1/mirror", function="mirror", is_streamed=True),
+    *(Route("ANY", prefix, function="admin", is_streamed=True) for prefix in ADMIN_PREFIXES),
     Route("ANY", "/", function="edits", is_streamed=False),
 )
 

@@ -17,6 +17,7 @@ import uvloop
 
 from devserver.invocation import Invocation
 from devserver.settings import (
+    ADMIN,
     MAX_PAYLOAD_BYTES,
     MIRROR,
     REPOSITORY,
@@ -46,7 +47,7 @@ class DevServer:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
     ) -> None:
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler), MIRROR, WORKER),
+            functions=(Function("edits", task_root, handler), MIRROR, WORKER, ADMIN),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from devserver.tenants import ADMIN_KEY_VARIABLE
+from retouch.core.client_credentials import is_header_safe
+from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
 
@@ -32,6 +36,7 @@ class Function:
 
 MIRROR = Function("mirror", REPOSITORY / "functions" / "mirror", lazy=True)
 WORKER = Function("worker", REPOSITORY / "functions" / "worker", lazy=True)
+ADMIN = Function("admin", REPOSITORY / "functions" / "admin", lazy=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,9 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
-        """Return the settings of `make run`. It needs no provider key and no account, and callers need no key.
+        """Return the settings of `make run`. It needs no provider key and no account.
+
+        Callers need a key only if there is a first one, which can make others.
 
         Raises InvalidSetting.
         """
@@ -72,13 +79,26 @@ class Settings:
         max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
-            functions=(Function("edits", root), MIRROR, WORKER),
-            environment={"RETOUCH_AUTH_MODE": "open", **env},
+            functions=(Function("edits", root), MIRROR, WORKER, ADMIN),
+            environment={"RETOUCH_AUTH_MODE": _auth_mode(env), **env},
             port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
             s3=not env.get("RETOUCH_BUCKET"),
             workers=Workers(min(min_workers, max_workers), max_workers),
             timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
         )
+
+
+def _auth_mode(env: Mapping[str, str]) -> str:
+    """Return the mode for an environment that names none. Raises InvalidSetting for a key that is none."""
+    admin_key = env.get(ADMIN_KEY_VARIABLE, "")
+    if not admin_key:
+        return "open"
+    if not (admin_key.startswith(GATEWAY_KEY_PREFIX) and is_header_safe(admin_key)):
+        raise InvalidSetting(
+            f"{ADMIN_KEY_VARIABLE} must begin with {GATEWAY_KEY_PREFIX!r} and be printable ASCII, such as "
+            f"{GATEWAY_KEY_PREFIX}$(openssl rand -hex 24)."
+        )
+    return "keys"
 
 
 def _read_number(

@@ -16,6 +16,7 @@ from devserver.job_poller import DEAD_LETTERS, JobPoller
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.settings import WORKER, Function, Settings
+from devserver.tenants import tenants_environment
 from devserver.worker_pool import WorkerPool
 from retouch.infrastructure.job_folder import EditsFolderQueue
 
@@ -57,6 +58,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
             "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
         }
         environment = {**defaults, **settings.environment}
+        environment = tenants_environment(environment, orders_folder)
         environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)
         functions_started = await _start_functions(pools, s3)

@@ -15,11 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "layers/retouch/retouch"
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
 PROVIDER_NAMES = {provider.name for provider in PROVIDERS}
 # Only `infrastructure` performs IO. Only the code in functions/ and what two functions share of it import it.
-SHARED_ENTRY_POINT = "edit_function.py"
+SHARED_ENTRY_POINTS = ("edit_function.py", "admin_function.py")
 FILES_WITHOUT_IO = [
     f
     for f in PACKAGE_FILES
-    if "infrastructure" not in f.relative_to(PACKAGE).parts and f.name != SHARED_ENTRY_POINT
+    if "infrastructure" not in f.relative_to(PACKAGE).parts and f.name not in SHARED_ENTRY_POINTS
 ]
 IO_MODULES = {"requests", "urllib3", "boto3", "botocore", "socket", "os", "subprocess", "http"}
 # The layers without IO, and the layers that each of them may import.
@@ -144,7 +144,7 @@ def test_every_package_has_an_empty_init_module():
 
 
 def test_only_the_entry_points_lie_at_the_package_root():
-    entry_points = {"__init__.py", "__main__.py", "cli.py", SHARED_ENTRY_POINT}
+    entry_points = {"__init__.py", "__main__.py", "cli.py", *SHARED_ENTRY_POINTS}
     assert {file.name for file in PACKAGE.glob("*.py")} == entry_points
 
 

@@ -1,6 +1,26 @@
 """What each error code means, and what the caller or the operator does about it. `error_codes` has the other facts."""
 
 TEXTS = {
+    "already_created": (
+        "An earlier request with this idempotency key has created the gateway key, which is shown only once.",
+        "Rotate the key if its answer was lost ([tenants](tenants.md)).",
+    ),
+    "conflict": (
+        "The state of a workspace, a key or a config does not permit the change.",
+        "Read it, and send the request again ([tenants](tenants.md)).",
+    ),
+    "insufficient_scope": (
+        "The gateway key lacks a scope.",
+        "Use a key that has it ([tenants](tenants.md)).",
+    ),
+    "tenants_unavailable": (
+        "The table of workspaces and keys cannot be used.",
+        "Send it again. Operator: look at the log of the function.",
+    ),
+    "workspace_in_use": (
+        "The workspace has edits in flight, so it cannot be deleted.",
+        "Revoke its keys, and delete it when the edits have ended ([tenants](tenants.md)).",
+    ),
     "already_ended": ("The job has ended, so it cannot be cancelled.", "Read the job ([jobs](jobs.md))."),
     "already_sent": (
         "The edit of the job was sent to the provider, so it cannot be cancelled.",

@@ -8,7 +8,6 @@ from retouch.api.handlers.mirror_queue import MirrorConsumer
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
-from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
@@ -16,11 +15,15 @@ from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.fetch.fetcher import Fetcher
+from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.mirror.services import MirrorServices
+from retouch.tenants.reader import TenantReader
 
 settings = Settings.from_env(os.environ)
 clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.environ))
+tenants = tenant_stores(settings, aws_clients)
 secret_store = SecretStore(settings, clock, aws_clients)
 store = MirrorBucket(settings, clock, aws_clients)
 policy = replace(
@@ -44,7 +47,7 @@ handler = build_handler(
     MirrorAuth(
         settings,
         secret_store.read,
-        ApiKeyTable(settings, clock, aws_clients),
+        key_lookup(settings, clock, aws_clients, TenantReader(tenants, clock) if tenants else None),
         secret_store.start_reading,
     ),
 )

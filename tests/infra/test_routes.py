@@ -5,6 +5,9 @@ import json
 import pytest
 
 from devserver import error_responses
+from devserver.routes import find_route
+from retouch.api.admin.routes import ALL_ROUTES
+from retouch.api.router import path_pattern
 from retouch.api.routes import EDIT_ROUTES, ROUTES
 
 NOT_RETRYABLE = ("INTEGRATION_TIMEOUT", "INTEGRATION_FAILURE", "DEFAULT_5XX")
@@ -119,3 +122,15 @@ def test_gateway_response_has_its_status_and_error_code(api, name, status, code)
 )
 def test_dev_server_errors_equal_the_template_gateway_responses(api, name, error_response):
     assert gateway_responses(api)[name][2] == json.loads(error_response.body)["error"]
+
+
+def test_every_admin_path_leads_to_the_admin_function(resources):
+    events = resources["AdminFunction"]["Properties"]["Events"].values()
+    paths = [event["Properties"]["Path"] for event in events]
+    patterns = [path_pattern(path) for path in paths]
+    for _, path in ALL_ROUTES:
+        assert any(pattern.fullmatch(path) for pattern in patterns), path
+        assert find_route("GET", path).function == "admin"
+    assert {event["Properties"]["Method"] for event in events} == {"ANY"}
+    modes = {event["Properties"]["ResponseTransferMode"] for event in events}
+    assert modes == {"RESPONSE_STREAM"}

@@ -8,6 +8,7 @@ import pytest
 from retouch.core.settings import Settings
 from tests.infra.conftest import ROOT
 from tests.support.orders import TABLE_DEFINITION
+from tests.support.tenants import TABLE_DEFINITION as TENANTS_DEFINITION
 
 MAX_LINK_SECONDS = 604_800  # S3 signs a link for at most a week
 STATEFUL = (
@@ -15,6 +16,7 @@ STATEFUL = (
     "ProviderSecret",
     "ProviderKeysSecret",
     "KeysTable",
+    "TenantsTable",
     "MirrorDeadLetters",
 )
 
@@ -61,6 +63,7 @@ NOT_IN_TEMPLATE = {
     "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
     "RETOUCH_JOB_BEGIN_SECONDS": "tests, whose jobs expire early",
     "RETOUCH_ORDERS_FOLDER": "workers on one machine, which share no table",
+    "RETOUCH_TENANTS_FOLDER": "workers on one machine, as above",
     "RETOUCH_LEASE_MARGIN_SECONDS": "tests, whose functions end early",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
@@ -72,7 +75,7 @@ def function_variables(resources):
     """Return the names of all environment variables of the functions."""
     functions = (
         resources[name]["Properties"]
-        for name in ("EditsFunction", "WorkerFunction", "MirrorFunction")
+        for name in ("EditsFunction", "WorkerFunction", "MirrorFunction", "AdminFunction")
     )
     return {name for each in functions for name in each["Environment"]["Variables"]}
 
@@ -129,7 +132,7 @@ def test_edit_function_variables_contain_no_secrets(function):
         assert "resolve:" not in json.dumps(value)
 
 
-@pytest.mark.parametrize("role", ["EditsRole", "WorkerRole", "MirrorRole"])
+@pytest.mark.parametrize("role", ["EditsRole", "WorkerRole", "MirrorRole", "AdminRole"])
 def test_role_statements_use_no_wildcards(resources, role):
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
     for statement in policy_statements(resources, role):
@@ -154,6 +157,7 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "dynamodb:PutItem",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
+        "ssm:GetParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
@@ -202,6 +206,31 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
         ("logs:CreateLogStream", logs),
         ("logs:PutLogEvents", logs),
     }
+
+
+def test_admin_role_writes_tenants_and_no_other_function_does(resources):
+    def permissions(role):
+        return {
+            (action, json.dumps(resource))
+            for statement in policy_statements(resources, role)
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+
+    table = json.dumps({"Fn::GetAtt": ["TenantsTable", "Arn"]})
+    parameters = "parameter/${AWS::StackName}/vk/*"
+    admin = permissions("AdminRole")
+    assert {action for action, place in admin if place == table} == {
+        f"dynamodb:{name}" for name in ("GetItem", "PutItem", "DeleteItem", "Query")
+    }
+    assert {action for action, place in admin if parameters in place} == {
+        "ssm:PutParameter",
+        "ssm:DeleteParameter",
+    }
+    for role in ("EditsRole", "WorkerRole", "MirrorRole", "SweeperRole"):
+        own = permissions(role)
+        assert {action for action, place in own if place == table} <= {"dynamodb:GetItem"}
+        assert {action for action, place in own if parameters in place} <= {"ssm:GetParameter"}
 
 
 def test_worker_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(resources):
@@ -348,6 +377,14 @@ def test_tables_of_temporary_rows_are_on_demand_and_expire_their_rows(resources,
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
 
+def test_tenants_table_is_as_in_the_tests_of_tenants_and_can_be_restored(resources):
+    table = resources["TenantsTable"]["Properties"]
+    for name in ("KeySchema", "AttributeDefinitions", "BillingMode"):
+        assert table[name] == TENANTS_DEFINITION[name]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+
+
 def test_orders_table_is_as_in_the_tests_of_orders_and_can_be_restored(resources):
     table = resources["OrdersTable"]["Properties"]
     for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
@@ -365,7 +402,7 @@ def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):
-    for group in ("EditsLogs", "WorkerLogs", "MirrorLogs", "SweeperLogs", "ApiLogs"):
+    for group in ("EditsLogs", "WorkerLogs", "MirrorLogs", "AdminLogs", "SweeperLogs", "ApiLogs"):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 

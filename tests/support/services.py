@@ -116,6 +116,7 @@ def build_services(
     breaker=None,
     orders=None,
     jobs=None,
+    tenants=None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or FakeClock()
@@ -128,7 +129,7 @@ def build_services(
         fetch_image=ImageFetcher(settings, clock, AwsClients(), print).fetch_input,
         clock=clock,
         read_secrets=lambda: secrets or {},
-        find_key=lambda digest: find_key(keys or {}, digest),
+        find_key=tenants.find_key if tenants else lambda digest: find_key(keys or {}, digest),
         guardrail_clients=GuardrailClients(
             ImageFetcher(settings, clock, AwsClients(), print).call_webhook,
             BedrockGuardrailClient(AwsClients()),

@@ -15,7 +15,6 @@ from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.routing.saved_configs import SavedConfigs
 from retouch.gateway.services import Services
-from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
 from retouch.infrastructure.aws.cache_bucket import CacheBucket
 from retouch.infrastructure.aws.circuit_table import circuit_store
@@ -25,14 +24,17 @@ from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.order_stores import job_stores, order_stores
 from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.planning.connection import reject_own_address
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
+from retouch.tenants.reader import TenantReader
 
 BuildHandler = Callable[[Services, Callable[[], None], Telemetry], Handler]
 
@@ -49,6 +51,8 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     )
     image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
     orders = order_stores(settings, aws_clients)
+    stored_tenants = tenant_stores(settings, aws_clients)
+    tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
     services = Services(
         settings=settings,
         providers=PROVIDERS,
@@ -60,7 +64,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         fetch_image=image_fetcher.fetch_input,
         clock=clock,
         read_secrets=secret_store.read,
-        find_key=ApiKeyTable(settings, clock, aws_clients),
+        find_key=key_lookup(settings, clock, aws_clients, tenants),
         guardrail_clients=GuardrailClients(
             image_fetcher.call_webhook, BedrockGuardrailClient(aws_clients), clock
         ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import binascii
 import re
+import secrets
 from base64 import b64decode
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -21,6 +22,11 @@ _JSON_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})", re.ASCII)
 _URL_SAFE = str.maketrans("-_", "+/")
 _MAX_DECODINGS = 3  # of one text that is encoded several times
 _MIN_SECRET_CHARS = 24  # 144 bits, which no other text contains by chance
+
+
+def new_gateway_key() -> str:
+    """Return a new key with 256 random bits."""
+    return GATEWAY_KEY_PREFIX + secrets.token_urlsafe(32)
 
 
 def contains_gateway_key(text: str, own_key: str = "") -> bool:

@@ -92,6 +92,12 @@ class Settings:
     # open: no key is needed
     auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys", _parse_choice("keys", "open"))
     keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
+    tenants_table: str = _env_field(
+        "RETOUCH_TENANTS_TABLE"
+    )  # the table of workspaces and their keys
+    tenants_folder: str = _env_field("RETOUCH_TENANTS_FOLDER")  # without a table: for local workers
+    # the path of the provider keys of virtual keys in the Parameter Store
+    virtual_keys_path: str = _env_field("RETOUCH_VIRTUAL_KEYS_PATH", "/retouch/vk", _strip_slash)
     # JSON object with the provider keys; also with the pepper if there is no secret for it
     secret_id: str = _env_field("RETOUCH_SECRET_ID")
     pepper_secret_id: str = _env_field("RETOUCH_PEPPER_SECRET_ID")  # JSON object with the pepper

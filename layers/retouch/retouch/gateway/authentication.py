@@ -65,6 +65,11 @@ def authenticate_key(gateway_key: str | None, settings: Settings, find_key: KeyL
     """
     if settings.auth_mode == "open":
         return Principal()
+    return require_key(gateway_key, settings, find_key)
+
+
+def require_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup) -> Principal:
+    """Return the principal of a gateway key, also at an open gateway. Raises as `authenticate_key`."""
     if not gateway_key:
         raise _invalid_key_error()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")

@@ -23,6 +23,7 @@ from retouch.api.response.order_answers import end_order
 from retouch.api.router import Responder, RoutedRequest, Router
 from retouch.api.routes import EDIT_ROUTES, ROUTES, Route, allowed_methods
 from retouch.api.startup_warnings import warn_about_open_settings
+from retouch.core.clock import Clock
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import BodyStream, HttpResponse
 from retouch.core.portkey_types import PORTKEY_PREFIX
@@ -89,7 +90,7 @@ def responder_for_route(
     def respond_to_request(request: RoutedRequest) -> HttpResponse:
         error_format = error_format_of(request.headers)
         telemetry.set_trace_id(read_trace_id(request.headers) or request.request_id)
-        recorder = Recorder(operation, services, telemetry)
+        recorder = Recorder(operation, services.clock, telemetry)
         try:
             caller = (
                 authenticate_caller(request.headers, services)
@@ -144,7 +145,7 @@ def handle_direct_invoke(
     """
     direct_invoke.require_edit_event(event)
     invocation_id = str(getattr(lambda_context, "aws_request_id", ""))
-    recorder = Recorder(EDIT_OPERATION, services, telemetry)
+    recorder = Recorder(EDIT_OPERATION, services.clock, telemetry)
     telemetry.set_trace_id(invocation_id)
     try:
         result = _edit_from_event(event, invocation_id, lambda_context, services)
@@ -173,9 +174,8 @@ def _edit_from_event(
 class Recorder:
     """Records one request when it is over. A streamed response is over when its last byte was read."""
 
-    def __init__(self, operation: str, services: Services, telemetry: Telemetry) -> None:
-        self._operation, self._telemetry = operation, telemetry
-        self._clock = services.clock
+    def __init__(self, operation: str, clock: Clock, telemetry: Telemetry) -> None:
+        self._operation, self._telemetry, self._clock = operation, telemetry, clock
         self._started = self._clock.now()
 
     def record(self, status: int, log_fields: Mapping[str, Any]) -> None:

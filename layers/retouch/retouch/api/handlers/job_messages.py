@@ -59,7 +59,7 @@ JOB_MESSAGES = MessageKind(make_job, abandon_job)
 def _make_edit(held: HeldOrder, worker: WorkerContext) -> Pause | None:
     worker.telemetry.set_trace_id(held.order.id)
     services = worker.services
-    recorder = Recorder(EDIT_OPERATION, services, worker.telemetry)
+    recorder = Recorder(EDIT_OPERATION, services.clock, worker.telemetry)
     try:
         result = edit_image(_edit_context(held, worker), services)
     except Exception as error:

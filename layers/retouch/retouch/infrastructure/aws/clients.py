@@ -16,6 +16,7 @@ from retouch.infrastructure.aws.signed_clients import (
     CONTENT_DISPOSITION,
     DynamoDbClient,
     ObjectWriter,
+    ParameterStoreClient,
     SecretsManagerClient,
     SignedSender,
     StoredObject,
@@ -25,7 +26,11 @@ from retouch.infrastructure.aws.signed_clients import (
 if TYPE_CHECKING:
     from boto3 import Session
 
-_SIGNED_CLIENTS = {"dynamodb": DynamoDbClient, "secretsmanager": SecretsManagerClient}
+_SIGNED_CLIENTS = {
+    "dynamodb": DynamoDbClient,
+    "secretsmanager": SecretsManagerClient,
+    "ssm": ParameterStoreClient,
+}
 # Callers may name any region for a guardrail, so the number of clients has a limit. The oldest one is dropped.
 _MAX_KEPT_CLIENTS = 16
 

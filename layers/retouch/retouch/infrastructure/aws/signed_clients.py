@@ -181,6 +181,10 @@ class DynamoDbClient(JsonServiceClient):
         """Remove one row."""
         return self.call("DeleteItem", parameters)
 
+    def transact_write_items(self, **parameters: Any) -> dict[str, Any]:
+        """Write several rows or none."""
+        return self.call("TransactWriteItems", parameters)
+
     def query(self, **parameters: Any) -> dict[str, Any]:
         """Read one page of the rows of a partition."""
         return self.call("Query", parameters)
@@ -199,6 +203,25 @@ class SecretsManagerClient(JsonServiceClient):
     def get_secret_value(self, **parameters: Any) -> dict[str, Any]:
         """Read a secret."""
         return self.call("GetSecretValue", parameters)
+
+
+class ParameterStoreClient(JsonServiceClient):
+    """The operations of the Systems Manager Parameter Store that the gateway uses."""
+
+    def __init__(self, sender: SignedSender) -> None:
+        super().__init__(sender, "AmazonSSM", "1.1")
+
+    def get_parameter(self, **parameters: Any) -> dict[str, Any]:
+        """Read a parameter."""
+        return self.call("GetParameter", parameters)
+
+    def put_parameter(self, **parameters: Any) -> dict[str, Any]:
+        """Write a parameter."""
+        return self.call("PutParameter", parameters)
+
+    def delete_parameter(self, **parameters: Any) -> dict[str, Any]:
+        """Delete a parameter."""
+        return self.call("DeleteParameter", parameters)
 
 
 @frozen_dataclass

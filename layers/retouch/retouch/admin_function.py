@@ -1,0 +1,42 @@
+"""The parts of the admin function, put together once per cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retouch.api.admin.request import AdminServices
+from retouch.api.handlers.admin import build_handler
+from retouch.api.handlers.edits import Handler
+from retouch.core.capabilities import collect_header_prefixes
+from retouch.core.clock import SystemClock
+from retouch.core.settings import InvalidSetting, Settings
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.key_lookup import key_lookup
+from retouch.infrastructure.metric_dimensions import EditDimensions
+from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.providers import PROVIDERS
+from retouch.tenants.reader import TenantReader
+
+
+def build_function(environment: Mapping[str, str]) -> Handler:
+    """Return the handler of the admin function. Raises InvalidSetting without a table of tenants."""
+    settings = Settings.from_env(environment)
+    clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(environment))
+    tenants = tenant_stores(settings, aws_clients)
+    if tenants is None:
+        raise InvalidSetting("The admin function needs a table: set RETOUCH_TENANTS_TABLE.")
+    secret_store = SecretStore(settings, clock, aws_clients)
+    services = AdminServices(
+        settings=settings,
+        clock=clock,
+        providers=PROVIDERS,
+        header_prefixes=collect_header_prefixes(PROVIDERS),
+        read_secrets=secret_store.read,
+        find_key=key_lookup(settings, clock, aws_clients, TenantReader(tenants, clock)),
+        tenants=tenants,
+    )
+    telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, by_model=False), environment)
+    return build_handler(services, secret_store.start_reading, telemetry)

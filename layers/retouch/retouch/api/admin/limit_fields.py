@@ -1,0 +1,93 @@
+"""Limits in the bodies of admin requests and answers: Portkey's names, and amounts in dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from retouch.api.admin.fields import FieldReader
+from retouch.tenants.limits import (
+    COUNTED_THINGS,
+    MICRO_USD,
+    RATE_SECONDS,
+    RESET_PERIODS,
+    USAGE_UNITS,
+    CountedThing,
+    RateLimit,
+    RateUnit,
+    ResetPeriod,
+    UsageLimit,
+    UsageUnit,
+)
+
+_MAX_COUNT = 10**12
+
+
+def read_usage_limits(fields: FieldReader) -> tuple[UsageLimit, ...]:
+    """Return the limits in `usage_limits`: one object, or a list. Raises InvalidRequest."""
+    return tuple(_read_usage_limit(item) for item in fields.children("usage_limits"))
+
+
+def read_rate_limits(fields: FieldReader) -> tuple[RateLimit, ...]:
+    """Return the limits in `rate_limits`. Raises InvalidRequest."""
+    return tuple(_read_rate_limit(item) for item in fields.children("rate_limits"))
+
+
+def show_usage_limits(limits: Sequence[UsageLimit]) -> list[dict[str, Any]]:
+    """Return limits as the API shows them."""
+    return [_show_usage_limit(limit) for limit in limits]
+
+
+def show_rate_limits(limits: Sequence[RateLimit]) -> list[dict[str, Any]]:
+    """Return limits as the API shows them."""
+    return [{"type": limit.type, "unit": limit.unit, "value": limit.value} for limit in limits]
+
+
+def dollars(micro_dollars: int) -> float:
+    """Return an amount in dollars for JSON. It is exact to the micro-dollar up to a billion dollars."""
+    return round(micro_dollars / MICRO_USD, 6)
+
+
+def _read_usage_limit(fields: FieldReader) -> UsageLimit:
+    kind = cast(UsageUnit, fields.choice("type", USAGE_UNITS) or "cost")
+    limit = _read_amount(fields, "credit_limit", kind)
+    if limit is None:
+        raise fields.error("credit_limit", "is required")
+    threshold = _read_amount(fields, "alert_threshold", kind)
+    if threshold is not None and threshold > limit:
+        raise fields.error("alert_threshold", "must not be above credit_limit")
+    period = cast(ResetPeriod, fields.choice("periodic_reset", RESET_PERIODS) or None)
+    days = fields.integer("periodic_reset_days", 1, 365)
+    if period and days:
+        raise fields.error("periodic_reset_days", "cannot be sent together with periodic_reset")
+    # What an answer shows in addition may be sent back.
+    fields.reject_unknown("next_usage_reset_at", "status", "current_usage")
+    return UsageLimit(kind, limit, threshold, period, days)
+
+
+def _read_amount(fields: FieldReader, name: str, kind: UsageUnit) -> int | None:
+    return fields.millionths(name) if kind == "cost" else fields.integer(name, 0, _MAX_COUNT)
+
+
+def _read_rate_limit(fields: FieldReader) -> RateLimit:
+    kind = cast(CountedThing, fields.choice("type", COUNTED_THINGS) or "requests")
+    unit = fields.choice("unit", tuple(RATE_SECONDS))
+    value = fields.integer("value", 0, _MAX_COUNT)
+    if not unit or value is None:
+        raise fields.error("value" if unit else "unit", "is required")
+    fields.reject_unknown()
+    return RateLimit(kind, cast(RateUnit, unit), value)
+
+
+def _show_usage_limit(limit: UsageLimit) -> dict[str, Any]:
+    return {
+        "type": limit.type,
+        "credit_limit": _show_amount(limit.credit_limit, limit.type),
+        "alert_threshold": _show_amount(limit.alert_threshold, limit.type),
+        "periodic_reset": limit.periodic_reset,
+        "periodic_reset_days": limit.periodic_reset_days,
+    }
+
+
+def _show_amount(amount: int | None, kind: UsageUnit) -> float | int | None:
+    return dollars(amount) if amount is not None and kind == "cost" else amount

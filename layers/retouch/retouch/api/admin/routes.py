@@ -1,0 +1,43 @@
+"""The routes of the admin API, and the variables in their paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from retouch.api.admin import audit_logs, keys, workspaces
+from retouch.api.admin.request import AdminEndpoint
+from retouch.api.router import path_pattern
+
+# By method and path. {name} is one segment.
+ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
+    ("GET", "/v1/api-keys"): keys.list_keys,
+    ("POST", "/v1/api-keys/{type}/{sub_type}"): keys.create_key,
+    ("GET", "/v1/api-keys/{id}"): keys.get_key,
+    ("PUT", "/v1/api-keys/{id}"): keys.update_key,
+    ("DELETE", "/v1/api-keys/{id}"): keys.delete_key,
+    ("GET", "/v1/admin/workspaces"): workspaces.list_workspaces,
+    ("POST", "/v1/admin/workspaces"): workspaces.create_workspace,
+    ("GET", "/v1/admin/workspaces/{id}"): workspaces.get_workspace,
+    ("PUT", "/v1/admin/workspaces/{id}"): workspaces.update_workspace,
+    ("DELETE", "/v1/admin/workspaces/{id}"): workspaces.delete_workspace,
+    ("GET", "/v1/audit-logs"): audit_logs.list_audit_logs,
+}
+# A path with a fixed segment comes before one with a variable in its place.
+FIRST_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
+    ("POST", "/v1/api-keys/{id}/rotate"): keys.rotate_key,
+}
+ALL_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {**FIRST_ROUTES, **ADMIN_ROUTES}
+_PATTERNS = {route: path_pattern(route[1]) for route in ALL_ROUTES}
+
+
+def allowed_methods(path: str) -> list[str]:
+    """Return the methods of the routes with this path. Empty when there is no such route."""
+    matches = (method for (method, _), pattern in _PATTERNS.items() if pattern.fullmatch(path))
+    return sorted({*matches})
+
+
+def path_values(template: str, path: str) -> dict[str, str]:
+    """Return the variables of a path by name."""
+    pairs = zip(template.split("/"), path.split("/"), strict=True)
+    return {name[1:-1]: unquote(text) for name, text in pairs if name.startswith("{")}

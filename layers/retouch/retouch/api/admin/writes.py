@@ -1,0 +1,90 @@
+"""Writes of the admin API: together with their audit row, and at most once for each Idempotency-Key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from retouch.api.admin.request import AdminRequest, AdminServices
+from retouch.core.errors import IdempotencyKeyReused, JobConflict
+from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
+from retouch.tenants.audit import AuditEntry, audit_row
+from retouch.tenants.rows import ONLY
+from retouch.tenants.table import Change, Row, WriteConflict
+
+
+class Conflict(JobConflict):
+    """The state of a resource does not permit the request."""
+
+    code = "conflict"
+
+
+def audit_entry(
+    request: AdminRequest,
+    action: str,
+    place: tuple[str, str],
+    before: Any,
+    after: Any,
+) -> AuditEntry:
+    """Return the audit entry of a change. `place` is the workspace's id and the resource's id."""
+    workspace_id, resource_id = place
+    return AuditEntry(
+        request.key.id, action, resource_id, workspace_id, request.request_id, before, after
+    )
+
+
+def write_changes(
+    request: AdminRequest,
+    services: AdminServices,
+    changes: Sequence[Change],
+    entries: Sequence[AuditEntry],
+    created_id: str = "",
+) -> None:
+    """Make the changes with their audit rows. `created_id` is what an equal request gets. Raises Conflict."""
+    now = services.clock.unix_time()
+    further = [Change(audit_row(entry, now)) for entry in entries]
+    if created_id and HEADER_NAME.lower() in request.http_request.headers:
+        further.append(_creation_change(request, created_id, now, services))
+    try:
+        services.tenants.table.write([*changes, *further])
+    except WriteConflict:
+        raise Conflict(
+            "Another request has changed the same resource in the meantime. Send the request again."
+        ) from None
+
+
+def find_created(request: AdminRequest, services: AdminServices) -> str | None:
+    """Return the id that an earlier request with the same Idempotency-Key has created, or None.
+
+    Raises IdempotencyKeyReused when the earlier request was another one.
+    """
+    if HEADER_NAME.lower() not in request.http_request.headers:
+        return None
+    row = services.tenants.table.read(_creation_partition(request), ONLY)
+    if row is None or services.clock.unix_time() >= (row.expires or 0):
+        return None
+    if row.record["body"] != request.body_digest():
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key belongs to another request. Use one key for each resource that you create."
+        )
+    return str(row.record["id"])
+
+
+def _creation_change(
+    request: AdminRequest, created_id: str, now: int, services: AdminServices
+) -> Change:
+    partition = _creation_partition(request)
+    stored = services.tenants.table.read(partition, ONLY)
+    expires = now + round(services.settings.idempotency_hours * 3600)
+    record = {"id": created_id, "body": request.body_digest()}
+    # The table removes an expired row late.
+    is_expired = stored is not None and now >= (stored.expires or 0)
+    return Change(Row(partition, ONLY, record, expires), stored if is_expired else None)
+
+
+def _creation_partition(request: AdminRequest) -> str:
+    key = parse_idempotency_key(request.http_request.headers[HEADER_NAME.lower()])
+    path = request.http_request.path
+    digest = hashlib.sha256(f"{request.key.id} {path} {key}".encode()).hexdigest()
+    return f"CREATED#{digest}"

@@ -1,0 +1,103 @@
+"""Tests of the workspaces API."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.tenants import AdminApi
+
+
+@pytest.fixture
+def api(tmp_path):
+    return AdminApi(tmp_path)
+
+
+def test_workspace_is_found_by_id_and_by_slug(api):
+    identifier = api.workspace("acme", description="a customer")
+    for name in (identifier, "acme"):
+        shown = api.call("GET", f"/v1/admin/workspaces/{name}").json
+        assert (shown["id"], shown["slug"], shown["object"]) == (identifier, "acme", "workspace")
+    listed = api.call("GET", "/v1/admin/workspaces").json
+    assert {item["slug"] for item in listed["data"]} == {"default", "acme"}
+    named = api.call("GET", "/v1/admin/workspaces?exact_name=acme").json
+    assert [item["id"] for item in named["data"]] == [identifier]
+
+
+def test_limits_and_price_of_a_workspace_are_returned_as_they_were_sent(api):
+    fields = {
+        "usage_limits": [
+            {
+                "type": "cost",
+                "credit_limit": 10.5,
+                "alert_threshold": None,
+                "periodic_reset": None,
+                "periodic_reset_days": 30,
+            }
+        ],
+        "rate_limits": [{"type": "requests", "unit": "rps", "value": 2}],
+        "concurrency": 20,
+        "price": {"multiplier": 1.2, "per_picture_usd": 0.01},
+        "defaults": {"metadata": {}, "config_id": None, "allow_config_override": True},
+    }
+    identifier = api.workspace("acme", **fields)
+    shown = api.call("GET", f"/v1/admin/workspaces/{identifier}").json
+    assert {name: shown[name] for name in fields} == fields
+    changed = api.call("PUT", f"/v1/admin/workspaces/{identifier}", {"price": None}).json
+    assert changed["price"] == {"multiplier": 1.0, "per_picture_usd": 0.0}
+    assert changed["usage_limits"] == fields["usage_limits"]
+
+
+def test_slug_belongs_to_one_workspace(api):
+    api.workspace("acme")
+    for slug in ("acme", "default"):
+        answer = api.call("POST", "/v1/admin/workspaces", {"name": "x", "slug": slug})
+        assert (answer.status, answer.json["error"]["param"]) == (409, "slug")
+    assert api.call("POST", "/v1/admin/workspaces", {"name": "x", "slug": "A b"}).status == 400
+    made = api.call("POST", "/v1/admin/workspaces", {"name": "Ä Shop & Söhne"}).json
+    assert made["slug"].startswith("shop-s-hne-")
+
+
+def test_repeated_create_returns_the_same_workspace(api):
+    body, headers = {"name": "acme"}, {"Idempotency-Key": "one"}
+    answers = [api.call("POST", "/v1/admin/workspaces", body, headers=headers) for _ in range(2)]
+    assert answers[0].json == answers[1].json
+    assert api.call("GET", "/v1/admin/workspaces").json["total"] == 2
+
+
+def test_default_workspace_is_changed_and_not_deleted(api):
+    changed = api.call("PUT", "/v1/admin/workspaces/default", {"concurrency": 7})
+    assert (changed.status, changed.json["concurrency"]) == (200, 7)
+    assert api.call("GET", "/v1/admin/workspaces/default").json["concurrency"] == 7
+    assert api.call("DELETE", "/v1/admin/workspaces/default").status == 409
+
+
+def test_key_of_a_workspace_sees_only_its_workspace(api):
+    one, other = api.workspace("one"), api.workspace("other")
+    _, key = api.key(one, scopes=["workspaces.list", "workspaces.read"])
+    listed = api.call("GET", "/v1/admin/workspaces", key=key).json["data"]
+    assert [item["id"] for item in listed] == [one]
+    assert api.call("GET", f"/v1/admin/workspaces/{other}", key=key).status == 404
+    assert api.call("GET", "/v1/admin/workspaces/other", key=key).status == 404
+
+
+def test_deleted_workspace_takes_its_keys_with_it(api):
+    identifier = api.workspace("acme")
+    _, key = api.key(identifier)
+    assert api.models_status(key) == 200
+    assert api.call("DELETE", f"/v1/admin/workspaces/{identifier}").status == 200
+    api.clock.advance(60)
+    assert api.models_status(key) == 401
+    assert api.call("GET", f"/v1/admin/workspaces/{identifier}").status == 404
+    api.workspace("acme")  # the slug is free again
+    actions = {entry["action"] for entry in api.call("GET", "/v1/audit-logs").json["data"]}
+    assert {"workspace.delete", "api_key.delete"} <= actions
+
+
+def test_workspace_with_edits_in_flight_is_not_deleted(api):
+    identifier = api.workspace("acme")
+    _, key = api.key(identifier)
+    api.services = replace(api.services, has_holds=lambda workspace_id: workspace_id == identifier)
+    answer = api.call("DELETE", f"/v1/admin/workspaces/{identifier}")
+    assert (answer.status, answer.json["error"]["code"]) == (409, "workspace_in_use")
+    api.clock.advance(60)
+    assert api.models_status(key) == 200
