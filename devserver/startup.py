@@ -54,6 +54,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         defaults = {
             "RETOUCH_ORDERS_FOLDER": orders_folder,
+            "RETOUCH_USAGE_FOLDER": orders_folder,
             "RETOUCH_BASE_URL": url,
             "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
         }

@@ -31,7 +31,8 @@ LAYER_IMPORTS = {
     "orders": ("core", "orders"),
     "tenants": ("core", "tenants"),
     "inbox": ("core", "orders", "inbox"),
-    "gateway": ("core", "imaging", "planning", "orders", "tenants", "gateway"),
+    "usage": ("core", "usage"),
+    "gateway": ("core", "imaging", "planning", "orders", "tenants", "usage", "gateway"),
     "mirror": ("core", "imaging", "mirror"),
     "api": (
         "core",
@@ -40,6 +41,7 @@ LAYER_IMPORTS = {
         "orders",
         "tenants",
         "inbox",
+        "usage",
         "gateway",
         "mirror",
         "api",

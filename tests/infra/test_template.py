@@ -64,6 +64,7 @@ NOT_IN_TEMPLATE = {
     "RETOUCH_JOB_BEGIN_SECONDS": "tests, whose jobs expire early",
     "RETOUCH_ORDERS_FOLDER": "workers on one machine, which share no table",
     "RETOUCH_TENANTS_FOLDER": "workers on one machine, as above",
+    "RETOUCH_USAGE_FOLDER": "workers on one machine, as above",
     "RETOUCH_LEASE_MARGIN_SECONDS": "tests, whose functions end early",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
@@ -158,10 +159,16 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "ssm:GetParameter",
+        "events:PutEvents",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
     }
-    assert json.loads(permissions["dynamodb:PutItem"]) == {"Fn::GetAtt": ["OrdersTable", "Arn"]}
+    written = permissions["dynamodb:PutItem"].replace("}{", "},{")
+    assert json.loads(f"[{written}]") == [
+        {"Fn::GetAtt": ["UsageTable", "Arn"]},
+        {"Fn::GetAtt": ["OrdersTable", "Arn"]},
+    ]
+    assert "UsageTable" not in permissions["dynamodb:GetItem"]
     assert "orders/*" in permissions["s3:PutObject"]
     assert "results/*" in permissions["s3:PutObject"]
     assert "uploads/*" in permissions["s3:PutObject"]

@@ -117,6 +117,7 @@ def build_services(
     orders=None,
     jobs=None,
     tenants=None,
+    usage=None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or FakeClock()
@@ -140,4 +141,5 @@ def build_services(
         load_config=SavedConfigs((configs or {}).get, clock),
         orders=orders,
         jobs=jobs,
+        usage=usage,
     )

@@ -54,6 +54,7 @@ class TypicalEdit:
     key_reads: float = 1.0  # At most. A key is cached for one minute.
     # Three conditional puts and two entries of the index. Only for an edit with a key, or of an OpenAI SDK.
     order_writes: float = 5.0
+    usage_writes: float = 2.0  # The event, and its entry in the index of traces.
     answer_days: float = 2.0  # The stored answer is the image as base64, which is a third larger.
     secret_reads: float = 2.0  # At most. Both secrets are cached for five minutes.
 
@@ -110,6 +111,7 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         "Order, with its answer kept": edit.order_writes * prices.DYNAMODB_WRITE
         + prices.S3_PUT
         + stored * 4 / 3 * edit.answer_days / prices.DAYS_PER_MONTH,
+        "Usage event": edit.usage_writes * prices.DYNAMODB_WRITE,
         "Secrets and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
     }

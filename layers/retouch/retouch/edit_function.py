@@ -31,6 +31,7 @@ from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
+from retouch.infrastructure.usage_stores import usage_recorder
 from retouch.planning.connection import reject_own_address
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
@@ -73,5 +74,6 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
         jobs=job_stores(settings, orders, aws_clients),
+        usage=usage_recorder(settings, aws_clients),
     )
     return build_handler(services, secret_store.start_reading, telemetry)

@@ -53,6 +53,11 @@ VARIABLES = [
     ("RETOUCH_JOB_BEGIN_SECONDS", "60", "job_begin_seconds", 60),
     ("RETOUCH_IDEMPOTENCY_HOURS", "0.5", "idempotency_hours", 0.5),
     ("RETOUCH_LEASE_MARGIN_SECONDS", "2", "lease_margin", 2.0),
+    ("RETOUCH_USAGE_TABLE", "usage", "usage_table", "usage"),
+    ("RETOUCH_USAGE_FOLDER", "/tmp/usage", "usage_folder", "/tmp/usage"),
+    ("RETOUCH_USAGE_DAYS", "30", "usage_days", 30),
+    ("RETOUCH_USAGE_FREE_ERRORS", "0.5", "usage_free_errors", 0.5),
+    ("RETOUCH_STACK", "prod", "stack_name", "prod"),
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
     ("RETOUCH_METRICS_BY_MODEL", "true", "metrics_by_model", True),
 ]  # fmt: skip

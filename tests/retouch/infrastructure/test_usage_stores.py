@@ -7,9 +7,11 @@ import boto3
 import pytest
 
 from retouch.core.errors import UsageUnavailable
+from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.usage_table import UsageDynamoTable
 from retouch.infrastructure.usage_folder import UsageFolder
+from retouch.infrastructure.usage_stores import usage_recorder
 from retouch.usage.event import start_of_day
 from retouch.usage.stores import UsageStore
 from tests.support.lost_answers import LosingProxy
@@ -155,3 +157,15 @@ def test_store_that_cannot_be_used_raises_its_own_error(tmp_path, monkeypatch):
             store.write_event(make_event())
         with pytest.raises(UsageUnavailable):
             list(store.read_events("w_shop", NOON, NOON + 1))
+
+
+def test_settings_choose_the_store_and_whether_events_are_published(tmp_path):
+    def recorder(**settings):
+        return usage_recorder(Settings(**settings), AwsClients())
+
+    assert recorder() is None
+    folder = recorder(usage_folder=str(tmp_path))
+    assert (type(folder.store), folder.publish) == (UsageFolder, None)
+    table = recorder(usage_table=TABLE, usage_folder="ignored", event_bus="bus", stack_name="prod")
+    assert (type(table.store), table.stack) == (UsageDynamoTable, "prod")
+    assert table.publish is not None

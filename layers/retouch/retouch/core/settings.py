@@ -60,6 +60,18 @@ def _parse_choice(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def _parse_fraction(text: str) -> float:
+    """Return a number from 0 to 1. Raises ValueError."""
+    rule = "It must be a number from 0 to 1."
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(rule) from None
+    if not 0 <= number <= 1:
+        raise ValueError(rule)
+    return number
+
+
 def _parse_contact(text: str) -> str:
     """Return the operator's URL or e-mail address. Raises InvalidSetting when a header cannot carry it."""
     if not (text.isascii() and text.isprintable() and set(text).isdisjoint("() ")):
@@ -166,6 +178,12 @@ class Settings:
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)
     # after its deadline, a function has surely ended; clocks may differ by this much
     lease_margin: float = _env_field("RETOUCH_LEASE_MARGIN_SECONDS", 60.0, float)
+    usage_table: str = _env_field("RETOUCH_USAGE_TABLE")  # the table of usage; empty: no events
+    usage_folder: str = _env_field("RETOUCH_USAGE_FOLDER")  # without a table: for local workers
+    usage_days: int = _env_field("RETOUCH_USAGE_DAYS", 90, int)  # how long events are kept
+    # the part of the free failures that is counted
+    usage_free_errors: float = _env_field("RETOUCH_USAGE_FREE_ERRORS", 1.0, _parse_fraction)
+    stack_name: str = _env_field("RETOUCH_STACK")  # tells apart the stacks that share a bus
     event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
     # the model is a dimension of the metrics
     metrics_by_model: bool = _env_field("RETOUCH_METRICS_BY_MODEL", False, _parse_bool)

@@ -8,6 +8,7 @@ a cached edit needs no provider, and a dry run ends before the call. A stage tha
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
@@ -87,7 +88,16 @@ REQUEST_STAGES: tuple[Stage, ...] = (
 
 
 def edit_image(context: RequestContext, services: Services) -> EditResult:
-    """Run one edit. Return a Fault as the outcome instead of raising it."""
+    """Run one edit, and write its usage events. Return a Fault as the outcome instead of raising it."""
+    if services.usage is None:
+        return _run_edit(context, services)
+    from retouch.gateway.metering import RequestMeter
+
+    meter = RequestMeter(context, services)
+    return meter.end(_run_edit(replace(context, meter=meter), services))
+
+
+def _run_edit(context: RequestContext, services: Services) -> EditResult:
     try:
         with limit_pattern_time(services.clock.now):
             result = run_stages(REQUEST_STAGES, context, services)

@@ -145,7 +145,10 @@ def execute_routing(
     context = request.context
 
     def attempt_target(target: Target) -> AttemptResult:
-        return run_attempt(_new_attempt(request, request.targets[target.path], services), services)
+        attempt = _new_attempt(request, request.targets[target.path], services)
+        if context.meter is None:
+            return run_attempt(attempt, services)
+        return context.meter.measure(attempt, lambda: run_attempt(attempt, services))
 
     executor = RoutingExecutor(attempt_target, request.attributes, services.clock, context.deadline)
     outcome = executor.execute(_tree_of_order(request))
@@ -186,7 +189,7 @@ def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Servic
         clients=request.clients,
         client_timeout=timeout,
         client_deadline=services.clock.now() + timeout,
-        log=AttemptLog(),
+        log=AttemptLog(services.clock.now),
     )
 
 
@@ -224,6 +227,7 @@ def _resolve_targets(
             forwarded_headers=_allowed_forward_headers(target, portkey, settings),
         )
         model, fault = finder.connect(found, credentials)
+        virtual_key = found.credential.virtual_key
         yield TargetRequest(
             target,
             replace(edit_request, model=found.routed_target.model),
@@ -232,6 +236,7 @@ def _resolve_targets(
             cache_partition(context.principal, credentials),
             model,
             fault,
+            virtual_key.name if virtual_key else "",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from math import inf
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import ClientCredentials
@@ -25,6 +25,10 @@ from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
+from retouch.usage.recorder import UsageRecorder
+
+if TYPE_CHECKING:
+    from retouch.gateway.metering import RequestMeter
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):
@@ -56,6 +60,7 @@ class Services:
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
     jobs: JobStores | None = None  # None: the gateway has no queue of edits
+    usage: UsageRecorder | None = None  # None: the gateway writes no usage events
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""
@@ -80,6 +85,7 @@ class RequestContext:
     is_plan_only: bool = (
         False  # end before the call: the request becomes a job if nothing refuses it
     )
+    meter: RequestMeter | None = None  # None: nothing counts the edit
     has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)
 

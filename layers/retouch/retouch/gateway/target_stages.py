@@ -61,9 +61,9 @@ class TargetRequest:
     credentials: ClientCredentials  # as the provider of this target may see them
     guardrails: Guardrails
     cache_partition: str
-    # Connected, unless there is a `fault`. None: there is no such model.
-    model: ResolvedModel | None
+    model: ResolvedModel | None  # connected unless there is a `fault`; None: no such model
     fault: Fault | None = None  # the reason why the target cannot be tried
+    virtual_key: str = ""  # the name of the virtual key that pays
 
 
 @frozen_dataclass
@@ -364,7 +364,7 @@ def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
     attempt, held = planned.attempt, planned.attempt.context.held_order
     return JobRunner(
         resolved=planned.plan.resolved,
-        send=attempt.log.wrap_send(services.send),
+        send=attempt.log.wrap_send(services.send, planned.plan),
         clock=services.clock,
         deadline=attempt.context.deadline,
         client_deadline=attempt.client_deadline,

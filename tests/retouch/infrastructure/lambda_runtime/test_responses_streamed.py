@@ -27,6 +27,19 @@ def handler(event, context):
     return {"statusCode": 200, "headers": {"Content-Type": "text/event-stream"}, "body": pieces()}
 """
 
+WRITING_HANDLER = """
+import time
+from retouch.core.pending_writes import start_write
+written = []
+def write():
+    time.sleep(0.5)
+    written.append(1)
+def handler(event, context):
+    before = str(len(written))
+    start_write(write)
+    return {"statusCode": 200, "body": before}
+"""
+
 BREAKING_HANDLER = """
 def pieces():
     yield b"one"
@@ -122,6 +135,15 @@ def test_body_pieces_are_sent_as_they_are_produced(api, http_event):
     assert len(times) == 3
     assert times[1] - times[0] > 0.2
     assert times[2] - times[1] > 0.2
+
+
+def test_write_beside_a_response_delays_no_response_and_ends_before_the_next_event(api, http_event):
+    api.start(WRITING_HANDLER)
+    first = api.send(http_event)
+    answered = first.pieces[-1][0]
+    second = api.send(http_event)
+    assert (first.payload, second.payload) == (b"0", b"1")
+    assert second.pieces[0][0] - answered > 0.3, "the write ran after the first response"
 
 
 def test_error_during_stream_is_reported_in_trailers(api, http_event):

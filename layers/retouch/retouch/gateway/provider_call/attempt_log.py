@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel, SendRequest
 from retouch.gateway.guardrails.report import GuardrailReport
 from retouch.gateway.result import AttemptReport
+from retouch.planning.plan import Plan
 
 # The names of request ids: OpenAI and most others; Azure's API Management; AWS. Source: each provider's reference.
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-amzn-requestid")
@@ -20,8 +21,13 @@ _MAX_RESPONSES = 10  # images of one edit, and so paid calls
 class AttemptLog:
     """The log of one attempt. Calls may run in parallel; each adds its response."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        """`now` returns monotonic seconds."""
         self.hooks = GuardrailReport()
+        self.plan: Plan | None = None  # None: no provider was called
+        self._now = now
+        self._first_request: float | None = None
+        self._last_response = 0.0
         self._model: ResolvedModel | None = None
         self._cache_status = ""
         self._response_headers: list[Mapping[str, str]] = []
@@ -38,13 +44,24 @@ class AttemptLog:
         """Record the result of the cache lookup, in Portkey's word."""
         self._cache_status = status
 
-    def wrap_send(self, send: SendRequest) -> SendRequest:
-        """Return `send` that records the responses to paid calls. Polls and downloads are not recorded."""
+    @property
+    def provider_seconds(self) -> float:
+        """The time from the first request to the last response."""
+        return self._last_response - self._first_request if self._first_request is not None else 0.0
+
+    def wrap_send(self, send: SendRequest, plan: Plan | None = None) -> SendRequest:
+        """Return `send` that records the plan's calls and the responses to paid ones, not those to polls."""
+        self.plan = plan
 
         def send_and_record(
             request: ProviderRequest, resolved: ResolvedModel, deadline: float
         ) -> ProviderResponse:
-            response = send(request, resolved, deadline)
+            if self._first_request is None:
+                self._first_request = self._now()
+            try:
+                response = send(request, resolved, deadline)
+            finally:
+                self._last_response = self._now()
             if not request.idempotent:
                 self._response_headers.append(_redact_headers(response.headers, resolved.key))
             return response

@@ -6,20 +6,16 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.mirror.cloud_events import EVENT_SOURCE
+from retouch.infrastructure.aws.event_bus import EventBus
 from retouch.mirror.messages import SENT_ATTRIBUTE, TRIES_ATTRIBUTE, QueueMessage
 from retouch.mirror.retry_decision import DeadLetter, Requeue, retry_delay
 
 if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 _log = logging.getLogger("retouch")
-_MAX_EVENTS_PER_CALL = 10  # the maximum of PutEvents
 _MAX_REASON_LENGTH = 1_000  # characters
 
 
@@ -81,35 +77,10 @@ class MirrorMessaging:
 
     def publish_events(self, cloud_events: Sequence[Mapping[str, Any]]) -> None:
         """Publish events to the event bus. Failures are only logged, because the objects are stored anyway."""
-        if not self._settings.event_bus:
-            return
-        entries = [self._event_entry(cloud_event) for cloud_event in cloud_events]
-        for start in range(0, len(entries), _MAX_EVENTS_PER_CALL):
-            try:
-                response = self._eventbridge.put_events(
-                    Entries=entries[start : start + _MAX_EVENTS_PER_CALL]
-                )
-            except Exception as error:
-                _log.warning("events were not published", exc_info=error)
-                continue
-            if response["FailedEntryCount"]:
-                codes = sorted({entry.get("ErrorCode", "") for entry in response["Entries"]} - {""})
-                _log.warning("events were not published", extra={"codes": codes})
-
-    def _event_entry(self, cloud_event: Mapping[str, Any]) -> Any:
-        return {
-            "EventBusName": self._settings.event_bus,
-            "Source": EVENT_SOURCE,
-            "DetailType": cloud_event["type"],
-            "Detail": orjson.dumps(cloud_event).decode(),
-        }
+        if self._settings.event_bus:
+            EventBus(self._settings.event_bus, self._aws).publish(cloud_events)
 
     @property
     def _sqs(self) -> SQSClient:
         client: SQSClient = self._aws.client("sqs")
-        return client
-
-    @property
-    def _eventbridge(self) -> EventBridgeClient:
-        client: EventBridgeClient = self._aws.client("events")
         return client

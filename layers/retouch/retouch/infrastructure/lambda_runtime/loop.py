@@ -63,7 +63,7 @@ def _initialize_and_serve(connection: RuntimeApiConnection) -> int:
 
 
 def serve_invocation(connection: RuntimeApiConnection, handler: Handler) -> None:
-    """Wait for one invocation and respond to it."""
+    """Wait for one invocation and respond to it. Then wait for the writes that run beside the response."""
     invocation = connection.get(f"{_API_ROOT}/invocation/next")
     request_id = invocation.headers["lambda-runtime-aws-request-id"]
     _set_trace_id(invocation.headers.get("lambda-runtime-trace-id"))
@@ -74,6 +74,14 @@ def serve_invocation(connection: RuntimeApiConnection, handler: Handler) -> None
         connection.close()  # the Runtime API no longer waits for this response
     except Exception as error:
         _report_error(connection, f"{path}/error", error, request_id)
+    _finish_writes()
+
+
+def _finish_writes() -> None:
+    """Wait for the writes of `retouch.core.pending_writes`. A function that has none does not load it."""
+    writes = sys.modules.get("retouch.core.pending_writes")
+    if writes:
+        writes.finish_writes()
 
 
 def _respond(

@@ -1,0 +1,34 @@
+"""The choice of the store of usage from the settings. A cold start loads only the store that it uses."""
+
+from __future__ import annotations
+
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.usage.recorder import UsageRecorder
+from retouch.usage.stores import UsageStore
+
+
+def usage_store(settings: Settings, aws: AwsClients) -> UsageStore | None:
+    """Return the store that the settings name, or None."""
+    if settings.usage_table:
+        from retouch.infrastructure.aws.usage_table import UsageDynamoTable
+
+        return UsageDynamoTable(settings.usage_table, settings.usage_days, aws)
+    if settings.usage_folder:
+        from retouch.infrastructure.usage_folder import UsageFolder
+
+        return UsageFolder(settings.usage_folder)
+    return None
+
+
+def usage_recorder(settings: Settings, aws: AwsClients) -> UsageRecorder | None:
+    """Return what writes the usage events, or None when there is no store for them."""
+    store = usage_store(settings, aws)
+    if store is None:
+        return None
+    publish = None
+    if settings.event_bus:
+        from retouch.infrastructure.aws.event_bus import EventBus
+
+        publish = EventBus(settings.event_bus, aws).publish
+    return UsageRecorder(store, publish, settings.stack_name)

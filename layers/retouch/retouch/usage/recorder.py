@@ -1,0 +1,29 @@
+"""Writes usage events into the table, which counts, and to the event bus, from which a billing system reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.usage.cloud_events import usage_cloud_event
+from retouch.usage.event import UsageEvent
+from retouch.usage.stores import UsageStore
+
+PublishEvents = Callable[[Sequence[Mapping[str, Any]]], None]
+
+
+@frozen_dataclass
+class UsageRecorder:
+    """A table of usage, and the event bus if there is one."""
+
+    store: UsageStore
+    publish: PublishEvents | None = None
+    stack: str = ""
+
+    def write(self, events: Sequence[UsageEvent]) -> None:
+        """Store the events and publish them. Raises UsageUnavailable."""
+        for event in events:
+            self.store.write_event(event)
+        if self.publish and events:
+            self.publish([usage_cloud_event(event, self.stack) for event in events])
