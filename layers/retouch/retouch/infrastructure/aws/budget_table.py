@@ -1,0 +1,184 @@
+"""Budgets in one DynamoDB table. Each change of a row is one conditional update; there are no transactions.
+
+A row has the account under `pk` and the period under `sk`. Its holds are a map in the row, so one condition checks the
+amount, the number of holds and the repetition of a write. DynamoDB removes rows some time after `expires`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.tenants.budget_errors import BudgetUnavailable
+from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, check_hold
+from retouch.tenants.budget_table import HoldResult, RowName
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Result = TypeVar("Result")
+# An edit waits for these calls. A repeated write is recognized by the name of its hold.
+_CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=4, max_connections=50)
+_RETRY_AFTER_SECONDS = 2
+_MAX_RACES = 20
+_ANY_AMOUNT = 10**15  # one billion dollars
+_HOLD = (
+    "SET holds.#o = :hold, taken = taken + :amount",
+    "attribute_not_exists(holds.#o) AND taken <= :room AND size(holds) < :most",
+)
+_SETTLE = (
+    "SET taken = taken + :change, spent = spent + :actual, at_risk = at_risk + :risk REMOVE holds.#o",
+    "attribute_exists(holds.#o)",
+)
+_SETTLE_AT_RISK = (_SETTLE[0].replace(" REMOVE", ", last_at_risk = :name REMOVE"), _SETTLE[1])
+_RESTORE = (
+    "SET holds.#o = :hold, spent = spent - :amount, at_risk = at_risk - :amount",
+    "attribute_exists(pk) AND attribute_not_exists(holds.#o)",
+)
+_MARK_ALERTED = (
+    "SET is_alerted = :yes",
+    "attribute_exists(pk) AND attribute_not_exists(is_alerted)",
+)
+
+
+class BudgetDynamoTable:
+    """The budgets of all functions that use the table."""
+
+    def __init__(self, table: str, aws: AwsClients) -> None:
+        self._table, self._aws = table, aws
+
+    def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
+        """Hold an amount if there is room. A row that does not exist yet is empty."""
+        return self._run(lambda: self._hold(row, name, hold, limit))
+
+    def settle(
+        self, row: RowName, name: str, amount: int, actual: int, at_risk: int
+    ) -> BudgetRow | None:
+        """Turn a hold of `amount` into `actual`. Return the row, or None when the hold was settled before."""
+        values = {
+            ":change": _number(actual - amount),
+            ":actual": _number(actual),
+            ":risk": _number(at_risk),
+            **({":name": {"S": name}} if at_risk else {}),
+        }
+        statement = _SETTLE_AT_RISK if at_risk else _SETTLE
+        new, old = self._run(lambda: self._update(row, statement, values, name))
+        if new is None and at_risk and old is not None and old.last_at_risk == name:
+            return old
+        return new
+
+    def restore(self, row: RowName, name: str, hold: RowHold) -> None:
+        """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
+        values = {":hold": _hold_value(hold), ":amount": _number(hold.amount)}
+        self._run(lambda: self._update(row, _RESTORE, values, name))
+
+    def read(self, row: RowName) -> BudgetRow:
+        """Return the row as it was last written. A row that does not exist is empty."""
+        return self._run(lambda: self._read(row))
+
+    def mark_alerted(self, row: RowName) -> bool:
+        """Store that the threshold of the row was reported. Return False when it had been reported before."""
+        values = {":yes": {"BOOL": True}}
+        return self._run(lambda: self._update(row, _MARK_ALERTED, values))[0] is not None
+
+    @property
+    def _client(self) -> DynamoDBClient:
+        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
+        return client
+
+    def _run(self, operation: Callable[[], Result]) -> Result:
+        try:
+            return operation()
+        except Exception as error:  # boto3 raises many errors
+            raise BudgetUnavailable(
+                "The table of budgets cannot be used, so nothing was bought. Send the request again.",
+                retry_after=_RETRY_AFTER_SECONDS,
+            ) from error
+
+    def _hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
+        most = _ANY_AMOUNT if limit.amount is None else limit.amount
+        values = {
+            ":hold": _hold_value(hold),
+            ":amount": _number(hold.amount),
+            ":room": _number(most - hold.amount),
+            ":most": _number(limit.holds),
+        }
+        for _ in range(_MAX_RACES):
+            new, old = self._update(row, _HOLD, values, name)
+            if new is not None:
+                return HoldResult("held", new)
+            if old is None:  # no such row, or a race left it out
+                self._create(row)
+                old = self._read(row)
+            if name in old.holds:  # an earlier write, whose response was lost
+                return HoldResult("held", old)
+            outcome = check_hold(old, name, hold, limit)
+            if outcome != "held":
+                return HoldResult(outcome, old)
+        raise TimeoutError("other requests always changed the budget first")
+
+    def _create(self, row: RowName) -> None:
+        item = {
+            **_row_key(row),
+            **{name: _number(0) for name in ("taken", "spent", "at_risk")},
+            "holds": {"M": {}},
+            **({"expires": _number(row.expires)} if row.expires else {}),
+        }
+        try:
+            self._client.put_item(
+                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return  # another request has created it
+
+    def _read(self, row: RowName) -> BudgetRow:
+        response = self._client.get_item(
+            TableName=self._table, Key=_row_key(row), ConsistentRead=True
+        )
+        return _row_of_item(response.get("Item")) or BudgetRow()
+
+    def _update(
+        self, row: RowName, statement: tuple[str, str], values: Mapping[str, Any], name: str = ""
+    ) -> tuple[BudgetRow | None, BudgetRow | None]:
+        """Return the row after the update and None, or None and the row that did not meet the condition."""
+        expression, condition = statement
+        names: Any = {"ExpressionAttributeNames": {"#o": name}} if name else {}
+        try:
+            response = self._client.update_item(
+                TableName=self._table,
+                Key=_row_key(row),
+                UpdateExpression=expression,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=dict(values),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **names,
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            return None, _row_of_item(error.response.get("Item"))
+        return _row_of_item(response["Attributes"]), None
+
+
+def _row_key(row: RowName) -> dict[str, Any]:
+    return {"pk": {"S": f"B#{row.account}"}, "sk": {"S": f"P#{row.period}"}}
+
+
+def _number(value: int) -> dict[str, Any]:
+    return {"N": str(value)}
+
+
+def _hold_value(hold: RowHold) -> dict[str, Any]:
+    return {"M": {"c": _number(hold.amount), "t": _number(hold.lease)}}
+
+
+def _row_of_item(item: Mapping[str, Any] | None) -> BudgetRow | None:
+    if not item:
+        return None
+    taken, spent, at_risk = (int(item[name]["N"]) for name in ("taken", "spent", "at_risk"))
+    holds = {
+        name: RowHold(int(value["M"]["c"]["N"]), int(value["M"]["t"]["N"]))
+        for name, value in item["holds"]["M"].items()
+    }
+    last = item.get("last_at_risk", {}).get("S", "")
+    return BudgetRow(taken, spent, at_risk, holds, last, "is_alerted" in item)

@@ -1,0 +1,114 @@
+"""Budgets in an SQLite database in a folder that the worker processes of one machine share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.tenants.budget_errors import BudgetUnavailable
+from retouch.tenants.budget_rows import (
+    BudgetRow,
+    RowHold,
+    RowLimit,
+    add_hold,
+    check_hold,
+    restore_hold,
+    settle_hold,
+)
+from retouch.tenants.budget_table import HoldResult, RowName
+
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+CREATE TABLE IF NOT EXISTS budgets (account TEXT, period TEXT, record TEXT, PRIMARY KEY (account, period));
+"""
+_SELECT = "SELECT record FROM budgets WHERE account = ? AND period = ?"
+_REPLACE = "INSERT OR REPLACE INTO budgets VALUES (?, ?, ?)"
+
+
+class BudgetFolderTable:
+    """The budgets of all processes that use the folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._database = SqliteFile(Path(folder) / "budgets.sqlite", _SCHEMA)
+
+    def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
+        """Hold an amount if there is room. A row that does not exist yet is empty."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, HoldResult]:
+            outcome = check_hold(stored, name, hold, limit)
+            if outcome != "held":
+                return None, HoldResult(outcome, stored)
+            held = add_hold(stored, name, hold)
+            return held, HoldResult(outcome, held)
+
+        return self._change(row, change)
+
+    def settle(
+        self, row: RowName, name: str, amount: int, actual: int, at_risk: int
+    ) -> BudgetRow | None:
+        """Turn a hold of `amount` into `actual`. Return the row, or None when the hold was settled before."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, BudgetRow | None]:
+            held = stored.holds.get(name)
+            assert held is None or held.amount == amount, "a hold keeps its amount"
+            settled = settle_hold(stored, name, actual, at_risk)
+            return settled, settled
+
+        return self._change(row, change)
+
+    def restore(self, row: RowName, name: str, hold: RowHold) -> None:
+        """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
+        self._change(row, lambda stored: (restore_hold(stored, name, hold), None))
+
+    def read(self, row: RowName) -> BudgetRow:
+        """Return the row as it was last written. A row that does not exist is empty."""
+        return self._run(lambda db: _read(db, row))
+
+    def mark_alerted(self, row: RowName) -> bool:
+        """Store that the threshold of the row was reported. Return False when it had been reported before."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, bool]:
+            if stored.is_alerted:
+                return None, False
+            return replace(stored, is_alerted=True), True
+
+        return self._change(row, change)
+
+    def _change(
+        self, row: RowName, change: Callable[[BudgetRow], tuple[BudgetRow | None, Result]]
+    ) -> Result:
+        """Write what `change` returns for the stored row, unless it is None, and return the rest."""
+
+        def replace_row(db: sqlite3.Connection) -> Result:
+            db.execute("BEGIN IMMEDIATE")  # no other process writes between the read and the write
+            changed, result = change(_read(db, row))
+            if changed is not None:
+                text = orjson.dumps(asdict(changed)).decode()
+                db.execute(_REPLACE, (row.account, row.period, text))
+            return result
+
+        return self._run(replace_row)
+
+    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
+        try:
+            return self._database.run(operation)
+        except sqlite3.Error as error:
+            raise BudgetUnavailable(
+                "The budgets cannot be used, so nothing was bought. Send the request again.",
+                retry_after=2,
+            ) from error
+
+
+def _read(db: sqlite3.Connection, row: RowName) -> BudgetRow:
+    found = db.execute(_SELECT, (row.account, row.period)).fetchone()
+    if not found:
+        return BudgetRow()
+    values: dict[str, Any] = orjson.loads(found[0])
+    holds = {name: RowHold(**hold) for name, hold in values.pop("holds").items()}
+    return BudgetRow(**values, holds=holds)

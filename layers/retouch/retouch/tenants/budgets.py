@@ -1,0 +1,89 @@
+"""The budgets that an edit must pass: those of the virtual key that pays, of the gateway key and of its workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.tenants.budget_periods import Period, current_period
+from retouch.tenants.budget_rows import RowLimit
+from retouch.tenants.keys import KEY_CONCURRENCY, WORKSPACE_CONCURRENCY, GatewayKey
+from retouch.tenants.limits import UsageLimit
+
+BudgetScope = Literal["virtual_key", "api_key", "workspace"]
+_UNLIMITED = UsageLimit("cost", 0)
+
+
+@frozen_dataclass
+class Budget:
+    """One budget in its present period. Amounts are micro-dollars."""
+
+    scope: BudgetScope
+    account: str  # whose budget it is, in the table
+    period: Period
+    limit: RowLimit
+    alert_at: int | None = None
+    usage: UsageLimit = _UNLIMITED
+
+    @property
+    def row_name(self) -> tuple[str, str]:
+        """The account and the name of the period."""
+        return self.account, self.period.name
+
+
+def budgets_of_key(key: GatewayKey | None, now: int) -> tuple[Budget, ...]:
+    """Return the budgets of a gateway key and of its workspace, in the order in which an edit must pass them."""
+    if key is None:
+        return ()
+    workspace = key.workspace
+    return (
+        *make_budgets(
+            "api_key", f"key#{key.id}", key.usage_limits, key.concurrency, KEY_CONCURRENCY, now
+        ),
+        *make_budgets(
+            "workspace",
+            f"ws#{workspace.id}",
+            workspace.usage_limits,
+            workspace.concurrency,
+            WORKSPACE_CONCURRENCY,
+            now,
+        ),
+    )
+
+
+def make_budgets(
+    scope: BudgetScope,
+    account: str,
+    limits: Sequence[UsageLimit],
+    concurrency: int | None,
+    default_concurrency: int,
+    now: int,
+) -> tuple[Budget, ...]:
+    """Return the budgets of one owner. A limit on the edits at the same time alone has a budget without an amount."""
+    holds = default_concurrency if concurrency is None else concurrency
+    costs = [limit for limit in limits if limit.type == "cost"]
+    if not costs and concurrency is not None:
+        period = current_period(_UNLIMITED, now)
+        return (Budget(scope, account, period, RowLimit(None, holds)),)
+    rows: dict[str, Budget] = {}
+    for limit in sorted(costs, key=lambda one: one.credit_limit, reverse=True):
+        period = current_period(limit, now)
+        # Of two limits for the same period, the smaller one decides.
+        rows[period.name] = Budget(
+            scope,
+            account,
+            period,
+            RowLimit(limit.credit_limit, holds),
+            limit.alert_threshold,
+            limit,
+        )
+    return tuple(rows.values())
+
+
+def has_budgets(key: GatewayKey | None) -> bool:
+    """Return whether any budget applies to the edits of a key."""
+    if key is None:
+        return False
+    owners = (key, key.workspace)
+    return any(owner.usage_limits or owner.concurrency is not None for owner in owners)

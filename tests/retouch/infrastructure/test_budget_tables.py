@@ -1,0 +1,173 @@
+"""The tables of budgets: DynamoDB over real sockets, with lost responses, and the folder of `make run`."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import boto3
+import pytest
+
+from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.budget_folder import BudgetFolderTable
+from retouch.tenants.budget_errors import BudgetUnavailable
+from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit
+from retouch.tenants.budget_table import RowName
+from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
+from tests.support.lost_answers import LosingProxy
+from tests.support.orders import CREDENTIALS, moto_server
+from tests.support.serial_dynamodb import serialize_dynamodb
+
+ROW, LEASE = RowName("key#k_1", "2026-11"), 1_800_000_000
+TEN = RowLimit(500_000, 100)  # room for ten holds of 5 cents
+CENTS_5 = RowHold(50_000, LEASE)
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    with ExitStack() as stack:
+        stack.enter_context(serialize_dynamodb())
+        port = stack.enter_context(moto_server())
+        session = boto3.Session("testing", "testing", region_name="us-east-1")
+        client = session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}")
+        client.create_table(**BUDGETS_TABLE_DEFINITION)
+        proxy = LosingProxy(port)
+        stack.callback(proxy.close)
+        yield proxy
+
+
+def dynamo_table(proxy):
+    environment = AwsEnvironment.from_env({**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url})
+    return BudgetDynamoTable(BUDGETS_TABLE, AwsClients(environment))
+
+
+@pytest.fixture(params=["dynamodb", "folder"])
+def table(request, tmp_path):
+    if request.param == "folder":
+        return BudgetFolderTable(str(tmp_path))
+    return dynamo_table(request.getfixturevalue("proxy"))
+
+
+@pytest.fixture
+def row(request):
+    return RowName(f"key#{request.node.name}", "2026-11")
+
+
+def run_together(count, function):
+    barrier = threading.Barrier(count)
+
+    def run(number):
+        barrier.wait()
+        return function(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(run, range(count)))
+
+
+def test_only_as_many_hold_at_once_as_there_is_room(table, row):
+    results = run_together(50, lambda number: table.hold(row, f"ord_{number}.1", CENTS_5, TEN))
+    assert sorted(result.outcome for result in results) == ["held"] * 10 + ["no_room"] * 40
+    stored = table.read(row)
+    assert (stored.taken, len(stored.holds)) == (500_000, 10)
+
+
+def test_repeated_hold_counts_once(table, row):
+    first = table.hold(row, "ord_a.1", CENTS_5, TEN)
+    assert table.hold(row, "ord_a.1", CENTS_5, TEN) == first
+    assert table.read(row).taken == 50_000
+
+
+def test_holds_of_one_row_are_limited_in_number(table, row):
+    two = RowLimit(None, 2)
+    outcomes = [table.hold(row, f"ord_{n}.1", CENTS_5, two).outcome for n in range(3)]
+    assert outcomes == ["held", "held", "too_many"]
+
+
+def test_settlement_frees_the_difference_once(table, row):
+    table.hold(row, "ord_a.1", CENTS_5, TEN)
+    settled = table.settle(row, "ord_a.1", 50_000, 41_200, 0)
+    assert settled == BudgetRow(taken=41_200, spent=41_200)
+    assert table.settle(row, "ord_a.1", 50_000, 41_200, 0) is None
+    assert table.read(row) == settled
+
+
+def test_released_hold_leaves_nothing(table, row):
+    table.hold(row, "ord_a.1", CENTS_5, TEN)
+    table.settle(row, "ord_a.1", 50_000, 0, 0)
+    assert table.read(row) == BudgetRow()
+
+
+def test_amount_at_risk_can_be_restored_once(table, row):
+    table.hold(row, "ord_a.1", CENTS_5, TEN)
+    for _ in range(2):  # the second time its first response was lost
+        settled = table.settle(row, "ord_a.1", 50_000, 50_000, 50_000)
+        assert settled == BudgetRow(50_000, 50_000, 50_000, last_at_risk="ord_a.1")
+    for _ in range(2):
+        table.restore(row, "ord_a.1", CENTS_5)
+        stored = table.read(row)
+        assert (stored.taken, stored.spent, stored.at_risk) == (50_000, 0, 0)
+        assert stored.holds == {"ord_a.1": CENTS_5}
+    table.settle(row, "ord_a.1", 50_000, 0, 0)
+    assert table.read(row) == BudgetRow(last_at_risk="ord_a.1")
+
+
+def test_threshold_is_reported_once(table, row):
+    table.hold(row, "ord_a.1", CENTS_5, TEN)
+    assert sorted(run_together(5, lambda _: table.mark_alerted(row))) == [False] * 4 + [True]
+    assert table.read(row).is_alerted
+
+
+def test_many_orders_held_and_settled_twice_give_the_exact_sum(table, row):
+    open_limit = RowLimit(None, 1000)
+
+    def buy(number):
+        for order in range(number, 100, 10):
+            hold = RowHold(50_000 + order, LEASE)
+            for _ in range(2):
+                table.hold(row, f"ord_{order}.1", hold, open_limit)
+            for _ in range(2):
+                table.settle(row, f"ord_{order}.1", hold.amount, 1000 + order, 0)
+
+    run_together(10, buy)
+    total = sum(1000 + order for order in range(100))
+    assert table.read(row) == BudgetRow(taken=total, spent=total)
+
+
+def test_lost_responses_change_nothing(proxy):
+    table, row = dynamo_table(proxy), RowName("key#lost", "all")
+    steps = [
+        lambda: table.hold(row, "ord_a.1", CENTS_5, TEN).outcome,
+        lambda: table.settle(row, "ord_a.1", 50_000, 50_000, 50_000).at_risk,
+        lambda: table.restore(row, "ord_a.1", CENTS_5),
+        lambda: table.settle(row, "ord_a.1", 50_000, 7, 0),
+    ]
+    results = []
+    for step in steps:
+        proxy.lose(b"UpdateExpression", times=1)
+        results.append(step())
+        assert proxy.lost == 1
+    assert results == ["held", 50_000, None, None]
+    stored = table.read(row)
+    assert (stored.taken, stored.spent, stored.at_risk, stored.holds) == (7, 7, 0, {})
+
+
+def test_budgets_are_unavailable_when_the_table_is_not_reached(tmp_path):
+    environment = AwsEnvironment.from_env({**CREDENTIALS, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    for table in (
+        BudgetDynamoTable(BUDGETS_TABLE, AwsClients(environment)),
+        BudgetFolderTable(str(tmp_path / "missing")),
+    ):
+        with pytest.raises(BudgetUnavailable):
+            table.hold(ROW, "ord_a.1", CENTS_5, TEN)
+
+
+def test_budget_row_of_a_period_expires_and_a_prepaid_one_does_not(proxy):
+    table = dynamo_table(proxy)
+    table.hold(RowName("key#expires", "2026-11", LEASE), "ord_a.1", CENTS_5, TEN)
+    table.hold(RowName("key#stays", "all"), "ord_a.1", CENTS_5, TEN)
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    items = session.client("dynamodb", endpoint_url=proxy.url).scan(TableName=BUDGETS_TABLE)
+    expiries = {item["pk"]["S"]: item.get("expires") for item in items["Items"]}
+    assert expiries["B#key#expires"] == {"N": str(LEASE)}
+    assert expiries["B#key#stays"] is None

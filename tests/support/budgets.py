@@ -1,0 +1,77 @@
+"""Budget tables for tests: moto over real sockets, a folder, and one in memory."""
+
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from retouch.tenants.budget_errors import BudgetUnavailable
+from retouch.tenants.budget_rows import (
+    BudgetRow,
+    add_hold,
+    check_hold,
+    restore_hold,
+    settle_hold,
+)
+from retouch.tenants.budget_table import HoldResult
+
+BUDGETS_TABLE = "budgets"
+BUDGETS_TABLE_DEFINITION: dict[str, Any] = {
+    "TableName": BUDGETS_TABLE,
+    "KeySchema": [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ],
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+class InMemoryBudgets:
+    """A table of budgets of one process."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.rows, self.is_down, self.calls = {}, False, 0
+
+    def hold(self, row, name, hold, limit):
+        with self._stored(row) as stored:
+            outcome = check_hold(stored, name, hold, limit)
+            if outcome == "held":
+                stored = self._write(row, add_hold(stored, name, hold))
+            return HoldResult(outcome, stored)
+
+    def settle(self, row, name, amount, actual, at_risk):
+        with self._stored(row) as stored:
+            settled = settle_hold(stored, name, actual, at_risk)
+            return self._write(row, settled) if settled else None
+
+    def restore(self, row, name, hold):
+        with self._stored(row) as stored:
+            restored = restore_hold(stored, name, hold)
+            if restored:
+                self._write(row, restored)
+
+    def read(self, row):
+        with self._stored(row) as stored:
+            return stored
+
+    def mark_alerted(self, row):
+        with self._stored(row) as stored:
+            self._write(row, replace(stored, is_alerted=True))
+            return not stored.is_alerted
+
+    @contextmanager
+    def _stored(self, row):
+        with self._lock:
+            self.calls += 1
+            if self.is_down:
+                raise BudgetUnavailable("The table is down.")
+            yield self.rows.get((row.account, row.period), BudgetRow())
+
+    def _write(self, row, changed):
+        self.rows[row.account, row.period] = changed
+        return changed
