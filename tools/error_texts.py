@@ -183,6 +183,23 @@ TEXTS = {
         "An earlier try of this order broke off after it was sent to the provider.",
         "The order is not bought again with this key. A new key buys it again ([orders](orders.md)).",
     ),
+    "budget_exceeded": (
+        "The edit may cost more than is left of a budget of the key, its workspace or the virtual key. Callers with a "
+        "header of Portkey's get 412.",
+        "Wait until the budget resets, or ask the operator for a larger one ([budgets](budgets.md)).",
+    ),
+    "budget_unavailable": (
+        "The table of budgets cannot be used. Nothing was bought.",
+        "Send the edit again later. Operator: check the table.",
+    ),
+    "concurrency_limit_exceeded": (
+        "As many edits of the key, its workspace or the virtual key run as may run at the same time.",
+        "Wait for `retry-after`. Then send the edit again.",
+    ),
+    "price_unknown": (
+        "The model has no price, so its edits cannot be counted in a budget.",
+        "Use a model with a price. Operator: set `RETOUCH_CEILINGS` ([budgets](budgets.md#ceilings)).",
+    ),
     "orders_unavailable": (
         "The table of orders cannot be used. Nothing was bought.",
         "Send the edit again later. Operator: check the table.",
@@ -215,7 +232,7 @@ TEXTS = {
         "Ask for a shorter range, group by less, or export the events ([usage](usage.md)).",
     ),
     "rate_limit_exceeded": (
-        "The provider, or API Gateway, limits the request rate.",
+        "The provider, API Gateway, or the rate limit of the key, its workspace or the virtual key is reached.",
         "Wait for `retry-after`. Then send the edit again.",
     ),
     "result_expired": ("The link to the result of a job has expired.", "Download a result within a day."),

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from retouch.tenants.budget_errors import BudgetUnavailable
+from retouch.core.errors import BudgetUnavailable
 from retouch.tenants.budget_rows import (
     BudgetRow,
     add_hold,

@@ -15,7 +15,7 @@ CONTRACT = json.loads((PACKAGE / "api" / "openapi.json").read_bytes())
     ("code", "facts"),
     [
         ("insufficient_quota", CodeFacts(429, "provider", "no", "no")),
-        ("rate_limit_exceeded", CodeFacts(429, "provider", "the SDK decides", "no")),
+        ("concurrency_limit_exceeded", CodeFacts(429, "client", "yes", "no")),
         ("plan_not_understood", CodeFacts(400, "client", "no", "yes")),
         ("provider_circuit_open", CodeFacts(503, "provider", "the SDK decides", "no")),
         ("result_not_fetched", CodeFacts(502, "provider", "no", "unknown")),

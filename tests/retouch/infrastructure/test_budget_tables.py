@@ -7,11 +7,11 @@ from contextlib import ExitStack
 import boto3
 import pytest
 
+from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_folder import BudgetFolderTable
-from retouch.tenants.budget_errors import BudgetUnavailable
 from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit
 from retouch.tenants.budget_table import RowName
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION

@@ -13,6 +13,7 @@ from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
 from retouch.orders import transitions
+from retouch.orders.charges import Charge, Outcome, decide_charges
 from retouch.orders.order import Submission
 from retouch.orders.stores import WriteConflict
 from tests.support.lost_answers import LosingProxy
@@ -60,6 +61,22 @@ def test_written_order_is_read_as_it_is_by_another_process(stores, new_order):
     assert one.write(later, written) == other.read(new_order.key)
     assert other.read(new_order.key).submissions == (submission,)
     assert other.read("0" * 26) is None
+
+
+def test_charges_of_an_order_are_stored_and_keep_it_listed_after_its_end(stores, new_order):
+    table, answers = stores()
+    written = table.write(new_order, None)
+    charges = (Charge("key#k_1", "2026-11", new_order.last_hold, 50_000, 100),)
+    due = decide_charges(charges, Outcome("yes", 41_200))
+    ended = transitions.finish(
+        transitions.add_charges(written, due), answer(price=41_200), NOW, 86_400
+    )
+    stored = table.write(ended, written)
+    assert table.read(new_order.key) == stored
+    assert (stored.charges, stored.holds, stored.price) == (due, 1, 41_200)
+    assert stored in table.list_abandoned(new_order.lease + 1)
+    answers.put(new_order.id, answer(price=41_200))
+    assert answers.get(new_order.id).price == 41_200
 
 
 def test_write_over_another_record_is_refused_with_the_stored_one(stores, new_order):

@@ -17,6 +17,7 @@
     +- OrdersUnavailable             503  the table of orders cannot be used, so nothing was bought
     +- UsageUnavailable              503  the table of usage cannot be used
     +- WebhooksUnavailable           503  the table or the queue of webhooks cannot be used
+    +- BudgetUnavailable             503  the table of budgets cannot be used, so nothing was bought
     +- Moderated                     400  the provider's safety system rejected the request
     +- RateLimited                   429  too many requests; `retry_after` gives the seconds to wait
     |  +- OutOfQuota                 429  the account has no credit; a retry cannot help
@@ -266,6 +267,14 @@ class WebhooksUnavailable(Fault):
 
     status = 503
     code = "webhooks_unavailable"
+    retryable = True
+
+
+class BudgetUnavailable(Fault):
+    """The table of budgets cannot be used. Without it, an edit could cost more than its budget."""
+
+    status = 503
+    code = "budget_unavailable"
     retryable = True
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
-from retouch.tenants.budget_errors import BudgetUnavailable
 from retouch.tenants.budget_rows import (
     BudgetRow,
     RowHold,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retouch.orders import transitions
+from retouch.orders.charges import Outcome, advance_charges, are_settled
 from retouch.orders.order import Order
-from retouch.orders.stores import AnswerStore, OrderTable, WriteConflict
+from retouch.orders.stores import AnswerStore, OrderStores, WriteConflict
 
 
-def settle_abandoned(
-    order: Order, table: OrderTable, answers: AnswerStore, now: int, validity: int
-) -> Order | None:
+def settle_abandoned(order: Order, stores: OrderStores, now: int) -> Order | None:
     """Store the next record of an order whose lease is over, and return it. None: the order has changed meanwhile.
 
     A stored answer ends the order. Without one, the order becomes open if nothing was sent, is released if its result
-    can be fetched, and else it becomes unknown.
+    can be fetched, and else it becomes unknown. Then its charges are settled, also those of an order that has ended.
     """
     try:
-        return table.write(record_without_holder(order, answers, now, validity), replaces=order)
+        record = record_without_holder(order, stores.answers, now, stores.validity)
+        if record != order:
+            order = stores.table.write(record, replaces=order)
+        return settle_charges(order, stores)
     except WriteConflict:
         return None
 
@@ -29,9 +33,24 @@ def record_without_holder(order: Order, answers: AnswerStore, now: int, validity
             if order.is_job
             else transitions.reopen(order, now, validity)
         )
+    if not (order.is_running or order.state == "unknown"):
+        return transitions.decide_order(order, Outcome("unknown"))
     answer = answers.get(order.id)
     if answer:
         return transitions.finish(order, answer, now, validity)
     if order.state == "submitted":
         return transitions.release(order, now, validity)
     return transitions.declare_unknown(order, now, validity)
+
+
+def settle_charges(order: Order, stores: OrderStores) -> Order:
+    """Make every step of the order's charges that can be made, and return the order as it is stored.
+
+    Raises WriteConflict when the order has changed meanwhile.
+    """
+    while not are_settled(order.charges):
+        charges = advance_charges(order.charges, stores.ledger)
+        if charges == order.charges:
+            break
+        order = stores.table.write(replace(order, charges=charges), replaces=order)
+    return order

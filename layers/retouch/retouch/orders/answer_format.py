@@ -18,6 +18,7 @@ def encode_answer(answer: StoredAnswer) -> bytes:
         "headers": dict(answer.headers),
         "billed": answer.billed,
         "cost": answer.cost,
+        "price": answer.price,
     }
     return orjson.dumps(head) + b"\n" + answer.body
 
@@ -28,7 +29,12 @@ def decode_answer(order_id: str, data: bytes) -> StoredAnswer | None:
     try:
         values = orjson.loads(head)
         return StoredAnswer(
-            values["status"], dict(values["headers"]), body, values["billed"], values["cost"]
+            values["status"],
+            dict(values["headers"]),
+            body,
+            values["billed"],
+            values["cost"],
+            values.get("price"),  # answers of earlier versions have none
         )
     except (ValueError, KeyError, TypeError):
         _log.error("the stored answer of an order is damaged", extra={"order": order_id})

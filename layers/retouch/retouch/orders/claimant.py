@@ -63,9 +63,7 @@ class Claimant:
             return self._try_claim(stored, now)
         assert stored is not None, "only a claim needs no order"
         if decision == "settle":
-            settle_abandoned(
-                stored, self.stores.table, self.stores.answers, now, self.stores.validity
-            )
+            settle_abandoned(stored, self.stores, now)
             return self.stores.table.read(self.claim.key)
         if decision == "wait":
             self._pause()
@@ -89,13 +87,7 @@ class Claimant:
         if answer is None:
             raise unknown_error(stored)
         if decision == "unknown":  # a late answer of the last holder
-            settle_abandoned(
-                stored,
-                self.stores.table,
-                self.stores.answers,
-                self.clock.unix_time(),
-                self.stores.validity,
-            )
+            settle_abandoned(stored, self.stores, self.clock.unix_time())
         return OrderReplay(stored, answer)
 
     def _pause(self) -> None:

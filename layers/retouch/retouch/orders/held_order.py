@@ -14,6 +14,14 @@ from retouch.core.clock import Clock
 from retouch.core.errors import OrderInProgress, OrdersUnavailable
 from retouch.core.heartbeat import is_done_within
 from retouch.orders import transitions
+from retouch.orders.abandoned import settle_charges
+from retouch.orders.charges import (
+    Charges,
+    Outcome,
+    are_settled,
+    restore_charges,
+    settle_due_charges,
+)
 from retouch.orders.order import Fingerprint, Order, StoredAnswer, Submission
 from retouch.orders.order_errors import in_progress_error
 from retouch.orders.stores import OrderStores, WriteConflict
@@ -83,6 +91,33 @@ class HeldOrder:
                 return
             self._has_begun = True
             self._writer.submit(self._write_first, make_fingerprint, retry)
+
+    @property
+    def next_hold(self) -> str:
+        """The name of what the next attempt holds of budgets."""
+        return f"{self.order.id}.{self.order.holds + 1}"
+
+    def note_charges(self, charges: Charges) -> None:
+        """Write what the next attempt will hold of budgets, before it holds anything.
+
+        Raises OrderInProgress when the order is lost to another request, and OrdersUnavailable.
+        """
+        with self._lock:
+            note = self._writer.submit(
+                lambda: self._write(transitions.add_charges(self.order, charges))
+            )
+        if not self._is_stored or not is_done_within(note, self._remaining()):
+            raise OrdersUnavailable("The table of orders is too slow, so nothing was bought.")
+        note.result()
+
+    def settle_charges(self, outcome: Outcome) -> None:
+        """Settle what the attempt holds of budgets. The next write stores what is left, and the sweeper repairs it."""
+        if not self.order.charges:
+            return
+        with self._lock:
+            settlement = self._writer.submit(self._settle_charges, outcome)
+        if is_done_within(settlement, _MAX_WAIT_SECONDS):
+            settlement.result()
 
     def mark_sent(self, target: str) -> None:
         """Write the send mark before the first byte of a paid request.
@@ -190,12 +225,31 @@ class HeldOrder:
             return
         try:
             self._try_to_end(
-                lambda: self._write(
+                lambda: self._write_settled(
                     next_record(self.order, self._clock.unix_time(), self._stores.validity)
                 )
             )
         except OrderInProgress:
             _log.warning("an order was lost to another request", extra={"order": self.order.id})
+
+    def _settle_charges(self, outcome: Outcome) -> None:
+        order = transitions.decide_order(self.order, outcome)
+        self.order = self._with_settled_charges(order)
+
+    def _with_settled_charges(self, order: Order) -> Order:
+        if not order.charges:
+            return order
+        return replace(order, charges=settle_due_charges(order.charges, self._stores.ledger))
+
+    def _write_settled(self, order: Order) -> None:
+        """Write the last record of this holder after its charges are settled."""
+        self._write(self._with_settled_charges(order))
+        if are_settled(self.order.charges):
+            return
+        try:
+            self.order = settle_charges(self.order, self._stores)
+        except (OrdersUnavailable, WriteConflict) as error:
+            _log.warning("the charges of an order are not settled yet", exc_info=error)
 
     def _try_to_end(self, write: Callable[[], Result]) -> Result | None:
         """Return the result of a write that is repeated while the stores fail, or None when they still do."""
@@ -223,8 +277,11 @@ class HeldOrder:
         is_own_end = order.state == "done" and stored is not None and stored.state == "unknown"
         if stored is None or not is_own_end or not transitions.is_still_holder(stored, self.order):
             raise in_progress_error()
+        outcome = Outcome(order.billed, order.price or None)
+        charges = restore_charges(stored.charges, stored.last_hold, outcome)
+        order = replace(order, version="", charges=charges)
         try:
-            self.order = self._stores.table.write(replace(order, version=""), replaces=stored)
+            self.order = self._stores.table.write(order, replaces=stored)
         except WriteConflict:
             raise in_progress_error() from None
 

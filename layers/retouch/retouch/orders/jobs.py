@@ -13,7 +13,7 @@ from retouch.core.clock import Clock
 from retouch.core.errors import JobConflict, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
-from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.abandoned import settle_abandoned, settle_charges
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import RUNNING, Order, StoredAnswer, key_of_order
 from retouch.orders.stores import OrderStores, WriteConflict
@@ -152,9 +152,7 @@ def claim_job(
     """
     order, now = _read_job(identifier, stores), clock.unix_time()
     if order and order.state in RUNNING and not order.is_released and order.lease <= now:
-        settle_abandoned(
-            order, stores.orders.table, stores.orders.answers, now, stores.orders.validity
-        )
+        settle_abandoned(order, stores.orders, now)
         order = _read_job(identifier, stores)
     if order is None or order.expires <= now or order.state in _ENDED:
         return None
@@ -210,7 +208,7 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
     else:
         ended = transitions.finish(order, answers.put(order.id, answer), now, validity)
     try:
-        stores.orders.table.write(ended, replaces=order)
+        settle_charges(stores.orders.table.write(ended, replaces=order), stores.orders)
     except WriteConflict:
         return False
     return True

@@ -29,6 +29,7 @@ from typing import Literal
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.sortable_time import TIME_CHARS, encode_time
+from retouch.orders.charges import Charges, are_settled
 
 OrderState = Literal[
     "accepted", "sent", "submitted", "done", "unknown", "open", "queued", "cancelled"
@@ -91,12 +92,15 @@ class Order:
     status: int = 0  # of the answer
     billed: Billed = "no"
     cost: str = ""  # in US dollars
+    price: int = 0  # micro-dollars that the budgets were charged; 0: not known
     ended: int = 0
     model: str = ""  # of a job: the model that its plan chose
     begin_by: int = 0  # of a job: when a worker must have begun it
     started: int = 0  # of a job: when a worker first claimed it
     metadata: Mapping[str, str] = field(default_factory=dict)  # of a job: its caller's own pairs
     webhook: str = ""  # of a job: an endpoint's id or a URL that gets its end
+    charges: Charges = ()  # what it holds of budgets, and what is at risk
+    holds: int = 0  # the number of attempts that have held budgets
     version: str = ""
 
     @property
@@ -107,7 +111,17 @@ class Order:
     @property
     def is_listed(self) -> bool:
         """Whether the sweeper must find the order after its lease, when its holder or its message may be lost."""
-        return self.is_waiting_job or (self.state in RUNNING and not self.is_released)
+        return self.is_waiting_job or self.is_running or not are_settled(self.charges)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a request or a worker holds the order, unless its lease is over."""
+        return self.state in RUNNING and not self.is_released
+
+    @property
+    def last_hold(self) -> str:
+        """The name of the hold of the last attempt that has held budgets."""
+        return f"{self.id}.{self.holds}"
 
     @property
     def is_waiting_job(self) -> bool:
@@ -129,6 +143,7 @@ class StoredAnswer:
     body: bytes = field(repr=False)
     billed: Billed
     cost: str = ""
+    price: int | None = None  # micro-dollars for the budgets; None: not known
 
     @property
     def digest(self) -> str:

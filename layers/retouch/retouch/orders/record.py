@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import orjson
 import pybase64
 
+from retouch.orders.charges import Charge, Charges
 from retouch.orders.order import Fingerprint, Order, Submission
 
 Record = Mapping[str, str | int]
 _PLAIN_FIELDS = tuple(
     field.name
     for field in fields(Order)
-    if field.name not in ("fingerprint", "submissions", "metadata")
+    if field.name not in ("fingerprint", "submissions", "metadata", "charges")
 )
 
 
@@ -28,6 +29,7 @@ def to_record(order: Order) -> Record:
         "fields": orjson.dumps(dict(order.fingerprint.fields)).decode(),
         "submissions": _submissions_text(order.submissions),
         "metadata": orjson.dumps(dict(order.metadata)).decode() if order.metadata else "",
+        "charges": _charges_text(order.charges),
     }
     return {name: value for name, value in record.items() if value not in ("", 0)}
 
@@ -40,7 +42,12 @@ def from_record(record: Mapping[str, Any]) -> Order:
         fingerprint=Fingerprint(record["fingerprint"], orjson.loads(record["fields"])),
         submissions=_read_submissions(record.get("submissions", "")),
         metadata=orjson.loads(record.get("metadata", "{}")),
+        charges=tuple(Charge(**one) for one in orjson.loads(record.get("charges", "[]"))),
     )
+
+
+def _charges_text(charges: Charges) -> str:
+    return orjson.dumps([asdict(one) for one in charges]).decode() if charges else ""
 
 
 def _submissions_text(submissions: tuple[Submission, ...]) -> str:

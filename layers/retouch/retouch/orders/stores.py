@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.orders.charges import Ledger
 from retouch.orders.order import Order, StoredAnswer
 
 
@@ -58,8 +59,9 @@ class AnswerStore(Protocol):
 
 @frozen_dataclass
 class OrderStores:
-    """Where orders and their answers are, and how long they are kept."""
+    """Where orders and their answers are, how long they are kept, and where their charges are settled."""
 
     table: OrderTable
     answers: AnswerStore
     validity: int = 86_400  # seconds after the end
+    ledger: Ledger | None = None  # None: the gateway has no budgets

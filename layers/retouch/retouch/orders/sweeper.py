@@ -44,7 +44,7 @@ def sweep(stores: OrderStores, queue: EditsQueue | None, now: int) -> Mapping[st
 def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
     """Store the next record of the order, and return it. None: the order has changed meanwhile."""
     if not order.is_waiting_job:
-        return settle_abandoned(order, stores.table, stores.answers, now, stores.validity)
+        return settle_abandoned(order, stores, now)
     is_late = job_status(order, now) == "expired"
     late = transitions.cancel(order, now, stores.validity)
     try:

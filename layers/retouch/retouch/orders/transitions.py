@@ -24,6 +24,8 @@ from typing import Literal, cast
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.pricing import to_micro_dollars
+from retouch.orders.charges import Charges, Outcome, decide_charges, restore_charges
 from retouch.orders.order import (
     RUNNING,
     Fingerprint,
@@ -135,6 +137,7 @@ def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int
 def requeue(order: Order, now: int, pause: int = 0) -> Order:
     """Return the job as it waits for a worker again, whose message comes after a pause."""
     lease = now + pause + MESSAGE_SECONDS
+    order = decide_order(order, Outcome("no"))
     return replace(order, state="queued", submissions=(), holder="", lease=lease)
 
 
@@ -145,6 +148,7 @@ def remind(order: Order, now: int) -> Order:
 
 def cancel(order: Order, now: int, validity: int) -> Order:
     """Return the job after its caller has cancelled it, or after the time to begin it. Nothing was sent."""
+    order = decide_order(order, Outcome("no"))
     return replace(order, state="cancelled", holder="", lease=0, ended=now, expires=now + validity)
 
 
@@ -160,20 +164,36 @@ def mark_sent(order: Order, target: str, now: int) -> Order:
     )
 
 
+def add_charges(order: Order, charges: Charges) -> Order:
+    """Return the order with what its next attempt will hold of budgets."""
+    return replace(order, charges=(*order.charges, *charges), holds=order.holds + 1)
+
+
+def decide_order(order: Order, outcome: Outcome) -> Order:
+    """Return the order with what its held charges become."""
+    return replace(order, charges=decide_charges(order.charges, outcome))
+
+
 def add_submission(order: Order, submission: Submission) -> Order:
     """Return the order with a provider's response that a later holder can continue with."""
     return replace(order, state="submitted", submissions=(*order.submissions, submission))
 
 
 def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order:
-    """Return the order with its final answer."""
+    """Return the order with its final answer. What was at risk is restored when the answer says what it cost."""
+    outcome = Outcome(answer.billed, answer.price)
+    charges = decide_charges(order.charges, outcome)
+    if answer.billed != "unknown":
+        charges = restore_charges(charges, order.last_hold, outcome)
     return replace(
         order,
+        charges=charges,
         state="done",
         submissions=(),
         status=answer.status,
         billed=answer.billed,
         cost=answer.cost,
+        price=answer.price or 0,
         ended=now,
         expires=now + validity,
     )
@@ -182,7 +202,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
 def reopen(order: Order, now: int, validity: int) -> Order:
     """Return the order after a try that cost nothing, ready for another try of the same request."""
     return replace(
-        order,
+        decide_order(order, Outcome("no")),
         state="open",
         submissions=(),
         holder="",
@@ -195,19 +215,32 @@ def reopen(order: Order, now: int, validity: int) -> Order:
 def release(order: Order, now: int, validity: int) -> Order:
     """Return the submitted order without a holder. The next repetition, or the next message, fetches its result."""
     lease = now + MESSAGE_SECONDS if order.is_job else 0
+    order = decide_order(order, Outcome("unknown"))
     return replace(order, holder="", lease=lease, expires=now + validity)
 
 
 def declare_unknown(order: Order, now: int, validity: int) -> Order:
     """Return the order whose holder ended after the send mark. It keeps its holder, whose late answer ends it."""
+    order = decide_order(order, Outcome("unknown"))
     return replace(order, state="unknown", billed="unknown", ended=now, expires=now + validity)
 
 
 def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:
-    """Return the order after the operator has found out whether it was billed. A free one is open again."""
-    if billed == "no":
-        return reopen(replace(order, billed="no"), now, validity)
-    return replace(order, state="done", billed=billed, cost=cost, ended=now, expires=now + validity)
+    """Return the order after the operator has found out whether it was billed. What was at risk is no longer.
+
+    A free one whose answer nobody knows is open again.
+    """
+    price = to_micro_dollars(float(cost)) if cost else None
+    charges = restore_charges(order.charges, order.last_hold, Outcome(billed, price))
+    order = replace(order, billed=billed, charges=charges)
+    if billed == "no" and order.state == "unknown":
+        return reopen(order, now, validity)
+    return replace(order, state="done", cost=cost, ended=now, expires=now + validity)
+
+
+def can_be_reconciled(order: Order) -> bool:
+    """Return whether nobody knows yet whether the order was billed."""
+    return order.state == "unknown" or (order.state == "done" and order.billed == "unknown")
 
 
 def is_still_holder(stored: Order | None, held: Order) -> bool:

@@ -39,11 +39,3 @@ class PriceUnknown(InvalidRequest):
     """The model has no price, so that no budget can be kept."""
 
     code = "price_unknown"
-
-
-class BudgetUnavailable(Fault):
-    """The table of budgets cannot be used, so nothing was bought."""
-
-    status = 503
-    code = "budget_unavailable"
-    retryable = True

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.tenants.budget_errors import BudgetUnavailable
 from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, check_hold
 from retouch.tenants.budget_table import HoldResult, RowName
 
@@ -156,7 +156,8 @@ class BudgetDynamoTable:
                 **names,
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            return None, _row_of_item(error.response.get("Item"))
+            old: Any = error.response.get("Item")
+            return None, _row_of_item(old)
         return _row_of_item(response["Attributes"]), None
 
 

@@ -1,0 +1,148 @@
+"""The holds of one attempt: it holds the most that it may cost in every budget, the innermost first.
+
+The order names the holds before they are made, so that a crash leaves nothing that the sweeper cannot find. A refusal
+releases the holds that were made before it. Holds of processes that have ended are settled when they are in the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from retouch.core.clock import Clock
+from retouch.core.errors import Fault
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.pricing import MICRO_DOLLARS
+from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.charges import Charge, Outcome
+from retouch.orders.held_order import HeldOrder
+from retouch.orders.order import key_of_order
+from retouch.orders.stores import OrderStores
+from retouch.tenants.budget_errors import BudgetExceeded, TooManyAtOnce
+from retouch.tenants.budget_rows import BudgetRow, RowHold
+from retouch.tenants.budget_table import BudgetTable, RowName
+from retouch.tenants.budgets import Budget
+
+_KEPT_SECONDS = 400 * 86_400  # a row is kept for this time after the end of its period
+_MAX_LOOKED_UP = 20  # holds of ended processes for one refusal
+_CONCURRENCY_RETRY_SECONDS = 5
+_PORTKEY_STATUS = 412  # Portkey's status for a budget that is used up
+_SCOPE_TEXTS = {
+    "virtual_key": "the virtual key",
+    "api_key": "this gateway key",
+    "workspace": "the workspace of this gateway key",
+}
+
+
+@frozen_dataclass
+class BudgetHolder:
+    """Makes the holds of an order's attempts."""
+
+    held: HeldOrder
+    table: BudgetTable
+    stores: OrderStores
+    clock: Clock
+    is_portkey_client: bool = False
+
+    def hold(self, budgets: Sequence[Budget], amount: int) -> int | None:
+        """Hold the amount in each budget. Return what is left of the smallest one, or None when none has an amount.
+
+        Raises BudgetExceeded, TooManyAtOnce, BudgetUnavailable, OrderInProgress or OrdersUnavailable.
+        """
+        name = self.held.next_hold
+        charges = (
+            Charge(one.account, one.period.name, name, amount, one.alert_at or 0) for one in budgets
+        )
+        self.held.note_charges(tuple(charges))
+        try:
+            rows = [self._hold_in(budget, name, amount) for budget in budgets]
+        except Fault:
+            self.held.settle_charges(Outcome("no"))
+            raise
+        return remaining_amount(budgets, rows)
+
+    def _hold_in(self, budget: Budget, name: str, amount: int) -> BudgetRow:
+        row_name = row_name_of(budget)
+        hold = RowHold(amount, self.held.order.lease)
+        result = self.table.hold(row_name, name, hold, budget.limit)
+        if result.outcome != "held" and self._settle_ended(row_name, result.row):
+            result = self.table.hold(row_name, name, hold, budget.limit)
+        if result.outcome == "too_many":
+            raise _concurrency_error(budget)
+        if result.outcome == "no_room":
+            raise self._budget_error(budget, result.row, amount)
+        return result.row
+
+    def _settle_ended(self, row_name: RowName, row: BudgetRow) -> bool:
+        """Settle the holds of processes that have ended. Return whether there was one."""
+        now = self.clock.unix_time()
+        ended = [name for name, hold in row.holds.items() if hold.lease < now]
+        return any(
+            [
+                self._settle_one(row_name, name, row.holds[name], now)
+                for name in ended[:_MAX_LOOKED_UP]
+            ]
+        )
+
+    def _settle_one(self, row_name: RowName, name: str, hold: RowHold, now: int) -> bool:
+        identifier = name.rpartition(".")[0]
+        order = self.stores.table.read(key_of_order(identifier))
+        if order is None or order.id != identifier:  # nobody can find out what became of it
+            self.table.settle(row_name, name, hold.amount, hold.amount, hold.amount)
+            return True
+        if order.is_running and order.lease >= now:
+            return False
+        if any(charge.hold == name for charge in order.charges):
+            return settle_abandoned(order, self.stores, now) is not None
+        # The order was settled before a process that was thought to have ended made this hold.
+        self.table.settle(row_name, name, hold.amount, 0, 0)
+        return True
+
+    def _budget_error(self, budget: Budget, row: BudgetRow, amount: int) -> BudgetExceeded:
+        limit = budget.limit.amount or 0
+        resets = (
+            f"It resets at {_time_text(budget.period.end)}."
+            if budget.period.end
+            else "It never resets."
+        )
+        return BudgetExceeded(
+            f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {usd_text(max(0, limit - row.taken))} "
+            f"are left, and this edit may cost up to {usd_text(amount)}. {resets} Ask the operator for a larger "
+            "budget, or send an edit that costs less.",
+            status=_PORTKEY_STATUS if self.is_portkey_client else None,
+        )
+
+
+def row_name_of(budget: Budget) -> RowName:
+    """Return the name of a budget's row."""
+    end = budget.period.end
+    return RowName(budget.account, budget.period.name, end + _KEPT_SECONDS if end else 0)
+
+
+def remaining_amount(budgets: Sequence[Budget], rows: Sequence[BudgetRow]) -> int | None:
+    """Return what is left of the smallest of the budgets that have an amount, in micro-dollars."""
+    left = [
+        budget.limit.amount - row.taken
+        for budget, row in zip(budgets, rows, strict=True)
+        if budget.limit.amount is not None
+    ]
+    return min(left, default=None)
+
+
+def usd_text(micro_dollars: int) -> str:
+    """Return an amount for a person: "$0.50", or with up to six digits where it has them."""
+    dollars, rest = divmod(micro_dollars, MICRO_DOLLARS)
+    digits = f"{rest:06}".rstrip("0")
+    return f"${dollars}.{digits:0<2}"
+
+
+def _concurrency_error(budget: Budget) -> TooManyAtOnce:
+    return TooManyAtOnce(
+        f"{_SCOPE_TEXTS[budget.scope].capitalize()} may make {budget.limit.holds} edits at the same time, and that "
+        "many run. Send the request again when one of them has ended.",
+        retry_after=_CONCURRENCY_RETRY_SECONDS,
+    )
+
+
+def _time_text(unix_time: int | None) -> str:
+    return datetime.fromtimestamp(unix_time or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,55 @@
+"""The ledger of orders: their charges in the table of budgets, and what the operator is told about them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.orders.charges import Charge
+from retouch.tenants.budget_rows import BudgetRow, RowHold
+from retouch.tenants.budget_table import BudgetTable, RowName
+
+# A restored hold is settled at once. After this time, it counts as that of a crashed process.
+_RESTORED_LEASE = 0
+
+
+class BudgetNotices(Protocol):
+    """What the operator is told about budgets."""
+
+    def report_overrun(self, charge: Charge, amount: int) -> None:
+        """Report that an edit cost this much more than it held."""
+
+    def report_threshold(self, charge: Charge, row: BudgetRow) -> None:
+        """Report that the use of a budget has reached its threshold. This happens once in a period."""
+
+
+@frozen_dataclass
+class BudgetLedger:
+    """Settles the charges of orders. A repeated step changes nothing. Raises BudgetUnavailable."""
+
+    table: BudgetTable
+    notices: BudgetNotices
+
+    def settle(self, charge: Charge) -> bool:
+        """Turn a held amount into the actual one. Return False when it was settled before."""
+        at_risk = charge.actual if charge.is_at_risk else 0
+        row = self.table.settle(
+            _row_name(charge), charge.hold, charge.amount, charge.actual, at_risk
+        )
+        if row is None:
+            return False
+        if charge.actual > charge.amount:
+            self.notices.report_overrun(charge, charge.actual - charge.amount)
+        is_reached = 0 < charge.alert_at <= row.taken and not row.is_alerted
+        if is_reached and self.table.mark_alerted(_row_name(charge)):
+            self.notices.report_threshold(charge, row)
+        return True
+
+    def restore(self, charge: Charge) -> None:
+        """Turn an amount that was settled at risk back into a held one, if it is not held."""
+        hold = RowHold(charge.amount, _RESTORED_LEASE)
+        self.table.restore(_row_name(charge), charge.hold, hold)
+
+
+def _row_name(charge: Charge) -> RowName:
+    return RowName(charge.account, charge.period)

@@ -1,0 +1,112 @@
+"""The charges of an order: the amounts that it holds in the rows of budgets. Money is whole micro-dollars.
+
+The order names a charge before the amount is held, so whoever finds the order after a crash can settle it. Every step
+of a charge is written to the order before the next one begins, and a ledger makes each step at most once.
+
+    held       the amount may be held; what it becomes is not known yet
+    due        what it becomes is known; the row may still hold it
+    at risk    it was settled at the held amount, because nobody knows whether the provider billed it
+    restoring  the outcome has become known, and the amount is to be held again and then settled at it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal, Protocol
+
+from retouch.core.errors import Billed, BudgetUnavailable
+from retouch.core.frozen_dataclass import frozen_dataclass
+
+ChargeState = Literal["held", "due", "at_risk", "restoring"]
+Charges = tuple["Charge", ...]
+
+
+@frozen_dataclass
+class Charge:
+    """One amount in one row of a budget."""
+
+    account: str
+    period: str
+    hold: str  # the name of the hold in the row, which is used once
+    amount: int
+    alert_at: int = 0  # the amount at which the operator is told; 0: never
+    state: ChargeState = "held"
+    actual: int = 0  # of a charge that is due: what it becomes
+    is_at_risk: bool = False  # of a charge that is due: nobody knows whether it was billed
+
+
+@frozen_dataclass
+class Outcome:
+    """How an attempt ended: whether it was billed, and for how much. None: at most for the held amount."""
+
+    billed: Billed
+    price: int | None = None
+
+
+class Ledger(Protocol):
+    """The rows of budgets. Every method raises BudgetUnavailable when they cannot be used."""
+
+    def settle(self, charge: Charge) -> bool:
+        """Turn a held amount into the actual one. Return False when it was settled before."""
+
+    def restore(self, charge: Charge) -> None:
+        """Turn an amount that was settled at risk back into a held one, if it is not held."""
+
+
+def decide_charges(charges: Iterable[Charge], outcome: Outcome) -> Charges:
+    """Return the charges with what the held ones become."""
+    return tuple(_decide(one, outcome) if one.state == "held" else one for one in charges)
+
+
+def restore_charges(charges: Iterable[Charge], hold: str, outcome: Outcome) -> Charges:
+    """Return the charges after the outcome of an attempt that was at risk has become known."""
+
+    def change(charge: Charge) -> Charge:
+        if charge.state != "at_risk" or charge.hold != hold:
+            return charge
+        return replace(_decide(charge, outcome), state="restoring")
+
+    return tuple(map(change, charges))
+
+
+def advance_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
+    """Make one step of every charge that is due or restoring, and return the charges that are left.
+
+    The charges must be written to the order after each step. A step that fails now is made again by the sweeper.
+    """
+    advanced = (_advance(charge, ledger) for charge in charges)
+    return tuple(charge for charge in advanced if charge is not None)
+
+
+def settle_due_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
+    """Settle every charge that is due, and return the charges that are left."""
+    settled = (_advance(one, ledger) if one.state == "due" else one for one in charges)
+    return tuple(charge for charge in settled if charge is not None)
+
+
+def are_settled(charges: Iterable[Charge]) -> bool:
+    """Return whether no charge has a step left. One that is at risk stays until its outcome becomes known."""
+    return all(charge.state == "at_risk" for charge in charges)
+
+
+def _decide(charge: Charge, outcome: Outcome) -> Charge:
+    is_at_risk = outcome.billed == "unknown"
+    known = charge.amount if outcome.price is None or is_at_risk else outcome.price
+    actual = 0 if outcome.billed == "no" else known
+    return replace(charge, state="due", actual=actual, is_at_risk=is_at_risk)
+
+
+def _advance(charge: Charge, ledger: Ledger | None) -> Charge | None:
+    if ledger is None:
+        return charge
+    try:
+        if charge.state == "restoring":
+            ledger.restore(charge)
+            return replace(charge, state="due", is_at_risk=False)
+        if charge.state == "due":
+            is_settled = ledger.settle(charge)
+            return replace(charge, state="at_risk") if charge.is_at_risk and is_settled else None
+    except BudgetUnavailable:
+        return charge
+    return charge
