@@ -17,7 +17,6 @@ from retouch.tenants.budget_table import RowName
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
-from tests.support.serial_dynamodb import serialize_dynamodb
 
 ROW, LEASE = RowName("key#k_1", "2026-11"), 1_800_000_000
 TEN = RowLimit(500_000, 100)  # room for ten holds of 5 cents
@@ -27,7 +26,6 @@ CENTS_5 = RowHold(50_000, LEASE)
 @pytest.fixture(scope="module")
 def proxy():
     with ExitStack() as stack:
-        stack.enter_context(serialize_dynamodb())
         port = stack.enter_context(moto_server())
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         client = session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}")
