@@ -108,6 +108,21 @@ def test_box_on_a_flat_screenshot_is_filled_with_exactly_its_background():
     assert erase_area(screenshot, edit).tobytes() == page.tobytes()
 
 
+@pytest.mark.parametrize("rest", [2, 3, 5, 8, 12])
+def test_rest_of_the_object_brings_neither_words_nor_its_colour_into_the_fill(rest):
+    page, box = Image.new("RGB", (800, 600), (245, 245, 245)), (300, 240, 520, 420)
+    draw = ImageDraw.Draw(page)
+    for y in range(10, 600, 36):
+        if not 200 < y < 440:
+            draw.text((30, y), "Some words of a page that goes on across it", "black", font_size=22)
+    draw.rectangle(box, fill="red")
+    inner = (box[0] + rest, box[1] + rest, box[2] + 1 - rest, box[3] + 1 - rest)
+    edit = Image.new("L", page.size)
+    edit.paste(255, inner)
+    filled = erase_area(page, edit).crop(inner)
+    assert filled.getextrema() == ((245, 245),) * 3
+
+
 def test_fill_at_reduced_scale_stays_in_the_range_of_its_surroundings(monkeypatch):
     size = (320, 240)
     monkeypatch.setattr("retouch.imaging.inpaint.erase._MAX_WORKING_PIXELS", size[0] * size[1] // 4)

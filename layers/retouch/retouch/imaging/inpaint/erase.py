@@ -17,6 +17,7 @@ from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
 from retouch.imaging.inpaint.fill import fill_hole
+from retouch.imaging.inpaint.remains import measure_remains
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.inpaint.thin_areas import fill_thin_areas
 from retouch.imaging.masks.regions import (
@@ -84,10 +85,7 @@ def _erase_box(filled: Image.Image, mask: Image.Image, box: Box, passes: int) ->
     left, top, right, bottom = shift_box(box, -neighbourhood[0], -neighbourhood[1])
     scaled_box = left // factor, top // factor, ceil(right / factor), ceil(bottom / factor)
     filled_part, colours = _fill_marked(
-        part,
-        marked_part.point(_NONZERO_TO_255),
-        expand_box(scaled_box, _HALO_PIXELS, part.size),
-        passes,
+        part, marked_part.point(_NONZERO_TO_255), scaled_box, passes
     )
     for band in split_into_bands(box):
         left, top, right, bottom = shift_box(band, -neighbourhood[0], -neighbourhood[1])
@@ -121,12 +119,13 @@ def _fill_marked(
     part: Image.Image, marked: Image.Image, box: Box, passes: int
 ) -> tuple[Image.Image, ColourRange]:
     """Return the image as "RGB" with the marked pixels in `box` filled from the rest, and the range of the colours."""
-    excluded = _find_excluded(part, marked)
     result = part.convert("RGB")
+    halo = _HALO_PIXELS + measure_remains(result, marked, box)
+    excluded = _find_excluded(part, marked, halo)
     colours = measure_colour_range(result, ImageChops.invert(excluded))
     canvas = InpaintCanvas(result.copy(), excluded.copy(), excluded)
-    fill_hole(canvas, box, passes, colours)
-    window = expand_box(box, _HALO_PIXELS, part.size)
+    fill_hole(canvas, expand_box(box, halo, part.size), passes, colours)
+    window = expand_box(box, 2 * _HALO_PIXELS, part.size)
     original, filled, marked_window = (
         image.crop(window) for image in (result, canvas.image, marked)
     )
@@ -135,9 +134,12 @@ def _fill_marked(
     return result, colours
 
 
-def _find_excluded(part: Image.Image, marked: Image.Image) -> Image.Image:
-    """Return an "L" mask, 255 for pixels that must not be copied: marked, next to a mark, or transparent."""
-    excluded = marked.filter(ImageFilter.BoxBlur(_HALO_PIXELS)).point(_NONZERO_TO_255)
+def _find_excluded(part: Image.Image, marked: Image.Image, halo: int) -> Image.Image:
+    """Return an "L" mask, 255 for pixels that must not be copied: marked, near a mark, or transparent.
+
+    `halo` is the width in pixels of what is near a mark.
+    """
+    excluded = marked.filter(ImageFilter.BoxBlur(halo)).point(_NONZERO_TO_255)
     if part.mode == "RGBA":
         transparent = part.getchannel("A").point(lambda alpha: 255 if alpha < 128 else 0)
         excluded = ImageChops.lighter(excluded, transparent)

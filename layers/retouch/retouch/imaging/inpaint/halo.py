@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from PIL import Image, ImageChops, ImageFilter
 
+from retouch.core.frozen_dataclass import frozen_dataclass
+
 _MIN_SHARE = 0.05  # share of the removed colour in the pixels next to the mask
 _NEIGHBOURHOOD = ImageFilter.BoxBlur(5)
 _MIN_COUNTED = 24  # of 255; share of a neighbourhood from which a mean is exact enough
@@ -27,20 +29,37 @@ def has_halo(parts: Iterable[tuple[Image.Image, Image.Image]]) -> bool:
     for image, marked in parts:
         next_to_mark = grow_one_pixel(marked)
         beyond = ImageChops.invert(grow_one_pixel(next_to_mark))
-        around, removed = _mean_nearby(image, beyond), _mean_nearby(image, marked)
-        measurable = ImageChops.darker(around.getchannel("A"), removed.getchannel("A"))
-        ring = ImageChops.darker(
-            ImageChops.subtract(next_to_mark, marked), measurable.point(_ENOUGH_TO_255)
-        )
-        around, removed = around.convert("RGB"), removed.convert("RGB")
-        contrast = ImageChops.subtract(removed, around, 2, 128)
-        change = ImageChops.subtract(image, around, 2, 128)
-        total += _sum_of_squares(contrast, ring)
-        # 4ab = (a + b)² - (a - b)²
-        mixed += _sum_of_squares(ImageChops.add(contrast, change, 2), ring) - _sum_of_squares(
-            ImageChops.subtract(contrast, change, 2, 128), ring
-        )
+        around = mean_nearby(image, beyond, _NEIGHBOURHOOD)
+        removed = mean_nearby(image, marked, _NEIGHBOURHOOD)
+        ring = ImageChops.subtract(next_to_mark, marked)
+        part = compare_ring(image, ring, around, removed)
+        mixed, total = mixed + part.mixed, total + part.total
     return mixed > _MIN_SHARE * total
+
+
+@frozen_dataclass
+class RingColours:
+    """The sums of a least squares fit of the colours in a ring. `mixed / total` is the share of the removed colours."""
+
+    mixed: int
+    total: int  # the sum of the squares of the contrasts between removed and surrounding colours, in half levels
+    pixels: int  # that could be measured
+
+
+def compare_ring(
+    image: Image.Image, ring: Image.Image, around: Image.Image, removed: Image.Image
+) -> RingColours:
+    """Return how much of the removed colours the pixels of the ring have, where both colours are known."""
+    measurable = ImageChops.darker(around.getchannel("A"), removed.getchannel("A"))
+    ring = ImageChops.darker(ring, measurable.point(_ENOUGH_TO_255))
+    around, removed = around.convert("RGB"), removed.convert("RGB")
+    contrast = ImageChops.subtract(removed, around, 2, 128)
+    change = ImageChops.subtract(image, around, 2, 128)
+    # 4ab = (a + b)² - (a - b)²
+    mixed = _sum_of_squares(ImageChops.add(contrast, change, 2), ring) - _sum_of_squares(
+        ImageChops.subtract(contrast, change, 2, 128), ring
+    )
+    return RingColours(mixed, _sum_of_squares(contrast, ring), ring.histogram()[255])
 
 
 def grow_one_pixel(mask: Image.Image) -> Image.Image:
@@ -48,11 +67,13 @@ def grow_one_pixel(mask: Image.Image) -> Image.Image:
     return mask.filter(_ONE_PIXEL)
 
 
-def _mean_nearby(image: Image.Image, counted: Image.Image) -> Image.Image:
+def mean_nearby(
+    image: Image.Image, counted: Image.Image, neighbourhood: ImageFilter.BoxBlur
+) -> Image.Image:
     """Return for each pixel the mean of the counted pixels in its neighbourhood, and their share as alpha: "RGBA"."""
     weighted = image.copy()
     weighted.putalpha(counted)
-    return weighted.convert("RGBa").filter(_NEIGHBOURHOOD).convert("RGBA")
+    return weighted.convert("RGBa").filter(neighbourhood).convert("RGBA")
 
 
 def _sum_of_squares(image: Image.Image, area: Image.Image) -> int:
