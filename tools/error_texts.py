@@ -156,6 +156,10 @@ TEXTS = {
         "The request of a job carries a key or another secret, which the gateway does not store.",
         "Use a key that the operator has set, or send the request without `Prefer: respond-async`.",
     ),
+    "polled_too_often": (
+        "The state of a job is asked for too often. The job is not affected.",
+        "Wait as many seconds as `Retry-After` says, or send `Prefer: wait=30`.",
+    ),
     "jobs_not_configured": (
         "The gateway has no queue of edits.",
         "Leave `Prefer: respond-async` and `background` out. Operator: set `RETOUCH_EDITS_QUEUE`.",

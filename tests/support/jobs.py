@@ -42,6 +42,9 @@ class InMemoryRequests(dict[str, bytes]):
     def put(self, order_id, data):
         self[order_id] = data
 
+    def delete(self, order_id):
+        self.pop(order_id, None)
+
 
 class JobGateway:
     """The edits function and the worker function with the same stores."""
@@ -81,6 +84,12 @@ class JobGateway:
     def get(self, identifier, suffix="", method="GET", headers=None, query=None):
         """Send a request to a route of a job."""
         event = proxy_event(method=method, path=f"{JOBS_PATH}{identifier}{suffix}", headers=headers)
+        event["queryStringParameters"] = query
+        return send_event(event, services=self.services)
+
+    def list(self, headers=None, **query):
+        """Return the list of jobs."""
+        event = proxy_event(method="GET", path=JOBS_PATH.rstrip("/"), headers=headers)
         event["queryStringParameters"] = query
         return send_event(event, services=self.services)
 

@@ -30,6 +30,8 @@ TABLE_DEFINITION: dict[str, Any] = {
         {"AttributeName": "pk", "AttributeType": "S"},
         {"AttributeName": "op", "AttributeType": "S"},
         {"AttributeName": "os", "AttributeType": "N"},
+        {"AttributeName": "gp", "AttributeType": "S"},
+        {"AttributeName": "gs", "AttributeType": "S"},
     ],
     "GlobalSecondaryIndexes": [
         {
@@ -39,7 +41,15 @@ TABLE_DEFINITION: dict[str, Any] = {
                 {"AttributeName": "os", "KeyType": "RANGE"},
             ],
             "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
+        },
+        {
+            "IndexName": "by-time",
+            "KeySchema": [
+                {"AttributeName": "gp", "KeyType": "HASH"},
+                {"AttributeName": "gs", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }
@@ -116,6 +126,30 @@ class InMemoryOrders:
 
     def list_abandoned(self, now):
         return [one for one in self.orders.values() if one.is_listed and one.lease < now]
+
+    def list_jobs(self, scope, before, limit):
+        self._check()
+        jobs = [
+            one
+            for one in self.orders.values()
+            if one.is_job
+            and one.scope == scope
+            and one.source != "batch"
+            and one.id < (before or "~")
+        ]
+        return sorted(jobs, key=lambda one: one.id, reverse=True)[:limit]
+
+    def remove(self, order):
+        self._check()
+        with self._lock:
+            stored = self.orders.get(order.key)
+            if stored and stored.version != order.version:
+                raise WriteConflict(stored)
+            self.orders.pop(order.key, None)
+
+    def delete(self, order_id):
+        self._check()
+        self.answers.pop(order_id, None)
 
     def add_recent(self, fingerprint, key, expires, retry):
         self._check()

@@ -8,6 +8,7 @@ from retouch.core.upload_ids import make_upload_id
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.poll_limiter import PollLimiter
 from retouch.gateway.routing.saved_configs import SavedConfigs
 from retouch.gateway.services import Services
 from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
@@ -69,7 +70,8 @@ class InMemoryObjectStore:
         return self.objects.get(upload_id)
 
     def read_object(self, name):
-        return self.objects.get(name)
+        key = name.partition("/")[2]
+        return self.objects.get(name) or self.objects.get(f"https://results.example/{key}")
 
     def create_upload(self, content_type, owner):
         return make_upload_id(owner, "0" * 16), {"url": "https://bucket.example/", "fields": {}}
@@ -127,6 +129,7 @@ def build_services(
         header_prefixes=collect_header_prefixes(providers),
         send=build_http_client(settings, clock),
         bucket=bucket or InMemoryObjectStore(),
+        poll_limiter=PollLimiter(clock),
         fetch_image=ImageFetcher(settings, clock, AwsClients(), print).fetch_input,
         clock=clock,
         read_secrets=lambda: secrets or {},

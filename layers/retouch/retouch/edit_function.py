@@ -13,6 +13,7 @@ from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.poll_limiter import PollLimiter
 from retouch.gateway.routing.saved_configs import SavedConfigs
 from retouch.gateway.services import Services
 from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient
@@ -75,5 +76,6 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         orders=orders,
         jobs=job_stores(settings, orders, aws_clients),
         usage=usage_recorder(settings, aws_clients),
+        poll_limiter=PollLimiter(clock),
     )
     return build_handler(services, secret_store.start_reading, telemetry)

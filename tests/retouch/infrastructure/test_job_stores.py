@@ -108,6 +108,9 @@ def test_stored_request_is_read_as_it_was_written(requests):
     data = b'{"path": "/"}\n\x00\xff\n'
     requests.put("ord_2", data)
     assert requests.get("ord_2") == data
+    for _ in range(2):
+        requests.delete("ord_2")
+    assert requests.get("ord_2") is None
 
 
 def test_queue_and_requests_that_cannot_be_reached_are_unavailable(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Tests of the stores of orders: DynamoDB and S3 over real sockets, and a folder. All of them behave alike."""
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -119,6 +120,49 @@ def test_abandoned_order_is_listed_until_it_has_ended(stores, new_order):
     assert list_own(order.lease + 1) == [order]
     table.write(transitions.declare_unknown(order, NOW, 60), order)
     assert list_own(order.lease + 1) == []
+
+
+def queue_job(table, number, **fields):
+    """Store the job that was made at this second."""
+    request = claim(f"job-{number}-{secrets.token_hex(4)}", **fields)
+    details = transitions.JobDetails("m", NOW + 3600)
+    return table.write(transitions.queue_job(None, request, details, NOW + number), None)
+
+
+def test_jobs_of_a_scope_are_listed_the_newest_first(stores):
+    table, _ = stores()
+    scope = secrets.token_hex(4)
+    expected = [queue_job(table, number, scope=scope).id for number in range(5)][::-1]
+    queue_job(table, 9, scope=f"{scope}-other")
+    batch_line = replace(queue_job(table, 8, scope=f"{scope}-batch"), source="batch", scope=scope)
+    table.write(batch_line, batch_line)
+    table.write(transitions.claim_order(None, claim(scope, scope=scope), NOW), None)
+    assert [one.id for one in table.list_jobs(scope, "", 10)] == expected
+    assert [one.id for one in table.list_jobs(scope, "", 2)] == expected[:2]
+    assert [one.id for one in table.list_jobs(scope, expected[1], 2)] == expected[2:4]
+    assert [one.id for one in table.list_jobs(scope, expected[-1], 2)] == []
+
+
+def test_removed_job_is_gone_and_a_changed_one_stays(stores):
+    table, _ = stores()
+    scope = secrets.token_hex(4)
+    job = queue_job(table, 1, scope=scope)
+    changed = table.write(replace(job, model="n"), job)
+    with pytest.raises(WriteConflict) as conflict:
+        table.remove(job)
+    assert conflict.value.stored == changed
+    for _ in range(2):
+        table.remove(changed)
+    assert table.read(job.key) is None
+    assert table.list_jobs(scope, "", 2) == []
+
+
+def test_deleted_answer_is_gone(stores, new_order):
+    _, answers = stores()
+    answers.put(new_order.id, answer())
+    for _ in range(2):
+        answers.delete(new_order.id)
+    assert answers.get(new_order.id) is None
 
 
 def test_recent_orders_of_a_fingerprint_are_found_in_their_order(stores):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -79,10 +80,13 @@ class EndpointRequest:
 
 
 def json_response(
-    body: Mapping[str, Any], request: EndpointRequest, status: int = 200
+    body: Mapping[str, Any],
+    request: EndpointRequest,
+    status: int = 200,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpResponse:
-    """Return an object as the response of a route that buys nothing."""
-    return plain_response(status, own_headers(request), orjson.dumps(body))
+    """Return an object as the response of a route that buys nothing, with more headers."""
+    return plain_response(status, {**own_headers(request), **headers}, orjson.dumps(body))
 
 
 def plain_response(status: int, headers: Mapping[str, str], body: bytes) -> HttpResponse:

@@ -203,7 +203,9 @@ EDIT_ROUTES: Mapping[str, Route] = {
 # By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
 ROUTES: Mapping[tuple[str, str], Route] = {
     **{("POST", path): route for path, route in EDIT_ROUTES.items()},
+    ("GET", "/v1/images/edits"): Route(jobs.list_jobs),
     ("GET", "/v1/images/edits/{id}"): Route(jobs.get_job),
+    ("DELETE", "/v1/images/edits/{id}"): Route(jobs.delete_job),
     ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
     ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job),
     ("POST", "/v1/uploads"): Route(create_upload),

@@ -11,6 +11,7 @@
     |  +- Refused                    4xx  the provider rejected the request
     |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
     |  +- JobConflict                409  the state of the job does not permit the request
+    |  +- PolledTooOften             429  the state of a job is asked for too often
     |  +- WebhookConflict            409  the delivery of a webhook is still pending
     +- OrderInProgress               409  an equal request with the same idempotency key still runs
     +- OrderOutcomeUnknown           502  nobody knows whether the order was paid for, so it is not bought again
@@ -218,6 +219,15 @@ class JobConflict(InvalidRequest):
 
     status = 409
     code = "already_sent"
+
+
+class PolledTooOften(InvalidRequest):
+    """The state of a job is asked for too often. The job is not affected."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "polled_too_often"
+    retryable = True
 
 
 class WebhookConflict(InvalidRequest):

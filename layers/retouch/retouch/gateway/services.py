@@ -21,6 +21,7 @@ from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.poll_limiter import PollLimiter
 from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
@@ -61,6 +62,7 @@ class Services:
     orders: OrderStores | None = None  # None: the gateway has no table of orders
     jobs: JobStores | None = None  # None: the gateway has no queue of edits
     usage: UsageRecorder | None = None  # None: the gateway writes no usage events
+    poll_limiter: PollLimiter | None = None  # None: the state of a job may be asked for at any time
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""

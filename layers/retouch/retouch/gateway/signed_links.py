@@ -9,14 +9,17 @@ expiry date and the gateway's own signature. When a client follows it, the gatew
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from retouch.core.errors import Gone, NotFound
 
 LinkBuilder = Callable[[str], str]  # an object's key -> its result URL
 PresignUrl = Callable[[str, int], str]  # (key, seconds) -> a presigned S3 URL
+_STORED_RESULT = re.compile(r"results/[^/]+$")
 _SIGNATURE_BYTES = 24  # bytes; 192 bits of HMAC-SHA256
 _PRESIGNED_SECONDS = 300  # how long the presigned URL of a redirect is valid
 
@@ -65,6 +68,16 @@ def resolve_token(token: str, pepper: str, now: int, presign: PresignUrl) -> str
     if remaining <= 0:
         raise Gone("The link has expired. Download a result before its link expires.")
     return presign(key, min(remaining, _PRESIGNED_SECONDS))
+
+
+def find_object_key(url: str) -> str:
+    """Return the key of the object behind a link that the gateway itself has made, or "" for any other link."""
+    path = urlsplit(url).path
+    token = path.rpartition("/v1/files/")[2]
+    if token != path:
+        return _read_payload(token.partition(".")[0])[1]
+    stored = _STORED_RESULT.search(path)  # a presigned URL of the bucket
+    return stored[0] if stored else ""
 
 
 def _read_payload(payload: str) -> tuple[int, str]:

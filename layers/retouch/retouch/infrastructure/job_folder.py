@@ -97,5 +97,12 @@ class RequestFolder:
         except OSError as error:
             raise OrdersUnavailable("The requests of jobs cannot be used.") from error
 
+    def delete(self, order_id: str) -> None:
+        """Delete the request of an order, if there is one."""
+        try:
+            self._file(order_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise OrdersUnavailable("The requests of jobs cannot be used.") from error
+
     def _file(self, order_id: str) -> Path:
         return self._folder / f"{order_id}.request"

@@ -33,6 +33,13 @@ _INSERT_RECENT = "INSERT OR IGNORE INTO recent_orders VALUES (?, ?, ?, ?)"
 _JOIN_RECENT = "UPDATE recent_orders SET retry = ? WHERE fingerprint = ? AND key = ? AND retry < ?"
 _UPDATE = "UPDATE orders SET version = ?, lease = ?, is_listed = ?, record = ? WHERE key = ? AND version = ?"
 
+_DELETE = "DELETE FROM orders WHERE key = ? AND version = ?"
+_LIST_JOBS = """
+SELECT record FROM orders WHERE json_extract(record, '$.scope') = ? AND json_extract(record, '$.begin_by') > 0
+AND json_extract(record, '$.source') <> 'batch' AND json_extract(record, '$.id') < ?
+ORDER BY json_extract(record, '$.id') DESC LIMIT ?
+"""
+
 
 class OrderFolderTable:
     """The orders of all processes that use the folder. Each method opens the database, so threads share nothing."""
@@ -63,6 +70,20 @@ class OrderFolderTable:
         query = "SELECT record FROM orders WHERE is_listed AND lease < ?"
         rows = self._run(lambda db: db.execute(query, (now,)).fetchall())
         return [_read_record(text) for (text,) in rows]
+
+    def list_jobs(self, scope: str, before: str, limit: int) -> Sequence[Order]:
+        """Return the newest jobs of a scope whose order's id is before this one."""
+        values = (scope, before or "~", limit)
+        rows = self._run(lambda db: db.execute(_LIST_JOBS, values).fetchall())
+        return [_read_record(text) for (text,) in rows]
+
+    def remove(self, order: Order) -> None:
+        """Remove an order that is stored as it is here. Raises WriteConflict."""
+        values = order.key, order.version
+        if not self._run(lambda db: db.execute(_DELETE, values).rowcount):
+            stored = self.read(order.key)
+            if stored:
+                raise WriteConflict(stored)
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
@@ -110,6 +131,13 @@ class AnswerFolder:
             return decode_answer(order_id, self._file(order_id).read_bytes())
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise _unavailable_error(self._folder) from error
+
+    def delete(self, order_id: str) -> None:
+        """Delete the answer of an order, if there is one."""
+        try:
+            self._file(order_id).unlink(missing_ok=True)
         except OSError as error:
             raise _unavailable_error(self._folder) from error
 

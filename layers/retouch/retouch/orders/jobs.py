@@ -22,6 +22,7 @@ from retouch.orders.transitions import Claim, JobDetails
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 MAX_TRIES = 5  # claims of one job whose free failures may pass
 _ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
+_PAGE_SIZE = 100
 _ENDED = ("done", "unknown", "cancelled", "open")
 # Pauses of a worker, for whose answer nobody waits, before it tries again to write the end of its job.
 _END_PAUSES_SECONDS = (1, 4, 10, 30, 60, 120, 240)
@@ -52,6 +53,9 @@ class RequestStore(Protocol):
 
     def get(self, order_id: str) -> bytes | None:
         """Return the request of an order, or None."""
+
+    def delete(self, order_id: str) -> None:
+        """Delete the request of an order, if there is one."""
 
 
 @frozen_dataclass
@@ -136,6 +140,43 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
                 raise NotFound("There is no such job.") from None
             order = conflict.stored
     return order
+
+
+def delete_job(order: Order, stores: JobStores) -> bool:
+    """Delete a job that has ended, with its request and its answer. Return False for any other job.
+
+    Raises NotFound when the job changes meanwhile, and OrdersUnavailable. The record goes first: a job without a record
+    is gone, and the bucket deletes the rest later.
+    """
+    if order.state not in _ENDED:
+        return False
+    try:
+        stores.orders.table.remove(order)
+    except WriteConflict:
+        raise NotFound("The job has changed meanwhile. Send the request again.") from None
+    stores.orders.answers.delete(order.id)
+    stores.requests.delete(order.id)
+    return True
+
+
+def list_jobs(
+    scope: str, after: str, status: JobStatus | None, limit: int, stores: JobStores, now: int
+) -> list[Order]:
+    """Return the newest jobs of the scope that have the status, after the job with the id `after`."""
+    found: list[Order] = []
+    page_size = limit if status is None else _PAGE_SIZE
+    before = _ORDER_PREFIX + after.removeprefix(_ID_PREFIX) if after else ""
+    while len(found) < limit:
+        page = stores.orders.table.list_jobs(scope, before, page_size)
+        found += [
+            one
+            for one in page
+            if one.expires > now and (status is None or job_status(one, now) == status)
+        ]
+        if len(page) < page_size:
+            break
+        before = page[-1].id
+    return found[:limit]
 
 
 def claim_job(

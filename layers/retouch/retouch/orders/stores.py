@@ -34,6 +34,16 @@ class OrderTable(Protocol):
     def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return orders that are listed for the sweeper and whose lease is over."""
 
+    def list_jobs(self, scope: str, before: str, limit: int) -> Sequence[Order]:
+        """Return the newest jobs of a scope whose order's id is before this one. "" is the end.
+
+        The lines of batches are not among them. The newest jobs may be missing for a moment. Fewer than `limit` jobs
+        are the end of the list.
+        """
+
+    def remove(self, order: Order) -> None:
+        """Remove an order that is stored as it is here, or no longer. Raises WriteConflict."""
+
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under its request's fingerprint until that Unix time.
 
@@ -55,6 +65,9 @@ class AnswerStore(Protocol):
 
     def get(self, order_id: str) -> StoredAnswer | None:
         """Return the answer of an order, or None."""
+
+    def delete(self, order_id: str) -> None:
+        """Delete the answer of an order, if there is one."""
 
 
 @frozen_dataclass

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from retouch.api.endpoint_request import EndpointRequest, json_response, plain_response
+from retouch.api.endpoints.job_images import add_images
 from retouch.api.request.job_headers import read_job_wait
+from retouch.api.request.job_query import read_include, read_list_query
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import error_document
 from retouch.api.response.job import job_document, job_url
@@ -29,6 +33,7 @@ from retouch.orders import jobs
 from retouch.orders.jobs import job_status
 from retouch.orders.order import Order, StoredAnswer
 
+_LIST_THREADS = 8  # the answers of the jobs in a list are read at the same time
 _OPEN_STATUSES = ("queued", "in_progress")
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.25, 2.0
 
@@ -58,6 +63,8 @@ def create_job(
 
 def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return a job. With `Prefer: wait`, wait until its status changes."""
+    if services.poll_limiter:
+        services.poll_limiter.check(request.http_request.path)
     order = _find_job(request, services)
     headers = request.http_request.headers
     status = job_status(order, services.clock.unix_time())
@@ -66,6 +73,10 @@ def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
     )
     if headers.get("if-none-match") == _etag(order):
         return plain_response(304, _job_headers(order, request, services), b"")
+    if read_include(request.query):
+        document = _document(order, request, services)
+        document["result"] = add_images(document["result"], services)
+        return json_response(document, request, 200, _job_headers(order, request, services))
     return _job_response(order, request, services)
 
 
@@ -77,9 +88,42 @@ def cancel_job(request: EndpointRequest, services: Services) -> HttpResponse:
     except JobConflict as conflict:
         job = _document(_find_job(request, services), request, services)
         body = {**job, **error_document(conflict, request.error_format)}
-        response = json_response(body, request, conflict.status)
-        return replace(response, headers={**response.headers, "x-should-retry": "false"})
+        return json_response(body, request, conflict.status, {"x-should-retry": "false"})
     return _job_response(order, request, services)
+
+
+def delete_job(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Delete a job that has ended. Cancel any other job."""
+    order = _find_job(request, services)
+    if not jobs.delete_job(order, require_jobs(services)):
+        return cancel_job(request, services)
+    body = {"id": jobs.job_id(order), "object": "image.edit.deleted", "deleted": True}
+    return json_response(body, request)
+
+
+def list_jobs(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return the caller's jobs, the newest first, in the shape of OpenAI's lists."""
+    limit, status = read_list_query(request.query)
+    now = services.clock.unix_time()
+    found = jobs.list_jobs(
+        job_scope(request.caller.principal),
+        request.query.get("after", ""),
+        status,
+        limit + 1,
+        require_jobs(services),
+        now,
+    )
+    shown = found[:limit]
+    with ThreadPoolExecutor(_LIST_THREADS) as pool:
+        data = list(pool.map(lambda order: _document(order, request, services), shown))
+    body = {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": len(found) > limit,
+    }
+    return json_response(body, request)
 
 
 def get_content(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -154,12 +198,11 @@ def _stored_answer(order: Order, services: Services) -> StoredAnswer | None:
 def _job_response(
     order: Order, request: EndpointRequest, services: Services, status: int = 200
 ) -> HttpResponse:
-    response = json_response(_document(order, request, services), request, status)
-    headers = {**response.headers, **_job_headers(order, request, services)}
-    return replace(response, headers=headers)
+    headers = _job_headers(order, request, services)
+    return json_response(_document(order, request, services), request, status, headers)
 
 
-def _document(order: Order, request: EndpointRequest, services: Services) -> dict[str, object]:
+def _document(order: Order, request: EndpointRequest, services: Services) -> dict[str, Any]:
     return job_document(
         order,
         _stored_answer(order, services),

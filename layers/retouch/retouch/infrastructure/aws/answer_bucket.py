@@ -44,6 +44,11 @@ class AnswerBucket:
         data = self._run(lambda: self._get(order_id))
         return None if data is None else decode_answer(order_id, data)
 
+    def delete(self, order_id: str) -> None:
+        """Delete the answer of an order, if there is one."""
+        key = _object_key(order_id)
+        self._run(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+
     @property
     def _client(self) -> S3Client:
         client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)

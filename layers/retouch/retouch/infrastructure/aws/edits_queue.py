@@ -71,6 +71,13 @@ class RequestBucket:
         except Exception as error:
             raise _unavailable_error() from error
 
+    def delete(self, order_id: str) -> None:
+        """Delete the request of an order, if there is one."""
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=_object_key(order_id))
+        except Exception as error:
+            raise _unavailable_error() from error
+
     @property
     def _client(self) -> S3Client:
         client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)

@@ -2,7 +2,8 @@
 
 A row is an order under `O#` and its key, or the recent orders of a fingerprint under `F#` and the fingerprint. The
 index `open` lists the orders that the sweeper must find: `op` is one of eight shards, and `os` is the lease. DynamoDB
-removes rows some time after `expires`, so readers check it too.
+removes rows some time after `expires`, so readers check it too. The index `by-time` lists the jobs of a scope: `gp` is
+the scope, and `gs` is the id of the order, which begins with its time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from retouch.core.errors import OrdersUnavailable
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 # The recent orders of a fingerprint, the oldest first: the key, and when the order expires and its last retry.
 _Recent = dict[str, tuple[int, int]]
-OPEN_INDEX = "open"
+OPEN_INDEX, TIME_INDEX = "open", "by-time"
 _SHARDS = "01234567"
 _RETRY_AFTER_SECONDS = 2
 # An edit waits for these calls. A repeated write is recognized by its version.
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=3)
 _MAX_RECENT, _MAX_RACES = 20, 40
-_INDEX_ATTRIBUTES = ("pk", "op", "os")
+_INDEX_ATTRIBUTES = ("pk", "op", "os", "gp", "gs")
 
 
 class OrderDynamoTable:
@@ -52,6 +54,14 @@ class OrderDynamoTable:
     def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return the listed orders whose lease is over."""
         return self._run(lambda: list(self._read_abandoned(now)))
+
+    def list_jobs(self, scope: str, before: str, limit: int) -> Sequence[Order]:
+        """Return the newest jobs of a scope whose order's id is before this one."""
+        return self._run(lambda: list(self._read_jobs(scope, before, limit)))
+
+    def remove(self, order: Order) -> None:
+        """Remove an order that is stored as it is here. Raises WriteConflict."""
+        self._run(lambda: self._remove(order))
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
@@ -120,24 +130,49 @@ class OrderDynamoTable:
                 raise WriteConflict(stored) from None
         return order
 
+    def _remove(self, order: Order) -> None:
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"O#{order.key}"}},
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues={":version": {"S": order.version}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            stored = self._read(order.key)
+            if stored:  # otherwise this removal was repeated because its response was lost
+                raise WriteConflict(stored) from None
+
+    def _read_jobs(self, scope: str, before: str, limit: int) -> Iterator[Order]:
+        rows = self._iter_rows(
+            IndexName=TIME_INDEX,
+            KeyConditionExpression="gp = :scope AND gs < :before",
+            ExpressionAttributeValues={":scope": {"S": scope}, ":before": {"S": before or "~"}},
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        orders = ((row, self._read(row["pk"]["S"].removeprefix("O#"))) for row in rows)
+        # The index may be late.
+        current = (order for row, order in orders if order and order.id == row["gs"]["S"])
+        return islice(current, limit)
+
     def _read_abandoned(self, now: int) -> Iterator[Order]:
         for shard in _SHARDS:
-            for row in self._iter_listed_rows(shard, now):
+            rows = self._iter_rows(
+                IndexName=OPEN_INDEX,
+                KeyConditionExpression="op = :shard AND os < :now",
+                ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": str(now)}},
+            )
+            for row in rows:
                 order = self._read(row["pk"]["S"].removeprefix("O#"))
                 if order and order.is_listed and order.lease < now:  # the index may be late
                     yield order
 
-    def _iter_listed_rows(self, shard: str, now: int) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows of one shard of the index whose lease is over, page by page."""
+    def _iter_rows(self, **query: Any) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of a query, page by page."""
         next_page: dict[str, Any] = {}
         while True:
-            page = self._client.query(
-                TableName=self._table,
-                IndexName=OPEN_INDEX,
-                KeyConditionExpression="op = :shard AND os < :now",
-                ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": str(now)}},
-                **next_page,
-            )
+            page = self._client.query(TableName=self._table, **query, **next_page)
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
@@ -203,6 +238,8 @@ def _item(order: Order) -> dict[str, Any]:
     record: dict[str, str | int] = {**to_record(order), "pk": f"O#{order.key}"}
     if order.is_listed:
         record |= {"op": _SHARDS[ord(order.key[-1]) % len(_SHARDS)], "os": order.lease}
+    if order.is_job and order.source != "batch":
+        record |= {"gp": order.scope, "gs": order.id}
     return {
         name: {"N": str(value)} if isinstance(value, int) else {"S": value}
         for name, value in record.items()
