@@ -13,6 +13,10 @@ TEXTS = {
         "The gateway key lacks a scope.",
         "Use a key that has it ([tenants](tenants.md)).",
     ),
+    "model_not_allowed": (
+        "The gateway key may not use this model or this provider.",
+        "Use a model that `GET /v1/models` lists for this key.",
+    ),
     "tenants_unavailable": (
         "The table of workspaces and keys cannot be used.",
         "Send it again. Operator: look at the log of the function.",

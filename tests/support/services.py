@@ -144,5 +144,6 @@ def build_services(
         load_config=SavedConfigs((configs or {}).get, clock),
         orders=orders,
         jobs=jobs,
+        tenants=tenants,
         usage=usage,
     )

@@ -75,6 +75,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
         jobs=job_stores(settings, orders, aws_clients),
+        tenants=tenants,
         usage=usage_recorder(settings, aws_clients),
         poll_limiter=PollLimiter(clock),
     )

@@ -42,6 +42,7 @@ from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import is_dry_run, is_stream_requested
+from retouch.tenants.scopes import EDIT_SCOPE
 
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -117,13 +118,15 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models."""
-    return json_response(models.list_models(services.providers), request)
+    key = request.caller.principal.key
+    return json_response(models.list_models(services.providers, key), request)
 
 
 def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return one model. Its id may contain slashes, encoded or not."""
     model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
-    return json_response(models.get_model(model_id, services.providers), request)
+    key = request.caller.principal.key
+    return json_response(models.get_model(model_id, services.providers, key), request)
 
 
 def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -178,10 +181,11 @@ Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
 
 
 class Route(NamedTuple):
-    """An endpoint, and whether its caller is authenticated before the request is read."""
+    """An endpoint, and what its caller needs, which is checked before the request is read."""
 
     endpoint: Endpoint
     needs_key: bool = True
+    scope: str = ""  # that the key must have; empty: every key may use the route
 
 
 _GET_ROUTES: Mapping[str, Route] = {
@@ -193,11 +197,11 @@ _GET_ROUTES: Mapping[str, Route] = {
     "/openapi.json": Route(get_openapi, needs_key=False),
 }
 EDIT_ROUTES: Mapping[str, Route] = {
-    "/v1/images/edits": Route(create_edit),
-    "/openai/deployments/{path+}": Route(create_edit),
-    "/openai/v1/images/edits": Route(create_edit),
+    "/v1/images/edits": Route(create_edit, scope=EDIT_SCOPE),
+    "/openai/deployments/{path+}": Route(create_edit, scope=EDIT_SCOPE),
+    "/openai/v1/images/edits": Route(create_edit, scope=EDIT_SCOPE),
     "/openai/images/edits": Route(
-        create_edit
+        create_edit, scope=EDIT_SCOPE
     ),  # Azure's Node SDK, when only the call names a model
 }
 # By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
@@ -207,8 +211,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/v1/images/edits/{id}"): Route(jobs.get_job),
     ("DELETE", "/v1/images/edits/{id}"): Route(jobs.delete_job),
     ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
-    ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job),
-    ("POST", "/v1/uploads"): Route(create_upload),
+    ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job, scope=EDIT_SCOPE),
+    ("POST", "/v1/uploads"): Route(create_upload, scope=EDIT_SCOPE),
     ("POST", "/v1/doctor"): Route(echo_digests),
     **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
 }

@@ -110,6 +110,8 @@ class Settings:
     tenants_folder: str = _env_field("RETOUCH_TENANTS_FOLDER")  # without a table: for local workers
     # the path of the provider keys of virtual keys in the Parameter Store
     virtual_keys_path: str = _env_field("RETOUCH_VIRTUAL_KEYS_PATH", "/retouch/vk", _strip_slash)
+    # "all": every key may use the saved configs and virtual keys of the operator
+    grants: str = _env_field("RETOUCH_GRANTS", "", _parse_choice("all"))
     # JSON object with the provider keys; also with the pepper if there is no secret for it
     secret_id: str = _env_field("RETOUCH_SECRET_ID")
     pepper_secret_id: str = _env_field("RETOUCH_PEPPER_SECRET_ID")  # JSON object with the pepper

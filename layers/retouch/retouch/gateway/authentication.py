@@ -17,6 +17,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.core.upload_ids import is_owner_of_upload
 from retouch.tenants.keys import GatewayKey
+from retouch.tenants.scopes import require_scope
 
 _FOLDER_DIGITS = 32  # hexadecimal digits, 128 bits
 _DIGEST_DIGITS = 64
@@ -46,6 +47,11 @@ class Principal:
         is_digest = len(self.owner) == _DIGEST_DIGITS
         digits = self.owner if is_digest else hashlib.sha256(self.owner.encode()).hexdigest()
         return digits[:_FOLDER_DIGITS] if self.owner else ""
+
+    def require_scope(self, scope: str) -> None:
+        """Raise InsufficientScope when the caller's key lacks the scope. Empty: nothing is needed."""
+        if scope and self.key:
+            require_scope(self.key.scopes, scope)
 
     def owns_upload(self, upload_id: str) -> bool:
         """Return whether the caller may use the upload."""

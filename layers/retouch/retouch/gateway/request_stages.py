@@ -34,13 +34,15 @@ from retouch.gateway.routing.credential_resolver import (
 )
 from retouch.gateway.routing.custom_hosts import allowed_custom_host
 from retouch.gateway.routing.executor import RoutingExecutor
+from retouch.gateway.routing.grants import Grants
 from retouch.gateway.routing.tree import RetryPolicy, RoutingTree, Target, iter_targets
-from retouch.gateway.routing.virtual_keys import ProviderNames, parse_virtual_keys
+from retouch.gateway.routing.virtual_keys import ProviderNames
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import Attempt, TargetRequest
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.planning.connection import resolve_connection
 from retouch.planning.model_resolution import apply_retirement, default_model_id, find_model
+from retouch.tenants.permissions import require_model
 
 EDITS_PATH = "/v1/images/edits"
 _RunAttempt = Callable[[Attempt, Services], AttemptResult]
@@ -119,9 +121,10 @@ def choose_targets(request: ValidatedRequest, services: Services) -> RoutedReque
     Raises InvalidConfig when the config cannot be used.
     """
     context = request.context
-    tree = routing_tree(context.portkey, services.load_config, services.header_prefixes)
+    grants = _caller_grants(context, services)
+    tree = routing_tree(context.portkey, grants.load_config, services.header_prefixes)
     try:
-        resolved = _resolve_targets(request, tree, services)
+        resolved = _resolve_targets(request, tree, grants, services)
         targets = {one.target.path: one for one in resolved}
     except Fault as fault:
         routing = _routing_report(context, "config", 0, ())
@@ -203,7 +206,7 @@ def _routing_report(
 
 
 def _resolve_targets(
-    request: ValidatedRequest, tree: RoutingTree, services: Services
+    request: ValidatedRequest, tree: RoutingTree, grants: Grants, services: Services
 ) -> Iterator[TargetRequest]:
     """Yield every target with its request, model, credential and guardrails. Raises Fault."""
     context = request.context
@@ -215,7 +218,7 @@ def _resolve_targets(
     ]
     default_hooks = {f"default_{name}": hook for name, hook in portkey.hooks.items()}
     finder = _ModelFinder(services, settings)
-    resolver = _credential_resolver(request, services, finder)
+    resolver = _credential_resolver(request, services, grants, finder)
     for edit_request, found in zip(requests, resolver.resolve(targets), strict=True):
         target = found.routed_target.target
         guardrails = read_guardrails({**default_hooks, **target.hooks})
@@ -227,6 +230,8 @@ def _resolve_targets(
             forwarded_headers=_allowed_forward_headers(target, portkey, settings),
         )
         model, fault = finder.connect(found, credentials)
+        if model is not None:
+            require_model(context.principal.key, model.provider.name, model.serving.id)
         virtual_key = found.credential.virtual_key
         yield TargetRequest(
             target,
@@ -240,17 +245,26 @@ def _resolve_targets(
         )
 
 
+def _caller_grants(context: RequestContext, services: Services) -> Grants:
+    return Grants(
+        context.principal.key,
+        context.settings.grants == "all",
+        services.tenants,
+        services.load_config,
+        context.settings.environment.get("RETOUCH_VIRTUAL_KEYS", ""),
+    )
+
+
 def _credential_resolver(
-    request: ValidatedRequest, services: Services, finder: _ModelFinder
+    request: ValidatedRequest, services: Services, grants: Grants, finder: _ModelFinder
 ) -> CredentialResolver:
-    context, settings = request.context, request.context.settings
+    context = request.context
     providers = {provider.name: provider for provider in services.providers}
-    virtual_keys_json = settings.environment.get("RETOUCH_VIRTUAL_KEYS", "")
     return CredentialResolver(
         context.credentials,
         context.portkey,
         request.request.model,
-        ProviderNames(providers, lambda: parse_virtual_keys(virtual_keys_json)),
+        ProviderNames(providers, grants.load_granted_virtual_keys, grants.find_own_virtual_key),
         # Most targets name the same few models, so the lookups are cached.
         cache(finder.find),
     )

@@ -26,6 +26,7 @@ from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
+from retouch.tenants.reader import TenantReader
 from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Services:
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
     jobs: JobStores | None = None  # None: the gateway has no queue of edits
+    tenants: TenantReader | None = None  # None: the gateway has no table of tenants
     usage: UsageRecorder | None = None  # None: the gateway writes no usage events
     poll_limiter: PollLimiter | None = None  # None: the state of a job may be asked for at any time
 

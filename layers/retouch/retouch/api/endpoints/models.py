@@ -6,22 +6,41 @@ from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.client_credentials import ClientCredentials
+from retouch.core.pricing import to_micro_dollars
 from retouch.planning.model_catalogue import is_generative
 from retouch.planning.model_resolution import find_model
 from retouch.planning.retirement import retirements
+from retouch.tenants.keys import GatewayKey
+from retouch.tenants.limits import AT_COST, MICRO_USD
+from retouch.tenants.permissions import is_model_allowed, require_model
 
 
-def list_models(providers: tuple[Provider, ...]) -> dict[str, Any]:
-    """Return the response body with every model of every provider, in registry order."""
-    return {"object": "list", "data": [_model_entry(p, m) for p in providers for m in p.models]}
+def list_models(providers: tuple[Provider, ...], key: GatewayKey | None = None) -> dict[str, Any]:
+    """Return the response body with every model that the key may use, in registry order."""
+    models = (
+        (provider, model)
+        for provider in providers
+        for model in provider.models
+        if is_model_allowed(key, provider.name, model.id)
+    )
+    return {"object": "list", "data": [_model_entry(*found, key) for found in models]}
 
 
-def get_model(model_id: str, providers: tuple[Provider, ...]) -> dict[str, Any]:
-    """Return the response body with one model, by the id that an edit names. Raises InvalidRequest or ModelNotFound."""
-    return _model_entry(*find_model(model_id, ClientCredentials(), providers))
+def get_model(
+    model_id: str, providers: tuple[Provider, ...], key: GatewayKey | None = None
+) -> dict[str, Any]:
+    """Return the response body with one model, by the id that an edit names.
+
+    Raises InvalidRequest, ModelNotFound, or ModelNotAllowed for one that the key may not use.
+    """
+    provider, model = find_model(model_id, ClientCredentials(), providers)
+    require_model(key, provider.name, model.id)
+    return _model_entry(provider, model, key)
 
 
-def _model_entry(provider: Provider, model: ModelCapabilities) -> dict[str, Any]:
+def _model_entry(
+    provider: Provider, model: ModelCapabilities, key: GatewayKey | None
+) -> dict[str, Any]:
     full_id = f"{provider.name}/{model.id}"
     retirement = retirements().get(full_id)
     return {
@@ -34,7 +53,23 @@ def _model_entry(provider: Provider, model: ModelCapabilities) -> dict[str, Any]
         if retirement and retirement.shutdown_date
         else None,
         "successor": (retirement.successor or None) if retirement else None,
+        "price": _tenant_price(model, key),
         "capabilities": _capabilities(model),
+    }
+
+
+def _tenant_price(model: ModelCapabilities, key: GatewayKey | None) -> dict[str, Any]:
+    """Return what the caller is charged, in US dollars. None: the model has no price of this kind."""
+    charged = key.workspace.price if key else AT_COST
+    price = model.price
+    kinds = (
+        ("picture_usd", price.per_image, 1),
+        ("megapixel_usd", price.per_megapixel, 0),
+        ("call_usd", price.per_call, 0),
+    )
+    return {
+        name: charged.of(to_micro_dollars(cost), pictures) / MICRO_USD if cost else None
+        for name, cost, pictures in kinds
     }
 
 

@@ -98,6 +98,7 @@ def responder_for_route(
                 else Caller(Principal(), services.settings)
             )
             telemetry.set_key_name(caller.principal.key_name)
+            caller.principal.require_scope(route.scope)
             response = route.endpoint(
                 endpoint_request(request, caller, error_format, services), services
             )

@@ -36,6 +36,7 @@ from retouch.gateway.authentication import KeyLookup, Principal, authenticate_ke
 from retouch.gateway.signed_links import signed_url
 from retouch.mirror.request import MirrorRequest, add_owner_folder, read_mirror_request
 from retouch.mirror.result import response_document
+from retouch.tenants.scopes import EDIT_SCOPE
 
 Handler = Callable[[Any, Any], Any]
 MIRROR_PATH = "/v1/mirror"
@@ -123,6 +124,7 @@ def _process_http_request(
 ) -> dict[str, Any]:
     principal = auth.authenticate(event["headers"])
     consumer.telemetry.set_key_name(principal.key_name)
+    principal.require_scope(EDIT_SCOPE)
     request = http_event.to_http_request(event)
     mirror_request = read_mirror_request(_parse_json(request.body))
     reject_keys_in_urls(mirror_request.urls, read_gateway_key(request.headers) or "")

@@ -35,9 +35,7 @@ class SavedConfigs:
         text = self._load_text(config_id) if CONFIG_ID_PATTERN.fullmatch(config_id) else None
         config = _parse_object(text, config_id) if text is not None else None
         if config is None:
-            raise InvalidConfig(
-                quote_value(config_id), "is not a saved config that can be used; check its spelling"
-            )
+            raise unknown_config_error(config_id)
         return config
 
     def _load_text(self, config_id: str) -> bytes | None:
@@ -49,6 +47,13 @@ class SavedConfigs:
             self._cache.clear()
         self._cache[config_id] = (self._clock.now() + _MAX_AGE_SECONDS, text)
         return text
+
+
+def unknown_config_error(config_id: str) -> InvalidConfig:
+    """Return the error for a config that the caller cannot use. It does not say whether there is one."""
+    return InvalidConfig(
+        quote_value(config_id), "is not a saved config that can be used; check its spelling"
+    )
 
 
 def _parse_object(text: bytes, config_id: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from retouch.core.client_credentials import key_problem
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
+from retouch.tenants.keys import VirtualKeyRecord
 
 _AT_MODEL_PATTERN = re.compile("@([^/]+)/(.+)")
 
@@ -32,6 +33,8 @@ class ProviderNames:
 
     providers: Mapping[str, Provider]  # by slug
     load_virtual_keys: Callable[[], Mapping[str, VirtualKey]] = field(repr=False)  # lazy
+    # the virtual keys of the caller's workspace, which come before the operator's
+    find_own_virtual_key: Callable[[str], VirtualKey | None] = lambda _: None
 
     def resolve_provider(self, text: str | None) -> ProviderRef:
         """Return the provider that "openai", "@openai" or "@team" names. Planning refuses an unknown name later.
@@ -43,7 +46,7 @@ class ProviderNames:
         slug = name.lower() if name.lower() in self.providers else None
         if not name or (slug and name == text):
             return ProviderRef(slug)
-        virtual_key = find_virtual_key(name, self.load_virtual_keys())
+        virtual_key = self._find_virtual_key(name)
         if slug and virtual_key:
             raise InvalidRequest(
                 f"{quote_value(text)} names a provider and a virtual key. Name the provider without the '@', "
@@ -57,7 +60,7 @@ class ProviderNames:
 
     def require_virtual_key(self, name: str) -> VirtualKey:
         """Return the virtual key with that name. Raises InvalidRequest when there is none."""
-        virtual_key = find_virtual_key(name, self.load_virtual_keys())
+        virtual_key = self._find_virtual_key(name)
         if virtual_key is None:
             raise InvalidRequest(
                 f"There is no virtual key {quote_value(name)}. Check its spelling, or ask the gateway's operator.",
@@ -65,6 +68,10 @@ class ProviderNames:
                 code="unknown_virtual_key",
             )
         return virtual_key
+
+    def _find_virtual_key(self, name: str) -> VirtualKey | None:
+        own = self.find_own_virtual_key(name)
+        return own or find_virtual_key(name, self.load_virtual_keys())
 
     def split_model(self, text: str | None) -> tuple[str | None, VirtualKey | None]:
         """Return the model without its "@name/" prefix, and the virtual key that the prefix names.
@@ -93,12 +100,14 @@ class VirtualKey:
     key: str = field(repr=False)
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
     name: str = ""
+    grants: tuple[str, ...] = ()  # the callers who may use a key of the operator
+    record: VirtualKeyRecord | None = None  # with the limits of a key of a workspace
 
 
 def parse_virtual_keys(text: str) -> dict[str, VirtualKey]:
     """Return the virtual keys in RETOUCH_VIRTUAL_KEYS by name. Raises GatewayMisconfigured when it is invalid.
 
-    The text is a JSON object: {"name": {"provider", "api_key", "options"}}.
+    The text is a JSON object: {"name": {"provider", "api_key", "options", "grants"}}.
     """
     try:
         return {
@@ -114,13 +123,14 @@ def parse_virtual_keys(text: str) -> dict[str, VirtualKey]:
 
 
 def _parse_virtual_key(
-    name: str, /, provider: str, api_key: str = "", options: Any = None
+    name: str, /, provider: str, api_key: str = "", options: Any = None, grants: Any = ()
 ) -> VirtualKey:
     option_texts = {str(option): str(value) for option, value in (options or {}).items()}
     key = api_key.strip()
     if any(map(key_problem, (key, *option_texts.values()))):
         raise ValueError("a key or option that a header cannot carry, or a gateway key")
-    return VirtualKey(provider.removeprefix("@").lower(), key, option_texts, name)
+    slug = provider.removeprefix("@").lower()
+    return VirtualKey(slug, key, option_texts, name, tuple(map(str, grants)))
 
 
 def find_virtual_key(name: str, virtual_keys: Mapping[str, VirtualKey]) -> VirtualKey | None:
