@@ -49,12 +49,12 @@ OPERATIONS = {
     for method, operation in methods.items()
 }
 FILES_PATH = "/v1/files/{token}"
-PATH_VALUES = {"token": "x", "id": "local/erase", "deployment": "local/erase"}
+PATH_VALUES = {"token": "x", "id": "local/erase", "deployment": "local/erase", "file": "page.js"}
 # Routes without parameters, and routes that accept any text, have no invalid requests.
 FUZZED_OPERATIONS = [
     key
     for key in OPERATIONS
-    if key[0] not in ("/", "/openapi.json", FILES_PATH) and key[1] != "HEAD"
+    if key[0] not in ("/", "/playground", "/openapi.json", FILES_PATH) and key[1] != "HEAD"
 ]
 FUZZ_SETTINGS = settings(
     max_examples=25,

@@ -258,7 +258,14 @@ def test_worker_has_the_variables_of_an_edit(resources):
         set(resources[name]["Properties"]["Environment"]["Variables"])
         for name in ("EditsFunction", "WorkerFunction")
     )
-    http_only = {"SILENCE_SECONDS", "CORS_ORIGINS", "AUTH_MODE", "KEYS_TABLE", "URL_SECONDS"}
+    http_only = {
+        "PLAYGROUND",
+        "SILENCE_SECONDS",
+        "CORS_ORIGINS",
+        "AUTH_MODE",
+        "KEYS_TABLE",
+        "URL_SECONDS",
+    }
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
     assert worker - edits == {"RETOUCH_EDITS_DEAD_LETTERS"}
 

@@ -173,8 +173,17 @@ def get_start_page(request: EndpointRequest, services: Services) -> HttpResponse
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
     }
-    base_url = services.settings.base_url or request.http_request.base_url
-    return plain_response(200, headers, start_page.render(base_url))
+    settings = services.settings
+    base_url = settings.base_url or request.http_request.base_url
+    page = start_page.render(base_url, has_playground=settings.playground_enabled)
+    return plain_response(200, headers, page)
+
+
+def get_playground(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return the playground's page or one of its files. Raises NotFound."""
+    from retouch.api.endpoints import playground  # no edit needs it
+
+    return playground.get_playground(request, services)
 
 
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
@@ -190,6 +199,8 @@ class Route(NamedTuple):
 
 _GET_ROUTES: Mapping[str, Route] = {
     "/": Route(get_start_page, needs_key=False),
+    "/playground": Route(get_playground, needs_key=False),
+    "/playground/{file}": Route(get_playground, needs_key=False),
     "/v1/models": Route(list_models),
     "/v1/models/{id+}": Route(get_model),
     "/v1/files/{token}": Route(redirect_to_file, needs_key=False),

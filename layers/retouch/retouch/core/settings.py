@@ -166,6 +166,7 @@ class Settings:
         "RETOUCH_FORWARD_HEADERS", (), _split_lower_list
     )
     # off: a failing provider is always called
+    playground_enabled: bool = _env_field("RETOUCH_PLAYGROUND", True, _parse_bool)
     breaker_enabled: bool = _env_field("RETOUCH_BREAKER", True, _parse_bool)
     # circuits; empty: one store per worker
     breaker_table: str = _env_field("RETOUCH_BREAKER_TABLE")
