@@ -29,6 +29,9 @@ ADMIN_PREFIXES = (
     "/v1/providers",
     "/v1/configs",
     "/v1/audit-logs",
+    "/v1/analytics",
+    "/v1/organization",
+    "/v1/usage",
 )
 ROUTES = (
     Route("ANY", "/v1/images/edits", function="edits", is_streamed=True),

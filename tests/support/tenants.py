@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 from retouch.api.admin.request import AdminServices
 from retouch.api.handlers.admin import build_handler
@@ -53,6 +54,7 @@ class AdminApi:
             read_secrets=lambda: self._secrets,
             find_key=TenantReader(self.stores, self.clock).find_key,
             tenants=self.stores,
+            usage=service_options.pop("usage_store", None),
         )
         self.edit_services = build_services(
             {"RETOUCH_AUTH_MODE": "keys", **(env or {})},
@@ -68,7 +70,9 @@ class AdminApi:
         data = b"" if body is None else json.dumps(body).encode()
         sent = {"Authorization": f"Bearer {key}", **(headers or {})}
         event = proxy_event("application/json", data, sent, method, path)
-        event["queryStringParameters"] = dict(p.split("=") for p in query.split("&") if p) or None
+        values = parse_qs(query, keep_blank_values=True)
+        event["queryStringParameters"] = {name: texts[-1] for name, texts in values.items()} or None
+        event["multiValueQueryStringParameters"] = values or None
         response = build_handler(self.services, lambda: None, telemetry())(event, lambda_context())
         names = {name.lower(): values[0] for name, values in response["multiValueHeaders"].items()}
         text = response["body"].decode()

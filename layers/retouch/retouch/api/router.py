@@ -6,7 +6,7 @@ The rules are those of the resolver of Powertools: the tests compare both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from retouch.api.cors import CorsPolicy
@@ -41,6 +41,12 @@ class RoutedRequest(NamedTuple):
     def query(self) -> Mapping[str, str]:
         """Return the parameters of the query string."""
         return self.event.get("queryStringParameters") or {}
+
+    @property
+    def query_values(self) -> Mapping[str, Sequence[str]]:
+        """Return every value of each parameter of the query string."""
+        values = self.event.get("multiValueQueryStringParameters")
+        return values or {name: [value] for name, value in self.query.items()}
 
     @property
     def request_id(self) -> str:

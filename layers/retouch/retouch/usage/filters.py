@@ -18,7 +18,7 @@ class UsageFilter:
     key_ids: frozenset[str] = frozenset()
     virtual_keys: frozenset[str] = frozenset()
     configs: frozenset[str] = frozenset()
-    models: frozenset[tuple[str, str]] = frozenset()  # (provider, model); no model: all of it
+    models: frozenset[tuple[str, str]] = frozenset()  # (provider, model); an empty one is any
     cache: frozenset[str] = frozenset()
     operations: frozenset[str] = frozenset()
     traces: frozenset[str] = frozenset()
@@ -63,7 +63,8 @@ class UsageFilter:
         ) and self._matches_model(group["provider"], group["model"])
 
     def _matches_model(self, provider: str, model: str) -> bool:
-        return not self.models or (provider, model) in self.models or (provider, "") in self.models
+        choices = ((provider, model), (provider, ""), ("", model))
+        return not self.models or not self.models.isdisjoint(choices)
 
 
 # The filter's own names, and the fields of an event.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from retouch.gateway.authentication import KeyLookup
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
+from retouch.usage.stores import UsageStore
 
 
 @frozen_dataclass
@@ -31,6 +33,7 @@ class AdminServices:
     read_secrets: Callable[[], Mapping[str, str]]
     find_key: KeyLookup
     tenants: TenantStores
+    usage: UsageStore | None = None  # None: the gateway writes no usage events
     # Whether money of a workspace is held for edits that have not ended.
     has_holds: Callable[[str], bool] = lambda _: False
 
@@ -45,11 +48,16 @@ class AdminRequest:
     request_id: str
     key: GatewayKey
     pepper: str
+    query_values: Mapping[str, Sequence[str]] = field(default_factory=dict)  # all of each name
 
     @property
     def is_of_organisation(self) -> bool:
         """Whether the key may see every workspace."""
         return self.key.type == "organisation"
+
+    def query_list(self, name: str) -> Sequence[str]:
+        """Return every value of a parameter of the query."""
+        return self.query_values.get(name, ())
 
     def require_scope(self, *scopes: str) -> None:
         """Raise InsufficientScope when the key has none of these scopes."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from retouch.api.admin import audit_logs, keys, workspaces
+from retouch.api.admin.analytics import ANALYTICS_ROUTES
+from retouch.api.admin.organization import ORGANIZATION_ROUTES
 from retouch.api.admin.request import AdminEndpoint
 from retouch.api.router import path_pattern
 
@@ -22,6 +24,8 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
     ("PUT", "/v1/admin/workspaces/{id}"): workspaces.update_workspace,
     ("DELETE", "/v1/admin/workspaces/{id}"): workspaces.delete_workspace,
     ("GET", "/v1/audit-logs"): audit_logs.list_audit_logs,
+    **ANALYTICS_ROUTES,
+    **ORGANIZATION_ROUTES,
 }
 # A path with a fixed segment comes before one with a variable in its place.
 FIRST_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {

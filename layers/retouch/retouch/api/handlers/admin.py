@@ -78,6 +78,7 @@ def _admin_request(request: RoutedRequest, template: str, services: AdminService
         request.request_id,
         principal.key,
         settings.environment["RETOUCH_PEPPER"],
+        request.query_values,
     )
 
 

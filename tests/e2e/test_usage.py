@@ -1,0 +1,176 @@
+"""Usage from edits to invoices over real sockets, with the SDKs of OpenAI and Portkey as clients."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import openai
+import pytest
+import requests
+from portkey_ai import Portkey
+
+from devserver.server import DevServer
+from tests.support.images import b64, photo
+from tests.support.upstream import Upstream, json_response
+
+ADMIN_KEY = "rt_" + "M" * 43
+IMAGE = photo(64, 64)
+SCOPES = [
+    "completions.write",
+    "analytics.view",
+    "logs.view",
+    "logs.list",
+    "logs.write",
+    "logs.export",
+]
+
+
+def _success(output_tokens):
+    usage = {
+        "input_tokens": 351,
+        "input_tokens_details": {"text_tokens": 34, "image_tokens": 317},
+        "output_tokens": output_tokens,
+    }
+    data = [{"b64_json": b64(IMAGE)}]
+    return json_response({"created": 1, "size": "1024x1024", "usage": usage, "data": data})
+
+
+class Shop:
+    """A gateway whose operator sells edits to one customer."""
+
+    def __init__(self, url, provider):
+        self.url, self.provider = url, provider
+        price = {"multiplier": 1.2, "per_picture_usd": 0.01}
+        self.workspace = self.admin("POST", "admin/workspaces", {"name": "shop", "price": price})[
+            "id"
+        ]
+        fields = {"name": "till", "workspace_id": self.workspace, "scopes": SCOPES}
+        self.key = self.admin("POST", "api-keys/workspace/service", fields)["key"]
+        self.openai = openai.OpenAI(base_url=f"{url}/v1", api_key=self.key, max_retries=0)
+        self.portkey = Portkey(base_url=f"{url}/v1", api_key=self.key)
+        now = datetime.now(UTC)
+        self.span = {
+            "time_of_generation_min": (now - timedelta(hours=1)).isoformat(),
+            "time_of_generation_max": (now + timedelta(hours=1)).isoformat(),
+        }
+
+    def admin(self, method, path, body=None, key=ADMIN_KEY):
+        headers = {"Authorization": f"Bearer {key}"}
+        answer = requests.request(
+            method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=30
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def edit(self, **options):
+        """Make an edit, and return its cost in micro-dollars as the header says it."""
+        answer = self.openai.images.with_raw_response.edit(
+            model="gpt-image-2", image=IMAGE, prompt="p", **options
+        )
+        return answer, int(Decimal(answer.headers["x-retouch-cost-usd"]) * 1_000_000)
+
+    def wait_for_requests(self, number):
+        """Wait until the events of this many requests are written, which happens beside the responses."""
+        end = time.monotonic() + 20
+        graphs: Any = self.portkey.analytics.graphs
+        while graphs.requests(**self.span).summary["total"] < number:
+            assert time.monotonic() < end, "the events were not written"
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with Upstream(_success(1056)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(provider):
+    env = {
+        "RETOUCH_AUTH_MODE": "keys",
+        "RETOUCH_ADMIN_KEY": ADMIN_KEY,
+        "OPENAI_API_KEY": "sk-configured",
+        "OPENAI_BASE_URL": f"{provider.url}/v1",
+    }
+    with DevServer(env=env, workers=2, s3=True) as running:
+        yield Shop(running.url, provider)
+
+
+@pytest.fixture(scope="module")
+def costs(shop, provider):
+    """Make five edits and two failures, and return the costs of the headers in micro-dollars."""
+    costs = []
+    for output_tokens in (1056, 1057, 3001, 272, 6240):
+        provider.responses[:] = [_success(output_tokens)]
+        costs.append(
+            shop.edit(user="ann", extra_headers={"x-portkey-trace-id": f"t-{output_tokens}"})[1]
+        )
+    provider.responses[:] = [json_response({"error": {"message": "slow down"}}, 429)]
+    with pytest.raises(openai.RateLimitError):
+        shop.edit()
+    with pytest.raises(openai.BadRequestError):
+        shop.edit(n=11)
+    shop.wait_for_requests(7)
+    return costs
+
+
+def test_cost_graph_of_portkeys_sdk_is_the_sum_of_the_headers(shop, costs):
+    graph = shop.portkey.analytics.graphs.cost(**shop.span)
+    assert round(graph.summary["total"] * 1_000_000) == sum(costs)
+    assert round(sum(point["total"] for point in graph.data_points) * 1_000_000) == sum(costs)
+    assert len(set(costs)) == 5
+
+
+def test_costs_of_openais_sdk_are_the_sum_of_the_headers(shop, costs):
+    client = openai.OpenAI(base_url=f"{shop.url}/v1", admin_api_key=shop.key, api_key=shop.key)
+    start = int(time.time()) - 86_400
+    page = client.admin.organization.usage.costs(start_time=start, group_by=["line_item"])
+    results: list[Any] = [result for bucket in page.data for result in bucket.results]
+    assert round(sum(one.amount.value for one in results) * 1_000_000) == sum(costs)
+    images = client.admin.organization.usage.images(start_time=start, group_by=["model", "source"])
+    results = [result for bucket in images.data for result in bucket.results]
+    (result,) = [one for one in results if one.images]
+    assert (result.images, result.model, result.source) == (5, "openai/gpt-image-2", "image.edit")
+
+
+def test_price_of_the_summary_is_the_price_of_each_edit(shop, costs):
+    summary = shop.admin("GET", "usage/summary?group_by=model", key=shop.key)
+    prices = [(cost * 12 + 5) // 10 + 10_000 for cost in costs]
+    assert round(summary["totals"]["price"] * 1_000_000) == sum(prices)
+    assert round(summary["totals"]["cost"] * 1_000_000) == sum(costs)
+    assert summary["totals"]["requests"] == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requests",
+        "cost",
+        "latency",
+        "tokens",
+        "users",
+        "users_requests",
+        "errors",
+        "errors_rate",
+        "errors_stacks",
+        "errors_status_codes",
+        "requests_rescued",
+        "cache_hit_rate",
+        "cache_latency",
+    ],
+)
+def test_every_graph_of_portkeys_sdk_has_a_summary_and_points(shop, costs, name):
+    graph = getattr(shop.portkey.analytics.graphs, name)(**shop.span)
+    assert graph.object == "analytics-graph"
+    assert isinstance(graph.summary, dict)
+    assert graph.data_points
+
+
+def test_groups_of_portkeys_sdk(shop, costs):
+    models = shop.portkey.analytics.groups.ai_models(**shop.span)
+    found = [(one["ai_model"], one["requests"]) for one in models.data]
+    assert found == [("openai/gpt-image-2", 6)]
+    users = shop.portkey.analytics.groups.users(**shop.span)
+    assert users.total == 1
+    assert users.data[0]["requests"] == 5
