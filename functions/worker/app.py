@@ -1,8 +1,10 @@
-"""The worker function: it makes the edits of jobs, one message of the queue at a time."""
+"""The worker function: it makes the edits of jobs and takes events, one message of the queue at a time."""
 
 import os
+from functools import partial
 
 from retouch.api.handlers.edits_queue import build_handler
 from retouch.edit_function import build_function
+from retouch.infrastructure.event_ports import event_ports
 
-handler = build_function(build_handler, os.environ)
+handler = build_function(partial(build_handler, ports=event_ports(os.environ)), os.environ)

@@ -187,7 +187,13 @@ class Settings:
     # the part of the free failures that is counted
     usage_free_errors: float = _env_field("RETOUCH_USAGE_FREE_ERRORS", 1.0, _parse_fraction)
     stack_name: str = _env_field("RETOUCH_STACK")  # tells apart the stacks that share a bus
-    event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for mirror events
+    event_bus: str = _env_field("RETOUCH_EVENTS_BUS")  # EventBridge bus for the gateway's events
+    # URL of the DLQ of events that nobody can work on
+    events_dlq_url: str = _env_field("RETOUCH_EVENTS_DEAD_LETTERS")
+    # ARNs of the queues to which a message may ask for its reply
+    reply_queues: tuple[str, ...] = _env_field("RETOUCH_REPLY_QUEUES", (), _split_list)
+    # the local folder that takes the place of all inboxes
+    inbox_folder: str = _env_field("RETOUCH_INBOX")
     # the model is a dimension of the metrics
     metrics_by_model: bool = _env_field("RETOUCH_METRICS_BY_MODEL", False, _parse_bool)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -59,6 +59,9 @@ class JobOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook: str = ""
     begin_within: int | None = None  # seconds until a worker must have begun it; None: the default
+    destination: str = (
+        ""  # who is told the end of an event's edit, see `retouch.orders.destination`
+    )
 
 
 def require_jobs(services: Services) -> JobStores:
@@ -116,6 +119,7 @@ def submit_edit(
         now + (context.settings.job_begin_seconds if seconds is None else seconds),
         options.metadata,
         options.webhook,
+        options.destination,
     )
     claim = replace(claim, key=stored.key if stored else claim.key)
     try:
@@ -130,6 +134,15 @@ def submit_edit(
             claim.fingerprint.digest, order.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
         )
     return order
+
+
+def find_submitted(
+    key: str, source: OrderSource, principal: Principal, services: Services
+) -> Order | None:
+    """Return the job that an earlier delivery of an event has submitted, or None. Raises OrdersUnavailable."""
+    table = require_jobs(services).orders.table
+    order = table.read(order_key(f"{source}:{job_scope(principal)}", key))
+    return order if order and order.expires > services.clock.unix_time() else None
 
 
 def end_job(

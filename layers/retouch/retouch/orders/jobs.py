@@ -15,7 +15,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned, settle_charges
 from retouch.orders.held_order import HeldOrder
-from retouch.orders.order import RUNNING, Order, StoredAnswer, key_of_order
+from retouch.orders.order import EVENT_SOURCES, RUNNING, Order, StoredAnswer, key_of_order
 from retouch.orders.stores import OrderStores, WriteConflict
 from retouch.orders.transitions import Claim, JobDetails
 
@@ -28,6 +28,7 @@ _ENDED = ("done", "unknown", "cancelled", "open")
 _END_PAUSES_SECONDS = (1, 4, 10, 30, 60, 120, 240)
 # Pauses before the next try after a free failure.
 _RETRY_PAUSES = (10, 30, 90)
+_EVENT_PAUSES = (10, 30, 90, 270, 900)
 MAX_PAUSE_SECONDS = 43_200  # the longest time for which SQS hides a message
 
 
@@ -97,7 +98,7 @@ def job_status(order: Order, now: int) -> JobStatus:
 
 def find_job(identifier: str, scope: str, stores: JobStores, now: int) -> Order:
     """Return a job of the scope. Raises NotFound for any other id, and OrdersUnavailable."""
-    order = _read_job(identifier, stores)
+    order = read_job(identifier, stores)
     if order is None or order.scope != scope or order.expires <= now:
         raise NotFound("There is no such job. It may have expired, or it belongs to another key.")
     return order
@@ -191,10 +192,10 @@ def claim_job(
 
     None: there is nothing left to do. Raises OrdersUnavailable.
     """
-    order, now = _read_job(identifier, stores), clock.unix_time()
+    order, now = read_job(identifier, stores), clock.unix_time()
     if order and order.state in RUNNING and not order.is_released and order.lease <= now:
         settle_abandoned(order, stores.orders, now)
-        order = _read_job(identifier, stores)
+        order = read_job(identifier, stores)
     if order is None or order.expires <= now or order.state in _ENDED:
         return None
     if order.state in RUNNING and not order.is_released:
@@ -219,13 +220,21 @@ def claim_job(
 def retry_pause(order: Order, retry_after: float | None, now: int) -> Pause | None:
     """Return the pause before the next try of a job that failed for free.
 
-    None: it has had all its tries, or the next one would begin after its deadline.
+    None: it has had all its tries, or the next one would begin after its deadline. The job of an event has no limit of
+    tries, because nobody else repeats it.
     """
     tries = order.fence - 1  # the first claim was that of the request
-    pause = _RETRY_PAUSES[min(tries, len(_RETRY_PAUSES)) - 1]
+    is_event = order.source in EVENT_SOURCES
+    pauses = _EVENT_PAUSES if is_event else _RETRY_PAUSES
+    pause = pauses[min(tries, len(pauses)) - 1]
     seconds = min(max(pause, round(retry_after or 0)), MAX_PAUSE_SECONDS)
-    is_last = tries >= MAX_TRIES or now + seconds >= order.begin_by
+    is_last = (tries >= MAX_TRIES and not is_event) or now + seconds >= order.begin_by
     return None if is_last else Pause(seconds)
+
+
+def event_pause(tries: int) -> int:
+    """Return the seconds after the failed try of this number, from 1, before an event is tried again."""
+    return _EVENT_PAUSES[min(tries, len(_EVENT_PAUSES)) - 1]
 
 
 def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: int) -> bool:
@@ -233,7 +242,7 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
 
     A job that was sent ends as unknown. Any other job gets the answer, which says that it failed and cost nothing.
     """
-    order = _read_job(identifier, stores)
+    order = read_job(identifier, stores)
     if order is None or order.state in _ENDED:
         return True
     if order.state in RUNNING and order.lease > now:
@@ -255,7 +264,8 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
     return True
 
 
-def _read_job(identifier: str, stores: JobStores) -> Order | None:
+def read_job(identifier: str, stores: JobStores) -> Order | None:
+    """Return the job with an id, also one that has expired, or None."""
     try:
         key = key_of_order(_ORDER_PREFIX + identifier.removeprefix(_ID_PREFIX))
     except ValueError:

@@ -36,6 +36,9 @@ OrderState = Literal[
 ]
 # How the request came in. Each way in has its own keys.
 OrderSource = Literal["http", "direct", "batch", "s3", "sqs", "eventbridge"]
+# AWS may deliver an event again as long as a dead-letter queue keeps it. Its order is kept for as long.
+EVENT_SOURCES: tuple[OrderSource, ...] = ("s3", "sqs", "eventbridge")
+EVENT_VALIDITY_SECONDS = 1_209_600
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
 _KEY_BYTES = 16
 
@@ -101,6 +104,7 @@ class Order:
     webhook: str = ""  # of a job: an endpoint's id or a URL that gets its end
     charges: Charges = ()  # what it holds of budgets, and what is at risk
     holds: int = 0  # the number of attempts that have held budgets
+    destination: str = ""  # of a job that an event has started: who is told its end
     version: str = ""
 
     @property

@@ -28,7 +28,8 @@ def sweep(stores: OrderStores, queue: EditsQueue | None, now: int) -> Mapping[st
             settled = _settle(order, stores, now)
             if settled is None:
                 continue
-            if settled.is_waiting_job and queue:
+            # A worker works on the job, or tells its end to whom the event has named.
+            if queue and settled.is_job and (settled.is_waiting_job or settled.destination):
                 send_job(settled, queue)
         except OrdersUnavailable as error:
             _log.warning("an order was not settled", extra={"order": order.id}, exc_info=error)

@@ -27,6 +27,8 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import to_micro_dollars
 from retouch.orders.charges import Charges, Outcome, decide_charges, restore_charges
 from retouch.orders.order import (
+    EVENT_SOURCES,
+    EVENT_VALIDITY_SECONDS,
     RUNNING,
     Fingerprint,
     Order,
@@ -55,6 +57,12 @@ class Claim:
     lease: int
     validity: int  # seconds that the order is kept after its end
     source: OrderSource = "http"
+
+
+def expiry_time(source: OrderSource, start: int, validity: int) -> int:
+    """Return until when an order is kept that ends at `start`. The order of an event is kept for longer."""
+    is_event = source in EVENT_SOURCES
+    return start + (max(validity, EVENT_VALIDITY_SECONDS) if is_event else validity)
 
 
 def decide_claim(order: Order | None, claim: Claim, now: int) -> ClaimDecision:
@@ -87,7 +95,7 @@ def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
             holder=claim.request_id,
             lease=claim.lease,
             created=now,
-            expires=claim.lease + claim.validity,
+            expires=expiry_time(claim.source, claim.lease, claim.validity),
             source=claim.source,
             version="" if order is None else order.version,
         )
@@ -98,7 +106,7 @@ def claim_order(order: Order | None, claim: Claim, now: int) -> Order:
         fence=order.fence + 1,
         holder=claim.request_id,
         lease=claim.lease,
-        expires=claim.lease + claim.validity,
+        expires=expiry_time(order.source, claim.lease, claim.validity),
     )
 
 
@@ -110,6 +118,7 @@ class JobDetails:
     begin_by: int  # when a worker must have begun it
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook: str = ""
+    destination: str = ""
 
 
 def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) -> Order:
@@ -124,7 +133,8 @@ def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) 
         begin_by=details.begin_by,
         metadata=details.metadata,
         webhook=details.webhook,
-        expires=details.begin_by + claim.validity,
+        destination=details.destination,
+        expires=expiry_time(claim.source, details.begin_by, claim.validity),
     )
 
 
@@ -149,7 +159,14 @@ def remind(order: Order, now: int) -> Order:
 def cancel(order: Order, now: int, validity: int) -> Order:
     """Return the job after its caller has cancelled it, or after the time to begin it. Nothing was sent."""
     order = decide_order(order, Outcome("no"))
-    return replace(order, state="cancelled", holder="", lease=0, ended=now, expires=now + validity)
+    return replace(
+        order,
+        state="cancelled",
+        holder="",
+        lease=0,
+        ended=now,
+        expires=expiry_time(order.source, now, validity),
+    )
 
 
 def mark_sent(order: Order, target: str, now: int) -> Order:
@@ -195,7 +212,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
         cost=answer.cost,
         price=answer.price or 0,
         ended=now,
-        expires=now + validity,
+        expires=expiry_time(order.source, now, validity),
     )
 
 
@@ -208,7 +225,7 @@ def reopen(order: Order, now: int, validity: int) -> Order:
         holder="",
         lease=0,
         ended=now,
-        expires=now + validity,
+        expires=expiry_time(order.source, now, validity),
     )
 
 
@@ -216,13 +233,19 @@ def release(order: Order, now: int, validity: int) -> Order:
     """Return the submitted order without a holder. The next repetition, or the next message, fetches its result."""
     lease = now + MESSAGE_SECONDS if order.is_job else 0
     order = decide_order(order, Outcome("unknown"))
-    return replace(order, holder="", lease=lease, expires=now + validity)
+    return replace(order, holder="", lease=lease, expires=expiry_time(order.source, now, validity))
 
 
 def declare_unknown(order: Order, now: int, validity: int) -> Order:
     """Return the order whose holder ended after the send mark. It keeps its holder, whose late answer ends it."""
     order = decide_order(order, Outcome("unknown"))
-    return replace(order, state="unknown", billed="unknown", ended=now, expires=now + validity)
+    return replace(
+        order,
+        state="unknown",
+        billed="unknown",
+        ended=now,
+        expires=expiry_time(order.source, now, validity),
+    )
 
 
 def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:
@@ -235,7 +258,9 @@ def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) 
     order = replace(order, billed=billed, charges=charges)
     if billed == "no" and order.state == "unknown":
         return reopen(order, now, validity)
-    return replace(order, state="done", cost=cost, ended=now, expires=now + validity)
+    return replace(
+        order, state="done", cost=cost, ended=now, expires=expiry_time(order.source, now, validity)
+    )
 
 
 def can_be_reconciled(order: Order) -> bool:

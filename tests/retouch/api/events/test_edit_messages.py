@@ -20,11 +20,10 @@ EDIT = {
     "prompt": "p",
     "images": [{"image_url": "https://example.com/a.png"}],
 }
-ARN = "arn:aws:sqs:us-east-1:123456789012:EditsQueue"
 
 
 def read(body, **fields):
-    return read_events(QueuedEvent("m-1", body, queue_arn=ARN, **fields))
+    return read_events(QueuedEvent("m-1", body, **fields))
 
 
 def sns(message):
@@ -151,17 +150,17 @@ def test_message_of_unknown_form_is_refused(body):
 
 def test_edit_in_a_message_has_the_key_of_its_message():
     (edit,) = read(EDIT)
-    assert edit == EditRequested(EDIT, f"sqs:{ARN}/m-1", "sqs")
+    assert edit == EditRequested(EDIT, "sqs:m-1", "sqs")
 
 
 def test_message_from_a_dead_letter_queue_keeps_its_first_id():
     (edit,) = read(EDIT, message_attributes={"retouch-message-id": "m-0"})
-    assert edit.key == f"sqs:{ARN}/m-0"
+    assert edit.key == "sqs:m-0"
 
 
 def test_message_of_a_fifo_queue_has_the_key_of_its_deduplication_id():
     (edit,) = read(EDIT, attributes={"MessageDeduplicationId": "d-1"})
-    assert edit.key == f"fifo:{ARN}/d-1"
+    assert edit.key == "fifo:d-1"
 
 
 def test_envelope_of_a_message_is_not_part_of_the_edit():

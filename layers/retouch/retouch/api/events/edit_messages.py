@@ -18,6 +18,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.inbox.object_names import decode_record_key
 from retouch.inbox.recipe import InvalidRecipe, parse_metadata
 from retouch.inbox.store import ObjectCreated
+from retouch.mirror.messages import QueueMessage
 from retouch.orders.idempotency_key import parse_idempotency_key
 
 REQUESTED_TYPE = "retouch.edit.requested"
@@ -36,9 +37,16 @@ class QueuedEvent:
 
     id: str
     body: Mapping[str, Any] = field(repr=False)
+    text: str = field(default="", repr=False)  # the body as it was sent
+    sent_at: int = 0  # Unix seconds
+    receive_count: int = 1
     attributes: Mapping[str, str] = field(default_factory=dict)  # of SQS
     message_attributes: Mapping[str, str] = field(default_factory=dict)  # of the sender
-    queue_arn: str = ""
+
+    @property
+    def first_id(self) -> str:
+        """The id of the message before it was in a dead-letter queue."""
+        return self.message_attributes.get(FIRST_ID_ATTRIBUTE) or self.id
 
 
 @frozen_dataclass
@@ -189,10 +197,10 @@ def _read_edit(
 
 def _message_key(event: QueuedEvent) -> str:
     """Return what SQS repeats unchanged when it delivers a message again."""
-    group = event.attributes.get("MessageDeduplicationId")
-    if group:
-        return f"fifo:{event.queue_arn}/{group}"
-    return f"sqs:{event.queue_arn}/{event.message_attributes.get(FIRST_ID_ATTRIBUTE) or event.id}"
+    deduplication_id = event.attributes.get("MessageDeduplicationId")
+    if deduplication_id:
+        return f"fifo:{deduplication_id}"
+    return f"sqs:{event.first_id}"
 
 
 def _text(body: Mapping[str, Any], name: str, max_length: int) -> str:
@@ -242,4 +250,35 @@ _READERS = {
     "detail-type": _read_bus_event,
     "specversion": _read_cloud_event,
 }
-EVENT_FIELDS = frozenset({*_READERS, "Type", *EDIT_FIELDS})
+
+
+def object_message(event: ObjectCreated) -> dict[str, Any]:
+    """Return the message of one object, in the form of EventBridge."""
+    stored = {
+        "key": event.key,
+        "size": event.size,
+        "etag": event.etag,
+        "sequencer": event.sequencer,
+    }
+    detail = {"bucket": {"name": event.bucket}, "object": stored}
+    return {"source": "aws.s3", "detail-type": _OBJECT_TYPE, "detail": detail}
+
+
+def queued_event(
+    message: QueueMessage, record: Mapping[str, Any], body: Mapping[str, Any]
+) -> QueuedEvent:
+    """Return a message of the queue with its attributes."""
+    sent = record.get("messageAttributes") or {}
+    return QueuedEvent(
+        message.id,
+        body,
+        message.body,
+        message.sent_at_ms // 1000,
+        message.receive_count,
+        record.get("attributes") or {},
+        {
+            name: str(attribute["stringValue"])
+            for name, attribute in sent.items()
+            if isinstance(attribute, Mapping) and "stringValue" in attribute
+        },
+    )

@@ -1,6 +1,7 @@
 """The handler of the worker function: a batch of SQS messages goes in, and the messages to deliver again come out.
 
-The first known field of a message says what kind it is. `MESSAGE_KINDS` says what a worker does with each kind.
+The first known field of a message says what kind it is. `MESSAGE_KINDS` says what a worker does with each kind. A
+message of no such kind is an event that asks for edits, or nobody can read it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import Any
 
 import orjson
 
+from retouch.api.events.edit_messages import queued_event
 from retouch.api.events.sources import parse_messages
 from retouch.api.handlers.edits import Handler, Telemetry
 from retouch.api.handlers.job_messages import JOB_MESSAGES
 from retouch.api.handlers.worker_context import MessageKind, WorkerContext, worker_context
 from retouch.gateway.edit_job import require_jobs
 from retouch.gateway.services import Services
+from retouch.inbox.ports import EventPorts
 from retouch.mirror.messages import QueueMessage
 from retouch.orders.jobs import Pause, QueuedMessage
 
@@ -26,39 +29,61 @@ MESSAGE_KINDS: Mapping[str, MessageKind] = {"order": JOB_MESSAGES}
 
 
 def build_handler(
-    services: Services, start_prefetch: Callable[[], None], telemetry: Telemetry
+    services: Services,
+    start_prefetch: Callable[[], None],
+    telemetry: Telemetry,
+    ports: EventPorts | None = None,
 ) -> Handler:
     """Return the Lambda handler. `start_prefetch` starts to fetch data in the background."""
 
     def handler(event: Any, context: Any) -> dict[str, Any]:
         start_prefetch()
-        worker = worker_context(services, telemetry, context)
+        worker = worker_context(services, telemetry, context, ports)
         records = zip(event["Records"], parse_messages(event), strict=True)
         unfinished = [
-            message
-            for record, message in records
-            if _process(message, _queue_name(record), worker) is not None
+            message for record, message in records if _process(message, record, worker) is not None
         ]
         return {"batchItemFailures": [{"itemIdentifier": message.id} for message in unfinished]}
 
     return handler
 
 
-def _process(message: QueueMessage, queue_name: str, worker: WorkerContext) -> Pause | None:
+def _process(
+    message: QueueMessage, record: Mapping[str, Any], worker: WorkerContext
+) -> Pause | None:
     """Work on a message. Return the pause before it comes again, or None when it may be deleted."""
     body, kind = _read_message(message.body)
-    if kind is None:
-        _log.warning("a message of the queue of edits has no known kind", extra={"id": message.id})
-        return None
-    is_dead_letter = queue_name == worker.services.settings.edits_dead_letters
+    is_dead_letter = _queue_name(record) == worker.services.settings.edits_dead_letters
     try:
-        pause = (kind.abandon if is_dead_letter else kind.process)(body, worker)
+        if kind is None:
+            pause = _process_event(message, record, body, worker, is_dead_letter)
+        else:
+            pause = (kind.abandon if is_dead_letter else kind.process)(body, worker)
     except Exception as error:
         _log.warning("a message could not be worked on", exc_info=error)
         pause = _FAILED_PAUSE
     if pause and not is_dead_letter:
         require_jobs(worker.services).queue.delay(message.receipt_handle, pause.seconds)
     return pause
+
+
+def _process_event(
+    message: QueueMessage,
+    record: Mapping[str, Any],
+    body: Mapping[str, Any],
+    worker: WorkerContext,
+    is_dead_letter: bool,
+) -> Pause | None:
+    if worker.ports is None:
+        _log.warning("a message of the queue of edits has no known kind", extra={"id": message.id})
+        return None
+    from retouch.api.handlers.event_messages import EventWorker
+
+    event = EventWorker(queued_event(message, record, body), worker, worker.ports)
+    if is_dead_letter:
+        event.reject("too_many_receives", "The workers have failed on it. See their log.")
+        return None
+    return event.process()
 
 
 def _read_message(text: str) -> tuple[QueuedMessage, MessageKind | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from retouch.api.handlers.edits import EDIT_OPERATION, Recorder
@@ -25,7 +26,7 @@ _HELD_PAUSE = Pause(30)  # while a worker may still hold an abandoned job
 
 
 def make_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
-    """Make the edit of a job, unless another worker holds it or it has ended."""
+    """Make the edit of a job, unless another worker holds it or it has ended. Then tell its end."""
     services = worker.services
     held = jobs.claim_job(
         str(message["order"]),
@@ -35,7 +36,10 @@ def make_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         require_jobs(services),
         services.clock,
     )
-    return _make_edit(held, worker) if isinstance(held, HeldOrder) else held
+    pause = _make_edit(held, worker) if isinstance(held, HeldOrder) else held
+    if pause is None:
+        _tell_end(message, worker)
+    return pause
 
 
 def abandon_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
@@ -50,7 +54,10 @@ def abandon_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     has_ended = jobs.abandon_job(
         str(message["order"]), answer, require_jobs(services), services.clock.unix_time()
     )
-    return None if has_ended else _HELD_PAUSE
+    if not has_ended:
+        return _HELD_PAUSE
+    _tell_end(message, worker)
+    return None
 
 
 JOB_MESSAGES = MessageKind(make_job, abandon_job)
@@ -61,12 +68,29 @@ def _make_edit(held: HeldOrder, worker: WorkerContext) -> Pause | None:
     services = worker.services
     recorder = Recorder(EDIT_OPERATION, services.clock, worker.telemetry)
     try:
-        result = edit_image(_edit_context(held, worker), services)
+        with _heartbeats(held, worker):
+            result = edit_image(_edit_context(held, worker), services)
     except Exception as error:
         result = EditResult(fault_from_exception(error))
     pause = end_job(result, held, lambda: render_answer(result, "openai-api"), services.clock)
     recorder.record(result.status, log_fields(result))
     return pause
+
+
+def _tell_end(message: QueuedMessage, worker: WorkerContext) -> None:
+    """Tell the end of a job. Whatever fails here is told when the message comes again."""
+    if worker.ports:
+        from retouch.api.handlers.edit_ends import tell_job_end
+
+        tell_job_end(str(message["order"]), worker.services, worker.ports)
+
+
+def _heartbeats(held: HeldOrder, worker: WorkerContext) -> AbstractContextManager[None]:
+    if worker.ports is None or not held.order.destination:
+        return nullcontext()
+    from retouch.api.handlers.edit_ends import heartbeats
+
+    return heartbeats(held.order, worker.ports)
 
 
 def _edit_context(held: HeldOrder, worker: WorkerContext) -> RequestContext:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from retouch.api.handlers.edits import Telemetry, request_deadline
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.services import Services
+from retouch.inbox.ports import EventPorts
 from retouch.orders.jobs import Pause, QueuedMessage
 
 
@@ -19,6 +20,7 @@ class WorkerContext:
     telemetry: Telemetry
     request_id: str
     deadline: float  # of the function, less a margin, on the clock's scale
+    ports: EventPorts | None = None  # None: edits are neither started nor followed by events
 
     @property
     def lease_seconds(self) -> float:
@@ -28,10 +30,12 @@ class WorkerContext:
         return remaining + settings.deadline_margin + settings.lease_margin
 
 
-def worker_context(services: Services, telemetry: Telemetry, lambda_context: Any) -> WorkerContext:
+def worker_context(
+    services: Services, telemetry: Telemetry, lambda_context: Any, ports: EventPorts | None
+) -> WorkerContext:
     """Return the context of an invocation."""
     deadline = request_deadline(lambda_context, services)
-    return WorkerContext(services, telemetry, str(lambda_context.aws_request_id), deadline)
+    return WorkerContext(services, telemetry, str(lambda_context.aws_request_id), deadline, ports)
 
 
 # Works on a message. Returns the pause before the message comes again, or None when it may be deleted.
