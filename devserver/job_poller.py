@@ -21,7 +21,7 @@ from retouch.infrastructure.job_folder import EditsFolderQueue, FolderMessage
 DEAD_LETTERS = "edits-dead-letters"
 _QUEUE = "jobs"
 _PAUSE_SECONDS = 0.2
-_MAX_RECEIVES = 10  # as in the template; after them the message is a dead letter
+_MAX_RECEIVES = 60  # as in the template; after them the message is a dead letter
 
 
 class JobPoller:

@@ -6,6 +6,7 @@ For those, the tests check what the services count: a failed invocation, and the
 """
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from retouch.api.handlers import edits_queue
 from retouch.api.handlers.edits import build_handler
 from retouch.core.errors import GatewayMisconfigured
+from retouch.infrastructure.event_ports import event_ports
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
 from retouch.infrastructure.lambda_runtime.runtime_api import (
     RuntimeApiConnection,
@@ -34,6 +36,7 @@ from tests.support.cloudwatch import (
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, telemetry
 from tests.support.images import b64, photo
+from tests.support.jobs import message_event
 from tests.support.mirror import build_mirror
 from tests.support.services import build_services
 from tests.support.upstream import Upstream, json_response
@@ -272,6 +275,19 @@ def test_dead_letters_alarm_rings_for_a_message_that_is_no_request(alarm, aws):
     assert not alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
     run_mirror_batch(aws, {"link": "https://x.example/"})
     assert alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
+
+
+def test_event_dead_letters_alarm_rings_for_a_message_that_nobody_can_read(alarm, aws):
+    def dead_letters():
+        name = "ApproximateNumberOfMessagesVisible"
+        return queue_metric(aws, aws.dead, name, "EventsDeadLetters")
+
+    ports = event_ports({**os.environ, "RETOUCH_EVENTS_DEAD_LETTERS": aws.dead})
+    handler = edits_queue.build_handler(build_services(), lambda: None, telemetry(), ports)
+    assert not alarm_rings(alarm("EventsDeadLettersAlarm"), dead_letters())
+    response = handler(message_event('{"hello": "worker"}'), lambda_context())
+    assert response == {"batchItemFailures": []}
+    assert alarm_rings(alarm("EventsDeadLettersAlarm"), dead_letters())
 
 
 def test_mirror_late_alarm_rings_for_a_message_that_stays_in_the_queue(alarm, aws):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from retouch.api.handlers.edits_queue import build_handler
 from retouch.inbox.ports import EventPorts, MessageNotSent
@@ -80,11 +81,13 @@ class EventGateway(JobGateway):
         super().__init__(upstream, clock, RETOUCH_BUCKET=BUCKET, **env)
         self.inbox, self.sent = InMemoryInbox(), SentMessages()
         self.messages: list[Message] = []
-        self.results = {}
-        self.services.bucket.put = self._put_result
-        self.services.bucket.read_object = lambda name: self.results.get(name.partition("/")[2])
-        self.queue.send = self.post
-        self.queue.delay = self._delay
+        self.results: dict[str, bytes] = {}
+        bucket: Any = self.services.bucket
+        queue: Any = self.queue
+        bucket.put = self._put_result
+        bucket.read_object = lambda name: self.results.get(name.partition("/")[2])
+        queue.send = self.post
+        queue.delay = self._delay
         self.write_recipe()
 
     def write_recipe(self, name="white", **values):

@@ -27,11 +27,12 @@ RESOURCE_USD_PER_MONTH = {
     "AWS::CloudWatch::Alarm": prices.ALARM_MONTH,
     "AWS::CloudWatch::Dashboard": prices.DASHBOARD_MONTH,
     "AWS::DynamoDB::Table": 0.0,
+    "AWS::Events::Rule": 0.0,
     "AWS::IAM::Role": 0.0,
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 3 / 4,  # Three of the four queues are polled.
+    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 3 / 5,  # Three of the five queues are polled.
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,

@@ -59,6 +59,9 @@ VARIABLES = [
     ("RETOUCH_USAGE_FREE_ERRORS", "0.5", "usage_free_errors", 0.5),
     ("RETOUCH_STACK", "prod", "stack_name", "prod"),
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
+    ("RETOUCH_EVENTS_DEAD_LETTERS", "https://dead", "events_dlq_url", "https://dead"),
+    ("RETOUCH_REPLY_QUEUES", "arn:a, arn:b", "reply_queues", ("arn:a", "arn:b")),
+    ("RETOUCH_INBOX", "/tmp/inbox", "inbox_folder", "/tmp/inbox"),
     ("RETOUCH_METRICS_BY_MODEL", "true", "metrics_by_model", True),
 ]  # fmt: skip
 NAMES = [row[0] for row in VARIABLES]

@@ -5,8 +5,8 @@ import random
 
 import pytest
 
+from retouch.api.event_edit import submit_event_edit
 from retouch.api.handlers import event_messages
-from retouch.gateway.edit_job import submit_edit
 from retouch.inbox.object_names import read_inbox_key
 from tests.support.event_gateway import EDIT, PHOTO, PHOTO_KEY, REPLIES, EventGateway
 from tests.support.images import box_mask, photo
@@ -187,7 +187,7 @@ def test_workers_with_two_versions_of_a_recipe_buy_once(gateway, monkeypatch):
         assert other.deliver(other.messages[-1])
         return submit(*args, **kwargs)
 
-    submit = event_messages.submit_event_edit
+    submit = submit_event_edit
     monkeypatch.setattr(event_messages, "submit_event_edit", submit_after_another)
     gateway.work_until(60)
     assert gateway.calls == 1
@@ -289,7 +289,7 @@ def set_limit(gateway, monkeypatch, is_exhausted):
             raise BudgetExceeded("The budget is used up.")
         return real(*args, **kwargs)
 
-    real = event_messages.submit_event_edit
+    real = submit_event_edit
     monkeypatch.setattr(event_messages, "submit_event_edit", submit)
 
 
@@ -611,7 +611,3 @@ def test_order_of_an_event_is_kept_for_as_long_as_a_dead_letter_queue(gateway):
     gateway.work_all()
     assert gateway.calls == 1
     assert gateway.messages == []
-
-
-def test_submission_of_an_event_uses_the_same_rules_as_the_api():
-    assert event_messages.submit_event_edit.__globals__["submit_edit"] is submit_edit
