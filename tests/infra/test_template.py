@@ -280,8 +280,7 @@ def test_worker_has_the_variables_of_an_edit(resources):
     }
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
     assert worker - edits == {
-        f"RETOUCH_{name}"
-        for name in ("EDITS_DEAD_LETTERS", "EVENTS_DEAD_LETTERS", "EVENTS_BUS", "REPLY_QUEUES")
+        f"RETOUCH_{name}" for name in ("EDITS_DEAD_LETTERS", "EVENTS_DEAD_LETTERS", "REPLY_QUEUES")
     }
 
 
