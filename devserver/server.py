@@ -21,6 +21,7 @@ from devserver.settings import (
     MAX_PAYLOAD_BYTES,
     MIRROR,
     REPOSITORY,
+    SWEEPER,
     WORKER,
     Function,
     Settings,
@@ -45,13 +46,15 @@ class DevServer:
         handler: str = "app.handler",
         task_root: Path = REPOSITORY / "functions" / "edits",
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        sweep_seconds: float = 900.0,
     ) -> None:
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler), MIRROR, WORKER, ADMIN),
+            functions=(Function("edits", task_root, handler), MIRROR, WORKER, SWEEPER, ADMIN),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),
             timeouts=timeouts,
+            sweep_seconds=sweep_seconds,
         )
         self._ready: Future[RunningServer] = Future()
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)

@@ -36,6 +36,7 @@ class Function:
 
 MIRROR = Function("mirror", REPOSITORY / "functions" / "mirror", lazy=True)
 WORKER = Function("worker", REPOSITORY / "functions" / "worker", lazy=True)
+SWEEPER = Function("sweeper", REPOSITORY / "functions" / "sweeper", lazy=True)
 ADMIN = Function("admin", REPOSITORY / "functions" / "admin", lazy=True)
 
 
@@ -66,6 +67,7 @@ class Settings:
     s3: bool = False  # Whether to run a local S3.
     workers: Workers = Workers()
     timeouts: Timeouts = Timeouts()
+    sweep_seconds: float = 900.0  # Between two runs of the sweeper, as in the template.
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -79,12 +81,13 @@ class Settings:
         max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
-            functions=(Function("edits", root), MIRROR, WORKER, ADMIN),
+            functions=(Function("edits", root), MIRROR, WORKER, SWEEPER, ADMIN),
             environment={"RETOUCH_AUTH_MODE": _auth_mode(env), **env},
             port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
             s3=not env.get("RETOUCH_BUCKET"),
             workers=Workers(min(min_workers, max_workers), max_workers),
             timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
+            sweep_seconds=_read_number(env, "RETOUCH_LOCAL_SWEEP_SECONDS", 900, 1),
         )
 
 

@@ -15,7 +15,8 @@ from devserver.asgi_server import bind_loopback, serve_asgi
 from devserver.job_poller import DEAD_LETTERS, JobPoller
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
-from devserver.settings import WORKER, Function, Settings
+from devserver.schedule import run_schedule
+from devserver.settings import SWEEPER, WORKER, Function, Settings
 from devserver.tenants import tenants_environment
 from devserver.worker_pool import WorkerPool
 from retouch.infrastructure.job_folder import EditsFolderQueue
@@ -65,6 +66,8 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         functions_started = await _start_functions(pools, s3)
         if not environment.get("RETOUCH_ORDERS_TABLE"):
             _start_poller(stack, settings, environment, pools)
+            sweeping = run_schedule(_pool_of(SWEEPER, pools), settings.sweep_seconds)
+            stack.callback(asyncio.create_task(sweeping).cancel)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
         await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
         yield RunningServer(url, functions_started, pools, s3)
@@ -109,13 +112,17 @@ def _start_poller(
     pools: tuple[WorkerPool, ...],
 ) -> None:
     """Read the local queue of edits until the server stops."""
-    (pool,) = [pool for pool in pools if pool.function == WORKER]
     queue = EditsFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
     margin = float(environment.get("RETOUCH_LEASE_MARGIN_SECONDS") or _LEASE_MARGIN_SECONDS)
     visibility = settings.timeouts.function + margin
-    poller = JobPoller(queue, pool, visibility, settings.workers.max_count)
+    poller = JobPoller(queue, _pool_of(WORKER, pools), visibility, settings.workers.max_count)
     task = asyncio.create_task(poller.run())
     stack.callback(task.cancel)
+
+
+def _pool_of(function: Function, pools: tuple[WorkerPool, ...]) -> WorkerPool:
+    (pool,) = [pool for pool in pools if pool.function == function]
+    return pool
 
 
 def _create_pool(

@@ -148,6 +148,7 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
         ("PORT", "99999"),
         ("RETOUCH_LOCAL_WORKERS", "0"),
         ("RETOUCH_LOCAL_TIMEOUT", "soon"),
+        ("RETOUCH_LOCAL_SWEEP_SECONDS", "0"),
         ("RETOUCH_IDEMPOTENCY_HOURS", "abc"),
         ("RETOUCH_URL_SECONDS", "1h"),
         ("RETOUCH_AUTH_MODE", "foo"),

@@ -12,7 +12,15 @@ import requests
 
 from devserver.server import DevServer
 from devserver.settings import Timeouts
-from tests.support.images import b64, box_mask, photo
+from retouch.api.stored_request import encode_event
+from retouch.core.settings import Settings
+from retouch.gateway.authentication import Principal
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.job_folder import RequestFolder
+from retouch.infrastructure.order_stores import order_stores
+from retouch.orders.transitions import JobDetails, queue_job
+from tests.support.images import b64, box_mask, data_url, photo
+from tests.support.orders import claim
 from tests.support.upstream import Upstream, json_response
 
 ASYNC = {"Prefer": "respond-async"}
@@ -77,3 +85,27 @@ def test_job_of_a_killed_worker_ends_and_is_bought_once():
     assert (job["status"], job["billed"]) == ("failed", "unknown")
     assert job["error"]["code"] == "order_outcome_unknown"
     assert len(upstream.calls) == 1
+
+
+def test_job_whose_message_was_lost_is_made_after_a_sweep(tmp_path):
+    settings = Settings.from_env({"RETOUCH_ORDERS_FOLDER": str(tmp_path)})
+    stores = order_stores(settings, AwsClients())
+    assert stores is not None
+    edit = {
+        "model": "local/erase",
+        "images": [data_url(photo(64, 64))],
+        "mask": {"image_url": data_url(box_mask(64, 64))},
+    }
+    now = int(time.time()) - 100
+    details = JobDetails("local/erase", now + 3600)
+    request = claim(lease=now, validity=3600)
+    order = stores.table.write(queue_job(None, request, details, now), None)
+    RequestFolder(str(tmp_path)).put(order.id, encode_event(edit, Principal(is_operator=True)))
+    env = {"RETOUCH_AUTH_MODE": "open", "RETOUCH_ORDERS_FOLDER": str(tmp_path)}
+    with DevServer(env=env, s3=True, sweep_seconds=1):
+        end = time.monotonic() + 30
+        while order.state != "done":
+            assert time.monotonic() < end, order
+            time.sleep(0.1)
+            order = stores.table.read(order.key) or order
+    assert (order.status, order.billed) == (200, "no")
