@@ -1,4 +1,4 @@
-"""The local queue of edits: takes one message at a time to the worker function, as Lambda does with a queue of SQS."""
+"""The local queues of edits: each takes one message at a time to the worker function, as Lambda does with SQS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.job_folder import EditsFolderQueue, FolderMessage
 
 DEAD_LETTERS = "edits-dead-letters"
-_QUEUE = "jobs"
+JOBS_QUEUE, LINES_QUEUE = "jobs", "batches"  # LINES_QUEUE has the lines of batches
 _PAUSE_SECONDS = 0.2
 _MAX_RECEIVES = 60  # as in the template; after them the message is a dead letter
 
@@ -28,9 +28,14 @@ class JobPoller:
     """Reads the queue until its task is cancelled."""
 
     def __init__(
-        self, queue: EditsFolderQueue, pool: WorkerPool, visibility_seconds: float, max_jobs: int
+        self,
+        name: str,
+        queue: EditsFolderQueue,
+        pool: WorkerPool,
+        visibility_seconds: float,
+        max_jobs: int,
     ) -> None:
-        self._queue, self._pool = queue, pool
+        self._name, self._queue, self._pool = name, queue, pool
         self._visibility = visibility_seconds
         self._free = asyncio.Semaphore(max_jobs)
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -57,7 +62,7 @@ class JobPoller:
 
     async def _deliver(self, message: FolderMessage) -> None:
         """Invoke the worker with a message. A message that it does not finish becomes visible again."""
-        invocation = Invocation(str(uuid4()), "", orjson.dumps(_sqs_event(message)))
+        invocation = Invocation(str(uuid4()), "", orjson.dumps(_sqs_event(message, self._name)))
         self._pool.submit(invocation)
         try:
             body = await (await invocation.response).read_body(MAX_PAYLOAD_BYTES)
@@ -70,8 +75,8 @@ class JobPoller:
                 await asyncio.to_thread(self._queue.delete, message.id)
 
 
-def _sqs_event(message: FolderMessage) -> dict[str, Any]:
-    name = DEAD_LETTERS if message.receives > _MAX_RECEIVES else _QUEUE
+def _sqs_event(message: FolderMessage, queue_name: str) -> dict[str, Any]:
+    name = DEAD_LETTERS if message.receives > _MAX_RECEIVES else queue_name
     record = {
         "messageId": message.id,
         "receiptHandle": message.id,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
 from devserver.asgi_server import bind_loopback, serve_asgi
-from devserver.job_poller import DEAD_LETTERS, JobPoller
+from devserver.job_poller import DEAD_LETTERS, JOBS_QUEUE, LINES_QUEUE, JobPoller
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.schedule import run_schedule
@@ -58,6 +58,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
             "RETOUCH_USAGE_FOLDER": orders_folder,
             "RETOUCH_BASE_URL": url,
             "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
+            "RETOUCH_BATCHES_QUEUE": LINES_QUEUE,
         }
         environment = {**defaults, **settings.environment}
         environment = tenants_environment(environment, orders_folder)
@@ -65,7 +66,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         pools = await _open_pools(stack, settings, environment)
         functions_started = await _start_functions(pools, s3)
         if not environment.get("RETOUCH_ORDERS_TABLE"):
-            _start_poller(stack, settings, environment, pools)
+            _start_pollers(stack, settings, environment, pools)
             sweeping = run_schedule(_pool_of(SWEEPER, pools), settings.sweep_seconds)
             stack.callback(asyncio.create_task(sweeping).cancel)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
@@ -105,19 +106,22 @@ async def _open_pools(
     return pools
 
 
-def _start_poller(
+def _start_pollers(
     stack: AsyncExitStack,
     settings: Settings,
     environment: Mapping[str, str],
     pools: tuple[WorkerPool, ...],
 ) -> None:
-    """Read the local queue of edits until the server stops."""
-    queue = EditsFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
+    """Read the local queues of edits until the server stops. Half of the workers may make lines of batches."""
+    folder, max_jobs = environment["RETOUCH_ORDERS_FOLDER"], settings.workers.max_count
     margin = float(environment.get("RETOUCH_LEASE_MARGIN_SECONDS") or _LEASE_MARGIN_SECONDS)
     visibility = settings.timeouts.function + margin
-    poller = JobPoller(queue, _pool_of(WORKER, pools), visibility, settings.workers.max_count)
-    task = asyncio.create_task(poller.run())
-    stack.callback(task.cancel)
+    for name, limit in ((JOBS_QUEUE, max_jobs), (LINES_QUEUE, max(1, max_jobs // 2))):
+        poller = JobPoller(
+            name, EditsFolderQueue(folder, name), _pool_of(WORKER, pools), visibility, limit
+        )
+        task = asyncio.create_task(poller.run())
+        stack.callback(task.cancel)
 
 
 def _pool_of(function: Function, pools: tuple[WorkerPool, ...]) -> WorkerPool:

@@ -25,10 +25,14 @@ TEXTS = {
         "The workspace has edits in flight, so it cannot be deleted.",
         "Revoke its keys, and delete it when the edits have ended ([tenants](tenants.md)).",
     ),
-    "already_ended": ("The job has ended, so it cannot be cancelled.", "Read the job ([jobs](jobs.md))."),
+    "already_ended": ("The job or the batch has ended, so it cannot be cancelled.", "Read it ([jobs](jobs.md))."),
     "already_sent": (
         "The edit of the job was sent to the provider, so it cannot be cancelled.",
         "Fetch its result ([jobs](jobs.md)).",
+    ),
+    "batches_not_configured": (
+        "The gateway has no table of batches.",
+        "Send the edits one by one. Operator: set `RETOUCH_BATCHES_TABLE` and `RETOUCH_BATCHES_QUEUE`.",
     ),
     "body_corrupted_by_gateway": (
         "A proxy decoded the upload as text.",
@@ -48,6 +52,7 @@ TEXTS = {
     ),
     "duplicate_parameter": ("The request has a parameter twice.", "Send it once."),
     "empty_body": ("The request has no body.", "Send a form or a JSON object."),
+    "empty_file": ("The file of a batch has no bytes.", "Check the file and how your client reads it."),
     "empty_image_file": ("An image has no bytes.", "Check the file and how your client reads it."),
     "fetch_expired": (
         "The link to an input image has expired.",
@@ -67,6 +72,11 @@ TEXTS = {
         "Link to the image file, not to a page.",
     ),
     "field_too_large": ("A form field is too large.", "Send images as files."),
+    "file_not_found": (
+        "There is no such file: it has expired, is deleted, or belongs to another key.",
+        "Store the file again ([batches](batches.md)).",
+    ),
+    "file_too_large": ("The file of a batch is larger than 200 MB.", "Split it into several batches."),
     "foreign_host": (
         "The provider named a result on a host that is not its own.",
         "Tell the operator. The gateway sends no key to such a host.",

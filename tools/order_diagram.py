@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from xml.sax.saxutils import escape
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs" / "orders.svg"
-WIDTH, HEIGHT = 860, 360
-BOX_WIDTH, BOX_HEIGHT = 112, 44
+from tools.state_diagram import DOCS, Arrow, Diagram, write_picture
+
+PICTURE = DOCS / "orders.svg"
 # state -> the centre of its box, and whether it is an end
 STATES = {
     "new key": (80, 90, False),
@@ -20,17 +17,6 @@ STATES = {
     "unknown": (480, 310, True),
     "done": (720, 310, True),
 }
-
-
-@dataclass(frozen=True)
-class Arrow:
-    """An arrow along points, with a label whose lines begin at a point."""
-
-    points: tuple[tuple[int, int], ...]
-    lines: tuple[str, ...]
-    label_at: tuple[int, int]
-
-
 ARROWS = (
     Arrow(((136, 90), (214, 90)), ("request",), (148, 80)),
     Arrow(((326, 90), (424, 90)), ("send mark",), (344, 80)),
@@ -50,51 +36,8 @@ ARROWS = (
         (300, 32),
     ),
 )
-
-
-def render() -> str:
-    """Return the picture as SVG text."""
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="13">',
-        "<title>The states of an order</title>",
-        '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" '
-        'orient="auto"><path d="M0 0L10 5L0 10z" fill="#444"/></marker></defs>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        *(_draw_arrow(arrow) for arrow in ARROWS),
-        *(_draw_state(name, *place) for name, place in STATES.items()),
-        "</svg>",
-    ]
-    return "\n".join(parts) + "\n"
-
-
-def _draw_state(name: str, x: int, y: int, is_end: bool) -> str:
-    left, top = x - BOX_WIDTH // 2, y - BOX_HEIGHT // 2
-    fill, width = ("#dfeee2", 2) if is_end else ("#e6eefb", 1)
-    return (
-        f'<rect x="{left}" y="{top}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="8" fill="{fill}" stroke="#444" '
-        f'stroke-width="{width}"/><text x="{x}" y="{y + 5}" text-anchor="middle">{escape(name)}</text>'
-    )
-
-
-def _draw_arrow(arrow: Arrow) -> str:
-    points = " ".join(f"{x},{y}" for x, y in arrow.points)
-    x, y = arrow.label_at
-    lines = "".join(
-        f'<text x="{x}" y="{y + 16 * number}" fill="#222">{escape(line)}</text>'
-        for number, line in enumerate(arrow.lines)
-    )
-    return f'<polyline points="{points}" fill="none" stroke="#444" marker-end="url(#head)"/>{lines}'
-
-
-def main(check: bool) -> int:
-    """Write the picture, or only compare when `check` is set. Return 1 when it is stale."""
-    if check and PICTURE.read_text() != render():
-        print("docs/orders.svg is stale; run `python -m tools.order_diagram`")
-        return 1
-    PICTURE.write_text(render())
-    return 0
+DIAGRAM = Diagram("The states of an order", 860, 360, STATES, ARROWS)
 
 
 if __name__ == "__main__":
-    sys.exit(main(check="--check" in sys.argv))
+    sys.exit(write_picture(DIAGRAM, PICTURE, check="--check" in sys.argv))

@@ -7,7 +7,7 @@ from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.order_stores import job_stores, order_stores
+from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
 
 settings = Settings.from_env(os.environ)
@@ -15,5 +15,9 @@ aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
 orders = order_stores(settings, aws_clients)
 jobs = job_stores(settings, orders, aws_clients)
 handler = build_handler(
-    orders, jobs.queue if jobs else None, SystemClock(), SweeperTelemetry(os.environ)
+    orders,
+    jobs.queue if jobs else None,
+    batch_stores(settings, jobs, aws_clients),
+    SystemClock(),
+    SweeperTelemetry(os.environ),
 )

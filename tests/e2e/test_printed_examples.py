@@ -1,4 +1,4 @@
-"""The SDK examples of the README and of docs/masks.md, run as they are printed against the development server."""
+"""The SDK examples of the README and of pages, run as they are printed against the development server."""
 
 import re
 import subprocess
@@ -17,9 +17,12 @@ def run_printed_example(page, folder):
     (example,) = re.findall(r"```python\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
     assert "http://127.0.0.1:8787/v1" in example
     (folder / "events").symlink_to(ROOT / "events")
-    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}) as server:
+    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}, s3=True) as server:
         code = example.replace("http://127.0.0.1:8787", server.url)
-        subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=100)
+        command = [sys.executable, "-c", code]
+        return subprocess.run(
+            command, cwd=folder, check=True, timeout=100, capture_output=True, text=True
+        ).stdout
 
 
 def test_sdk_example_of_the_readme_writes_an_edited_image(tmp_path):
@@ -33,3 +36,9 @@ def test_sdk_example_of_the_page_on_masks_edits_by_shapes_and_by_a_file(tmp_path
         edited = decode_image((tmp_path / name).read_bytes())
         assert edited.size == ORIGINAL.size
         assert edited.tobytes() != ORIGINAL.tobytes()
+
+
+def test_sdk_example_of_the_page_on_batches_prints_the_links_of_both_lines(tmp_path):
+    counts, *links = run_printed_example("docs/batches.md", tmp_path).splitlines()
+    assert counts == "completed BatchRequestCounts(completed=2, failed=0, total=2)"
+    assert [link.split(" http")[0] for link in links] == ["ball-0", "ball-1"]

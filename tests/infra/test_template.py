@@ -5,8 +5,12 @@ import re
 
 import pytest
 
+from retouch.batches.batch import WINDOW_SECONDS
+from retouch.batches.files import DEFAULT_SECONDS
+from retouch.batches.transitions import GIVE_UP_SECONDS
 from retouch.core.settings import Settings
 from tests.infra.conftest import ROOT
+from tests.support.batches import BATCHES_DEFINITION
 from tests.support.orders import TABLE_DEFINITION
 from tests.support.tenants import TABLE_DEFINITION as TENANTS_DEFINITION
 
@@ -151,6 +155,7 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
     assert set(permissions) == {
         "s3:GetObject",
         "s3:PutObject",
+        "s3:DeleteObject",
         "s3:ListBucket",
         "secretsmanager:GetSecretValue",
         "sqs:SendMessage",
@@ -158,10 +163,9 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "bedrock:ApplyGuardrail",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
-        "dynamodb:Scan",
-        "dynamodb:Query",
         "dynamodb:DeleteItem",
-        "s3:DeleteObject",
+        "dynamodb:Query",
+        "dynamodb:Scan",
         "dynamodb:UpdateItem",
         "ssm:GetParameter",
         "events:PutEvents",
@@ -172,29 +176,39 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
     assert json.loads(f"[{written}]") == [
         {"Fn::GetAtt": ["UsageTable", "Arn"]},
         {"Fn::GetAtt": ["OrdersTable", "Arn"]},
+        {"Fn::GetAtt": ["BatchesTable", "Arn"]},
     ]
     assert "UsageTable" not in permissions["dynamodb:GetItem"]
+    assert {"OrdersTable", "BatchesTable"} == set(
+        re.findall(r"\w+Table", permissions["dynamodb:DeleteItem"])
+    )
+    for prefix in ("files", "orders"):
+        assert f"/{prefix}/*" in permissions["s3:DeleteObject"]
+    assert permissions["s3:DeleteObject"].count("/*") == 2
     assert "orders/*" in permissions["s3:PutObject"]
     assert "results/*" in permissions["s3:PutObject"]
     assert "uploads/*" in permissions["s3:PutObject"]
     assert "ResultsBucket.Arn}/*" not in permissions["s3:PutObject"]
 
 
-def test_sweeper_reads_its_index_and_answers_and_writes_orders_and_messages_only(resources):
-    permissions = {
-        action: statement["Resource"]
-        for statement in policy_statements(resources, "SweeperRole")
-        for action in as_list(statement["Action"])
-    }
+def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_only(resources):
+    permissions: dict[str, list[object]] = {}
+    for statement in policy_statements(resources, "SweeperRole"):
+        for action in as_list(statement["Action"]):
+            permissions.setdefault(action, []).extend(as_list(statement["Resource"]))
+    orders, batches = ({"Fn::GetAtt": [name, "Arn"]} for name in ("OrdersTable", "BatchesTable"))
     assert permissions == {
-        "dynamodb:Query": {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
-        "dynamodb:GetItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
-        "dynamodb:PutItem": {"Fn::GetAtt": ["OrdersTable", "Arn"]},
-        "sqs:SendMessage": {"Fn::GetAtt": ["EditsQueue", "Arn"]},
-        "s3:GetObject": {"Fn::Sub": "${ResultsBucket.Arn}/orders/*"},
-        "s3:ListBucket": {"Fn::GetAtt": ["ResultsBucket", "Arn"]},
-        "logs:CreateLogStream": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
-        "logs:PutLogEvents": {"Fn::GetAtt": ["SweeperLogs", "Arn"]},
+        "dynamodb:Query": [
+            {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
+            {"Fn::Sub": "${BatchesTable.Arn}/index/due"},
+        ],
+        "dynamodb:GetItem": [batches, orders],
+        "dynamodb:PutItem": [orders],
+        "sqs:SendMessage": [{"Fn::GetAtt": ["EditsQueue", "Arn"]}],
+        "s3:GetObject": [{"Fn::Sub": "${ResultsBucket.Arn}/orders/*"}],
+        "s3:ListBucket": [{"Fn::GetAtt": ["ResultsBucket", "Arn"]}],
+        "logs:CreateLogStream": [{"Fn::GetAtt": ["SweeperLogs", "Arn"]}],
+        "logs:PutLogEvents": [{"Fn::GetAtt": ["SweeperLogs", "Arn"]}],
     }
 
 
@@ -207,15 +221,18 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
             for resource in as_list(statement["Resource"])
         }
 
-    queue, dead = (
-        json.dumps({"Fn::GetAtt": [name, "Arn"]}) for name in ("EditsQueue", "EditsDeadLetters")
+    queue, lines, dead = (
+        json.dumps({"Fn::GetAtt": [name, "Arn"]})
+        for name in ("EditsQueue", "BatchesQueue", "EditsDeadLetters")
     )
     logs = json.dumps({"Fn::GetAtt": ["WorkerLogs", "Arn"]})
     reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     added = permissions("WorkerRole") - permissions("EditsRole")
     assert {one for one in added if not is_for_events(*one)} == {
-        *((action, resource) for action in reads for resource in (queue, dead)),
+        *((action, resource) for action in reads for resource in (queue, lines, dead)),
         ("sqs:ChangeMessageVisibility", queue),
+        ("sqs:ChangeMessageVisibility", lines),
+        ("sqs:SendMessage", lines),
         ("logs:CreateLogStream", logs),
         ("logs:PutLogEvents", logs),
     }
@@ -260,8 +277,14 @@ def test_worker_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(re
     jobs = worker["Events"]["Jobs"]["Properties"]
     assert (jobs["BatchSize"], jobs["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
     assert jobs["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "JobsConcurrency"}}
+    lines = worker["Events"]["BatchLines"]["Properties"]
+    assert {**jobs, **lines} == {
+        **jobs,
+        "Queue": {"Fn::GetAtt": ["BatchesQueue", "Arn"]},
+        "ScalingConfig": {"MaximumConcurrency": {"Ref": "BatchesConcurrency"}},
+    }
     lease = 900 + Settings().lease_margin
-    for name in ("EditsQueue", "EditsDeadLetters"):
+    for name in ("EditsQueue", "BatchesQueue", "EditsDeadLetters"):
         assert resources[name]["Properties"]["VisibilityTimeout"] >= lease
 
 
@@ -295,6 +318,8 @@ def test_results_bucket_is_private_and_expires_its_objects(resources):
         "results/": {"Ref": "ResultDays"},
         "uploads/": 1,
         "orders/": {"Fn::FindInMap": ["AnswerDays", {"Ref": "IdempotencyHours"}, "days"]},
+        "files/": 31,
+        "batches/": 3,
         "mirror/answers/": 1,
         "mirror/edits/": 1,
         "mirror/": {"Ref": "MirrorDays"},
@@ -400,11 +425,14 @@ def test_keys_table_is_on_demand_encrypted_and_keyed_by_id(resources):
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
 
 
-@pytest.mark.parametrize(("name", "key"), [("CircuitsTable", "id"), ("OrdersTable", "pk")])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("CircuitsTable", ["id"]), ("OrdersTable", ["pk"]), ("BatchesTable", ["pk", "sk"])],
+)
 def test_tables_of_temporary_rows_are_on_demand_and_expire_their_rows(resources, name, key):
     table = resources[name]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
-    assert table["KeySchema"] == [{"AttributeName": key, "KeyType": "HASH"}]
+    assert [one["AttributeName"] for one in table["KeySchema"]] == key
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
 
 
@@ -422,6 +450,24 @@ def test_orders_table_is_as_in_the_tests_of_orders_and_can_be_restored(resources
         assert table[name] == TABLE_DEFINITION[name]
     assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert resources["OrdersTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_batches_table_is_as_in_the_tests_of_batches_and_can_be_restored(resources):
+    table = resources["BatchesTable"]["Properties"]
+    for name in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes"):
+        assert table[name] == BATCHES_DEFINITION[name]
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert resources["BatchesTable"]["DeletionPolicy"] == "Retain"
+
+
+def test_files_of_batches_outlive_their_expiry_and_inputs_their_window(resources):
+    days = {
+        rule["Prefix"]: rule["ExpirationInDays"]
+        for rule in lifecycle_rules(resources)
+        if "Prefix" in rule
+    }
+    assert days["files/"] * 86_400 > DEFAULT_SECONDS
+    assert days["batches/"] * 86_400 >= WINDOW_SECONDS + GIVE_UP_SECONDS
 
 
 def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):

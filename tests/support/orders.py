@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,8 @@ TABLE_DEFINITION: dict[str, Any] = {
         {"AttributeName": "os", "AttributeType": "N"},
         {"AttributeName": "gp", "AttributeType": "S"},
         {"AttributeName": "gs", "AttributeType": "S"},
+        {"AttributeName": "bk", "AttributeType": "S"},
+        {"AttributeName": "bs", "AttributeType": "S"},
     ],
     "GlobalSecondaryIndexes": [
         {
@@ -47,6 +50,14 @@ TABLE_DEFINITION: dict[str, Any] = {
             "KeySchema": [
                 {"AttributeName": "gp", "KeyType": "HASH"},
                 {"AttributeName": "gs", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+        {
+            "IndexName": "by-batch",
+            "KeySchema": [
+                {"AttributeName": "bk", "KeyType": "HASH"},
+                {"AttributeName": "bs", "KeyType": "RANGE"},
             ],
             "Projection": {"ProjectionType": "KEYS_ONLY"},
         },
@@ -123,6 +134,11 @@ class InMemoryOrders:
                 raise WriteConflict(stored)
             self.orders[order.key] = replace(order, version=secrets.token_hex(8))
             return self.orders[order.key]
+
+    def count_batch(self, batch):
+        self._check()
+        ends = [one.batch_end for one in self.orders.values() if one.batch == batch]
+        return Counter(filter(None, ends))
 
     def list_abandoned(self, now):
         return [one for one in self.orders.values() if one.is_listed and one.lease < now]

@@ -73,7 +73,7 @@ class InMemoryObjectStore:
         key = name.partition("/")[2]
         return self.objects.get(name) or self.objects.get(f"https://results.example/{key}")
 
-    def create_upload(self, content_type, owner):
+    def create_upload(self, content_type, owner, max_bytes):
         return make_upload_id(owner, "0" * 16), {"url": "https://bucket.example/", "fields": {}}
 
     def check_access(self):

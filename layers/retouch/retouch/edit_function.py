@@ -6,6 +6,7 @@ Only this module and the entry points in `functions/` connect the gateway with t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from retouch.api.handlers.edits import Handler
 from retouch.core.capabilities import collect_header_prefixes
@@ -27,7 +28,7 @@ from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.order_stores import job_stores, order_stores
+from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
@@ -55,6 +56,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     orders = order_stores(settings, aws_clients)
     stored_tenants = tenant_stores(settings, aws_clients)
     tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
+    jobs = job_stores(settings, orders, aws_clients)
     services = Services(
         settings=settings,
         providers=PROVIDERS,
@@ -74,7 +76,8 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         cache=CacheBucket(settings, clock, aws_clients),
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
-        jobs=job_stores(settings, orders, aws_clients),
+        jobs=jobs,
+        load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
         tenants=tenants,
         usage=usage_recorder(settings, aws_clients),
         poll_limiter=PollLimiter(clock),

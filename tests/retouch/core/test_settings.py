@@ -53,6 +53,8 @@ VARIABLES = [
     ("RETOUCH_ORDERS", "require", "orders_mode", "require"),
     ("RETOUCH_EDITS_QUEUE", "https://q", "edits_queue_url", "https://q"),
     ("RETOUCH_EDITS_DEAD_LETTERS", "dead", "edits_dead_letters", "dead"),
+    ("RETOUCH_BATCHES_TABLE", "batches", "batches_table", "batches"),
+    ("RETOUCH_BATCHES_QUEUE", "https://l", "batches_queue_url", "https://l"),
     ("RETOUCH_JOB_BEGIN_SECONDS", "60", "job_begin_seconds", 60),
     ("RETOUCH_IDEMPOTENCY_HOURS", "0.5", "idempotency_hours", 0.5),
     ("RETOUCH_LEASE_MARGIN_SECONDS", "2", "lease_margin", 2.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,6 +139,13 @@ def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
     return json_response(report, request, 200 if report["status"] == "ok" else 503)
 
 
+def get_file(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return the facts about a file, or redirect to a result, whose signed link contains dots."""
+    token = request.http_request.path.rpartition("/")[2]
+    is_file = token.startswith("file-") and "." not in token
+    return _get_file(request, services) if is_file else redirect_to_file(request, services)
+
+
 def redirect_to_file(request: EndpointRequest, services: Services) -> HttpResponse:
     """Redirect to a result. The signature of the link is the permission."""
     pepper = services.settings_with_secrets().environment.get("RETOUCH_PEPPER", "")
@@ -189,6 +197,19 @@ def get_playground(request: EndpointRequest, services: Services) -> HttpResponse
 Endpoint = Callable[[EndpointRequest, Services], HttpResponse]
 
 
+def load_endpoint(module: str, name: str) -> Endpoint:
+    """Return an endpoint whose module is loaded with its first request, because most functions never get one."""
+
+    def run(request: EndpointRequest, services: Services) -> HttpResponse:
+        endpoint: Endpoint = getattr(import_module(f"retouch.api.endpoints.{module}"), name)
+        return endpoint(request, services)
+
+    return run
+
+
+_get_file = load_endpoint("files", "get_file")
+
+
 class Route(NamedTuple):
     """An endpoint, and what its caller needs, which is checked before the request is read."""
 
@@ -203,7 +224,7 @@ _GET_ROUTES: Mapping[str, Route] = {
     "/playground/{file}": Route(get_playground, needs_key=False),
     "/v1/models": Route(list_models),
     "/v1/models/{id+}": Route(get_model),
-    "/v1/files/{token}": Route(redirect_to_file, needs_key=False),
+    "/v1/files/{token}": Route(get_file, needs_key=False),  # the id of a file needs one
     "/health": Route(get_health, needs_key=False),  # a deep check needs one
     "/openapi.json": Route(get_openapi, needs_key=False),
 }
@@ -224,6 +245,16 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
     ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job, scope=EDIT_SCOPE),
     ("POST", "/v1/uploads"): Route(create_upload, scope=EDIT_SCOPE),
+    ("POST", "/v1/files"): Route(load_endpoint("files", "create_file"), scope=EDIT_SCOPE),
+    ("GET", "/v1/files"): Route(load_endpoint("files", "list_files")),
+    ("GET", "/v1/files/{token}/content"): Route(load_endpoint("files", "get_content")),
+    ("DELETE", "/v1/files/{token}"): Route(load_endpoint("files", "delete_file"), scope=EDIT_SCOPE),
+    ("POST", "/v1/batches"): Route(load_endpoint("batches", "create_batch"), scope=EDIT_SCOPE),
+    ("GET", "/v1/batches"): Route(load_endpoint("batches", "list_batches")),
+    ("GET", "/v1/batches/{id}"): Route(load_endpoint("batches", "get_batch")),
+    ("POST", "/v1/batches/{id}/cancel"): Route(
+        load_endpoint("batches", "cancel_batch"), scope=EDIT_SCOPE
+    ),
     ("POST", "/v1/doctor"): Route(echo_digests),
     **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
 }

@@ -21,24 +21,44 @@ from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
+from retouch.gateway.request_stages import EDITS_PATH
 from retouch.gateway.services import RequestContext, Services
 from retouch.tenants.keys import GatewayKey, plain_key
 from retouch.tenants.records import from_record, to_record, without_digests
 
+# Each try of a client may have others of them.
+_TRY_HEADERS = ("traceparent", "tracestate", f"{PORTKEY_PREFIX}trace-id", "idempotency-key")
+_SDK_PREFIX = "x-stainless-"
 _STORED_HEADERS = ("content-type", "content-encoding", "traceparent")
 
 
 def encode_request(request: EndpointRequest) -> bytes:
-    """Return an HTTP request as bytes. A request with a secret is refused earlier."""
+    """Return the request as bytes. A request with a secret is refused earlier."""
     http_request = request.http_request
+    head = _encode_head(request, http_request.path, _stored_headers(http_request.headers))
+    return head + b"\n" + http_request.body
+
+
+def encode_line_head(request: EndpointRequest) -> bytes:
+    """Return the first line of the stored request of each edit of a batch, from the request that makes the batch."""
+    headers = _stored_headers(request.http_request.headers)
+    kept = {
+        name: value
+        for name, value in headers.items()
+        if name not in _TRY_HEADERS and not name.startswith(_SDK_PREFIX)
+    }
+    return _encode_head(request, EDITS_PATH, {**kept, "content-type": "application/json"})
+
+
+def _encode_head(request: EndpointRequest, path: str, headers: Mapping[str, str]) -> bytes:
     head = {
-        "path": http_request.path,
-        "headers": _stored_headers(http_request.headers),
-        "base_url": http_request.base_url,
+        "path": path,
+        "headers": headers,
+        "base_url": request.http_request.base_url,
         **_principal_values(request.caller.principal),
         "error_format": request.error_format,
     }
-    return orjson.dumps(head) + b"\n" + http_request.body
+    return orjson.dumps(head)
 
 
 def encode_event(event: Mapping[str, Any], principal: Principal) -> bytes:

@@ -176,6 +176,9 @@ class Settings:
     orders_mode: str = _env_field("RETOUCH_ORDERS", "", _parse_choice("require"))
     edits_queue_url: str = _env_field("RETOUCH_EDITS_QUEUE")  # URL of the SQS queue of edits
     edits_dead_letters: str = _env_field("RETOUCH_EDITS_DEAD_LETTERS")  # name of its DLQ
+    batches_table: str = _env_field("RETOUCH_BATCHES_TABLE")  # the table of batches and files
+    # URL of the SQS queue of the lines of batches
+    batches_queue_url: str = _env_field("RETOUCH_BATCHES_QUEUE")
     # after this many seconds a job that no worker has begun is not begun any more
     job_begin_seconds: int = _env_field("RETOUCH_JOB_BEGIN_SECONDS", 3600, int)
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)

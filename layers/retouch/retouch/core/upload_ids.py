@@ -11,6 +11,8 @@ import re
 from hashlib import sha256
 
 RANDOM_BYTES = 8
+LINES_MEDIA_TYPE = "application/jsonl"  # the input of a batch
+MAX_LINES_BYTES = 200_000_000
 _PREFIX, _PART_DIGITS = "upload_", 2 * RANDOM_BYTES
 UPLOAD_ID_PATTERN = re.compile(rf"{_PREFIX}[0-9a-f]{{{2 * _PART_DIGITS}}}", re.ASCII)
 

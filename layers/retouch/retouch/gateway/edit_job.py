@@ -104,7 +104,7 @@ def submit_edit(
     `retouch.api.stored_request`. `retouch.api.event_edit` calls this for an edit that is no HTTP request.
     """
     stores, form = require_jobs(services), to_job_form(context.form)
-    _reject_secrets(context)
+    reject_secrets(context)
     claim = _claim(context, options, services)
     stored, found = _find_job(claim, options, stores, services)
     if found:
@@ -222,7 +222,7 @@ def _existing(stored: Order | None, claim: Claim, stores: JobStores) -> Order | 
     return EditResult(answer, order=OrderReport(stored.id, stored.expires, is_replay=True))
 
 
-def _reject_secrets(context: RequestContext) -> None:
+def reject_secrets(context: RequestContext) -> None:
     """Raise InvalidRequest for a secret of the caller, because the request of a job is stored."""
     portkey = context.portkey
     options = {name.replace("-", "_"): value for name, value in portkey.options.items()}

@@ -24,11 +24,15 @@ def renew_links(answer: StoredAnswer, pepper: str, now: int, seconds: int) -> St
     if not (expiry and pepper) or parsedate_to_datetime(expiry).timestamp() > now:
         return answer
     expires_at = now + seconds
-    body, count = _LINK.subn(
-        lambda link: link[1] + renew_token(link[2].decode(), expires_at, pepper).encode(),
-        answer.body,
-    )
-    if not count:
+    body = extend_links(answer.body, expires_at, pepper)
+    if body == answer.body:
         return answer
     headers = {**answer.headers, _EXPIRY_HEADER: formatdate(expires_at, usegmt=True)}
     return replace(answer, body=body, headers=headers)
+
+
+def extend_links(body: bytes, expires_at: int, pepper: str) -> bytes:
+    """Return the text with links of the gateway that work until that Unix time. Other links stay."""
+    return _LINK.sub(
+        lambda link: link[1] + renew_token(link[2].decode(), expires_at, pepper).encode(), body
+    )

@@ -32,11 +32,16 @@ from retouch.usage.recorder import UsageRecorder
 if TYPE_CHECKING:
     from retouch.gateway.metering import RequestMeter
 
+if TYPE_CHECKING:
+    from retouch.batches.stores import BatchStores
+
 
 class ObjectStore(ResultStore, InputStore, Protocol):
     """The bucket of the stack."""
 
-    def create_upload(self, content_type: str, owner: str) -> tuple[str, dict[str, Any]]:
+    def create_upload(
+        self, content_type: str, owner: str, max_bytes: int
+    ) -> tuple[str, dict[str, Any]]:
         """Create an upload of the owner. Return its id, and the form ({"url", "fields"}) that S3 accepts for it."""
 
     def check_access(self) -> None:
@@ -65,6 +70,8 @@ class Services:
     tenants: TenantReader | None = None  # None: the gateway has no table of tenants
     usage: UsageRecorder | None = None  # None: the gateway writes no usage events
     poll_limiter: PollLimiter | None = None  # None: the state of a job may be asked for at any time
+    # None: the gateway has no table of batches. A call loads the modules, which most functions never need.
+    load_batches: Callable[[], BatchStores | None] = lambda: None
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""

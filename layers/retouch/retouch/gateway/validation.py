@@ -35,6 +35,7 @@ _FIT_PARAM = EnumParam(("auto", "strict", "pad", "scale"))
 _MASK_MODE_PARAM = EnumParam(("alpha", "opaque", "white", "black", "auto"))
 _MASK_GROW_PARAM = IntParam(-MAX_GROW, MAX_GROW)
 _MASK_FEATHER_PARAM = IntParam(0, MAX_FEATHER)
+_PLACEHOLDER = EncodedImage(b"", "png", 1, 1)
 # Parameters that say how to read a mask file, and what to do instead for shapes.
 _MASK_FILE_PARAMS = {
     "mask_mode": "says how to read a mask file; shapes always mark what to edit. Leave it out.",
@@ -47,6 +48,18 @@ def validate(inputs: ResolvedInputs) -> EditRequest:
     """Return the typed edit request. Raises InvalidRequest with the field, the value, the rule and the remedy."""
     images = _inspect_images(inputs)
     return _build_request(inputs.values, images, _resolve_mask(inputs, images))
+
+
+def validate_without_images(form: ParsedForm) -> EditRequest:
+    """Return the typed edit request with a placeholder for each image, which is fetched later.
+
+    Raises InvalidRequest.
+    """
+    if not form.images:
+        raise _missing_image_error()
+    if form.mask is None:
+        _reject_mask_params(form.values)
+    return _build_request(form.values, (_PLACEHOLDER,) * len(form.images), None)
 
 
 def is_stream_requested(form: ParsedForm) -> bool:
@@ -96,11 +109,7 @@ def _build_request(
 
 def _inspect_images(inputs: ResolvedInputs) -> tuple[EncodedImage, ...]:
     if not inputs.images:
-        raise _missing_parameter_error(
-            "image",
-            "Send the image to edit: in a form as a file named 'image', in JSON as "
-            '"images": [{"image_url": "https://..."}] or with a data:image/png;base64,... URL.',
-        )
+        raise _missing_image_error()
     has_several = len(inputs.images) > 1
     return tuple(
         inspect_image(data, param=f"image[{i}]" if has_several else "image")
@@ -159,6 +168,14 @@ def _read_response_format(value: Any) -> ResponseFormat | None:
     if value is None:
         return None
     return "url" if _RESPONSE_FORMAT_PARAM.read("response_format", value) == "url" else "b64_json"
+
+
+def _missing_image_error() -> InvalidRequest:
+    return _missing_parameter_error(
+        "image",
+        "Send the image to edit: in a form as a file named 'image', in JSON as "
+        '"images": [{"image_url": "https://..."}] or with a data:image/png;base64,... URL.',
+    )
 
 
 def _missing_parameter_error(name: str, remedy: str) -> InvalidRequest:

@@ -6,7 +6,7 @@ import logging
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,13 +37,19 @@ class FolderMessage(NamedTuple):
 class EditsFolderQueue:
     """A queue with the visibility timeouts of SQS. The id of a message is also its receipt."""
 
-    def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "jobs.sqlite", _SCHEMA)
+    def __init__(self, folder: str, name: str = "jobs") -> None:
+        self._database = SqliteFile(Path(folder) / f"{name}.sqlite", _SCHEMA)
 
-    def send(self, message: QueuedMessage) -> None:
-        """Send a message to the workers."""
-        values = (secrets.token_hex(16), message_body(message), time.time())
+    def send(self, message: QueuedMessage, delay_seconds: int = 0) -> None:
+        """Send a message to the workers, to be delivered after a delay."""
+        visible_at = time.time() + delay_seconds
+        values = (secrets.token_hex(16), message_body(message), visible_at)
         self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, 0)", values))
+
+    def send_all(self, messages: Sequence[QueuedMessage]) -> None:
+        """Send messages to the workers."""
+        for message in messages:
+            self.send(message)
 
     def delay(self, receipt: str, seconds: int) -> None:
         """Deliver a received message again after this time."""

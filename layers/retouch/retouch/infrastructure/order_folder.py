@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +26,9 @@ CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INT
 CREATE TABLE IF NOT EXISTS recent_orders (
     fingerprint TEXT, key TEXT, expires INTEGER, retry INTEGER, PRIMARY KEY (fingerprint, key)
 );
+CREATE INDEX IF NOT EXISTS orders_by_batch ON orders (json_extract(record, '$.batch'));
 """
+_COUNT_BATCH = "SELECT record FROM orders WHERE json_extract(record, '$.batch') = ?"
 _INSERT = (
     "INSERT OR IGNORE INTO orders (version, lease, is_listed, record, key) VALUES (?, ?, ?, ?, ?)"
 )
@@ -84,6 +87,12 @@ class OrderFolderTable:
             stored = self.read(order.key)
             if stored:
                 raise WriteConflict(stored)
+
+    def count_batch(self, batch: str) -> Mapping[str, int]:
+        """Return the number of ended jobs of a batch by their end."""
+        rows = self._run(lambda db: db.execute(_COUNT_BATCH, (batch,)).fetchall())
+        ends = Counter(_read_record(text).batch_end for (text,) in rows)
+        return {end: count for end, count in ends.items() if end}
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""

@@ -1,11 +1,16 @@
-"""The choice of the stores of orders and jobs from the settings. A cold start loads only the stores that it uses."""
+"""The choice of the stores of orders, jobs and batches from the settings. Only those in use are loaded."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
+
+if TYPE_CHECKING:
+    from retouch.batches.stores import BatchStores
 
 
 def order_stores(settings: Settings, aws: AwsClients) -> OrderStores | None:
@@ -43,3 +48,41 @@ def job_stores(settings: Settings, orders: OrderStores | None, aws: AwsClients) 
 
     folder = settings.orders_folder
     return JobStores(orders, RequestFolder(folder), EditsFolderQueue(folder))
+
+
+def batch_stores(settings: Settings, jobs: JobStores | None, aws: AwsClients) -> BatchStores | None:
+    """Return what batches need, or None when the settings name no table of batches."""
+    if jobs is None or not settings.bucket:
+        return None
+    from retouch.batches.stores import BatchStores
+    from retouch.infrastructure.aws.batch_bucket import BatchBucket
+
+    contents = BatchBucket(settings.bucket, aws)
+    if settings.orders_table:
+        if not (settings.batches_table and settings.batches_queue_url):
+            return None
+        from retouch.infrastructure.aws.batch_table import BatchDynamoTable
+        from retouch.infrastructure.aws.edits_queue import EditsSqsQueue
+        from retouch.infrastructure.aws.order_table import OrderDynamoTable
+
+        return BatchStores(
+            BatchDynamoTable(settings.batches_table, aws),
+            contents,
+            EditsSqsQueue(settings.edits_queue_url, aws),
+            EditsSqsQueue(settings.batches_queue_url, aws),
+            OrderDynamoTable(settings.orders_table, aws),
+            jobs,
+        )
+    from retouch.infrastructure.batch_folder import BatchFolderTable
+    from retouch.infrastructure.job_folder import EditsFolderQueue
+    from retouch.infrastructure.order_folder import OrderFolderTable
+
+    folder = settings.orders_folder
+    return BatchStores(
+        BatchFolderTable(folder),
+        contents,
+        EditsFolderQueue(folder),
+        EditsFolderQueue(folder, "batches"),
+        OrderFolderTable(folder),
+        jobs,
+    )

@@ -39,6 +39,7 @@ OrderSource = Literal["http", "direct", "batch", "s3", "sqs", "eventbridge"]
 # AWS may deliver an event again as long as a dead-letter queue keeps it. Its order is kept for as long.
 EVENT_SOURCES: tuple[OrderSource, ...] = ("s3", "sqs", "eventbridge")
 EVENT_VALIDITY_SECONDS = 1_209_600
+BatchEnd = Literal["", "completed", "failed", "cancelled"]
 RUNNING: tuple[OrderState, ...] = ("accepted", "sent", "submitted")
 _KEY_BYTES = 16
 
@@ -105,12 +106,22 @@ class Order:
     charges: Charges = ()  # what it holds of budgets, and what is at risk
     holds: int = 0  # the number of attempts that have held budgets
     destination: str = ""  # of a job that an event has started: who is told its end
+    batch: str = ""  # of a job: the id of the batch that it is a line of
     version: str = ""
 
     @property
     def is_job(self) -> bool:
         """Whether a worker works on the order."""
         return self.begin_by > 0
+
+    @property
+    def batch_end(self) -> BatchEnd:
+        """How a job of a batch has ended, as it is counted. Empty: it has not ended."""
+        if self.state == "done":
+            return "completed" if self.status < 400 else "failed"
+        if self.state == "cancelled":
+            return "cancelled"
+        return "failed" if self.state in ("unknown", "open") else ""
 
     @property
     def is_listed(self) -> bool:
@@ -158,12 +169,12 @@ class StoredAnswer:
 def order_key(scope: str, idempotency_key: str) -> str:
     """Return the key of the table for a caller's key. Nobody can make the key of another scope."""
     text = f"{len(scope)}:{scope}{idempotency_key}"
-    return _encode(sha256(text.encode()).digest()[:_KEY_BYTES])
+    return encode_key(sha256(text.encode()).digest()[:_KEY_BYTES])
 
 
 def random_order_key() -> str:
     """Return the key of the table for an order without a key of the caller."""
-    return _encode(secrets.token_bytes(_KEY_BYTES))
+    return encode_key(secrets.token_bytes(_KEY_BYTES))
 
 
 def order_id(key: str, unix_time: int) -> str:
@@ -175,10 +186,11 @@ def key_of_order(identifier: str) -> str:
     """Return the table's key in the id of an order. Raises ValueError when the text is not such an id."""
     prefix, _, rest = identifier.partition("_")
     key = rest[TIME_CHARS:]
-    if prefix != "ord" or len(key) != len(_encode(bytes(_KEY_BYTES))) or not rest.isalnum():
+    if prefix != "ord" or len(key) != len(encode_key(bytes(_KEY_BYTES))) or not rest.isalnum():
         raise ValueError("An order's id is 'ord_' and 34 letters and digits.")
     return key
 
 
-def _encode(data: bytes) -> str:
+def encode_key(data: bytes) -> str:
+    """Return bytes as a key of the table: lower-case letters and digits."""
     return b32encode(data).decode().rstrip("=").lower()

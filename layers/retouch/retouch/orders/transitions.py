@@ -41,6 +41,7 @@ from retouch.orders.order import (
 # "claim": write the claim. "wait": another request holds the order. "settle": the holder has ended after the send mark.
 # "reused": the order is for another request. "done", "unknown" and "cancelled": the end of the order.
 ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown", "cancelled"]
+_KEPT_FOR_BATCH_SECONDS = 86_400  # after the window of the batch
 
 # A waiting job whose message is not received after this time may have lost it.
 MESSAGE_SECONDS = 60
@@ -119,23 +120,23 @@ class JobDetails:
     metadata: Mapping[str, str] = field(default_factory=dict)
     webhook: str = ""
     destination: str = ""
+    batch: str = ""  # the id of the batch that it is a line of
 
 
 def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) -> Order:
     """Return the record of a job that waits for a worker."""
-    return replace(
+    job = replace(
         claim_order(order, claim, now),
-        state="queued",
-        holder="",
-        submissions=(),
-        lease=now + MESSAGE_SECONDS,
         model=details.model,
         begin_by=details.begin_by,
         metadata=details.metadata,
         webhook=details.webhook,
         destination=details.destination,
+        batch=details.batch,
         expires=expiry_time(claim.source, details.begin_by, claim.validity),
     )
+    lease = _message_time(job, now)
+    return replace(job, state="queued", submissions=(), holder="", lease=lease)
 
 
 def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int) -> Order:
@@ -146,7 +147,7 @@ def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int
 
 def requeue(order: Order, now: int, pause: int = 0) -> Order:
     """Return the job as it waits for a worker again, whose message comes after a pause."""
-    lease = now + pause + MESSAGE_SECONDS
+    lease = _message_time(order, now + pause)
     order = decide_order(order, Outcome("no"))
     return replace(order, state="queued", submissions=(), holder="", lease=lease)
 
@@ -165,7 +166,7 @@ def cancel(order: Order, now: int, validity: int) -> Order:
         holder="",
         lease=0,
         ended=now,
-        expires=expiry_time(order.source, now, validity),
+        expires=end_expiry(order, now, validity),
     )
 
 
@@ -212,7 +213,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
         cost=answer.cost,
         price=answer.price or 0,
         ended=now,
-        expires=expiry_time(order.source, now, validity),
+        expires=end_expiry(order, now, validity),
     )
 
 
@@ -225,15 +226,15 @@ def reopen(order: Order, now: int, validity: int) -> Order:
         holder="",
         lease=0,
         ended=now,
-        expires=expiry_time(order.source, now, validity),
+        expires=end_expiry(order, now, validity),
     )
 
 
 def release(order: Order, now: int, validity: int) -> Order:
     """Return the submitted order without a holder. The next repetition, or the next message, fetches its result."""
-    lease = now + MESSAGE_SECONDS if order.is_job else 0
+    lease = _message_time(order, now) if order.is_job else 0
     order = decide_order(order, Outcome("unknown"))
-    return replace(order, holder="", lease=lease, expires=expiry_time(order.source, now, validity))
+    return replace(order, holder="", lease=lease, expires=end_expiry(order, now, validity))
 
 
 def declare_unknown(order: Order, now: int, validity: int) -> Order:
@@ -244,7 +245,7 @@ def declare_unknown(order: Order, now: int, validity: int) -> Order:
         state="unknown",
         billed="unknown",
         ended=now,
-        expires=expiry_time(order.source, now, validity),
+        expires=end_expiry(order, now, validity),
     )
 
 
@@ -259,13 +260,25 @@ def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) 
     if billed == "no" and order.state == "unknown":
         return reopen(order, now, validity)
     return replace(
-        order, state="done", cost=cost, ended=now, expires=expiry_time(order.source, now, validity)
+        order, state="done", cost=cost, ended=now, expires=end_expiry(order, now, validity)
     )
 
 
 def can_be_reconciled(order: Order) -> bool:
     """Return whether nobody knows yet whether the order was billed."""
     return order.state == "unknown" or (order.state == "done" and order.billed == "unknown")
+
+
+def _message_time(order: Order, now: int) -> int:
+    """Return when the message of a waiting job should have come. A line may wait for the whole window of its batch."""
+    usual = now + MESSAGE_SECONDS
+    return max(usual, order.begin_by) if order.batch else usual
+
+
+def end_expiry(order: Order, now: int, validity: int) -> int:
+    """Return until when an ended order is kept. A job of a batch is kept until the results of the batch are written."""
+    kept = order.begin_by + _KEPT_FOR_BATCH_SECONDS if order.batch else 0
+    return max(expiry_time(order.source, now, validity), kept)
 
 
 def is_still_holder(stored: Order | None, held: Order) -> bool:

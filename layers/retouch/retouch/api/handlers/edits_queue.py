@@ -25,7 +25,24 @@ from retouch.orders.jobs import Pause, QueuedMessage
 
 _log = logging.getLogger("retouch")
 _FAILED_PAUSE = Pause(30)  # after a failure of the stores
-MESSAGE_KINDS: Mapping[str, MessageKind] = {"order": JOB_MESSAGES}
+
+
+def _run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
+    from retouch.api.handlers.batch_messages import run_batch  # only batches need it
+
+    return run_batch(message, worker)
+
+
+def _abandon_step(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
+    from retouch.api.handlers.batch_messages import abandon_step
+
+    return abandon_step(message, worker)
+
+
+MESSAGE_KINDS: Mapping[str, MessageKind] = {
+    "order": JOB_MESSAGES,
+    "batch": MessageKind(_run_batch, _abandon_step),
+}
 
 
 def build_handler(
@@ -63,7 +80,7 @@ def _process(
         _log.warning("a message could not be worked on", exc_info=error)
         pause = _FAILED_PAUSE
     if pause and not is_dead_letter:
-        require_jobs(worker.services).queue.delay(message.receipt_handle, pause.seconds)
+        _delay(message, pause, _queue_name(record), worker.services)
     return pause
 
 
@@ -84,6 +101,14 @@ def _process_event(
         event.reject("too_many_receives", "The workers have failed on it. See their log.")
         return None
     return event.process()
+
+
+def _delay(message: QueueMessage, pause: Pause, queue_name: str, services: Services) -> None:
+    """Deliver a message again after the pause, from the queue that it came from."""
+    is_line = queue_name == services.settings.batches_queue_url.rpartition("/")[2]
+    batches = services.load_batches() if is_line else None
+    queue = batches.lines if batches else require_jobs(services).queue
+    queue.delay(message.receipt_handle, pause.seconds)
 
 
 def _read_message(text: str) -> tuple[QueuedMessage, MessageKind | None]:

@@ -1,4 +1,4 @@
-"""The handler of the sweeper function: it ends the orders whose holders have crashed, and sends lost messages again."""
+"""The handler of the sweeper function: it ends orders whose holders have crashed, and sends lost messages again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from retouch.api.events.unknown import UnknownEvent
+from retouch.batches.cancelling import resend_overdue
+from retouch.batches.stores import BatchStores
 from retouch.core.clock import Clock
 from retouch.orders.jobs import EditsQueue
 from retouch.orders.stores import OrderStores
@@ -25,10 +27,11 @@ class SweeperTelemetry(Protocol):
 def build_handler(
     stores: OrderStores | None,
     queue: EditsQueue | None,
+    batches: BatchStores | None,
     clock: Clock,
     telemetry: SweeperTelemetry,
 ) -> Handler:
-    """Return the Lambda handler. It returns the number of orders by their new state."""
+    """Return the Lambda handler. It returns the number of orders by their new state, and of batches that it woke."""
 
     def handler(event: Any, _: Any) -> Mapping[str, int]:
         if not isinstance(event, Mapping) or event.get("detail-type") != _SCHEDULED_EVENT:
@@ -36,6 +39,8 @@ def build_handler(
         counts: dict[str, int] = {}
         if stores:
             counts |= sweep(stores, queue, clock.unix_time())
+        if batches and (woken := resend_overdue(batches, clock.unix_time())):
+            counts["batches"] = woken
         telemetry.record_sweep(counts)
         return counts
 

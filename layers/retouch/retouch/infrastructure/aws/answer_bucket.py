@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.conditional_put import put_if_absent
 from retouch.orders.answer_format import decode_answer, encode_answer
 from retouch.orders.order import StoredAnswer
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 _log = logging.getLogger("retouch")
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=10, max_attempts=3)
-_MAX_RACES = 5
-_EXISTS, _RACE = "PreconditionFailed", "ConditionalRequestConflict"
 
 
 class AnswerBucket:
@@ -61,26 +60,8 @@ class AnswerBucket:
             raise _unavailable_error() from error
 
     def _put(self, order_id: str, data: bytes) -> bool:
-        """Return whether the answer was stored. False: there is one already, perhaps this one."""
-        from botocore.exceptions import ClientError
-
-        for race in range(_MAX_RACES):
-            try:
-                self._client.put_object(
-                    Bucket=self._bucket,
-                    Key=_object_key(order_id),
-                    Body=data,
-                    ContentType="application/octet-stream",
-                    IfNoneMatch="*",
-                )
-                return True
-            except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code == _EXISTS:
-                    return False
-                if code != _RACE or race == _MAX_RACES - 1:
-                    raise
-        raise AssertionError("the last race raises")
+        key = _object_key(order_id)
+        return put_if_absent(self._client, self._bucket, key, data, "application/octet-stream")
 
     def _get(self, order_id: str) -> bytes | None:
         try:

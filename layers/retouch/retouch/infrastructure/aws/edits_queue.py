@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,10 +15,12 @@ from retouch.orders.jobs import QueuedMessage
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 _log = logging.getLogger("retouch")
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=10, max_attempts=3)
 _RETRY_AFTER_SECONDS = 2
+_MAX_ENTRIES = 10  # of a call of SendMessageBatch
 
 
 class EditsSqsQueue:
@@ -26,12 +29,30 @@ class EditsSqsQueue:
     def __init__(self, url: str, aws: AwsClients) -> None:
         self._url, self._aws = url, aws
 
-    def send(self, message: QueuedMessage) -> None:
-        """Send a message to the workers."""
+    def send(self, message: QueuedMessage, delay_seconds: int = 0) -> None:
+        """Send a message to the workers, to be delivered after a delay of at most 15 minutes."""
         try:
-            self._client.send_message(QueueUrl=self._url, MessageBody=message_body(message))
+            self._client.send_message(
+                QueueUrl=self._url,
+                MessageBody=message_body(message),
+                DelaySeconds=delay_seconds,
+            )
         except Exception as error:  # boto3 raises many errors
             raise _unavailable_error() from error
+
+    def send_all(self, messages: Sequence[QueuedMessage]) -> None:
+        """Send messages to the workers, ten in one call. Raises OrdersUnavailable when one of them was not accepted."""
+        for start in range(0, len(messages), _MAX_ENTRIES):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": message_body(message)}
+                for number, message in enumerate(messages[start : start + _MAX_ENTRIES])
+            ]
+            try:
+                response = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            except Exception as error:
+                raise _unavailable_error() from error
+            if response.get("Failed"):
+                raise _unavailable_error()
 
     def delay(self, receipt: str, seconds: int) -> None:
         """Deliver a received message again after this time. If this fails, it comes at its usual time."""

@@ -1,9 +1,10 @@
 """Orders in one DynamoDB table. Every write is one conditional put; there are no transactions and no counters.
 
 A row is an order under `O#` and its key, or the recent orders of a fingerprint under `F#` and the fingerprint. The
-index `open` lists the orders that the sweeper must find: `op` is one of eight shards, and `os` is the lease. DynamoDB
-removes rows some time after `expires`, so readers check it too. The index `by-time` lists the jobs of a scope: `gp` is
-the scope, and `gs` is the id of the order, which begins with its time.
+index `open` lists the orders that the sweeper must find: `op` is one of eight shards, and `os` is the lease. The index
+`by-time` lists the jobs of a scope: `gp` is the scope, and `gs` is the id of the order, which begins with its time. The
+index `by-batch` counts the ended jobs of a batch: `bk` is the batch, and `bs` is the end. DynamoDB removes rows some
+time after `expires`, so readers check it too.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.orders.order import Order
+from retouch.orders.order import BatchEnd, Order
 from retouch.orders.record import from_record, to_record
 from retouch.orders.stores import WriteConflict
 
@@ -27,13 +28,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 # The recent orders of a fingerprint, the oldest first: the key, and when the order expires and its last retry.
 _Recent = dict[str, tuple[int, int]]
-OPEN_INDEX, TIME_INDEX = "open", "by-time"
+OPEN_INDEX, TIME_INDEX, BATCH_INDEX = "open", "by-time", "by-batch"
 _SHARDS = "01234567"
 _RETRY_AFTER_SECONDS = 2
 # An edit waits for these calls. A repeated write is recognized by its version.
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=3)
 _MAX_RECENT, _MAX_RACES = 20, 40
-_INDEX_ATTRIBUTES = ("pk", "op", "os", "gp", "gs")
+_INDEX_ATTRIBUTES = ("pk", "op", "os", "gp", "gs", "bk", "bs")
 
 
 class OrderDynamoTable:
@@ -62,6 +63,11 @@ class OrderDynamoTable:
     def remove(self, order: Order) -> None:
         """Remove an order that is stored as it is here. Raises WriteConflict."""
         self._run(lambda: self._remove(order))
+
+    def count_batch(self, batch: str) -> Mapping[str, int]:
+        """Return the number of ended jobs of a batch by their end. The index may be late."""
+        ends = [end for end in get_args(BatchEnd) if end]
+        return self._run(lambda: {end: self._count_ended(batch, end) for end in ends})
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
@@ -168,12 +174,25 @@ class OrderDynamoTable:
                 if order and order.is_listed and order.lease < now:  # the index may be late
                     yield order
 
+    def _count_ended(self, batch: str, end: str) -> int:
+        pages = self._iter_pages(
+            IndexName=BATCH_INDEX,
+            Select="COUNT",
+            KeyConditionExpression="bk = :batch AND bs = :end",
+            ExpressionAttributeValues={":batch": {"S": batch}, ":end": {"S": end}},
+        )
+        return sum(page["Count"] for page in pages)
+
     def _iter_rows(self, **query: Any) -> Iterator[Mapping[str, Any]]:
         """Yield the rows of a query, page by page."""
+        for page in self._iter_pages(**query):
+            yield from page["Items"]
+
+    def _iter_pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:
         next_page: dict[str, Any] = {}
         while True:
             page = self._client.query(TableName=self._table, **query, **next_page)
-            yield from page["Items"]
+            yield page
             if "LastEvaluatedKey" not in page:
                 return
             next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -240,6 +259,8 @@ def _item(order: Order) -> dict[str, Any]:
         record |= {"op": _SHARDS[ord(order.key[-1]) % len(_SHARDS)], "os": order.lease}
     if order.is_job and order.source != "batch":
         record |= {"gp": order.scope, "gs": order.id}
+    if order.batch and order.batch_end:
+        record |= {"bk": order.batch, "bs": order.batch_end}
     return {
         name: {"N": str(value)} if isinstance(value, int) else {"S": value}
         for name, value in record.items()

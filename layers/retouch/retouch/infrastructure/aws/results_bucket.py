@@ -76,7 +76,9 @@ class S3Bucket:
             _log.error("a link was not signed", exc_info=error)
             raise NotStored("The link to the result could not be signed.") from error
 
-    def create_upload(self, content_type: str, owner: str) -> tuple[str, dict[str, Any]]:
+    def create_upload(
+        self, content_type: str, owner: str, max_bytes: int
+    ) -> tuple[str, dict[str, Any]]:
         """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""
         upload_id = make_upload_id(owner, secrets.token_hex(RANDOM_BYTES))
         form = self._client.generate_presigned_post(
@@ -85,7 +87,7 @@ class S3Bucket:
             Fields={"Content-Type": content_type},
             Conditions=[
                 {"Content-Type": content_type},
-                ["content-length-range", 1, self._settings.max_upload_bytes],
+                ["content-length-range", 1, max_bytes],
             ],
             ExpiresIn=self._settings.upload_seconds,
         )

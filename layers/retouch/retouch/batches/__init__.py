@@ -1,0 +1,1 @@
+"""Batches: many edits in one file, made one after another, with one file of results."""

@@ -1,0 +1,23 @@
+"""Tests of the pictures of states."""
+
+from typing import get_args
+
+import pytest
+
+from retouch.batches.batch import BatchStatus
+from retouch.orders.order import OrderState
+from tools import batch_diagram, order_diagram
+
+
+@pytest.mark.parametrize("module", [order_diagram, batch_diagram])
+def test_picture_is_the_generated_one(module):
+    assert module.PICTURE.read_text() == module.DIAGRAM.render()
+
+
+def test_picture_of_orders_has_every_state():
+    states_of_jobs = {"queued", "cancelled"}  # docs/jobs.svg shows these
+    assert set(order_diagram.STATES) == {*get_args(OrderState), "new key"} - states_of_jobs
+
+
+def test_picture_of_batches_has_every_status():
+    assert set(batch_diagram.STATES) == set(get_args(BatchStatus))
