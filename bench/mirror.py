@@ -124,7 +124,9 @@ def run_mirror_side(commands: Connection, authority: bytes, url: str) -> None:
     policy = FetchPolicy.from_text(url.removeprefix("https://"))
     policy = replace(policy, max_bytes=settings.max_mirror_bytes)
     fetcher = Fetcher(policy, clock, open_connection=Connector(lambda: tls_context))
-    services = MirrorServices(settings, clock, fetcher.open, spool_body, store, store.presign)
+    services = MirrorServices(
+        settings, clock, fetcher.open, fetcher.open, spool_body, store, store.presign
+    )
 
     def copy(folder: str, count: int) -> None:
         urls = tuple(f"{url}/{number}" for number in range(count))

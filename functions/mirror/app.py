@@ -1,20 +1,18 @@
 """The mirror function. It builds its services and its handler once per cold start."""
 
 import os
-from dataclasses import replace
 
 from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
 from retouch.api.handlers.mirror_queue import MirrorConsumer
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
-from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.body_spool import spool_body
-from retouch.infrastructure.fetch.fetcher import Fetcher
+from retouch.infrastructure.fetch.mirror_fetchers import mirror_fetchers
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.telemetry import MirrorTelemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
@@ -26,16 +24,13 @@ clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(os.enviro
 tenants = tenant_stores(settings, aws_clients)
 secret_store = SecretStore(settings, clock, aws_clients)
 store = MirrorBucket(settings, clock, aws_clients)
-policy = replace(
-    FetchPolicy.from_text(settings.fetch_allowlist, settings.user_agent),
-    max_bytes=settings.max_mirror_bytes,
-    total_seconds=settings.mirror_timeout,
-)
 telemetry = MirrorTelemetry(os.environ)
+fetcher, edit_fetcher = mirror_fetchers(settings, clock, telemetry.log_fetch)
 services = MirrorServices(
     settings=settings,
     clock=clock,
-    open_url=Fetcher(policy, clock, log=telemetry.log_fetch).open,
+    open_url=fetcher.open,
+    open_for_edit=edit_fetcher.open,
     spool=spool_body,
     store=store,
     make_link=permanent_links(settings.public_base_url, settings.mirror_days)

@@ -5,7 +5,6 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from types import SimpleNamespace
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -19,12 +18,11 @@ from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
 from retouch.api.handlers.mirror_queue import MirrorConsumer
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
-from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.body_spool import spool_body
-from retouch.infrastructure.fetch.fetcher import Fetcher
+from retouch.infrastructure.fetch.mirror_fetchers import mirror_fetchers
 from retouch.infrastructure.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
 from tests.support.services import find_key
@@ -220,17 +218,14 @@ def build_mirror(aws, *upstreams, secrets=None, keys=None, clock=None, **env):
     clock = clock or SystemClock()
     aws_clients = AwsClients()
     store = MirrorBucket(settings, clock, aws_clients)
-    policy = replace(
-        FetchPolicy.from_text(settings.fetch_allowlist),
-        max_bytes=settings.max_mirror_bytes,
-        total_seconds=settings.mirror_timeout,
-    )
     base_url = settings.public_base_url
     mirror_telemetry = telemetry()
+    fetcher, edit_fetcher = mirror_fetchers(settings, clock, mirror_telemetry.log_fetch)
     services = MirrorServices(
         settings,
         clock,
-        Fetcher(policy, clock, log=mirror_telemetry.log_fetch).open,
+        fetcher.open,
+        edit_fetcher.open,
         spool_body,
         store,
         permanent_links(base_url, settings.mirror_days) if base_url else store.presign,

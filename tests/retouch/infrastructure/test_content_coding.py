@@ -9,6 +9,7 @@ from retouch.infrastructure.content_coding import (
     DECODABLE_CODINGS,
     UndecodableBody,
     decode_body,
+    is_decodable,
     parse_content_coding,
 )
 
@@ -55,8 +56,24 @@ def test_coding_is_the_compression_among_the_labels(values, coding):
     assert parse_content_coding(values) == coding
 
 
-def test_two_compressions_are_not_decodable():
-    assert parse_content_coding(["gzip, br"]) not in DECODABLE_CODINGS
+@pytest.mark.parametrize(
+    ("coding", "result"),
+    [
+        ("", True),
+        ("gzip", True),
+        ("gzip, deflate", True),
+        ("br", False),
+        ("gzip, br", False),
+        ("gzip, gzip, gzip", False),
+    ],
+)
+def test_at_most_two_known_compressions_are_decodable(coding, result):
+    assert is_decodable(coding) is result
+
+
+def test_bomb_that_was_compressed_twice_is_decoded_in_small_pieces():
+    pieces = decode_body([gzip.compress(gzip.compress(bytes(50_000_000)))], "gzip, gzip")
+    assert max(len(next(pieces)) for _ in range(10)) <= 262_144
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,11 @@ A decoded body is yielded in small pieces, so that the reader's own size limit s
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
+
+from retouch.core.image_formats import detect_format
 
 _GZIP_CODINGS = ("gzip", "x-gzip")
 DECODABLE_CODINGS = (*_GZIP_CODINGS, "deflate")
@@ -26,6 +29,9 @@ _COMPRESSIONS = frozenset(
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW, _ZLIB_WINDOW, _RAW_WINDOW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _PIECE_BYTES = 262_144
+_MAX_CODINGS = 2  # some proxies compress again what the server has compressed
+_HEAD_BYTES = 16  # enough to tell text and images from compressed data
+_TEXT_BYTES = frozenset((*b"\t\n\r", *range(0x20, 0x7F)))
 _MAX_MEMBERS = 1000  # of a gzip body; a body of many empty members costs time and yields nothing
 
 
@@ -36,7 +42,7 @@ class UndecodableBody(Exception):
 def parse_content_coding(values: Iterable[str]) -> str:
     """Return the compression that the Content-Encoding headers name, or "" for a body that is not compressed.
 
-    Several compressions are joined with ", ", which is no member of DECODABLE_CODINGS.
+    Several compressions are joined with ", ", in the order in which they were applied.
     """
     names = (
         name.partition(";")[0].strip().lower() for value in values for name in value.split(",")
@@ -49,14 +55,38 @@ def is_undone_by_proxies(coding: str) -> bool:
     return not coding or _HTTP_COMPRESSIONS.issuperset(coding.split(", "))
 
 
+def is_decodable(coding: str, codings: Sequence[str] = DECODABLE_CODINGS) -> bool:
+    """Return whether `coding` is "", one of the codings, or two of them."""
+    names = coding.split(", ")
+    return not coding or (len(names) <= _MAX_CODINGS and set(names) <= set(codings))
+
+
+def remove_wrong_label(chunks: Iterable[bytes], coding: str) -> tuple[str, Iterator[bytes]]:
+    """Return the coding and the whole body. The coding is "" when the body begins as text or as an image.
+
+    Some proxies decompress a body and leave the header. Compressed data hardly ever begins with 16 characters of text.
+    """
+    head, rest = _split_head(chunks, _HEAD_BYTES)
+    text = head.removeprefix(BOM_UTF8)
+    is_plain = _TEXT_BYTES.issuperset(text) or detect_format(head)
+    return "" if is_plain else coding, chain([head] if head else [], rest)
+
+
 def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Yield the body without its compression. `coding` is "" or a member of DECODABLE_CODINGS.
+    """Yield the body without its compression. `coding` is decodable, as `is_decodable` says. Raises UndecodableBody."""
+    for name in reversed(coding.split(", ")):
+        chunks = _decode_once(chunks, name)
+    return iter(chunks)
+
+
+def _decode_once(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """Yield the body without one compression. `coding` is "" or a member of DECODABLE_CODINGS.
 
     A body that is not compressed at all is passed through: some proxies decompress and leave the header. Others remove
     the header and do not decompress, so a body without a coding is decompressed when it starts as gzip. A first chunk
     that does not start so is yielded at once. Raises UndecodableBody.
     """
-    head, rest = _split_head(chunks, must_be_complete=bool(coding))
+    head, rest = _split_head(chunks, len(_GZIP_MAGIC), _may_be_gzip if not coding else None)
     coding = coding or _GZIP_CODINGS[0]
     if coding in _GZIP_CODINGS and head[:2] != _GZIP_MAGIC:
         yield from chain([head] if head else [], rest)
@@ -67,16 +97,19 @@ def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
         raise UndecodableBody("the compressed data is damaged") from None
 
 
+def _may_be_gzip(head: bytes) -> bool:
+    return _GZIP_MAGIC.startswith(head)
+
+
 def _split_head(
-    chunks: Iterable[bytes], *, must_be_complete: bool
+    chunks: Iterable[bytes], size: int, needs_more: Callable[[bytes], bool] | None = None
 ) -> tuple[bytes, Iterator[bytes]]:
     """Return the start of the body, and the rest of it.
 
-    The start has two bytes, unless the body is shorter. If it need not be complete, it has only as many bytes as show
-    that the body does not start as gzip.
+    The start has at least `size` bytes, unless the body is shorter or `needs_more` says that it shows enough.
     """
     rest, head = iter(chunks), b""
-    while len(head) < len(_GZIP_MAGIC) and (must_be_complete or _GZIP_MAGIC.startswith(head)):
+    while len(head) < size and (needs_more is None or needs_more(head)):
         chunk = next(rest, b"")
         if not chunk:
             break

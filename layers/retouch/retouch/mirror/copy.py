@@ -9,8 +9,9 @@ import hashlib
 import logging
 from datetime import UTC, datetime
 
-from retouch.core.errors import Fault
-from retouch.core.image_formats import ImageHeader
+from retouch.core.edit_types import Size
+from retouch.core.errors import Fault, InvalidRequest
+from retouch.core.image_formats import detect_format, detect_other_format
 from retouch.core.url_policy.errors import FetchError
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import Limits
@@ -79,17 +80,18 @@ def _retryable_result(url: str, code: str, message: str) -> MirrorResult:
 def _copy(
     url: str, request: MirrorRequest, services: MirrorServices, deadline: float
 ) -> MirrorResult:
+    max_bytes = services.settings.max_mirror_bytes
+    open_url = services.open_for_edit if request.answer_to else services.open_url
     with (
-        services.open_url(url, deadline, max_bytes=services.settings.max_mirror_bytes) as source,
+        open_url(url, deadline, max_bytes=max_bytes) as source,
         services.spool(source.chunks) as body,
     ):
-        image_format, header = _inspect_image(body, services.settings.max_mirror_bytes)
+        image_format, size = _describe_image(body, request, max_bytes)
         stored_object = _stored_object(url, request, body, image_format, services)
         status: MirrorStatus = "stored" if services.store.put(stored_object, body) else "exists"
     link, expires_at = services.make_link(
         stored_object.key, request.expires_in, services.clock.unix_time()
     )
-    width, height = header.displayed_size
     return MirrorResult(
         status,
         url,
@@ -100,15 +102,27 @@ def _copy(
         content_type=stored_object.content_type,
         bytes=body.size,
         sha256=body.sha256.hex(),
-        width=width,
-        height=height,
+        width=size[0] if size else None,
+        height=size[1] if size else None,
     )
 
 
-def _inspect_image(body: ReceivedBody, max_bytes: int) -> tuple[str, ImageHeader]:
-    """Return the format and the header of a valid image. Raises InvalidRequest for any other body."""
+def _describe_image(
+    body: ReceivedBody, request: MirrorRequest, max_bytes: int
+) -> tuple[str, Size | None]:
+    """Return the format and the displayed size of a valid image. Raises InvalidRequest for any other body.
+
+    An edit gets any other image too, without a size, because it may deliver a damaged or unknown result as it is.
+    """
     with body.load() as data:
-        return check_file(data, limits=Limits(image_bytes=max_bytes))
+        try:
+            image_format, header = check_file(data, limits=Limits(image_bytes=max_bytes))
+        except InvalidRequest:
+            other_format = detect_format(data) or detect_other_format(data)
+            if request.answer_to and other_format:
+                return other_format, None
+            raise
+    return image_format, header.displayed_size
 
 
 def _stored_object(

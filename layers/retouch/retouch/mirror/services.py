@@ -143,6 +143,8 @@ class MirrorServices:
     settings: Settings
     clock: Clock
     open_url: OpenUrl
+    # For the image of an edit, which the edits function checks itself: also other formats, and compressed bodies.
+    open_for_edit: OpenUrl
     spool: Callable[[Iterable[bytes]], AbstractContextManager[ReceivedBody]]
     store: MirrorStore
     make_link: MakeLink

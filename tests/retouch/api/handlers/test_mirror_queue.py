@@ -173,7 +173,6 @@ class TestAnswers:
         [
             ("/gone.png", "fetch_expired", "source_expired"),
             ("/busy.png", "fetch_failed", "upstream_error"),
-            ("/cut.png", "image_truncated", ""),
         ],
     )
     def test_response_for_failed_url_names_code_and_reason(
@@ -182,6 +181,11 @@ class TestAnswers:
         response = self.read_answer(mirror, aws, image_host.url + path)
         assert (response["error"]["code"], response["reason"]) == (code, reason)
         assert aws.take_messages(aws.dead) == [], "the waiting edit already has the error"
+
+    def test_damaged_image_is_stored_without_a_size_for_the_edit(self, mirror, aws, image_host):
+        response = self.read_answer(mirror, aws, image_host.url + "/cut.png")
+        assert (response["status"], response["error"]) == ("stored", None)
+        assert (response["width"], response["height"]) == (None, None)
 
     def test_message_is_retried_soon_when_response_cannot_be_written(self, aws, image_host):
         mirror = build_mirror(aws, image_host, RETOUCH_BUCKET="no-such-bucket")

@@ -1,5 +1,6 @@
 """Tests of edits that fetch through the mirror queue: the same bytes and the same errors as a direct fetch."""
 
+import gzip
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,13 +9,15 @@ import pytest
 
 from retouch.core.clock import SystemClock
 from retouch.core.url_policy.errors import FetchError
-from retouch.core.url_policy.policy import FetchPolicy
+from retouch.core.url_policy.policy import RESULT_FORMATS, FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
 from tests.support.events import lambda_context
-from tests.support.images import photo
+from tests.support.images import encode_image, photo, scene
 from tests.support.mirror import BUCKET, build_mirror
 from tests.support.services import FakeClock
+from tests.support.unusual_results import CONVERTED_FORMATS, JPEG_XL
+from tests.support.upstream import ScriptedResponse
 
 PNG = photo(40, 30)
 
@@ -42,7 +45,7 @@ def running_mirror(mirror, aws):
 
 @pytest.fixture
 def mirror(aws, web):
-    web.files.update({"/a.png": PNG, "/cut.png": PNG[:-20]})
+    web.files.update({"/a.png": PNG, "/page.html": b"<!doctype html><title>404</title>"})
     web.set_status("/busy.png", 503)
     mirror = build_mirror(aws, web)
     mirror.consumer.store.client.list_buckets()
@@ -68,14 +71,42 @@ def test_queued_fetch_returns_the_same_bytes(mirror, aws, web):
     [
         ("/gone.png", "fetch_expired", False),
         ("/busy.png", "fetch_failed", True),
-        ("/cut.png", "fetch_unsupported_media", False),
+        ("/page.html", "fetch_unsupported_media", False),
     ],
 )
 def test_queued_fetch_failure_raises_matching_error(mirror, aws, web, path, code, retryable):
     with running_mirror(mirror, aws), pytest.raises(FetchError) as exc_info:
         fetch_through_queue(mirror, web.url + path)
     assert (exc_info.value.code, exc_info.value.retryable) == (code, retryable)
-    assert "cut short" in str(exc_info.value) or path != "/cut.png"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PNG[:-20], JPEG_XL, *(encode_image(scene(), format) for format in CONVERTED_FORMATS)],
+    ids=lambda data: f"{data[:12]!r}",
+)
+def test_queued_fetch_returns_any_image_for_the_edit_to_check(mirror, aws, web, data):
+    web.files["/a"] = data
+    with running_mirror(mirror, aws):
+        assert fetch_through_queue(mirror, web.url + "/a", formats=RESULT_FORMATS) == data
+
+
+def test_queued_fetch_of_a_compressed_result_returns_the_image(mirror, aws, web):
+    body = gzip.compress(PNG)
+    web.scripts["/a"] = lambda handler: web.write_response(
+        handler, ScriptedResponse(200, body, {"content-encoding": "gzip"})
+    )
+    with running_mirror(mirror, aws):
+        assert fetch_through_queue(mirror, web.url + "/a") == PNG
+
+
+def test_format_that_the_policy_does_not_accept_raises_the_same_error_through_queue(
+    mirror, aws, web
+):
+    web.files["/a"] = JPEG_XL
+    with running_mirror(mirror, aws), pytest.raises(FetchError) as exc_info:
+        fetch_through_queue(mirror, web.url + "/a")
+    assert str(exc_info.value) == str(FetchPolicy().unsupported_format_error())
 
 
 def test_url_rejected_by_policy_raises_the_same_error_through_queue(mirror, aws):

@@ -1,5 +1,6 @@
 """Tests of provider responses in unusual HTTP forms, on real sockets: compressed, labelled, interim, without length."""
 
+import codecs
 import gzip
 import zlib
 
@@ -8,9 +9,11 @@ import pytest
 from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import ProviderRequest
 from tests.retouch.infrastructure.upstream.test_http_client import send_to
+from tests.support.images import photo
 from tests.support.upstream import ScriptedResponse, Upstream
 
 BODY = b'{"created": 1}' + b" " * 100_000
+COMPRESSED = b"\x0b\x02\x80" + bytes(range(128, 256))  # as the data of a compressor looks
 POST = ProviderRequest("POST", "/x", json={})
 STREAM = ProviderRequest("POST", "/x", json={}, stream=True)
 EVENTS = [b"data: {}\n\n", b"data: {}\n\n"]
@@ -32,9 +35,30 @@ def test_compressed_response_is_decompressed(coding):
     assert response_to(POST, compressed_response(BODY, coding)).body == BODY
 
 
-@pytest.mark.parametrize("label", ["", "identity", "aws-chunked", "undefined", "utf-8", "gzip"])
-def test_plain_response_with_a_coding_label_is_taken_as_it_is(label):
-    response = ScriptedResponse(200, BODY, {"content-encoding": label})
+@pytest.mark.parametrize("body", [BODY, b"{}", codecs.BOM_UTF8 + BODY, photo()], ids=len)
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("", "identity", "aws-chunked", "undefined", "utf-8"),
+        *("gzip", "deflate", "br", "zstd", "gzip, br", "gzip, gzip, gzip"),
+    ],
+)
+def test_plain_response_with_a_coding_label_is_taken_as_it_is(label, body):
+    response = ScriptedResponse(200, body, {"content-encoding": label})
+    assert response_to(POST, response).body == body
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "deflate, gzip", "gzip, x-gzip"])
+def test_response_that_was_compressed_twice_is_decompressed(coding):
+    inner = gzip.compress(BODY) if coding.startswith("gzip") else zlib.compress(BODY)
+    body = gzip.compress(inner)
+    response = ScriptedResponse(200, body, {"content-encoding": coding})
+    assert response_to(POST, response).body == BODY
+
+
+def test_response_that_was_compressed_once_but_labelled_twice_is_decompressed():
+    body = gzip.compress(BODY)
+    response = ScriptedResponse(200, body, {"content-encoding": "gzip, gzip"})
     assert response_to(POST, response).body == BODY
 
 
@@ -45,9 +69,9 @@ def test_chunked_compressed_response_is_decompressed():
     assert response_to(POST, response).body == BODY
 
 
-@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip"])
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, br", "gzip, gzip, gzip"])
 def test_other_compression_is_refused_by_name(coding):
-    response = ScriptedResponse(200, BODY, {"content-encoding": coding})
+    response = ScriptedResponse(200, COMPRESSED, {"content-encoding": coding})
     with pytest.raises(UpstreamError, match=f"with {coding}, which") as raised:
         response_to(POST, response)
     assert raised.value.billed == "unknown"
@@ -70,7 +94,7 @@ def test_error_body_is_decompressed():
 @pytest.mark.parametrize(
     "response",
     [
-        ScriptedResponse(429, b"?", {"content-encoding": "br"}),
+        ScriptedResponse(429, COMPRESSED, {"content-encoding": "br"}),
         ScriptedResponse(429, gzip.compress(BODY)[:50], {"content-encoding": "gzip"}),
         ScriptedResponse(429, BODY, network_failure="cut"),
     ],

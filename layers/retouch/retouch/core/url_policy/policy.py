@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.image_formats import INPUT_FORMATS
+from retouch.core.image_formats import (
+    INPUT_FORMATS,
+    OTHER_FORMATS,
+    detect_format,
+    detect_other_format,
+    list_formats,
+)
 from retouch.core.url_policy import hostnames, ip_ranges
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url, canonical_host
 
+# Of a result that is paid for: it is delivered as it is when the gateway cannot open it.
+RESULT_FORMATS = (*INPUT_FORMATS, *OTHER_FORMATS)
 _EXCEPTION_PATTERN = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>[1-9][0-9]{0,4})")
 
 
@@ -59,6 +67,19 @@ class FetchPolicy:
             raise FetchError("host_not_allowed")
         if not url.ip_address and hostnames.is_local_name(url.host):
             raise FetchError("host_not_allowed")
+
+    def accepts(self, first_bytes: bytes) -> bool:
+        """Return whether a body begins as an image in an accepted format. 12 bytes are enough."""
+        format = detect_format(first_bytes) or detect_other_format(first_bytes)
+        return format in self.formats
+
+    def unsupported_format_error(self) -> FetchError:
+        """Return the error for a body that is not accepted."""
+        names = list_formats(self.formats)
+        return FetchError(
+            "not_an_image",
+            f"The URL does not lead to an image in an accepted format: {names} are accepted. Use another one.",
+        )
 
     def check_address(self, url: Url, text: str) -> str:
         """Return the address in its canonical spelling when a connection for `url` may use it.

@@ -11,9 +11,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
-from retouch.core.image_formats import INPUT_FORMATS, OTHER_FORMATS
 from retouch.core.settings import Settings
-from retouch.core.url_policy.policy import FetchPolicy
+from retouch.core.url_policy.policy import RESULT_FORMATS, FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.content_coding import DECODABLE_CODINGS
 
@@ -44,7 +43,7 @@ class ImageFetcher:
             self._input_policy,
             max_bytes=settings.max_provider_response_bytes,
             total_seconds=_RESULT_TIMEOUT_SECONDS,
-            formats=(*INPUT_FORMATS, *OTHER_FORMATS),
+            formats=RESULT_FORMATS,
             codings=DECODABLE_CODINGS,
         )
         self._webhook_policy = FetchPolicy.from_text(

@@ -54,10 +54,13 @@ class QueuedFetcher:
             deadline, self._clock.now() + policy.total_seconds + _MIRROR_OVERHEAD_SECONDS
         )
         try:
-            return self._read_image(self._request_copy(url, effective_deadline), policy.max_bytes)
+            data = self._read_image(self._request_copy(url, effective_deadline), policy.max_bytes)
         except (BotoCoreError, ClientError) as error:
             _log.warning("the mirror could not be reached", exc_info=error)
             raise FetchError("upstream_error", _MIRROR_UNREACHABLE) from error
+        if not policy.accepts(data):
+            raise policy.unsupported_format_error()
+        return data
 
     def _request_copy(self, url: str, deadline: float) -> str:
         """Return the key under which the mirror stored the image."""

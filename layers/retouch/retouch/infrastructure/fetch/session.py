@@ -10,11 +10,15 @@ from types import TracebackType
 from typing import Any
 
 from retouch.core.clock import Clock
-from retouch.core.image_formats import detect_format, detect_other_format, list_formats
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url
-from retouch.infrastructure.content_coding import UndecodableBody, decode_body, is_undone_by_proxies
+from retouch.infrastructure.content_coding import (
+    UndecodableBody,
+    decode_body,
+    is_decodable,
+    is_undone_by_proxies,
+)
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 
 WriteLog = Callable[[Mapping[str, Any]], None]
@@ -117,23 +121,18 @@ class FetchSession:
         first_bytes, body_chunks = _split_first_bytes(self._read_body(exchange))
         coding = exchange.content_coding
         # An image that begins as one is not compressed: a proxy has decompressed it and left the header.
-        if not (self._is_image(first_bytes) and is_undone_by_proxies(coding)):
+        if not (self._policy.accepts(first_bytes) and is_undone_by_proxies(coding)):
             decoded = self._decode_body(chain([first_bytes], body_chunks), coding)
             first_bytes, body_chunks = _split_first_bytes(decoded)
-        if not self._is_image(first_bytes):
-            raise self._unsupported_format_error()
+        if not self._policy.accepts(first_bytes):
+            raise self._policy.unsupported_format_error()
         return FetchedImage(self._stream_image(first_bytes, body_chunks), self.finish)
-
-    def _is_image(self, first_bytes: bytes) -> bool:
-        """Return whether a body begins as an image in an accepted format."""
-        format = detect_format(first_bytes) or detect_other_format(first_bytes)
-        return format in self._policy.formats
 
     def _decode_body(self, chunks: Iterator[bytes], coding: str) -> Iterator[bytes]:
         """Return the body without its compression, up to the size limit. Raises FetchError "content_encoding"."""
         if not coding and not self._policy.codings:
             return chunks
-        if coding and coding not in self._policy.codings:
+        if not is_decodable(coding, self._policy.codings):
             raise FetchError(
                 "content_encoding",
                 f"The host of the URL compressed the file with {coding}. Use a URL that it serves without compression.",
@@ -175,13 +174,6 @@ class FetchSession:
         return FetchError(
             "too_large",
             f"The file behind the URL is larger than {self._max_bytes} bytes. Send a smaller one.",
-        )
-
-    def _unsupported_format_error(self) -> FetchError:
-        names = list_formats(self._policy.formats)
-        return FetchError(
-            "not_an_image",
-            f"The URL does not lead to an image in an accepted format: {names} are accepted. Use another one.",
         )
 
     def finish(self, error: BaseException | None = None) -> None:

@@ -8,10 +8,11 @@ from retouch.core.clock import Clock
 from retouch.core.errors import DeadlineExceeded, UpstreamError
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.infrastructure.content_coding import (
-    DECODABLE_CODINGS,
     UndecodableBody,
     decode_body,
+    is_decodable,
     parse_content_coding,
+    remove_wrong_label,
 )
 from retouch.infrastructure.http1.response import Response
 
@@ -33,11 +34,15 @@ class BodyReader:
         """
         coding = parse_content_coding(self.response.headers.get_all("content-encoding"))
         try:
-            if coding and coding not in DECODABLE_CODINGS:
+            chunks = self._received_chunks()
+            if coding:
+                coding, chunks = remove_wrong_label(chunks, coding)
+            if not is_decodable(coding):
                 raise UpstreamError(
-                    f"{self.title} compressed its response with {coding}, which the gateway cannot decompress."
+                    f"{self.title} compressed its response with {coding}, which the gateway did not ask for and "
+                    "cannot decompress. A proxy in between may have done it: let it pass on responses unchanged."
                 )
-            yield from self._limit_size(decode_body(self._received_chunks(), coding))
+            yield from self._limit_size(decode_body(chunks, coding))
         except TimeoutError:
             raise self._late_error() from None
         except OSError:
