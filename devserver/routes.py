@@ -32,6 +32,8 @@ ADMIN_PREFIXES = (
     "/v1/analytics",
     "/v1/organization",
     "/v1/usage",
+    "/v1/feedback",
+    "/v1/logs",
 )
 ROUTES = (
     Route("ANY", "/v1/images/edits", function="edits", is_streamed=True),

@@ -174,3 +174,20 @@ def test_groups_of_portkeys_sdk(shop, costs):
     users = shop.portkey.analytics.groups.users(**shop.span)
     assert users.total == 1
     assert users.data[0]["requests"] == 5
+
+
+def test_feedback_of_portkeys_sdk_shows_in_its_graphs(shop, costs):
+    feedback = shop.portkey.feedback
+    first = feedback.create(trace_id="t-1056", value=-5, weight=1.0)
+    assert first.status == "success"
+    feedback.update(feedback_id=first.feedback_ids[0], value=5)
+    both = [{"trace_id": "t-1057", "value": -1, "weight": 0.5}, {"trace_id": "t-272", "value": 1}]
+    assert len(feedback.bulk_create(feedbacks=both).feedback_ids) == 2
+    graphs: Any = shop.portkey.analytics.graphs
+    (model,) = graphs.feedbacks_ai_models(**shop.span).data_points
+    average = round((5 - 0.5 + 1) / 2.5, 4)
+    assert model == {"ai_model": "openai/gpt-image-2", "total": 3, "avg_weighted_feedback": average}
+    assert graphs.feedbacks(**shop.span).summary == {"total": 3}
+    assert graphs.feedbacks_weighted(**shop.span).summary == {"avg": average}
+    scores = graphs.feedbacks_scores(**shop.span).data_points
+    assert scores == [{"score": n, "total": 1} for n in (-1, 1, 5)]

@@ -18,6 +18,7 @@ from retouch.tenants.table import TenantStores
 from tests.support.events import lambda_context, proxy_event
 from tests.support.gateway_client import send_event, telemetry
 from tests.support.services import FakeClock, build_services
+from tests.support.usage import InMemoryDocuments
 
 PEPPER = "pepper"
 ADMIN_KEY = "rt_" + "A" * 43
@@ -55,6 +56,7 @@ class AdminApi:
             find_key=TenantReader(self.stores, self.clock).find_key,
             tenants=self.stores,
             usage=service_options.pop("usage_store", None),
+            documents=InMemoryDocuments(),
         )
         self.edit_services = build_services(
             {"RETOUCH_AUTH_MODE": "keys", **(env or {})},

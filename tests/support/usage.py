@@ -1,5 +1,6 @@
 """Usage events and tables of usage for tests."""
 
+import secrets
 import sys
 from dataclasses import replace
 from typing import Any
@@ -88,6 +89,27 @@ class InMemoryUsage:
     def _check(self):
         if self.is_down:
             raise UsageUnavailable("The table is down.")
+
+
+class InMemoryDocuments:
+    """A store of documents of one process."""
+
+    def __init__(self):
+        self.documents = {}
+
+    def write(self, document):
+        key = document.group, document.id
+        stored = self.documents.get(key)
+        if (stored.version if stored else "") != document.version:
+            return None
+        self.documents[key] = replace(document, version=secrets.token_hex(4))
+        return self.documents[key]
+
+    def read(self, group, identifier):
+        return self.documents.get((group, identifier))
+
+    def read_group(self, group):
+        return [one for key, one in sorted(self.documents.items()) if key[0] == group]
 
 
 def make_event(**fields):

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -9,13 +10,16 @@ import pytest
 from retouch.core.errors import UsageUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.usage_documents import UsageDynamoDocuments
 from retouch.infrastructure.aws.usage_table import UsageDynamoTable
-from retouch.infrastructure.usage_folder import UsageFolder
+from retouch.infrastructure.usage_folder import UsageDocumentFolder, UsageFolder
 from retouch.infrastructure.usage_stores import usage_recorder
+from retouch.usage.documents import Document
 from retouch.usage.event import start_of_day
 from retouch.usage.stores import UsageStore
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
+from tests.support.services import FakeClock
 from tests.support.upstream import unused_port
 from tests.support.usage import DAY, NOON, TABLE, create_usage_table, make_event
 
@@ -169,3 +173,41 @@ def test_settings_choose_the_store_and_whether_events_are_published(tmp_path):
     table = recorder(usage_table=TABLE, usage_folder="ignored", event_bus="bus", stack_name="prod")
     assert (type(table.store), table.stack) == (UsageDynamoTable, "prod")
     assert table.publish is not None
+
+
+@pytest.fixture(params=["folder", "aws"])
+def new_documents(request, tmp_path):
+    """Return a function that makes the store of documents as another process has it."""
+    if request.param == "folder":
+        return lambda: UsageDocumentFolder(str(tmp_path))
+    request.getfixturevalue("proxy")
+    return lambda: UsageDynamoDocuments(TABLE, 90, AwsClients(), FakeClock())
+
+
+def test_document_is_written_once_and_changed_only_from_its_present_version(
+    new_documents, workspace
+):
+    one, other = new_documents(), new_documents()
+    first = one.write(Document(workspace, "a", {"value": "ä"}))
+    assert other.read(workspace, "a") == first
+    assert other.write(Document(workspace, "a", {"value": "b"})) is None
+    second = other.write(replace(first, values={"value": 2}))
+    assert one.write(replace(first, values={"value": 3})) is None
+    assert one.read(workspace, "a") == second
+    assert one.read(workspace, "z") is None
+
+
+def test_documents_of_a_group_are_read_by_their_ids(new_documents, workspace):
+    store = new_documents()
+    for name in ("b", "a", "c"):
+        store.write(Document(workspace, name, {"name": name}))
+    store.write(Document(f"{workspace}2", "d", {}))
+    assert [one.values["name"] for one in store.read_group(workspace)] == ["a", "b", "c"]
+
+
+def test_document_whose_response_is_lost_is_written(proxy, workspace):
+    store = UsageDynamoDocuments(TABLE, 90, AwsClients(), FakeClock())
+    proxy.lose(workspace.encode(), 1)
+    written = store.write(Document(workspace, "a", {}))
+    assert proxy.lost == 1
+    assert store.read(workspace, "a") == written

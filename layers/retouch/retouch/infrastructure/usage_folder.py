@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from sys import maxsize
 
+import orjson
+
 from retouch.core.errors import UsageUnavailable
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.usage.documents import Document
 from retouch.usage.event import UsageEvent, decode_event, encode_event
 
 _SCHEMA = """
@@ -19,11 +24,21 @@ CREATE TABLE IF NOT EXISTS usage_events (
 CREATE INDEX IF NOT EXISTS usage_times ON usage_events (workspace, time);
 CREATE INDEX IF NOT EXISTS usage_traces ON usage_events (trace);
 CREATE TABLE IF NOT EXISTS usage_rollups (workspace TEXT, day TEXT, data BLOB, PRIMARY KEY (workspace, day));
+CREATE TABLE IF NOT EXISTS usage_documents (
+    family TEXT, id TEXT, version TEXT, doc TEXT, PRIMARY KEY (family, id)
+);
 """
 _INSERT = "INSERT OR IGNORE INTO usage_events VALUES (?, ?, ?, ?, ?)"
 _SELECT = (
     "SELECT record FROM usage_events WHERE workspace = ? AND time >= ? AND time < ? ORDER BY id"
 )
+_INSERT_DOCUMENT = (
+    "INSERT OR IGNORE INTO usage_documents (version, doc, family, id) VALUES (?, ?, ?, ?)"
+)
+_UPDATE_DOCUMENT = (
+    "UPDATE usage_documents SET version = ?, doc = ? WHERE family = ? AND id = ? AND version = ?"
+)
+_SELECT_DOCUMENTS = "SELECT id, doc, version FROM usage_documents WHERE family = ?"
 
 
 class UsageFolder:
@@ -62,9 +77,49 @@ class UsageFolder:
         self._run(lambda db: db.execute(statement, (workspace, day, data)).rowcount)
 
     def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise UsageUnavailable(
-                f"The usage in {self._database.path.name} cannot be used.", retry_after=2
-            ) from error
+        return _run(self._database, operation)
+
+
+class UsageDocumentFolder:
+    """Feedback and exports in the same database."""
+
+    def __init__(self, folder: str) -> None:
+        self._database = SqliteFile(Path(folder) / "usage.sqlite", _SCHEMA)
+
+    def write(self, document: Document) -> Document | None:
+        """Write a document if its version is still stored. Return it with its new version, or None."""
+        new = replace(document, version=secrets.token_hex(8))
+        row = new.version, orjson.dumps(new.values).decode(), new.group, new.id
+        statement, parameters = (
+            (_UPDATE_DOCUMENT, (*row, document.version))
+            if document.version
+            else (_INSERT_DOCUMENT, row)
+        )
+        is_written = _run(self._database, lambda db: db.execute(statement, parameters).rowcount)
+        return new if is_written else None
+
+    def read(self, group: str, identifier: str) -> Document | None:
+        """Return a document, or None."""
+        query = f"{_SELECT_DOCUMENTS} AND id = ?"
+        row = _run(self._database, lambda db: db.execute(query, (group, identifier)).fetchone())
+        return _document(group, row) if row else None
+
+    def read_group(self, group: str) -> Sequence[Document]:
+        """Return all documents of a group, by their ids."""
+        query = f"{_SELECT_DOCUMENTS} ORDER BY id"
+        rows = _run(self._database, lambda db: db.execute(query, (group,)).fetchall())
+        return [_document(group, row) for row in rows]
+
+
+def _document(group: str, row: tuple[str, str, str]) -> Document:
+    identifier, text, version = row
+    return Document(group, identifier, orjson.loads(text), version)
+
+
+def _run(database: SqliteFile, operation: Callable[[sqlite3.Connection], Result]) -> Result:
+    try:
+        return database.run(operation)
+    except sqlite3.Error as error:
+        raise UsageUnavailable(
+            f"The usage in {database.path.name} cannot be used.", retry_after=2
+        ) from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.usage.documents import DocumentStore
 from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
 
@@ -18,6 +20,19 @@ def usage_store(settings: Settings, aws: AwsClients) -> UsageStore | None:
         from retouch.infrastructure.usage_folder import UsageFolder
 
         return UsageFolder(settings.usage_folder)
+    return None
+
+
+def usage_documents(settings: Settings, aws: AwsClients, clock: Clock) -> DocumentStore | None:
+    """Return the store of feedback and exports that the settings name, or None."""
+    if settings.usage_table:
+        from retouch.infrastructure.aws.usage_documents import UsageDynamoDocuments
+
+        return UsageDynamoDocuments(settings.usage_table, settings.usage_days, aws, clock)
+    if settings.usage_folder:
+        from retouch.infrastructure.usage_folder import UsageDocumentFolder
+
+        return UsageDocumentFolder(settings.usage_folder)
     return None
 
 

@@ -34,7 +34,8 @@ def graph_document(graph: Graph, rows: Rows, starts: Iterable[int]) -> Fields:
     """Return a graph with one point for each span of time, also for those without usage."""
     spans: Mapping[int, list[UsageRow]] = _group(rows, lambda row: row.start)
     points = [
-        {"timestamp": _timestamp(start), **graph.point(spans.get(start, []))} for start in starts
+        {"timestamp": show_timestamp(start), **graph.point(spans.get(start, []))}
+        for start in starts
     ]
     return graph_envelope(graph.summarize(rows), points)
 
@@ -60,7 +61,7 @@ def cache_savings_document(rows: Rows, starts: Iterable[int]) -> Fields:
         )
         points.append(
             {
-                "timestamp": _timestamp(start),
+                "timestamp": show_timestamp(start),
                 "simple_hits": hits,
                 "semantic_hits": 0,
                 "rate": _percent(hits, sum_rows(span).requests),
@@ -241,5 +242,6 @@ def _percent(part: int, whole: int) -> float:
     return round(part / whole * 100, 2) if whole else 0
 
 
-def _timestamp(unix_time: int) -> str:
+def show_timestamp(unix_time: int) -> str:
+    """Return a time as Portkey writes it."""
     return f"{format_time(unix_time)[:-1]}.000Z"

@@ -19,6 +19,7 @@ from retouch.gateway.authentication import KeyLookup
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
+from retouch.usage.documents import DocumentStore
 from retouch.usage.stores import UsageStore
 
 
@@ -34,6 +35,7 @@ class AdminServices:
     find_key: KeyLookup
     tenants: TenantStores
     usage: UsageStore | None = None  # None: the gateway writes no usage events
+    documents: DocumentStore | None = None  # feedback and exports; None: as above
     # Whether money of a workspace is held for edits that have not ended.
     has_holds: Callable[[str], bool] = lambda _: False
 

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from retouch.api.admin import audit_logs, keys, workspaces
 from retouch.api.admin.analytics import ANALYTICS_ROUTES
+from retouch.api.admin.feedback import FEEDBACK_ROUTES
 from retouch.api.admin.organization import ORGANIZATION_ROUTES
 from retouch.api.admin.request import AdminEndpoint
 from retouch.api.router import path_pattern
@@ -26,6 +27,7 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
     ("GET", "/v1/audit-logs"): audit_logs.list_audit_logs,
     **ANALYTICS_ROUTES,
     **ORGANIZATION_ROUTES,
+    **FEEDBACK_ROUTES,
 }
 # A path with a fixed segment comes before one with a variable in its place.
 FIRST_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {

@@ -11,6 +11,7 @@ from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.request import AdminRequest, AdminServices, not_found
 from retouch.api.admin.workspaces import all_workspaces
 from retouch.core.errors import Fault, InvalidRequest, UsageUnavailable
+from retouch.usage.documents import DocumentStore
 from retouch.usage.event import SECONDS_PER_DAY
 from retouch.usage.filters import UsageFilter
 from retouch.usage.query import UsageQuery, UsageReader
@@ -42,6 +43,13 @@ def require_store(services: AdminServices) -> UsageStore:
             retryable=False,
         )
     return services.usage
+
+
+def require_documents(services: AdminServices) -> DocumentStore:
+    """Return the store of feedback and exports. Raises UsageUnavailable when the gateway has none."""
+    require_store(services)
+    assert services.documents is not None, "both stores come from one setting"
+    return services.documents
 
 
 def read_rows(query: UsageQuery, services: AdminServices) -> list[UsageRow]:
