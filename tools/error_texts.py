@@ -9,6 +9,10 @@ TEXTS = {
         "The state of a workspace, a key or a config does not permit the change.",
         "Read it, and send the request again ([tenants](tenants.md)).",
     ),
+    "config_override_not_allowed": (
+        "The gateway key has a config of its own, and its requests may not name another one.",
+        "Leave `x-portkey-config` out ([tenants](tenants.md)).",
+    ),
     "insufficient_scope": (
         "The gateway key lacks a scope.",
         "Use a key that has it ([tenants](tenants.md)).",

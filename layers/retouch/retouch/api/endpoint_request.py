@@ -20,6 +20,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal, authenticate_key
+from retouch.gateway.routing.key_defaults import apply_key_defaults
 from retouch.gateway.services import RequestContext, Services
 
 # API Gateway sends at most 200 MB. More base64 than this goes out as links, because the response has to fit into memory
@@ -59,7 +60,9 @@ class EndpointRequest:
         reject_keys_in_headers(headers, services.settings.forwardable_headers, own_key)
         reject_keys_in_form(form, own_key)
         credentials = read_credentials(headers)
-        portkey = parse_portkey_headers(headers, services.header_prefixes)
+        portkey = apply_key_defaults(
+            parse_portkey_headers(headers, services.header_prefixes), self.caller.principal.key
+        )
         portkey = replace(
             portkey,
             trace_id=portkey.trace_id or self.request_id,

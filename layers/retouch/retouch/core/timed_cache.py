@@ -29,5 +29,9 @@ class TimedCache(Generic[Key, Value]):
         self._values[key] = (self._clock.now() + self._seconds, value)
         return value
 
+    def drop(self, key: Key) -> None:
+        """Forget a value, so that it is loaded at its next use."""
+        self._values.pop(key, None)
+
     def __len__(self) -> int:
         return len(self._values)

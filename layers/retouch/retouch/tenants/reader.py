@@ -49,9 +49,11 @@ class TenantReader:
     def read_secret(self, virtual_key: VirtualKeyRecord) -> str | None:
         """Return the provider's key that a virtual key stands for. A changed record has a new one."""
         place = virtual_key.workspace_id, virtual_key.slug
-        return self._secrets.get(
-            (*place, virtual_key.last_updated_at), lambda: self._stores.secrets.get(*place)
-        )
+        name = (*place, virtual_key.last_updated_at)
+        secret = self._secrets.get(name, lambda: self._stores.secrets.get(*place))
+        if secret is None:  # it may be stored in a moment
+            self._secrets.drop(name)
+        return secret
 
     def find_config(self, workspace_id: str, slug: str) -> Mapping[str, Any] | None:
         """Return a saved config of a workspace, or None."""

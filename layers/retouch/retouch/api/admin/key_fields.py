@@ -11,8 +11,8 @@ from retouch.api.admin.key_defaults import read_defaults, show_defaults
 from retouch.api.admin.limit_fields import (
     read_rate_limits,
     read_usage_limits,
+    show_limits,
     show_rate_limits,
-    show_usage_limits,
 )
 from retouch.api.admin.times import show_time
 from retouch.core.errors import InvalidRequest
@@ -100,7 +100,7 @@ def key_document(key: GatewayKey, now: int) -> Mapping[str, Any]:
         "allowed_providers": list(key.allowed_providers),
         "expires_at": show_time(key.expires_at),
         "defaults": show_defaults(key.defaults),
-        "usage_limits": _one_or_all(show_usage_limits(key.usage_limits)),
+        "usage_limits": show_limits(key.usage_limits),
         "rate_limits": show_rate_limits(key.rate_limits),
         "concurrency": key.concurrency,
         "budget_own_keys": key.budget_own_keys,
@@ -110,11 +110,6 @@ def key_document(key: GatewayKey, now: int) -> Mapping[str, Any]:
         "created_at": show_time(key.created_at),
         "last_updated_at": show_time(key.last_updated_at),
     }
-
-
-def _one_or_all(limits: list[dict[str, Any]]) -> Any:
-    """Return limits in the form of Portkey, whose keys have one at most."""
-    return limits if len(limits) > 1 else limits[0] if limits else None
 
 
 def _read_scopes(fields: FieldReader) -> frozenset[str]:

@@ -38,6 +38,12 @@ def show_usage_limits(limits: Sequence[UsageLimit]) -> list[dict[str, Any]]:
     return [_show_usage_limit(limit) for limit in limits]
 
 
+def show_limits(limits: Sequence[UsageLimit]) -> Any:
+    """Return the limits of a key in the form of Portkey, whose keys have one at most."""
+    shown = show_usage_limits(limits)
+    return shown if len(shown) > 1 else shown[0] if shown else None
+
+
 def show_rate_limits(limits: Sequence[RateLimit]) -> list[dict[str, Any]]:
     """Return limits as the API shows them."""
     return [{"type": limit.type, "unit": limit.unit, "value": limit.value} for limit in limits]

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from retouch.api.admin import audit_logs, keys, workspaces
+from retouch.api.admin import audit_logs, configs, keys, virtual_keys, workspaces
 from retouch.api.admin.analytics import ANALYTICS_ROUTES
 from retouch.api.admin.feedback import FEEDBACK_ROUTES
 from retouch.api.admin.organization import ORGANIZATION_ROUTES
 from retouch.api.admin.request import AdminEndpoint
 from retouch.api.router import path_pattern
 
+_VIRTUAL_KEY_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
+    ("GET", ""): virtual_keys.list_virtual_keys,
+    ("POST", ""): virtual_keys.create_virtual_key,
+    ("GET", "/{slug}"): virtual_keys.get_virtual_key,
+    ("PUT", "/{slug}"): virtual_keys.update_virtual_key,
+    ("DELETE", "/{slug}"): virtual_keys.delete_virtual_key,
+}
 # By method and path. {name} is one segment.
+# A path with a fixed segment comes before one with a variable in its place.
 ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
+    ("POST", "/v1/api-keys/{id}/rotate"): keys.rotate_key,
     ("GET", "/v1/api-keys"): keys.list_keys,
     ("POST", "/v1/api-keys/{type}/{sub_type}"): keys.create_key,
     ("GET", "/v1/api-keys/{id}"): keys.get_key,
@@ -24,17 +33,23 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
     ("GET", "/v1/admin/workspaces/{id}"): workspaces.get_workspace,
     ("PUT", "/v1/admin/workspaces/{id}"): workspaces.update_workspace,
     ("DELETE", "/v1/admin/workspaces/{id}"): workspaces.delete_workspace,
+    ("GET", "/v1/configs"): configs.list_configs,
+    ("POST", "/v1/configs"): configs.create_config,
+    ("GET", "/v1/configs/{slug}"): configs.get_config,
+    ("PUT", "/v1/configs/{slug}"): configs.update_config,
+    ("DELETE", "/v1/configs/{slug}"): configs.delete_config,
+    ("GET", "/v1/configs/{slug}/versions"): configs.list_versions,
     ("GET", "/v1/audit-logs"): audit_logs.list_audit_logs,
     **ANALYTICS_ROUTES,
     **ORGANIZATION_ROUTES,
+    **{
+        (method, f"{prefix}{rest}"): endpoint
+        for prefix in ("/v1/virtual-keys", "/v1/providers")  # Portkey's older and newer name
+        for (method, rest), endpoint in _VIRTUAL_KEY_ROUTES.items()
+    },
     **FEEDBACK_ROUTES,
 }
-# A path with a fixed segment comes before one with a variable in its place.
-FIRST_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
-    ("POST", "/v1/api-keys/{id}/rotate"): keys.rotate_key,
-}
-ALL_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {**FIRST_ROUTES, **ADMIN_ROUTES}
-_PATTERNS = {route: path_pattern(route[1]) for route in ALL_ROUTES}
+_PATTERNS = {route: path_pattern(route[1]) for route in ADMIN_ROUTES}
 
 
 def allowed_methods(path: str) -> list[str]:

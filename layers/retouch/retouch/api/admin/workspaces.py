@@ -25,6 +25,7 @@ from retouch.api.admin.request import (
     not_found,
     resource_document,
 )
+from retouch.api.admin.slugs import make_slug
 from retouch.api.admin.times import show_time
 from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_changes
 from retouch.core.errors import InvalidRequest
@@ -202,8 +203,7 @@ def _read_price(fields: FieldReader) -> Price:
 def _read_slug(fields: FieldReader, name: str) -> str:
     slug = fields.text("slug", 48)
     if not slug:
-        words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:36] or "workspace"
-        return f"{words}-{secrets.token_hex(3)}"
+        return make_slug(name)
     if not _SLUG.fullmatch(slug):
         raise InvalidRequest(
             "'slug' must be lower-case letters, digits and '-', at most 48, and begin with a letter or a digit.",

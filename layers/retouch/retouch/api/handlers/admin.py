@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from retouch.api.admin.request import AdminEndpoint, AdminRequest, AdminServices
-from retouch.api.admin.routes import ALL_ROUTES, allowed_methods, path_values
+from retouch.api.admin.routes import ADMIN_ROUTES, allowed_methods, path_values
 from retouch.api.cors import cors_policy
 from retouch.api.events import http as http_event
 from retouch.api.handlers.edits import Handler, Recorder, Telemetry
@@ -31,7 +31,7 @@ def build_handler(
     """Return the Lambda handler. `start_prefetch` starts to read the pepper in the background."""
     responders = {
         route: _responder(services, telemetry, route, endpoint)
-        for route, endpoint in ALL_ROUTES.items()
+        for route, endpoint in ADMIN_ROUTES.items()
     }
     router = Router(
         responders,
