@@ -15,6 +15,7 @@ VARIABLES = [
     ("RETOUCH_TENANTS_TABLE", "tenants", "tenants_table", "tenants"),
     ("RETOUCH_TENANTS_FOLDER", "/tmp/tenants", "tenants_folder", "/tmp/tenants"),
     ("RETOUCH_VIRTUAL_KEYS_PATH", "/shop/vk/", "virtual_keys_path", "/shop/vk"),
+    ("RETOUCH_GRANTS", "all", "grants", "all"),
     ("RETOUCH_SECRET_ID", "arn:secret", "secret_id", "arn:secret"),
     ("RETOUCH_PEPPER_SECRET_ID", "arn:pepper", "pepper_secret_id", "arn:pepper"),
     ("RETOUCH_CORS_ORIGINS", "https://a.example/,b c", "cors_origins", ("https://a.example", "b", "c")),
