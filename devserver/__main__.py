@@ -7,9 +7,11 @@ import errno
 import os
 import signal
 import sys
+from pathlib import Path
 
 import uvloop
 
+from devserver.inbox_watcher import FIRST_RECIPE
 from devserver.settings import InvalidSetting, Settings
 from devserver.startup import RunningServer, run_server
 from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
@@ -22,6 +24,9 @@ _READY_MESSAGE = """\
 Retouch is ready on {url}  Try:
 curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \
 -F prompt="remove the ball" -F response_format=url"""
+_INBOX_MESSAGE = """\
+Photos in {folder}/inbox/{recipe}/ are edited as recipes/{recipe}.json says. Try:
+cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{recipe}/"""
 
 
 def main() -> int:
@@ -55,6 +60,8 @@ async def _run_until_signalled(settings: Settings) -> int:
 async def _serve(settings: Settings) -> None:
     async with run_server(settings) as running:
         _print_status(running)
+        if running.functions_started:
+            _print_inbox(settings)
         await asyncio.get_running_loop().create_future()
 
 
@@ -81,6 +88,14 @@ def _print_status(running: RunningServer) -> None:
     else:
         text = "Retouch returns 502 until the function starts; the reason is printed above."
         print(f"{text} {running.url}", file=sys.stderr, flush=True)
+
+
+def _print_inbox(settings: Settings) -> None:
+    """Print where the local inbox is, unless another queue than the local one is used."""
+    if not settings.environment.get("RETOUCH_ORDERS_TABLE"):
+        folder = Path(settings.environment["RETOUCH_INBOX"])
+        shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+        print(_INBOX_MESSAGE.format(folder=shown, recipe=FIRST_RECIPE), flush=True)
 
 
 if __name__ == "__main__":

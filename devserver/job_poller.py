@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -83,7 +82,7 @@ def _sqs_event(message: FolderMessage, queue_name: str) -> dict[str, Any]:
         "body": message.body,
         "attributes": {
             "ApproximateReceiveCount": str(message.receives),
-            "SentTimestamp": str(round(time.time() * 1000)),
+            "SentTimestamp": str(round(message.sent_at * 1000)),
         },
         "messageAttributes": {},
         "eventSource": "aws:sqs",

@@ -13,6 +13,7 @@ from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
 
+DEFAULT_INBOX = REPOSITORY / ".work" / "local"
 MAX_BODY_BYTES = 10_485_760  # The limit of API Gateway for a request body.
 MAX_PAYLOAD_BYTES = 6_291_556  # The limit of Lambda for an event or a response, as JSON.
 
@@ -82,7 +83,11 @@ class Settings:
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
             functions=(Function("edits", root), MIRROR, WORKER, SWEEPER, ADMIN),
-            environment={"RETOUCH_AUTH_MODE": _auth_mode(env), **env},
+            environment={
+                "RETOUCH_AUTH_MODE": _auth_mode(env),
+                **env,
+                "RETOUCH_INBOX": str(Path(env.get("RETOUCH_INBOX") or DEFAULT_INBOX).absolute()),
+            },
             port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
             s3=not env.get("RETOUCH_BUCKET"),
             workers=Workers(min(min_workers, max_workers), max_workers),

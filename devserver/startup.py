@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
 from devserver.asgi_server import bind_loopback, serve_asgi
+from devserver.inbox_watcher import InboxWatcher, prepare_inbox
 from devserver.job_poller import DEAD_LETTERS, JOBS_QUEUE, LINES_QUEUE, JobPoller
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
@@ -69,6 +71,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
             _start_pollers(stack, settings, environment, pools)
             sweeping = run_schedule(_pool_of(SWEEPER, pools), settings.sweep_seconds)
             stack.callback(asyncio.create_task(sweeping).cancel)
+            _start_inbox(stack, environment)
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
         await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
         yield RunningServer(url, functions_started, pools, s3)
@@ -127,6 +130,16 @@ def _start_pollers(
 def _pool_of(function: Function, pools: tuple[WorkerPool, ...]) -> WorkerPool:
     (pool,) = [pool for pool in pools if pool.function == function]
     return pool
+
+
+def _start_inbox(stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
+    """Watch the local inbox until the server stops, if there is one."""
+    folder = environment.get("RETOUCH_INBOX")
+    if folder:
+        prepare_inbox(Path(folder))
+        queue = EditsFolderQueue(environment["RETOUCH_ORDERS_FOLDER"])
+        task = asyncio.create_task(InboxWatcher(Path(folder), queue).run())
+        stack.callback(task.cancel)
 
 
 def _create_pool(

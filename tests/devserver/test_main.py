@@ -23,14 +23,19 @@ def free_port():
 
 
 @pytest.fixture
-def start_server(app):
+def start_server(app, tmp_path_factory):
     """Return a function that starts the command. End every process that a test leaves running."""
     started = []
 
     def start(port, **env):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RETOUCH_"))}
         path = f"{REPOSITORY}/layers/retouch:{REPOSITORY}"
-        own = {"PORT": str(port), "RETOUCH_LOCAL_TASK_ROOT": str(app), "PYTHONPATH": path}
+        own = {
+            "PORT": str(port),
+            "RETOUCH_LOCAL_TASK_ROOT": str(app),
+            "RETOUCH_INBOX": str(tmp_path_factory.mktemp("inbox")),
+            "PYTHONPATH": path,
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "devserver"],
             cwd=REPOSITORY,
@@ -59,7 +64,9 @@ def have_all_ended(processes):
 
 
 def read_ready_lines(process):
-    return process.stdout.readline(), process.stdout.readline()
+    """Return the address and the curl command. Two lines about the inbox follow."""
+    first, second, *_ = (process.stdout.readline() for _ in range(4))
+    return first, second
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -22,7 +23,7 @@ ECHOED_KEY_ERROR = {
 
 
 @pytest.fixture
-def start_server():
+def start_server(tmp_path):
     """Return a function that starts the development server. `stop_server` returns everything that it printed."""
     started = []
 
@@ -34,7 +35,13 @@ def start_server():
         process = subprocess.Popen(
             [sys.executable, "-m", "devserver"],
             cwd=REPOSITORY,
-            env={**inherited_env, "PORT": str(unused_port()), "PYTHONPATH": path, **env},
+            env={
+                **inherited_env,
+                "PORT": str(unused_port()),
+                "PYTHONPATH": path,
+                "RETOUCH_INBOX": str(tmp_path / "inbox"),
+                **env,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -70,6 +77,26 @@ def test_printed_curl_command_returns_the_picture_of_the_readme(start_server):
     picture_of_the_readme = decode_image((REPOSITORY / "docs" / "edited.png").read_bytes())
     assert edited.size == picture_of_the_readme.size
     assert edited.convert("RGB").tobytes() == picture_of_the_readme.convert("RGB").tobytes()
+    stop_server(process)
+
+
+def test_photo_that_the_printed_command_copies_comes_out_within_a_minute(start_server, tmp_path):
+    process, _ = start_server(RETOUCH_INBOX=str(tmp_path))
+    first, command = process.stdout.readline(), process.stdout.readline()
+    assert str(tmp_path) in first
+    copy = command.partition(" && ")[0]
+    started = time.monotonic()
+    subprocess.run(shlex.split(copy), cwd=REPOSITORY, check=True)
+    image, job = (tmp_path / "outbox" / "erase" / f"photo.png{end}" for end in ("", ".json"))
+    while not job.exists():
+        assert time.monotonic() < started + 60, stop_server(process)
+        time.sleep(0.1)
+    photo = decode_image((REPOSITORY / "events" / "photo.png").read_bytes())
+    edited = decode_image(image.read_bytes())
+    assert edited.size == photo.size
+    assert edited.getpixel((520, 570)) != photo.getpixel((520, 570))  # the ball
+    assert edited.convert("RGB").getpixel((5, 5)) == photo.convert("RGB").getpixel((5, 5))
+    assert json.loads(job.read_text())["status"] == "completed"
     stop_server(process)
 
 

@@ -18,11 +18,12 @@ from retouch.orders.jobs import QueuedMessage
 _log = logging.getLogger("retouch")
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
-CREATE TABLE IF NOT EXISTS messages (id TEXT PRIMARY KEY, body TEXT, visible_at REAL, receives INTEGER);
+CREATE TABLE IF NOT EXISTS messages
+    (id TEXT PRIMARY KEY, body TEXT, sent_at REAL, visible_at REAL, receives INTEGER);
 """
 _RECEIVE = """
 UPDATE messages SET visible_at = ?, receives = receives + 1
-WHERE id = (SELECT id FROM messages WHERE visible_at <= ? ORDER BY rowid LIMIT 1) RETURNING id, body, receives
+WHERE id = (SELECT id FROM messages WHERE visible_at <= ? ORDER BY rowid LIMIT 1) RETURNING id, body, receives, sent_at
 """
 
 
@@ -32,6 +33,7 @@ class FolderMessage(NamedTuple):
     id: str
     body: str
     receives: int
+    sent_at: float  # Unix seconds
 
 
 class EditsFolderQueue:
@@ -42,9 +44,9 @@ class EditsFolderQueue:
 
     def send(self, message: QueuedMessage, delay_seconds: int = 0) -> None:
         """Send a message to the workers, to be delivered after a delay."""
-        visible_at = time.time() + delay_seconds
-        values = (secrets.token_hex(16), message_body(message), visible_at)
-        self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, 0)", values))
+        now = time.time()
+        values = (secrets.token_hex(16), message_body(message), now, now + delay_seconds)
+        self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, 0)", values))
 
     def send_all(self, messages: Sequence[QueuedMessage]) -> None:
         """Send messages to the workers."""
