@@ -7,12 +7,14 @@ from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
 
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
-orders = order_stores(settings, aws_clients)
+open_budgets = budget_table_opener(settings, aws_clients)
+orders = add_ledger(order_stores(settings, aws_clients), open_budgets, os.environ)
 jobs = job_stores(settings, orders, aws_clients)
 handler = build_handler(
     orders,

@@ -30,6 +30,19 @@ BUDGETS_TABLE_DEFINITION: dict[str, Any] = {
 }
 
 
+class RecordedNotices:
+    """What the operator was told: overruns as (account, amount), and thresholds as (account, period)."""
+
+    def __init__(self):
+        self.overruns, self.thresholds = [], []
+
+    def report_overrun(self, charge, amount):
+        self.overruns.append((charge.account, amount))
+
+    def report_threshold(self, charge, row):
+        self.thresholds.append((charge.account, charge.period))
+
+
 class InMemoryBudgets:
     """A table of budgets of one process."""
 

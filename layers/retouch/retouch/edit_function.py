@@ -25,6 +25,7 @@ from retouch.infrastructure.aws.config_bucket import ConfigBucket
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
@@ -53,7 +54,8 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model), environment
     )
     image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
-    orders = order_stores(settings, aws_clients)
+    open_budgets = budget_table_opener(settings, aws_clients)
+    orders = add_ledger(order_stores(settings, aws_clients), open_budgets, environment)
     stored_tenants = tenant_stores(settings, aws_clients)
     tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
     jobs = job_stores(settings, orders, aws_clients)
@@ -76,6 +78,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         cache=CacheBucket(settings, clock, aws_clients),
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
+        open_budgets=open_budgets,
         jobs=jobs,
         load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
         tenants=tenants,

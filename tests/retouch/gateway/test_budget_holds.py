@@ -23,7 +23,7 @@ from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.budgets import budgets_of_key
 from retouch.tenants.keys import GatewayKey, Workspace
 from retouch.tenants.limits import UsageLimit
-from tests.support.budgets import InMemoryBudgets
+from tests.support.budgets import InMemoryBudgets, RecordedNotices
 from tests.support.orders import InMemoryOrders, answer, claim
 from tests.support.services import FakeClock
 
@@ -31,24 +31,17 @@ LEASE_SECONDS, DAY = 100, 86_400
 AMOUNTS = st.integers(1, 400)
 
 
-class Notices:
-    def __init__(self):
-        self.overruns, self.thresholds = [], []
-
-    def report_overrun(self, charge, amount):
-        self.overruns.append((charge.account, charge.period, amount))
-
-    def report_threshold(self, charge, row):
-        self.thresholds.append((charge.account, charge.period))
-
-
 class World:
     """Orders and budgets in memory, and one key with a budget of its own and one of its workspace."""
 
     def __init__(self, key_limit=1000, workspace_limit=1500, concurrency=None, **limit_fields):
         self.clock = FakeClock(today=date(2026, 11, 30))
-        self.orders, self.budgets, self.notices = InMemoryOrders(), InMemoryBudgets(), Notices()
-        ledger = BudgetLedger(self.budgets, self.notices)
+        self.orders, self.budgets, self.notices = (
+            InMemoryOrders(),
+            InMemoryBudgets(),
+            RecordedNotices(),
+        )
+        ledger = BudgetLedger(lambda: self.budgets, self.notices)
         self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
         self.key_limit, self.workspace_limit = key_limit, workspace_limit
         self.concurrency = concurrency
@@ -158,7 +151,7 @@ def test_price_above_the_hold_is_counted_and_reported():
     world = World(key_limit=500)
     world.buy(400, price=4000)
     assert world.row().spent == 4000
-    assert world.notices.overruns[0] == ("key#k_1", "2026-11-30", 3600)
+    assert world.notices.overruns[0] == ("key#k_1", 3600)
     with pytest.raises(BudgetExceeded):
         world.buy(1)
 

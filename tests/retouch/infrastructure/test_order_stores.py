@@ -70,7 +70,7 @@ def test_charges_of_an_order_are_stored_and_keep_it_listed_after_its_end(stores,
     charges = (Charge("key#k_1", "2026-11", new_order.last_hold, 50_000, 100),)
     due = decide_charges(charges, Outcome("yes", 41_200))
     ended = transitions.finish(
-        transitions.add_charges(written, due), answer(price=41_200), NOW, 86_400
+        transitions.add_charges(written, due, 86_400), answer(price=41_200), NOW, 86_400
     )
     stored = table.write(ended, written)
     assert table.read(new_order.key) == stored

@@ -79,6 +79,7 @@ class EndpointRequest:
             portkey=portkey,
             max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
             has_retrying_client=read_retry_count(self.http_request.headers) is not None,
+            is_portkey_client=self.error_format == "portkey",
         )
 
 

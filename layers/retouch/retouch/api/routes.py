@@ -32,12 +32,11 @@ from retouch.api.response.edit import render_http
 from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
-from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.gateway import health
-from retouch.gateway.edit_order import EditOrder, new_order
+from retouch.gateway.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
@@ -67,7 +66,7 @@ def _run_edit(
     """Run an edit, in the background when its client does not wait for its end or may send it again."""
     form = context.form
     max_pause = max_silence(request.http_request.headers, services.settings.keep_alive_after)
-    order = _request_order(request, form, services)
+    order = _request_order(request, context, services)
     context = replace(context, max_silence=max_pause, order=order)
     # A stream has heartbeats of its own.
     silence = inf if is_stream_requested(form) else max_pause
@@ -77,22 +76,38 @@ def _run_edit(
         return end_order(result, order, request.error_format) if order else result
 
     is_silence_permitted = silence >= context.deadline - services.clock.now()
-    if is_silence_permitted and (order is None or order.is_claimed_first):
+    is_beside = order is not None and not (order.is_claimed_first or order.is_on_demand)
+    if is_silence_permitted and not is_beside:
         return render_http(run(), request.request_id, request.error_format)
     return run_with_keep_alive(run, silence, order, request.request_id, request.error_format)
 
 
 def _request_order(
-    request: EndpointRequest, form: ParsedForm, services: Services
+    request: EndpointRequest, context: RequestContext, services: Services
 ) -> EditOrder | None:
-    """Return the order of the request, or None when no repetition can find it. Raises InvalidRequest."""
+    """Return the order of the request, or None when nobody can look for it. Raises InvalidRequest."""
+    form = context.form
     is_required = services.settings.orders_mode == "require"
     options = read_order_options(request.http_request.headers, is_required=is_required)
+    if options is None and _may_hold_budgets(context, services):
+        options = OrderOptions(is_on_demand=True)
     if options is None or is_dry_run(form):
         return None
     return new_order(
         replace(options, is_stream=is_stream_requested(form)), services.orders, services.clock
     )
+
+
+def _may_hold_budgets(context: RequestContext, services: Services) -> bool:
+    """Return whether an attempt may hold budgets: of the key, or of a virtual key that the request may name."""
+    key, portkey = context.principal.key, context.portkey
+    if key is None or services.open_budgets is None:
+        return False
+    names = (context.credentials.provider, context.form.values.get("model"))
+    may_name_virtual_key = (
+        portkey.virtual_key or portkey.config or any("@" in str(n) for n in names)
+    )
+    return key.has_budgets or bool(may_name_virtual_key)
 
 
 def _reject_query_params(query: Mapping[str, str], services: Services) -> None:

@@ -95,6 +95,9 @@ class Price:
     image_in: float = 0.0
     text_out: float = 0.0  # includes reasoning tokens
     image_out: float = 0.0
+    # The most tokens that a budget holds for each input image, and for the text and the thinking of each result.
+    most_tokens_in: int = 0
+    most_tokens_out: int = 0
     source: str = ""
 
 

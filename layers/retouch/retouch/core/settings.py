@@ -45,6 +45,11 @@ def _parse_pairs(text: str) -> dict[str, str]:
     return {left.strip(): right.strip() for left, _, right in pairs}
 
 
+def _parse_dollars(text: str) -> dict[str, int]:
+    """Return the amounts of a list in micro-dollars: {"a": 200_000} for "a=0.20"."""
+    return {name: round(float(amount) * 1_000_000) for name, amount in _parse_pairs(text).items()}
+
+
 def _parse_bool(text: str) -> bool:
     return text.lower() in ("1", "true", "yes", "on")
 
@@ -181,6 +186,9 @@ class Settings:
     batches_queue_url: str = _env_field("RETOUCH_BATCHES_QUEUE")
     # after this many seconds a job that no worker has begun is not begun any more
     job_begin_seconds: int = _env_field("RETOUCH_JOB_BEGIN_SECONDS", 3600, int)
+    budgets_table: str = _env_field("RETOUCH_BUDGETS_TABLE")  # the table of budgets and rates
+    # micro-dollars that a budget holds for one image of a model
+    ceilings: Mapping[str, int] = _env_field("RETOUCH_CEILINGS", {}, _parse_dollars)
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)
     # after its deadline, a function has surely ended; clocks may differ by this much
     lease_margin: float = _env_field("RETOUCH_LEASE_MARGIN_SECONDS", 60.0, float)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from retouch.core.clock import Clock
-from retouch.core.errors import Fault
+from retouch.core.errors import BudgetUnavailable, Fault, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import MICRO_DOLLARS
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.charges import Charge, Outcome
+from retouch.orders.charges import Charge, Charges, Outcome
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import key_of_order
 from retouch.orders.stores import OrderStores
@@ -53,13 +53,23 @@ class BudgetHolder:
         charges = (
             Charge(one.account, one.period.name, name, amount, one.alert_at or 0) for one in budgets
         )
-        self.held.note_charges(tuple(charges))
+        self._note(tuple(charges))
         try:
             rows = [self._hold_in(budget, name, amount) for budget in budgets]
         except Fault:
             self.held.settle_charges(Outcome("no"))
             raise
         return remaining_amount(budgets, rows)
+
+    def _note(self, charges: Charges) -> None:
+        try:
+            self.held.note_charges(charges)
+        except OrdersUnavailable as error:
+            raise BudgetUnavailable(
+                "The table of orders cannot be used, and without it no budget can be kept, so nothing was bought. "
+                "Send the request again.",
+                retry_after=error.retry_after,
+            ) from error
 
     def _hold_in(self, budget: Budget, name: str, amount: int) -> BudgetRow:
         row_name = row_name_of(budget)
@@ -105,12 +115,14 @@ class BudgetHolder:
             if budget.period.end
             else "It never resets."
         )
-        return BudgetExceeded(
+        error = BudgetExceeded(
             f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {usd_text(max(0, limit - row.taken))} "
             f"are left, and this edit may cost up to {usd_text(amount)}. {resets} Ask the operator for a larger "
             "budget, or send an edit that costs less.",
             status=_PORTKEY_STATUS if self.is_portkey_client else None,
         )
+        error.remaining = max(0, limit - row.taken)
+        return error
 
 
 def row_name_of(budget: Budget) -> RowName:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -27,13 +28,13 @@ class BudgetNotices(Protocol):
 class BudgetLedger:
     """Settles the charges of orders. A repeated step changes nothing. Raises BudgetUnavailable."""
 
-    table: BudgetTable
+    open_table: Callable[[], BudgetTable]
     notices: BudgetNotices
 
     def settle(self, charge: Charge) -> bool:
         """Turn a held amount into the actual one. Return False when it was settled before."""
         at_risk = charge.actual if charge.is_at_risk else 0
-        row = self.table.settle(
+        row = self.open_table().settle(
             _row_name(charge), charge.hold, charge.amount, charge.actual, at_risk
         )
         if row is None:
@@ -41,14 +42,14 @@ class BudgetLedger:
         if charge.actual > charge.amount:
             self.notices.report_overrun(charge, charge.actual - charge.amount)
         is_reached = 0 < charge.alert_at <= row.taken and not row.is_alerted
-        if is_reached and self.table.mark_alerted(_row_name(charge)):
+        if is_reached and self.open_table().mark_alerted(_row_name(charge)):
             self.notices.report_threshold(charge, row)
         return True
 
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
         hold = RowHold(charge.amount, _RESTORED_LEASE)
-        self.table.restore(_row_name(charge), charge.hold, hold)
+        self.open_table().restore(_row_name(charge), charge.hold, hold)
 
 
 def _row_name(charge: Charge) -> RowName:

@@ -50,6 +50,7 @@ class OrderOptions:
     source: OrderSource = "http"
     is_stream: bool = False  # the caller wants an event stream
     is_required: bool = False  # the operator wants an order for every edit
+    is_on_demand: bool = False  # the order is written only when an attempt holds a budget
 
 
 @frozen_dataclass
@@ -127,8 +128,13 @@ class EditOrder:
         Does nothing for any other request.
         """
         self._is_write_due = True
-        if self.held:
+        if self.held and not self._options.is_on_demand:
             self.held.begin(self._make_fingerprint, self._options.retry_count or 0)
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether the order is written only when an attempt holds a budget."""
+        return self._options.is_on_demand
 
     @property
     def has_key(self) -> bool:

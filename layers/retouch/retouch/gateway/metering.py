@@ -227,11 +227,10 @@ def _rescue(last: UsageEvent, result: EditResult) -> str:
 
 def _target_fields(attempt: Attempt, report: AttemptReport) -> dict[str, Any]:
     target = attempt.target
-    is_caller_key = target.model is not None and target.model.is_client_key
     return {
         "provider": report.provider,
         "model": report.model,
         "cache": report.cache_status,
-        "virtual_key": target.virtual_key,
-        "payer": "caller" if is_caller_key else "operator",
+        "virtual_key": target.payer.virtual_key,
+        "payer": "caller" if target.payer.is_caller else "operator",
     }

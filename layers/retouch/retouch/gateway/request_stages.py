@@ -35,6 +35,7 @@ from retouch.gateway.routing.credential_resolver import (
 from retouch.gateway.routing.custom_hosts import allowed_custom_host
 from retouch.gateway.routing.executor import RoutingExecutor
 from retouch.gateway.routing.grants import Grants
+from retouch.gateway.routing.payer import payer_of
 from retouch.gateway.routing.tree import RetryPolicy, RoutingTree, Target, iter_targets
 from retouch.gateway.routing.virtual_keys import ProviderNames
 from retouch.gateway.services import RequestContext, Services
@@ -232,7 +233,6 @@ def _resolve_targets(
         model, fault = finder.connect(found, credentials)
         if model is not None:
             require_model(context.principal.key, model.provider.name, model.serving.id)
-        virtual_key = found.credential.virtual_key
         yield TargetRequest(
             target,
             replace(edit_request, model=found.routed_target.model),
@@ -241,7 +241,7 @@ def _resolve_targets(
             cache_partition(context.principal, credentials),
             model,
             fault,
-            virtual_key.name if virtual_key else "",
+            payer_of(found.credential, isinstance(portkey.config, str)),
         )
 
 

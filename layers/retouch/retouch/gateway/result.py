@@ -14,6 +14,7 @@ from retouch.core.errors import Billed, Fault, worst_billing
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.edit_order import OrderReport
 from retouch.gateway.guardrails.report import STATUS_PASSED, GuardrailReport
@@ -82,6 +83,7 @@ class AttemptReport:
     upstream_request_ids: str = ""  # separated by ", "
     upstream_processing_ms: str = ""  # separated by ", "
     hooks: GuardrailReport = field(default_factory=GuardrailReport)
+    budget: BudgetReport | None = None  # None: no budget applies
 
 
 @frozen_dataclass
@@ -160,6 +162,24 @@ class EditResult:
         """The worst billing status of all attempts."""
         attempts = self.routing.attempts if self.routing else ()
         return worst_billing(one.billed for one in attempts) if attempts else self.outcome.billed
+
+    @property
+    def charge(self) -> int | None:
+        """What the budgets are charged for a finished edit, in micro-dollars. None: what they hold."""
+        budget, outcome = self.attempt.budget, self.outcome
+        if budget is None or not isinstance(outcome, DeliveredEdit):
+            return None
+        return budget.charge(outcome.cost, len(outcome.images))
+
+    @property
+    def remaining_budget(self) -> int | None:
+        """What the smallest budget has left after the edit, in micro-dollars. None: no budget applies."""
+        budget = self.attempt.budget
+        if budget is None or budget.remaining is None:
+            return None
+        is_free = isinstance(self.outcome, Fault) and self.outcome.billed == "no"
+        charge = 0 if is_free else budget.held if self.charge is None else self.charge
+        return max(0, budget.remaining + budget.held - charge)
 
     @property
     def notes(self) -> tuple[str, ...]:

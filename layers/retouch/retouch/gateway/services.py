@@ -27,6 +27,7 @@ from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
 from retouch.tenants.reader import TenantReader
+from retouch.tenants.budget_table import BudgetTable
 from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Services:
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
+    open_budgets: Callable[[], BudgetTable] | None = None  # None: there is no table of budgets
     jobs: JobStores | None = None  # None: the gateway has no queue of edits
     tenants: TenantReader | None = None  # None: the gateway has no table of tenants
     usage: UsageRecorder | None = None  # None: the gateway writes no usage events
@@ -98,6 +100,7 @@ class RequestContext:
     )
     meter: RequestMeter | None = None  # None: nothing counts the edit
     has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
+    is_portkey_client: bool = False  # the caller expects Portkey's statuses
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)
 
     @property

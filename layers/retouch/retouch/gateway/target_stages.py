@@ -38,6 +38,7 @@ from retouch.gateway.result import (
 )
 from retouch.gateway.result_images import explain_unreadable
 from retouch.gateway.result_links import ResultLinks
+from retouch.gateway.routing.payer import Payer
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.signed_links import link_builder
@@ -63,7 +64,7 @@ class TargetRequest:
     cache_partition: str
     model: ResolvedModel | None  # connected unless there is a `fault`; None: no such model
     fault: Fault | None = None  # the reason why the target cannot be tried
-    virtual_key: str = ""  # the name of the virtual key that pays
+    payer: Payer = Payer()
 
 
 @frozen_dataclass
@@ -247,8 +248,7 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
         return _start_stream(prepared, original, tracking, runner, services)
     with tracking:
         outcome = runner.run_all(prepared.jobs)
-    notes = outcome.shortfall_notes(attempt.target.request.n)
-    billed = _billing(planned.plan)
+    notes, billed = outcome.shortfall_notes(attempt.target.request.n), _billing(planned.plan)
     return GeneratedImages(planned, outcome.images, billed, notes, original=original)
 
 

@@ -33,6 +33,8 @@ _END_PAUSES_SECONDS = (0.5, 0.5, 0.5)
 _OPTIONAL_WAIT_SECONDS, _MAX_WAIT_SECONDS = 0.5, 5.0
 # At the deadline the end of an order still gets this part of the margin for sending the response.
 _MIN_WAIT_SECONDS = 0.5
+# An order with charges is kept until the sweeper and the operator have surely seen it.
+CHARGED_VALIDITY_SECONDS = 86_400
 
 
 class HeldOrder:
@@ -103,10 +105,12 @@ class HeldOrder:
         Raises OrderInProgress when the order is lost to another request, and OrdersUnavailable.
         """
         with self._lock:
-            note = self._writer.submit(
-                lambda: self._write(transitions.add_charges(self.order, charges))
+            self._has_begun = self._is_required = True
+            self._stores = replace(
+                self._stores, validity=max(self._stores.validity, CHARGED_VALIDITY_SECONDS)
             )
-        if not self._is_stored or not is_done_within(note, self._remaining()):
+            note = self._writer.submit(self._write_charges, charges)
+        if not is_done_within(note, self._remaining()):
             raise OrdersUnavailable("The table of orders is too slow, so nothing was bought.")
         note.result()
 
@@ -201,6 +205,19 @@ class HeldOrder:
             self._stores.table.add_recent(order.fingerprint.digest, order.key, order.expires, retry)
         except (OrdersUnavailable, WriteConflict) as error:
             _log.warning("an order was not written", exc_info=error)
+
+    def _write_charges(self, charges: Charges) -> None:
+        order = transitions.add_charges(self.order, charges, self._stores.validity)
+        if self._is_stored:
+            self._write(order)
+            return
+        try:
+            self.order = self._stores.table.write(order, replaces=None)
+        except WriteConflict as conflict:  # the first write, whose response was lost
+            if not transitions.is_still_holder(conflict.stored, order):
+                raise in_progress_error() from None
+            self.order = self._stores.table.write(order, replaces=conflict.stored)
+        self._is_stored = True
 
     def _write_mark(self, target: str) -> None:
         self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))

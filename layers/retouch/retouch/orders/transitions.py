@@ -148,7 +148,7 @@ def claim_job(order: Order, request_id: str, lease: int, validity: int, now: int
 def requeue(order: Order, now: int, pause: int = 0) -> Order:
     """Return the job as it waits for a worker again, whose message comes after a pause."""
     lease = _message_time(order, now + pause)
-    order = decide_order(order, Outcome("no"))
+    order = _release_charges(order)
     return replace(order, state="queued", submissions=(), holder="", lease=lease)
 
 
@@ -182,9 +182,14 @@ def mark_sent(order: Order, target: str, now: int) -> Order:
     )
 
 
-def add_charges(order: Order, charges: Charges) -> Order:
+def add_charges(order: Order, charges: Charges, validity: int) -> Order:
     """Return the order with what its next attempt will hold of budgets."""
-    return replace(order, charges=(*order.charges, *charges), holds=order.holds + 1)
+    return replace(
+        order,
+        charges=(*order.charges, *charges),
+        holds=order.holds + 1,
+        expires=max(order.expires, order.lease + validity),
+    )
 
 
 def decide_order(order: Order, outcome: Outcome) -> Order:
@@ -220,7 +225,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
 def reopen(order: Order, now: int, validity: int) -> Order:
     """Return the order after a try that cost nothing, ready for another try of the same request."""
     return replace(
-        decide_order(order, Outcome("no")),
+        _release_charges(order),
         state="open",
         submissions=(),
         holder="",
@@ -262,6 +267,13 @@ def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) 
     return replace(
         order, state="done", cost=cost, ended=now, expires=end_expiry(order, now, validity)
     )
+
+
+def _release_charges(order: Order) -> Order:
+    """Return the order whose last attempt cost nothing, also when that was not known before."""
+    outcome = Outcome("no")
+    charges = decide_charges(order.charges, outcome)
+    return replace(order, charges=restore_charges(charges, order.last_hold, outcome))
 
 
 def can_be_reconciled(order: Order) -> bool:

@@ -150,8 +150,26 @@ def _reka_model(model_id: str, price: Price) -> ModelCapabilities:
     )
 
 
-_FLASH_PRICE = Price(per_call=0.003, text_in=0.8, image_in=0.8, image_out=2.0, source=_PRICE_SOURCE)
-_EDGE_PRICE = Price(per_call=0.0004, text_in=0.1, image_in=0.1, image_out=0.1, source=_PRICE_SOURCE)
+# For the copy of the image and the list of operations, twice: a plan that is not valid is asked for once more.
+_MOST_TOKENS_IN = 20_000
+_FLASH_PRICE = Price(
+    per_call=0.003,
+    text_in=0.8,
+    image_in=0.8,
+    image_out=2.0,
+    most_tokens_in=_MOST_TOKENS_IN,
+    most_tokens_out=2 * _MAX_TOKENS,
+    source=_PRICE_SOURCE,
+)
+_EDGE_PRICE = Price(
+    per_call=0.0004,
+    text_in=0.1,
+    image_in=0.1,
+    image_out=0.1,
+    most_tokens_in=_MOST_TOKENS_IN,
+    most_tokens_out=2 * _MAX_TOKENS,
+    source=_PRICE_SOURCE,
+)
 
 PROVIDER = Provider(
     name="reka-ai",

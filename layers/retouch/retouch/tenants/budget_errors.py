@@ -13,6 +13,7 @@ class BudgetExceeded(Fault):
     code = "budget_exceeded"
     blame = "client"
     retryable = False
+    remaining: int = 0  # micro-dollars
 
 
 class TooManyAtOnce(Fault):

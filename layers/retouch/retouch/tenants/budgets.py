@@ -8,7 +8,12 @@ from typing import Literal
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.tenants.budget_periods import Period, current_period
 from retouch.tenants.budget_rows import RowLimit
-from retouch.tenants.keys import KEY_CONCURRENCY, WORKSPACE_CONCURRENCY, GatewayKey
+from retouch.tenants.keys import (
+    KEY_CONCURRENCY,
+    WORKSPACE_CONCURRENCY,
+    GatewayKey,
+    VirtualKeyRecord,
+)
 from retouch.tenants.limits import UsageLimit
 
 BudgetScope = Literal["virtual_key", "api_key", "workspace"]
@@ -81,9 +86,11 @@ def make_budgets(
     return tuple(rows.values())
 
 
-def has_budgets(key: GatewayKey | None) -> bool:
-    """Return whether any budget applies to the edits of a key."""
-    if key is None:
-        return False
-    owners = (key, key.workspace)
-    return any(owner.usage_limits or owner.concurrency is not None for owner in owners)
+def budgets_of_virtual_key(record: VirtualKeyRecord | None, now: int) -> tuple[Budget, ...]:
+    """Return the budgets of the virtual key that pays."""
+    if record is None:
+        return ()
+    account = f"vk#{record.budget_name}"
+    return make_budgets(
+        "virtual_key", account, record.usage_limits, None, WORKSPACE_CONCURRENCY, now
+    )

@@ -84,6 +84,12 @@ class GatewayKey:
     last_updated_at: int = 0
 
     @property
+    def has_budgets(self) -> bool:
+        """Whether a limit of the key or of its workspace counts what its edits cost, or how many run at once."""
+        owners = (self, self.workspace)
+        return any(one.usage_limits or one.concurrency is not None for one in owners)
+
+    @property
     def owner(self) -> str:
         """The owner of what the key stores: its workspace, or in the default workspace the key alone."""
         if self.workspace.id != DEFAULT_WORKSPACE_ID:

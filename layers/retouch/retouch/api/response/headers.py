@@ -9,6 +9,7 @@ from retouch.api.response.errors import ErrorFormat
 from retouch.api.response.header_text import notes_text
 from retouch.core.errors import Fault
 from retouch.core.http_response import json_headers
+from retouch.core.pricing import Cost
 from retouch.gateway.result import (
     AttemptRecord,
     AttemptReport,
@@ -87,6 +88,8 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
         values["cost-usd"] = str(outcome.cost) if outcome.cost else None
         values["preserved-pixels"] = None if kept is None else str(kept)
         values["url-expires"] = None if expires_at is None else _http_date(expires_at)
+    if result.remaining_budget is not None:
+        values["budget-remaining-usd"] = str(Cost(result.remaining_budget, estimated=False))
     values["upstream-request-id"] = report.upstream_request_ids
     values["upstream-processing-ms"] = report.upstream_processing_ms
     if routing and len(routing.attempts) > 1:

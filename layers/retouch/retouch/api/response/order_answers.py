@@ -9,13 +9,19 @@ from retouch.api.response import sse
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.core.errors import Fault
+from retouch.core.pricing import Cost
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.result import DeliveredEdit, EditResult, EditStream, StreamedImage
 from retouch.orders.order import StoredAnswer
 
 # They belong to one request. An equal request gets its own.
-_OWN_HEADERS = ("x-request-id", "traceparent", "x-portkey-trace-id")
+_OWN_HEADERS = (
+    "x-request-id",
+    "traceparent",
+    "x-portkey-trace-id",
+    "x-retouch-budget-remaining-usd",
+)
 _REPEAT_NOTE = "A repetition of this request fetches the image that is paid for, and buys nothing."
 _UNFETCHED_NOTE = (
     "n: the missing images may be paid for; the same request with the same key fetches all of them"
@@ -28,7 +34,9 @@ def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer
     assert isinstance(response.body, bytes), "a stream is stored from its images"
     headers = {name: text for name, text in response.headers.items() if name not in _OWN_HEADERS}
     cost = response.log_fields.get("cost_usd", "")
-    return StoredAnswer(response.status, headers, response.body, result.billing, cost)
+    return StoredAnswer(
+        response.status, headers, response.body, result.billing, cost, result.charge
+    )
 
 
 def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -> EditResult:
@@ -54,6 +62,11 @@ def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -
 def _pending_result(result: EditResult, fault: Fault) -> EditResult:
     """Return a failure whose image is paid for and can still be fetched."""
     outcome = fault.with_billing("unknown").with_free_repetition(_REPEAT_NOTE)
+    return _replace_outcome(result, outcome)
+
+
+def _replace_outcome(result: EditResult, outcome: DeliveredEdit | Fault) -> EditResult:
+    """Return the result with the outcome of its last attempt, which was not known before."""
     routing = result.routing
     if routing and routing.attempts:
         *earlier, last = routing.attempts
@@ -82,7 +95,7 @@ def _recorded_events(
         fault = fault_from_exception(error)
         raise
     finally:
-        final = replace(result, outcome=_stream_outcome(stream, images, fault))
+        final = _replace_outcome(result, _stream_outcome(stream, images, fault))
         ended_with = final.outcome if isinstance(final.outcome, Fault) else None
         order.end(ended_with, final.outcome.billed, lambda: render_answer(final, error_format))
 
@@ -102,6 +115,14 @@ def _read_to_end(
     except Exception as error:
         return fault_from_exception(error)
     return None
+
+
+def _total_cost(images: list[StreamedImage]) -> Cost | None:
+    """Return the cost of all finished images of a stream, or None when one of them is not known."""
+    costs = [one.cost for one in images if one.cost]
+    if len(costs) < len(images):
+        return None
+    return Cost(sum(one.micro_dollars for one in costs), any(one.estimated for one in costs))
 
 
 def _stream_outcome(
@@ -127,6 +148,6 @@ def _stream_outcome(
         metadata=metadata,
         notes=(*stream.plan.notes, *(note for one in images for note in one.notes)),
         billed=stream.billed,
-        cost=images[-1].cost if len(images) == 1 else None,
+        cost=_total_cost(images),
         preserved_pixels=images[-1].preserved_pixels,
     )

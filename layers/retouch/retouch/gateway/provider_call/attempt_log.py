@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel, SendRequest
+from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.guardrails.report import GuardrailReport
 from retouch.gateway.result import AttemptReport
 from retouch.planning.plan import Plan
@@ -25,6 +26,9 @@ class AttemptLog:
         """`now` returns monotonic seconds."""
         self.hooks = GuardrailReport()
         self.plan: Plan | None = None  # None: no provider was called
+        self.budget: BudgetReport | None = None  # None: no budget applies
+        # What the images that were made cost the tenant, in micro-dollars. None: it is not known.
+        self.charge: int | None = None
         self._now = now
         self._first_request: float | None = None
         self._last_response = 0.0
@@ -80,6 +84,7 @@ class AttemptLog:
                 _MILLISECONDS_PATTERN, "openai-processing-ms"
             ),
             hooks=self.hooks,
+            budget=self.budget,
         )
 
     def _joined_values(self, pattern: re.Pattern[str], *names: str) -> str:

@@ -33,6 +33,10 @@ COMMON_PARAMS: Mapping[str, ParameterSpec] = {
     "seed": IntParam(0, 2_147_483_638),
     "user": NotForwarded(StringParam(512), "Google has no such field"),
 }
+# An input image takes 258 to 1120 tokens, and 2240 in ultra high resolution (Google's guide "Media resolution").
+_MOST_TOKENS_IN = 2_240
+# Google publishes no bound of thinking tokens of an image. This is the default budget of 2.5 Flash for text.
+_MOST_THINKING_TOKENS = 8_192
 _PRICE_SOURCE = "Google's price list by way of litellm 1.110.2 and other gateways"
 
 
@@ -65,6 +69,8 @@ def _tier_price(
         image_in=text_in,
         text_out=text_out,
         image_out=image_out,
+        most_tokens_in=_MOST_TOKENS_IN,
+        most_tokens_out=_MOST_THINKING_TOKENS,
         source=_PRICE_SOURCE,
     )
 

@@ -46,6 +46,9 @@ GPT_IMAGE_2_6_PARAMS: Mapping[str, ParameterSpec] = {
 }
 
 
+# High fidelity takes 6144 tokens more for an image that is not square, and low fidelity up to 65 + 129 x 6 (OpenAI's
+# guide "Images and vision", tokens of GPT image models).
+_MOST_TOKENS_IN = 7_000
 _PRICE_SOURCE = "OpenAI's price page by way of litellm 1.110.2"
 
 
@@ -71,6 +74,7 @@ def _token_price(
         image_in=image_in,
         text_out=text_out,
         image_out=image_out,
+        most_tokens_in=_MOST_TOKENS_IN,
         source=source,
     )
 

@@ -1,0 +1,41 @@
+"""The choice of the table of budgets from the settings, and what orders need of it. It is loaded at its first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+
+from retouch.core.settings import Settings
+from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.budget_notices import BudgetNotices
+from retouch.orders.stores import OrderStores
+from retouch.tenants.budget_table import BudgetTable
+
+
+def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], BudgetTable] | None:
+    """Return a function that opens the table that the settings name, or None when they name none."""
+
+    @cache
+    def open_table() -> BudgetTable:
+        if settings.budgets_table:
+            from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
+
+            return BudgetDynamoTable(settings.budgets_table, aws)
+        from retouch.infrastructure.budget_folder import BudgetFolderTable
+
+        return BudgetFolderTable(settings.orders_folder)
+
+    return open_table if settings.budgets_table or settings.orders_folder else None
+
+
+def add_ledger(
+    orders: OrderStores | None,
+    open_table: Callable[[], BudgetTable] | None,
+    environment: Mapping[str, str],
+) -> OrderStores | None:
+    """Return the stores of orders with the ledger that settles their charges."""
+    if orders is None or open_table is None:
+        return orders
+    return replace(orders, ledger=BudgetLedger(open_table, BudgetNotices(environment)))

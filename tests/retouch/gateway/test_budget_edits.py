@@ -1,0 +1,370 @@
+"""Edits under budgets: what they hold, what they are charged, and what their callers are told."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from retouch.api.handlers.edits import build_handler
+from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.orders import transitions
+from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.stores import OrderStores
+from retouch.orders.sweeper import sweep
+from retouch.tenants.budget_rows import BudgetRow
+from retouch.tenants.keys import GatewayKey, Workspace
+from retouch.tenants.limits import Price, UsageLimit
+from tests.support.budgets import InMemoryBudgets, RecordedNotices
+from tests.support.events import form_event, lambda_context
+from tests.support.gateway_client import file_part, send_event, telemetry
+from tests.support.images import b64, box_mask, photo
+from tests.support.orders import InMemoryOrders
+from tests.support.services import FakeClock, build_services
+from tests.support.upstream import ScriptedResponse, Upstream, json_response, sse_response
+
+KEY = "rt_" + "a" * 43
+IMAGE = photo(64, 64)
+# 30 micro-dollars an output token
+USAGE = {"input_tokens": 0, "output_tokens": 1373, "total_tokens": 1373}
+CENTS_20 = "openai/gpt-image-2=0.20"
+
+
+def success(usage=USAGE, images=1):
+    data = [{"b64_json": b64(IMAGE)}] * images
+    return {"created": 1, "data": data, **({"usage": usage} if usage else {})}
+
+
+class Gateway:
+    """A gateway with one key, one provider, and orders and budgets in memory."""
+
+    def __init__(self, upstream, key, clock=None, **env):
+        self.upstream, self.key, self.clock = upstream, key, clock or FakeClock()
+        self.orders, self.budgets, self.notices = (
+            InMemoryOrders(),
+            InMemoryBudgets(),
+            RecordedNotices(),
+        )
+        ledger = BudgetLedger(lambda: self.budgets, self.notices)
+        self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
+        self.services = build_services(
+            {
+                "RETOUCH_AUTH_MODE": "keys",
+                "RETOUCH_PEPPER": "p",
+                "OPENAI_API_KEY": "k",
+                "OPENAI_BASE_URL": upstream.url,
+                "RETOUCH_CEILINGS": CENTS_20,
+                **env,
+            },
+            self.clock,
+            keys=AnyKey(self),
+            orders=self.stores,
+            open_budgets=lambda: self.budgets,
+        )
+
+    def edit(self, headers=None, seconds=60.0, **fields):
+        form = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE), **fields}
+        event = form_event(form, {"authorization": f"Bearer {KEY}", **(headers or {})})
+        return send_event(event, services=self.services, seconds=seconds)
+
+    @property
+    def ceilings(self) -> dict[str, int]:
+        ceilings = self.services.settings.ceilings
+        assert isinstance(ceilings, dict)
+        return ceilings
+
+    def row(self, account="key#k_1", period="all"):
+        return self.budgets.rows.get((account, period), BudgetRow())
+
+    def sweep(self):
+        sweep(self.stores, None, self.clock.unix_time())
+
+
+class AnyKey(dict[str, GatewayKey]):
+    """Finds the key of the gateway under every digest."""
+
+    def __init__(self, gateway):
+        super().__init__()
+        self._gateway = gateway
+
+    def __bool__(self):
+        return True
+
+    def get(self, digest, default=None):
+        return self._gateway.key
+
+
+def make_key(limit=500_000, workspace_limit=None, price=None, **fields):
+    def limits(amount):
+        return () if amount is None else (UsageLimit("cost", amount),)
+
+    workspace = Workspace(
+        id="w_1",
+        slug="one",
+        name="one",
+        usage_limits=limits(workspace_limit),
+        price=price or Price(),
+    )
+    return GatewayKey(
+        id="k_1", name="one", workspace=workspace, usage_limits=limits(limit), **fields
+    )
+
+
+@contextmanager
+def run_gateway(key=None, body=None, **env):
+    with Upstream(json_response(body or success())) as upstream:
+        yield Gateway(upstream, key or make_key(), **env)
+
+
+@pytest.fixture
+def gateway():
+    with run_gateway() as gateway:
+        yield gateway
+
+
+def test_edit_holds_its_ceiling_and_is_charged_its_cost(gateway):
+    gateway.upstream.responses[0].delay = 0.5
+    with ThreadPoolExecutor(1) as pool:
+        edit = pool.submit(gateway.edit)
+        while not (gateway.upstream.calls or edit.done()):
+            threading.Event().wait(0.01)
+        assert gateway.row().taken == 200_000
+        response = edit.result()
+    assert response.status == 200, response.json
+    assert gateway.row() == BudgetRow(41_190, 41_190)
+    assert response.headers["x-retouch-cost-usd"] == "0.04119"
+    assert response.headers["x-retouch-budget-remaining-usd"] == "0.45881"
+    assert response.headers["x-retouch-order"].startswith("ord_")
+    (order,) = gateway.orders.orders.values()
+    assert (order.state, order.charges, order.is_listed) == ("done", (), False)
+
+
+def test_second_edit_fits_although_two_ceilings_would_not(gateway):
+    gateway.key = make_key(limit=250_000)
+    assert [gateway.edit().status for _ in range(3)] == [200, 200, 429]
+    assert gateway.row() == BudgetRow(82_380, 82_380)
+
+
+def test_fifty_edits_at_once_buy_as_many_as_there_is_room_for(gateway):
+    gateway.key = make_key(concurrency=100)
+    gateway.ceilings["openai/gpt-image-2"] = 50_000
+    barrier = threading.Barrier(50)
+
+    def edit(_):
+        barrier.wait()
+        return gateway.edit()
+
+    gateway.upstream.responses[:] = [json_response(success(usage=None))]
+    with ThreadPoolExecutor(50) as pool:
+        responses = list(pool.map(edit, range(50)))
+    refused = [one for one in responses if one.status == 429]
+    assert (len(gateway.upstream.calls), len(refused)) == (10, 40)
+    for one in refused:
+        assert one.json["error"]["code"] == "budget_exceeded"
+        assert one.json["error"]["type"] == "insufficient_quota"
+        assert one.headers["x-should-retry"] == "false"
+        assert one.headers["x-retouch-billed"] == "no"
+    assert gateway.row() == BudgetRow(500_000, 500_000)
+
+
+def test_caller_with_a_header_of_portkeys_gets_its_status(gateway):
+    gateway.key = make_key(limit=1)
+    response = gateway.edit(headers={"x-portkey-trace-id": "t"})
+    assert (response.status, response.json["error"]["code"]) == (412, "budget_exceeded")
+    assert response.headers["x-retouch-budget-remaining-usd"] == "0.000001"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        json_response({"error": {"message": "overloaded"}}, 503),
+        json_response({"error": {"message": "m", "code": "moderation_blocked"}}, 400),
+    ],
+    ids=["503", "moderated"],
+)
+def test_free_failure_gives_the_whole_amount_back_before_its_response(gateway, failure):
+    gateway.upstream.responses[:] = [failure]
+    response = gateway.edit(headers={"x-stainless-retry-count": "0"})
+    if response.headers["x-retouch-billed"] == "no":
+        assert gateway.row() == BudgetRow()
+    else:
+        assert gateway.row().at_risk == gateway.row().spent == 200_000
+
+
+def test_connection_refused_gives_the_whole_amount_back():
+    with run_gateway(OPENAI_BASE_URL="http://127.0.0.1:9/v1") as gateway:
+        response = gateway.edit()
+        assert response.headers["x-retouch-billed"] == "no"
+        assert gateway.row() == BudgetRow()
+
+
+def test_broken_connection_after_the_request_counts_until_it_is_reconciled(gateway):
+    gateway.upstream.responses[:] = [ScriptedResponse(network_failure="reset")]
+    response = gateway.edit()
+    assert response.headers["x-retouch-billed"] == "unknown"
+    row = gateway.row()
+    assert (row.taken, row.spent, row.at_risk) == (200_000, 200_000, 200_000)
+    (order,) = gateway.orders.orders.values()
+    known = transitions.reconcile(order, "no", "", gateway.clock.unix_time(), 86_400)
+    settle_abandoned(gateway.orders.write(known, order), gateway.stores, gateway.clock.unix_time())
+    row = gateway.row()
+    assert (row.taken, row.spent, row.at_risk, row.holds) == (0, 0, 0, {})
+    (order,) = gateway.orders.orders.values()
+    assert not transitions.can_be_reconciled(order)
+
+
+def test_cost_above_the_ceiling_is_charged_and_the_next_edit_refused(gateway):
+    gateway.key = make_key(limit=250_000)
+    usage = {**USAGE, "output_tokens": 13_730}
+    gateway.upstream.responses[:] = [json_response(success(usage))]
+    assert gateway.edit().status == 200
+    assert gateway.row().spent == 411_900
+    assert gateway.notices.overruns == [("key#k_1", 211_900)]
+    response = gateway.edit()
+    assert response.status == 429
+    assert response.headers["x-retouch-budget-remaining-usd"] == "0"
+
+
+def test_workspace_is_charged_its_price(gateway):
+    price = Price(multiplier=1_500_000, per_picture=10_000)
+    gateway.key = make_key(workspace_limit=1_000_000, price=price)
+    assert gateway.edit().status == 200
+    for account in ("key#k_1", "ws#w_1"):
+        assert gateway.row(account).spent == 71_785  # 41,190 x 1.5 + 10,000
+
+
+def test_result_without_usage_is_charged_at_the_held_amount(gateway):
+    gateway.upstream.responses[:] = [json_response(success(usage=None))]
+    gateway.edit()
+    assert gateway.row() == BudgetRow(200_000, 200_000)
+
+
+def test_model_without_a_price_is_refused_under_a_budget(gateway):
+    gateway.key = make_key()
+    with run_gateway(RETOUCH_CEILINGS="", REKA_API_KEY="k") as priceless:
+        response = priceless.edit(model="reka-ai/reka-core")
+        assert (response.status, response.json["error"]["code"]) == (400, "price_unknown")
+        assert not priceless.budgets.rows
+
+
+def test_dry_run_and_local_edit_hold_nothing(gateway):
+    assert gateway.edit(dry_run="true").status == 200
+    assert gateway.edit(model="local/erase", mask=file_part(box_mask(64, 64))).status == 200
+    assert gateway.budgets.calls == 0
+    assert gateway.orders.orders == {}
+
+
+def test_key_without_limits_never_touches_the_budgets(gateway):
+    gateway.key = make_key(limit=None)
+    gateway.budgets.is_down = gateway.orders.is_down = True
+    response = gateway.edit()
+    assert response.status == 200
+    assert "x-retouch-budget-remaining-usd" not in response.headers
+    assert gateway.budgets.calls == 0
+
+
+def test_table_that_is_down_lets_nothing_be_bought(gateway):
+    for table in (gateway.budgets, gateway.orders):
+        table.is_down = True
+        response = gateway.edit()
+        assert (response.status, response.json["error"]["code"]) == (503, "budget_unavailable")
+        assert response.headers["x-should-retry"] == "true"
+        table.is_down = False
+    assert gateway.upstream.calls == []
+
+
+def test_own_provider_key_of_the_caller_costs_no_budget_unless_it_counts(gateway):
+    own = {
+        "authorization": "Bearer sk-own",
+        "x-portkey-api-key": KEY,
+        "x-portkey-provider": "openai",
+    }
+    gateway.key = make_key(limit=1)
+    assert gateway.edit(headers=own).status == 200
+    gateway.key = make_key(limit=1, budget_own_keys=True)
+    assert gateway.edit(headers=own).status == 412
+
+
+def test_replay_of_an_answer_is_charged_once(gateway):
+    key = {"Idempotency-Key": '"order-4711"'}
+    assert [gateway.edit(headers=key).status for _ in range(2)] == [200, 200]
+    assert gateway.row() == BudgetRow(41_190, 41_190)
+
+
+def test_cached_result_is_charged_once(gateway):
+    config = {"provider": "openai", "cache": {"mode": "simple"}}
+    headers = {"x-portkey-config": json.dumps(config)}
+    responses = [gateway.edit(headers=headers, model="gpt-image-2") for _ in range(2)]
+    assert [one.headers["x-portkey-cache-status"] for one in responses] == ["MISS", "HIT"]
+    assert gateway.row() == BudgetRow(41_190, 41_190)
+
+
+def test_fallback_holds_for_one_target_at_a_time(gateway):
+    gateway.key = make_key(limit=250_000)
+    targets = [
+        {"provider": "openai", "override_params": {"model": m}}
+        for m in ("gpt-image-1.5", "gpt-image-2")
+    ]
+    gateway.ceilings["openai/gpt-image-1.5"] = 200_000
+    gateway.upstream.responses[:] = [
+        json_response({"error": {"message": "busy"}}, 429),
+        json_response(success()),
+    ]
+    config = {"strategy": {"mode": "fallback"}, "targets": targets}
+    response = gateway.edit(headers={"x-portkey-config": json.dumps(config)})
+    assert response.status == 200, response.json
+    assert gateway.row() == BudgetRow(41_190, 41_190)
+
+
+PARTIAL = {"type": "image_edit.partial_image", "b64_json": b64(IMAGE), "partial_image_index": 0}
+COMPLETED = {"type": "image_edit.completed", "b64_json": b64(IMAGE)}
+
+
+@pytest.mark.parametrize(
+    ("last", "row"),
+    [
+        ({**COMPLETED, "usage": USAGE}, BudgetRow(41_190, 41_190)),
+        (COMPLETED, BudgetRow(200_000, 200_000)),
+    ],
+    ids=["usage", "no usage"],
+)
+def test_stream_whose_client_leaves_is_charged(gateway, last, row):
+    gateway.upstream.responses[:] = [sse_response(PARTIAL, last, chunk_interval=0.05)]
+    fields = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
+    event = form_event(
+        {**fields, "stream": "true", "partial_images": "1"}, {"authorization": f"Bearer {KEY}"}
+    )
+    body = build_handler(gateway.services, lambda: None, telemetry())(event, lambda_context(60.0))[
+        "body"
+    ]
+    assert b"partial_image" in next(body)
+    assert gateway.row().taken == 200_000
+    body.close()
+    assert gateway.row() == row
+
+
+def test_stream_that_breaks_without_usage_is_at_risk(gateway):
+    gateway.upstream.responses[:] = [
+        ScriptedResponse(
+            headers={"content-type": "text/event-stream"},
+            chunks=[f"data: {json.dumps(PARTIAL)}\n\n".encode()],
+            network_failure="cut",
+        )
+    ]
+    response = gateway.edit(stream="true", partial_images="1")
+    assert response.frames[-1][0] == "error"
+    row = gateway.row()
+    assert (row.taken, row.at_risk, row.holds) == (200_000, 200_000, {})
+
+
+def test_two_of_four_images_are_charged():
+    with run_gateway(STABILITY_API_KEY="k") as gateway:
+        gateway.services.settings.environment["STABILITY_BASE_URL"] = gateway.upstream.url
+        image = ScriptedResponse(body=IMAGE, headers={"content-type": "image/png"})
+        gateway.upstream.responses[:] = [image, image, json_response({"errors": ["busy"]}, 429)]
+        response = gateway.edit(model="stability-ai/sd3.5-flash", n="4")
+        assert response.status == 200, response.json
+        assert len(response.json["data"]) == 2
+        assert response.headers["x-retouch-cost-usd"] == "0.05"
+        assert gateway.row() == BudgetRow(50_000, 50_000)
