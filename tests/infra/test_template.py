@@ -11,6 +11,7 @@ from retouch.batches.transitions import GIVE_UP_SECONDS
 from retouch.core.settings import Settings
 from tests.infra.conftest import ROOT
 from tests.support.batches import BATCHES_DEFINITION
+from tests.support.budgets import BUDGETS_TABLE_DEFINITION
 from tests.support.orders import TABLE_DEFINITION
 from tests.support.tenants import TABLE_DEFINITION as TENANTS_DEFINITION
 
@@ -174,6 +175,7 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
     }
     written = permissions["dynamodb:PutItem"].replace("}{", "},{")
     assert json.loads(f"[{written}]") == [
+        {"Fn::GetAtt": ["BudgetsTable", "Arn"]},
         {"Fn::GetAtt": ["UsageTable", "Arn"]},
         {"Fn::GetAtt": ["OrdersTable", "Arn"]},
         {"Fn::GetAtt": ["BatchesTable", "Arn"]},
@@ -204,6 +206,7 @@ def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_on
         ],
         "dynamodb:GetItem": [batches, orders],
         "dynamodb:PutItem": [orders],
+        "dynamodb:UpdateItem": [{"Fn::GetAtt": ["BudgetsTable", "Arn"]}],
         "sqs:SendMessage": [{"Fn::GetAtt": ["EditsQueue", "Arn"]}],
         "s3:GetObject": [{"Fn::Sub": "${ResultsBucket.Arn}/orders/*"}],
         "s3:ListBucket": [{"Fn::GetAtt": ["ResultsBucket", "Arn"]}],
@@ -468,6 +471,26 @@ def test_files_of_batches_outlive_their_expiry_and_inputs_their_window(resources
     }
     assert days["files/"] * 86_400 > DEFAULT_SECONDS
     assert days["batches/"] * 86_400 >= WINDOW_SECONDS + GIVE_UP_SECONDS
+
+
+def test_budgets_table_is_as_in_the_tests_of_budgets_and_can_be_restored(resources):
+    table = resources["BudgetsTable"]["Properties"]
+    for name in ("KeySchema", "AttributeDefinitions", "BillingMode"):
+        assert table[name] == BUDGETS_TABLE_DEFINITION[name]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert resources["BudgetsTable"]["DeletionPolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("role", ["EditsRole", "WorkerRole"])
+def test_functions_that_make_edits_write_no_key_and_no_limit(resources, role):
+    writes = {
+        str(statement["Resource"])
+        for statement in policy_statements(resources, role)
+        for action in as_list(statement["Action"])
+        if action in ("dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem")
+    }
+    assert not any("KeysTable" in one or "TenantsTable" in one for one in writes)
 
 
 def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):

@@ -19,6 +19,7 @@ _EXPOSED_HEADERS = [
     "x-request-id",
     "x-retouch-attempts",
     "x-retouch-billed",
+    "x-retouch-budget-remaining-usd",
     "x-retouch-cost-usd",
     "x-retouch-idempotency-expires",
     "x-retouch-model",

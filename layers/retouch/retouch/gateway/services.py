@@ -26,8 +26,8 @@ from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
-from retouch.tenants.reader import TenantReader
 from retouch.tenants.budget_table import BudgetTable
+from retouch.tenants.reader import TenantReader
 from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
