@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,11 +46,13 @@ class DevServer:
         s3: bool = False,
         handler: str = "app.handler",
         task_root: Path = REPOSITORY / "functions" / "edits",
+        worker_root: Path = WORKER.task_root,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         sweep_seconds: float = 900.0,
     ) -> None:
+        worker = replace(WORKER, task_root=worker_root)
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler), MIRROR, WORKER, SWEEPER, ADMIN),
+            functions=(Function("edits", task_root, handler), MIRROR, worker, SWEEPER, ADMIN),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),

@@ -128,7 +128,7 @@ def _start_pollers(
 
 
 def _pool_of(function: Function, pools: tuple[WorkerPool, ...]) -> WorkerPool:
-    (pool,) = [pool for pool in pools if pool.function == function]
+    (pool,) = [pool for pool in pools if pool.function.name == function.name]
     return pool
 
 

@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +13,21 @@ import pytest
 import requests
 
 from devserver.server import DevServer
-from devserver.settings import Timeouts
+from devserver.settings import Timeouts, Workers
 from retouch.api.stored_request import encode_event
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.job_folder import RequestFolder
 from retouch.infrastructure.order_stores import order_stores
+from retouch.orders.order import order_key
 from retouch.orders.transitions import JobDetails, queue_job
 from tests.support.images import b64, box_mask, data_url, photo
 from tests.support.orders import claim
 from tests.support.upstream import Upstream, json_response
 
+ROOT = Path(__file__).parents[2]
+OPEN_SCOPE = sha256(b"").hexdigest()  # of callers without any key, at an open gateway
 ASYNC = {"Prefer": "respond-async"}
 FILES: Any = {"image": ("a.png", photo(64, 64)), "prompt": (None, "p")}
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(photo(64, 64))}]}
@@ -109,3 +114,60 @@ def test_job_whose_message_was_lost_is_made_after_a_sweep(tmp_path):
             time.sleep(0.1)
             order = stores.table.read(order.key) or order
     assert (order.status, order.billed) == (200, "no")
+
+
+# The step at which the worker is killed, how the job ends, and the number of paid calls.
+STEPS = [
+    ("before accepted", "completed", 1),
+    ("after accepted", "completed", 1),
+    ("before sent", "completed", 1),
+    ("after sent", "failed", 0),
+    ("before call", "failed", 0),
+    ("after call", "failed", 1),
+    ("before answer", "failed", 1),
+    ("after answer", "completed", 1),
+    ("before done", "completed", 1),
+    ("after done", "completed", 1),
+]
+
+
+def test_job_of_a_worker_that_is_killed_at_any_step_ends_and_is_bought_at_most_once(tmp_path):
+    with Upstream(json_response(SUCCESS)) as upstream:
+        env = {
+            "RETOUCH_AUTH_MODE": "open",
+            "OPENAI_API_KEY": "k",
+            "OPENAI_BASE_URL": upstream.url,
+            "RETOUCH_LEASE_MARGIN_SECONDS": "1",
+            "RETOUCH_LEAST_CALL_SECONDS": "0",
+            "CRASH_STEPS": str(tmp_path),
+            "PYTHONPATH": str(ROOT),
+        }
+        worker_root = Path(__file__).parent / "worker_steps"
+        with DevServer(
+            env=env,
+            s3=True,
+            workers=Workers(2, 12),
+            timeouts=Timeouts(function=5.0),
+            worker_root=worker_root,
+            sweep_seconds=3.0,
+        ) as gateway:
+
+            def crash(step):
+                key = step.replace(" ", "-")
+                (tmp_path / order_key(f"http:{OPEN_SCOPE}", key)).write_text(step)
+                response = requests.post(
+                    f"{gateway.url}/v1/images/edits",
+                    files={**FILES, "prompt": (None, key), "model": (None, "gpt-image-2")},
+                    headers={**ASYNC, "Idempotency-Key": key},
+                    timeout=30,
+                )
+                assert response.status_code == 202, response.text
+                return wait_for_end(response.headers["Location"], seconds=60)
+
+            with ThreadPoolExecutor(len(STEPS)) as pool:
+                jobs = list(pool.map(crash, [step for step, _, _ in STEPS]))
+    assert list(tmp_path.iterdir()) == []  # every worker was killed
+    for job, (step, status, paid) in zip(jobs, STEPS, strict=True):
+        calls = sum(step.replace(" ", "-").encode() in call.body for call in upstream.calls)
+        billed = "yes" if status == "completed" else "unknown"
+        assert (step, job["status"], job["billed"], calls) == (step, status, billed, paid)

@@ -1,8 +1,11 @@
 """Tests of orders with real worker processes: crashes at every step, many clients at once, and an SDK that gives up."""
 
 import json
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from tests.support.images import b64, photo
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 
+ROOT = Path(__file__).parents[2]
 IMAGE = photo(64, 64)
 SUCCESS = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
 OPEN_SCOPE = sha256(b"").hexdigest()  # of callers without any key, at an open gateway
@@ -26,7 +30,10 @@ FUNCTION_SECONDS = 5.0
 STEPS = [
     ("before accepted", True, 1),
     ("after accepted", True, 1),
+    ("before sent", True, 1),
     ("after sent", False, 0),
+    ("before call", False, 0),
+    ("after call", False, 1),
     ("before answer", False, 1),
     ("after answer", True, 1),
     ("before done", True, 1),
@@ -48,9 +55,11 @@ class JobProvider(Upstream):
         super().serve(handler)
 
 
-@pytest.fixture(scope="module", params=["folder", "aws"])
-def gateway(request, tmp_path_factory):
-    """Run a server whose workers kill themselves at a step, with the orders in a folder or in DynamoDB and S3."""
+@contextmanager
+def run_gateway(
+    tmp_path_factory, has_table=False, clocks="0", margin="1", function_seconds=FUNCTION_SECONDS
+):
+    """Run a server whose workers end at a step, with the orders in a folder or in DynamoDB and S3."""
     steps = tmp_path_factory.mktemp("steps")
     with moto_server() as port, JobProvider() as provider:
         result = {"sample": f"{provider.url}/result"}
@@ -61,20 +70,40 @@ def gateway(request, tmp_path_factory):
             "OPENAI_BASE_URL": f"{provider.url}/v1",
             "BFL_API_KEY": "bfl",
             "BFL_BASE_URL": provider.url,
-            "RETOUCH_LEASE_MARGIN_SECONDS": "1",
+            "RETOUCH_LEASE_MARGIN_SECONDS": margin,
             "RETOUCH_LEAST_CALL_SECONDS": "0.1",
-            "ORDER_STEPS": str(steps),
+            "CRASH_STEPS": str(steps),
+            "CRASH_CLOCKS": clocks,
+            "PYTHONPATH": str(ROOT),
         }
-        if request.param == "aws":
+        if has_table:
             names = {"RETOUCH_ORDERS_TABLE": TABLE, "RETOUCH_BUCKET": BUCKET}
             env |= {**CREDENTIALS, **names, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
         with DevServer(
             env=env,
             workers=Workers(3, 8),
             task_root=Path(__file__).parent / "order_steps",
-            timeouts=Timeouts(function=FUNCTION_SECONDS),
+            timeouts=Timeouts(function=function_seconds),
         ) as running:
             yield Client(running, provider, steps)
+
+
+# The clocks of workers differ by less than a lease, as ten minutes do on AWS, where it is sixteen.
+@pytest.fixture(
+    scope="module", params=["folder", "aws", pytest.param("clocks", marks=pytest.mark.slow)]
+)
+def gateway(request, tmp_path_factory):
+    """Run a server whose workers kill themselves at a step."""
+    clocks = "-4,0,4" if request.param == "clocks" else "0"
+    with run_gateway(tmp_path_factory, has_table=request.param == "aws", clocks=clocks) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def short_leases(tmp_path_factory):
+    """Run a server whose leases end two seconds after their claim, and long before the function does."""
+    with run_gateway(tmp_path_factory, margin="-18", function_seconds=20.0) as client:
+        yield client
 
 
 class Client:
@@ -103,6 +132,13 @@ class Client:
 
     def die_at(self, step, key):
         (self.steps / order_key(f"http:{OPEN_SCOPE}", key)).write_text(step)
+
+    def wait_for_stop(self, key):
+        """Return the id of the process that has stopped itself for an order."""
+        file = self.steps / order_key(f"http:{OPEN_SCOPE}", key)
+        while not file.read_text().isdigit():
+            time.sleep(0.02)
+        return int(file.read_text())
 
     def paid_calls(self, key):
         return sum(key.encode() in call.body for call in self.provider.calls)
@@ -138,6 +174,38 @@ def test_killed_worker_that_polled_a_job_leaves_the_job_to_the_repetition(gatewa
     repeated = gateway.send_until_ended("poll-job", model=model)
     assert repeated.json()["data"] == [{"b64_json": b64(IMAGE)}]
     assert gateway.paid_calls("poll-job") == 1
+
+
+def test_stopped_worker_that_has_paid_heals_its_order_and_changes_no_other(short_leases):
+    gateway = short_leases
+    gateway.die_at("stop before answer", "paid")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(gateway.send, "paid")
+        stopped = gateway.wait_for_stop("paid")
+        meanwhile = gateway.send_until_ended("paid")
+        os.kill(stopped, signal.SIGCONT)
+        late = first.result()
+    assert meanwhile.json()["error"]["code"] == "order_outcome_unknown"
+    assert late.json()["data"] == [{"b64_json": b64(IMAGE)}]
+    for _ in range(2):
+        repeated = gateway.send("paid")
+        assert (repeated.status_code, repeated.content) == (200, late.content)
+    assert gateway.paid_calls("paid") == 1
+
+
+def test_stopped_worker_that_has_not_paid_loses_its_order(short_leases):
+    gateway = short_leases
+    gateway.die_at("stop before sent", "unpaid")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(gateway.send, "unpaid")
+        stopped = gateway.wait_for_stop("unpaid")
+        meanwhile = gateway.send_until_ended("unpaid")
+        os.kill(stopped, signal.SIGCONT)
+        late = first.result()
+    assert meanwhile.json()["data"] == [{"b64_json": b64(IMAGE)}]
+    assert late.json()["error"]["code"] == "order_in_progress"
+    assert gateway.send("unpaid").content == meanwhile.content
+    assert gateway.paid_calls("unpaid") == 1
 
 
 def test_twenty_clients_with_one_key_get_one_answer(gateway):
