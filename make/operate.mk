@@ -5,8 +5,8 @@ URL ?=
 
 .PHONY: key revoke reconcile keys secret check-secret doctor
 
-key: $(VENV)/.dev ## Create a key for $NAME; it is shown once
-	@$(KEYS) new "$(NAME)"
+key: $(VENV)/.dev ## Create a key for $NAME, in $WORKSPACE or with ADMIN=1 for the admin API; it is shown once
+	@$(KEYS) new $(if $(WORKSPACE),--workspace "$(WORKSPACE)") $(if $(ADMIN),--admin) "$(NAME)"
 
 revoke: $(VENV)/.dev ## Revoke the key of $NAME
 	@$(KEYS) revoke "$(NAME)"

@@ -2,6 +2,8 @@
 
     python -m tools.keys new build-server
     python -m tools.keys revoke build-server
+    python -m tools.keys new --workspace acme shop
+    python -m tools.keys new --admin operator
     python -m tools.keys list
 
 A key is printed only once. The table stores its HMAC, computed with a pepper from the stack's secret, so a stored
@@ -13,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +24,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
+from retouch.core.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
+from retouch.tenants.table import TenantsUnavailable, TenantTable
 from tools.secret import PEPPER_VARIABLE, SecretObject
 from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
+from tools.tenant_keys import (
+    create_admin_key,
+    create_workspace_key,
+    list_tenant_keys,
+    open_tenant_table,
+    revoke_by_name,
+)
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _RESERVATION_PREFIX = "name/"
@@ -40,11 +49,12 @@ class KeyStore:
     table: str
     secret: str
     stack: StackLocation = field(default_factory=lambda: StackLocation("retouch"))
+    tenants_table: str = ""
 
     def create(self, name: str) -> str:
         """Create a key, store its digest and return the key. Raises CommandError when an active key has the name."""
-        key = GATEWAY_KEY_PREFIX + secrets.token_urlsafe(32)
-        key_id = key_digest(key, self._read_pepper())
+        key = new_gateway_key()
+        key_id = key_digest(key, self.read_pepper())
         item = {"id": key_id, "name": validate_name(name), "created": current_time()}
         is_taken = self._write_transaction(
             self._put_request(item),
@@ -63,6 +73,8 @@ class KeyStore:
             Key=_item_key(_RESERVATION_PREFIX + validate_name(name)),
             ConsistentRead=True,
         ).get("Item")
+        if not reservation and self.tenants_table and revoke_by_name(self.tenants, name):
+            return
         if not reservation:
             raise CommandError(f"There is no active key '{name}'. `make keys` lists all keys.")
         key_id = reservation["key"]["S"]
@@ -90,13 +102,20 @@ class KeyStore:
             for item in items
             if not item["id"]["S"].startswith(_RESERVATION_PREFIX)
         ]
+        keys += list_tenant_keys(self.tenants) if self.tenants_table else []
         return sorted(keys, key=lambda key: (key["created"], key["name"]))
+
+    @property
+    def tenants(self) -> TenantTable:
+        """The table of workspaces and their keys. Raises CommandError when the stack has none."""
+        return open_tenant_table(self.tenants_table, self.stack)
 
     @cached_property
     def _client(self) -> Any:
         return self.stack.client("dynamodb")
 
-    def _read_pepper(self) -> str:
+    def read_pepper(self) -> str:
+        """Return the pepper. Raises CommandError when the secret has none."""
         secret = SecretObject(self.stack.client("secretsmanager"), self.secret)
         pepper = secret.read().get(PEPPER_VARIABLE)
         if not pepper:
@@ -161,9 +180,12 @@ def format_table(keys: Sequence[Mapping[str, str]]) -> str:
     if not keys:
         return "There are no keys yet: make key NAME=build-server"
     width = max(len("name"), *(len(key["name"]) for key in keys))
+    has_workspaces = any("workspace" in key for key in keys)
     header = {"name": "name", "created": "created", "revoked": "revoked"}
+    header |= {"workspace": "workspace", "id": "id"} if has_workspaces else {}
     lines = (
         f"{key['name']:{width}}  {key['created']:25}  {key.get('revoked', '-')}"
+        + (f"  {key.get('workspace', '-'):18}  {key.get('id', '-')}" if has_workspaces else "")
         for key in (header, *keys)
     )
     return "\n".join(lines)
@@ -176,8 +198,12 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--table", help="the DynamoDB table, instead of the stack's")
     parser.add_argument("--secret", help="the secret with the pepper, instead of the stack's")
     actions = parser.add_subparsers(dest="action", required=True)
+    parser.add_argument("--tenants-table", help="the table of workspaces, instead of the stack's")
     for action in ("new", "revoke"):
         actions.add_parser(action).add_argument("name")
+    new = actions.choices["new"]
+    new.add_argument("--workspace", default="", help="the slug of the key's workspace")
+    new.add_argument("--admin", action="store_true", help="a key with all scopes")
     actions.add_parser("list")
     return parser.parse_args(arguments)
 
@@ -190,13 +216,30 @@ def _open_key_store(options: argparse.Namespace) -> KeyStore:
     table, secret = options.table or resources.get("KeysTable", ""), options.secret or pepper_secret
     if not (table and secret):
         raise CommandError(f"The stack '{options.stack}' has no table of keys; deploy it again.")
-    return KeyStore(table, secret, stack)
+    tenants_table = options.tenants_table or resources.get("TenantsTable", "")
+    return KeyStore(table, secret, stack, tenants_table)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parse_arguments(arguments)
-    return run_command(lambda: _run_action(options))
+    return run_command(lambda: _run_with_tenants(options))
+
+
+def _run_with_tenants(options: argparse.Namespace) -> int:
+    try:
+        return _run_action(options)
+    except TenantsUnavailable as error:  # the cause says what the operator can do
+        raise (error.__cause__ or error) from None
+
+
+def _create_key(keys: KeyStore, options: argparse.Namespace) -> str:
+    if options.admin:
+        return create_admin_key(keys.tenants, options.name, keys.read_pepper())
+    if options.workspace:
+        pepper = keys.read_pepper()
+        return create_workspace_key(keys.tenants, options.name, options.workspace, pepper)
+    return keys.create(options.name)
 
 
 def _run_action(options: argparse.Namespace) -> int:
@@ -204,7 +247,7 @@ def _run_action(options: argparse.Namespace) -> int:
         validate_name(options.name)
     keys = _open_key_store(options)
     if options.action == "new":
-        print(keys.create(options.name))
+        print(_create_key(keys, options))
         print(
             "Printed only once. Send it as 'Authorization: Bearer rt_...' or as an SDK's api_key."
         )

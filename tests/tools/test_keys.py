@@ -13,7 +13,13 @@ from retouch.core.settings import Settings
 from retouch.gateway.authentication import authenticate_key
 from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.key_lookup import key_lookup
+from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.tenants.reader import TenantReader
+from retouch.tenants.scopes import ALL_SCOPES
 from tests.support.services import FakeClock
+from tests.support.tenants import TABLE as TENANTS_TABLE
+from tests.support.tenants import TABLE_DEFINITION
 from tools import keys
 
 TABLE, PEPPER = "keys", "pepper-5b1c" * 6
@@ -177,6 +183,64 @@ def test_keys_command_prints_each_failure_in_one_line(arguments, message, run_ke
     status, out, [error] = run_keys(*arguments)
     assert (status, out) == (1, [])
     assert message in error
+
+
+@pytest.fixture
+def tenants(aws, clock):
+    """Return the lookup of the gateway in the table of tenants, which a newer stack has."""
+    boto3.client("dynamodb").create_table(**TABLE_DEFINITION)
+    outputs = {**TEMPLATE["Outputs"], "TenantsTable": {"Value": TENANTS_TABLE}}
+    boto3.client("cloudformation").update_stack(
+        StackName="retouch", TemplateBody=json.dumps({**TEMPLATE, "Outputs": outputs})
+    )
+    settings = Settings(
+        keys_table=TABLE, tenants_table=TENANTS_TABLE, environment={"RETOUCH_PEPPER": PEPPER}
+    )
+    stores = tenant_stores(settings, AwsClients())
+    assert stores
+    find_key = key_lookup(settings, clock, AwsClients(), TenantReader(stores, clock))
+    return lambda key: authenticate_key(key, settings, find_key).key
+
+
+def test_admin_key_has_every_scope(run_keys, tenants):
+    status, (key, _), _ = run_keys("new", "--admin", "operator")
+    found = tenants(key)
+    assert (status, found.name, found.type) == (0, "operator", "organisation")
+    assert found.scopes == ALL_SCOPES
+
+
+def test_key_of_a_workspace_is_created_by_its_slug(run_keys, tenants):
+    status, (key, _), _ = run_keys("new", "--workspace", "default", "shop")
+    assert (status, tenants(key).workspace.slug) == (0, "default")
+    status, out, [error] = run_keys("new", "--workspace", "nobody", "shop")
+    assert (status, out) == (1, [])
+    assert error.startswith("There is no workspace 'nobody'.")
+
+
+def test_admin_key_is_listed_and_revoked_by_name_or_id(run_keys, tenants, clock):
+    created = [run_keys("new", "--admin", "operator")[1][0] for _ in range(2)]
+    plain = run_keys("new", "build-server")[1][0]
+    ids = [tenants(key).id for key in created]
+    _, lines, _ = run_keys("list")
+    assert lines[0].split() == ["name", "created", "revoked", "workspace", "id"]
+    assert {line.split()[-1] for line in lines[1:]} == {*ids, "-"}
+    assert not any(key in line for key in (*created, plain) for line in lines)
+    status, _, [error] = run_keys("revoke", "operator")
+    assert status == 1
+    assert all(identifier in error for identifier in ids)
+    assert run_keys("revoke", ids[0])[0] == 0
+    assert run_keys("revoke", "operator")[0] == 0
+    clock.advance(61)
+    for key in created:
+        with pytest.raises(Unauthorized):
+            tenants(key)
+    assert tenants(plain).name == "build-server"
+
+
+def test_admin_key_needs_a_stack_with_a_table_of_tenants(run_keys):
+    status, _, [error] = run_keys("new", "--admin", "operator")
+    assert status == 1
+    assert "has no table of tenants" in error
 
 
 @pytest.mark.parametrize("secret", ['{"OPENAI_API_KEY":"sk-canary"}', "sk-canary", '["sk-canary"]'])
