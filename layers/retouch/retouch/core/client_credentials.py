@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX, contains_encoded_gateway_key
+from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX, contains_gateway_key
 
 _PLACEHOLDER_KEYS = frozenset(
     (
@@ -60,6 +60,6 @@ def key_problem(text: str) -> str | None:
     """
     if not is_header_safe(text):
         return "contains characters that an HTTP header cannot carry; it must be printable ASCII"
-    if text.lower().startswith(GATEWAY_KEY_PREFIX) or contains_encoded_gateway_key(text):
+    if text.lower().startswith(GATEWAY_KEY_PREFIX) or contains_gateway_key(text):
         return "contains a key of this gateway, which is never sent to a provider; send it as x-portkey-api-key"
     return None

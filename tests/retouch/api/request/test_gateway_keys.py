@@ -173,3 +173,14 @@ def test_text_that_only_resembles_a_key_is_sent(upstream):
     prompt = "an art_deco lamp, 100% rt_red, start_of_something_long"
     headers = {"authorization": f"Bearer {KEY}"}
     assert send_edit(upstream, headers, {"prompt": prompt}).status == 200
+
+
+@pytest.mark.parametrize("name", ["prompt", "user"])
+@pytest.mark.parametrize(
+    "value",
+    [b64(f"user:{KEY}".encode()), KEY.encode().hex(" "), f"my key: {' '.join(KEY)}"],
+    ids=["base64", "hexadecimal", "pieces"],
+)
+def test_packed_key_in_a_field_is_refused_by_the_name_of_the_field(upstream, capsys, name, value):
+    response = send_edit(upstream, {"authorization": f"Bearer {KEY}"}, {name: value})
+    assert_refused(response, upstream, name, capsys.readouterr().out)

@@ -105,8 +105,7 @@ def responder_for_route(
         except Exception as error:
             fault = fault_from_exception(error)
             response = error_response(fault, request.request_id, error_format)
-        if request.method == "HEAD":
-            response = replace(response, body=b"")
+        # API Gateway sends a HEAD response with the length of this body, and without the body.
         return recorder.record_response(response)
 
     return respond_to_request

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from retouch.api.request.credentials import KEY_HEADERS, has_gateway_key
 from retouch.core.edit_types import ImageInput, ImageReference, MaskShapes, ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.core.gateway_keys import contains_encoded_gateway_key, contains_gateway_key
+from retouch.core.gateway_keys import contains_gateway_key
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PORTKEY_PREFIX
 
@@ -25,7 +25,7 @@ def reject_keys_in_headers(
         if (
             is_passed_on
             and not has_gateway_key(name, value)
-            and contains_encoded_gateway_key(value, own_key)
+            and contains_gateway_key(value, own_key)
         ):
             raise gateway_key_error(name)
 

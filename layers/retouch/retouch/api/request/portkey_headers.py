@@ -15,7 +15,7 @@ import orjson
 from retouch.api.request.credentials import read_gateway_key
 from retouch.core.client_credentials import key_problem
 from retouch.core.errors import InvalidRequest
-from retouch.core.gateway_keys import contains_encoded_gateway_key
+from retouch.core.gateway_keys import contains_gateway_key
 from retouch.core.parameters import FALSE_WORDS, TRUE_WORDS, quote_value
 from retouch.core.portkey_types import (
     ABSENT_VALUES,
@@ -76,7 +76,7 @@ def read_trace_id(headers: Mapping[str, str]) -> str:
     """
     trace_id = _clean_trace_id(headers.get(f"{PORTKEY_PREFIX}trace-id", "").strip())
     own_key = read_gateway_key(headers) or ""
-    return "" if contains_encoded_gateway_key(trace_id, own_key) else trace_id
+    return "" if contains_gateway_key(trace_id, own_key) else trace_id
 
 
 def select_forwardable(names: Iterable[str], headers: Mapping[str, str]) -> dict[str, str]:

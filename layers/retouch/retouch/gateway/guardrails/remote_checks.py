@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from retouch.core.gateway_keys import contains_encoded_gateway_key
+from retouch.core.gateway_keys import contains_gateway_key
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import parse_url
 from retouch.core.webhook_signature import signing_key
@@ -157,7 +157,7 @@ def _check_header(path: str, name: str, value: object) -> None:
         or not _HEADER_VALUE_PATTERN.fullmatch(value)
     ):
         raise InvalidConfig(path, f"must give {name!r} a string of printable ASCII characters")
-    if contains_encoded_gateway_key(value):
+    if contains_gateway_key(value):
         raise InvalidConfig(path, f"must not give {name!r} a key of this gateway")
 
 
