@@ -31,6 +31,7 @@ from retouch.orders.fingerprint import make_fingerprint
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores, Pause
 from retouch.orders.order import (
+    EVENT_SOURCES,
     RUNNING,
     Order,
     OrderSource,
@@ -44,6 +45,8 @@ from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
 LINK_SECONDS = 86_400  # the life of a result's link; the file behind it may be deleted after a day
+# They end when an operator changes a limit, or with its period.
+_LIMIT_CODES = ("budget_exceeded", "rate_limit_exceeded", "concurrency_limit_exceeded")
 _PASSING_STATUSES = (429, 502, 503, 504)
 # Fields of a config and options of a provider that may hold a secret.
 _SECRET_NAME = re.compile(r"api_key$|secret|access_key|_token$|^headers$|authorization")
@@ -151,18 +154,16 @@ def end_job(
     """Store how a worker's try ended. Return the pause before the next try, or None at the end of the job."""
     fault = result.outcome if isinstance(result.outcome, Fault) else None
     retry = None
-    if fault and _may_pass(fault, result):
+    is_event = held.order.source in EVENT_SOURCES
+    if fault and result.billing == "no" and may_pass(fault, is_event):
         retry = jobs.retry_pause(held.order, fault.retry_after, clock.unix_time())
     return end_try(held, fault, result.billing, render, retry).pause
 
 
-def _may_pass(fault: Fault, result: EditResult) -> bool:
-    """Return whether a later try may succeed, and this one cost nothing."""
-    return (
-        result.billing == "no"
-        and fault.retryable is not False
-        and fault.status in _PASSING_STATUSES
-    )
+def may_pass(fault: Fault, is_event: bool) -> bool:
+    """Return whether a later try may succeed. Nobody else repeats an event, so it also waits for a larger budget."""
+    is_passing = fault.retryable is not False and fault.status in _PASSING_STATUSES
+    return is_passing or (is_event and fault.code in _LIMIT_CODES)
 
 
 def _claim(context: RequestContext, options: JobOptions, services: Services) -> Claim:

@@ -21,6 +21,7 @@ class TenantReader:
     def __init__(self, stores: TenantStores, clock: Clock) -> None:
         self._stores, self._clock = stores, clock
         self._keys = TimedCache[str, GatewayKey | None](clock, _RECORD_SECONDS)
+        self._keys_by_id = TimedCache[str, GatewayKey | None](clock, _RECORD_SECONDS)
         self._virtual_keys = TimedCache[tuple[str, str], VirtualKeyRecord | None](
             clock, _RECORD_SECONDS
         )
@@ -36,6 +37,11 @@ class TenantReader:
             digest, lambda: rows.find_key_by_digest(self._stores.table, digest, now)
         )
         return key if key and not is_expired(key.expires_at, now) else None
+
+    def find_key_by_id(self, key_id: str) -> GatewayKey | None:
+        """Return the key with an id, for an event that names whose budget and limits apply, or None."""
+        key = self._keys_by_id.get(key_id, lambda: rows.find_key_by_id(self._stores.table, key_id))
+        return key if key and not is_expired(key.expires_at, self._clock.unix_time()) else None
 
     def find_virtual_key(self, workspace_id: str, slug: str) -> VirtualKeyRecord | None:
         """Return a virtual key of a workspace, or None."""

@@ -77,7 +77,12 @@ def find_key_by_digest(table: TenantTable, digest: str, now: int) -> GatewayKey 
     link = table.read(digest_partition(digest), ONLY)
     if link is None or now >= link.record.get("expires_at", now + 1):
         return None
-    row = table.read(KEYS, link.record["key"])
+    return find_key_by_id(table, link.record["key"])
+
+
+def find_key_by_id(table: TenantTable, key_id: str) -> GatewayKey | None:
+    """Return the key with an id. None: it is unknown or deleted."""
+    row = table.read(KEYS, key_id)
     workspace = read_workspace(table, row.record["workspace"]) if row else None
     return key_of_row(row, workspace) if row and workspace else None
 

@@ -2,12 +2,18 @@
 
 import json
 import random
+from dataclasses import replace
 
 import pytest
 
 from retouch.api.event_edit import submit_event_edit
 from retouch.api.handlers import event_messages
 from retouch.inbox.object_names import read_inbox_key
+from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
+from retouch.tenants.keys import GatewayKey, Workspace
+from retouch.tenants.reader import TenantReader
+from retouch.tenants.rows import key_row, workspace_row
+from retouch.tenants.table import Change, TenantStores
 from tests.support.event_gateway import EDIT, PHOTO, PHOTO_KEY, REPLIES, EventGateway
 from tests.support.images import box_mask, photo
 from tests.support.inbox import object_bus_event, object_notification
@@ -338,6 +344,42 @@ def test_overloaded_provider_is_asked_again_until_the_deadline_of_the_recipe(gat
     gateway.work_until(1000, step=5)
     assert OUTPUT in gateway.inbox.objects
     assert gateway.messages == []
+
+
+@pytest.fixture
+def keyed_gateway(gateway, tmp_path):
+    """Return a gateway with a key of the id k_shop in a workspace."""
+    stores = TenantStores(TenantFolderTable(str(tmp_path)), SecretFolder(str(tmp_path)))
+    key = GatewayKey(id="k_shop", name="shop", workspace=Workspace(id="w_1", slug="s", name="s"))
+    changes = [Change(workspace_row(key.workspace), None), Change(key_row(key), None)]
+    stores.table.write(changes)
+    gateway.services = replace(gateway.services, tenants=TenantReader(stores, gateway.clock))
+    gateway.restart()
+    return gateway
+
+
+def test_key_of_a_recipe_owns_the_order_of_its_edits(keyed_gateway):
+    keyed_gateway.write_recipe(key="k_shop")
+    keyed_gateway.upload(times=2)
+    keyed_gateway.work_all()
+    assert keyed_gateway.calls == 1
+    assert keyed_gateway.stored.scope == "w_1"
+    assert OUTPUT in keyed_gateway.inbox.objects
+
+
+def test_key_of_a_message_owns_the_order_of_its_edit(keyed_gateway):
+    keyed_gateway.post(EDIT, api_key_id="k_shop")
+    keyed_gateway.work_all()
+    assert keyed_gateway.stored.scope == "w_1"
+
+
+@pytest.mark.parametrize("key", ["k_gone", "shop"])
+def test_key_that_does_not_exist_is_a_failure_and_buys_nothing(keyed_gateway, key):
+    keyed_gateway.write_recipe(key=key)
+    keyed_gateway.upload()
+    keyed_gateway.work_all()
+    assert keyed_gateway.read_json(FAILURE)["error"]["code"] == "key_not_found"
+    assert keyed_gateway.calls == 0
 
 
 # Our own faults

@@ -24,8 +24,9 @@ from retouch.api.handlers.edit_ends import Refused, has_ended, tell_end, tell_re
 from retouch.api.handlers.worker_context import WorkerContext
 from retouch.core.errors import Fault, IdempotencyKeyReused, InvalidRequest, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.parameters import quote_value
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import JobOptions, find_submitted, require_jobs
+from retouch.gateway.edit_job import JobOptions, find_submitted, may_pass, require_jobs
 from retouch.gateway.result import EditResult
 from retouch.inbox.intake import ObjectEdit, Refusal, Skipped, take_object
 from retouch.inbox.object_version import ObjectVersion
@@ -38,9 +39,6 @@ from retouch.orders.order import Order, OrderSource
 
 _log = logging.getLogger("retouch")
 _DEFAULT_DEADLINE_SECONDS = 21_600
-_PASSING_STATUSES = (429, 502, 503, 504)
-# Refusals that end when an operator changes a limit, or when its window is over.
-_PASSING_CODES = ("budget_exceeded", "rate_limit_exceeded", "concurrency_limit_exceeded")
 _MESSAGE_FAILURES = "failed/_messages/"
 
 
@@ -214,11 +212,16 @@ class EventWorker:
         """Return whose budget and limits apply. Raises InvalidRequest for a key that does not exist."""
         if not edit.key_id:
             return Principal(is_operator=True)
-        raise InvalidRequest(
-            f"There is no gateway key with the id {edit.key_id!r}.",
-            param="key",
-            code="key_not_found",
-        )
+        tenants = self._services.tenants
+        key = tenants.find_key_by_id(edit.key_id) if tenants else None
+        if key is None:
+            raise InvalidRequest(
+                f"There is no gateway key with the id {quote_value(edit.key_id)}: it was deleted, it has expired, or "
+                "it is misspelled. Write the id of a key, which begins with k_.",
+                param="key",
+                code="key_not_found",
+            )
+        return Principal(key)
 
     def _join(self, order: Order, edit: EventEdit) -> Pause | None:
         """Return what becomes of the message of an event whose edit is a job."""
@@ -257,7 +260,7 @@ class EventWorker:
     def _refuse(self, edit: EventEdit, fault: Fault) -> Pause | None:
         """Wait when the edit may work later, and else tell that it was refused."""
         refused = Refused(edit.subject, fault)
-        if _may_pass(fault):
+        if fault.billed == "no" and may_pass(fault, is_event=True):
             pause = max(event_pause(self._event.receive_count), round(fault.retry_after or 0))
             if self._now < edit.deadline:
                 return Pause(max(1, min(pause, edit.deadline - self._now)))
@@ -292,13 +295,6 @@ class EventWorker:
             sequencer="",
             modified=float(self._sent_at),
         )
-
-
-def _may_pass(fault: Fault) -> bool:
-    if fault.billed != "no":
-        return False
-    is_passing = fault.status in _PASSING_STATUSES and fault.retryable is not False
-    return is_passing or fault.code in _PASSING_CODES
 
 
 def _version(target: InboxTarget) -> ObjectVersion:
