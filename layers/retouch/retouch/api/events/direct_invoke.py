@@ -1,12 +1,12 @@
 """A direct invoke: the JSON edit itself is the event, and OpenAI's image object is the return value.
 
 Step Functions, EventBridge Pipes and other Lambda functions have no use for HTTP. IAM decides who may invoke, so there
-is no gateway key. The failure of an edit is returned as the error envelope and never as a crash.
+is no gateway key. The failure of an edit is returned as the error envelope, and is raised only for `"raise": true`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retouch.api.events.unknown import UnknownEvent
@@ -18,9 +18,10 @@ from retouch.gateway.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import parse_idempotency_key
 
-KEY_FIELD = "idempotency_key"
+KEY_FIELD, RAISE_FIELD = "idempotency_key", "raise"
 # Lambda returns at most 6,291,556 bytes. Base64 beyond this limit goes out as links.
 MAX_RESPONSE_BYTES = 5_500_000
+_MAX_MESSAGE_CHARS = 200
 EDIT_FIELDS = {"prompt", "images", "image"}  # an edit has one of them
 _WARM_UP_FIELDS = {
     "source"
@@ -42,6 +43,47 @@ def require_edit_event(event: Any) -> None:
         )
 
 
+def require_pipe_item(event: Sequence[Any]) -> Mapping[str, Any]:
+    """Return the only edit of a pipe's enrichment, which gets a list. Raises UnknownEvent or InvalidRequest.
+
+    When the target of a pipe fails, the pipe invokes the enrichment again, so the edit needs a key.
+    """
+    if len(event) != 1:
+        raise UnknownEvent(
+            f"The pipe has sent {len(event)} edits. Set the batch size of its source to 1: an edit takes minutes."
+        )
+    require_edit_event(event[0])
+    item: Mapping[str, Any] = event[0]
+    return item
+
+
+def check_pipe_key(event: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest when an edit of a pipe has no key."""
+    if event.get(KEY_FIELD) is None:
+        raise InvalidRequest(
+            "A pipe repeats its enrichment when its target fails, which would buy the edit again. Add "
+            '"idempotency_key": <$.messageId> to the input template.',
+            param=KEY_FIELD,
+            code="idempotency_key_required",
+        )
+
+
+def must_raise(event: Mapping[str, Any]) -> bool:
+    """Return whether a failure is to fail the invocation. Raises InvalidRequest."""
+    value = event.get(RAISE_FIELD)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise InvalidRequest(f"'{RAISE_FIELD}' must be true or false.", param=RAISE_FIELD)
+
+
+class EditFailed(Exception):
+    """The failure of an edit as the failure of its invocation, named by its code for a `Catch`."""
+
+    def __init__(self, code: str, message: str, billed: str) -> None:
+        super().__init__(f"{message[:_MAX_MESSAGE_CHARS]} (billed: {billed})")
+        self.error_type = f"Retouch.{code}"
+
+
 def form_from_event(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMITS) -> ParsedForm:
     """Return the fields of the event. Raises InvalidRequest when they cannot be read or ask for a stream."""
     if event.get("stream"):
@@ -50,7 +92,7 @@ def form_from_event(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
             param="stream",
             code="unsupported_parameter",
         )
-    return form_from_values({**event, KEY_FIELD: None}, limits)
+    return form_from_values({**event, KEY_FIELD: None, RAISE_FIELD: None}, limits)
 
 
 def event_order(event: Mapping[str, Any], services: Services) -> EditOrder | None:

@@ -56,6 +56,10 @@ def build_handler(
     def handler(event: Any, context: Any) -> dict[str, Any]:
         start_prefetch()
         worker = worker_context(services, telemetry, context, ports)
+        if ports and "tasks" in event:
+            from retouch.api.handlers.batch_operations import run_tasks
+
+            return run_tasks(event, worker, ports)
         records = zip(event["Records"], parse_messages(event), strict=True)
         unfinished = [
             message for record, message in records if _process(message, record, worker) is not None

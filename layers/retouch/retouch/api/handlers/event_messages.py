@@ -68,6 +68,7 @@ class EventWorker:
         self._event, self._worker, self._ports = event, worker, ports
         self._services = worker.services
         self._now = worker.services.clock.unix_time()
+        self.refused: list[Fault] = []  # what can never work
 
     def process(self) -> Pause | None:
         """Return the pause before the message comes again, or None when it may be deleted. Raises Fault for our own."""
@@ -101,14 +102,18 @@ class EventWorker:
     def _process_one(self, event: ObjectCreated | EditRequested) -> Pause | None:
         if isinstance(event, EditRequested):
             return self._submit(self._requested_edit(event))
+        return self.process_object(event)
+
+    def process_object(self, event: ObjectCreated) -> Pause | None:
+        """Start the edits of an object. Return as `process` does."""
         pauses = [
             pause
             for intake in take_object(event, self._ports.store, self._ports.recipes)
-            if (pause := self._process_object(event, intake))
+            if (pause := self._process_intake(event, intake))
         ]
         return pauses[0] if pauses else None
 
-    def _process_object(
+    def _process_intake(
         self, event: ObjectCreated, intake: Skipped | Refusal | ObjectEdit
     ) -> Pause | None:
         if isinstance(intake, Skipped):
@@ -274,6 +279,7 @@ class EventWorker:
         return None
 
     def _tell_refused(self, refused: Refused, destination: Destination) -> None:
+        self.refused.append(refused.fault)
         _log.info(
             "an event was refused",
             extra={"id": self._event.id, "code": refused.fault.code, "status": refused.status},

@@ -25,7 +25,7 @@ class ErrorReport:
         message = str(error)
         withheld = f"(a message of {len(message)} characters, withheld)"
         self.message = message if len(message) <= _MAX_MESSAGE_LENGTH else withheld
-        self.type = type(error).__name__
+        self.type = str(getattr(error, "error_type", type(error).__name__))
         # The message of an invalid setting says what to change.
         is_setting = isinstance(error, InvalidSetting)
         self.trace = [] if is_setting else traceback.format_tb(error.__traceback__)
