@@ -58,6 +58,10 @@ TEXTS = {
     "empty_body": ("The request has no body.", "Send a form or a JSON object."),
     "empty_file": ("The file of a batch has no bytes.", "Check the file and how your client reads it."),
     "empty_image_file": ("An image has no bytes.", "Check the file and how your client reads it."),
+    "export_state": (
+        "The state of an export does not permit the request.",
+        "`GET /v1/logs/exports/{id}` says its state ([usage](usage.md)).",
+    ),
     "fetch_expired": (
         "The link to an input image has expired.",
         "Create a new link, or send the image itself.",

@@ -1,5 +1,7 @@
 """Usage from edits to invoices over real sockets, with the SDKs of OpenAI and Portkey as clients."""
 
+import gzip
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -191,3 +193,43 @@ def test_feedback_of_portkeys_sdk_shows_in_its_graphs(shop, costs):
     assert graphs.feedbacks_weighted(**shop.span).summary == {"avg": average}
     scores = graphs.feedbacks_scores(**shop.span).data_points
     assert scores == [{"score": n, "total": 1} for n in (-1, 1, 5)]
+
+
+def test_export_of_portkeys_sdk_has_exactly_the_filtered_rows(shop, costs):
+    exports = shop.portkey.logs.exports
+    made = exports.create(
+        filters={**shop.span, "status_code": "200"},
+        description="for the accountant",
+        requested_data=["id", "trace_id", "cost", "price", "response_status_code"],
+    )
+    exports.start(export_id=made.id)
+    end = time.monotonic() + 30
+    while (found := exports.retrieve(export_id=made.id)).status != "success":
+        assert time.monotonic() < end, found.status
+        time.sleep(0.2)
+    assert found.total_records == 5
+    link = exports.download(export_id=made.id).signed_url
+    rows = [
+        json.loads(line)
+        for line in gzip.decompress(requests.get(link, timeout=30).content).splitlines()
+    ]
+    assert sum(round(row["cost"] * 1_000_000) for row in rows) == sum(costs)
+    assert {row["response_status_code"] for row in rows} == {200}
+    assert [one["id"] for one in exports.list().data] == [made.id]
+
+
+def test_log_of_a_trace_has_the_cost_of_its_edit(shop, costs):
+    log = shop.admin("GET", "logs/t-3001", key=shop.key)
+    assert round(log["metrics"]["cost"] * 1_000_000) == costs[2]
+    order = log["attempts"][0]["order"]
+    assert shop.admin("GET", f"logs/{order}", key=shop.key)["id"] == log["id"]
+
+
+def test_log_that_is_inserted_with_portkeys_sdk_is_found(shop):
+    shop.portkey.logs.create(
+        request={"url": "https://api.example", "body": {"model": "paint"}},
+        response={"status": 200, "response_time": 12},
+        metadata={"traceId": "inserted-1"},
+    )
+    log = shop.admin("GET", "logs/inserted-1", key=shop.key)
+    assert log["metrics"]["ai_model"] == "paint"

@@ -229,6 +229,7 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
         for name in ("EditsQueue", "BatchesQueue", "EditsDeadLetters")
     )
     logs = json.dumps({"Fn::GetAtt": ["WorkerLogs", "Arn"]})
+    usage = json.dumps({"Fn::GetAtt": ["UsageTable", "Arn"]})  # for exports
     reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
     added = permissions("WorkerRole") - permissions("EditsRole")
     assert {one for one in added if not is_for_events(*one)} == {
@@ -236,6 +237,9 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
         ("sqs:ChangeMessageVisibility", queue),
         ("sqs:ChangeMessageVisibility", lines),
         ("sqs:SendMessage", lines),
+        ("dynamodb:GetItem", usage),
+        ("dynamodb:Query", usage),
+        ("s3:PutObject", json.dumps({"Fn::Sub": "${ResultsBucket.Arn}/exports/*"})),
         ("logs:CreateLogStream", logs),
         ("logs:PutLogEvents", logs),
     }
@@ -327,6 +331,7 @@ def test_results_bucket_is_private_and_expires_its_objects(resources):
         "mirror/edits/": 1,
         "mirror/": {"Ref": "MirrorDays"},
         "cache/": 90,
+        "exports/": 30,
     }
     assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
 

@@ -121,6 +121,7 @@ def build_services(
     jobs=None,
     tenants=None,
     usage=None,
+    load_exports=lambda: None,
 ):
     settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open", **(env or {})})
     clock = clock or FakeClock()
@@ -148,4 +149,5 @@ def build_services(
         jobs=jobs,
         tenants=tenants,
         usage=usage,
+        load_exports=load_exports,
     )

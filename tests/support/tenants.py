@@ -57,6 +57,7 @@ class AdminApi:
             tenants=self.stores,
             usage=service_options.pop("usage_store", None),
             documents=InMemoryDocuments(),
+            queue=service_options.pop("queue", None),
         )
         self.edit_services = build_services(
             {"RETOUCH_AUTH_MODE": "keys", **(env or {})},

@@ -17,7 +17,7 @@ from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
-from retouch.infrastructure.usage_stores import usage_documents, usage_store
+from retouch.infrastructure.usage_stores import export_queue, usage_documents, usage_store
 from retouch.providers import PROVIDERS
 from retouch.tenants.reader import TenantReader
 
@@ -40,6 +40,7 @@ def build_function(environment: Mapping[str, str]) -> Handler:
         tenants=tenants,
         usage=usage_store(settings, aws_clients),
         documents=usage_documents(settings, aws_clients, clock),
+        queue=export_queue(settings, aws_clients),
     )
     telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, by_model=False), environment)
     return build_handler(services, secret_store.start_reading, telemetry)

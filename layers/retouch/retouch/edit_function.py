@@ -34,7 +34,7 @@ from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
-from retouch.infrastructure.usage_stores import usage_recorder
+from retouch.infrastructure.usage_stores import export_ports, usage_recorder
 from retouch.planning.connection import reject_own_address
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
@@ -83,6 +83,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
         tenants=tenants,
         usage=usage_recorder(settings, aws_clients),
+        load_exports=lambda: export_ports(settings, aws_clients, clock),
         poll_limiter=PollLimiter(clock),
     )
     return build_handler(services, secret_store.start_reading, telemetry)

@@ -10,3 +10,11 @@ def encode_time(unix_time: int) -> str:
     """Return a Unix time as eight characters, in Crockford's base 32."""
     digits = [_CROCKFORD[unix_time >> 5 * place & 31] for place in reversed(range(TIME_CHARS))]
     return "".join(digits)
+
+
+def decode_time(text: str) -> int:
+    """Return the Unix time of an encoded one. Raises ValueError."""
+    seconds = 0
+    for digit in text:
+        seconds = seconds << 5 | _CROCKFORD.index(digit)
+    return seconds

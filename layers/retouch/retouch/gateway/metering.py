@@ -228,6 +228,7 @@ def _rescue(last: UsageEvent, result: EditResult) -> str:
 def _target_fields(attempt: Attempt, report: AttemptReport) -> dict[str, Any]:
     target = attempt.target
     return {
+        "target": target.target.path,
         "provider": report.provider,
         "model": report.model,
         "cache": report.cache_status,

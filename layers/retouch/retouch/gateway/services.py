@@ -32,6 +32,7 @@ from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
     from retouch.gateway.metering import RequestMeter
+    from retouch.usage.exports import ExportPorts
 
 if TYPE_CHECKING:
     from retouch.batches.stores import BatchStores
@@ -73,6 +74,8 @@ class Services:
     usage: UsageRecorder | None = None  # None: the gateway writes no usage events
     poll_limiter: PollLimiter | None = None  # None: the state of a job may be asked for at any time
     # None: the gateway has no table of batches. A call loads the modules, which most functions never need.
+    # What writes exports of usage, or None. Only a worker loads it.
+    load_exports: Callable[[], ExportPorts | None] = lambda: None
     load_batches: Callable[[], BatchStores | None] = lambda: None
 
     def settings_with_secrets(self) -> Settings:

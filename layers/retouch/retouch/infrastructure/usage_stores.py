@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.orders.jobs import EditsQueue
 from retouch.usage.documents import DocumentStore
 from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
+
+if TYPE_CHECKING:
+    from retouch.usage.exports import ExportPorts
 
 
 def usage_store(settings: Settings, aws: AwsClients) -> UsageStore | None:
@@ -47,3 +53,27 @@ def usage_recorder(settings: Settings, aws: AwsClients) -> UsageRecorder | None:
 
         publish = EventBus(settings.event_bus, aws).publish
     return UsageRecorder(store, publish, settings.stack_name)
+
+
+def export_ports(settings: Settings, aws: AwsClients, clock: Clock) -> ExportPorts | None:
+    """Return what writes exports, or None without a store of usage or a bucket."""
+    usage, documents = usage_store(settings, aws), usage_documents(settings, aws, clock)
+    if usage is None or documents is None or not settings.bucket:
+        return None
+    from retouch.infrastructure.aws.export_bucket import ExportBucket
+    from retouch.usage.exports import ExportPorts
+
+    return ExportPorts(usage, documents, ExportBucket(settings.bucket, aws))
+
+
+def export_queue(settings: Settings, aws: AwsClients) -> EditsQueue | None:
+    """Return the queue whose workers write exports, or None."""
+    if settings.edits_queue_url:
+        from retouch.infrastructure.aws.edits_queue import EditsSqsQueue
+
+        return EditsSqsQueue(settings.edits_queue_url, aws)
+    if settings.orders_folder:
+        from retouch.infrastructure.job_folder import EditsFolderQueue
+
+        return EditsFolderQueue(settings.orders_folder)
+    return None

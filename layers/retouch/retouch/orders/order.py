@@ -28,7 +28,7 @@ from typing import Literal
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.sortable_time import TIME_CHARS, encode_time
+from retouch.core.sortable_time import TIME_CHARS, decode_time, encode_time
 from retouch.orders.charges import Charges, are_settled
 
 OrderState = Literal[
@@ -189,6 +189,12 @@ def key_of_order(identifier: str) -> str:
     if prefix != "ord" or len(key) != len(encode_key(bytes(_KEY_BYTES))) or not rest.isalnum():
         raise ValueError("An order's id is 'ord_' and 34 letters and digits.")
     return key
+
+
+def time_of_order(identifier: str) -> int:
+    """Return the Unix time at which an order was made, from its id. Raises ValueError when the text is no such id."""
+    key_of_order(identifier)
+    return decode_time(identifier.partition("_")[2][:TIME_CHARS])
 
 
 def encode_key(data: bytes) -> str:

@@ -32,6 +32,7 @@ class UsageEvent:
     order: str
     attempt: int  # counts from 1 within the order
     status: int = 0  # of the attempt; 0: it has not ended
+    target: str = ""  # the path of the target in the config
     provider: str = ""  # empty: the request was refused before a provider was chosen
     model: str = ""  # the provider's name for it
     operation: str = "image.edit"

@@ -16,6 +16,7 @@ from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
+from retouch.orders.jobs import EditsQueue
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
@@ -36,6 +37,7 @@ class AdminServices:
     tenants: TenantStores
     usage: UsageStore | None = None  # None: the gateway writes no usage events
     documents: DocumentStore | None = None  # feedback and exports; None: as above
+    queue: EditsQueue | None = None  # its workers write exports; None: there is none
     # Whether money of a workspace is held for edits that have not ended.
     has_holds: Callable[[str], bool] = lambda _: False
 

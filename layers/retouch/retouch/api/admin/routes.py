@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from retouch.api.admin import audit_logs, configs, keys, virtual_keys, workspaces
+from retouch.api.admin import audit_logs, configs, keys, logs, virtual_keys, workspaces
 from retouch.api.admin.analytics import ANALYTICS_ROUTES
+from retouch.api.admin.exports import EXPORT_ROUTES
 from retouch.api.admin.feedback import FEEDBACK_ROUTES
 from retouch.api.admin.organization import ORGANIZATION_ROUTES
 from retouch.api.admin.request import AdminEndpoint
@@ -48,6 +49,10 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
         for (method, rest), endpoint in _VIRTUAL_KEY_ROUTES.items()
     },
     **FEEDBACK_ROUTES,
+    **EXPORT_ROUTES,
+    ("GET", "/v1/logs"): logs.list_logs,
+    ("POST", "/v1/logs"): logs.insert_logs,
+    ("GET", "/v1/logs/{id}"): logs.get_log,
 }
 _PATTERNS = {route: path_pattern(route[1]) for route in ADMIN_ROUTES}
 

@@ -60,10 +60,18 @@ def read_rows(query: UsageQuery, services: AdminServices) -> list[UsageRow]:
 def analytics_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
     """Return the query of one of Portkey's analytics routes, without groups. Raises InvalidRequest."""
     request.require_scope(SCOPE)
-    start = _required_time(request.query, "time_of_generation_min")
-    end = _required_time(request.query, "time_of_generation_max")
+    start = required_time(request.query, "time_of_generation_min")
+    end = required_time(request.query, "time_of_generation_max")
     workspaces = visible_workspaces(request, services, request.query.get("workspace_slug", ""))
     return UsageQuery(workspaces, start, end, choose_width(end - start), (), read_filter(request))
+
+
+def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
+    """Return the query of the events of a time. Raises InvalidRequest."""
+    start = required_time(request.query, "time_of_generation_min")
+    end = required_time(request.query, "time_of_generation_max")
+    workspaces = visible_workspaces(request, services, request.query.get("workspace_slug", ""))
+    return UsageQuery(workspaces, start, end, filter=read_filter(request))
 
 
 def choose_width(seconds: int) -> int:
@@ -141,7 +149,8 @@ def read_time(values: Mapping[str, Any], name: str) -> int | None:
     return FieldReader({name: value or None}).time(name)
 
 
-def _required_time(values: Mapping[str, Any], name: str) -> int:
+def required_time(values: Mapping[str, Any], name: str) -> int:
+    """Return a time that must be there. Raises InvalidRequest."""
     time = read_time(values, name)
     if time is None:
         raise InvalidRequest(

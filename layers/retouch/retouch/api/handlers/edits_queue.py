@@ -39,9 +39,22 @@ def _abandon_step(message: QueuedMessage, worker: WorkerContext) -> Pause | None
     return abandon_step(message, worker)
 
 
+def _run_export(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
+    from retouch.api.handlers.export_messages import run_export  # only exports need it
+
+    return run_export(message, worker)
+
+
+def _abandon_export(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
+    from retouch.api.handlers.export_messages import abandon_export
+
+    return abandon_export(message, worker)
+
+
 MESSAGE_KINDS: Mapping[str, MessageKind] = {
     "order": JOB_MESSAGES,
     "batch": MessageKind(_run_batch, _abandon_step),
+    "export": MessageKind(_run_export, _abandon_export),
 }
 
 

@@ -1,0 +1,290 @@
+"""Tests of logs and exports in the admin API, and of the worker that writes an export."""
+
+import gzip
+import json
+from dataclasses import replace
+
+import pytest
+
+from retouch.api.handlers.edits_queue import build_handler
+from retouch.core.errors import UsageUnavailable
+from retouch.orders.order import order_id
+from retouch.usage.event import format_time, start_of_day
+from retouch.usage.exports import ExportPorts
+from tests.support.events import lambda_context
+from tests.support.gateway_client import telemetry
+from tests.support.services import build_services
+from tests.support.tenants import AdminApi
+from tests.support.usage import InMemoryUsage, make_event
+
+TODAY = start_of_day("2026-11-22")
+SPAN = {
+    "time_of_generation_min": format_time(TODAY),
+    "time_of_generation_max": format_time(TODAY + 86_400),
+}
+QUERY = "&".join(f"{name}={value}" for name, value in SPAN.items())
+SCOPES = ["logs.list", "logs.view", "logs.write", "logs.export", "analytics.view"]
+ORDERS = [order_id(letter * 26, TODAY) for letter in "abc"]
+
+
+class Files(dict[str, bytes]):
+    """Files of exports in memory."""
+
+    is_down = False
+
+    def put(self, key, file):
+        if self.is_down:
+            raise UsageUnavailable("The bucket is down.")
+        self[key] = file.read()
+
+
+class Queue:
+    """A queue that keeps its messages."""
+
+    def __init__(self):
+        self.messages = []
+
+    def send(self, message):
+        self.messages.append(message)
+
+    def delay(self, receipt, seconds):
+        pass
+
+
+class Logs(AdminApi):
+    """An admin API with two workspaces, three requests and a queue."""
+
+    def __init__(self, folder):
+        self.store, self.files, self.queue = InMemoryUsage(), Files(), Queue()
+        super().__init__(folder, usage_store=self.store, queue=self.queue)
+        self.shop, self.cafe = self.workspace("shop"), self.workspace("cafe")
+        _, self.shop_key = self.key(self.shop, scopes=SCOPES)
+        _, self.cafe_key = self.key(self.cafe, scopes=SCOPES)
+        shared = {"workspace": self.shop, "time": TODAY + 10}
+        for event in (
+            make_event(order=ORDERS[0], status=429, is_final=False, code="x", cost=0, **shared),
+            make_event(order=ORDERS[0], attempt=2, target="config.targets[1]", **shared),
+            make_event(order=ORDERS[1], trace="trace-2", model="other", **shared),
+            make_event(order=ORDERS[2], trace="trace-3", workspace=self.cafe, time=TODAY + 9),
+        ):
+            self.store.write_event(event)
+
+    def get(self, path, key=None):
+        return self.call("GET", f"/v1/logs{path}", key=key or self.shop_key)
+
+    def post(self, path, body=None, key=None, method="POST"):
+        return self.call(method, f"/v1/logs{path}", body, key=key or self.shop_key)
+
+    def new_export(self, **fields):
+        answer = self.post("/exports", {"filters": SPAN, **fields})
+        assert answer.status == 200, answer.text
+        return answer.json["id"]
+
+    def state(self, identifier):
+        return self.get(f"/exports/{identifier}").json["status"]
+
+    def work(self, message, queue_name="edits"):
+        """Let the worker function work on a message of the queue. Return whether it is finished."""
+        assert self.services.documents is not None
+        ports = ExportPorts(self.store, self.services.documents, self.files)
+        env = {"RETOUCH_EDITS_DEAD_LETTERS": "dead"}
+        services = build_services(
+            env, clock=self.clock, load_exports=lambda: ports, jobs=_Jobs(self.queue)
+        )
+        record = {
+            "messageId": "1",
+            "receiptHandle": "1",
+            "body": json.dumps(message),
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue_name}",
+        }
+        handler = build_handler(services, lambda: None, telemetry())
+        return not handler({"Records": [record]}, lambda_context())["batchItemFailures"]
+
+
+class _Jobs:
+    def __init__(self, queue):
+        self.queue = queue
+
+
+@pytest.fixture
+def api(tmp_path):
+    return Logs(tmp_path)
+
+
+@pytest.mark.parametrize("identifier", [ORDERS[0], f"{ORDERS[0]}.2", "trace-1"])
+def test_log_is_found_by_order_attempt_and_trace(api, identifier):
+    log = api.get(f"/{identifier}").json
+    assert (log["object"], log["id"]) == ("log", f"{ORDERS[0]}.2")
+    assert log["response"]["status"] == 200
+    assert log["response"]["lastUsedOptionJsonPath"] == "config.targets[1]"
+    assert log["request"]["portkeyHeaders"]["x-portkey-trace-id"] == "trace-1"
+    attempts = [row["response_status_code"] for row in log["attempts"]]
+    assert attempts == ([200] if identifier.endswith(".2") else [429, 200])
+    assert log["metrics"]["cost"] == 0.0412
+
+
+@pytest.mark.parametrize("identifier", [ORDERS[2], "trace-3", "nothing", "ord_x"])
+def test_log_of_another_workspace_is_not_found(api, identifier):
+    assert api.get(f"/{identifier}").status == 404
+
+
+def test_logs_are_listed_with_the_latest_first(api):
+    answer = api.get(f"?{QUERY}&page_size=2").json
+    assert answer["total"] == 3
+    assert [row["order"] for row in answer["data"]] == [ORDERS[1], ORDERS[0]]
+    filtered = api.get(f"?{QUERY}&status_code=429").json["data"]
+    assert [row["code"] for row in filtered] == ["x"]
+    assert api.get("").status == 400
+
+
+def test_inserted_log_counts_as_a_request_without_content_and_cost(api):
+    log = {
+        "request": {
+            "url": "https://api.example/MARKER",
+            "provider": "acme",
+            "headers": {"authorization": "MARKER"},
+            "body": {"model": "paint", "prompt": "MARKER"},
+        },
+        "response": {"status": 200, "body": {"text": "MARKER"}, "response_time": 123.4},
+        "metadata": {"traceId": "mine", "team": "red"},
+    }
+    (identifier,) = api.post("", log).json["ids"]
+    (row,) = api.get("/mine").json["attempts"]
+    assert row["id"] == identifier
+    assert (row["ai_org"], row["ai_model"], row["response_time"]) == ("acme", "paint", 123)
+    assert (row["cost"], row["price"], row["payer"]) == (0, 0, "caller")
+    assert row["metadata"] == {"team": "red"}
+    assert "MARKER" not in str(api.store.events)
+
+
+@pytest.mark.parametrize("body", [[], {}, {"response": {"status": "ok"}}, {"response": 1}])
+def test_log_of_another_form_is_refused(api, body):
+    assert api.post("", body).status == 400
+
+
+def _lines(data):
+    return [json.loads(line) for line in gzip.decompress(data).splitlines()]
+
+
+def test_export_has_exactly_the_filtered_rows_and_the_requested_fields(api):
+    filters = {**SPAN, "ai_org_model": "openai__gpt-image-2"}
+    columns = ["id", "cost", "response_status_code"]
+    identifier = api.new_export(filters=filters, requested_data=columns)
+    assert api.state(identifier) == "draft"
+    assert api.post(f"/exports/{identifier}/start").status == 200
+    assert api.state(identifier) == "in_progress"
+    assert api.get(f"/exports/{identifier}/download").status == 409
+    (message,) = api.queue.messages
+    assert api.work(message)
+    ((key, data),) = api.files.items()
+    assert key == f"exports/ws={api.shop}/dt=2026-11-22/{identifier}.jsonl.gz"
+    assert _lines(data) == [
+        {"id": f"{ORDERS[0]}.1", "cost": 0, "response_status_code": 429},
+        {"id": f"{ORDERS[0]}.2", "cost": 0.0412, "response_status_code": 200},
+    ]
+    shown = api.get(f"/exports/{identifier}").json
+    assert (shown["status"], shown["total_records"]) == ("success", 2)
+    assert "/v1/files/" in api.get(f"/exports/{identifier}/download").json["signed_url"]
+
+
+def test_message_that_comes_twice_writes_the_export_once(api):
+    identifier = api.new_export()
+    for _ in range(2):
+        api.post(f"/exports/{identifier}/start")
+    first, second = api.queue.messages
+    assert api.work(first)
+    api.files.clear()
+    assert api.work(second)
+    assert api.files == {}
+
+
+def test_export_that_is_cancelled_is_not_written(api):
+    identifier = api.new_export()
+    api.post(f"/exports/{identifier}/start")
+    assert api.post(f"/exports/{identifier}/cancel").status == 200
+    assert api.work(api.queue.messages[0])
+    assert (api.files, api.state(identifier)) == ({}, "stopped")
+    assert api.post(f"/exports/{identifier}/start").status == 409
+
+
+def test_export_that_cannot_be_written_is_tried_again_and_then_failed(api):
+    identifier = api.new_export()
+    api.post(f"/exports/{identifier}/start")
+    (message,) = api.queue.messages
+    api.files.is_down = True
+    assert not api.work(message)
+    assert api.state(identifier) == "in_progress"
+    assert api.work(message, queue_name="dead")
+    assert api.state(identifier) == "failed"
+
+
+def test_draft_is_changed_and_exports_are_listed(api):
+    first, second = api.new_export(), api.new_export(description="for the accountant")
+    answer = api.post(
+        f"/exports/{first}", {"filters": {**SPAN, "status_code": "429"}}, method="PUT"
+    )
+    assert answer.status == 200
+    assert api.get(f"/exports/{first}").json["filters"]["status_code"] == "429"
+    listed = api.get("/exports").json
+    assert {one["id"] for one in listed["data"]} == {first, second}
+    assert listed["total"] == 2
+
+
+def test_export_of_another_workspace_is_not_found(api):
+    identifier = api.new_export()
+    for path in ("", "/download"):
+        assert api.get(f"/exports/{identifier}{path}", key=api.cafe_key).status == 404
+    for path in ("/start", "/cancel"):
+        assert api.post(f"/exports/{identifier}{path}", key=api.cafe_key).status == 404
+    assert api.get("/exports", key=api.cafe_key).json["total"] == 0
+    assert api.post("/exports", {"filters": SPAN, "workspace_id": api.cafe}).status == 404
+
+
+def test_key_of_the_organisation_exports_all_workspaces(api):
+    answer = api.call("POST", "/v1/logs/exports", {"filters": SPAN})
+    api.call("POST", f"/v1/logs/exports/{answer.json['id']}/start")
+    api.work(api.queue.messages[0])
+    (data,) = api.files.values()
+    assert {line["workspace_id"] for line in _lines(data)} == {api.shop, api.cafe}
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "filters"),
+        ({"filters": {}}, "time_of_generation_min"),
+        ({"filters": {**SPAN, "status_code": "x"}}, "status_code"),
+        ({"filters": SPAN, "requested_data": ["prompt"]}, "requested_data"),
+        ({"filters": SPAN, "format": "csv"}, "format"),
+    ],
+)
+def test_export_with_a_wrong_value_is_refused_by_name(api, body, param):
+    answer = api.post("/exports", body)
+    assert (answer.status, answer.json["error"]["param"]) == (400, param)
+
+
+def test_gateway_without_a_queue_says_so(api):
+    identifier = api.new_export()
+    api.services = replace(api.services, queue=None)
+    answer = api.post(f"/exports/{identifier}/start")
+    assert (answer.status, answer.json["error"]["code"]) == (503, "usage_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", f"?{QUERY}", "logs.list"),
+        ("GET", "/trace-1", "logs.view"),
+        ("POST", "", "logs.write"),
+        ("GET", "/exports", "logs.export"),
+        ("POST", "/exports", "logs.export"),
+    ],
+)
+def test_each_route_needs_its_scope(api, method, path, scope):
+    _, key = api.key(api.shop, scopes=["analytics.view"])
+    answer = api.post(path, None, key, method)
+    assert answer.status == 403
+    assert scope in answer.json["error"]["message"]
