@@ -29,6 +29,9 @@ MODULES = (
     "code_samples",
     "form",
     "result",
+    "state",
+    "pictures",
+    "presses",
     "page",
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.M)

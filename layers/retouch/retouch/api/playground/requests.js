@@ -77,17 +77,28 @@ function keyHeader(key) {
 // The body of an edit: a form with its files, or JSON that names the uploads of large files.
 async function editBody({ fields, files }, key, signal) {
   const size = files.reduce((sum, [, , blob]) => sum + blob.size, 0);
-  if (size <= DIRECT_BYTES) {
-    const form = new FormData();
-    for (const [name, fileName, blob] of files) form.append(name, blob, fileName);
-    for (const [name, value] of fields) form.append(name, value);
-    return form;
-  }
+  if (size <= DIRECT_BYTES) return encodeForm(fields, files);
   const uploads = [];
   for (const [name, , blob] of files) uploads.push([name, await upload(blob, key, signal)]);
   const images = uploads.filter(([name]) => name.startsWith('image')).map(([, reference]) => reference);
   const mask = uploads.find(([name]) => name === 'mask')?.[1];
   return JSON.stringify({ ...jsonFields(fields), images, ...(mask && { mask }) });
+}
+
+// FormData would change the line ends of a prompt, so that a copied request would be another one.
+function encodeForm(fields, files) {
+  const boundary = `retouch-${newPressId()}`;
+  const parts = [];
+  for (const [name, fileName, blob] of files) {
+    const disposition = `form-data; name="${name}"; filename="${encodeURIComponent(fileName)}"`;
+    parts.push(partHead(boundary, disposition, `Content-Type: ${blob.type || 'application/octet-stream'}\r\n`), blob, '\r\n');
+  }
+  for (const [name, value] of fields) parts.push(partHead(boundary, `form-data; name="${name}"`), value, '\r\n');
+  return new Blob([...parts, `--${boundary}--\r\n`], { type: `multipart/form-data; boundary=${boundary}` });
+}
+
+function partHead(boundary, disposition, more = '') {
+  return `--${boundary}\r\nContent-Disposition: ${disposition}\r\n${more}\r\n`;
 }
 
 const JSON_TYPES = /^(n|output_compression|partial_images|mask_grow|mask_feather|stream|preserve|dry_run|shapes)$/;
