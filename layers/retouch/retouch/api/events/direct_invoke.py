@@ -44,7 +44,7 @@ def require_edit_event(event: Any) -> None:
 
 
 def require_pipe_item(event: Sequence[Any]) -> Mapping[str, Any]:
-    """Return the only edit of a pipe's enrichment, which gets a list. Raises UnknownEvent or InvalidRequest.
+    """Return the only edit of a pipe's enrichment, which gets a list. Raises UnknownEvent.
 
     When the target of a pipe fails, the pipe invokes the enrichment again, so the edit needs a key.
     """
@@ -54,18 +54,12 @@ def require_pipe_item(event: Sequence[Any]) -> Mapping[str, Any]:
         )
     require_edit_event(event[0])
     item: Mapping[str, Any] = event[0]
-    return item
-
-
-def check_pipe_key(event: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest when an edit of a pipe has no key."""
-    if event.get(KEY_FIELD) is None:
-        raise InvalidRequest(
+    if item.get(KEY_FIELD) is None:
+        raise UnknownEvent(
             "A pipe repeats its enrichment when its target fails, which would buy the edit again. Add "
-            '"idempotency_key": <$.messageId> to the input template.',
-            param=KEY_FIELD,
-            code="idempotency_key_required",
+            '"idempotency_key": <$.messageId> to the input template.'
         )
+    return item
 
 
 def must_raise(event: Mapping[str, Any]) -> bool:

@@ -5,9 +5,8 @@ Faults are caught here, once. `retouch.api.routes` says what each route does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from logging import Logger
 from typing import Any, Protocol
 
@@ -79,7 +78,8 @@ def build_handler(
         if http_event.is_http_event(event):
             return router.respond(RoutedRequest(http_event.to_v1_event(event, is_route), context))
         if isinstance(event, list):
-            return [handle_pipe_item(event, context, services, telemetry)]
+            item = direct_invoke.require_pipe_item(event)
+            return [handle_direct_invoke(item, context, services, telemetry)]
         return handle_direct_invoke(event, context, services, telemetry)
 
     return handler
@@ -147,32 +147,12 @@ def handle_direct_invoke(
     Raises UnknownEvent for an event that is no edit, and EditFailed for a failure if the event asks for it.
     """
     direct_invoke.require_edit_event(event)
-    return _run_invoke(event, lambda_context, services, telemetry, lambda: None)
-
-
-def handle_pipe_item(
-    event: Sequence[Any], lambda_context: Any, services: Services, telemetry: Telemetry
-) -> dict[str, Any]:
-    """Run the enrichment of a pipe, whose event is a list of one edit. Raises UnknownEvent or EditFailed."""
-    item = direct_invoke.require_pipe_item(event)
-    check = partial(direct_invoke.check_pipe_key, item)
-    return _run_invoke(item, lambda_context, services, telemetry, check)
-
-
-def _run_invoke(
-    event: Mapping[str, Any],
-    lambda_context: Any,
-    services: Services,
-    telemetry: Telemetry,
-    check: Callable[[], None],
-) -> dict[str, Any]:
     invocation_id = str(getattr(lambda_context, "aws_request_id", ""))
     recorder = Recorder(EDIT_OPERATION, services.clock, telemetry)
     telemetry.set_trace_id(invocation_id)
     is_raised = False
     try:
         is_raised = direct_invoke.must_raise(event)
-        check()
         result = _edit_from_event(event, invocation_id, lambda_context, services)
     except Exception as error:
         result = EditResult(fault_from_exception(error))
