@@ -17,14 +17,16 @@ class LosingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._lock = threading.Lock()
         self.marker, self.losses, self.lost = b"", 0, 0
+        self._every, self._seen = 1, 0
         self.port = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def lose(self, marker, times=1):
-        """Lose the responses to the next requests with these bytes."""
+    def lose(self, marker, times=1, every=1):
+        """Lose the responses to the next requests with these bytes, or to each `every`-th of them."""
         with self._lock:
             self.marker, self.losses, self.lost = marker, times, 0
+            self._every, self._seen = every, 0
 
     def close(self):
         self._listener.close()
@@ -49,6 +51,9 @@ class LosingProxy:
     def _is_lost(self, request):
         with self._lock:
             if self.losses <= 0 or self.marker not in request:
+                return False
+            self._seen += 1
+            if self._seen % self._every:
                 return False
             self.losses, self.lost = self.losses - 1, self.lost + 1
             return True

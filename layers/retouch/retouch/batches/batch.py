@@ -71,6 +71,7 @@ class Batch:
     holder: str = ""  # the id of the request of the worker that holds it
     lease: int = 0  # when the holder's process has surely ended
     wake: int = 0  # when the next step is due; the message of that step has the same number
+    sent_wake: int = 0  # the number of the last message that was surely sent
     lines: int = 0
     worst_cost: int = 0  # micro-dollars: the sum of the highest prices of all lines
     fed_bytes: int = 0  # the position up to which every line has its job

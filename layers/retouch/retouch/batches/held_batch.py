@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from retouch.batches import transitions
@@ -15,6 +16,8 @@ from retouch.batches.batch import Batch
 from retouch.batches.record import batch_of_row, batch_row
 from retouch.batches.stores import BatchStores, RowConflict
 from retouch.core.clock import Clock
+from retouch.core.errors import OrdersUnavailable
+from retouch.orders.jobs import MAX_PAUSE_SECONDS, Pause
 
 _log = logging.getLogger("retouch")
 _MAX_DELAY_SECONDS = 900  # of SQS
@@ -50,12 +53,17 @@ def claim_batch(
     lease_seconds: float,
     stores: BatchStores,
     clock: Clock,
-) -> HeldBatch | None:
-    """Return the batch for the message of a step. None: there is nothing to do for it. Raises OrdersUnavailable."""
+) -> HeldBatch | Pause | None:
+    """Return the batch for the message of a step. None: there is nothing to do for it. Raises OrdersUnavailable.
+
+    A message for a held batch comes again after the lease, because the holder may have failed to leave the batch.
+    """
     while True:
         batch, now = read_batch(scope, identifier, stores), clock.unix_time()
-        if batch is None or batch.has_ended or batch.lease > now:
+        if batch is None or batch.has_ended:
             return None
+        if batch.lease > now:
+            return Pause(min(batch.lease - now + 1, MAX_PAUSE_SECONDS))
         if not transitions.is_due(batch, wake, now):
             return None
         try:
@@ -85,8 +93,19 @@ class HeldBatch:
                     raise BatchLost from None
                 self.batch = stored
 
+    def leave(self) -> None:
+        """Let the same message do the step again, after a failure. Without this write it waits for the lease."""
+        with suppress(BatchLost, OrdersUnavailable):
+            self.change(lambda batch, _: transitions.release(batch, batch.wake))
+
     def release(self, delay_seconds: int) -> None:
-        """Leave the batch until its next step, and send the message of that step. Raises BatchLost."""
+        """Leave the batch until its next step, and send the message of that step. Raises BatchLost.
+
+        The record then says that the message is sent. Without that, an older message that comes again after a crash
+        takes its place.
+        """
         delay = min(delay_seconds, _MAX_DELAY_SECONDS)
         batch = self.change(lambda batch, now: transitions.release(batch, now + delay))
         send_step(batch, self.stores, delay)
+        with suppress(RowConflict, OrdersUnavailable):
+            write_batch(replace(batch, sent_wake=batch.wake), batch, self.stores)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -24,6 +24,14 @@ from retouch.orders.order_errors import unknown_error
 # Returns the body of an answer with links that work until that Unix time.
 ExtendLinks = Callable[[bytes, int], bytes]
 _REQUEST_PREFIX = "batch_req_"
+_EXPIRED = {
+    "code": "batch_expired",
+    "message": "The batch expired before this line was begun. Nothing was billed for it.",
+}
+_CANCELLED = {
+    "code": "job_cancelled",
+    "message": "The job of this line was cancelled. Nothing was billed for it.",
+}
 
 
 @frozen_dataclass
@@ -123,14 +131,8 @@ def _unbegun_result(batch: Batch, custom_id: str, order: Order | None) -> LineRe
     """Return the result of a line that no provider got. A cancelled batch has none."""
     if batch.cancelling_at:
         return LineResult(False, None)
-    code: Literal["batch_expired", "job_cancelled"] = (
-        "batch_expired" if batch.late_at else "job_cancelled"
-    )
-    message = {
-        "batch_expired": "The batch expired before this line was begun. Nothing was billed for it.",
-        "job_cancelled": "The job of this line was cancelled. Nothing was billed for it.",
-    }[code]
-    return _result(order, custom_id, None, {"code": code, "message": message})
+    error = _EXPIRED if batch.late_at else _CANCELLED
+    return _result(order, custom_id, None, error)
 
 
 def _result(

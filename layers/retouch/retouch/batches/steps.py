@@ -17,7 +17,7 @@ _LINES_PER_SECOND = 10  # that may end while the batch waits, so a short rest is
 def run_steps(
     held: HeldBatch, price_line: PriceLine, extend_links: ExtendLinks, has_time: HasTime
 ) -> None:
-    """Do what is to be done for a batch, and send its next message. Raises OrdersUnavailable."""
+    """Do what is to be done for a batch, and send its next message. Raises OrdersUnavailable and other errors."""
     try:
         delay = 0
         while not held.batch.has_ended and has_time():
@@ -28,6 +28,9 @@ def run_steps(
             held.release(delay)
     except BatchLost:
         return
+    except Exception:
+        held.leave()
+        raise
 
 
 def _run_step(

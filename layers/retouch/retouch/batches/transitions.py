@@ -34,8 +34,9 @@ def next_step(batch: Batch) -> Step | None:
 
 
 def is_due(batch: Batch, wake: int, now: int) -> bool:
-    """Return whether the message of a step is the batch's own one, or that message is lost."""
-    return wake == batch.wake or now > batch.wake + _OVERDUE_SECONDS
+    """Return whether the message of a step is the batch's own one, or that message may be lost."""
+    is_lost = batch.sent_wake != batch.wake or now > batch.wake + _OVERDUE_SECONDS
+    return wake == batch.wake or is_lost
 
 
 def claim(batch: Batch, holder: str, lease: int) -> Batch:

@@ -9,6 +9,7 @@ from retouch.batches import feeding
 from retouch.batches.batch import WINDOW_SECONDS
 from retouch.batches.feeding import CHUNK_LINES
 from retouch.batches.transitions import GIVE_UP_SECONDS
+from retouch.core.errors import OrdersUnavailable
 from retouch.orders.sweeper import sweep as sweep_orders
 from tests.support.batches import BatchGateway, batch_line
 from tests.support.images import data_url
@@ -197,8 +198,8 @@ def test_message_that_arrives_twice_does_nothing_more(gateway):
     assert gateway.run(identifier)["status"] == "completed"
 
 
-def test_message_for_a_held_batch_is_dropped(gateway):
-    gateway.create(lines_of(2))
+def test_message_for_a_held_batch_waits_for_the_end_of_its_lease(gateway):
+    identifier = gateway.create(lines_of(2))
     message, _ = gateway.steps.messages[0]
     seen: list[bool] = []
 
@@ -208,9 +209,29 @@ def test_message_for_a_held_batch_is_dropped(gateway):
 
     gateway.rows.on_write = deliver_again
     gateway.step()
-    assert seen == [True]
+    assert seen == [False]
+    assert gateway.queue.delays[0] >= 60
     assert len(gateway.steps.messages) == 1
     assert len(gateway.lines.messages) == 2
+    assert gateway.run(identifier)["status"] == "completed"
+    assert gateway.deliver(message)
+    assert gateway.steps.messages == []
+
+
+def test_step_that_fails_is_done_again_by_its_message(gateway):
+    identifier = gateway.create(lines_of(2))
+    send_all = gateway.lines.send_all
+
+    def fail_once(_):
+        gateway.lines.send_all = send_all
+        raise OrdersUnavailable("The queue is down.")
+
+    gateway.lines.send_all = fail_once
+    assert not gateway.step()
+    assert gateway.queue.delays == [30]
+    assert gateway.step()
+    assert gateway.run(identifier)["request_counts"]["completed"] == 2
+    assert set(gateway.paid_prompts.values()) == {1}
 
 
 def test_feeder_goes_on_in_its_next_invocation_when_its_time_is_over(gateway):

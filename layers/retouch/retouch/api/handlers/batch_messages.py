@@ -12,7 +12,7 @@ from retouch.api.handlers.worker_context import WorkerContext
 from retouch.api.stored_request import stored_context
 from retouch.batches.batch import Batch
 from retouch.batches.cancelling import abandon_batch
-from retouch.batches.held_batch import claim_batch
+from retouch.batches.held_batch import HeldBatch, claim_batch
 from retouch.batches.steps import run_steps
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -42,8 +42,8 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         stores,
         clock,
     )
-    if held is None:
-        return None
+    if not isinstance(held, HeldBatch):
+        return held
     settings = services.settings_with_secrets()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     run_steps(
