@@ -57,6 +57,7 @@ class CrashingSteps:
         if text == f"stop {step}":
             file.write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(0.5)  # this thread may run on until the signal has reached it
 
 
 def set_clock():
