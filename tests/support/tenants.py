@@ -41,7 +41,7 @@ class AdminApi:
     """The admin function and, with the same tenants, the edits function."""
 
     def __init__(self, folder, env=None, **service_options):
-        self.clock = FakeClock()
+        self.clock, self.folder = FakeClock(), folder
         self.stores = TenantStores(TenantFolderTable(str(folder)), SecretFolder(str(folder)))
         self._secrets = {"RETOUCH_PEPPER": PEPPER, **service_options.pop("secrets", {})}
         store_organisation_key(

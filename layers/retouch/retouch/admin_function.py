@@ -13,6 +13,7 @@ from retouch.core.settings import InvalidSetting, Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.secrets import SecretStore
+from retouch.infrastructure.budget_stores import budget_table_opener
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.telemetry import Telemetry
@@ -38,6 +39,7 @@ def build_function(environment: Mapping[str, str]) -> Handler:
         read_secrets=secret_store.read,
         find_key=key_lookup(settings, clock, aws_clients, TenantReader(tenants, clock)),
         tenants=tenants,
+        open_budgets=budget_table_opener(settings, aws_clients),
         usage=usage_store(settings, aws_clients),
         documents=usage_documents(settings, aws_clients, clock),
         queue=export_queue(settings, aws_clients),

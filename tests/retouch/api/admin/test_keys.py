@@ -47,6 +47,7 @@ def test_fields_of_a_key_are_returned_as_they_were_sent(api, acme):
             "alert_threshold": 0.1,
             "periodic_reset": "weekly",
             "periodic_reset_days": None,
+            "next_usage_reset_at": "2026-11-29T00:00:00.000Z",
         },
         "rate_limits": [{"type": "pictures", "unit": "rpm", "value": 5}],
         "concurrency": 3,

@@ -118,6 +118,7 @@ def test_limits_of_a_virtual_key_are_returned_as_they_were_sent(api, acme):
             "alert_threshold": 4,
             "periodic_reset": "monthly",
             "periodic_reset_days": None,
+            "next_usage_reset_at": "2026-12-01T00:00:00.000Z",
         },
         "rate_limits": [{"type": "requests", "unit": "rpm", "value": 9}],
     }

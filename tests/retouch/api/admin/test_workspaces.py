@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from retouch.infrastructure.budget_folder import BudgetFolderTable
+from retouch.tenants.budget_rows import RowHold, RowLimit
+from retouch.tenants.budget_table import RowName
+from retouch.tenants.rows import read_workspace
 from tests.support.tenants import AdminApi
 
 
@@ -32,6 +36,7 @@ def test_limits_and_price_of_a_workspace_are_returned_as_they_were_sent(api):
                 "alert_threshold": None,
                 "periodic_reset": None,
                 "periodic_reset_days": 30,
+                "next_usage_reset_at": "2026-12-03T00:00:00.000Z",
             }
         ],
         "rate_limits": [{"type": "requests", "unit": "rps", "value": 2}],
@@ -94,10 +99,51 @@ def test_deleted_workspace_takes_its_keys_with_it(api):
 
 
 def test_workspace_with_edits_in_flight_is_not_deleted(api):
-    identifier = api.workspace("acme")
-    _, key = api.key(identifier)
-    api.services = replace(api.services, has_holds=lambda workspace_id: workspace_id == identifier)
-    answer = api.call("DELETE", f"/v1/admin/workspaces/{identifier}")
-    assert (answer.status, answer.json["error"]["code"]) == (409, "workspace_in_use")
-    api.clock.advance(60)
-    assert api.models_status(key) == 200
+    limits = {"usage_limits": [{"credit_limit": 1}]}
+    identifier = api.workspace("acme", **limits)
+    key_id, key = api.key(identifier, usage_limits={"credit_limit": 1})
+    table = BudgetFolderTable(str(api.folder))
+    api.services = replace(api.services, open_budgets=lambda: table)
+    for account in (f"ws#{identifier}", f"key#{key_id}"):
+        row = RowName(account, "all")
+        table.hold(row, "ord_1.1", RowHold(5, api.clock.unix_time() + 60), RowLimit(100, 5))
+        answer = api.call("DELETE", f"/v1/admin/workspaces/{identifier}")
+        assert (answer.status, answer.json["error"]["code"]) == (409, "workspace_in_use")
+        api.clock.advance(60)
+        assert api.models_status(key) == 200
+        table.settle(row, "ord_1.1", 5, 5, 0)
+    assert api.call("DELETE", f"/v1/admin/workspaces/{identifier}").status == 200
+
+
+def test_credits_raise_the_prepaid_limit_once_for_each_idempotency_key(api):
+    monthly = {"credit_limit": 9, "periodic_reset": "monthly"}
+    identifier = api.workspace("acme", usage_limits=[monthly])
+    path = f"/v1/admin/workspaces/{identifier}/credits"
+    for body in (
+        {"amount": 2.5, "idempotency_key": "a"},
+        {"amount": 2.5, "idempotency_key": "a"},
+        {"amount": 0.000001, "idempotency_key": "b"},
+    ):
+        assert api.call("POST", path, body).status == 200
+    limits = api.call("GET", f"/v1/admin/workspaces/{identifier}").json["usage_limits"]
+    amounts = {limit["periodic_reset"]: limit["credit_limit"] for limit in limits}
+    assert amounts == {None: 2.500001, "monthly": 9}
+    reused = api.call("POST", path, {"amount": 3, "idempotency_key": "a"})
+    assert (reused.status, reused.json["error"]["code"]) == (422, "idempotency_key_reused")
+    for amount in (0, -1, "1"):
+        assert api.call("POST", path, {"amount": amount}).status == 400
+
+
+def test_limit_says_when_it_resets_and_goes_on_to_count_after_a_change(api):
+    limits = [{"credit_limit": 1, "periodic_reset": "monthly"}, {"credit_limit": 5}]
+    identifier = api.workspace("acme", usage_limits=limits)
+    path = f"/v1/admin/workspaces/{identifier}"
+    shown = api.call("GET", path).json["usage_limits"]
+    resets = [limit["next_usage_reset_at"] for limit in shown]
+    assert resets == ["2026-12-01T00:00:00.000Z", None]
+    assert api.call("PUT", path, {"reset_usage": True}).status == 200
+    changed = api.call("PUT", path, {"usage_limits": [{**shown[0], "credit_limit": 2}]})
+    assert changed.json["usage_limits"][0]["credit_limit"] == 2
+    workspace = read_workspace(api.stores.table, identifier)
+    assert workspace
+    assert [limit.epoch for limit in workspace.usage_limits] == [1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from retouch.api.admin.fields import FieldReader
@@ -28,7 +27,7 @@ from retouch.tenants.scopes import (
 MIN_TRANSITION_MS, MAX_TRANSITION_MS = 1_800_000, 30 * 86_400_000
 
 
-def read_key_changes(fields: FieldReader) -> dict[str, Any]:
+def read_key_changes(fields: FieldReader, key: GatewayKey) -> dict[str, Any]:
     """Return the fields of the key that the body names. Raises InvalidRequest."""
     readers: dict[str, Callable[[], Any]] = {
         "name": lambda: fields.required_text("name", 128),
@@ -39,7 +38,7 @@ def read_key_changes(fields: FieldReader) -> dict[str, Any]:
         "allowed_providers": lambda: fields.texts("allowed_providers"),
         "expires_at": lambda: fields.time("expires_at"),
         "defaults": lambda: read_defaults(fields),
-        "usage_limits": lambda: read_usage_limits(fields),
+        "usage_limits": lambda: read_usage_limits(fields, key.usage_limits),
         "rate_limits": lambda: read_rate_limits(fields),
         "concurrency": lambda: fields.integer("concurrency", 0, 1000),
         "budget_own_keys": lambda: fields.flag("budget_own_keys"),
@@ -49,12 +48,6 @@ def read_key_changes(fields: FieldReader) -> dict[str, Any]:
     if fields.has("rotation_policy"):
         changes["rotation"] = _read_rotation(fields)
     return changes
-
-
-def reset_key_usage(key: GatewayKey) -> GatewayKey:
-    """Return the key with limits that count from now on."""
-    limits = tuple(replace(limit, epoch=limit.epoch + 1) for limit in key.usage_limits)
-    return replace(key, usage_limits=limits)
 
 
 def check_grant(key: GatewayKey, giver: GatewayKey) -> None:
@@ -100,7 +93,7 @@ def key_document(key: GatewayKey, now: int) -> Mapping[str, Any]:
         "allowed_providers": list(key.allowed_providers),
         "expires_at": show_time(key.expires_at),
         "defaults": show_defaults(key.defaults),
-        "usage_limits": show_limits(key.usage_limits),
+        "usage_limits": show_limits(key.usage_limits, now),
         "rate_limits": show_rate_limits(key.rate_limits),
         "concurrency": key.concurrency,
         "budget_own_keys": key.budget_own_keys,

@@ -12,8 +12,8 @@ from retouch.api.admin.key_fields import (
     check_grant,
     key_document,
     read_key_changes,
-    reset_key_usage,
 )
+from retouch.api.admin.limit_fields import reset_usage
 from retouch.api.admin.request import (
     AdminAnswer,
     AdminRequest,
@@ -60,7 +60,7 @@ def create_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         created_at=now,
         last_updated_at=now,
     )
-    key = replace(key, **read_key_changes(fields))
+    key = replace(key, **read_key_changes(fields, key))
     fields.reject_unknown("type", "sub-type", "sub_type", "organisation_id")
     check_grant(key, request.key)
     document = key_document(key, now)
@@ -95,8 +95,9 @@ def update_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     """Change the fields of a key that the body names."""
     key, row = _find_key(request, services, "update")
     fields, now = FieldReader(request.body()), services.clock.unix_time()
-    changed = replace(key, **read_key_changes(fields), last_updated_at=now)
-    changed = reset_key_usage(changed) if fields.flag("reset_usage") else changed
+    changed = replace(key, **read_key_changes(fields, key), last_updated_at=now)
+    if fields.flag("reset_usage"):
+        changed = replace(changed, usage_limits=reset_usage(changed.usage_limits))
     fields.reject_unknown("id", "workspace_id", "type", "sub-type", "organisation_id")
     check_grant(changed, request.key)
     before, after = key_document(key, now), key_document(changed, now)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from retouch.api.admin.fields import FieldReader
+from retouch.api.admin.times import show_time
+from retouch.tenants.budget_periods import current_period
 from retouch.tenants.limits import (
     COUNTED_THINGS,
     MICRO_USD,
@@ -23,9 +26,21 @@ from retouch.tenants.limits import (
 _MAX_COUNT = 10**12
 
 
-def read_usage_limits(fields: FieldReader) -> tuple[UsageLimit, ...]:
-    """Return the limits in `usage_limits`: one object, or a list. Raises InvalidRequest."""
-    return tuple(_read_usage_limit(item) for item in fields.children("usage_limits"))
+def read_usage_limits(
+    fields: FieldReader, stored: Sequence[UsageLimit] = ()
+) -> tuple[UsageLimit, ...]:
+    """Return the limits in `usage_limits`: one object, or a list. Raises InvalidRequest.
+
+    A limit goes on to count what the stored limit with the same period counts.
+    """
+    epochs = {_kind(limit): limit.epoch for limit in stored}
+    limits = [_read_usage_limit(item) for item in fields.children("usage_limits")]
+    return tuple(replace(limit, epoch=epochs.get(_kind(limit), 0)) for limit in limits)
+
+
+def reset_usage(limits: Sequence[UsageLimit]) -> tuple[UsageLimit, ...]:
+    """Return limits that count from now on."""
+    return tuple(replace(limit, epoch=limit.epoch + 1) for limit in limits)
 
 
 def read_rate_limits(fields: FieldReader) -> tuple[RateLimit, ...]:
@@ -33,14 +48,14 @@ def read_rate_limits(fields: FieldReader) -> tuple[RateLimit, ...]:
     return tuple(_read_rate_limit(item) for item in fields.children("rate_limits"))
 
 
-def show_usage_limits(limits: Sequence[UsageLimit]) -> list[dict[str, Any]]:
-    """Return limits as the API shows them."""
-    return [_show_usage_limit(limit) for limit in limits]
+def show_usage_limits(limits: Sequence[UsageLimit], now: int) -> list[dict[str, Any]]:
+    """Return limits as the API shows them, with the time of their next reset."""
+    return [_show_usage_limit(limit, now) for limit in limits]
 
 
-def show_limits(limits: Sequence[UsageLimit]) -> Any:
+def show_limits(limits: Sequence[UsageLimit], now: int) -> Any:
     """Return the limits of a key in the form of Portkey, whose keys have one at most."""
-    shown = show_usage_limits(limits)
+    shown = show_usage_limits(limits, now)
     return shown if len(shown) > 1 else shown[0] if shown else None
 
 
@@ -85,13 +100,18 @@ def _read_rate_limit(fields: FieldReader) -> RateLimit:
     return RateLimit(kind, cast(RateUnit, unit), value)
 
 
-def _show_usage_limit(limit: UsageLimit) -> dict[str, Any]:
+def _kind(limit: UsageLimit) -> tuple[object, ...]:
+    return limit.type, limit.periodic_reset, limit.periodic_reset_days
+
+
+def _show_usage_limit(limit: UsageLimit, now: int) -> dict[str, Any]:
     return {
         "type": limit.type,
         "credit_limit": _show_amount(limit.credit_limit, limit.type),
         "alert_threshold": _show_amount(limit.alert_threshold, limit.type),
         "periodic_reset": limit.periodic_reset,
         "periodic_reset_days": limit.periodic_reset_days,
+        "next_usage_reset_at": show_time(current_period(limit, now).end),
     }
 
 

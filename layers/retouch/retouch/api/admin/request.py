@@ -17,6 +17,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
 from retouch.orders.jobs import EditsQueue
+from retouch.tenants.budget_table import BudgetTable
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
@@ -38,8 +39,7 @@ class AdminServices:
     usage: UsageStore | None = None  # None: the gateway writes no usage events
     documents: DocumentStore | None = None  # feedback and exports; None: as above
     queue: EditsQueue | None = None  # its workers write exports; None: there is none
-    # Whether money of a workspace is held for edits that have not ended.
-    has_holds: Callable[[str], bool] = lambda _: False
+    open_budgets: Callable[[], BudgetTable] | None = None  # None: there is no table of budgets
 
 
 @frozen_dataclass

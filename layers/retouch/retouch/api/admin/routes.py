@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from retouch.api.admin import audit_logs, configs, keys, logs, virtual_keys, workspaces
+from retouch.api.admin import (
+    audit_logs,
+    configs,
+    keys,
+    logs,
+    virtual_keys,
+    workspace_deletion,
+    workspaces,
+)
 from retouch.api.admin.analytics import ANALYTICS_ROUTES
 from retouch.api.admin.exports import EXPORT_ROUTES
 from retouch.api.admin.feedback import FEEDBACK_ROUTES
@@ -33,7 +41,8 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
     ("POST", "/v1/admin/workspaces"): workspaces.create_workspace,
     ("GET", "/v1/admin/workspaces/{id}"): workspaces.get_workspace,
     ("PUT", "/v1/admin/workspaces/{id}"): workspaces.update_workspace,
-    ("DELETE", "/v1/admin/workspaces/{id}"): workspaces.delete_workspace,
+    ("DELETE", "/v1/admin/workspaces/{id}"): workspace_deletion.delete_workspace,
+    ("POST", "/v1/admin/workspaces/{id}/credits"): workspaces.add_credits,
     ("GET", "/v1/configs"): configs.list_configs,
     ("POST", "/v1/configs"): configs.create_config,
     ("GET", "/v1/configs/{slug}"): configs.get_config,

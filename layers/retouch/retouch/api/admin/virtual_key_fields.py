@@ -54,12 +54,14 @@ def read_secret(fields: FieldReader, provider: Provider) -> str:
     return text
 
 
-def read_virtual_key_changes(fields: FieldReader, provider: Provider) -> dict[str, Any]:
+def read_virtual_key_changes(
+    fields: FieldReader, provider: Provider, stored: VirtualKeyRecord
+) -> dict[str, Any]:
     """Return the fields of the record that the body names. Raises InvalidRequest."""
     readers: dict[str, Callable[[], Any]] = {
         "name": lambda: fields.required_text("name", 128),
         "note": lambda: fields.text("note"),
-        "usage_limits": lambda: read_usage_limits(fields),
+        "usage_limits": lambda: read_usage_limits(fields, stored.usage_limits),
         "rate_limits": lambda: read_rate_limits(fields),
         "expires_at": lambda: fields.time("expires_at"),
     }
@@ -87,7 +89,7 @@ def virtual_key_document(virtual_key: VirtualKeyRecord, now: int) -> Mapping[str
         "options": dict(virtual_key.options),
         "workspace_id": virtual_key.workspace_id,
         "status": "expired" if is_expired(virtual_key.expires_at, now) else "active",
-        "usage_limits": show_limits(virtual_key.usage_limits),
+        "usage_limits": show_limits(virtual_key.usage_limits, now),
         "rate_limits": show_rate_limits(virtual_key.rate_limits),
         "expires_at": show_time(virtual_key.expires_at),
         "created_at": show_time(virtual_key.created_at),

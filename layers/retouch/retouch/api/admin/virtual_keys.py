@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from retouch.api.admin.fields import FieldReader
+from retouch.api.admin.limit_fields import reset_usage
 from retouch.api.admin.request import (
     AdminAnswer,
     AdminRequest,
@@ -57,7 +58,7 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
         created_at=now,
         last_updated_at=now,
     )
-    record = replace(record, **read_virtual_key_changes(fields, provider))
+    record = replace(record, **read_virtual_key_changes(fields, provider, record))
     fields.reject_unknown()
     if services.tenants.table.read(rows.virtual_keys_partition(workspace.id), record.slug):
         raise Conflict(
@@ -102,14 +103,13 @@ def update_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
     # A changed time leads every function to the new key.
     changed = replace(
         record,
-        **read_virtual_key_changes(fields, provider),
+        **read_virtual_key_changes(fields, provider, record),
         last_updated_at=max(now, record.last_updated_at + 1),
     )
     if secret:
         changed = replace(changed, masked_key=mask_secret(secret))
     if fields.flag("reset_usage"):
-        limits = tuple(replace(limit, epoch=limit.epoch + 1) for limit in changed.usage_limits)
-        changed = replace(changed, usage_limits=limits)
+        changed = replace(changed, usage_limits=reset_usage(changed.usage_limits))
     fields.reject_unknown("slug", "workspace_id", "provider", "integration_id")
     before, after = virtual_key_document(record, now), virtual_key_document(changed, now)
     place = (record.workspace_id, record.slug)

@@ -40,12 +40,17 @@ def write_changes(
     changes: Sequence[Change],
     entries: Sequence[AuditEntry],
     created_id: str = "",
+    idempotency_key: str = "",
 ) -> None:
-    """Make the changes with their audit rows. `created_id` is what an equal request gets. Raises Conflict."""
+    """Make the changes with their audit rows. `created_id` is what an equal request gets. Raises Conflict.
+
+    `idempotency_key` is in the body of the request, if not in its header.
+    """
     now = services.clock.unix_time()
     further = [Change(audit_row(entry, now)) for entry in entries]
-    if created_id and HEADER_NAME.lower() in request.http_request.headers:
-        further.append(_creation_change(request, created_id, now, services))
+    partition = _creation_partition(request, idempotency_key)
+    if created_id and partition:
+        further.append(_creation_change(partition, request, created_id, services))
     try:
         services.tenants.table.write([*changes, *further])
     except WriteConflict:
@@ -54,14 +59,15 @@ def write_changes(
         ) from None
 
 
-def find_created(request: AdminRequest, services: AdminServices) -> str | None:
+def find_created(
+    request: AdminRequest, services: AdminServices, idempotency_key: str = ""
+) -> str | None:
     """Return the id that an earlier request with the same Idempotency-Key has created, or None.
 
     Raises IdempotencyKeyReused when the earlier request was another one.
     """
-    if HEADER_NAME.lower() not in request.http_request.headers:
-        return None
-    row = services.tenants.table.read(_creation_partition(request), ONLY)
+    partition = _creation_partition(request, idempotency_key)
+    row = services.tenants.table.read(partition, ONLY) if partition else None
     if row is None or services.clock.unix_time() >= (row.expires or 0):
         return None
     if row.record["body"] != request.body_digest():
@@ -72,9 +78,9 @@ def find_created(request: AdminRequest, services: AdminServices) -> str | None:
 
 
 def _creation_change(
-    request: AdminRequest, created_id: str, now: int, services: AdminServices
+    partition: str, request: AdminRequest, created_id: str, services: AdminServices
 ) -> Change:
-    partition = _creation_partition(request)
+    now = services.clock.unix_time()
     stored = services.tenants.table.read(partition, ONLY)
     expires = now + round(services.settings.idempotency_hours * 3600)
     record = {"id": created_id, "body": request.body_digest()}
@@ -83,8 +89,12 @@ def _creation_change(
     return Change(Row(partition, ONLY, record, expires), stored if is_expired else None)
 
 
-def _creation_partition(request: AdminRequest) -> str:
-    key = parse_idempotency_key(request.http_request.headers[HEADER_NAME.lower()])
+def _creation_partition(request: AdminRequest, idempotency_key: str) -> str:
+    """Return where the result of the request is stored, or an empty text without an idempotency key."""
+    text = idempotency_key or request.http_request.headers.get(HEADER_NAME.lower())
+    if text is None:
+        return ""
+    key = parse_idempotency_key(text)
     path = request.http_request.path
     digest = hashlib.sha256(f"{request.key.id} {path} {key}".encode()).hexdigest()
     return f"CREATED#{digest}"
