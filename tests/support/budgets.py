@@ -88,3 +88,37 @@ class InMemoryBudgets:
     def _write(self, row, changed):
         self.rows[row.account, row.period] = changed
         return changed
+
+
+class InMemoryRates:
+    """The windows of rate limits of one process, and the number of its writes."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.counts, self.writes, self.is_down = {}, 0, False
+
+    def count(self, window, amount):
+        with self._lock:
+            self._check()
+            self.writes += 1
+            count = self.counts.get((window.account, window.name), 0)
+            if count >= window.limit.value:
+                return None
+            self.counts[window.account, window.name] = count + amount
+            return count + amount
+
+    def add(self, window, amount):
+        with self._lock:
+            self._check()
+            self.writes += 1
+            key = window.account, window.name
+            self.counts[key] = self.counts.get(key, 0) + amount
+
+    def read(self, window):
+        with self._lock:
+            self._check()
+            return self.counts.get((window.account, window.name), 0)
+
+    def _check(self):
+        if self.is_down:
+            raise BudgetUnavailable("The table is down.")

@@ -25,7 +25,11 @@ from retouch.infrastructure.aws.config_bucket import ConfigBucket
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
+from retouch.infrastructure.budget_stores import (
+    add_ledger,
+    budget_table_opener,
+    rate_limiter,
+)
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
@@ -79,6 +83,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
         open_budgets=open_budgets,
+        rates=rate_limiter(settings, aws_clients, clock),
         jobs=jobs,
         load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
         tenants=tenants,

@@ -3,118 +3,27 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
-from retouch.gateway.budget_ledger import BudgetLedger
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.stores import OrderStores
-from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_rows import BudgetRow
-from retouch.tenants.keys import GatewayKey, Workspace
 from retouch.tenants.limits import Price, UsageLimit
-from tests.support.budgets import InMemoryBudgets, RecordedNotices
+from tests.support.budget_gateway import (
+    IMAGE,
+    KEY,
+    USAGE,
+    make_key,
+    make_virtual_key,
+    run_gateway,
+    success,
+)
 from tests.support.events import form_event, lambda_context
-from tests.support.gateway_client import file_part, send_event, telemetry
-from tests.support.images import b64, box_mask, photo
-from tests.support.orders import InMemoryOrders
-from tests.support.services import FakeClock, build_services
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, sse_response
-
-KEY = "rt_" + "a" * 43
-IMAGE = photo(64, 64)
-# 30 micro-dollars an output token
-USAGE = {"input_tokens": 0, "output_tokens": 1373, "total_tokens": 1373}
-CENTS_20 = "openai/gpt-image-2=0.20"
-
-
-def success(usage=USAGE, images=1):
-    data = [{"b64_json": b64(IMAGE)}] * images
-    return {"created": 1, "data": data, **({"usage": usage} if usage else {})}
-
-
-class Gateway:
-    """A gateway with one key, one provider, and orders and budgets in memory."""
-
-    def __init__(self, upstream, key, clock=None, **env):
-        self.upstream, self.key, self.clock = upstream, key, clock or FakeClock()
-        self.orders, self.budgets, self.notices = (
-            InMemoryOrders(),
-            InMemoryBudgets(),
-            RecordedNotices(),
-        )
-        ledger = BudgetLedger(lambda: self.budgets, self.notices)
-        self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
-        self.services = build_services(
-            {
-                "RETOUCH_AUTH_MODE": "keys",
-                "RETOUCH_PEPPER": "p",
-                "OPENAI_API_KEY": "k",
-                "OPENAI_BASE_URL": upstream.url,
-                "RETOUCH_CEILINGS": CENTS_20,
-                **env,
-            },
-            self.clock,
-            keys=AnyKey(self),
-            orders=self.stores,
-            open_budgets=lambda: self.budgets,
-        )
-
-    def edit(self, headers=None, seconds=60.0, **fields):
-        form = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE), **fields}
-        event = form_event(form, {"authorization": f"Bearer {KEY}", **(headers or {})})
-        return send_event(event, services=self.services, seconds=seconds)
-
-    @property
-    def ceilings(self) -> dict[str, int]:
-        ceilings = self.services.settings.ceilings
-        assert isinstance(ceilings, dict)
-        return ceilings
-
-    def row(self, account="key#k_1", period="all"):
-        return self.budgets.rows.get((account, period), BudgetRow())
-
-    def sweep(self):
-        sweep(self.stores, None, self.clock.unix_time())
-
-
-class AnyKey(dict[str, GatewayKey]):
-    """Finds the key of the gateway under every digest."""
-
-    def __init__(self, gateway):
-        super().__init__()
-        self._gateway = gateway
-
-    def __bool__(self):
-        return True
-
-    def get(self, digest, default=None):
-        return self._gateway.key
-
-
-def make_key(limit=500_000, workspace_limit=None, price=None, **fields):
-    def limits(amount):
-        return () if amount is None else (UsageLimit("cost", amount),)
-
-    workspace = Workspace(
-        id="w_1",
-        slug="one",
-        name="one",
-        usage_limits=limits(workspace_limit),
-        price=price or Price(),
-    )
-    return GatewayKey(
-        id="k_1", name="one", workspace=workspace, usage_limits=limits(limit), **fields
-    )
-
-
-@contextmanager
-def run_gateway(key=None, body=None, **env):
-    with Upstream(json_response(body or success())) as upstream:
-        yield Gateway(upstream, key or make_key(), **env)
+from tests.support.gateway_client import file_part, telemetry
+from tests.support.images import b64, box_mask
+from tests.support.upstream import ScriptedResponse, json_response, sse_response
 
 
 @pytest.fixture
@@ -356,6 +265,38 @@ def test_stream_that_breaks_without_usage_is_at_risk(gateway):
     assert response.frames[-1][0] == "error"
     row = gateway.row()
     assert (row.taken, row.at_risk, row.holds) == (200_000, 200_000, {})
+
+
+def test_virtual_key_without_room_is_skipped_and_the_second_pays(gateway):
+    gateway.key = make_key(limit=None)
+    gateway.virtual_keys |= {
+        "poor": make_virtual_key("poor", (UsageLimit("cost", 100),)),
+        "rich": make_virtual_key("rich", (UsageLimit("cost", 1_000_000),)),
+    }
+    targets = [{"virtual_key": slug} for slug in ("poor", "rich")]
+    config = {"strategy": {"mode": "fallback"}, "targets": targets}
+    for _ in range(8):  # more refusals than open a circuit
+        response = gateway.edit({"x-portkey-config": json.dumps(config)}, model="gpt-image-2")
+        assert response.status == 200, response.json
+    keys = {call.headers["authorization"] for call in gateway.upstream.calls}
+    assert keys == {"Bearer sk-rich"}
+    assert gateway.row("vk#w_1/poor") == BudgetRow()
+    assert gateway.row("vk#w_1/rich").spent == 8 * 41_190
+    assert set(gateway.services.breaker.states().values()) <= {"closed"}
+
+
+def test_change_of_a_limit_refuses_new_edits_and_keeps_those_that_run(gateway):
+    gateway.upstream.responses[0].delay = 0.4
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(gateway.edit)
+        while not (gateway.upstream.calls or running.done()):
+            threading.Event().wait(0.01)
+        gateway.key = make_key(limit=1)
+        assert gateway.edit().status == 429
+        gateway.key = make_key(limit=None)
+        assert gateway.edit().status == 200
+        assert running.result().status == 200
+    assert gateway.row() == BudgetRow(41_190, 41_190)
 
 
 def test_two_of_four_images_are_charged():

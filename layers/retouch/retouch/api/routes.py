@@ -32,7 +32,7 @@ from retouch.api.response.edit import render_http
 from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
-from retouch.core.errors import InvalidRequest
+from retouch.core.errors import BudgetUnavailable, InvalidRequest
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.gateway import health
@@ -47,6 +47,12 @@ from retouch.tenants.scopes import EDIT_SCOPE
 
 def create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     """Edit an image with the model that the body, the path of Azure's API or the operator names."""
+    rates = _count_request(request, services)
+    response = _create_edit(request, services)
+    return replace(response, headers={**response.headers, **rates}) if rates else response
+
+
+def _create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     _reject_query_params(request.query, services)
     context = edit_context(request, services)
     headers, form = request.http_request.headers, context.form
@@ -98,6 +104,24 @@ def _request_order(
     )
 
 
+def _count_request(request: EndpointRequest, services: Services) -> dict[str, str]:
+    """Count the request in the rate limits of its key, and return the headers about them. Raises RateExceeded."""
+    key = request.caller.principal.key
+    if key is None or not key.has_rate_limits:
+        return {}
+    if services.rates is None:
+        raise BudgetUnavailable(
+            "This gateway key has a rate limit, and the gateway has no table to count in. Set RETOUCH_BUDGETS_TABLE on "
+            "the gateway.",
+            retryable=False,
+        )
+    from retouch.tenants.rates import rate_headers, windows_of_key  # most keys have no rate limit
+
+    now = services.clock.unix_time()
+    uses = services.rates.count_request(windows_of_key(key, now))
+    return rate_headers(uses, now)
+
+
 def _may_hold_budgets(context: RequestContext, services: Services) -> bool:
     """Return whether an attempt may hold budgets: of the key, or of a virtual key that the request may name."""
     key, portkey = context.principal.key, context.portkey
@@ -143,6 +167,13 @@ def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
     model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
     key = request.caller.principal.key
     return json_response(models.get_model(model_id, services.providers, key), request)
+
+
+def get_quota(request: EndpointRequest, services: Services) -> HttpResponse:
+    """Return what is used and left of the limits of the calling key and of its workspace."""
+    from retouch.api.endpoints.quota import read_quota  # most functions are never asked for it
+
+    return json_response(read_quota(request.caller.principal.key, services), request)
 
 
 def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
@@ -239,6 +270,7 @@ _GET_ROUTES: Mapping[str, Route] = {
     "/playground/{file}": Route(get_playground, needs_key=False),
     "/v1/models": Route(list_models),
     "/v1/models/{id+}": Route(get_model),
+    "/v1/quota": Route(get_quota),
     "/v1/files/{token}": Route(get_file, needs_key=False),  # the id of a file needs one
     "/health": Route(get_health, needs_key=False),  # a deep check needs one
     "/openapi.json": Route(get_openapi, needs_key=False),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
 from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
-from retouch.gateway import budget_stage, request_stages, target_stages
+from retouch.gateway import budget_stage, rate_stage, request_stages, target_stages
 from retouch.gateway.request_stages import (
     RequestWithInputs,
     RoutedRequest,
@@ -47,12 +47,14 @@ TARGET_STAGES: tuple[Stage, ...] = (
     Stage("plan", CheckedAttempt, target_stages.plan_edit),
     Stage("look up cache", PlannedAttempt, target_stages.look_up_cache),
     Stage("prepare", PlannedAttempt, target_stages.prepare_jobs),
+    Stage("count request", PreparedAttempt, rate_stage.count_request),
     Stage("hold budgets", PreparedAttempt, budget_stage.hold_budgets),
     Stage("call provider", PreparedAttempt, target_stages.call_provider),
     Stage("note charge", GeneratedImages, budget_stage.note_charge),
     Stage("check images", GeneratedImages, target_stages.check_images),
     Stage("postprocess", CheckedImages, target_stages.postprocess_images),
     Stage("deliver", FinishedImages, target_stages.deliver_images),
+    Stage("count images", DeliveredImages, rate_stage.count_images),
     Stage("save to cache", DeliveredImages, target_stages.save_to_cache),
 )
 
@@ -73,7 +75,7 @@ def run_attempt(attempt: Attempt, services: Services) -> AttemptResult:
         budget_stage.end_holds(attempt, fault)
         return attempt.build_failure(fault)
     assert isinstance(result, AttemptResult), "the last stage returns an AttemptResult"
-    return result
+    return rate_stage.count_stream(attempt, result, services)
 
 
 def run_targets(request: RoutedRequest, services: Services) -> EditResult:

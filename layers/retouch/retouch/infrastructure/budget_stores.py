@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
+from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.gateway.rate_limiter import RateLimiter
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.budget_notices import BudgetNotices
 from retouch.orders.stores import OrderStores
 from retouch.tenants.budget_table import BudgetTable
+from retouch.tenants.rates import RateTable
 
 
 def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], BudgetTable] | None:
@@ -28,6 +31,23 @@ def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], Bud
         return BudgetFolderTable(settings.orders_folder)
 
     return open_table if settings.budgets_table or settings.orders_folder else None
+
+
+def rate_limiter(settings: Settings, aws: AwsClients, clock: Clock) -> RateLimiter | None:
+    """Return what counts requests, or None when the settings name no table."""
+
+    @cache
+    def open_table() -> RateTable:
+        if settings.budgets_table:
+            from retouch.infrastructure.aws.rate_table import RateDynamoTable
+
+            return RateDynamoTable(settings.budgets_table, aws)
+        from retouch.infrastructure.rate_folder import RateFolderTable
+
+        return RateFolderTable(settings.orders_folder)
+
+    has_table = settings.budgets_table or settings.orders_folder
+    return RateLimiter(open_table, clock) if has_table else None
 
 
 def add_ledger(

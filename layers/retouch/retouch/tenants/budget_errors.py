@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from retouch.core.errors import Fault, InvalidRequest
 
 
@@ -34,6 +36,7 @@ class RateExceeded(Fault):
     code = "rate_limit_exceeded"
     blame = "client"
     retryable = True
+    headers: Mapping[str, str] = {}  # about the limit
 
 
 class PriceUnknown(InvalidRequest):

@@ -90,6 +90,11 @@ class GatewayKey:
         return any(one.usage_limits or one.concurrency is not None for one in owners)
 
     @property
+    def has_rate_limits(self) -> bool:
+        """Whether a limit of the key or of its workspace counts what is used in a time."""
+        return bool(self.rate_limits or self.workspace.rate_limits)
+
+    @property
     def owner(self) -> str:
         """The owner of what the key stores: its workspace, or in the default workspace the key alone."""
         if self.workspace.id != DEFAULT_WORKSPACE_ID:

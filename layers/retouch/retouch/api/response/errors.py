@@ -13,6 +13,7 @@ from retouch.core.errors import Fault, MethodNotAllowed, RateLimited, Refused
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
+from retouch.tenants.budget_errors import RateExceeded
 
 # "portkey": the caller sends Portkey's headers and gets the field that Portkey adds to errors of the gateway.
 _LOGGED_PARAMS = frozenset(
@@ -50,7 +51,7 @@ def error_document(fault: Fault, error_format: ErrorFormat = "openai-api") -> di
 
 def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dict[str, str]:
     """Return the headers that only an error has."""
-    headers = {}
+    headers = dict(fault.headers) if isinstance(fault, RateExceeded) else {}
     if fault.should_retry is not None:
         headers["x-should-retry"] = "true" if fault.should_retry else "false"
     may_return = fault.billed == "no" or fault.should_retry

@@ -16,6 +16,7 @@ from retouch.gateway.circuit_breaker import ProviderDown
 from retouch.gateway.result import AttemptRecord, AttemptResult
 from retouch.gateway.routing.conditions import RequestAttributes, matches_query
 from retouch.gateway.routing.tree import DEFAULT_FALLBACK_CODES, RoutingTree, Target, TargetGroup
+from retouch.tenants.budget_errors import BudgetExceeded
 
 _MAX_WAIT_SECONDS = 60.0  # total wait between the attempts at one target
 _RETRIES_EXHAUSTED = -1
@@ -76,6 +77,8 @@ class RoutingExecutor:
             return False
         if self.clock.now() >= self.deadline:
             return False
+        if isinstance(fault, BudgetExceeded):
+            return True  # the next target may have a budget of its own, or cost less
         if isinstance(fault, Moderated):
             return group.on_content_refusal
         if group.on_status_codes is not None:

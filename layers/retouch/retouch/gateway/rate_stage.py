@@ -1,0 +1,82 @@
+"""The rate limits of an attempt: requests of the virtual key that pays, and the pictures and tokens of the result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from retouch.core.errors import BudgetUnavailable
+from retouch.core.usage import Usage
+from retouch.gateway.result import AttemptResult, EditStream, StreamedImage
+from retouch.gateway.services import Services
+from retouch.gateway.target_stages import Attempt, DeliveredImages, PreparedAttempt
+from retouch.tenants.rates import RateWindow, windows_of_key, windows_of_virtual_key
+
+_log = logging.getLogger("retouch")
+
+
+def count_request(prepared: PreparedAttempt, services: Services) -> PreparedAttempt:
+    """Count the attempt in the rate limits of the virtual key that pays. Raises RateExceeded."""
+    attempt = prepared.planned.attempt
+    limits = attempt.target.payer.limits
+    if limits and limits.rate_limits and services.rates and not attempt.context.is_paid_for:
+        windows = windows_of_virtual_key(limits, services.clock.unix_time())
+        services.rates.count_request(windows)
+    return prepared
+
+
+def count_images(delivered: DeliveredImages, services: Services) -> DeliveredImages:
+    """Count the pictures and the tokens of a finished edit."""
+    generated = delivered.finished.generated
+    windows = _made_windows(generated.planned.attempt, services)
+    if windows and not generated.cached:
+        _add(windows, len(generated.images), delivered.edit.metadata.get("usage"), services)
+    return delivered
+
+
+def count_stream(attempt: Attempt, result: AttemptResult, services: Services) -> AttemptResult:
+    """Return the result of an attempt. A stream counts its pictures and tokens while it runs."""
+    stream = result.outcome
+    windows = _made_windows(attempt, services) if isinstance(stream, EditStream) else ()
+    if not windows or not isinstance(stream, EditStream):
+        return result
+    events = _counted_events(stream.events, windows, services)
+    return replace(result, outcome=replace(stream, events=events))
+
+
+def _counted_events(
+    events: Iterator[StreamedImage | None], windows: tuple[RateWindow, ...], services: Services
+) -> Iterator[StreamedImage | None]:
+    for event in events:
+        if event and event.partial_index is None:
+            _add(windows, 1, event.image.metadata.get("usage"), services)
+        yield event
+
+
+def _made_windows(attempt: Attempt, services: Services) -> tuple[RateWindow, ...]:
+    """Return the windows of pictures and tokens, in which a request counts when it has made them."""
+    key, limits = attempt.context.principal.key, attempt.target.payer.limits
+    if services.rates is None or not (limits or (key and key.has_rate_limits)):
+        return ()
+    now = services.clock.unix_time()
+    windows = (*windows_of_virtual_key(limits, now), *windows_of_key(key, now))
+    return tuple(one for one in windows if one.limit.type != "requests")
+
+
+def _add(
+    windows: tuple[RateWindow, ...], pictures: int, usage: Usage | None, services: Services
+) -> None:
+    """Add to the windows. The images are paid for, so a failure of the table goes to the log."""
+    assert services.rates, "without it, there are no windows"
+    try:
+        services.rates.add(windows, pictures, total_tokens(usage))
+    except BudgetUnavailable as error:
+        _log.error("the pictures of an edit were not counted", exc_info=error)
+
+
+def total_tokens(usage: Usage | None) -> int:
+    """Return the number of all tokens in OpenAI's usage object."""
+    counts = usage or {}
+    both = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
+    return int(counts.get("total_tokens") or both)
