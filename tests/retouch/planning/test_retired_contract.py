@@ -1,6 +1,7 @@
 """Tests of requests that the rules of a retired model refuse and its successor can serve."""
 
 import pytest
+from PIL import GifImagePlugin as GifImagePlugin  # Pillow loads only the plugins of the gateway
 
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, cutout, photo

@@ -101,8 +101,12 @@ class Fault(Exception):
 
     def with_free_repetition(self, note: str) -> Self:
         """Return a copy whose message also says the note, and that permits an SDK's retry."""
-        other = self._copy(is_repetition_free=True)
-        other.args = (f"{self} {note}",)
+        return self.with_remedy(note)._copy(is_repetition_free=True)
+
+    def with_remedy(self, sentence: str) -> Self:
+        """Return a copy whose message also says the sentence."""
+        other = self._copy()
+        other.args = (f"{self} {sentence}",)
         return other
 
     def without_retry(self) -> Self:

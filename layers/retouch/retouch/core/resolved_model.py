@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -29,6 +29,18 @@ class ResolvedModel:
     circuit: str = ""  # the circuit that a failure counts for; empty: none
     notes: tuple[str, ...] = ()
     response_headers: Mapping[str, str] = field(default_factory=dict)
+    replacement_id: str = (
+        ""  # the id that an error names when the provider says that `serving` is gone
+    )
+    # The model of the same provider that serves the request in that case. None: no model does.
+    successor: ModelCapabilities | None = None
+    successor_note: str = ""
+
+    def replace_by_successor(self) -> ResolvedModel:
+        """Return the same connection with the successor as the model that serves the request."""
+        assert self.successor, "the caller has checked it"
+        notes = (*self.notes, self.successor_note)
+        return replace(self, serving=self.successor, successor=None, notes=notes)
 
     @property
     def upstream_name(self) -> str:

@@ -22,6 +22,7 @@ from retouch.gateway.request_stages import (
 from retouch.gateway.result import AttemptResult, EditResult
 from retouch.gateway.routing.conditions import pattern_time_error
 from retouch.gateway.services import RequestContext, Services
+from retouch.gateway.successor_attempt import name_replacement, successor_attempt
 from retouch.gateway.target_stages import (
     Attempt,
     CheckedAttempt,
@@ -68,7 +69,16 @@ def run_stages(stages: tuple[Stage, ...], value: object, services: Services) -> 
 
 
 def run_attempt(attempt: Attempt, services: Services) -> AttemptResult:
-    """Try one edit at one target. Return a Fault as the outcome instead of raising it."""
+    """Try one edit at one target. Return a Fault as the outcome instead of raising it.
+
+    When the provider says that a model which it has deprecated is gone, the successor is tried at once.
+    """
+    result = _try_model(attempt, services)
+    successor = successor_attempt(attempt, result.fault)
+    return _try_model(successor, services) if successor else name_replacement(attempt, result)
+
+
+def _try_model(attempt: Attempt, services: Services) -> AttemptResult:
     try:
         result = run_stages(TARGET_STAGES, attempt, services)
     except Fault as fault:

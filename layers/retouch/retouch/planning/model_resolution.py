@@ -146,12 +146,20 @@ def _model_id_hint(model_id: str, providers: tuple[Provider, ...]) -> str:
 def _similar_model_id(model_id: str, providers: tuple[Provider, ...]) -> str | None:
     from difflib import get_close_matches
 
-    known_ids = [f"{p.name}/{m.id}" for p in providers for m in p.models]
+    known_ids = [
+        full for p in providers for m in p.models if _may_suggest(full := f"{p.name}/{m.id}")
+    ]
     full_id_by_name = {full.partition("/")[2]: full for full in known_ids}
     suggestions = get_close_matches(model_id, known_ids, n=1) or [
         full_id_by_name[name] for name in get_close_matches(model_id, list(full_id_by_name), n=1)
     ]
     return suggestions[0] if suggestions else None
+
+
+def _may_suggest(model_id: str) -> bool:
+    """Return whether the model is sure to exist, or existed until a known date."""
+    retirement = retirements().get(model_id)
+    return retirement is None or retirement.is_confirmed or bool(retirement.shutdown_date)
 
 
 def apply_retirement(
@@ -166,16 +174,25 @@ def apply_retirement(
     A model serves itself until its provider shuts it down. From that day its successor serves it. Raises ModelRetired
     when there is no successor or when the operator rejects retired models.
     """
-    full_id = f"{provider.name}/{requested.id}"
-    retirement = retirements().get(full_id)
-    retirement_headers = retirement.response_headers() if retirement else {}
-    if retirement is None or not retirement.is_shut_down(today):
-        return ResolvedModel(provider, requested, requested, response_headers=retirement_headers)
-    successor = (
-        settings.successors.get(full_id)
-        or settings.successors.get(requested.id)
-        or retirement.successor
+    retirement = retirements().get(f"{provider.name}/{requested.id}")
+    if retirement is None:
+        return ResolvedModel(provider, requested, requested)
+    retirement_headers, successor = (
+        retirement.response_headers(),
+        _successor_id(retirement, settings),
     )
+    if not retirement.is_shut_down(today):
+        resolved = ResolvedModel(
+            provider,
+            requested,
+            requested,
+            response_headers=retirement_headers,
+            replacement_id=successor,
+        )
+        may_need_successor = retirement.may_be_shut_down(today) and successor
+        if not may_need_successor or settings.reject_retired_models:
+            return resolved
+        return _add_successor(resolved, successor, providers)
     if settings.reject_retired_models or not successor:
         raise _retired_error(retirement, successor)
     successor_provider, serving = find_model(successor, ClientCredentials(), providers)
@@ -189,6 +206,26 @@ def apply_retirement(
         ),
         response_headers=retirement_headers,
     )
+
+
+def _successor_id(retirement: Retirement, settings: Settings) -> str:
+    name = retirement.model_id.partition("/")[2]
+    successors = settings.successors
+    return successors.get(retirement.model_id) or successors.get(name) or retirement.successor
+
+
+def _add_successor(
+    resolved: ResolvedModel, successor: str, providers: tuple[Provider, ...]
+) -> ResolvedModel:
+    """Return the model with its successor, if that is at the same provider: the connection is then the same."""
+    provider, serving = find_model(successor, ClientCredentials(), providers)
+    if provider is not resolved.provider:
+        return resolved
+    note = (
+        f"model: {provider.title} no longer has {resolved.requested.id}, served by {provider.name}/{serving.id}"
+        f"{_price_change(resolved.requested, serving)}"
+    )
+    return replace(resolved, successor=serving, successor_note=note)
 
 
 def _price_change(requested: ModelCapabilities, serving: ModelCapabilities) -> str:

@@ -2,7 +2,8 @@
 
 Image models live 12 to 18 months, so dates and successors are data, not code. A retired model id keeps its contract,
 because clients still use it. Its successor serves the requests. A model that its provider has deprecated without a
-shutdown date serves itself.
+shutdown date serves itself, and so does a model whose date is past but not confirmed. When the provider says that such
+a model is gone, its successor serves that request.
 """
 
 from __future__ import annotations
@@ -36,7 +37,14 @@ class Retirement:
     is_confirmed: bool = False
 
     def is_shut_down(self, today: date) -> bool:
-        """Return whether the provider has shut the model down."""
+        """Return whether the provider has surely shut the model down."""
+        return self.is_confirmed and self._is_past(today)
+
+    def may_be_shut_down(self, today: date) -> bool:
+        """Return whether only the provider knows: the date is past but not confirmed, or it was never announced."""
+        return self._is_past(today) if not self.is_confirmed else self.shutdown_date is None
+
+    def _is_past(self, today: date) -> bool:
         return self.shutdown_date is not None and today >= self.shutdown_date
 
     def response_headers(self) -> dict[str, str]:
