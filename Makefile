@@ -8,7 +8,7 @@ UV_VERSION := 0.13.9
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow check fmt bench bench-vs docs docs-site lock clean
+.PHONY: help run test test-slow check fmt bench bench-vs docs docs-site screenshots lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ fmt: $(VENV)/.dev ## Format the code
 docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	$(BIN)/python -m tools.docs
 	$(BIN)/python -m tools.portkey --write
+
+screenshots: $(VENV)/.dev ## Take the pictures of the playground for the docs; needs Chromium
+	$(BIN)/python -m tools.screenshots
 
 docs-site: $(VENV)/.dev ## Build the documentation site into .work/site; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --config-file .mkdocs.yml
