@@ -8,21 +8,32 @@ from pathlib import Path
 import pytest
 
 from devserver.server import DevServer
+from tests.support.images import b64, photo
+from tests.support.upstream import json_response
 
 ADMIN_KEY = "rt_" + "D" * 43
 ROOT = Path(__file__).parents[2]
+USAGE = {
+    "input_tokens": 340,
+    "output_tokens": 1056,
+    "total_tokens": 1396,
+    "input_tokens_details": {"text_tokens": 40, "image_tokens": 300},
+}
 
 
 @pytest.fixture
-def output(provider, tmp_path):
-    """Return what the commands print, by heading."""
+def output(upstream):
+    """Return what the commands print, by heading. The provider states the tokens that each edit has taken."""
+    upstream.responses[:] = [
+        json_response({"created": 1, "data": [{"b64_json": b64(photo(64, 64))}], "usage": USAGE})
+    ]
     page = (ROOT / "docs" / "tenants.md").read_text()
     sections = re.findall(r"^## (.+?)\n(.+?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
     env = {
         "RETOUCH_ADMIN_KEY": ADMIN_KEY,
         "RETOUCH_AUTH_MODE": "keys",
         "OPENAI_API_KEY": "sk-configured",
-        "OPENAI_BASE_URL": f"{provider.url}/v1",
+        "OPENAI_BASE_URL": f"{upstream.url}/v1",
     }
     with DevServer(env=env) as server:
         script = "set -euo pipefail\n"
@@ -52,7 +63,7 @@ def answers(text):
     return found
 
 
-def test_page_sells_edits_to_two_customers_up_to_the_invoice(output, upstream):
+def test_page_sells_edits_to_two_customers_up_to_the_invoice(output):
     acme, globex = (answers(output["Edit"])[number]["limits"] for number in (-2, -1))
     assert {limit["limit_usd"] for limit in acme} == {20}
     assert {limit["limit_usd"] for limit in globex} == {1, 5}
