@@ -1,12 +1,14 @@
 """End an order whose outcome is unknown: `python -m tools.reconcile ord_... --billed no|yes [--cost USD]`.
 
-The provider's usage page says whether the edit was billed. `no` opens the order, so that the next request with its key
-buys the image. `yes` keeps it closed.
+The provider's usage page says whether the edit was billed. `no` opens an order without an answer, so that the next
+request with its key buys the image, and gives back what counts as at risk in budgets. `yes` keeps the order closed, and
+charges the cost to the budgets.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -14,8 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from retouch.core.errors import OrdersUnavailable
+from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
+from retouch.infrastructure.budget_notices import BudgetNotices
 from retouch.orders import transitions
+from retouch.orders.abandoned import settle_charges
+from retouch.orders.charges import Ledger
 from retouch.orders.order import key_of_order
 from retouch.orders.stores import OrderTable, WriteConflict
 from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
@@ -39,33 +46,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(lambda: _run(options))
 
 
-def reconcile_order(table: OrderTable, identifier: str, billed: str, cost: str, now: int) -> str:
-    """Store whether an unknown order was billed, and return its new state. Raises CommandError for any other order."""
+def reconcile_order(
+    table: OrderTable,
+    identifier: str,
+    billed: str,
+    cost: str,
+    now: int,
+    ledger: Ledger | None = None,
+) -> str:
+    """Store whether an unknown order was billed, settle its charges, and return its new state.
+
+    Raises CommandError for any other order. The sweeper makes the steps of the charges that fail now.
+    """
     try:
         order = table.read(key_of_order(identifier))
     except ValueError as error:
         raise CommandError(f"{identifier!r} is not the id of an order. {error}") from None
     if order is None or order.id != identifier:
         raise CommandError(f"There is no order {identifier}, or its key has expired.")
-    if order.state != "unknown":
+    if not transitions.can_be_reconciled(order):
         raise CommandError(f"The order {identifier} is {order.state}, so its outcome is known.")
     settled = transitions.reconcile(
         order, "no" if billed == "no" else "yes", cost, now, _VALIDITY_SECONDS
     )
     try:
-        return table.write(settled, replaces=order).state
+        return settle_charges(table.write(settled, replaces=order), table, ledger).state
     except WriteConflict:
         raise CommandError(f"The order {identifier} has changed meanwhile. Try again.") from None
 
 
 def _run(options: argparse.Namespace) -> int:
     stack = locate_stack(options.stack, options.region)
-    name = stack_outputs(stack)["OrdersTable"]
+    outputs = stack_outputs(stack)
     clients: Any = _StackClients(stack)
-    table = OrderDynamoTable(name, clients)
+    table, ledger = OrderDynamoTable(outputs["OrdersTable"], clients), None
+    if "BudgetsTable" in outputs:  # stacks of earlier versions have none
+        budgets = BudgetDynamoTable(outputs["BudgetsTable"], clients)
+        ledger = BudgetLedger(lambda: budgets, BudgetNotices(os.environ))
     try:
         state = reconcile_order(
-            table, options.order, options.billed, options.cost, int(time.time())
+            table, options.order, options.billed, options.cost, int(time.time()), ledger
         )
     except OrdersUnavailable as error:
         raise error.__cause__ or error from None

@@ -3,14 +3,15 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
-from retouch.orders import transitions
-from retouch.orders.abandoned import settle_abandoned
+from retouch.core.pending_writes import finish_writes
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.limits import Price, UsageLimit
+from retouch.usage.recorder import UsageRecorder
 from tests.support.budget_gateway import (
     IMAGE,
     KEY,
@@ -24,6 +25,9 @@ from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, telemetry
 from tests.support.images import b64, box_mask
 from tests.support.upstream import ScriptedResponse, json_response, sse_response
+from tests.support.usage import InMemoryUsage
+from tools.reconcile import reconcile_order
+from tools.stack import CommandError
 
 
 @pytest.fixture
@@ -115,12 +119,13 @@ def test_broken_connection_after_the_request_counts_until_it_is_reconciled(gatew
     row = gateway.row()
     assert (row.taken, row.spent, row.at_risk) == (200_000, 200_000, 200_000)
     (order,) = gateway.orders.orders.values()
-    known = transitions.reconcile(order, "no", "", gateway.clock.unix_time(), 86_400)
-    settle_abandoned(gateway.orders.write(known, order), gateway.stores, gateway.clock.unix_time())
+    now, ledger = gateway.clock.unix_time(), gateway.stores.ledger
+    assert reconcile_order(gateway.orders, order.id, "no", "", now, ledger) == "done"
     row = gateway.row()
     assert (row.taken, row.spent, row.at_risk, row.holds) == (0, 0, 0, {})
-    (order,) = gateway.orders.orders.values()
-    assert not transitions.can_be_reconciled(order)
+    with pytest.raises(CommandError, match="outcome is known"):
+        reconcile_order(gateway.orders, order.id, "no", "", now, ledger)
+    assert gateway.row() == row
 
 
 def test_cost_above_the_ceiling_is_charged_and_the_next_edit_refused(gateway):
@@ -297,6 +302,28 @@ def test_change_of_a_limit_refuses_new_edits_and_keeps_those_that_run(gateway):
         assert gateway.edit().status == 200
         assert running.result().status == 200
     assert gateway.row() == BudgetRow(41_190, 41_190)
+
+
+def test_usage_events_and_budgets_have_the_same_sum(gateway):
+    price = Price(multiplier=1_100_000, per_picture=3)
+    gateway.key = make_key(limit=None, workspace_limit=10**9, price=price)
+    usage = InMemoryUsage()
+    recorder = UsageRecorder(usage, lambda _: None, "prod")
+    gateway.services = replace(gateway.services, usage=recorder)
+    broken = ScriptedResponse(network_failure="reset")
+    refusal = json_response({"error": {"message": "busy"}}, 429)
+    stream = sse_response({"type": "image_edit.completed", "b64_json": b64(IMAGE), "usage": USAGE})
+    outcomes = [success(), success(usage=None), refusal, broken, success()]
+    for outcome in outcomes:
+        is_body = isinstance(outcome, dict)
+        gateway.upstream.responses[:] = [json_response(outcome) if is_body else outcome]
+        gateway.edit()
+    gateway.upstream.responses[:] = [stream]
+    gateway.edit(stream="true")
+    finish_writes()
+    row, events = gateway.row("ws#w_1"), list(usage.events.values())
+    assert sum(event.price for event in events) == row.spent == row.taken
+    assert sum(event.at_risk for event in events) == row.at_risk > 0
 
 
 def test_two_of_four_images_are_charged():

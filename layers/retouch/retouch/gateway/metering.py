@@ -10,6 +10,8 @@ from typing import Any
 
 from retouch.core.errors import Fault
 from retouch.core.pending_writes import start_write
+from retouch.core.pricing import Cost
+from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.result import (
     AttemptReport,
     AttemptResult,
@@ -48,11 +50,15 @@ class RequestMeter:
         self._started = services.clock.now()
         self._shared = self._shared_fields()
         self._events: list[UsageEvent] = []
+        # Of the last attempt: what it held of budgets, and what its images cost the tenant. None: nothing.
+        self._budget: BudgetReport | None = None
+        self._charge: int | None = None
 
     def measure(self, attempt: Attempt, run: Callable[[], AttemptResult]) -> AttemptResult:
         """Run an attempt, and keep its event. A dry run is no attempt. A stream ends later than its attempt."""
         event, started = self._new_event(), self._services.clock.now()
         result = run()
+        self._budget, self._charge = result.report.budget, attempt.log.charge
         if not isinstance(result.outcome, EditPreview):
             seconds = self._services.clock.now() - started
             event = replace(
@@ -111,14 +117,27 @@ class RequestMeter:
         workspace = self._workspace
         is_charged = event.billed != "no" and event.payer == "operator"
         price = workspace.price.of(amount.cost, event.pictures) if is_charged else 0
+        overrun = 0
+        if self._budget and event.billed != "no":
+            price = self._budget_price(self._budget, event, amount)
+            overrun = max(0, price - self._budget.held)
         return replace(
             event,
             cost=amount.cost,
             price=price,
+            overrun=overrun,
             at_risk=price if amount.is_at_risk else 0,
             is_estimated=amount.is_estimated,
             is_unpriced=amount.is_unpriced,
         )
+
+    def _budget_price(self, budget: BudgetReport, event: UsageEvent, amount: AttemptCost) -> int:
+        """Return what the budgets are charged, so that events and budgets have the same sum."""
+        if event.is_error:
+            is_known = event.billed == "yes" and self._charge is not None
+            return self._charge or 0 if is_known else budget.held
+        cost = None if amount.is_unpriced else Cost(amount.cost, amount.is_estimated)
+        return budget.charge(cost, event.pictures)
 
     def _metered_images(
         self, stream: EditStream, result: EditResult

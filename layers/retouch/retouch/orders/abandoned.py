@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retouch.orders import transitions
-from retouch.orders.charges import Outcome, advance_charges, are_settled
+from retouch.orders.charges import Ledger, Outcome, advance_charges, are_settled
 from retouch.orders.order import Order
-from retouch.orders.stores import AnswerStore, OrderStores, WriteConflict
+from retouch.orders.stores import AnswerStore, OrderStores, OrderTable, WriteConflict
 
 
 def settle_abandoned(order: Order, stores: OrderStores, now: int) -> Order | None:
@@ -20,7 +20,7 @@ def settle_abandoned(order: Order, stores: OrderStores, now: int) -> Order | Non
         record = record_without_holder(order, stores.answers, now, stores.validity)
         if record != order:
             order = stores.table.write(record, replaces=order)
-        return settle_charges(order, stores)
+        return settle_charges(order, stores.table, stores.ledger)
     except WriteConflict:
         return None
 
@@ -43,14 +43,14 @@ def record_without_holder(order: Order, answers: AnswerStore, now: int, validity
     return transitions.declare_unknown(order, now, validity)
 
 
-def settle_charges(order: Order, stores: OrderStores) -> Order:
+def settle_charges(order: Order, table: OrderTable, ledger: Ledger | None) -> Order:
     """Make every step of the order's charges that can be made, and return the order as it is stored.
 
     Raises WriteConflict when the order has changed meanwhile.
     """
     while not are_settled(order.charges):
-        charges = advance_charges(order.charges, stores.ledger)
+        charges = advance_charges(order.charges, ledger)
         if charges == order.charges:
             break
-        order = stores.table.write(replace(order, charges=charges), replaces=order)
+        order = table.write(replace(order, charges=charges), replaces=order)
     return order

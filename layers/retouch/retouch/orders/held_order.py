@@ -264,7 +264,8 @@ class HeldOrder:
         if are_settled(self.order.charges):
             return
         try:
-            self.order = settle_charges(self.order, self._stores)
+            stores = self._stores
+            self.order = settle_charges(self.order, stores.table, stores.ledger)
         except (OrdersUnavailable, WriteConflict) as error:
             _log.warning("the charges of an order are not settled yet", exc_info=error)
 

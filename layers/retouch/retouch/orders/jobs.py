@@ -258,7 +258,8 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
     else:
         ended = transitions.finish(order, answers.put(order.id, answer), now, validity)
     try:
-        settle_charges(stores.orders.table.write(ended, replaces=order), stores.orders)
+        ended = stores.orders.table.write(ended, replaces=order)
+        settle_charges(ended, stores.orders.table, stores.orders.ledger)
     except WriteConflict:
         return False
     return True
