@@ -25,7 +25,6 @@ from tests.support.upstream import Upstream, json_response
 IMAGE = photo(64, 64)
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
 BAD_PICTURE = data_url(b"no image")
-FUNCTION_SECONDS, VISIBILITY_SECONDS = 6.0, 8
 # A line whose worker dies between the send mark and the stored answer has an unknown outcome. At these it has none.
 LINE_STEPS = ("before accepted", "after accepted", "after answer", "before done", "after done")
 BATCH_STEPS = (
@@ -47,7 +46,7 @@ BATCH_STEPS = (
 
 
 @contextmanager
-def aws_environment():
+def aws_environment(visibility_seconds):
     """Yield the settings of a gateway on moto with lost answers of the database, its proxy, and the queues."""
     with moto_server() as port, ExitStack() as stack:
         proxy = LosingProxy(port)
@@ -58,7 +57,7 @@ def aws_environment():
         sqs = session.client("sqs", endpoint_url=url)
         edits, lines = (
             sqs.create_queue(
-                QueueName=name, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+                QueueName=name, Attributes={"VisibilityTimeout": str(visibility_seconds)}
             )["QueueUrl"]
             for name in ("edits", "lines")
         )
@@ -76,9 +75,10 @@ def aws_environment():
 
 
 @contextmanager
-def crashing_gateway(kills):
+def crashing_gateway(kills, function_seconds):
     """Yield a gateway whose workers die at the steps in a folder, a client, and the provider."""
-    with Upstream(json_response(SUCCESS)) as provider, aws_environment() as aws:
+    visibility = round(function_seconds) + 2
+    with Upstream(json_response(SUCCESS)) as provider, aws_environment(visibility) as aws:
         env, proxy, sqs_url, edits, lines = aws
         env |= {
             "RETOUCH_AUTH_MODE": "open",
@@ -94,7 +94,7 @@ def crashing_gateway(kills):
                     env=env,
                     workers=Workers(1, 8),
                     worker_root=Path(__file__).parent / "batch_steps",
-                    timeouts=Timeouts(function=FUNCTION_SECONDS),
+                    timeouts=Timeouts(function=function_seconds),
                 )
             )
             stack.enter_context(EventSource(server, sqs_url, edits, threads=2))
@@ -136,7 +136,7 @@ def read_lines(client, file_id):
     return [json.loads(line) for line in client.files.content(file_id).text.splitlines()]
 
 
-def run_with_kills(folder, count, bad, line_kills, batch_kills, seconds):
+def run_with_kills(folder, count, bad, line_kills, batch_kills, function_seconds, seconds):
     """Run a batch of which `bad` lines have no image, while processes die and answers of the database are lost."""
     ask_for_kills(folder, line_kills, batch_kills)
     step = count // bad
@@ -144,7 +144,7 @@ def run_with_kills(folder, count, bad, line_kills, batch_kills, seconds):
         batch_line(number, **({"picture": BAD_PICTURE} if number % step == 3 else {}))
         for number in range(count)
     ]
-    with crashing_gateway(folder) as (client, provider, proxy):
+    with crashing_gateway(folder, function_seconds) as (client, provider, proxy):
         proxy.lose(b".PutItem", times=count // 10, every=7)
         batch = wait_for_end(client, make_batch(client, lines), seconds)
         assert proxy.lost == count // 10
@@ -173,13 +173,13 @@ def prompt_of(call):
 
 
 def test_batch_of_60_lines_is_bought_once_while_processes_die(tmp_path):
-    assert run_with_kills(tmp_path, 60, 6, line_kills=5, batch_kills=5, seconds=110) >= 8
+    assert run_with_kills(tmp_path, 60, 6, 5, 5, function_seconds=7.0, seconds=110) >= 8
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(1800)
 def test_batch_of_1000_lines_is_bought_once_while_50_processes_die(tmp_path):
-    assert run_with_kills(tmp_path, 1000, 20, line_kills=44, batch_kills=28, seconds=1400) >= 50
+    assert run_with_kills(tmp_path, 1000, 20, 44, 14, function_seconds=25.0, seconds=1700) >= 50
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.batches.stores import BatchStores, RowConflict
+from retouch.gateway.budget_ledger import BudgetLedger
 from retouch.orders.jobs import JobStores
+from tests.support.budgets import InMemoryBudgets, RecordedNotices
 from tests.support.events import encode_multipart, lambda_context, proxy_event
 from tests.support.gateway_client import send_event, telemetry
 from tests.support.images import data_url
@@ -120,9 +122,12 @@ class InMemoryMessages:
 class BatchGateway(JobGateway):
     """The edits function and the worker function with batches. Each call of `step` delivers one message."""
 
-    def __init__(self, upstream, clock=None, **env):
+    def __init__(self, upstream, clock=None, gateway_key=None, **env):
+        """Create the gateway. Every caller has the gateway key, if there is one."""
         env = {"RETOUCH_BATCHES_QUEUE": "https://sqs.example/lines", **env}
         super().__init__(upstream, clock, **env)
+        if gateway_key:
+            self._add_budgets(gateway_key)
         self.rows, self.contents = InMemoryRows(), InMemoryContents()
         self.steps, self.lines = InMemoryMessages(), InMemoryMessages()
         jobs = self.services.jobs
@@ -136,6 +141,18 @@ class BatchGateway(JobGateway):
         )
         self.batch_stores = stores
         self.services = replace(self.services, load_batches=lambda: stores)
+
+    def _add_budgets(self, gateway_key):
+        self.budgets = InMemoryBudgets()
+        ledger = BudgetLedger(lambda: self.budgets, RecordedNotices())
+        jobs, orders = self.services.jobs, replace(self.services.orders, ledger=ledger)
+        self.services = replace(
+            self.services,
+            find_key=lambda _: gateway_key,
+            open_budgets=lambda: self.budgets,
+            orders=orders,
+            jobs=replace(jobs, orders=orders),
+        )
 
     def call(self, method, path, body=None, headers=None, query=None):
         """Send a request with a JSON body to a route of files or batches."""

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from retouch.batches import transitions
-from retouch.batches.batch import Batch
+from retouch.batches.batch import Batch, LineError
 from retouch.batches.feeding import HasTime, feed_lines, read_input, stop_lines
 from retouch.batches.held_batch import BatchLost, HeldBatch
 from retouch.batches.results import ExtendLinks, write_results
 from retouch.batches.stores import LineCounts
 from retouch.batches.validation import PriceLine, plan_batch
+from retouch.core.errors import Fault
+from retouch.core.frozen_dataclass import frozen_dataclass
+
+# The pair of the metadata with which the caller wants the lines that fit into the budget.
+PARTIAL_NAME = "retouch_partial"
 
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 2, 60
 _LINES_PER_SECOND = 10  # that may end while the batch waits, so a short rest is counted sooner
 
 
-def run_steps(
-    held: HeldBatch, price_line: PriceLine, extend_links: ExtendLinks, has_time: HasTime
-) -> None:
+@frozen_dataclass
+class StepFunctions:
+    """What the steps of one batch need from the gateway."""
+
+    price_line: PriceLine
+    check_room: Callable[[int], None]  # micro-dollars; raises Fault when a budget has less
+    extend_links: ExtendLinks
+    has_time: HasTime
+
+
+def run_steps(held: HeldBatch, functions: StepFunctions) -> None:
     """Do what is to be done for a batch, and send its next message. Raises OrdersUnavailable and other errors."""
     try:
         delay = 0
-        while not held.batch.has_ended and has_time():
-            delay = _run_step(held, price_line, extend_links, has_time)
+        while not held.batch.has_ended and functions.has_time():
+            delay = _run_step(held, functions)
             if delay:
                 break
         if not held.batch.has_ended:
@@ -33,9 +48,7 @@ def run_steps(
         raise
 
 
-def _run_step(
-    held: HeldBatch, price_line: PriceLine, extend_links: ExtendLinks, has_time: HasTime
-) -> int:
+def _run_step(held: HeldBatch, functions: StepFunctions) -> int:
     """Do one step. Return the seconds until the next one."""
     batch, now = held.batch, held.clock.unix_time()
     if batch.status == "in_progress" and now >= batch.expires:
@@ -43,24 +56,41 @@ def _run_step(
         return 0
     step = transitions.next_step(batch)
     if step == "validate":
-        _validate(held, price_line)
+        _validate(held, functions)
     elif step == "feed":
-        feed_lines(held, has_time)
+        feed_lines(held, functions.has_time)
     elif step == "stop":
-        stop_lines(held, has_time)
+        stop_lines(held, functions.has_time)
     elif step == "count":
         return _count(held)
     elif step == "write results":
-        write_results(held, extend_links)
+        write_results(held, functions.extend_links)
     return 0
 
 
-def _validate(held: HeldBatch, price_line: PriceLine) -> None:
-    plan = plan_batch(held.batch, read_input(held.batch, held.stores), price_line)
-    if plan.errors:
-        held.change(lambda batch, now: transitions.fail(batch, plan.errors, now))
+def _validate(held: HeldBatch, functions: StepFunctions) -> None:
+    read = read_input(held.batch, held.stores)
+    plan = plan_batch(held.batch, read, functions.price_line)
+    errors = plan.errors or _budget_errors(held.batch, plan.worst_cost, functions)
+    if errors:
+        held.change(lambda batch, now: transitions.fail(batch, errors, now))
     else:
         held.change(lambda batch, now: transitions.start(batch, plan.lines, plan.worst_cost, now))
+
+
+def _budget_errors(
+    batch: Batch, worst_cost: int, functions: StepFunctions
+) -> tuple[LineError, ...]:
+    """Return why the batch does not fit into a budget, unless its caller wants the lines that fit."""
+    if batch.metadata.get(PARTIAL_NAME) == "true":
+        return ()
+    try:
+        functions.check_room(worst_cost)
+    except Fault as fault:
+        if fault.retryable is not False:
+            raise
+        return (LineError(fault.code or "", str(fault)),)
+    return ()
 
 
 def _count(held: HeldBatch) -> int:

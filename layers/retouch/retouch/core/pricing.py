@@ -76,27 +76,6 @@ def estimate_cost(
     return Cost(to_micro_dollars(dollars), bool(price.image_out or price.per_megapixel))
 
 
-def highest_cost(
-    model: ModelCapabilities, params: Mapping[str, Any], n: int, images: int, max_pixels: int
-) -> int:
-    """Return the most that n results from so many images can cost, in micro-dollars. 0: the model has no price.
-
-    The sizes are not known, so each image and each result counts as the largest one. `max_pixels` is that of a model
-    without a limit of its own.
-    """
-    price = model.price
-    by_value = price.per_image_by_value
-    value = str(params.get(price.deciding_param))
-    per_image = (
-        by_value[value] if value in by_value else max(price.per_image, *by_value.values(), 0)
-    )
-    calls = -(-n // model.max_n_per_call)
-    pixels = model.size_limits.max_pixels or max_pixels
-    megapixels = -(-pixels // _PIXELS_PER_MEGAPIXEL) * (images + 1) - 1
-    dollars = (per_image + price.per_megapixel * megapixels) * n + price.per_call * calls
-    return to_micro_dollars(dollars)
-
-
 def to_micro_dollars(dollars: float) -> int:
     """Return an amount in US dollars as micro-dollars."""
     return round(dollars * MICRO_DOLLARS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,14 +14,16 @@ from retouch.api.stored_request import stored_context
 from retouch.batches.batch import Batch
 from retouch.batches.cancelling import abandon_batch
 from retouch.batches.held_batch import HeldBatch, claim_batch
-from retouch.batches.steps import run_steps
+from retouch.batches.steps import StepFunctions, run_steps
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.gateway.batch_line import price_line
 from retouch.gateway.renewed_links import extend_links
+from retouch.gateway.services import RequestContext
 from retouch.orders.jobs import Pause, QueuedMessage
 
+_log = logging.getLogger("retouch")
 # Only the edit itself judges an image, so such an image is an error of its line.
 _IMAGE_CODES = ("invalid_base64",)
 _HELD_PAUSE = Pause(60)  # until a dead letter asks again whether its batch is free
@@ -46,12 +49,16 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         return held
     settings = services.settings_with_secrets()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
-    run_steps(
-        held,
-        _LinePricing(held.batch, settings, worker).price,
+    lines = _BatchLines(held.batch, settings, worker)
+    functions = StepFunctions(
+        lines.price,
+        lines.check_room,
         lambda body, expires: extend_links(body, expires, pepper),
         lambda: clock.now() < worker.deadline,
     )
+    worker.telemetry.set_trace_id(held.batch.id)
+    run_steps(held, functions)
+    _log.info("batch", extra={"status": held.batch.status, "lines": held.batch.lines})
     return None
 
 
@@ -68,7 +75,7 @@ def abandon_step(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
 
 
 @frozen_dataclass
-class _LinePricing:
+class _BatchLines:
     """The check of the lines of one batch."""
 
     batch: Batch
@@ -76,13 +83,23 @@ class _LinePricing:
     worker: WorkerContext
 
     def price(self, body: Mapping[str, Any]) -> int:
-        """Return the highest price of the edit of a line. Raises Fault."""
-        data = b"%b\n%b" % (self.batch.head.encode(), orjson.dumps(body))
-        services, deadline = self.worker.services, self.worker.deadline
+        """Return the most that the edit of a line may cost. Raises Fault."""
         try:
-            context = stored_context(data, self.batch.id, deadline, self.settings, services)
-            return price_line(context, services)
+            return price_line(self._context_of(body), self.worker.services)
         except InvalidRequest as error:
             if error.code in _IMAGE_CODES:
                 return 0
             raise
+
+    def check_room(self, worst_cost: int) -> None:
+        """Raise Fault when a budget of the key that made the batch has less."""
+        from retouch.gateway.batch_budget import check_room  # most keys have no budget
+
+        key = self._context_of({"images": []}).principal.key
+        if key and key.has_budgets:
+            check_room(worst_cost, key, self.worker.services)
+
+    def _context_of(self, body: Mapping[str, Any]) -> RequestContext:
+        data = b"%b\n%b" % (self.batch.head.encode(), orjson.dumps(body))
+        worker = self.worker
+        return stored_context(data, self.batch.id, worker.deadline, self.settings, worker.services)
