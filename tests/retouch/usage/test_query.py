@@ -56,7 +56,6 @@ def _read(store, now=NOW, **fields):
         {"filter": UsageFilter(models=frozenset({("openai", "model-1"), ("google", "")}))},
         {"filter": UsageFilter(key_ids=frozenset({"k_1", "k_2"}))},
     ],
-    ids=str,
 )
 def test_rollups_give_the_sums_of_the_events(store, fields):
     of_events = _read(store, now=MONTH_START, **fields)  # no day is closed
@@ -84,7 +83,6 @@ def test_closed_days_are_read_from_their_rollup_and_open_days_from_events(store)
         {"filter": UsageFilter(cost_min=1)},
         {"filter": UsageFilter(traces=frozenset({"trace-1"}))},
     ],
-    ids=str,
 )
 def test_what_rollups_do_not_know_is_read_from_events(store, fields):
     rows = _read(store, **fields)
