@@ -1,4 +1,4 @@
-"""The local queues of edits: each takes one message at a time to the worker function, as Lambda does with SQS."""
+"""The local queues: each takes one message at a time to its function, as Lambda does with a queue of SQS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from devserver.worker_pool import WorkerPool
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.job_folder import EditsFolderQueue, FolderMessage
 
-DEAD_LETTERS = "edits-dead-letters"
+DEAD_LETTERS, DELIVERIES_DEAD_LETTERS = "edits-dead-letters", "deliveries-dead-letters"
 JOBS_QUEUE, LINES_QUEUE = "jobs", "batches"  # LINES_QUEUE has the lines of batches
 _PAUSE_SECONDS = 0.2
-_MAX_RECEIVES = 60  # as in the template; after them the message is a dead letter
 
 
 class JobPoller:
@@ -33,8 +32,11 @@ class JobPoller:
         pool: WorkerPool,
         visibility_seconds: float,
         max_jobs: int,
+        dead_letters: str = DEAD_LETTERS,
+        max_receives: int = 60,  # as in the template; after them the message is a dead letter
     ) -> None:
         self._name, self._queue, self._pool = name, queue, pool
+        self._dead_letters, self._max_receives = dead_letters, max_receives
         self._visibility = visibility_seconds
         self._free = asyncio.Semaphore(max_jobs)
         self._deliveries: set[asyncio.Task[None]] = set()
@@ -60,8 +62,10 @@ class JobPoller:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _deliver(self, message: FolderMessage) -> None:
-        """Invoke the worker with a message. A message that it does not finish becomes visible again."""
-        invocation = Invocation(str(uuid4()), "", orjson.dumps(_sqs_event(message, self._name)))
+        """Invoke the function with a message. A message that it does not finish becomes visible again."""
+        is_dead = message.receives > self._max_receives
+        queue_name = self._dead_letters if is_dead else self._name
+        invocation = Invocation(str(uuid4()), "", orjson.dumps(_sqs_event(message, queue_name)))
         self._pool.submit(invocation)
         try:
             body = await (await invocation.response).read_body(MAX_PAYLOAD_BYTES)
@@ -74,8 +78,7 @@ class JobPoller:
                 await asyncio.to_thread(self._queue.delete, message.id)
 
 
-def _sqs_event(message: FolderMessage, queue_name: str) -> dict[str, Any]:
-    name = DEAD_LETTERS if message.receives > _MAX_RECEIVES else queue_name
+def _sqs_event(message: FolderMessage, name: str) -> dict[str, Any]:
     record = {
         "messageId": message.id,
         "receiptHandle": message.id,

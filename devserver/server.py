@@ -23,6 +23,7 @@ from devserver.settings import (
     MIRROR,
     REPOSITORY,
     SWEEPER,
+    WEBHOOKS,
     WORKER,
     Function,
     Settings,
@@ -52,7 +53,14 @@ class DevServer:
     ) -> None:
         worker = replace(WORKER, task_root=worker_root)
         self._settings = Settings(
-            functions=(Function("edits", task_root, handler), MIRROR, worker, SWEEPER, ADMIN),
+            functions=(
+                Function("edits", task_root, handler),
+                MIRROR,
+                worker,
+                WEBHOOKS,
+                SWEEPER,
+                ADMIN,
+            ),
             environment={**os.environ, **(env or {})},
             s3=s3,
             workers=workers if isinstance(workers, Workers) else Workers(workers, workers),

@@ -38,6 +38,7 @@ class Function:
 MIRROR = Function("mirror", REPOSITORY / "functions" / "mirror", lazy=True)
 WORKER = Function("worker", REPOSITORY / "functions" / "worker", lazy=True)
 SWEEPER = Function("sweeper", REPOSITORY / "functions" / "sweeper", lazy=True)
+WEBHOOKS = Function("webhooks", REPOSITORY / "functions" / "webhooks", lazy=True)
 ADMIN = Function("admin", REPOSITORY / "functions" / "admin", lazy=True)
 
 
@@ -82,7 +83,7 @@ class Settings:
         max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
-            functions=(Function("edits", root), MIRROR, WORKER, SWEEPER, ADMIN),
+            functions=(Function("edits", root), MIRROR, WORKER, WEBHOOKS, SWEEPER, ADMIN),
             environment={
                 "RETOUCH_AUTH_MODE": _auth_mode(env),
                 **env,

@@ -14,19 +14,27 @@ from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
 from devserver.asgi_server import bind_loopback, serve_asgi
 from devserver.inbox_watcher import InboxWatcher, prepare_inbox
-from devserver.job_poller import DEAD_LETTERS, JOBS_QUEUE, LINES_QUEUE, JobPoller
+from devserver.job_poller import (
+    DEAD_LETTERS,
+    DELIVERIES_DEAD_LETTERS,
+    JOBS_QUEUE,
+    LINES_QUEUE,
+    JobPoller,
+)
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.schedule import run_schedule
-from devserver.settings import SWEEPER, WORKER, Function, Settings
+from devserver.settings import SWEEPER, WEBHOOKS, WORKER, Function, Settings
 from devserver.tenants import tenants_environment
 from devserver.worker_pool import WorkerPool
 from retouch.infrastructure.job_folder import EditsFolderQueue
+from retouch.infrastructure.webhook_folder import DELIVERIES_QUEUE
 
 _CLIENT_IDLE_SECONDS = 60
 # A worker may work on one invocation for longer than any client waits.
 _WORKER_IDLE_SECONDS = 86_400
 _LEASE_MARGIN_SECONDS = 60  # as in the settings of the functions
+_MAX_DELIVERY_RECEIVES = 100  # as in the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
             "RETOUCH_BASE_URL": url,
             "RETOUCH_EDITS_DEAD_LETTERS": DEAD_LETTERS,
             "RETOUCH_BATCHES_QUEUE": LINES_QUEUE,
+            "RETOUCH_WEBHOOKS_DEAD_LETTERS": DELIVERIES_DEAD_LETTERS,
         }
         environment = {**defaults, **settings.environment}
         environment = tenants_environment(environment, orders_folder)
@@ -115,7 +124,7 @@ def _start_pollers(
     environment: Mapping[str, str],
     pools: tuple[WorkerPool, ...],
 ) -> None:
-    """Read the local queues of edits until the server stops. Half of the workers may make lines of batches."""
+    """Read the local queues until the server stops. Half of the workers may make lines of batches."""
     folder, max_jobs = environment["RETOUCH_ORDERS_FOLDER"], settings.workers.max_count
     margin = float(environment.get("RETOUCH_LEASE_MARGIN_SECONDS") or _LEASE_MARGIN_SECONDS)
     visibility = settings.timeouts.function + margin
@@ -123,8 +132,17 @@ def _start_pollers(
         poller = JobPoller(
             name, EditsFolderQueue(folder, name), _pool_of(WORKER, pools), visibility, limit
         )
-        task = asyncio.create_task(poller.run())
-        stack.callback(task.cancel)
+        stack.callback(asyncio.create_task(poller.run()).cancel)
+    deliveries = JobPoller(
+        DELIVERIES_QUEUE,
+        EditsFolderQueue(folder, DELIVERIES_QUEUE),
+        _pool_of(WEBHOOKS, pools),
+        visibility,
+        max_jobs,
+        DELIVERIES_DEAD_LETTERS,
+        _MAX_DELIVERY_RECEIVES,
+    )
+    stack.callback(asyncio.create_task(deliveries.run()).cancel)
 
 
 def _pool_of(function: Function, pools: tuple[WorkerPool, ...]) -> WorkerPool:

@@ -70,7 +70,7 @@ emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
-invoke: check-event build-local ## sam local invoke of $FUNCTION (EditsFunction, WorkerFunction, MirrorFunction, AdminFunction, SweeperFunction) with $EVENT; needs Docker or podman
+invoke: check-event build-local ## sam local invoke of $FUNCTION (EditsFunction, WorkerFunction, MirrorFunction, AdminFunction, SweeperFunction, WebhooksFunction) with $EVENT; needs Docker or podman
 	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
 
 local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman

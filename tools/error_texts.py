@@ -300,11 +300,19 @@ TEXTS = {
     ),
     "too_many_webhook_endpoints": (
         "The key has as many webhook endpoints as are allowed.",
-        "Delete an endpoint.",
+        "Delete an endpoint ([webhooks](webhooks.md)).",
     ),
     "webhook_delivery_pending": (
         "The delivery of a webhook is still tried, so it is not started again.",
-        "Wait for its end.",
+        "Wait for its end ([webhooks](webhooks.md)).",
+    ),
+    "webhook_not_reached": (
+        "The webhook endpoint of a test did not respond.",
+        "Check the URL and the certificate of the endpoint ([webhooks](webhooks.md)).",
+    ),
+    "webhooks_not_configured": (
+        "The gateway has no webhooks.",
+        "Poll the job instead. Operator: set `RETOUCH_WEBHOOKS_TABLE` and `RETOUCH_WEBHOOKS_QUEUE`.",
     ),
     "webhook_url_refused": (
         "The gateway may not call the URL of a webhook endpoint.",

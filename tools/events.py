@@ -265,11 +265,29 @@ def job_message_event() -> Event:
 WORKER_EVENTS: Mapping[str, Callable[[], Event]] = {"worker_sqs": job_message_event}
 
 
+def delivery_message_event() -> Event:
+    """Return the message of a delivery that does not exist, as Lambda takes it from the queue of webhooks."""
+    event = job_message_event()
+    event["Records"][0] |= {
+        "body": json.dumps({"scope": "", "delivery": "whd_01ngvcy7aaaaaaaaaaaaaaaa"}),
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-WebhooksQueue",
+    }
+    return event
+
+
+WEBHOOK_EVENTS: Mapping[str, Callable[[], Event]] = {"webhooks_sqs": delivery_message_event}
+
+
 def main() -> None:
     """Write every event file."""
     samples: dict[str, Sample | MirrorSample] = {**EVENTS, **MIRROR_EVENTS}
     builders = {name: sample.build_event for name, sample in samples.items()}
-    for name, build_event in {**builders, **SWEEPER_EVENTS, **WORKER_EVENTS}.items():
+    for name, build_event in {
+        **builders,
+        **SWEEPER_EVENTS,
+        **WORKER_EVENTS,
+        **WEBHOOK_EVENTS,
+    }.items():
         event = json.dumps(build_event(), indent=1)
         (EVENTS_FOLDER / f"{name}.json").write_text(event + "\n")
 

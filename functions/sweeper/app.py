@@ -1,6 +1,7 @@
 """The sweeper function. A schedule invokes it."""
 
 import os
+from functools import cache
 
 from retouch.api.handlers.sweeper import build_handler
 from retouch.core.clock import SystemClock
@@ -10,16 +11,19 @@ from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
+from retouch.infrastructure.webhook_stores import webhook_services
 
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
 open_budgets = budget_table_opener(settings, aws_clients)
 orders = add_ledger(order_stores(settings, aws_clients), open_budgets, os.environ)
 jobs = job_stores(settings, orders, aws_clients)
+clock, telemetry = SystemClock(), SweeperTelemetry(os.environ)
 handler = build_handler(
     orders,
     jobs.queue if jobs else None,
     batch_stores(settings, jobs, aws_clients),
-    SystemClock(),
-    SweeperTelemetry(os.environ),
+    clock,
+    telemetry,
+    cache(lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)),
 )

@@ -10,13 +10,15 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from retouch.api.handlers import edits_queue
+from retouch.api.handlers import edits_queue, webhooks_queue
 from retouch.api.handlers.edits import build_handler
+from retouch.core.clock import SystemClock
 from retouch.core.errors import GatewayMisconfigured
+from retouch.core.settings import Settings
 from retouch.infrastructure.event_ports import event_ports
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
 from retouch.infrastructure.lambda_runtime.runtime_api import (
@@ -236,6 +238,13 @@ def test_worker_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
     handler = edits_queue.build_handler(build_services(), lambda: None, telemetry())
     data = invocation_errors("WorkerFunction", {"hello": "worker"}, handler)
     assert alarm_rings(alarm("WorkerErrorsAlarm"), data)
+    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+
+
+def test_webhooks_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
+    handler = webhooks_queue.build_handler(cast(Any, None), SystemClock(), Settings, print)
+    data = invocation_errors("WebhooksFunction", {"hello": "webhooks"}, handler)
+    assert alarm_rings(alarm("WebhooksErrorsAlarm"), data)
     assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context
-from tools.events import EVENTS, EVENTS_FOLDER, MIRROR_EVENTS, SWEEPER_EVENTS, WORKER_EVENTS
+from tools.events import (
+    EVENTS,
+    EVENTS_FOLDER,
+    MIRROR_EVENTS,
+    SWEEPER_EVENTS,
+    WEBHOOK_EVENTS,
+    WORKER_EVENTS,
+)
 
 LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())["Parameters"]
 
@@ -40,6 +47,7 @@ def test_event_files_are_exactly_the_generated_files():
         *MIRROR_EVENTS,
         *SWEEPER_EVENTS,
         *WORKER_EVENTS,
+        *WEBHOOK_EVENTS,
     }
 
 

@@ -24,6 +24,7 @@ STATEFUL = (
     "TenantsTable",
     "MirrorDeadLetters",
     "EventsDeadLetters",
+    "WebhooksTable",
 )
 
 
@@ -83,7 +84,13 @@ def function_variables(resources):
     """Return the names of all environment variables of the functions."""
     functions = (
         resources[name]["Properties"]
-        for name in ("EditsFunction", "WorkerFunction", "MirrorFunction", "AdminFunction")
+        for name in (
+            "EditsFunction",
+            "WorkerFunction",
+            "MirrorFunction",
+            "AdminFunction",
+            "WebhooksFunction",
+        )
     )
     return {name for each in functions for name in each["Environment"]["Variables"]}
 
@@ -140,7 +147,9 @@ def test_edit_function_variables_contain_no_secrets(function):
         assert "resolve:" not in json.dumps(value)
 
 
-@pytest.mark.parametrize("role", ["EditsRole", "WorkerRole", "MirrorRole", "AdminRole"])
+@pytest.mark.parametrize(
+    "role", ["EditsRole", "WorkerRole", "MirrorRole", "AdminRole", "WebhooksRole"]
+)
 def test_role_statements_use_no_wildcards(resources, role):
     assert "ManagedPolicyArns" not in resources[role]["Properties"]
     for statement in policy_statements(resources, role):
@@ -162,9 +171,9 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         "sqs:SendMessage",
         "bedrock:InvokeModel",
         "bedrock:ApplyGuardrail",
+        "dynamodb:DeleteItem",
         "dynamodb:GetItem",
         "dynamodb:PutItem",
-        "dynamodb:DeleteItem",
         "dynamodb:Query",
         "dynamodb:Scan",
         "dynamodb:UpdateItem",
@@ -179,9 +188,10 @@ def test_edit_role_has_exactly_the_needed_permissions(resources):
         {"Fn::GetAtt": ["UsageTable", "Arn"]},
         {"Fn::GetAtt": ["OrdersTable", "Arn"]},
         {"Fn::GetAtt": ["BatchesTable", "Arn"]},
+        {"Fn::GetAtt": ["WebhooksTable", "Arn"]},
     ]
     assert "UsageTable" not in permissions["dynamodb:GetItem"]
-    assert {"OrdersTable", "BatchesTable"} == set(
+    assert {"OrdersTable", "BatchesTable", "WebhooksTable"} == set(
         re.findall(r"\w+Table", permissions["dynamodb:DeleteItem"])
     )
     for prefix in ("files", "orders"):
@@ -198,16 +208,20 @@ def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_on
     for statement in policy_statements(resources, "SweeperRole"):
         for action in as_list(statement["Action"]):
             permissions.setdefault(action, []).extend(as_list(statement["Resource"]))
-    orders, batches = ({"Fn::GetAtt": [name, "Arn"]} for name in ("OrdersTable", "BatchesTable"))
+    orders, batches, webhooks = (
+        {"Fn::GetAtt": [f"{name}Table", "Arn"]} for name in ("Orders", "Batches", "Webhooks")
+    )
     assert permissions == {
         "dynamodb:Query": [
             {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
             {"Fn::Sub": "${BatchesTable.Arn}/index/due"},
         ],
-        "dynamodb:GetItem": [batches, orders],
-        "dynamodb:PutItem": [orders],
+        "dynamodb:GetItem": [batches, orders, webhooks],
+        "dynamodb:PutItem": [orders, webhooks],
         "dynamodb:UpdateItem": [{"Fn::GetAtt": ["BudgetsTable", "Arn"]}],
-        "sqs:SendMessage": [{"Fn::GetAtt": ["EditsQueue", "Arn"]}],
+        "sqs:SendMessage": [
+            {"Fn::GetAtt": [f"{name}Queue", "Arn"]} for name in ("Edits", "Webhooks")
+        ],
         "s3:GetObject": [{"Fn::Sub": "${ResultsBucket.Arn}/orders/*"}],
         "s3:ListBucket": [{"Fn::GetAtt": ["ResultsBucket", "Arn"]}],
         "logs:CreateLogStream": [{"Fn::GetAtt": ["SweeperLogs", "Arn"]}],
@@ -277,6 +291,51 @@ def test_admin_role_writes_tenants_and_no_other_function_does(resources):
         own = permissions(role)
         assert {action for action, place in own if place == table} <= {"dynamodb:GetItem"}
         assert {action for action, place in own if parameters in place} <= {"ssm:GetParameter"}
+
+
+def test_sender_of_webhooks_reads_its_queues_rows_and_pepper_only(resources):
+    permissions = {
+        (action, json.dumps(resource))
+        for statement in policy_statements(resources, "WebhooksRole")
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    table, queue, dead, logs = (
+        json.dumps({"Fn::GetAtt": [name, "Arn"]})
+        for name in ("WebhooksTable", "WebhooksQueue", "WebhooksDeadLetters", "WebhooksLogs")
+    )
+    reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    assert permissions == {
+        ("dynamodb:GetItem", table),
+        ("dynamodb:PutItem", table),
+        *((action, resource) for action in reads for resource in (queue, dead)),
+        ("sqs:ChangeMessageVisibility", queue),
+        ("secretsmanager:GetSecretValue", json.dumps({"Ref": "ProviderSecret"})),
+        ("logs:CreateLogStream", logs),
+        ("logs:PutLogEvents", logs),
+    }
+
+
+def test_sender_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(resources):
+    sender = resources["WebhooksFunction"]["Properties"]
+    for source, queue in (
+        ("Deliveries", "WebhooksQueue"),
+        ("AbandonedDeliveries", "WebhooksDeadLetters"),
+    ):
+        event = sender["Events"][source]["Properties"]
+        assert event["Queue"] == {"Fn::GetAtt": [queue, "Arn"]}
+        assert event["BatchSize"] == 1
+        assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        lease = sender["Timeout"] + Settings().lease_margin
+        assert resources[queue]["Properties"]["VisibilityTimeout"] > lease
+
+
+def test_deliveries_outlive_their_schedule_in_the_queue(template, resources):
+    schedule = template["Parameters"]["WebhookSchedule"]["Default"]
+    assert tuple(map(int, schedule.split(","))) == Settings().webhook_schedule
+    queue = resources["WebhooksQueue"]["Properties"]
+    assert queue["MessageRetentionPeriod"] > 1.1 * sum(Settings().webhook_schedule)
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > 2 * len(Settings().webhook_schedule)
 
 
 def test_worker_takes_one_message_at_a_time_and_sees_it_again_after_its_lease(resources):
@@ -507,7 +566,15 @@ def test_answers_of_orders_are_kept_longer_than_their_keys_are_valid(template):
 
 
 def test_log_groups_expire_after_the_retention_parameter(resources):
-    for group in ("EditsLogs", "WorkerLogs", "MirrorLogs", "AdminLogs", "SweeperLogs", "ApiLogs"):
+    for group in (
+        "EditsLogs",
+        "WorkerLogs",
+        "MirrorLogs",
+        "AdminLogs",
+        "SweeperLogs",
+        "WebhooksLogs",
+        "ApiLogs",
+    ):
         assert resources[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 

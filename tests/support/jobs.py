@@ -49,7 +49,7 @@ class InMemoryRequests(dict[str, bytes]):
 class JobGateway:
     """The edits function and the worker function with the same stores."""
 
-    def __init__(self, upstream, clock=None, **env):
+    def __init__(self, upstream, clock=None, webhooks=None, **env):
         self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
         self.queue, self.requests = InMemoryQueue(), InMemoryRequests()
         self.stores = OrderStores(self.orders, self.orders)
@@ -66,6 +66,7 @@ class JobGateway:
             secrets={"RETOUCH_PEPPER": "pepper"},
             orders=self.stores,
             jobs=JobStores(self.stores, self.requests, self.queue),
+            webhooks=webhooks,
         )
         self.answer()
 

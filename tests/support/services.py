@@ -120,6 +120,7 @@ def build_services(
     open_budgets=None,
     rates=None,
     jobs=None,
+    webhooks=None,
     tenants=None,
     usage=None,
     load_exports=lambda: None,
@@ -152,4 +153,5 @@ def build_services(
         tenants=tenants,
         usage=usage,
         load_exports=load_exports,
+        load_webhooks=lambda: webhooks,
     )

@@ -3,6 +3,7 @@
 import socket
 from itertools import count
 
+from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.fetch.connector import Connector
 from retouch.infrastructure.fetch.event_client import EventHttpClient
@@ -22,6 +23,8 @@ from tests.support.upstream import ScriptedResponse, Upstream
 HOST, SCOPE, PEPPER = "hooks.test", "key-a", "pepper"
 URL = f"https://{HOST}/events?a=b"
 ACCEPTED = ScriptedResponse(204)
+LEASE_SECONDS = 60
+SCHEDULE = Settings().webhook_schedule
 
 
 class Receiver(Upstream):
@@ -56,7 +59,7 @@ class FakeQueue:
 class WebhookSystem:
     """The parts of webhooks around one receiver. Every public name leads to it, with the address 8.8.8.8."""
 
-    def __init__(self, folder, receiver, clock=None, dns=None, schedule=None):
+    def __init__(self, folder, receiver, clock=None, dns=None):
         self.clock = clock or FakeClock()
         self.dns = ScriptedResolver(dns or {"*": [["8.8.8.8"]]})
         self.connected, self.receiver = [], receiver
@@ -67,11 +70,11 @@ class WebhookSystem:
             open_connection=Connector(client_tls_context, self._connect),
         )
         self.queue = FakeQueue(self.clock)
-        options = {"schedule": schedule} if schedule else {}
         self.services = WebhookServices(
-            WebhookFolderTable(str(folder)), self.queue, client, **options
+            WebhookFolderTable(str(folder)), self.queue, client, SCHEDULE
         )
-        self.sender = Sender(self.services, self.clock, PEPPER)
+        self.disabled: list[str] = []
+        self.sender = Sender(self.services, self.clock, PEPPER, self.disabled.append, LEASE_SECONDS)
 
     def _connect(self, address, seconds):
         self.connected.append(address)

@@ -6,10 +6,11 @@ import pytest
 
 from retouch.batches.batch import BatchStatus
 from retouch.orders.order import OrderState
-from tools import batch_diagram, order_diagram
+from retouch.webhooks.delivery import DeliveryState
+from tools import batch_diagram, order_diagram, webhook_diagram
 
 
-@pytest.mark.parametrize("module", [order_diagram, batch_diagram])
+@pytest.mark.parametrize("module", [order_diagram, batch_diagram, webhook_diagram])
 def test_picture_is_the_generated_one(module):
     assert module.PICTURE.read_text() == module.DIAGRAM.render()
 
@@ -21,3 +22,7 @@ def test_picture_of_orders_has_every_state():
 
 def test_picture_of_batches_has_every_status():
     assert set(batch_diagram.STATES) == set(get_args(BatchStatus))
+
+
+def test_picture_of_deliveries_has_every_state():
+    assert set(webhook_diagram.STATES) == {*get_args(DeliveryState), "event"}

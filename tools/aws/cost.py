@@ -32,7 +32,7 @@ RESOURCE_USD_PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 3 / 5,  # Three of the five queues are polled.
+    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 5 / 7,  # Five of the seven queues are polled.
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,
@@ -63,6 +63,20 @@ class TypicalEdit:
 TYPICAL_EDIT = TypicalEdit()
 
 
+@dataclass(frozen=True)
+class TypicalDelivery:
+    """A delivery of a webhook that is accepted at the first attempt."""
+
+    seconds: float = 0.5  # of the webhooks function
+    # The delivery, its lease and its end; the event of the order, and two entries of its index.
+    writes: float = 6.0
+    reads: float = 4.0  # the list of endpoints; the endpoint twice, and the delivery
+    queue_requests: float = 3.0  # send, receive, delete
+
+
+TYPICAL_DELIVERY = TypicalDelivery()
+
+
 def main(check: bool) -> int:
     """Write the page, or only compare when `check` is set. Return 1 when the page is stale."""
     before = PAGE.read_text()
@@ -70,6 +84,7 @@ def main(check: bool) -> int:
     after = replace_section(before, "prices", price_date())
     after = replace_section(after, "cost", rate_table(template))
     after = replace_section(after, "per-edit", cost_table(template))
+    after = replace_section(after, "per-delivery", delivery_table(template))
     if after != before and check:
         print("docs/cost.md is stale; run `make cost`")
         return 1
@@ -115,6 +130,19 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         "Usage event": edit.usage_writes * prices.DYNAMODB_WRITE,
         "Secrets and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,
+    }
+
+
+def delivery_costs(template: Mapping[str, Any]) -> dict[str, float]:
+    """Return the cost in dollars of each part of one delivery of a webhook."""
+    delivery = TYPICAL_DELIVERY
+    megabytes = template["Resources"]["WebhooksFunction"]["Properties"]["MemorySize"]
+    architecture = template["Parameters"]["Architecture"]["Default"]
+    second = prices.LAMBDA_GB_SECOND[architecture] * megabytes / 1024
+    return {
+        f"Lambda, {delivery.seconds:g} s": prices.LAMBDA_REQUEST + delivery.seconds * second,
+        "Queue": delivery.queue_requests * prices.SQS_REQUEST,
+        "Rows": delivery.writes * prices.DYNAMODB_WRITE + delivery.reads * prices.DYNAMODB_READ * 2,
     }
 
 
@@ -170,8 +198,16 @@ def _cost_per_thousand(cost: float, edits_per_day: int) -> str:
 
 def cost_table(template: Mapping[str, Any]) -> str:
     """Return a table with one row for each part of the cost of an edit."""
-    costs = edit_costs(template)
-    rows = ["| part | for 1,000 edits |", "|---|---|"]
+    return _table(edit_costs(template), "edits")
+
+
+def delivery_table(template: Mapping[str, Any]) -> str:
+    """Return a table with one row for each part of the cost of a delivery of a webhook."""
+    return _table(delivery_costs(template), "deliveries")
+
+
+def _table(costs: Mapping[str, float], things: str) -> str:
+    rows = [f"| part | for 1,000 {things} |", "|---|---|"]
     rows += [f"| {name} | ${cost * 1000:.3f} |" for name, cost in costs.items()]
     return "\n".join([*rows, f"| together | ${sum(costs.values()) * 1000:.2f} |"])
 

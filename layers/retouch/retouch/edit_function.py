@@ -39,6 +39,7 @@ from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
 from retouch.infrastructure.usage_stores import export_ports, usage_recorder
+from retouch.infrastructure.webhook_stores import webhook_services
 from retouch.planning.connection import reject_own_address
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
@@ -90,5 +91,8 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         usage=usage_recorder(settings, aws_clients),
         load_exports=lambda: export_ports(settings, aws_clients, clock),
         poll_limiter=PollLimiter(clock),
+        load_webhooks=cache(
+            lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)
+        ),
     )
     return build_handler(services, secret_store.start_reading, telemetry)

@@ -37,17 +37,12 @@ def submit(gateway):
 
 
 def test_edit_of_an_event_is_a_job_that_a_worker_makes(gateway, submit):
-    options = JobOptions(key="b:1", source="batch", metadata={"a": "b"}, webhook="we_1")
+    options = JobOptions(key="b:1", source="batch", metadata={"a": "b"})
     order = submit(EDIT, OPERATOR, options)
     assert (order.state, order.source, order.is_job) == ("queued", "batch", True)
     assert gateway.work(job_id(order))
     done = gateway.orders.orders[order.key]
-    assert (done.state, done.billed, done.metadata, done.webhook) == (
-        "done",
-        "yes",
-        {"a": "b"},
-        "we_1",
-    )
+    assert (done.state, done.billed, done.metadata) == ("done", "yes", {"a": "b"})
     assert gateway.upstream.calls[0].fields["prompt"] == "p"
 
 

@@ -12,11 +12,18 @@ from retouch.infrastructure.fetch.event_client import EventHttpClient
 from retouch.webhooks.endpoint import FAILING, GONE
 from retouch.webhooks.outbox import redeliver
 from retouch.webhooks.registry import rotate_secret
-from retouch.webhooks.schedule import DEFAULT_SCHEDULE
-from retouch.webhooks.sender import LEASE_SECONDS, Sender
+from retouch.webhooks.sender import Sender
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse
-from tests.support.webhooks import ACCEPTED, PEPPER, URL, Receiver, WebhookSystem
+from tests.support.webhooks import (
+    ACCEPTED,
+    LEASE_SECONDS,
+    PEPPER,
+    SCHEDULE,
+    URL,
+    Receiver,
+    WebhookSystem,
+)
 
 FAILED = ScriptedResponse(500, b"no")
 
@@ -85,7 +92,7 @@ def test_delivery_fails_after_the_whole_schedule(system, receiver):
     system.run_schedule(days=5)
     stored = system.delivery(delivery)
     assert stored.state == "failed"
-    assert len(receiver.received) == len(stored.attempts) == len(DEFAULT_SCHEDULE) + 1
+    assert len(receiver.received) == len(stored.attempts) == len(SCHEDULE) + 1
     assert system.endpoint(endpoint.id).is_enabled
 
 
@@ -136,6 +143,7 @@ def test_response_410_disables_the_endpoint_and_ends_its_deliveries(system, rece
     system.run_schedule()
     assert len(receiver.received) == 1
     assert system.endpoint(endpoint.id).disabled_reason == GONE
+    assert system.disabled == [GONE]
     assert system.delivery(first).state == system.delivery(second).state == "failed"
     assert system.delivery(second).attempts[-1].reason == "endpoint_disabled"
 
@@ -210,7 +218,7 @@ def test_attempt_of_a_silent_receiver_ends_after_15_seconds(system, receiver):
 
     client = EventHttpClient(FetchPolicy.from_text(f"127.0.0.1:{receiver.port}"), SlowClock())
     system.services = replace(system.services, client=client)
-    system.sender = Sender(system.services, system.clock, PEPPER)
+    system.sender = Sender(system.services, system.clock, PEPPER, print, LEASE_SECONDS)
     endpoint, _ = system.create(f"http://127.0.0.1:{receiver.port}/")
     delivery = system.emit(endpoint)
     system.work()
@@ -242,7 +250,7 @@ def kill_after_post(system):
 
     services = replace(system.services, client=DyingClient())
     with pytest.raises(SenderKilled):
-        Sender(services, system.clock, PEPPER).process(
+        Sender(services, system.clock, PEPPER, print, LEASE_SECONDS).process(
             *next(iter(system.queue.messages.values()))[1:]
         )
 

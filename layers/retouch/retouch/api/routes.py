@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from math import inf
 from pathlib import Path
@@ -275,6 +276,24 @@ _GET_ROUTES: Mapping[str, Route] = {
     "/health": Route(get_health, needs_key=False),  # a deep check needs one
     "/openapi.json": Route(get_openapi, needs_key=False),
 }
+_WEBHOOKS = partial(load_endpoint, "webhooks")
+_WEBHOOK_ROUTES: Mapping[tuple[str, str], Route] = {
+    ("POST", "/v1/webhook_endpoints"): Route(_WEBHOOKS("create_endpoint"), scope=EDIT_SCOPE),
+    ("GET", "/v1/webhook_endpoints"): Route(_WEBHOOKS("list_endpoints")),
+    ("GET", "/v1/webhook_endpoints/{id}"): Route(_WEBHOOKS("get_endpoint")),
+    ("POST", "/v1/webhook_endpoints/{id}"): Route(_WEBHOOKS("update_endpoint"), scope=EDIT_SCOPE),
+    ("DELETE", "/v1/webhook_endpoints/{id}"): Route(_WEBHOOKS("delete_endpoint"), scope=EDIT_SCOPE),
+    ("POST", "/v1/webhook_endpoints/{id}/rotate_secret"): Route(
+        _WEBHOOKS("rotate_secret"), scope=EDIT_SCOPE
+    ),
+    ("POST", "/v1/webhook_endpoints/{id}/test"): Route(_WEBHOOKS("send_test"), scope=EDIT_SCOPE),
+    ("GET", "/v1/webhook_event_types"): Route(_WEBHOOKS("list_event_types")),
+    ("GET", "/v1/webhook_deliveries"): Route(_WEBHOOKS("list_deliveries")),
+    ("GET", "/v1/webhook_deliveries/{id}"): Route(_WEBHOOKS("get_delivery")),
+    ("POST", "/v1/webhook_deliveries/{id}/redeliver"): Route(
+        _WEBHOOKS("redeliver"), scope=EDIT_SCOPE
+    ),
+}
 EDIT_ROUTES: Mapping[str, Route] = {
     "/v1/images/edits": Route(create_edit, scope=EDIT_SCOPE),
     "/openai/deployments/{path+}": Route(create_edit, scope=EDIT_SCOPE),
@@ -291,6 +310,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("DELETE", "/v1/images/edits/{id}"): Route(jobs.delete_job),
     ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
     ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job, scope=EDIT_SCOPE),
+    **_WEBHOOK_ROUTES,
     ("POST", "/v1/uploads"): Route(create_upload, scope=EDIT_SCOPE),
     ("POST", "/v1/files"): Route(load_endpoint("files", "create_file"), scope=EDIT_SCOPE),
     ("GET", "/v1/files"): Route(load_endpoint("files", "list_files")),

@@ -77,6 +77,14 @@ def _parse_fraction(text: str) -> float:
     return number
 
 
+def _parse_seconds_list(text: str) -> tuple[int, ...]:
+    """Return the numbers of a text such as "5,300,1800". Raises ValueError."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= 604_800 for word in words):
+        raise ValueError("It must be whole numbers from 1 to 604800, separated by commas.")
+    return tuple(int(word) for word in words)
+
+
 def _parse_contact(text: str) -> str:
     """Return the operator's URL or e-mail address. Raises InvalidSetting when a header cannot carry it."""
     if not (text.isascii() and text.isprintable() and set(text).isdisjoint("() ")):
@@ -189,6 +197,15 @@ class Settings:
     budgets_table: str = _env_field("RETOUCH_BUDGETS_TABLE")  # the table of budgets and rates
     # micro-dollars that a budget holds for one image of a model
     ceilings: Mapping[str, int] = _env_field("RETOUCH_CEILINGS", {}, _parse_dollars)
+    webhooks_table: str = _env_field("RETOUCH_WEBHOOKS_TABLE")  # of endpoints and deliveries
+    webhooks_queue_url: str = _env_field("RETOUCH_WEBHOOKS_QUEUE")  # URL of the queue of deliveries
+    webhooks_dead_letters: str = _env_field("RETOUCH_WEBHOOKS_DEAD_LETTERS")  # name of its DLQ
+    # the pauses in seconds between the attempts of a delivery
+    webhook_schedule: tuple[int, ...] = _env_field(
+        "RETOUCH_WEBHOOK_SCHEDULE",
+        (5, 300, 1800, 7200, 18_000, 36_000, 43_200, 43_200),
+        _parse_seconds_list,
+    )
     idempotency_hours: float = _env_field("RETOUCH_IDEMPOTENCY_HOURS", 24.0, float)
     # after its deadline, a function has surely ended; clocks may differ by this much
     lease_margin: float = _env_field("RETOUCH_LEASE_MARGIN_SECONDS", 60.0, float)

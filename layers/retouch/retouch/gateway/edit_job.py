@@ -26,6 +26,7 @@ from retouch.gateway.request_stages import EDITS_PATH, cache_partition
 from retouch.gateway.result import EditPreview, EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.validation import is_stream_requested
+from retouch.gateway.webhook_access import require_webhooks
 from retouch.orders import jobs
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.orders.held_order import HeldOrder
@@ -121,7 +122,7 @@ def submit_edit(
         plan.outcome.plan.resolved.model_id,
         now + (context.settings.job_begin_seconds if seconds is None else seconds),
         options.metadata,
-        options.webhook,
+        " ".join(_choose_webhooks(options.webhook, claim.scope, services)),
         options.destination,
     )
     claim = replace(claim, key=stored.key if stored else claim.key)
@@ -146,6 +147,17 @@ def find_submitted(
     table = require_jobs(services).orders.table
     order = table.read(order_key(f"{source}:{job_scope(principal)}", key))
     return order if order and order.expires > services.clock.unix_time() else None
+
+
+def _choose_webhooks(named: str, scope: str, services: Services) -> tuple[str, ...]:
+    """Return the ids of the endpoints that get the job's event. Raises InvalidRequest for a named one that cannot."""
+    webhooks = require_webhooks(services) if named else services.load_webhooks()
+    if webhooks is None:
+        return ()
+    from retouch.webhooks.event import EDIT_EVENTS
+    from retouch.webhooks.outbox import choose_endpoints
+
+    return choose_endpoints(scope, named, EDIT_EVENTS, webhooks.table)
 
 
 def end_job(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from retouch.batches.stores import BatchStores
+    from retouch.webhooks.services import WebhookServices
 
 
 class ObjectStore(ResultStore, InputStore, Protocol):
@@ -79,6 +80,8 @@ class Services:
     # What writes exports of usage, or None. Only a worker loads it.
     load_exports: Callable[[], ExportPorts | None] = lambda: None
     load_batches: Callable[[], BatchStores | None] = lambda: None
+    # None: the gateway has no table of webhooks
+    load_webhooks: Callable[[], WebhookServices | None] = lambda: None
 
     def settings_with_secrets(self) -> Settings:
         """Return the settings with the secret's variables. A request calls this once."""

@@ -80,11 +80,32 @@ class SweeperTelemetry:
         self.logger, _ = configure_logger(_LOGGER_NAME, environment)
         self._metrics = MetricsWriter("sweeper", environment)
 
+    def log_fetch(self, fields: Mapping[str, Any]) -> None:
+        """Log one fetch."""
+        self.logger.info("fetch", extra=dict(fields))
+
     def record_sweep(self, counts: Mapping[str, int]) -> None:
         """Record the number of orders by their new state. The metric of unknown orders has no zeros."""
         self.logger.info("sweep", extra={"operation": "sweep", "orders": dict(counts)})
         if counts.get("unknown"):
             self._metrics.write([Metric("OrdersUnknown", "Count", counts["unknown"])])
+
+
+class WebhookTelemetry:
+    """The log and the metrics of the function that sends webhooks."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.logger, _ = configure_logger(_LOGGER_NAME, environment)
+        self._metrics = MetricsWriter("webhooks", environment)
+
+    def log_fetch(self, fields: Mapping[str, Any]) -> None:
+        """Log one attempt: host, status, reason."""
+        self.logger.info("fetch", extra=dict(fields))
+
+    def record_disabled(self, reason: str) -> None:
+        """Count an endpoint that was disabled. The metric has no zeros."""
+        self.logger.info("disabled", extra={"operation": "webhooks", "reason": reason})
+        self._metrics.write([Metric("WebhookEndpointsDisabled", "Count", 1)])
 
 
 class Telemetry:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from retouch.core.errors import WebhooksUnavailable
+from retouch.core.errors import OrdersUnavailable, WebhooksUnavailable
+from retouch.infrastructure.job_folder import EditsFolderQueue
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.webhooks.messages import delivery_message
 from retouch.webhooks.services import Row, RowConflict
 
+DELIVERIES_QUEUE = "deliveries"
 _SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS webhooks (
@@ -68,3 +71,23 @@ class WebhookFolderTable:
             raise WebhooksUnavailable(
                 "The table of webhooks cannot be used. Send the request again.", retry_after=2
             ) from error
+
+
+class DeliveryFolderQueue:
+    """The queue of deliveries of all processes that use the folder."""
+
+    def __init__(self, folder: str) -> None:
+        self._queue = EditsFolderQueue(folder, DELIVERIES_QUEUE)
+
+    def send(self, scope: str, delivery_id: str) -> None:
+        """Send a delivery to the senders."""
+        try:
+            self._queue.send(delivery_message(scope, delivery_id))
+        except OrdersUnavailable as error:
+            raise WebhooksUnavailable(
+                "The queue of webhooks cannot be used. Send the request again.", retry_after=2
+            ) from error
+
+    def delay(self, receipt: str, seconds: int) -> None:
+        """Deliver a received message again after this time."""
+        self._queue.delay(receipt, seconds)

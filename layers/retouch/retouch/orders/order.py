@@ -102,12 +102,18 @@ class Order:
     begin_by: int = 0  # of a job: when a worker must have begun it
     started: int = 0  # of a job: when a worker first claimed it
     metadata: Mapping[str, str] = field(default_factory=dict)  # of a job: its caller's own pairs
-    webhook: str = ""  # of a job: an endpoint's id or a URL that gets its end
+    webhooks: str = ""  # of a job: the ids of the endpoints that get its event, separated by spaces
+    event: Literal["", "pending"] = ""  # of a job: "pending" until the event of its end is queued
     charges: Charges = ()  # what it holds of budgets, and what is at risk
     holds: int = 0  # the number of attempts that have held budgets
     destination: str = ""  # of a job that an event has started: who is told its end
     batch: str = ""  # of a job: the id of the batch that it is a line of
     version: str = ""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """The number in the stored cost, which may also say that it is an estimate."""
+        return float(self.cost.partition(" ")[0]) if self.cost else None
 
     @property
     def is_job(self) -> bool:
@@ -126,7 +132,8 @@ class Order:
     @property
     def is_listed(self) -> bool:
         """Whether the sweeper must find the order after its lease, when its holder or its message may be lost."""
-        return self.is_waiting_job or self.is_running or not are_settled(self.charges)
+        is_open = self.is_waiting_job or self.is_running or self.event == "pending"
+        return is_open or not are_settled(self.charges)
 
     @property
     def is_running(self) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
+from retouch.orders.charges import are_settled
 from retouch.orders.jobs import EditsQueue, job_status, send_job
 from retouch.orders.order import Order
 from retouch.orders.stores import OrderStores, WriteConflict
@@ -16,18 +17,29 @@ from retouch.orders.stores import OrderStores, WriteConflict
 _log = logging.getLogger("retouch")
 
 
-def sweep(stores: OrderStores, queue: EditsQueue | None, now: int) -> Mapping[str, int]:
+def sweep(
+    stores: OrderStores,
+    queue: EditsQueue | None,
+    now: int,
+    emit_event: Callable[[Order], None] = lambda _: None,
+) -> Mapping[str, int]:
     """Settle every abandoned order, and return how many there are by their new state.
 
-    A job that waits for a worker gets a new message. A job whose time to begin is over ends. An order whose stores fail
-    stays for the next sweep. Raises OrdersUnavailable when the orders cannot be listed.
+    A job that waits for a worker gets a new message. A job whose time to begin is over ends. `emit_event` queues the
+    event of a job that has ended. An order whose stores fail stays for the next sweep. Raises OrdersUnavailable when
+    the orders cannot be listed.
     """
     counts: Counter[str] = Counter()
     for order in stores.table.list_abandoned(now):
         try:
+            if order.event == "pending":
+                emit_event(order)
+                if are_settled(order.charges):
+                    continue
             settled = _settle(order, stores, now)
             if settled is None:
                 continue
+            emit_event(settled)
             # A worker works on the job, or tells its end to whom the event has named.
             if queue and settled.is_job and (settled.is_waiting_job or settled.destination):
                 send_job(settled, queue)

@@ -118,7 +118,7 @@ class JobDetails:
     model: str  # that its plan chose
     begin_by: int  # when a worker must have begun it
     metadata: Mapping[str, str] = field(default_factory=dict)
-    webhook: str = ""
+    webhooks: str = ""  # the ids of the endpoints that get its event
     destination: str = ""
     batch: str = ""  # the id of the batch that it is a line of
 
@@ -130,7 +130,7 @@ def queue_job(order: Order | None, claim: Claim, details: JobDetails, now: int) 
         model=details.model,
         begin_by=details.begin_by,
         metadata=details.metadata,
-        webhook=details.webhook,
+        webhooks=details.webhooks,
         destination=details.destination,
         batch=details.batch,
         expires=expiry_time(claim.source, details.begin_by, claim.validity),
@@ -160,7 +160,7 @@ def remind(order: Order, now: int) -> Order:
 def cancel(order: Order, now: int, validity: int) -> Order:
     """Return the job after its caller has cancelled it, or after the time to begin it. Nothing was sent."""
     order = decide_order(order, Outcome("no"))
-    return replace(
+    cancelled = replace(
         order,
         state="cancelled",
         holder="",
@@ -168,6 +168,7 @@ def cancel(order: Order, now: int, validity: int) -> Order:
         ended=now,
         expires=end_expiry(order, now, validity),
     )
+    return _add_event(cancelled, now)
 
 
 def mark_sent(order: Order, target: str, now: int) -> Order:
@@ -208,7 +209,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
     charges = decide_charges(order.charges, outcome)
     if answer.billed != "unknown":
         charges = restore_charges(charges, order.last_hold, outcome)
-    return replace(
+    done = replace(
         order,
         charges=charges,
         state="done",
@@ -220,6 +221,7 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
         ended=now,
         expires=end_expiry(order, now, validity),
     )
+    return _add_event(done, now)
 
 
 def reopen(order: Order, now: int, validity: int) -> Order:
@@ -245,13 +247,25 @@ def release(order: Order, now: int, validity: int) -> Order:
 def declare_unknown(order: Order, now: int, validity: int) -> Order:
     """Return the order whose holder ended after the send mark. It keeps its holder, whose late answer ends it."""
     order = decide_order(order, Outcome("unknown"))
-    return replace(
+    unknown = replace(
         order,
         state="unknown",
         billed="unknown",
         ended=now,
         expires=end_expiry(order, now, validity),
     )
+    return _add_event(unknown, now)
+
+
+def drop_event(order: Order) -> Order:
+    """Return the job whose event is queued."""
+    return replace(order, event="", lease=0)
+
+
+def _add_event(order: Order, now: int) -> Order:
+    """Return the ended job with its event, if an endpoint gets it. The sweeper looks for it after a while."""
+    lease = now + MESSAGE_SECONDS
+    return replace(order, event="pending", lease=lease) if order.webhooks else order
 
 
 def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:

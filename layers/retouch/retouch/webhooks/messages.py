@@ -9,9 +9,9 @@ MAX_DELAY_SECONDS = (
 )
 
 
-def encode_message(scope: str, delivery_id: str) -> str:
+def delivery_message(scope: str, delivery_id: str) -> dict[str, str]:
     """Return the message of a delivery."""
-    return orjson.dumps({"scope": scope, "delivery": delivery_id}).decode()
+    return {"scope": scope, "delivery": delivery_id}
 
 
 def decode_message(body: str) -> tuple[str, str] | None:

@@ -10,8 +10,13 @@ from retouch.core.errors import InvalidRequest, NotFound, WebhookConflict
 from retouch.webhooks.delivery import Delivery, is_lost, new_delivery, restart
 from retouch.webhooks.endpoint import Endpoint
 from retouch.webhooks.event import Event
-from retouch.webhooks.records import delivery_of_row, read_delivery, write_record
-from retouch.webhooks.registry import find_endpoint, list_endpoints
+from retouch.webhooks.records import (
+    delivery_of_row,
+    read_delivery,
+    read_endpoint,
+    write_record,
+)
+from retouch.webhooks.registry import list_endpoints
 from retouch.webhooks.services import RowConflict, RowTable, WebhookServices
 
 _log = logging.getLogger("retouch")
@@ -41,8 +46,14 @@ def choose_endpoints(
 def queue_event(
     event: Event, scope: str, endpoint_ids: Iterable[str], services: WebhookServices, now: int
 ) -> None:
-    """Store the deliveries of an event and send their messages. Raises WebhooksUnavailable."""
+    """Store the deliveries of an event and send their messages. Raises WebhooksUnavailable.
+
+    An endpoint that was deleted, or does not ask for this type, gets none.
+    """
     for identifier in endpoint_ids:
+        endpoint = read_endpoint(services.table, scope, identifier)
+        if endpoint is None or event.type not in endpoint.event_types:
+            continue
         delivery = new_delivery(event, scope, identifier, now)
         try:
             write_record(services.table, delivery, None)
@@ -81,13 +92,14 @@ def find_delivery(scope: str, identifier: str, table: RowTable) -> Delivery:
 
 
 def _find_named(scope: str, named: str, table: RowTable) -> Endpoint:
-    try:
-        return find_endpoint(scope, named, table)
-    except NotFound:
-        raise InvalidRequest(
-            f"There is no webhook endpoint '{named[:64]}' for this key. Create it with POST /v1/webhook_endpoints.",
-            param="webhook",
-        ) from None
+    """Return the endpoint with this id, or the newest one with this URL."""
+    for endpoint in list_endpoints(scope, table):
+        if named in (endpoint.id, endpoint.url):
+            return endpoint
+    raise InvalidRequest(
+        f"There is no webhook endpoint '{named[:64]}' for this key. Create it with POST /v1/webhook_endpoints.",
+        param="webhook",
+    )
 
 
 def _undo(restarted: Delivery, delivery: Delivery, table: RowTable) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-DEFAULT_SCHEDULE = (5, 300, 1800, 7200, 18_000, 36_000, 43_200, 43_200)
 _JITTER = 0.1
 _MAX_RETRY_AFTER_SECONDS = 86_400
 
@@ -21,13 +20,3 @@ def retry_pause(
         return None
     pause = schedule[failures - 1] * (1 - _JITTER + 2 * _JITTER * random_fraction)
     return max(1, round(max(pause, min(retry_after or 0.0, _MAX_RETRY_AFTER_SECONDS))))
-
-
-def parse_schedule(text: str) -> tuple[int, ...]:
-    """Return the pauses of a text such as "5,300,1800". Raises ValueError."""
-    words = [word.strip() for word in text.split(",")]
-    if not all(word.isascii() and word.isdigit() and 0 < int(word) <= 604_800 for word in words):
-        raise ValueError(
-            "It must be whole numbers of seconds from 1 to 604800, separated by commas."
-        )
-    return tuple(int(word) for word in words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 
 from retouch.core.clock import Clock
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -35,7 +36,6 @@ from retouch.webhooks.services import (
 )
 
 _log = logging.getLogger("retouch")
-LEASE_SECONDS = 60  # longer than a sender lives
 _CONFLICT_PAUSE_SECONDS = 2
 _GONE_STATUS = 410
 
@@ -47,6 +47,8 @@ class Sender:
     services: WebhookServices
     clock: Clock
     pepper: str
+    record_disabled: Callable[[str], None]  # gets the reason
+    lease_seconds: int  # after this time this process has surely ended
 
     def process(self, scope: str, identifier: str) -> int | None:
         """Work on a message. Return the seconds until it must come again, or None when it may be deleted.
@@ -64,18 +66,21 @@ class Sender:
         except RowConflict:
             return _CONFLICT_PAUSE_SECONDS
 
-    def abandon(self, scope: str, identifier: str) -> None:
-        """End the delivery of a dead letter, so that none stays pending. Raises WebhooksUnavailable."""
+    def abandon(self, scope: str, identifier: str) -> int | None:
+        """End the delivery of a dead letter, so that none stays pending. Return as `process` does."""
         delivery = read_delivery(self.services.table, scope, identifier)
-        if delivery and delivery.state == "pending":
-            self._give_up(delivery, "abandoned")
+        if delivery is None or delivery.state != "pending":
+            return None
+        try:
+            return self._give_up(delivery, "abandoned")
+        except RowConflict:
+            return _CONFLICT_PAUSE_SECONDS
 
     def _attempt(self, delivery: Delivery) -> int | None:
         endpoint = read_endpoint(self.services.table, delivery.scope, delivery.endpoint)
         if endpoint is None or not endpoint.is_enabled:
-            self._give_up(delivery, "endpoint_disabled" if endpoint else "endpoint_deleted")
-            return None
-        begun = deliveries.begin_attempt(delivery, self.clock.unix_time() + LEASE_SECONDS)
+            return self._give_up(delivery, "endpoint_disabled" if endpoint else "endpoint_deleted")
+        begun = deliveries.begin_attempt(delivery, self.clock.unix_time() + self.lease_seconds)
         begun = write_record(self.services.table, begun, delivery)
         response = post_signed(
             endpoint, begun.message, begun.text, self.services.client, self.clock, self.pepper
@@ -130,11 +135,13 @@ class Sender:
                 "a webhook endpoint was disabled",
                 extra={"endpoint": changed.id, "reason": changed.disabled_reason},
             )
+            self.record_disabled(changed.disabled_reason)
 
-    def _give_up(self, delivery: Delivery, reason: str) -> None:
+    def _give_up(self, delivery: Delivery, reason: str) -> int | None:
         ended = deliveries.give_up(delivery, reason, self.clock.unix_time())
         write_record(self.services.table, ended, delivery)
         _log.warning("a delivery was given up", extra={"delivery": ended.id, "reason": reason})
+        return None
 
 
 def post_signed(

@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.webhooks.schedule import DEFAULT_SCHEDULE
 
 
 @frozen_dataclass
@@ -100,4 +99,4 @@ class WebhookServices:
     table: RowTable
     queue: DeliveryQueue
     client: EventClient
-    schedule: tuple[int, ...] = DEFAULT_SCHEDULE
+    schedule: tuple[int, ...]

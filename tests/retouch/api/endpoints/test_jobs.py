@@ -436,18 +436,6 @@ def test_metadata_beyond_the_limits_is_refused_by_name(gateway, metadata):
     assert gateway.orders.orders == {}
 
 
-@pytest.mark.parametrize(
-    ("fields", "headers"),
-    [({"webhook": "we_1"}, {}), ({}, {"x-retouch-webhook": "we_1"})],
-    ids=["field", "header"],
-)
-def test_webhook_is_stored_with_the_job(gateway, fields, headers):
-    gateway.send({**ASYNC, **headers}, {**FIELDS, **fields})
-    assert gateway.stored.webhook == "we_1"
-    assert gateway.work()
-    assert "webhook" not in gateway.upstream.calls[0].fields
-
-
 @pytest.mark.parametrize("webhook", ["two words", "w" * 2049, "\u00fc"])
 def test_webhook_that_is_no_id_and_no_url_is_refused(gateway, webhook):
     response = gateway.send(ASYNC, {**FIELDS, "webhook": webhook})

@@ -161,7 +161,7 @@ def sweep(gateway):
         def record_sweep(self, counts):
             pass
 
-    handler = build_sweeper(None, None, gateway.batch_stores, gateway.clock, Silent())
+    handler = build_sweeper(None, None, gateway.batch_stores, gateway.clock, Silent(), lambda: None)
     return handler({"detail-type": "Scheduled Event"}, None)
 
 

@@ -27,6 +27,7 @@ from retouch.gateway.edit_job import (
     submit_edit,
 )
 from retouch.gateway.edit_order import OrderReport
+from retouch.gateway.job_events import emit_event
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.orders import jobs
@@ -82,9 +83,11 @@ def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def cancel_job(request: EndpointRequest, services: Services) -> HttpResponse:
     """Cancel a job that was not sent to a provider yet."""
-    order = _find_job(request, services)
+    order, now = _find_job(request, services), services.clock.unix_time()
+    stores = require_jobs(services)
     try:
-        order = jobs.cancel_job(order, require_jobs(services), services.clock.unix_time())
+        order = jobs.cancel_job(order, stores, now)
+        emit_event(order, stores.orders.table, services.load_webhooks, now)
     except JobConflict as conflict:
         job = _document(_find_job(request, services), request, services)
         body = {**job, **error_document(conflict, request.error_format)}

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from retouch.api.request.json_object import read_json_object
 from retouch.core.edit_types import HttpRequest
-from retouch.core.errors import GatewayMisconfigured, InvalidRequest
+from retouch.core.errors import GatewayMisconfigured
 from retouch.core.image_formats import INPUT_MEDIA_TYPES
 from retouch.core.parameters import EnumParam
 from retouch.core.upload_ids import LINES_MEDIA_TYPE, MAX_LINES_BYTES
@@ -29,9 +28,8 @@ def create_upload(request: HttpRequest, owner: str, services: Services) -> dict[
         raise GatewayMisconfigured(
             "Uploads need a bucket; set RETOUCH_BUCKET.", code="gateway_not_configured"
         )
-    content_type = _CONTENT_TYPE_PARAM.read(
-        "content_type", _read_body(request).get("content_type", "image/png")
-    )
+    fields = read_json_object(request, ("content_type",), "An upload")
+    content_type = _CONTENT_TYPE_PARAM.read("content_type", fields.get("content_type", "image/png"))
     is_image = content_type != LINES_MEDIA_TYPE
     max_bytes = services.settings.max_upload_bytes if is_image else MAX_LINES_BYTES
     upload_id, post_form = services.bucket.create_upload(content_type, owner, max_bytes)
@@ -45,20 +43,3 @@ def create_upload(request: HttpRequest, owner: str, services: Services) -> dict[
         "url": post_form["url"],
         "fields": post_form["fields"],
     }
-
-
-def _read_body(request: HttpRequest) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(request.body or b"{}")
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
-        raise InvalidRequest("The body must be a JSON object or empty.", code="invalid_json")
-    fields = {name: value for name, value in fields.items() if value is not None}
-    for name in fields.keys() - {"content_type"}:
-        raise InvalidRequest(
-            f"Unknown parameter: '{name[:64]}'. An upload takes 'content_type'.",
-            param=name[:64],
-            code="unknown_parameter",
-        )
-    return fields

@@ -14,6 +14,7 @@ from retouch.api.response.order_answers import render_answer
 from retouch.api.stored_request import stored_context
 from retouch.core.errors import Fault, NotFound
 from retouch.gateway.edit_job import LINK_SECONDS, end_job, require_jobs, to_job_form
+from retouch.gateway.job_events import emit_job_event
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext
@@ -79,10 +80,12 @@ def _make_edit(held: HeldOrder, worker: WorkerContext) -> Pause | None:
 
 def _tell_end(message: QueuedMessage, worker: WorkerContext) -> None:
     """Tell the end of a job. Whatever fails here is told when the message comes again."""
+    identifier, services = str(message["order"]), worker.services
+    emit_job_event(identifier, require_jobs(services), services.load_webhooks, services.clock)
     if worker.ports:
         from retouch.api.handlers.edit_ends import tell_job_end
 
-        tell_job_end(str(message["order"]), worker.services, worker.ports)
+        tell_job_end(identifier, services, worker.ports)
 
 
 def _heartbeats(held: HeldOrder, worker: WorkerContext) -> AbstractContextManager[None]:

@@ -9,9 +9,12 @@ from retouch.api.events.unknown import UnknownEvent
 from retouch.batches.cancelling import resend_overdue
 from retouch.batches.stores import BatchStores
 from retouch.core.clock import Clock
+from retouch.gateway.job_events import emit_event
 from retouch.orders.jobs import EditsQueue
+from retouch.orders.order import Order
 from retouch.orders.stores import OrderStores
 from retouch.orders.sweeper import sweep
+from retouch.webhooks.services import WebhookServices
 
 _SCHEDULED_EVENT = "Scheduled Event"
 Handler = Callable[[Any, Any], Mapping[str, int]]
@@ -30,6 +33,7 @@ def build_handler(
     batches: BatchStores | None,
     clock: Clock,
     telemetry: SweeperTelemetry,
+    load_webhooks: Callable[[], WebhookServices | None],
 ) -> Handler:
     """Return the Lambda handler. It returns the number of orders by their new state, and of batches that it woke."""
 
@@ -38,10 +42,22 @@ def build_handler(
             raise UnknownEvent("The sweeper takes only the events of its schedule.")
         counts: dict[str, int] = {}
         if stores:
-            counts |= sweep(stores, queue, clock.unix_time())
+            counts |= _sweep(stores, queue, clock.unix_time(), load_webhooks)
         if batches and (woken := resend_overdue(batches, clock.unix_time())):
             counts["batches"] = woken
         telemetry.record_sweep(counts)
         return counts
 
     return handler
+
+
+def _sweep(
+    stores: OrderStores,
+    queue: EditsQueue | None,
+    now: int,
+    load_webhooks: Callable[[], WebhookServices | None],
+) -> Mapping[str, int]:
+    def emit(order: Order) -> None:
+        emit_event(order, stores.table, load_webhooks, now)
+
+    return sweep(stores, queue, now, emit)

@@ -38,7 +38,7 @@ def job_document(
         "model": order.model,
         "metadata": dict(order.metadata),
         "billed": order.billed,
-        "cost_usd": _cost_usd(order.cost),
+        "cost_usd": order.cost_usd,
         "error": _job_error(order, body) if status == "failed" else None,
         "result": result,
         "usage": result.get("usage") if result else None,
@@ -49,8 +49,3 @@ def job_document(
 def _job_error(order: Order, body: dict[str, Any]) -> dict[str, Any]:
     error: dict[str, Any] = body.get("error") or error_envelope(unknown_error(order))
     return error
-
-
-def _cost_usd(text: str) -> float | None:
-    """Return the number in a stored cost, which may also say that it is an estimate."""
-    return float(text.partition(" ")[0]) if text else None

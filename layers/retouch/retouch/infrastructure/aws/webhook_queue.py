@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import orjson
+
 from retouch.core.errors import WebhooksUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.webhooks.messages import MAX_DELAY_SECONDS, encode_message
+from retouch.webhooks.messages import MAX_DELAY_SECONDS, delivery_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -26,7 +28,7 @@ class DeliverySqsQueue:
     def send(self, scope: str, delivery_id: str) -> None:
         """Send a delivery to the senders."""
         try:
-            body = encode_message(scope, delivery_id)
+            body = orjson.dumps(delivery_message(scope, delivery_id)).decode()
             self._client.send_message(QueueUrl=self._url, MessageBody=body)
         except Exception as error:  # boto3 raises many errors
             raise WebhooksUnavailable(
