@@ -1,12 +1,17 @@
 """The admin function in this process, with a folder of tenants and a clock that a test moves."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
+import jsonschema
+
+from retouch.api import admin
 from retouch.api.admin.request import AdminServices
 from retouch.api.handlers.admin import build_handler
+from retouch.api.router import path_pattern
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import key_digest
@@ -20,6 +25,7 @@ from tests.support.gateway_client import send_event, telemetry
 from tests.support.services import FakeClock, build_services
 from tests.support.usage import InMemoryDocuments
 
+CONTRACT = json.loads((Path(admin.__file__).parent / "openapi.json").read_text())
 PEPPER = "pepper"
 ADMIN_KEY = "rt_" + "A" * 43
 TABLE = "tenants"
@@ -35,6 +41,19 @@ TABLE_DEFINITION: dict[str, Any] = {
     ],
     "BillingMode": "PAY_PER_REQUEST",
 }
+
+
+def _check_response(method, path, status, document):
+    """Check a response against the contract, if the contract has the route."""
+    for template, methods in CONTRACT["paths"].items():
+        if method.lower() in methods and path_pattern(template).fullmatch(path):
+            break
+    else:
+        return
+    responses = methods[method.lower()]["responses"]
+    found = responses.get(str(status)) or CONTRACT["components"]["responses"]["Failed"]
+    schema = found["content"]["application/json"]["schema"]
+    jsonschema.validate(document, {**schema, "components": CONTRACT["components"]})
 
 
 class AdminApi:
@@ -79,6 +98,7 @@ class AdminApi:
         response = build_handler(self.services, lambda: None, telemetry())(event, lambda_context())
         names = {name.lower(): values[0] for name, values in response["multiValueHeaders"].items()}
         text = response["body"].decode()
+        _check_response(method, path, response["statusCode"], json.loads(text))
         return SimpleNamespace(
             status=response["statusCode"], headers=names, text=text, json=json.loads(text or "{}")
         )

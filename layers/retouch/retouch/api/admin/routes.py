@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from retouch.api.admin import (
     audit_logs,
     configs,
+    contract,
     keys,
     logs,
     virtual_keys,
@@ -37,6 +38,7 @@ ADMIN_ROUTES: Mapping[tuple[str, str], AdminEndpoint] = {
     ("GET", "/v1/api-keys/{id}"): keys.get_key,
     ("PUT", "/v1/api-keys/{id}"): keys.update_key,
     ("DELETE", "/v1/api-keys/{id}"): keys.delete_key,
+    ("GET", "/v1/admin/openapi.json"): contract.get_contract,
     ("GET", "/v1/admin/workspaces"): workspaces.list_workspaces,
     ("POST", "/v1/admin/workspaces"): workspaces.create_workspace,
     ("GET", "/v1/admin/workspaces/{id}"): workspaces.get_workspace,
