@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
 
 DEFAULT_INBOX = REPOSITORY / ".work" / "local"
+# The receiver of webhooks in the examples of the documentation. Other addresses of this machine are refused.
+EXAMPLE_RECEIVER = "127.0.0.1:8790"
 MAX_BODY_BYTES = 10_485_760  # The limit of API Gateway for a request body.
 MAX_PAYLOAD_BYTES = 6_291_556  # The limit of Lambda for an event or a response, as JSON.
 
@@ -86,6 +88,7 @@ class Settings:
             functions=(Function("edits", root), MIRROR, WORKER, WEBHOOKS, SWEEPER, ADMIN),
             environment={
                 "RETOUCH_AUTH_MODE": _auth_mode(env),
+                "RETOUCH_WEBHOOK_ALLOW": EXAMPLE_RECEIVER,
                 **env,
                 "RETOUCH_INBOX": str(Path(env.get("RETOUCH_INBOX") or DEFAULT_INBOX).absolute()),
             },

@@ -5,28 +5,44 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from devserver.server import DevServer
+from devserver.settings import EXAMPLE_RECEIVER, Settings
 from tests.support.images import decode_image
+from tests.support.upstream import unused_port
 
 ROOT = Path(__file__).parents[2]
 ORIGINAL = decode_image((ROOT / "events" / "photo.png").read_bytes())
 
 
-def run_printed_example(page, folder):
-    """Run the only Python example of a page in a folder that has the sample images."""
-    (example,) = re.findall(r"```python\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
+def printed_examples(page, language="python"):
+    """Return the examples of a page."""
+    return re.findall(rf"```{language}\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def run_printed_example(page, folder, example=None):
+    """Run an example, or the only one of a page, in a folder that has the sample images."""
+    if example is None:
+        (example,) = printed_examples(page)
     assert "http://127.0.0.1:8787/v1" in example
     (folder / "events").symlink_to(ROOT / "events")
-    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}, s3=True) as server:
+    receiver = f"127.0.0.1:{unused_port()}"
+    env = {"RETOUCH_AUTH_MODE": "open", "RETOUCH_WEBHOOK_ALLOW": receiver}
+    with DevServer(env=env, s3=True) as server:
         code = example.replace("http://127.0.0.1:8787", server.url)
+        code = code.replace(EXAMPLE_RECEIVER, receiver).replace("8790", receiver.partition(":")[2])
         command = [sys.executable, "-c", code]
         return subprocess.run(
             command, cwd=folder, check=True, timeout=100, capture_output=True, text=True
         ).stdout
 
 
-def test_sdk_example_of_the_readme_writes_an_edited_image(tmp_path):
-    run_printed_example("README.md", tmp_path)
+@pytest.mark.parametrize("number", [0, 1], ids=["edit", "job with a webhook"])
+def test_sdk_example_of_the_readme_writes_an_edited_image(tmp_path, number):
+    examples = printed_examples("README.md")
+    assert len(examples) == 2
+    run_printed_example("README.md", tmp_path, examples[number])
     assert decode_image((tmp_path / "edited.png").read_bytes()).size == ORIGINAL.size
 
 
@@ -42,3 +58,9 @@ def test_sdk_example_of_the_page_on_batches_prints_the_links_of_both_lines(tmp_p
     counts, *links = run_printed_example("docs/batches.md", tmp_path).splitlines()
     assert counts == "completed BatchRequestCounts(completed=2, failed=0, total=2)"
     assert [link.split(" http")[0] for link in links] == ["ball-0", "ball-1"]
+
+
+def test_make_run_permits_the_receiver_of_the_examples():
+    assert Settings.from_env({}).environment["RETOUCH_WEBHOOK_ALLOW"] == EXAMPLE_RECEIVER
+    for page in ("README.md", "docs/webhooks.md"):
+        assert EXAMPLE_RECEIVER in (ROOT / page).read_text()
