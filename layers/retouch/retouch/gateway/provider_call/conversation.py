@@ -191,7 +191,8 @@ def _send_request(
     deadline: float,
 ) -> ProviderResponse:
     if clock.now() + request.delay >= deadline:
-        raise DeadlineExceeded(f"{resolved.provider.title} did not finish in time.")
+        # This request costs nothing. An earlier one may have been paid for.
+        raise DeadlineExceeded(f"{resolved.provider.title} did not finish in time.", billed="no")
     if request.delay:
         clock.sleep(request.delay)
     response = send(request)
