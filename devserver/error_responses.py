@@ -21,9 +21,10 @@ class ErrorResponse:
 class RequestFailed(Exception):
     """Raised when a request fails. Carries the error response to send."""
 
-    def __init__(self, error: ErrorResponse) -> None:
+    def __init__(self, error: ErrorResponse, report: bytes = b"") -> None:
         super().__init__(error.body.decode())
         self.error = error
+        self.report = report  # of a function that has raised an exception, as Lambda returns it
 
 
 def _error_response(

@@ -54,6 +54,16 @@ class FunctionResponse:
                 raise RequestFailed(RESPONSE_TOO_LARGE)
         return bytes(body)
 
+    async def read_report(self) -> bytes:
+        """Return the body of an error that the worker reports, as far as it has come."""
+        report = bytearray()
+        try:
+            async for chunk in self.chunks():
+                report += chunk
+        except RequestFailed:
+            self._more = False
+        return bytes(report)
+
     def release(self) -> None:
         """Mark the response as no longer needed by its consumer."""
         self._released.set()
@@ -95,7 +105,7 @@ class Invocation:
         if not self.response.cancelled() and not self.response.exception():
             self.response.result().release()
 
-    def fail(self, error: ErrorResponse) -> None:
-        """Set an error instead of a response."""
+    def fail(self, error: ErrorResponse, report: bytes = b"") -> None:
+        """Set an error instead of a response, with the report of the function's exception if there is one."""
         if not self.response.done():
-            self.response.set_exception(RequestFailed(error))
+            self.response.set_exception(RequestFailed(error, report))

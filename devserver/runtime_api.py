@@ -77,9 +77,9 @@ async def _receive_response(
 async def _receive_error(
     worker: Worker, request_id: str, response: FunctionResponse, send: Send
 ) -> None:
-    await response.discard()
+    report = await response.read_report()
     if worker.current_invocation and worker.current_invocation.id == request_id:
-        worker.current_invocation.fail(FUNCTION_FAILED)
+        worker.current_invocation.fail(FUNCTION_FAILED, report)
         worker.finish_invocation()
     await _send_reply(send, 202, _ACCEPTED)
 
