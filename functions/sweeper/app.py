@@ -6,17 +6,20 @@ from functools import cache
 from retouch.api.handlers.sweeper import build_handler
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
+from retouch.gateway.order_usage import add_usage
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
 from retouch.infrastructure.telemetry import SweeperTelemetry
+from retouch.infrastructure.usage_stores import usage_recorder
 from retouch.infrastructure.webhook_stores import webhook_services
 
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
 open_budgets = budget_table_opener(settings, aws_clients)
 orders = add_ledger(order_stores(settings, aws_clients), open_budgets, os.environ)
+orders = add_usage(orders, usage_recorder(settings, aws_clients))
 jobs = job_stores(settings, orders, aws_clients)
 clock, telemetry = SystemClock(), SweeperTelemetry(os.environ)
 handler = build_handler(

@@ -208,16 +208,20 @@ def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_on
     for statement in policy_statements(resources, "SweeperRole"):
         for action in as_list(statement["Action"]):
             permissions.setdefault(action, []).extend(as_list(statement["Resource"]))
-    orders, batches, webhooks = (
-        {"Fn::GetAtt": [f"{name}Table", "Arn"]} for name in ("Orders", "Batches", "Webhooks")
+    orders, batches, webhooks, usage = (
+        {"Fn::GetAtt": [f"{name}Table", "Arn"]}
+        for name in ("Orders", "Batches", "Webhooks", "Usage")
     )
+    bus = permissions.pop("events:PutEvents")
+    assert "event-bus/${EventsBus}" in json.dumps(bus)
     assert permissions == {
         "dynamodb:Query": [
+            usage,
             {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
             {"Fn::Sub": "${BatchesTable.Arn}/index/due"},
         ],
         "dynamodb:GetItem": [batches, orders, webhooks],
-        "dynamodb:PutItem": [orders, webhooks],
+        "dynamodb:PutItem": [usage, orders, webhooks],
         "dynamodb:UpdateItem": [{"Fn::GetAtt": ["BudgetsTable", "Arn"]}],
         "sqs:SendMessage": [
             {"Fn::GetAtt": [f"{name}Queue", "Arn"]} for name in ("Edits", "Webhooks")

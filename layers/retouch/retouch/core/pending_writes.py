@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 _log = logging.getLogger("retouch")
 _MAX_SECONDS = 10.0  # a write has timeouts of its own
 _threads = ThreadPoolExecutor(8, "write")
-_pending: set[Future[None]] = set()
+_pending: set[Future[bool]] = set()
 
 
-def start_write(write: Callable[[], None]) -> Future[None]:
-    """Start a write in a thread. A failure goes to the log."""
+def start_write(write: Callable[[], None]) -> Future[bool]:
+    """Start a write in a thread. The result says whether it was made. A failure goes to the log."""
     future = _threads.submit(_run, write)
     _pending.add(future)
     future.add_done_callback(_pending.discard)
@@ -30,8 +30,10 @@ def finish_writes(seconds: float = _MAX_SECONDS) -> None:
         _log.error("a write that runs beside the response has not ended in time")
 
 
-def _run(write: Callable[[], None]) -> None:
+def _run(write: Callable[[], None]) -> bool:
     try:
         write()
     except Exception as error:
         _log.error("a write that runs beside the response failed", exc_info=error)
+        return False
+    return True

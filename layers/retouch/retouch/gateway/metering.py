@@ -10,8 +10,7 @@ from typing import Any
 
 from retouch.core.errors import Fault
 from retouch.core.pending_writes import start_write
-from retouch.core.pricing import Cost
-from retouch.gateway.budget_report import BudgetReport
+from retouch.gateway.provider_call.attempt_log import AttemptLog
 from retouch.gateway.result import (
     AttemptReport,
     AttemptResult,
@@ -25,16 +24,18 @@ from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import Attempt
 from retouch.gateway.usage_fields import (
     AttemptCost,
+    attempt_price,
     failure_cost,
     picture_fields,
     stream_cost,
     stream_fields,
     success_cost,
 )
+from retouch.gateway.usage_notes import UsageNotes
 from retouch.orders.order import order_id, random_order_key
-from retouch.planning.plan import Plan
 from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.usage.event import UsageEvent, limit_metadata
+from retouch.usage.order_lines import UsageLine
 
 # The attempts of the second claim of an order count from 101, so that no two attempts of an order have one number.
 _ATTEMPTS_PER_CLAIM = 100
@@ -49,16 +50,17 @@ class RequestMeter:
         self._context, self._services = context, services
         self._started = services.clock.now()
         self._shared = self._shared_fields()
-        self._events: list[UsageEvent] = []
-        # Of the last attempt: what it held of budgets, and what its images cost the tenant. None: nothing.
-        self._budget: BudgetReport | None = None
-        self._charge: int | None = None
+        self._lines: list[UsageLine] = []
+        self._notes: UsageNotes | None = None  # None: no order keeps the usage
+        self._log: AttemptLog | None = None  # of the last attempt
 
     def measure(self, attempt: Attempt, run: Callable[[], AttemptResult]) -> AttemptResult:
         """Run an attempt, and keep its event. A dry run is no attempt. A stream ends later than its attempt."""
         event, started = self._new_event(), self._services.clock.now()
+        self._log = attempt.log
+        if notes := self._order_notes():
+            notes.begin_attempt(lambda: self._draft_line(event, attempt))
         result = run()
-        self._budget, self._charge = result.report.budget, attempt.log.charge
         if not isinstance(result.outcome, EditPreview):
             seconds = self._services.clock.now() - started
             event = replace(
@@ -67,7 +69,9 @@ class RequestMeter:
                 ms=round(seconds * 1000),
                 provider_ms=round(attempt.log.provider_seconds * 1000),
             )
-            self._events.append(self._with_outcome(event, result.outcome, attempt.log.plan))
+            self._lines.append(self._line(self._with_outcome(event, result.outcome)))
+        if notes:
+            notes.set_lines(self._lines)
         return result
 
     def end(self, result: EditResult) -> EditResult:
@@ -75,16 +79,36 @@ class RequestMeter:
         if isinstance(result.outcome, EditStream):
             events = self._metered_images(result.outcome, result)
             return replace(result, outcome=replace(result.outcome, events=events))
-        if isinstance(result.outcome, Fault) and not self._events:
+        if isinstance(result.outcome, Fault) and not self._lines:
             self._add_refusal(result.outcome)
         self._write(result)
         return result
+
+    def _order_notes(self) -> UsageNotes | None:
+        """Return the notes of the order that the request holds, or None."""
+        held = self._context.held_order
+        if held and self._notes is None:
+            self._notes = UsageNotes(held.order.usage, is_resumed=held.is_resumed)
+            held.usage_notes = self._notes
+        return self._notes
+
+    def _draft_line(self, event: UsageEvent, attempt: Attempt) -> UsageLine:
+        """Return an attempt under way, as it counts if nobody learns its outcome."""
+        event = replace(event, **_target_fields(attempt, attempt.log.report()))
+        unknown = Fault("", billed="unknown")
+        draft = self._with_outcome(event, unknown)
+        return self._line(replace(draft, status=0, code="", blame=""))
+
+    def _line(self, event: UsageEvent) -> UsageLine:
+        price, budget = self._workspace.price, self._log.budget if self._log else None
+        held = budget.held if budget else None
+        return UsageLine(event, price.multiplier, price.per_picture, held)
 
     def _add_refusal(self, fault: Fault) -> None:
         """Add the failure of a request that reached no target."""
         milliseconds = round((self._services.clock.now() - self._started) * 1000)
         event = replace(self._new_event(), ms=milliseconds)
-        self._events.append(self._with_outcome(event, fault, None))
+        self._lines.append(self._line(self._with_outcome(event, fault)))
 
     def _new_event(self) -> UsageEvent:
         held = self._context.held_order
@@ -94,10 +118,11 @@ class RequestMeter:
         if not order:
             order = self._shared["order"] = order_id(random_order_key(), now)
         fields = {**self._shared, "order": order}
-        return UsageEvent(time=now, attempt=earlier + len(self._events) + 1, **fields)
+        return UsageEvent(time=now, attempt=earlier + len(self._lines) + 1, **fields)
 
-    def _with_outcome(self, event: UsageEvent, outcome: Any, plan: Plan | None) -> UsageEvent:
+    def _with_outcome(self, event: UsageEvent, outcome: Any) -> UsageEvent:
         if isinstance(outcome, Fault):
+            plan = self._log.plan if self._log else None
             amount = failure_cost(outcome, plan)
             event = replace(
                 event,
@@ -114,30 +139,17 @@ class RequestMeter:
         return self._with_amount(event, amount)
 
     def _with_amount(self, event: UsageEvent, amount: AttemptCost) -> UsageEvent:
-        workspace = self._workspace
-        is_charged = event.billed != "no" and event.payer == "operator"
-        price = workspace.price.of(amount.cost, event.pictures) if is_charged else 0
-        overrun = 0
-        if self._budget and event.billed != "no":
-            price = self._budget_price(self._budget, event, amount)
-            overrun = max(0, price - self._budget.held)
+        budget, charge = (self._log.budget, self._log.charge) if self._log else (None, None)
+        price = attempt_price(event, amount, self._workspace.price, budget, charge)
         return replace(
             event,
             cost=amount.cost,
             price=price,
-            overrun=overrun,
             at_risk=price if amount.is_at_risk else 0,
+            overrun=max(0, price - budget.held) if budget else 0,
             is_estimated=amount.is_estimated,
             is_unpriced=amount.is_unpriced,
         )
-
-    def _budget_price(self, budget: BudgetReport, event: UsageEvent, amount: AttemptCost) -> int:
-        """Return what the budgets are charged, so that events and budgets have the same sum."""
-        if event.is_error:
-            is_known = event.billed == "yes" and self._charge is not None
-            return self._charge or 0 if is_known else budget.held
-        cost = None if amount.is_unpriced else Cost(amount.cost, amount.is_estimated)
-        return budget.charge(cost, event.pictures)
 
     def _metered_images(
         self, stream: EditStream, result: EditResult
@@ -161,33 +173,47 @@ class RequestMeter:
     def _end_stream(
         self, stream: EditStream, images: list[StreamedImage], fault: Fault | None
     ) -> None:
-        event = self._events[-1]
         milliseconds = round((self._services.clock.now() - self._started) * 1000)
-        event = replace(event, ms=milliseconds, provider_ms=milliseconds)
-        if not images:
+        event = replace(self._lines[-1].event, ms=milliseconds, provider_ms=milliseconds)
+        if images:
+            event = replace(event, **stream_fields(images, stream.plan))
+            event = self._with_amount(event, stream_cost(images, stream.billed))
+        else:
             failure = fault or Fault("The stream ended without an image.", billed=stream.billed)
-            self._events[-1] = self._with_outcome(event, failure, stream.plan)
-            return
-        event = replace(event, **stream_fields(images, stream.plan))
-        amount = stream_cost(images, stream.billed)
-        self._events[-1] = self._with_amount(event, amount)
+            event = self._with_outcome(event, failure)
+        self._lines[-1] = self._line(event)
 
     def _write(self, result: EditResult) -> None:
-        events = self._kept_events(result)
-        recorder = self._services.usage
-        if events and recorder:
-            start_write(lambda: recorder.write(events))
+        """Start to write the events. The order keeps them until they are known to be in the table."""
+        lines = self._kept_lines(result)
+        notes, recorder = self._order_notes(), self._services.usage
+        if notes:
+            notes.set_lines(lines)
+        if not lines or recorder is None or (notes and notes.is_left_to_sweeper):
+            return
+        events = [line.event for line in lines]
 
-    def _kept_events(self, result: EditResult) -> list[UsageEvent]:
-        """Return the events to write. The operator may want only a part of the failures that cost nothing."""
-        if not self._events:
+        def write() -> None:
+            recorder.write(events)
+
+        written = start_write(write)
+        if notes:
+            notes.set_write(written)
+
+    def _kept_lines(self, result: EditResult) -> list[UsageLine]:
+        """Return the lines to write. The operator may want only a part of the failures that cost nothing."""
+        if not self._lines:
             return []
-        *earlier, last = self._events
+        *earlier, last = (line.event for line in self._lines)
         events = [replace(event, is_final=False) for event in earlier]
         events.append(replace(last, rescue=_rescue(last, result)))
         share, clock = self._context.settings.usage_free_errors, self._services.clock
         is_dropped = share < 1 and clock.random_fraction() >= share
-        return [one for one in events if not (is_dropped and one.is_error and one.billed == "no")]
+        return [
+            replace(line, event=event)
+            for line, event in zip(self._lines, events, strict=True)
+            if not (is_dropped and event.is_error and event.billed == "no")
+        ]
 
     @property
     def _workspace(self) -> Any:

@@ -10,9 +10,12 @@ from retouch.core.errors import Billed, Fault
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost, estimate_cost
 from retouch.core.sizes import parse_size
+from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.postprocess import total_usage
 from retouch.gateway.result import DeliveredEdit, StreamedImage
 from retouch.planning.plan import Plan
+from retouch.tenants.limits import Price
+from retouch.usage.event import UsageEvent
 
 
 @frozen_dataclass
@@ -23,6 +26,27 @@ class AttemptCost:
     is_at_risk: bool = False  # nobody knows whether the provider takes it
     is_estimated: bool = False
     is_unpriced: bool = False
+
+
+def attempt_price(
+    event: UsageEvent,
+    amount: AttemptCost,
+    price: Price,
+    budget: BudgetReport | None,
+    charge: int | None,
+) -> int:
+    """Return what the workspace is charged, in micro-dollars: what budgets are charged, if any applies.
+
+    `charge` is the price of images that were made and not delivered, or None.
+    """
+    if event.billed == "no":
+        return 0
+    if budget:
+        if event.is_error:
+            return budget.held if charge is None or amount.is_at_risk else charge
+        cost = None if amount.is_unpriced else Cost(amount.cost, amount.is_estimated)
+        return budget.charge(cost, event.pictures)
+    return price.of(amount.cost, event.pictures) if event.payer == "operator" else 0
 
 
 def success_cost(edit: DeliveredEdit) -> AttemptCost:
@@ -51,7 +75,7 @@ def picture_fields(edit: DeliveredEdit) -> dict[str, Any]:
     """Return the fields about the pictures of a finished edit."""
     size = str(edit.metadata.get("size") or "")
     usage = edit.metadata.get("usage")
-    return {**_result_fields(edit.plan, size, len(edit.images)), **_token_fields(usage)}
+    return {**_result_fields(edit.plan, size, len(edit.images)), **token_fields(usage)}
 
 
 def _result_fields(plan: Plan, size: str, pictures: int) -> dict[str, Any]:
@@ -69,7 +93,7 @@ def _pixels(image: EncodedImage) -> int:
     return image.width * image.height
 
 
-def _token_fields(usage: Mapping[str, Any] | None) -> dict[str, int]:
+def token_fields(usage: Mapping[str, Any] | None) -> dict[str, int]:
     """Return the tokens of OpenAI's usage object. Without details, input is text and output is image."""
     if not usage:
         return {}
@@ -100,4 +124,4 @@ def stream_fields(images: Sequence[StreamedImage], plan: Plan) -> dict[str, Any]
     """Return the fields about the finished images of a stream."""
     size = str(images[0].image.metadata.get("size") or "")
     usage = total_usage([image.image for image in images])
-    return {**_result_fields(plan, size, len(images)), **_token_fields(usage)}
+    return {**_result_fields(plan, size, len(images)), **token_fields(usage)}

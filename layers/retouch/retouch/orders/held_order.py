@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from retouch.core.clock import Clock
 from retouch.core.errors import OrderInProgress, OrdersUnavailable
@@ -27,6 +27,21 @@ from retouch.orders.order_errors import in_progress_error
 from retouch.orders.stores import OrderStores, WriteConflict
 
 Result = TypeVar("Result")
+
+
+class UsageNotes(Protocol):
+    """What the record of an order keeps of the usage of its request."""
+
+    def at_send_mark(self) -> str:
+        """Return what the record keeps while a paid request runs."""
+
+    def at_end(self) -> str:
+        """Return what the record keeps after the end."""
+
+    def in_full(self) -> str:
+        """Return every line, also of events that are written."""
+
+
 _log = logging.getLogger("retouch")
 _END_PAUSES_SECONDS = (0.5, 0.5, 0.5)
 # An edit waits no longer for a write that it does not need. The write goes on, and the sweeper repairs what is missing.
@@ -67,6 +82,7 @@ class HeldOrder:
         self.is_continued = False
         # Whether the provider may still have a result that this request could not fetch.
         self.has_unfetched_job = False
+        self.usage_notes: UsageNotes | None = None  # None: the usage is not counted
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _group_by_job(
             order.submissions
         )
@@ -130,7 +146,7 @@ class HeldOrder:
         """
         with self._lock:
             if not self._has_begun:
-                self.order = transitions.mark_sent(self.order, target, self._clock.unix_time())
+                self.order = self._sent_order(target)
                 return
             mark = self._writer.submit(self._write_mark, target)
         seconds = self._remaining() if self._is_required else _OPTIONAL_WAIT_SECONDS
@@ -220,7 +236,12 @@ class HeldOrder:
         self._is_stored = True
 
     def _write_mark(self, target: str) -> None:
-        self._write(transitions.mark_sent(self.order, target, self._clock.unix_time()))
+        self._write(self._sent_order(target))
+
+    def _sent_order(self, target: str) -> Order:
+        order = transitions.mark_sent(self.order, target, self._clock.unix_time())
+        notes = self.usage_notes
+        return replace(order, usage=notes.at_send_mark()) if notes else order
 
     def _write_submission(self, submission: Submission) -> None:
         try:
@@ -243,11 +264,17 @@ class HeldOrder:
         try:
             self._try_to_end(
                 lambda: self._write_settled(
-                    next_record(self.order, self._clock.unix_time(), self._stores.validity)
+                    self._with_usage(
+                        next_record(self.order, self._clock.unix_time(), self._stores.validity)
+                    )
                 )
             )
         except OrderInProgress:
             _log.warning("an order was lost to another request", extra={"order": self.order.id})
+
+    def _with_usage(self, order: Order) -> Order:
+        notes = self.usage_notes
+        return replace(order, usage=notes.at_end()) if notes else order
 
     def _settle_charges(self, outcome: Outcome) -> None:
         order = transitions.decide_order(self.order, outcome)
@@ -297,7 +324,10 @@ class HeldOrder:
             raise in_progress_error()
         outcome = Outcome(order.billed, order.price or None)
         charges = restore_charges(stored.charges, stored.last_hold, outcome)
-        order = replace(order, version="", charges=charges)
+        usage = order.usage
+        if self.usage_notes:  # the sweeper may have written this attempt as unknown
+            usage = "\n".join(text for text in (stored.usage, self.usage_notes.in_full()) if text)
+        order = replace(order, version="", charges=charges, usage=usage)
         try:
             self.order = self._stores.table.write(order, replaces=stored)
         except WriteConflict:

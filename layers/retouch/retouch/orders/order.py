@@ -108,6 +108,7 @@ class Order:
     holds: int = 0  # the number of attempts that have held budgets
     destination: str = ""  # of a job that an event has started: who is told its end
     batch: str = ""  # of a job: the id of the batch that it is a line of
+    usage: str = ""  # the lines of its usage that are not known to be in the table, or are at risk
     version: str = ""
 
     @property
@@ -133,12 +134,20 @@ class Order:
     def is_listed(self) -> bool:
         """Whether the sweeper must find the order after its lease, when its holder or its message may be lost."""
         is_open = self.is_waiting_job or self.is_running or self.event == "pending"
-        return is_open or not are_settled(self.charges)
+        return is_open or not are_settled(self.charges) or self.owes_usage
 
     @property
     def is_running(self) -> bool:
         """Whether a request or a worker holds the order, unless its lease is over."""
         return self.state in RUNNING and not self.is_released
+
+    @property
+    def owes_usage(self) -> bool:
+        """Whether events of the order may be missing, or what was at risk in them has become known."""
+        if not self.usage or self.is_running:
+            return False
+        is_decided = self.state in ("done", "open", "cancelled") and self.billed != "unknown"
+        return is_decided or any(not line.startswith("~") for line in self.usage.splitlines())
 
     @property
     def last_hold(self) -> str:

@@ -70,6 +70,13 @@ class AnswerStore(Protocol):
         """Delete the answer of an order, if there is one."""
 
 
+class UsageWriter(Protocol):
+    """The table of usage events, as an order whose holder has ended needs it."""
+
+    def write(self, order: Order, answer: StoredAnswer | None, now: int) -> str:
+        """Write the events that the order owes, and return what its record keeps. Raises UsageUnavailable."""
+
+
 @frozen_dataclass
 class OrderStores:
     """Where orders and their answers are, how long they are kept, and where their charges are settled."""
@@ -78,3 +85,4 @@ class OrderStores:
     answers: AnswerStore
     validity: int = 86_400  # seconds after the end
     ledger: Ledger | None = None  # None: the gateway has no budgets
+    usage: UsageWriter | None = None  # None: nothing writes usage events for orders

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from retouch.core.errors import OrdersUnavailable
+from retouch.core.errors import OrdersUnavailable, UsageUnavailable
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.charges import are_settled
@@ -46,6 +47,8 @@ def sweep(
         except OrdersUnavailable as error:
             _log.warning("an order was not settled", extra={"order": order.id}, exc_info=error)
             continue
+        if order.owes_usage:  # its end was counted before
+            continue
         counts[settled.state] += 1
         _log.info(
             "an abandoned order was settled",
@@ -57,10 +60,25 @@ def sweep(
 def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
     """Store the next record of the order, and return it. None: the order has changed meanwhile."""
     if not order.is_waiting_job:
-        return settle_abandoned(order, stores, now)
+        settled = settle_abandoned(order, stores, now)
+        return _write_usage(settled, stores, now) if settled else None
     is_late = job_status(order, now) == "expired"
     late = transitions.cancel(order, now, stores.validity)
     try:
         return stores.table.write(late if is_late else transitions.remind(order, now), order)
+    except WriteConflict:
+        return None
+
+
+def _write_usage(order: Order, stores: OrderStores, now: int) -> Order | None:
+    """Write the usage events that the order owes, and return it. None: the order has changed meanwhile."""
+    if not order.owes_usage or stores.usage is None:
+        return order
+    try:
+        usage = stores.usage.write(order, stores.answers.get(order.id), now)
+        return stores.table.write(replace(order, usage=usage), replaces=order)
+    except UsageUnavailable as error:
+        _log.warning("the usage of an order was not written", exc_info=error)
+        return order
     except WriteConflict:
         return None

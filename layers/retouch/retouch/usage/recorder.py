@@ -21,9 +21,14 @@ class UsageRecorder:
     publish: PublishEvents | None = None
     stack: str = ""
 
-    def write(self, events: Sequence[UsageEvent]) -> None:
-        """Store the events and publish them. Raises UsageUnavailable."""
-        for event in events:
-            self.store.write_event(event)
+    def write(self, events: Sequence[UsageEvent]) -> list[bool]:
+        """Store the events and publish them. Return which of them were not there already. Raises UsageUnavailable."""
+        is_new = [self.store.write_event(event) for event in events]
         if self.publish and events:
             self.publish([usage_cloud_event(event, self.stack) for event in events])
+        return is_new
+
+    def read(self, event: UsageEvent) -> UsageEvent:
+        """Return the event of that id that is in the table, or the event itself. Raises UsageUnavailable."""
+        found = self.store.read_events(event.workspace, event.time, event.time + 1)
+        return next((one for one in found if one.id == event.id), event)
