@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from collections import Counter
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -125,7 +125,9 @@ def make_batch(client, lines):
 def wait_for_end(client, batch, seconds):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        batch = client.batches.retrieve(batch.id)
+        # The table may be slow while many processes start.
+        with suppress(openai.InternalServerError, openai.APIConnectionError):
+            batch = client.batches.retrieve(batch.id)
         if batch.status in ("completed", "failed", "expired", "cancelled"):
             return batch
         time.sleep(1)
@@ -179,7 +181,7 @@ def test_batch_of_60_lines_is_bought_once_while_processes_die(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_batch_of_1000_lines_is_bought_once_while_50_processes_die(tmp_path):
-    assert run_with_kills(tmp_path, 1000, 20, 44, 14, function_seconds=25.0, seconds=1700) >= 50
+    assert run_with_kills(tmp_path, 1000, 20, 46, 8, function_seconds=45.0, seconds=1700) >= 50
 
 
 @pytest.fixture(scope="module")

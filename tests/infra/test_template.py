@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from retouch.batches.batch import WINDOW_SECONDS
+from retouch.batches.batch import WINDOW_SECONDS, result_folder
 from retouch.batches.files import DEFAULT_SECONDS
 from retouch.batches.transitions import GIVE_UP_SECONDS
 from retouch.core.settings import Settings
@@ -255,6 +255,7 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
         ("sqs:ChangeMessageVisibility", queue),
         ("sqs:ChangeMessageVisibility", lines),
         ("sqs:SendMessage", lines),
+        ("s3:PutObject", json.dumps({"Fn::Sub": "${ResultsBucket.Arn}/kept/*"})),
         ("dynamodb:GetItem", usage),
         ("dynamodb:Query", usage),
         ("s3:PutObject", json.dumps({"Fn::Sub": "${ResultsBucket.Arn}/exports/*"})),
@@ -390,6 +391,8 @@ def test_results_bucket_is_private_and_expires_its_objects(resources):
         "orders/": {"Fn::FindInMap": ["AnswerDays", {"Ref": "IdempotencyHours"}, "days"]},
         "files/": 31,
         "batches/": 3,
+        "kept/3/": 3,
+        "kept/33/": 33,
         "mirror/answers/": 1,
         "mirror/edits/": 1,
         "mirror/": {"Ref": "MirrorDays"},
@@ -539,6 +542,8 @@ def test_files_of_batches_outlive_their_expiry_and_inputs_their_window(resources
     }
     assert days["files/"] * 86_400 > DEFAULT_SECONDS
     assert days["batches/"] * 86_400 >= WINDOW_SECONDS + GIVE_UP_SECONDS
+    for seconds in (3600, 86_400, 30 * 86_400):
+        assert days[f"{result_folder(seconds)}/"] * 86_400 >= 2 * WINDOW_SECONDS + seconds
 
 
 def test_budgets_table_is_as_in_the_tests_of_budgets_and_can_be_restored(resources):

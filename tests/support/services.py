@@ -58,8 +58,8 @@ class InMemoryObjectStore:
     def __init__(self):
         self.objects = {}
 
-    def put(self, data, format):
-        key = f"results/{len(self.objects)}.{format}"
+    def put(self, data, format, folder="results"):
+        key = f"{folder}/{len(self.objects)}.{format}"
         self.objects[f"https://results.example/{key}"] = data
         return key
 

@@ -25,7 +25,7 @@ class FakeStore(dict[str, bytes]):
         super().__init__()
         self.before_put = iter(before_put)
 
-    def put(self, data, format):
+    def put(self, data, format, folder="results"):
         next(self.before_put, lambda: None)()
         key = f"results/{len(self)}.{format}"
         self[key] = data

@@ -30,7 +30,7 @@ class RecordingStore(dict[str, bytes]):
         super().__init__()
         self.failing_puts, self.put_count = failing_puts, 0
 
-    def put(self, data, format):
+    def put(self, data, format, folder="results"):
         self.put_count += 1
         if self.put_count - 1 in self.failing_puts:
             raise NotStored("The bucket did not take the result.")
@@ -49,7 +49,7 @@ class HangingStore(RecordingStore):
         super().__init__()
         self.hanging_put, self.release = hanging_put, threading.Event()
 
-    def put(self, data, format):
+    def put(self, data, format, folder="results"):
         if self.put_count >= self.hanging_put:
             self.put_count += 1
             self.release.wait(30)

@@ -24,7 +24,7 @@ USAGE = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
 class FakeResultStore(dict[str, bytes]):
     """A result store in memory."""
 
-    def put(self, data, format):
+    def put(self, data, format, folder="results"):
         key = f"results/{len(self)}.{format}"
         self[key] = data
         return key
@@ -36,7 +36,7 @@ class FakeResultStore(dict[str, bytes]):
 class RejectingResultStore(FakeResultStore):
     """A result store that rejects every image."""
 
-    def put(self, data, format):
+    def put(self, data, format, folder="results"):
         raise NotStored("The bucket did not take the result.")
 
 

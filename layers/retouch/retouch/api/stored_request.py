@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -39,19 +40,29 @@ def encode_request(request: EndpointRequest) -> bytes:
     return head + b"\n" + http_request.body
 
 
-def encode_line_head(request: EndpointRequest) -> bytes:
-    """Return the first line of the stored request of each edit of a batch, from the request that makes the batch."""
+def encode_line_head(request: EndpointRequest, result_folder: str) -> bytes:
+    """Return the first line of the stored request of each edit of a batch, from the request that makes the batch.
+
+    The results of the edits are stored in a folder of the bucket.
+    """
     headers = _stored_headers(request.http_request.headers)
     kept = {
         name: value
         for name, value in headers.items()
         if name not in _TRY_HEADERS and not name.startswith(_SDK_PREFIX)
     }
-    return _encode_head(request, EDITS_PATH, {**kept, "content-type": "application/json"})
+    headers = {**kept, "content-type": "application/json"}
+    return _encode_head(request, EDITS_PATH, headers, {"result_folder": result_folder})
 
 
-def _encode_head(request: EndpointRequest, path: str, headers: Mapping[str, str]) -> bytes:
+def _encode_head(
+    request: EndpointRequest,
+    path: str,
+    headers: Mapping[str, str],
+    others: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
     head = {
+        **others,
         "path": path,
         "headers": headers,
         "base_url": request.http_request.base_url,
@@ -84,7 +95,8 @@ def stored_context(
         values["error_format"],
     )
     context = edit_context(request, services)
-    return replace(context, form=without_job_fields(context.form))
+    form = without_job_fields(context.form)
+    return replace(context, form=form, result_folder=values.get("result_folder", ""))
 
 
 def _principal_values(principal: Principal) -> dict[str, Any]:

@@ -38,6 +38,7 @@ ENDPOINT = "/v1/images/edits"
 BATCH_PREFIX, FILE_PREFIX = "batch_", "file-"
 WINDOW_SECONDS = 86_400
 KEPT_SECONDS = 30 * 86_400  # how long a batch can be read after its window
+_SHORT_SECONDS = 86_400
 _ORDER_PREFIX = "ord_"
 
 
@@ -120,6 +121,14 @@ def result_file_id(batch: Batch, kind: Literal["output", "error"]) -> str:
 def line_key(batch: Batch, custom_id: str) -> str:
     """Return the key of the order of a line. It is always the same, so that a line is bought once."""
     return order_key(f"batch:{batch.scope}", f"batch:{batch.id}:{custom_id}")
+
+
+def result_folder(output_seconds: int) -> str:
+    """Return the folder of the bucket for the images of a batch. They are kept as long as the file that names them.
+
+    An image may be made a day before that file, and the bucket deletes at midnight.
+    """
+    return "kept/3" if output_seconds <= _SHORT_SECONDS else "kept/33"
 
 
 def input_key(batch_id: str) -> str:

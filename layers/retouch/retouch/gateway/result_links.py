@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from retouch.core.edit_types import EncodedImage
@@ -23,8 +24,11 @@ _STORED_BYTES_PER_SECOND = 2_000_000  # added for large images
 class ResultStore(Protocol):
     """The store of results that are delivered as links."""
 
-    def put(self, data: bytes, format: str) -> str:
-        """Store an encoded image ("png", "jpeg", "webp") and return its key. Raises NotStored."""
+    def put(self, data: bytes, format: str, folder: str = "results") -> str:
+        """Store an encoded image ("png", "jpeg", "webp") and return its key. Raises NotStored.
+
+        The folder decides how long the image is kept.
+        """
 
     def sign(self, key: str, seconds: int) -> str:
         """Return the store's own link to a key. It works for `seconds`. Raises NotStored."""
@@ -37,6 +41,7 @@ class ResultLinks:
     store: ResultStore
     build_link: LinkBuilder
     expires_at: int
+    folder: str = ""  # of the store; empty: that of all results
     # A bucket that hung once is not asked again: each wait would take the time of the other images, and each call that
     # hangs keeps its file in memory.
     is_hanging: bool = False
@@ -50,12 +55,11 @@ class ResultLinks:
         if self.is_hanging:
             raise NotStored(_HANGING_MESSAGE)
         size = sum(len(file.data) for file in files)
+        put = partial(self.store.put, folder=self.folder) if self.folder else self.store.put
         limit = time.at_most(_MAX_LINK_SECONDS + size / _STORED_BYTES_PER_SECOND)
         try:
             return limit.run(
-                lambda: tuple(
-                    self.build_link(self.store.put(file.data, file.format)) for file in files
-                )
+                lambda: tuple(self.build_link(put(file.data, file.format)) for file in files)
             )
         except TimeoutError as error:
             self.is_hanging = True

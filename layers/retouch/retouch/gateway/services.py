@@ -107,6 +107,7 @@ class RequestContext:
         False  # end before the call: the request becomes a job if nothing refuses it
     )
     meter: RequestMeter | None = None  # None: nothing counts the edit
+    result_folder: str = ""  # of the bucket, for results that are kept longer than others
     has_retrying_client: bool = False  # the client's SDK retries a refused call by itself
     is_portkey_client: bool = False  # the caller expects Portkey's statuses
     portkey: PortkeyHeaders = field(default_factory=PortkeyHeaders)

@@ -352,7 +352,7 @@ def _result_links(attempt: Attempt, services: Services) -> ResultLinks:
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     base_url = settings.base_url or attempt.context.base_url
     build_link = link_builder(base_url, pepper, expires_at, now, services.bucket.sign)
-    return ResultLinks(services.bucket, build_link, expires_at)
+    return ResultLinks(services.bucket, build_link, expires_at, attempt.context.result_folder)
 
 
 def _billing(plan: Plan) -> Billed:

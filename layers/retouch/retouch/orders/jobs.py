@@ -220,15 +220,15 @@ def claim_job(
 def retry_pause(order: Order, retry_after: float | None, now: int) -> Pause | None:
     """Return the pause before the next try of a job that failed for free.
 
-    None: it has had all its tries, or the next one would begin after its deadline. The job of an event has no limit of
-    tries, because nobody else repeats it.
+    None: it has had all its tries, or the next one would begin after its deadline. The job of an event or of a batch
+    has no limit of tries, because nobody else repeats it.
     """
     tries = order.fence - 1  # the first claim was that of the request
-    is_event = order.source in EVENT_SOURCES
-    pauses = _EVENT_PAUSES if is_event else _RETRY_PAUSES
+    is_unattended = order.source in EVENT_SOURCES or bool(order.batch)
+    pauses = _EVENT_PAUSES if is_unattended else _RETRY_PAUSES
     pause = pauses[min(tries, len(pauses)) - 1]
     seconds = min(max(pause, round(retry_after or 0)), MAX_PAUSE_SECONDS)
-    is_last = (tries >= MAX_TRIES and not is_event) or now + seconds >= order.begin_by
+    is_last = (tries >= MAX_TRIES and not is_unattended) or now + seconds >= order.begin_by
     return None if is_last else Pause(seconds)
 
 

@@ -47,6 +47,27 @@ def test_batch_is_completed_with_one_result_for_each_line(gateway):
     assert gateway.paid_prompts == {f"prompt-{i}-": 1 for i in range(3)}
 
 
+@pytest.mark.parametrize(("seconds", "folder"), [(86_400, "kept/3"), (30 * 86_400, "kept/33")])
+def test_links_of_the_outputs_work_as_long_as_their_file(seconds, folder):
+    with Upstream() as upstream:
+        gateway = BatchGateway(upstream, RETOUCH_BASE_URL="https://gateway.example")
+        expiry = {"anchor": "created_at", "seconds": seconds}
+        identifier = gateway.create(lines_of(1), output_expires_after=expiry)
+        gateway.step()
+        gateway.work_on_lines()
+        gateway.clock.advance(20_000)
+        batch = gateway.run(identifier)
+        file = gateway.call("GET", f"/v1/files/{batch['output_file_id']}").json
+        (line,) = gateway.results(batch["output_file_id"]).values()
+        link = line["response"]["body"]["data"][0]["url"]
+        gateway.clock.advance(seconds - 1)
+        followed = gateway.call("GET", link.removeprefix("https://gateway.example"))
+        assert (followed.status, file["expires_at"]) == (302, file["created_at"] + seconds)
+        assert f"/{folder}/" in followed.headers["location"]
+        gateway.clock.advance(1)
+        assert gateway.call("GET", link.removeprefix("https://gateway.example")).status == 410
+
+
 def test_bad_pictures_are_errors_of_their_lines(gateway):
     lines = [
         batch_line(0),
@@ -271,6 +292,18 @@ def test_rate_limited_line_comes_again_on_the_queue_of_lines(gateway):
     gateway.work_on_lines()
     assert gateway.lines.delays == [40]
     assert gateway.queue.delays == []
+    gateway.answer()
+    assert gateway.run(identifier)["request_counts"]["completed"] == 1
+
+
+def test_line_that_is_always_rate_limited_is_tried_until_the_window_ends(gateway):
+    identifier = gateway.create(lines_of(1))
+    gateway.answer(429, {"error": {"message": "slow"}})
+    gateway.step()
+    for _ in range(20):
+        gateway.work_on_lines()
+        gateway.clock.advance(gateway.lines.delays[-1])
+    assert gateway.lines.delays[:6] == [10, 30, 90, 270, 900, 900]
     gateway.answer()
     assert gateway.run(identifier)["request_counts"]["completed"] == 1
 

@@ -8,7 +8,7 @@ from retouch.api.request.batch_fields import read_batch_fields, read_list_fields
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.response.batch import batch_document, list_document
 from retouch.api.stored_request import encode_line_head
-from retouch.batches.batch import BATCH_PREFIX, Batch
+from retouch.batches.batch import BATCH_PREFIX, Batch, result_folder
 from retouch.batches.cancelling import cancel_batch as cancel_stored_batch
 from retouch.batches.creation import BatchRequest, find_batch
 from retouch.batches.creation import create_batch as create_stored_batch
@@ -37,7 +37,7 @@ def create_batch(request: EndpointRequest, services: Services) -> HttpResponse:
         job_scope(request.caller.principal),
         fields.input_file,
         _find_source(fields.input_file, request, services),
-        encode_line_head(request).decode(),
+        encode_line_head(request, result_folder(fields.output_seconds)).decode(),
         fields.output_seconds,
         fields.metadata,
         None if key is None else parse_idempotency_key(key),

@@ -37,7 +37,7 @@ class S3Bucket:
         client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
         return client
 
-    def put(self, data: bytes, format: str) -> str:
+    def put(self, data: bytes, format: str, folder: str = "results") -> str:
         """Store an encoded image under its content's hash, and return the key. Raises NotStored.
 
         An image that already exists is stored again, so that the bucket's lifecycle rule does not delete it before its
@@ -46,7 +46,7 @@ class S3Bucket:
         if not self._bucket:
             raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
-        key = f"results/{digest.hexdigest()}.{format}"
+        key = f"{folder}/{digest.hexdigest()}.{format}"
         stored = StoredObject(
             self._bucket,
             key,
