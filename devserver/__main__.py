@@ -14,6 +14,7 @@ import uvloop
 from devserver.inbox_watcher import FIRST_RECIPE
 from devserver.settings import InvalidSetting, Settings
 from devserver.startup import RunningServer, run_server
+from devserver.terminal_log import start_terminal_log
 from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
 from retouch.core.settings import Settings as GatewaySettings
 from retouch.planning.model_resolution import reject_unknown_models
@@ -23,7 +24,12 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY_MESSAGE = """\
 Retouch is ready on {url}  Try:
 curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \
--F prompt="remove the ball" -F response_format=url"""
+-F prompt="remove the ball" -F response_format=url
+Or open {url}/playground in a browser."""
+_EXPOSED_WARNING = (
+    "warning: HOST is not a loopback address, so other machines reach this gateway. It may use your provider keys "
+    "for everybody. Set RETOUCH_AUTH_MODE=keys, or leave HOST out."
+)
 _INBOX_MESSAGE = """\
 Photos in {folder}/inbox/{recipe}/ are edited as recipes/{recipe}.json says. Try:
 cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{recipe}/"""
@@ -31,6 +37,8 @@ cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{r
 
 def main() -> int:
     """Run the server. Return 0 after a signal, and 1 for an invalid setting or a port that is taken."""
+    if sys.stderr.isatty():
+        start_terminal_log()
     try:
         settings = Settings.from_env(os.environ)
         reject_unknown_models(PROVIDERS, GatewaySettings.from_env(os.environ))
@@ -59,6 +67,8 @@ async def _run_until_signalled(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> None:
     async with run_server(settings) as running:
+        if settings.is_exposed:
+            print(_EXPOSED_WARNING, file=sys.stderr, flush=True)
         _print_status(running)
         if running.functions_started:
             _print_inbox(settings)

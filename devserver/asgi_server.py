@@ -15,13 +15,15 @@ from uvicorn.server import ServerState
 
 _BACKLOG = 1024
 
+LOOPBACK = "127.0.0.1"
 
-def bind_loopback(port: int = 0) -> socket.socket:
-    """Return a socket that is bound to a loopback port but does not listen yet."""
-    sock = socket.socket()
+
+def bind_listener(port: int = 0, host: str = LOOPBACK) -> socket.socket:
+    """Return a socket that is bound to a port but does not listen yet. By default only this machine reaches it."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind(("127.0.0.1", port))
+        sock.bind((host, port))
     except OSError:
         sock.close()
         raise

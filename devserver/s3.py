@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection
 
-from devserver.asgi_server import bind_loopback
+from devserver.asgi_server import bind_listener
 
 BUCKET = "retouch-local"
 
@@ -19,7 +19,7 @@ class LocalS3:
     """The process of the local S3. Its port is known at once, before it responds."""
 
     def __init__(self) -> None:
-        listener = bind_loopback()
+        listener = bind_listener()
         listener.listen()
         self.port: int = listener.getsockname()[1]
         self.process = subprocess.Popen(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from devserver.tenants import ADMIN_KEY_VARIABLE
@@ -68,6 +69,7 @@ class Settings:
     functions: tuple[Function, ...]
     environment: Mapping[str, str] = field(repr=False)  # The environment of the functions.
     port: int = 0
+    host: str = "127.0.0.1"
     s3: bool = False  # Whether to run a local S3.
     workers: Workers = Workers()
     timeouts: Timeouts = Timeouts()
@@ -93,11 +95,33 @@ class Settings:
                 "RETOUCH_INBOX": str(Path(env.get("RETOUCH_INBOX") or DEFAULT_INBOX).absolute()),
             },
             port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
+            host=_read_address(env),
             s3=not env.get("RETOUCH_BUCKET"),
             workers=Workers(min(min_workers, max_workers), max_workers),
             timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
             sweep_seconds=_read_number(env, "RETOUCH_LOCAL_SWEEP_SECONDS", 900, 1),
         )
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether other machines may reach the server."""
+        return not ip_address(self.host).is_loopback
+
+    @property
+    def url_host(self) -> str:
+        """The host of the server's URL on this machine."""
+        address = ip_address(self.host)
+        if address.is_unspecified:
+            return "[::1]" if address.version == 6 else "127.0.0.1"
+        return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _read_address(env: Mapping[str, str]) -> str:
+    """Return the address to listen at. Some shells set HOST to the name of the machine, which is ignored."""
+    try:
+        return str(ip_address(env.get("HOST", "")))
+    except ValueError:
+        return "127.0.0.1"
 
 
 def _auth_mode(env: Mapping[str, str]) -> str:

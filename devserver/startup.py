@@ -12,7 +12,7 @@ from pathlib import Path
 
 from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
-from devserver.asgi_server import bind_loopback, serve_asgi
+from devserver.asgi_server import bind_listener, serve_asgi
 from devserver.inbox_watcher import InboxWatcher, prepare_inbox
 from devserver.job_poller import (
     DEAD_LETTERS,
@@ -58,11 +58,11 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
     """Run a development server while the context is open."""
     keep_freed_blocks()
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(bind_loopback(settings.port))
+        listener = stack.enter_context(bind_listener(settings.port, settings.host))
         s3 = _start_s3(stack) if settings.s3 else None
         # Every worker has its own memory, so the workers share the orders through a folder.
         orders_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://{settings.url_host}:{listener.getsockname()[1]}"
         defaults = {
             "RETOUCH_ORDERS_FOLDER": orders_folder,
             "RETOUCH_USAGE_FOLDER": orders_folder,
@@ -97,7 +97,7 @@ async def _open_pools(
 ) -> tuple[WorkerPool, ...]:
     """Create the pools and open their Runtime API first, so that a worker can connect as soon as it starts."""
     listeners = {
-        f: [bind_loopback() for _ in range(settings.workers.max_count)] for f in settings.functions
+        f: [bind_listener() for _ in range(settings.workers.max_count)] for f in settings.functions
     }
     for listener in (
         listener for function_listeners in listeners.values() for listener in function_listeners

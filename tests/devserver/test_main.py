@@ -64,8 +64,8 @@ def have_all_ended(processes):
 
 
 def read_ready_lines(process):
-    """Return the address and the curl command. Two lines about the inbox follow."""
-    first, second, *_ = (process.stdout.readline() for _ in range(4))
+    """Return the address and the curl command. A line about the playground and two about the inbox follow."""
+    first, second, *_ = (process.stdout.readline() for _ in range(5))
     return first, second
 
 

@@ -82,7 +82,7 @@ def test_printed_curl_command_returns_the_picture_of_the_readme(start_server):
 
 def test_photo_that_the_printed_command_copies_comes_out_within_a_minute(start_server, tmp_path):
     process, _ = start_server(RETOUCH_INBOX=str(tmp_path))
-    first, command = process.stdout.readline(), process.stdout.readline()
+    _, first, command = (process.stdout.readline() for _ in range(3))
     assert str(tmp_path) in first
     copy = command.partition(" && ")[0]
     started = time.monotonic()

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from devserver.asgi_server import bind_loopback
+from devserver.asgi_server import bind_listener
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_FOLDER = ROOT / ".work" / "local" / "build" / "EditsFunction"
@@ -107,7 +107,7 @@ def _time_request(url: str, event: bytes) -> tuple[float, dict[str, object]]:
 
 
 def _free_port() -> int:
-    with bind_loopback() as listener:
+    with bind_listener() as listener:
         port: int = listener.getsockname()[1]
     return port
 

@@ -1,0 +1,24 @@
+import pytest
+
+from devserver.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "is_exposed", "url_host"),
+    [
+        (None, "127.0.0.1", False, "127.0.0.1"),
+        ("127.0.0.2", "127.0.0.2", False, "127.0.0.2"),
+        ("0.0.0.0", "0.0.0.0", True, "127.0.0.1"),
+        ("::", "::", True, "[::1]"),
+        ("::1", "::1", False, "[::1]"),
+        ("192.0.2.7", "192.0.2.7", True, "192.0.2.7"),
+        ("my-laptop", "127.0.0.1", False, "127.0.0.1"),
+    ],
+)
+def test_host_is_the_address_to_listen_at(host, address, is_exposed, url_host):
+    settings = Settings.from_env({"HOST": host} if host else {})
+    assert (settings.host, settings.is_exposed, settings.url_host) == (
+        address,
+        is_exposed,
+        url_host,
+    )
