@@ -17,7 +17,7 @@ WORK = Path(__file__).parents[2] / ".work" / "node"
 def node_folder():
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("not run: Node is not installed. Install Node 20 or newer with npm")
-    if not (WORK / "node_modules" / "portkey-ai").exists():
+    if not (WORK / "node_modules" / "standardwebhooks").exists():
         shutil.copytree(HERE, WORK, dirs_exist_ok=True)
         installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
         if installed.returncode:
