@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+# Pillow loads only the plugins of the gateway, so the others are imported here.
+from PIL import AvifImagePlugin as AvifImagePlugin
 from PIL import Image, ImageDraw
+from PIL import TiffImagePlugin as TiffImagePlugin
 
 from bench.paths import ROOT
 

@@ -169,8 +169,16 @@ def check_deep_health(gateway: GatewayClient, checks: dict[str, str]) -> str:
     response = gateway.request("GET", "/health", params={"deep": "1"})
     if response.status_code not in (200, 503):
         raise CheckFailed(f"{response.status_code}: {error_message(response)}")
-    checks.update(response.json()["checks"])
-    return "the status of each dependency follows"
+    report = response.json()
+    checks.update(report["checks"])
+    dates = report.get("lifecycle")
+    differences = dates if isinstance(dates, list) else []
+    texts = (
+        f"{one['model']} ends {one['theirs'] or 'on no known date'}, here {one['ours'] or 'on none'}"
+        for one in differences
+    )
+    note = f"; providers state other dates: {'; '.join(texts)}" if differences else ""
+    return f"the status of each dependency follows{note}"
 
 
 def check_dependency(status: str) -> str:

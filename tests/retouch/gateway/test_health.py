@@ -188,3 +188,59 @@ def test_health_reads_the_table_of_orders():
     report = check_health(services)
     assert report["status"] == "degraded"
     assert report["checks"]["orders"] == "The table is down."
+
+
+def model_list(**dates):
+    models = [{"id": name.replace("_", "-"), "object": "model"} for name in ("gpt_image_2",)]
+    models += [{"id": name, "object": "model", "shutdown_date": day} for name, day in dates.items()]
+    return {"object": "list", "data": models}
+
+
+def health_report(body):
+    with ServerByPath(lambda _: json_response(body)) as server:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"{server.url}/v1"}
+        return check_health(build_services(env))
+
+
+def test_shutdown_dates_that_a_provider_states_differently_are_a_warning_with_both_dates():
+    report = health_report(
+        model_list(
+            **{
+                "gpt-image-2.5-flare": "2027-01-15",
+                "gpt-image-1.5": "2026-12-01",
+                "gpt-image-1-mini": None,
+                "gpt-5": "2026-12-24",
+            }
+        )
+    )
+    assert (report["status"], report["checks"]["openai"]) == ("warn", OK)
+    assert report["lifecycle"] == [
+        {"model": "openai/gpt-image-2.5-flare", "ours": None, "theirs": "2027-01-15"},
+        {"model": "openai/gpt-image-1-mini", "ours": "2026-12-01", "theirs": None},
+    ]
+
+
+def test_shutdown_dates_that_agree_are_no_warning():
+    report = health_report(model_list(**{"gpt-image-1.5": "2026-12-01T00:00:00Z"}))
+    assert (report["status"], report["lifecycle"]) == ("ok", [])
+
+
+def test_shutdown_dates_are_not_checked_without_a_key():
+    report = check_health(build_services({}))
+    assert (report["status"], report["lifecycle"]) == ("ok", NOT_CHECKED)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"data": None},
+        {"data": 5},
+        [],
+        {"data": [{"id": "gpt-image-2", "shutdown_date": "soon"}]},
+    ],
+)
+def test_unreadable_list_of_models_is_no_failure(body):
+    report = health_report(body)
+    assert report["checks"]["openai"] == OK
+    assert report["status"] == "ok"

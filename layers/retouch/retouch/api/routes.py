@@ -183,7 +183,7 @@ def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
         return json_response({"status": "ok"}, request)
     authenticate_caller(request.http_request.headers, services)
     report = health.check_health(services)
-    return json_response(report, request, 200 if report["status"] == "ok" else 503)
+    return json_response(report, request, 503 if report["status"] == "degraded" else 200)
 
 
 def get_file(request: EndpointRequest, services: Services) -> HttpResponse:

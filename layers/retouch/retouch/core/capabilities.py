@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from datetime import date
 from typing import Any, Literal
 
 from retouch.core.edit_types import EncodedImage, ResponseFormat
@@ -222,6 +223,8 @@ class Provider:
     upstream_images: Callable[[ProviderJob], tuple[EncodedImage, ...]] | None = None
     # A free request that fails when the key is invalid, or a function that makes it from the settings.
     health_check: ProviderRequest | Callable[[Mapping[str, str]], ProviderRequest] | None = None
+    # The shutdown date of each model in the response to the health check; None: none is announced.
+    read_shutdown_dates: Callable[[ProviderResponse], Mapping[str, date | None]] | None = None
     # capabilities for deployment names that the operator chose
     deployment_template: ModelCapabilities | None = None
     is_paid: bool = True  # a successful edit costs money

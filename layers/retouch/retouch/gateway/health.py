@@ -14,6 +14,7 @@ from retouch.core.errors import Fault
 from retouch.core.provider_protocol import ProviderRequest
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
+from retouch.gateway.lifecycle import LifecycleReport
 from retouch.gateway.provider_call.error_mapping import fault_from_response
 from retouch.gateway.services import Services
 from retouch.planning.connection import provider_target, require_connection, resolve_connection
@@ -33,14 +34,16 @@ _NO_ORDER = "health"  # no key of the table has this form
 def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any]:
     """Return the health report. No check costs money.
 
-    The report is {"status": "ok" | "degraded", "checks": {name: "ok" | "not configured" | "not checked" | error},
-    "circuits": {provider: "closed" | "open" | "half-open"}}. It has no circuits while the circuit breaker is off. It is
-    complete two seconds after `max_seconds`, even if a check hangs. API Gateway waits 29 seconds.
+    The report is {"status": "ok" | "warn" | "degraded", "checks": {name: "ok" | "not configured" | "not checked" |
+    error}, "circuits": {provider: "closed" | "open" | "half-open"}, "lifecycle": "not checked" | list}. It has no
+    circuits while the circuit breaker is off. "warn" means that only shutdown dates differ. It is complete two seconds
+    after `max_seconds`, even if a check hangs. API Gateway waits 29 seconds.
     """
     settings = services.settings_with_secrets()
     deadline = services.clock.now() + max_seconds
+    lifecycle = LifecycleReport()
     provider_checks = {
-        provider.name: partial(_check_provider, services, settings, provider, deadline)
+        provider.name: partial(_check_provider, services, settings, provider, deadline, lifecycle)
         for provider in services.providers
         if provider.auth
     }
@@ -52,12 +55,13 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
         },
         max_seconds + _GRACE_SECONDS,
     )
+    differences = lifecycle.all_differences()
+    is_healthy = all(result in _HEALTHY_RESULTS for result in results.values())
     return {
-        "status": "ok"
-        if all(result in _HEALTHY_RESULTS for result in results.values())
-        else "degraded",
+        "status": "degraded" if not is_healthy else "warn" if differences else "ok",
         "checks": results,
         "circuits": services.breaker.states() if settings.breaker_enabled else {},
+        "lifecycle": differences if lifecycle.differences else NOT_CHECKED,
     }
 
 
@@ -86,7 +90,11 @@ def _check_orders(services: Services) -> str:
 
 
 def _check_provider(
-    services: Services, settings: Settings, provider: Provider, deadline: float
+    services: Services,
+    settings: Settings,
+    provider: Provider,
+    deadline: float,
+    lifecycle: LifecycleReport,
 ) -> str:
     resolved = resolve_connection(provider_target(provider), ClientCredentials(), settings)
     if not _is_configured(resolved):
@@ -104,6 +112,7 @@ def _check_provider(
     )
     if not 200 <= response.status < 300:
         return _failure_text(provider, fault_from_response(resolved, response))
+    lifecycle.add(provider, response)
     return OK
 
 

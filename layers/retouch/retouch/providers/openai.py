@@ -7,6 +7,8 @@ models down (see planning/retirement.json).
 
 from __future__ import annotations
 
+from datetime import date
+
 from retouch.core.capabilities import Auth, ParsedError, Provider
 from retouch.core.parameters import EnumParam
 from retouch.core.provider_protocol import (
@@ -55,6 +57,19 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     return parse_openai_error(response.status, payload.get("error") or payload)
 
 
+def read_shutdown_dates(response: ProviderResponse) -> dict[str, date | None]:
+    """Return the `shutdown_date` of each model in the list of models, as openai-python 3.57.0 documents it."""
+    models = [
+        mapping_or_empty(model) for model in mapping_or_empty(response.json()).get("data", [])
+    ]
+    return {
+        str(model.get("id")): date.fromisoformat(str(text)[:10]) if text else None
+        for model in models
+        if "shutdown_date" in model
+        for text in (model["shutdown_date"],)
+    }
+
+
 PROVIDER = Provider(
     name="openai",
     title="OpenAI",
@@ -77,6 +92,7 @@ PROVIDER = Provider(
     edit_flow=edit,
     parse_error=parse_error,
     health_check=ProviderRequest("GET", "/models", idempotent=True),
+    read_shutdown_dates=read_shutdown_dates,
     default_model="dall-e-2",
     models=(
         gpt_image_model("gpt-image-2.6-sunburst", GPT_IMAGE_2_6_PARAMS, GPT_IMAGE_2_6_PRICE),
