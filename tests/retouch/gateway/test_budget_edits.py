@@ -290,6 +290,18 @@ def test_virtual_key_without_room_is_skipped_and_the_second_pays(gateway):
     assert set(gateway.services.breaker.states().values()) <= {"closed"}
 
 
+def test_tokens_count_after_the_edit_and_a_used_limit_refuses(gateway):
+    limit = UsageLimit("tokens", 2000, periodic_reset="daily")
+    gateway.key = replace(make_key(), usage_limits=(limit,))
+    responses = [gateway.edit() for _ in range(3)]
+    assert [one.status for one in responses] == [200, 200, 429]
+    assert "2000 tokens" in responses[-1].json["error"]["message"]
+    assert "x-retouch-budget-remaining-usd" not in responses[-1].headers
+    assert gateway.row(period="tokens-2026-11-22").spent == 2 * USAGE["total_tokens"]
+    (entry,) = gateway.quota()["limits"]
+    assert (entry["type"], entry["taken_tokens"], entry["remaining_tokens"]) == ("tokens", 2746, 0)
+
+
 def test_change_of_a_limit_refuses_new_edits_and_keeps_those_that_run(gateway):
     gateway.upstream.responses[0].delay = 0.4
     with ThreadPoolExecutor(1) as pool:

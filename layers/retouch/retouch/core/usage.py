@@ -41,3 +41,10 @@ def sum_usage(usages: Sequence[Usage]) -> Usage:
             else:
                 totals[name] = value + (previous if isinstance(previous, int) else 0)
     return totals
+
+
+def total_tokens(usage: Usage | None) -> int:
+    """Return the number of all tokens in a usage object of OpenAI's form."""
+    counts = usage or {}
+    both = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
+    return int(counts.get("total_tokens") or both)

@@ -51,7 +51,15 @@ class BudgetHolder:
         """
         name = self.held.next_hold
         charges = (
-            Charge(one.account, one.period.name, name, amount, one.alert_at or 0) for one in budgets
+            Charge(
+                one.account,
+                one.period.name,
+                name,
+                held_amount(one, amount),
+                one.alert_at or 0,
+                one.usage.type,
+            )
+            for one in budgets
         )
         self._note(tuple(charges))
         try:
@@ -73,7 +81,7 @@ class BudgetHolder:
 
     def _hold_in(self, budget: Budget, name: str, amount: int) -> BudgetRow:
         row_name = row_name_of(budget)
-        hold = RowHold(amount, self.held.order.lease)
+        hold = RowHold(held_amount(budget, amount), self.held.order.lease)
         result = self.table.hold(row_name, name, hold, budget.limit)
         if result.outcome != "held" and self._settle_ended(row_name, result.row):
             result = self.table.hold(row_name, name, hold, budget.limit)
@@ -109,19 +117,13 @@ class BudgetHolder:
         return True
 
     def _budget_error(self, budget: Budget, row: BudgetRow, amount: int) -> BudgetExceeded:
-        limit = budget.limit.amount or 0
-        resets = (
-            f"It resets at {_time_text(budget.period.end)}."
-            if budget.period.end
-            else "It never resets."
-        )
+        text = _cost_text(budget, row, amount) if budget.is_cost else _token_text(budget)
         error = BudgetExceeded(
-            f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {usd_text(max(0, limit - row.taken))} "
-            f"are left, and this edit may cost up to {usd_text(amount)}. {resets} Ask the operator for a larger "
-            "budget, or send an edit that costs less.",
+            f"{text} {_reset_text(budget)} Ask the operator for a larger budget.",
             status=_PORTKEY_STATUS if self.is_portkey_client else None,
         )
-        error.remaining = max(0, limit - row.taken)
+        if budget.is_cost:
+            error.remaining = max(0, (budget.limit.amount or 0) - row.taken)
         return error
 
 
@@ -131,12 +133,17 @@ def row_name_of(budget: Budget) -> RowName:
     return RowName(budget.account, budget.period.name, end + _KEPT_SECONDS if end else 0)
 
 
+def held_amount(budget: Budget, amount: int) -> int:
+    """Return what an edit holds of a budget. The tokens of an edit are known only after it."""
+    return amount if budget.usage.type == "cost" else 0
+
+
 def remaining_amount(budgets: Sequence[Budget], rows: Sequence[BudgetRow]) -> int | None:
     """Return what is left of the smallest of the budgets that have an amount, in micro-dollars."""
     left = [
         budget.limit.amount - row.taken
         for budget, row in zip(budgets, rows, strict=True)
-        if budget.limit.amount is not None
+        if budget.is_cost and budget.limit.amount is not None
     ]
     return min(left, default=None)
 
@@ -146,6 +153,24 @@ def usd_text(micro_dollars: int) -> str:
     dollars, rest = divmod(micro_dollars, MICRO_DOLLARS)
     digits = f"{rest:06}".rstrip("0")
     return f"${dollars}.{digits:0<2}"
+
+
+def _cost_text(budget: Budget, row: BudgetRow, amount: int) -> str:
+    limit = budget.limit.amount or 0
+    left = usd_text(max(0, limit - row.taken))
+    return (
+        f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {left} are left, and this edit may cost up to "
+        f"{usd_text(amount)}."
+    )
+
+
+def _token_text(budget: Budget) -> str:
+    return f"The budget of {_SCOPE_TEXTS[budget.scope]} is {budget.usage.credit_limit} tokens, and they are used."
+
+
+def _reset_text(budget: Budget) -> str:
+    end = budget.period.end
+    return f"It resets at {_time_text(end)}." if end else "It never resets."
 
 
 def _concurrency_error(budget: Budget) -> TooManyAtOnce:

@@ -39,7 +39,7 @@ class BudgetLedger:
         )
         if row is None:
             return False
-        if charge.actual > charge.amount:
+        if charge.unit == "cost" and charge.actual > charge.amount:
             self.notices.report_overrun(charge, charge.actual - charge.amount)
         is_reached = 0 < charge.alert_at <= row.taken and not row.is_alerted
         if is_reached and self.open_table().mark_alerted(_row_name(charge)):

@@ -105,8 +105,8 @@ def _most(prepared: PreparedAttempt, budgets: Sequence[Budget]) -> int:
         plan.resolved.provider.name,
     )
     if ceiling is None:
-        if all(budget.limit.amount is None for budget in budgets):
-            return 0  # only the number of edits at the same time is limited
+        if not any(budget.is_cost for budget in budgets):
+            return 0  # only tokens, or the number of edits at the same time, are limited
         raise PriceUnknown(
             f"The model {plan.resolved.model_id} has no price, so its edits cannot be counted in the budget of this "
             "key. Use a model with a price, or ask the operator to set one in RETOUCH_CEILINGS.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from retouch.core.errors import BudgetUnavailable
-from retouch.core.usage import Usage
+from retouch.core.usage import Usage, total_tokens
 from retouch.gateway.result import AttemptResult, EditStream, StreamedImage
 from retouch.gateway.services import Services
 from retouch.gateway.target_stages import Attempt, DeliveredImages, PreparedAttempt
@@ -73,10 +73,3 @@ def _add(
         services.rates.add(windows, pictures, total_tokens(usage))
     except BudgetUnavailable as error:
         _log.error("the pictures of an edit were not counted", exc_info=error)
-
-
-def total_tokens(usage: Usage | None) -> int:
-    """Return the number of all tokens in OpenAI's usage object."""
-    counts = usage or {}
-    both = counts.get("input_tokens", 0) + counts.get("output_tokens", 0)
-    return int(counts.get("total_tokens") or both)

@@ -14,6 +14,7 @@ from retouch.core.errors import Billed, Fault, worst_billing
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
+from retouch.core.usage import total_tokens
 from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.edit_order import OrderReport
@@ -170,6 +171,14 @@ class EditResult:
         if budget is None or not isinstance(outcome, DeliveredEdit):
             return None
         return budget.charge(outcome.cost, len(outcome.images))
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that the provider has counted for a finished edit."""
+        outcome = self.outcome
+        return (
+            total_tokens(outcome.metadata.get("usage")) if isinstance(outcome, DeliveredEdit) else 0
+        )
 
     @property
     def remaining_budget(self) -> int | None:

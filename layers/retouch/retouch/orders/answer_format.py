@@ -19,6 +19,7 @@ def encode_answer(answer: StoredAnswer) -> bytes:
         "billed": answer.billed,
         "cost": answer.cost,
         "price": answer.price,
+        "tokens": answer.tokens,
     }
     return orjson.dumps(head) + b"\n" + answer.body
 
@@ -34,7 +35,8 @@ def decode_answer(order_id: str, data: bytes) -> StoredAnswer | None:
             body,
             values["billed"],
             values["cost"],
-            values.get("price"),  # answers of earlier versions have none
+            values.get("price"),  # answers of earlier versions have neither
+            values.get("tokens", 0),
         )
     except (ValueError, KeyError, TypeError):
         _log.error("the stored answer of an order is damaged", extra={"order": order_id})

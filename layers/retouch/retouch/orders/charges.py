@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 from retouch.core.errors import Billed, BudgetUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 
+ChargeUnit = Literal["cost", "tokens"]
 ChargeState = Literal["held", "due", "at_risk", "restoring"]
 Charges = tuple["Charge", ...]
 
@@ -31,6 +32,7 @@ class Charge:
     hold: str  # the name of the hold in the row, which is used once
     amount: int
     alert_at: int = 0  # the amount at which the operator is told; 0: never
+    unit: ChargeUnit = "cost"  # tokens are not held, because nobody knows how many an edit takes
     state: ChargeState = "held"
     actual: int = 0  # of a charge that is due: what it becomes
     is_at_risk: bool = False  # of a charge that is due: nobody knows whether it was billed
@@ -38,10 +40,11 @@ class Charge:
 
 @frozen_dataclass
 class Outcome:
-    """How an attempt ended: whether it was billed, and for how much. None: at most for the held amount."""
+    """How an attempt ended: whether it was billed, and for how much."""
 
     billed: Billed
-    price: int | None = None
+    price: int | None = None  # None: at most the held amount
+    tokens: int = 0
 
 
 class Ledger(Protocol):
@@ -91,6 +94,8 @@ def are_settled(charges: Iterable[Charge]) -> bool:
 
 
 def _decide(charge: Charge, outcome: Outcome) -> Charge:
+    if charge.unit == "tokens":
+        return replace(charge, state="due", actual=outcome.tokens)
     is_at_risk = outcome.billed == "unknown"
     known = charge.amount if outcome.price is None or is_at_risk else outcome.price
     actual = 0 if outcome.billed == "no" else known

@@ -175,6 +175,7 @@ class StoredAnswer:
     billed: Billed
     cost: str = ""
     price: int | None = None  # micro-dollars for the budgets; None: not known
+    tokens: int = 0
 
     @property
     def digest(self) -> str:

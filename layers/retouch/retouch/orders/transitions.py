@@ -205,7 +205,7 @@ def add_submission(order: Order, submission: Submission) -> Order:
 
 def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order:
     """Return the order with its final answer. What was at risk is restored when the answer says what it cost."""
-    outcome = Outcome(answer.billed, answer.price)
+    outcome = Outcome(answer.billed, answer.price, answer.tokens)
     charges = decide_charges(order.charges, outcome)
     if answer.billed != "unknown":
         charges = restore_charges(charges, order.last_hold, outcome)

@@ -15,7 +15,7 @@ class BudgetExceeded(Fault):
     code = "budget_exceeded"
     blame = "client"
     retryable = False
-    remaining: int = 0  # micro-dollars
+    remaining: int | None = None  # micro-dollars; None: the budget counts tokens
 
 
 class TooManyAtOnce(Fault):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -22,7 +23,7 @@ _UNLIMITED = UsageLimit("cost", 0)
 
 @frozen_dataclass
 class Budget:
-    """One budget in its present period. Amounts are micro-dollars."""
+    """One budget in its present period. Amounts are micro-dollars, or tokens."""
 
     scope: BudgetScope
     account: str  # whose budget it is, in the table
@@ -30,6 +31,11 @@ class Budget:
     limit: RowLimit
     alert_at: int | None = None
     usage: UsageLimit = _UNLIMITED
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether it limits an amount of money."""
+        return self.usage.type == "cost" and self.limit.amount is not None
 
     @property
     def row_name(self) -> tuple[str, str]:
@@ -67,23 +73,25 @@ def make_budgets(
 ) -> tuple[Budget, ...]:
     """Return the budgets of one owner. A limit on the edits at the same time alone has a budget without an amount."""
     holds = default_concurrency if concurrency is None else concurrency
-    costs = [limit for limit in limits if limit.type == "cost"]
-    if not costs and concurrency is not None:
+    if not limits and concurrency is not None:
         period = current_period(_UNLIMITED, now)
         return (Budget(scope, account, period, RowLimit(None, holds)),)
     rows: dict[str, Budget] = {}
-    for limit in sorted(costs, key=lambda one: one.credit_limit, reverse=True):
-        period = current_period(limit, now)
+    for limit in sorted(limits, key=lambda one: one.credit_limit, reverse=True):
+        period, most = _row_of_limit(limit, now)
         # Of two limits for the same period, the smaller one decides.
         rows[period.name] = Budget(
-            scope,
-            account,
-            period,
-            RowLimit(limit.credit_limit, holds),
-            limit.alert_threshold,
-            limit,
+            scope, account, period, RowLimit(most, holds), limit.alert_threshold, limit
         )
     return tuple(rows.values())
+
+
+def _row_of_limit(limit: UsageLimit, now: int) -> tuple[Period, int]:
+    """Return the period of a limit and the most that may be taken for a hold. Tokens are known only after the edit."""
+    period = current_period(limit, now)
+    if limit.type == "cost":
+        return period, limit.credit_limit
+    return replace(period, name=f"tokens-{period.name}"), limit.credit_limit - 1
 
 
 def budgets_of_virtual_key(record: VirtualKeyRecord | None, now: int) -> tuple[Budget, ...]:

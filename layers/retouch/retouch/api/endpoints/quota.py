@@ -31,7 +31,7 @@ def read_quota(key: GatewayKey | None, services: Services) -> dict[str, Any]:
         "limits": [
             _limit_entry(budget, row)
             for budget, row in zip(budgets, rows, strict=True)
-            if budget.limit.amount is not None
+            if budget.limit.amount is not None  # not only the number of edits at the same time
         ],
         "rate_limits": [_rate_entry(use) for use in uses],
         "concurrency": _concurrency(budgets, rows),
@@ -39,17 +39,28 @@ def read_quota(key: GatewayKey | None, services: Services) -> dict[str, Any]:
 
 
 def _limit_entry(budget: Budget, row: BudgetRow) -> dict[str, Any]:
-    limit = budget.limit.amount or 0
-    return {
-        "type": "cost",
+    end, limit = budget.period.end, budget.usage.credit_limit
+    common = {
+        "type": budget.usage.type,
         "scope": budget.scope,
         "period": budget.period.name,
+        "resets_at": None if end is None else _time_text(end),
+    }
+    if not budget.is_cost:
+        left = max(0, limit - row.taken)
+        return {
+            **common,
+            "limit_tokens": limit,
+            "taken_tokens": row.taken,
+            "remaining_tokens": left,
+        }
+    return {
+        **common,
         "limit_usd": _dollars(limit),
         "taken_usd": _dollars(row.taken),
         "spent_usd": _dollars(row.spent),
         "at_risk_usd": _dollars(row.at_risk),
         "remaining_usd": _dollars(max(0, limit - row.taken)),
-        "resets_at": None if budget.period.end is None else _time_text(budget.period.end),
     }
 
 

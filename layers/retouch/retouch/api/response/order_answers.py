@@ -35,7 +35,13 @@ def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer
     headers = {name: text for name, text in response.headers.items() if name not in _OWN_HEADERS}
     cost = response.log_fields.get("cost_usd", "")
     return StoredAnswer(
-        response.status, headers, response.body, result.billing, cost, result.charge
+        response.status,
+        headers,
+        response.body,
+        result.billing,
+        cost,
+        result.charge,
+        result.tokens if result.attempt.budget else 0,
     )
 
 
