@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench import (
+    budgets,
     cache,
     inpaint,
     markdown_sections,
@@ -138,6 +139,7 @@ _ACTIONS: dict[str, Callable[[argparse.Namespace], None]] = {
     "profile": print_profile,
     "mirror": lambda arguments: print(mirror.run(run_size(arguments).rounds)),
     "cache": lambda arguments: print(cache.run(run_size(arguments).n)),
+    "budgets": lambda arguments: print(budgets.run(run_size(arguments).n)),
     "routing": lambda _: print(routing.run()),
     "pixels": compare_pixels,
     "memory": measure_memory,

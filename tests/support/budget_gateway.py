@@ -66,6 +66,11 @@ class BudgetGateway:
         event = form_event(form, {"authorization": f"Bearer {KEY}", **(headers or {})})
         return send_event(event, services=self.services, seconds=seconds)
 
+    def use(self, budgets, stores):
+        """Use another table of budgets and other stores of orders."""
+        self.stores = stores
+        self.services = replace(self.services, open_budgets=lambda: budgets, orders=stores)
+
     def quota(self):
         event = proxy_event(
             headers={"authorization": f"Bearer {KEY}"}, method="GET", path="/v1/quota"

@@ -56,6 +56,9 @@ class TypicalEdit:
     # Three conditional puts and two entries of the index. Only for an edit with a key, or of an OpenAI SDK.
     order_writes: float = 5.0
     usage_writes: float = 2.0  # The event, and its entry in the index of traces.
+    # Only for a key with limits: a hold and a settlement for the key and for its workspace, the charges in the order,
+    # and one rate. A row of up to ten holds has less than 1 KB.
+    budget_writes: float = 6.0
     answer_days: float = 2.0  # The stored answer is the image as base64, which is a third larger.
     secret_reads: float = 2.0  # At most. Both secrets are cached for five minutes.
 
@@ -127,6 +130,8 @@ def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) ->
         "Order, with its answer kept": edit.order_writes * prices.DYNAMODB_WRITE
         + prices.S3_PUT
         + stored * 4 / 3 * edit.answer_days / prices.DAYS_PER_MONTH,
+        "Budgets of the key and its workspace, one rate": edit.budget_writes
+        * prices.DYNAMODB_WRITE,
         "Usage event": edit.usage_writes * prices.DYNAMODB_WRITE,
         "Secrets and key looked up": edit.secret_reads * prices.SECRET_CALL
         + edit.key_reads * prices.DYNAMODB_READ,

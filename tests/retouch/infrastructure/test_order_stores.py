@@ -15,7 +15,7 @@ from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
 from retouch.orders import transitions
 from retouch.orders.charges import Charge, Outcome, decide_charges
-from retouch.orders.order import Submission
+from retouch.orders.order import Fingerprint, Submission
 from retouch.orders.stores import WriteConflict
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, moto_server
@@ -62,6 +62,12 @@ def test_written_order_is_read_as_it_is_by_another_process(stores, new_order):
     assert one.write(later, written) == other.read(new_order.key)
     assert other.read(new_order.key).submissions == (submission,)
     assert other.read("0" * 26) is None
+
+
+def test_order_without_a_fingerprint_is_read_as_it_was_written(stores, new_order):
+    table, _ = stores()
+    written = table.write(replace(new_order, fingerprint=Fingerprint("")), None)
+    assert table.read(new_order.key) == written
 
 
 def test_charges_of_an_order_are_stored_and_keep_it_listed_after_its_end(stores, new_order):

@@ -39,7 +39,7 @@ def from_record(record: Mapping[str, Any]) -> Order:
     plain = {name: record[name] for name in _PLAIN_FIELDS if name in record}
     return Order(
         **{"scope": "", "holder": "", "lease": 0, **plain},
-        fingerprint=Fingerprint(record["fingerprint"], orjson.loads(record["fields"])),
+        fingerprint=Fingerprint(record.get("fingerprint", ""), orjson.loads(record["fields"])),
         submissions=_read_submissions(record.get("submissions", "")),
         metadata=orjson.loads(record.get("metadata", "{}")),
         charges=tuple(Charge(**one) for one in orjson.loads(record.get("charges", "[]"))),
