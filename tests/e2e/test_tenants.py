@@ -1,6 +1,8 @@
 """Tests of tenants over sockets: Portkey's SDK at the admin API of `make run`, the walls, and what is never shown."""
 
 import json
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -9,6 +11,8 @@ from portkey_ai import Portkey
 
 from devserver.server import DevServer
 from retouch.gateway.authentication import key_digest
+from tests.e2e.test_node_sdk import HERE as NODE_SCRIPTS
+from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import box_mask, photo
 from tests.support.mirror import ImageHost
 
@@ -109,6 +113,19 @@ def test_portkey_sdk_saves_virtual_keys_providers_and_configs(url, admin, upstre
     admin.configs.delete(slug=saved.id)
     admin.virtual_keys.delete(slug=made.slug)
     assert admin.virtual_keys.list(workspace_id=workspace.id).total == 0
+
+
+def test_portkey_node_sdk_creates_lists_updates_uses_and_deletes(
+    url, node_folder, tmp_path, upstream
+):
+    (tmp_path / "image.png").write_bytes(IMAGE)
+    shutil.copy(NODE_SCRIPTS / "admin.mjs", node_folder / "admin.mjs")
+    command = ["node", "admin.mjs", f"{url}/v1", ADMIN_KEY, str(tmp_path / "image.png")]
+    completed = subprocess.run(command, cwd=node_folder, capture_output=True, text=True, timeout=60)
+    assert completed.returncode == 0, completed.stderr
+    report = json.loads(completed.stdout)
+    assert report == {"key": "rt_", "name": "web-shop", "total": 1, "images": 1, "left": 0}
+    assert upstream.calls[0].headers["authorization"] == "Bearer sk-of-node-0123456789"
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -15,12 +16,17 @@ from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.reader import TenantReader
+from retouch.tenants.rows import workspace_row
 from retouch.tenants.scopes import ALL_SCOPES
+from retouch.tenants.table import Change
 from tests.support.services import FakeClock
 from tests.support.tenants import TABLE as TENANTS_TABLE
 from tests.support.tenants import TABLE_DEFINITION
 from tools import keys
+from tools.stack import StackLocation
+from tools.tenant_keys import open_tenant_table
 
 TABLE, PEPPER = "keys", "pepper-5b1c" * 6
 TEMPLATE = {
@@ -235,6 +241,16 @@ def test_admin_key_is_listed_and_revoked_by_name_or_id(run_keys, tenants, clock)
         with pytest.raises(Unauthorized):
             tenants(key)
     assert tenants(plain).name == "build-server"
+
+
+def test_plain_key_has_the_limits_of_the_default_workspace(run_keys, tenants, clock):
+    key = run_keys("new", "build-server")[1][0]
+    assert tenants(key).workspace == DEFAULT_WORKSPACE
+    limited = replace(DEFAULT_WORKSPACE, concurrency=3)
+    table = open_tenant_table(TENANTS_TABLE, StackLocation("retouch"))
+    table.write([Change(workspace_row(limited))])
+    clock.advance(61)
+    assert tenants(key).workspace == limited
 
 
 def test_admin_key_needs_a_stack_with_a_table_of_tenants(run_keys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
@@ -20,6 +22,9 @@ def key_lookup(
         return find_plain_key
 
     def find_key(digest: str) -> GatewayKey | None:
-        return tenants.find_key(digest) or find_plain_key(digest)
+        key = tenants.find_key(digest)
+        if key is None and (key := find_plain_key(digest)):
+            return replace(key, workspace=tenants.default_workspace())
+        return key
 
     return find_key

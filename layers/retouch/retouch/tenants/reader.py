@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from retouch.core.clock import Clock
 from retouch.core.timed_cache import TimedCache
 from retouch.tenants import rows
-from retouch.tenants.keys import GatewayKey, VirtualKeyRecord
+from retouch.tenants.keys import (
+    DEFAULT_WORKSPACE,
+    DEFAULT_WORKSPACE_ID,
+    GatewayKey,
+    VirtualKeyRecord,
+    Workspace,
+)
 from retouch.tenants.table import TenantStores
 
 _RECORD_SECONDS = 60.0  # the longest time until a change or a revocation has an effect
@@ -22,6 +29,7 @@ class TenantReader:
         self._stores, self._clock = stores, clock
         self._keys = TimedCache[str, GatewayKey | None](clock, _RECORD_SECONDS)
         self._keys_by_id = TimedCache[str, GatewayKey | None](clock, _RECORD_SECONDS)
+        self._workspaces = TimedCache[str, Workspace | None](clock, _RECORD_SECONDS)
         self._virtual_keys = TimedCache[tuple[str, str], VirtualKeyRecord | None](
             clock, _RECORD_SECONDS
         )
@@ -42,6 +50,11 @@ class TenantReader:
         """Return the key with an id, for an event that names whose budget and limits apply, or None."""
         key = self._keys_by_id.get(key_id, lambda: rows.find_key_by_id(self._stores.table, key_id))
         return key if key and not is_expired(key.expires_at, self._clock.unix_time()) else None
+
+    def default_workspace(self) -> Workspace:
+        """Return the default workspace, with the limits that it was given."""
+        load = partial(rows.read_workspace, self._stores.table, DEFAULT_WORKSPACE_ID)
+        return self._workspaces.get(DEFAULT_WORKSPACE_ID, load) or DEFAULT_WORKSPACE
 
     def find_virtual_key(self, workspace_id: str, slug: str) -> VirtualKeyRecord | None:
         """Return a virtual key of a workspace, or None."""
