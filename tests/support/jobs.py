@@ -7,14 +7,14 @@ from retouch.gateway.authentication import key_digest
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
 from tests.support.events import form_event, lambda_context, proxy_event
-from tests.support.gateway_client import file_part, send_event, telemetry
-from tests.support.images import b64, photo
+from tests.support.gateway_client import send_event, telemetry
+from tests.support.images import b64
+from tests.support.order_gateway import FIELDS as FIELDS
+from tests.support.order_gateway import IMAGE as IMAGE
+from tests.support.order_gateway import ProviderGateway
 from tests.support.orders import InMemoryOrders
 from tests.support.services import FakeClock, build_services
-from tests.support.upstream import json_response
 
-IMAGE = photo(64, 64)
-FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
 ASYNC = {"Prefer": "respond-async"}
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}], "usage": {"total_tokens": 7}}
 DEAD_LETTERS = "dead"
@@ -46,8 +46,10 @@ class InMemoryRequests(dict[str, bytes]):
         self.pop(order_id, None)
 
 
-class JobGateway:
+class JobGateway(ProviderGateway):
     """The edits function and the worker function with the same stores."""
+
+    success = SUCCESS
 
     def __init__(self, upstream, clock=None, webhooks=None, **env):
         self.upstream, self.clock, self.orders = upstream, clock or FakeClock(), InMemoryOrders()
@@ -109,19 +111,6 @@ class JobGateway:
         if is_finished and identifier in self.queue.messages:
             self.queue.messages.remove(identifier)
         return is_finished
-
-    def answer(self, status=200, body=SUCCESS, delay=0.0, headers=None):
-        """Set what the provider answers from now on."""
-        response = json_response(body, status)
-        response.delay = delay
-        response.headers.update(headers or {})
-        self.upstream.responses[:] = [response]
-
-    @property
-    def stored(self):
-        """The only order."""
-        (order,) = self.orders.orders.values()
-        return order
 
 
 def message_event(body, queue="jobs"):

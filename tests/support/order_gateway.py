@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,28 @@ SLOW = 0.6  # seconds, longer than an edit that is not written
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
 
 
-class Gateway:
+class ProviderGateway:
+    """The provider and the orders of a gateway, as a test sees them."""
+
+    success = SUCCESS
+    upstream: Any
+    orders: Any
+
+    def answer(self, status=200, body=None, delay=0.0, headers=None):
+        """Set what the provider answers from now on."""
+        response = json_response(self.success if body is None else body, status)
+        response.delay = delay
+        response.headers.update(headers or {})
+        self.upstream.responses[:] = [response]
+
+    @property
+    def stored(self):
+        """The only order."""
+        (order,) = self.orders.orders.values()
+        return order
+
+
+class Gateway(ProviderGateway):
     """A gateway with one provider and a table of orders."""
 
     def __init__(self, upstream, clock=None, **env):
@@ -33,17 +55,6 @@ class Gateway:
     def send(self, headers=KEY, fields=FIELDS, seconds=60.0):
         event = form_event(fields, headers)
         return send_event(event, services=self.services, seconds=seconds)
-
-    def answer(self, status=200, body=SUCCESS, delay=0.0, headers=None):
-        response = json_response(body, status)
-        response.delay = delay
-        response.headers.update(headers or {})
-        self.upstream.responses[:] = [response]
-
-    @property
-    def stored(self):
-        (order,) = self.orders.orders.values()
-        return order
 
     def wait_for_call(self):
         while not self.upstream.calls:

@@ -6,7 +6,6 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from retouch.core.clock import SystemClock
 from retouch.orders.sweeper import sweep
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
@@ -15,26 +14,12 @@ from tests.support.order_gateway import (
     FIELDS,
     IMAGE,
     KEY,
-    SLOW,
     SUCCESS,
     Gateway,
     crash_after,
-    run_gateway,
 )
 from tests.support.services import build_services
 from tests.support.upstream import Upstream, json_response
-
-
-@pytest.fixture
-def gateway():
-    with run_gateway() as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def real_time_gateway():
-    with run_gateway(SystemClock(), SLOW) as gateway:
-        yield gateway
 
 
 def test_second_request_with_the_same_key_gets_the_same_answer(gateway):

@@ -7,22 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from retouch.api.handlers.edits import build_handler
-from retouch.core.clock import SystemClock
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
-from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW, run_gateway
-
-
-@pytest.fixture
-def gateway():
-    with run_gateway() as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def real_time_gateway():
-    with run_gateway(SystemClock(), SLOW) as gateway:
-        yield gateway
+from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW
 
 
 def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):

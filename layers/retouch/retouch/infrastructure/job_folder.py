@@ -13,6 +13,7 @@ from typing import NamedTuple
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.edits_queue import message_body
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.whole_file import write_file
 from retouch.orders.jobs import QueuedMessage
 
 _log = logging.getLogger("retouch")
@@ -89,10 +90,8 @@ class RequestFolder:
 
     def put(self, order_id: str, data: bytes) -> None:
         """Store the request of an order. The file appears as a whole."""
-        temporary = self._folder / f"{order_id}.{secrets.token_hex(8)}.new"
         try:
-            temporary.write_bytes(data)
-            temporary.replace(self._file(order_id))
+            write_file(self._file(order_id), data)
         except OSError as error:
             raise OrdersUnavailable("The requests of jobs cannot be used.") from error
 

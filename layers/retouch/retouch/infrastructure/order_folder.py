@@ -6,7 +6,6 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import orjson
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.whole_file import write_file_once
 from retouch.orders.answer_format import decode_answer, encode_answer
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.record import from_record, to_record
@@ -124,12 +124,8 @@ class AnswerFolder:
 
     def put(self, order_id: str, answer: StoredAnswer) -> StoredAnswer:
         """Store the answer, and return it. If the order has one already, return that one."""
-        temporary = self._folder / f"{order_id}.{secrets.token_hex(8)}.new"
         try:
-            temporary.write_bytes(encode_answer(answer))
-            with suppress(FileExistsError):
-                self._file(order_id).hardlink_to(temporary)
-            temporary.unlink()
+            write_file_once(self._file(order_id), encode_answer(answer))
         except OSError as error:
             raise _unavailable_error(self._folder) from error
         return self.get(order_id) or answer
