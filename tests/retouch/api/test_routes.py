@@ -78,7 +78,7 @@ def send_post(path, body, **options):
 
 class TestModels:
     def test_models_list_names_capabilities(self):
-        response = send_get("/v1/models")
+        response = send_get("/v1/models", {"verbose": "true"})
         models = {model["id"]: model for model in response.json["data"]}
         assert response.json["object"] == "list"
         assert models["local/erase"]["capabilities"]["mask"] == "required"

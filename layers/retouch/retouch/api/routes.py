@@ -158,9 +158,10 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
-    """List the models."""
-    key = request.caller.principal.key
-    return json_response(models.list_models(services.providers, key), request)
+    """List the models, with ?verbose=true also what they can do. Raises InvalidRequest."""
+    key, has_capabilities = request.caller.principal.key, models.read_verbose(request.query)
+    body = models.list_models(services.providers, key, has_capabilities=has_capabilities)
+    return json_response(body, request)
 
 
 def get_model(request: EndpointRequest, services: Services) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Tests of GET /v1/models/{id}."""
+"""Tests of GET /v1/models and /v1/models/{id}."""
 
 import pytest
 
@@ -18,11 +18,31 @@ def test_model_is_found_by_each_spelling_of_its_id(model_id):
     assert response.json["object"] == "model"
 
 
-def test_model_equals_its_entry_in_the_list():
-    models = send_event(proxy_event(method="GET", path="/v1/models")).json["data"]
+def list_models(verbose=None):
+    event = proxy_event(method="GET", path="/v1/models")
+    return send_event({**event, "queryStringParameters": verbose and {"verbose": verbose}})
+
+
+@pytest.mark.parametrize("verbose", ["true", "1", "True"])
+def test_model_equals_its_entry_in_the_verbose_list(verbose):
+    models = list_models(verbose).json["data"]
     assert {model["id"] for model in models}
     for model in models:
         assert get_model(model["id"]).json == model
+
+
+@pytest.mark.parametrize("verbose", [None, "false", "0"])
+def test_list_has_no_capabilities_unless_they_are_asked_for(verbose):
+    short = list_models(verbose).json["data"]
+    whole = list_models("true").json["data"]
+    assert short == [
+        {name: value for name, value in model.items() if name != "capabilities"} for model in whole
+    ]
+
+
+def test_other_value_of_verbose_is_refused():
+    response = list_models("yes please")
+    assert (response.status, response.json["error"]["param"]) == (400, "verbose")
 
 
 def test_unknown_model_is_not_found_and_a_similar_one_is_suggested():

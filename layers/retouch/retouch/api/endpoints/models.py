@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.client_credentials import ClientCredentials
+from retouch.core.errors import InvalidRequest
+from retouch.core.parameters import quote_value
 from retouch.core.pricing import to_micro_dollars
 from retouch.planning.model_catalogue import is_generative
 from retouch.planning.model_resolution import find_model
@@ -14,8 +17,12 @@ from retouch.tenants.keys import GatewayKey
 from retouch.tenants.limits import AT_COST, MICRO_USD
 from retouch.tenants.permissions import is_model_allowed, require_model
 
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
-def list_models(providers: tuple[Provider, ...], key: GatewayKey | None = None) -> dict[str, Any]:
+
+def list_models(
+    providers: tuple[Provider, ...], key: GatewayKey | None = None, *, has_capabilities: bool
+) -> dict[str, Any]:
     """Return the response body with every model that the key may use, in registry order."""
     models = (
         (provider, model)
@@ -23,7 +30,25 @@ def list_models(providers: tuple[Provider, ...], key: GatewayKey | None = None) 
         for model in provider.models
         if is_model_allowed(key, provider.name, model.id)
     )
-    return {"object": "list", "data": [_model_entry(*found, key) for found in models]}
+    entries = [
+        {
+            **_model_summary(provider, model, key),
+            **({"capabilities": _capabilities(model)} if has_capabilities else {}),
+        }
+        for provider, model in models
+    ]
+    return {"object": "list", "data": entries}
+
+
+def read_verbose(query: Mapping[str, str]) -> bool:
+    """Return whether the caller wants the capabilities of the listed models. Raises InvalidRequest."""
+    text = query.get("verbose", "false").lower()
+    if text not in _BOOLEANS:
+        raise InvalidRequest(
+            f"Invalid value {quote_value(text)} for 'verbose': send true or false.",
+            param="verbose",
+        )
+    return _BOOLEANS[text]
 
 
 def get_model(
@@ -35,10 +60,10 @@ def get_model(
     """
     provider, model = find_model(model_id, ClientCredentials(), providers)
     require_model(key, provider.name, model.id)
-    return _model_entry(provider, model, key)
+    return {**_model_summary(provider, model, key), "capabilities": _capabilities(model)}
 
 
-def _model_entry(
+def _model_summary(
     provider: Provider, model: ModelCapabilities, key: GatewayKey | None
 ) -> dict[str, Any]:
     full_id = f"{provider.name}/{model.id}"
@@ -54,7 +79,6 @@ def _model_entry(
         else None,
         "successor": (retirement.successor or None) if retirement else None,
         "price": _tenant_price(model, key),
-        "capabilities": _capabilities(model),
     }
 
 
