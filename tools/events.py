@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from requests_toolbelt import MultipartEncoder
 
 from tools.mirror_events import MirrorSample, mirror_samples
+from tools.worker_events import WorkerSample, queue_event, worker_samples
 
 EVENTS_FOLDER = Path(__file__).resolve().parent.parent / "events"
 IMAGE_SIDE = 64
@@ -188,6 +189,15 @@ EVENTS: Mapping[str, Sample] = {
     "edit_direct_invoke": Sample(
         direct_invoke(prompt=_PROMPT[1], images=(sample_image,), mask=sample_mask)
     ),
+    "edit_step_functions": Sample(
+        direct_invoke(
+            prompt=_PROMPT[1],
+            images=(sample_image,),
+            mask=sample_mask,
+            idempotency_key="arn:aws:states:us-east-1:123456789012:execution:shop:4711/Edit",
+            **{"raise": True},
+        )
+    ),
     "refused_several_images": Sample(
         multipart_edit(_PROMPT, ("image[]", sample_image), ("image[]", sample_image), _MASK),
         400,
@@ -247,31 +257,17 @@ def schedule_event() -> Event:
 SWEEPER_EVENTS: Mapping[str, Callable[[], Event]] = {"sweeper_schedule": schedule_event}
 
 
-def job_message_event() -> Event:
-    """Return the message of a job that does not exist, as Lambda takes it from the queue."""
-    record = {
-        "messageId": "00000000-0000-4000-8000-000000000000",
-        "receiptHandle": "receipt",
-        "body": json.dumps({"order": "edit_01ngvcy7s6ghhexcruvvufm6lg6fdfyg7e"}),
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1795305600000"},
-        "messageAttributes": {},
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-EditsQueue",
-        "awsRegion": "us-east-1",
-    }
-    return {"Records": [record]}
-
-
-WORKER_EVENTS: Mapping[str, Callable[[], Event]] = {"worker_sqs": job_message_event}
+WORKER_EVENTS = worker_samples(
+    direct_invoke(prompt=_PROMPT[1], images=(sample_image,), mask=sample_mask)
+)
 
 
 def delivery_message_event() -> Event:
     """Return the message of a delivery that does not exist, as Lambda takes it from the queue of webhooks."""
-    event = job_message_event()
-    event["Records"][0] |= {
-        "body": json.dumps({"scope": "", "delivery": "whd_01ngvcy7aaaaaaaaaaaaaaaa"}),
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:retouch-WebhooksQueue",
-    }
+    body = {"scope": "", "delivery": "whd_01ngvcy7aaaaaaaaaaaaaaaa"}
+    event = queue_event(body)
+    arn = "arn:aws:sqs:us-east-1:123456789012:retouch-WebhooksQueue"
+    event["Records"][0]["eventSourceARN"] = arn
     return event
 
 
@@ -280,12 +276,15 @@ WEBHOOK_EVENTS: Mapping[str, Callable[[], Event]] = {"webhooks_sqs": delivery_me
 
 def main() -> None:
     """Write every event file."""
-    samples: dict[str, Sample | MirrorSample] = {**EVENTS, **MIRROR_EVENTS}
+    samples: dict[str, Sample | MirrorSample | WorkerSample] = {
+        **EVENTS,
+        **MIRROR_EVENTS,
+        **WORKER_EVENTS,
+    }
     builders = {name: sample.build_event for name, sample in samples.items()}
     for name, build_event in {
         **builders,
         **SWEEPER_EVENTS,
-        **WORKER_EVENTS,
         **WEBHOOK_EVENTS,
     }.items():
         event = json.dumps(build_event(), indent=1)

@@ -21,10 +21,12 @@ LOCAL = json.loads((EVENTS_FOLDER / "env" / "local.json").read_text())["Paramete
 
 
 @pytest.fixture(scope="module")
-def handler():
+def handler(tmp_path_factory):
     """Return the handler of functions/edits/app.py with the environment of `make invoke`."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**LOCAL, "RETOUCH_CORS_ORIGINS": "*"}.items():
+        folder = str(tmp_path_factory.mktemp("orders"))
+        values = {**LOCAL, "RETOUCH_CORS_ORIGINS": "*", "RETOUCH_ORDERS_FOLDER": folder}
+        for name, value in values.items():
             patch.setenv(name, value)
         patch.syspath_prepend(str(ROOT / "functions" / "edits"))
         patch.delitem(sys.modules, "app", raising=False)

@@ -69,10 +69,8 @@ NOT_IN_TEMPLATE = {
     "RETOUCH_LEAST_CALL_SECONDS": "tests and benchmarks, whose providers respond at once",
     "RETOUCH_HEARTBEAT_SECONDS": "proxies with a shorter idle timeout than API Gateway",
     "RETOUCH_JOB_BEGIN_SECONDS": "tests, whose jobs expire early",
-    "RETOUCH_ORDERS_FOLDER": "workers on one machine, which share no table",
-    "RETOUCH_TENANTS_FOLDER": "workers on one machine, as above",
+    "RETOUCH_TENANTS_FOLDER": "workers on one machine, which share no table",
     "RETOUCH_USAGE_FOLDER": "workers on one machine, as above",
-    "RETOUCH_INBOX": "workers on one machine, whose inbox is a folder",
     "RETOUCH_LEASE_MARGIN_SECONDS": "tests, whose functions end early",
     "RETOUCH_MIRROR_BYTES": "other disks: EphemeralStorage holds eight files of the default size",
     "RETOUCH_MIRROR_PARALLEL": "other disks, as above",
@@ -374,7 +372,8 @@ def test_worker_has_the_variables_of_an_edit(resources):
     }
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
     assert worker - edits == {
-        f"RETOUCH_{name}" for name in ("EDITS_DEAD_LETTERS", "EVENTS_DEAD_LETTERS", "REPLY_QUEUES")
+        f"RETOUCH_{name}"
+        for name in ("EDITS_DEAD_LETTERS", "EVENTS_DEAD_LETTERS", "REPLY_QUEUES", "INBOX")
     }
 
 
