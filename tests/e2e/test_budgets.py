@@ -1,0 +1,112 @@
+"""Budgets over real sockets: worker processes of `make run` that share a budget, and one that is killed."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from devserver.server import DevServer
+from devserver.settings import Timeouts, Workers
+from tests.support.images import b64, photo
+from tests.support.upstream import Upstream, json_response
+
+ADMIN_KEY = "rt_" + "M" * 43
+IMAGE = photo(64, 64)
+PRICE_USD, EDITS = 0.05, 50
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with Upstream(json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(provider, tmp_path_factory):
+    env = {
+        "RETOUCH_AUTH_MODE": "keys",
+        "RETOUCH_ADMIN_KEY": ADMIN_KEY,
+        "RETOUCH_TENANTS_FOLDER": str(tmp_path_factory.mktemp("tenants")),
+        "RETOUCH_CEILINGS": f"openai/gpt-image-2={PRICE_USD}",
+        "RETOUCH_LEASE_MARGIN_SECONDS": "1",
+        "OPENAI_API_KEY": "sk",
+        "OPENAI_BASE_URL": f"{provider.url}/v1",
+    }
+    workers, timeouts = Workers(3, 8), Timeouts(function=20)
+    with DevServer(env=env, workers=workers, timeouts=timeouts, sweep_seconds=1.0) as running:
+        yield running
+
+
+def admin(server, path, body):
+    response = requests.post(
+        f"{server.url}/v1/{path}", json=body, headers=bearer(ADMIN_KEY), timeout=30
+    )
+    assert response.ok, response.text
+    return response.json()
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+def make_key(server, name, dollars):
+    limit = {"type": "cost", "credit_limit": dollars, "periodic_reset": "monthly"}
+    workspace = admin(server, "admin/workspaces", {"name": name})["id"]
+    fields = {"name": name, "workspace_id": workspace, "usage_limits": limit}
+    return admin(server, "api-keys/workspace/service", fields)["key"]
+
+
+def edit(server, key):
+    return requests.post(
+        f"{server.url}/v1/images/edits",
+        data={"model": "openai/gpt-image-2", "prompt": "p"},
+        files={"image": ("a.png", IMAGE)},
+        headers=bearer(key),
+        timeout=60,
+    )
+
+
+def quota(server, key):
+    response = requests.get(f"{server.url}/v1/quota", headers=bearer(key), timeout=30)
+    assert response.ok, response.text
+    (limit,) = response.json()["limits"]
+    return limit, response.json()["concurrency"]["api_key"]["running"]
+
+
+def test_fifty_edits_at_once_over_several_processes_buy_exactly_ten(server, provider):
+    key, calls = make_key(server, "busy", EDITS * PRICE_USD / 5), len(provider.calls)
+    with ThreadPoolExecutor(EDITS) as pool:
+        responses = list(pool.map(lambda _: edit(server, key), range(EDITS)))
+    assert Counter(one.status_code for one in responses) == {200: 10, 429: 40}
+    assert len(provider.calls) - calls == 10
+    limit, running = quota(server, key)
+    assert (limit["remaining_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0, 0.5, 0)
+    assert running == 0
+
+
+def test_killed_worker_leaves_its_amount_at_risk_and_no_hold(server, provider):
+    key = make_key(server, "killed", 2 * PRICE_USD)
+    provider.responses[0].delay = 60.0
+    calls = len(provider.calls)
+    client = threading.Thread(target=edit, args=(server, key), daemon=True)
+    client.start()
+    deadline = time.monotonic() + 30
+    while len(provider.calls) == calls and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert quota(server, key)[1] == 1
+    for pid in server.pids:
+        os.kill(pid, signal.SIGKILL)
+    provider.responses[0].delay = 0.0
+    deadline = time.monotonic() + 60
+    limit, running = quota(server, key)
+    while running and time.monotonic() < deadline:
+        time.sleep(0.5)
+        limit, running = quota(server, key)
+    assert running == 0
+    assert (limit["taken_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0.05, 0.05, 0.05)
+    assert [edit(server, key).status_code for _ in range(2)] == [200, 429]
