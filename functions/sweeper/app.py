@@ -18,7 +18,7 @@ from retouch.infrastructure.webhook_stores import webhook_services
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
 open_budgets = budget_table_opener(settings, aws_clients)
-orders = add_ledger(order_stores(settings, aws_clients), open_budgets, os.environ)
+orders = add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients)
 orders = add_usage(orders, usage_recorder(settings, aws_clients))
 jobs = job_stores(settings, orders, aws_clients)
 clock, telemetry = SystemClock(), SweeperTelemetry(os.environ)

@@ -60,7 +60,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     )
     image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
     open_budgets = budget_table_opener(settings, aws_clients)
-    orders = add_ledger(order_stores(settings, aws_clients), open_budgets, environment)
+    orders = add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients)
     stored_tenants = tenant_stores(settings, aws_clients)
     tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
     jobs = job_stores(settings, orders, aws_clients)

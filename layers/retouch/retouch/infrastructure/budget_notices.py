@@ -1,9 +1,11 @@
-"""What the operator is told about budgets, in the log and in metrics."""
+"""What the operator is told about budgets, in the log, in metrics and on the event bus."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
 from retouch.infrastructure.embedded_metrics import Metric, MetricsWriter
 from retouch.orders.charges import Charge
@@ -11,13 +13,21 @@ from retouch.tenants.budget_rows import BudgetRow
 
 _log = logging.getLogger("retouch")
 _MICRO_DOLLARS = 1_000_000
+THRESHOLD_TYPE = "retouch.budget.threshold"
+_SOURCE = "urn:retouch:budgets"
+_SCOPES = {"key": "api_key", "ws": "workspace", "vk": "virtual_key"}
+Publish = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
 class BudgetNotices:
     """Writes overruns and thresholds. The metric CostOverrun is in US dollars."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], publish: Publish | None = None, stack: str = ""
+    ) -> None:
+        """`publish` sends CloudEvents to the bus. `stack` tells apart the stacks that share it."""
         self._metrics = MetricsWriter("budgets", environment)
+        self._publish, self._stack = publish, stack
 
     def report_overrun(self, charge: Charge, amount: int) -> None:
         """Report that an edit cost this much more than it held."""
@@ -38,3 +48,27 @@ class BudgetNotices:
                 "threshold_micro_usd": charge.alert_at,
             },
         )
+        if self._publish:
+            self._publish([threshold_event(charge, row, self._stack)])
+
+
+def threshold_event(charge: Charge, row: BudgetRow, stack: str) -> dict[str, Any]:
+    """Return the CloudEvent about a budget whose use has reached its threshold. A budget has one in each period."""
+    scope, _, owner = charge.account.partition("#")
+    return {
+        "specversion": "1.0",
+        "id": f"{charge.account}/{charge.period}",
+        "source": f"{_SOURCE}:{stack}" if stack else _SOURCE,
+        "type": THRESHOLD_TYPE,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "subject": owner,
+        "datacontenttype": "application/json",
+        "data": {
+            "scope": _SCOPES[scope],
+            "id": owner,
+            "period": charge.period,
+            "unit": "tokens" if charge.unit == "tokens" else "micro_usd",
+            "taken": row.taken,
+            "threshold": charge.alert_at,
+        },
+    }

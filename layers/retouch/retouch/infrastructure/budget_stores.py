@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -53,9 +53,16 @@ def rate_limiter(settings: Settings, aws: AwsClients, clock: Clock) -> RateLimit
 def add_ledger(
     orders: OrderStores | None,
     open_table: Callable[[], BudgetTable] | None,
-    environment: Mapping[str, str],
+    settings: Settings,
+    aws: AwsClients,
 ) -> OrderStores | None:
     """Return the stores of orders with the ledger that settles their charges."""
     if orders is None or open_table is None:
         return orders
-    return replace(orders, ledger=BudgetLedger(open_table, BudgetNotices(environment)))
+    publish = None
+    if settings.event_bus:
+        from retouch.infrastructure.aws.event_bus import EventBus
+
+        publish = EventBus(settings.event_bus, aws).publish
+    notices = BudgetNotices(settings.environment, publish, settings.stack_name)
+    return replace(orders, ledger=BudgetLedger(open_table, notices))
