@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from retouch.infrastructure.budget_notices import BudgetNotices
@@ -9,7 +10,7 @@ CHARGE = Charge("key#k_5f2c", "2026-11", "ord_a.1", 50_000, alert_at=16_000_000)
 
 
 def test_threshold_becomes_one_cloud_event_of_the_period():
-    published: list[dict[str, Any]] = []
+    published: list[Mapping[str, Any]] = []
     notices = BudgetNotices({}, published.extend, "prod")
     notices.report_threshold(CHARGE, BudgetRow(taken=16_100_000))
     (event,) = published
