@@ -267,7 +267,11 @@ def codes_at_status(status):
 
 def raised_codes():
     """Yield (code, status) of every fault class, and of every fault that is created with its own code."""
-    kinds = {fault_class.__name__: fault_class for fault_class in fault_classes(Fault)}
+    kinds = {
+        fault_class.__name__: fault_class
+        for fault_class in fault_classes(Fault)
+        if not fault_class.__module__.startswith("retouch.inbox")
+    }
     yield from (
         (fault_class.code, fault_class.status) for fault_class in kinds.values() if fault_class.code
     )
@@ -288,11 +292,14 @@ def string_values(value):
     """Return the string constants that the expression can evaluate to."""
     branches = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
     values = [getattr(branch, "value", None) for branch in branches]
-    return [text for text in values if isinstance(text, str)]
+    return [text for text in values if text and isinstance(text, str)]
 
 
 def source_nodes():
-    for path in PACKAGE.rglob("*.py"):
+    """Yield the nodes of the modules whose errors an HTTP response may have. Those of events go into files."""
+    handlers = PACKAGE / "api" / "handlers"
+    of_events = {handlers / "event_messages.py", handlers / "batch_operations.py"}
+    for path in set(PACKAGE.rglob("*.py")) - of_events - set((PACKAGE / "inbox").rglob("*.py")):
         yield from ast.walk(ast.parse(path.read_text()))
 
 
