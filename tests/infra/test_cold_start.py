@@ -31,10 +31,13 @@ EDITS_LAZY_MODULES = (
     "html",
     "http.client",
     "retouch.imaging.inpaint.erase",
+    "retouch.infrastructure.fetch.event_client",
     "retouch.infrastructure.fetch.fetcher",
     "retouch.infrastructure.fetch.webhook_client",
     "retouch.infrastructure.order_folder",
+    "retouch.webhooks.services",
     "sqlite3",
+    "standardwebhooks.webhooks",
 )
 STACK = {
     "RETOUCH_BUCKET": "b",

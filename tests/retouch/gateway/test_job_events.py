@@ -100,6 +100,7 @@ def test_cancelled_job_sends_its_event_and_the_second_cancel_none(gateway):
     first, second = gateway.cancel(job), gateway.cancel(job)
     assert (first.status, second.status) == (200, 200)
     assert first.json == second.json
+    assert first.headers["etag"] == second.headers["etag"]
     (event,) = gateway.receive()
     assert event["type"] == "image.edit.cancelled"
     assert gateway.upstream.calls == []
@@ -254,6 +255,19 @@ def test_job_without_endpoints_has_no_event_and_no_further_write(gateway):
     assert gateway.work()
     assert writes == ["accepted", "sent", "done"]
     assert gateway.stored.event == ""
+
+
+def test_deleted_job_sends_its_event_first(gateway):
+    gateway.register()
+    job = gateway.start()
+    services = gateway.webhooks.services
+    send, services.queue.send = services.queue.send, die
+    with pytest.raises(WorkerKilled):
+        gateway.work()
+    services.queue.send = send
+    assert gateway.get(job, method="DELETE").status == 200
+    assert not gateway.orders.orders
+    assert len(gateway.receive()) == 1
 
 
 def test_endpoint_of_another_key_gets_nothing(gateway):

@@ -29,21 +29,22 @@ def emit_event(
     table: OrderTable,
     load_webhooks: Callable[[], WebhookServices | None],
     now: int,
-) -> None:
-    """Queue the event of an ended job, unless that is done. A failure goes to the log."""
+) -> Order:
+    """Queue the event of an ended job, unless that is done, and return the job. A failure goes to the log."""
     if order.event != "pending":
-        return
+        return order
     webhooks = load_webhooks()
     if webhooks is None:
         _log.warning("the gateway has no webhooks any more", extra={"order": order.id})
-        return
+        return order
     from retouch.webhooks.outbox import queue_event
 
     try:
         queue_event(_job_event(order, now), order.scope, order.webhooks.split(), webhooks, now)
-        table.write(transitions.drop_event(order), replaces=order)
+        return table.write(transitions.drop_event(order), replaces=order)
     except (Fault, WriteConflict) as error:
         _log.warning("the event of a job waits", extra={"order": order.id}, exc_info=error)
+        return order
 
 
 def emit_job_event(

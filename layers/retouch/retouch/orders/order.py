@@ -133,7 +133,12 @@ class Order:
     @property
     def is_listed(self) -> bool:
         """Whether the sweeper must find the order after its lease, when its holder or its message may be lost."""
-        is_open = self.is_waiting_job or self.is_running or self.event == "pending"
+        return self.is_unsettled or self.event == "pending"
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something of the order is open besides its event."""
+        is_open = self.is_waiting_job or self.is_running
         return is_open or not are_settled(self.charges) or self.owes_usage
 
     @property

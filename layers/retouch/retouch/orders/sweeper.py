@@ -10,7 +10,6 @@ from dataclasses import replace
 from retouch.core.errors import OrdersUnavailable, UsageUnavailable
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.charges import are_settled
 from retouch.orders.jobs import EditsQueue, job_status, send_job
 from retouch.orders.order import Order
 from retouch.orders.stores import OrderStores, WriteConflict
@@ -22,7 +21,7 @@ def sweep(
     stores: OrderStores,
     queue: EditsQueue | None,
     now: int,
-    emit_event: Callable[[Order], None] = lambda _: None,
+    emit_event: Callable[[Order], Order] = lambda order: order,
 ) -> Mapping[str, int]:
     """Settle every abandoned order, and return how many there are by their new state.
 
@@ -34,13 +33,13 @@ def sweep(
     for order in stores.table.list_abandoned(now):
         try:
             if order.event == "pending":
-                emit_event(order)
-                if are_settled(order.charges):
+                order = emit_event(order)
+                if not order.is_unsettled:
                     continue
             settled = _settle(order, stores, now)
             if settled is None:
                 continue
-            emit_event(settled)
+            settled = emit_event(settled)
             # A worker works on the job, or tells its end to whom the event has named.
             if queue and settled.is_job and (settled.is_waiting_job or settled.destination):
                 send_job(settled, queue)

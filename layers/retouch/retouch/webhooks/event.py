@@ -10,10 +10,9 @@ import orjson
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 
-EDIT_EVENTS = tuple(
-    f"image.edit.{status}" for status in ("completed", "failed", "cancelled", "expired")
-)
-EVENT_TYPES = EDIT_EVENTS  # an endpoint may ask for these
+_ENDS = ("completed", "failed", "cancelled", "expired")
+EDIT_EVENTS = tuple(f"image.edit.{status}" for status in _ENDS)
+EVENT_TYPES = (*EDIT_EVENTS, *(f"batch.{status}" for status in _ENDS))
 
 
 @frozen_dataclass

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import secrets
 from dataclasses import replace
+from typing import Any
 
 import boto3
 import pytest
@@ -49,7 +50,7 @@ class Stack:
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         self.sqs = session.client("sqs", endpoint_url=url)
         self.receiver = receiver
-        names = {"pk": "HASH", "sk": "RANGE"}
+        names: Any = {"pk": "HASH", "sk": "RANGE"}
         session.client("dynamodb", endpoint_url=url).create_table(
             TableName=WEBHOOKS,
             KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
@@ -92,6 +93,9 @@ class Stack:
         event = make_event(secrets.token_hex(8), "image.edit.completed", now, {"id": "edit_1"})
         return write_record(self.table, new_delivery(event, SCOPE, endpoint.id, now), None)
 
+    def delivery(self, identifier):
+        return read_delivery(self.table, SCOPE, identifier)
+
     def receive(self, seconds):
         """Return the messages that are visible, and hide them for this time."""
         response = self.sqs.receive_message(
@@ -117,7 +121,7 @@ def test_sender_delivers_a_message_that_its_receiver_can_verify(stack):
     assert stack.send(message_event(body), lambda_context(45)) == {"batchItemFailures": []}
     request = stack.receiver.received[-1]
     assert Webhook(SECRET).verify(request.body, request.headers)["data"] == {"id": "edit_1"}
-    assert read_delivery(stack.table, SCOPE, delivery.id).state == "delivered"
+    assert stack.delivery(delivery.id).state == "delivered"
 
 
 def test_failed_message_is_hidden_until_its_next_attempt(stack):
@@ -130,7 +134,7 @@ def test_failed_message_is_hidden_until_its_next_attempt(stack):
     event["Records"][0]["receiptHandle"] = message["ReceiptHandle"]
     assert stack.send(event, lambda_context(45))["batchItemFailures"]
     assert stack.receive(0) == []
-    assert read_delivery(stack.table, SCOPE, delivery.id).failures == 1
+    assert stack.delivery(delivery.id).failures == 1
 
 
 def test_sweeper_queues_the_event_of_a_job_whose_worker_has_ended(stack):
@@ -144,7 +148,7 @@ def test_sweeper_queues_the_event_of_a_job_whose_worker_has_ended(stack):
     assert stack.sweep(SCHEDULE, None) == {}
     (message,) = stack.receive(60)
     named = json.loads(message["Body"])
-    delivery = read_delivery(stack.table, SCOPE, named["delivery"])
+    delivery = stack.delivery(named["delivery"])
     assert (delivery.endpoint, delivery.type) == (endpoint.id, "image.edit.completed")
     assert json.loads(delivery.text)["data"]["metadata"] == {"order": "1"}
     assert stack.orders.read(stored.key).event == ""

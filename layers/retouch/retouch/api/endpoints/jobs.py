@@ -87,7 +87,7 @@ def cancel_job(request: EndpointRequest, services: Services) -> HttpResponse:
     stores = require_jobs(services)
     try:
         order = jobs.cancel_job(order, stores, now)
-        emit_event(order, stores.orders.table, services.load_webhooks, now)
+        order = emit_event(order, stores.orders.table, services.load_webhooks, now)
     except JobConflict as conflict:
         job = _document(_find_job(request, services), request, services)
         body = {**job, **error_document(conflict, request.error_format)}
@@ -97,8 +97,10 @@ def cancel_job(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def delete_job(request: EndpointRequest, services: Services) -> HttpResponse:
     """Delete a job that has ended. Cancel any other job."""
-    order = _find_job(request, services)
-    if not jobs.delete_job(order, require_jobs(services)):
+    order, now = _find_job(request, services), services.clock.unix_time()
+    stores = require_jobs(services)
+    order = emit_event(order, stores.orders.table, services.load_webhooks, now)
+    if not jobs.delete_job(order, stores):
         return cancel_job(request, services)
     body = {"id": jobs.job_id(order), "object": "image.edit.deleted", "deleted": True}
     return json_response(body, request)

@@ -13,11 +13,12 @@ from retouch.api.handlers.worker_context import WorkerContext
 from retouch.api.stored_request import stored_context
 from retouch.batches.batch import Batch
 from retouch.batches.cancelling import abandon_batch
-from retouch.batches.held_batch import HeldBatch, claim_batch
+from retouch.batches.held_batch import HeldBatch, claim_batch, read_batch
 from retouch.batches.steps import StepFunctions, run_steps
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
+from retouch.gateway.batch_events import emit_batch_event
 from retouch.gateway.batch_line import price_line
 from retouch.gateway.renewed_links import extend_links
 from retouch.gateway.services import RequestContext
@@ -46,6 +47,8 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         clock,
     )
     if not isinstance(held, HeldBatch):
+        if held is None:
+            _tell_end(message, worker)
         return held
     settings = services.settings_with_secrets()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
@@ -59,6 +62,7 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     worker.telemetry.set_trace_id(held.batch.id)
     run_steps(held, functions)
     _log.info("batch", extra={"status": held.batch.status, "lines": held.batch.lines})
+    emit_batch_event(held.batch, services.load_webhooks, clock.unix_time())
     return None
 
 
@@ -71,7 +75,18 @@ def abandon_step(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
         require_batches(services),
         services.clock.unix_time(),
     )
-    return None if is_settled else _HELD_PAUSE
+    if not is_settled:
+        return _HELD_PAUSE
+    _tell_end(message, worker)
+    return None
+
+
+def _tell_end(message: QueuedMessage, worker: WorkerContext) -> None:
+    """Queue the event of a batch that has ended. Its message comes again if this fails."""
+    services = worker.services
+    stores, now = require_batches(services), services.clock.unix_time()
+    batch = read_batch(str(message["scope"]), str(message["batch"]), stores)
+    emit_batch_event(batch, services.load_webhooks, now)
 
 
 @frozen_dataclass

@@ -57,7 +57,7 @@ def _sweep(
     now: int,
     load_webhooks: Callable[[], WebhookServices | None],
 ) -> Mapping[str, int]:
-    def emit(order: Order) -> None:
-        emit_event(order, stores.table, load_webhooks, now)
+    def emit(order: Order) -> Order:
+        return emit_event(order, stores.table, load_webhooks, now)
 
     return sweep(stores, queue, now, emit)
