@@ -3,7 +3,7 @@ AT_STACK = --stack "$(STACK)" --region "$(REGION)"
 KEYS = $(BIN)/python -m tools.keys $(AT_STACK)
 URL ?=
 
-.PHONY: key revoke reconcile keys secret check-secret doctor
+.PHONY: key revoke reconcile usage keys secret check-secret doctor
 
 key: $(VENV)/.dev ## Create a key for $NAME, in $WORKSPACE or with ADMIN=1 for the admin API; it is shown once
 	@$(KEYS) new $(if $(WORKSPACE),--workspace "$(WORKSPACE)") $(if $(ADMIN),--admin) "$(NAME)"
@@ -13,6 +13,9 @@ revoke: $(VENV)/.dev ## Revoke the key of $NAME
 
 reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST in US dollars
 	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(AT_STACK)
+
+usage: $(VENV)/.dev ## Show the usage of $MONTH (2026-11) by $BY (workspace,model); CSV=1 prints CSV
+	@$(BIN)/python -m tools.usage $(AT_STACK) $(if $(MONTH),--month "$(MONTH)") $(if $(BY),--by "$(BY)") $(if $(CSV),--csv)
 
 keys: $(VENV)/.dev ## List the names of the keys
 	@$(KEYS) list

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from retouch.core.gateway_keys import new_gateway_key
@@ -28,11 +29,11 @@ class StackClients(AwsClients):
 
     def __init__(self, stack: StackLocation) -> None:
         super().__init__()
-        self._stack = stack
+        self._stack_client = cache(stack.client)
 
     def client(self, service: str, *_: Any, **__: Any) -> Any:
         """Return a client of the service. The commands have limits of their own."""
-        return self._stack.client(service)
+        return self._stack_client(service)
 
 
 def open_tenant_table(name: str, stack: StackLocation) -> TenantTable:

@@ -86,6 +86,12 @@ class InMemoryUsage:
         self.written_rollups += 1
         self.rollups.setdefault((workspace, day), data)
 
+    def note_workspace(self, workspace, month):
+        self._check()
+
+    def list_workspaces(self, month):
+        return sorted({one.workspace for one in self.events.values() if one.day[:7] == month})
+
     def _check(self):
         if self.is_down:
             raise UsageUnavailable("The table is down.")

@@ -16,6 +16,7 @@ from retouch.infrastructure.usage_folder import UsageDocumentFolder, UsageFolder
 from retouch.infrastructure.usage_stores import usage_recorder
 from retouch.usage.documents import Document
 from retouch.usage.event import start_of_day
+from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
@@ -120,6 +121,13 @@ def test_rollup_is_written_once_and_is_no_event(new_store, workspace):
     assert new_store().read_rollup(workspace, DAY) == b"\x00first"
     start = start_of_day(DAY)
     assert list(store.read_events(workspace, start, start + 86_400)) == []
+
+
+def test_workspaces_of_a_month_are_listed(new_store, workspace):
+    recorder = UsageRecorder(new_store())
+    recorder.write([make_event(workspace=workspace), make_event(workspace=workspace, attempt=2)])
+    assert workspace in new_store().list_workspaces("2026-11")
+    assert workspace not in new_store().list_workspaces("2026-10")
 
 
 def test_event_whose_response_is_lost_is_stored_once(proxy, workspace):

@@ -11,6 +11,7 @@ from retouch.usage.event import (
     encode_event,
     from_record,
     limit_metadata,
+    months_of,
     start_of_day,
     to_record,
 )
@@ -60,3 +61,10 @@ def test_metadata_keeps_the_first_pairs_as_short_texts():
     kept = limit_metadata(metadata)
     assert list(kept.items()) == [(f"name-{number}", str(number)) for number in range(8)]
     assert limit_metadata({"a" * 999: "b" * 999}) == {"a" * 128: "b" * 128}
+
+
+def test_months_of_a_span_are_all_that_it_touches():
+    days = [start_of_day(day) for day in ("2026-11-30", "2026-12-01", "2027-02-02")]
+    assert months_of(days[0], days[1]) == ["2026-11"]
+    assert months_of(days[0], days[1] + 1) == ["2026-11", "2026-12"]
+    assert months_of(days[0], days[2]) == ["2026-11", "2026-12", "2027-01", "2027-02"]

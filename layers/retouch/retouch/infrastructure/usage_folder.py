@@ -76,6 +76,15 @@ class UsageFolder:
         statement = "INSERT OR IGNORE INTO usage_rollups VALUES (?, ?, ?)"
         self._run(lambda db: db.execute(statement, (workspace, day, data)).rowcount)
 
+    def note_workspace(self, workspace: str, month: str) -> None:
+        """Do nothing: the events say it."""
+
+    def list_workspaces(self, month: str) -> Sequence[str]:
+        """Return the workspaces with events in a month."""
+        query = "SELECT DISTINCT workspace FROM usage_events WHERE id LIKE ? ORDER BY workspace"
+        rows = self._run(lambda db: db.execute(query, (f"{month}-%",)).fetchall())
+        return [workspace for (workspace,) in rows]
+
     def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         return _run(self._database, operation)
 

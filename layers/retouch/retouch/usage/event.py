@@ -152,3 +152,14 @@ def day_of(unix_time: int) -> str:
 def start_of_day(day: str) -> int:
     """Return the Unix time at which a day begins. Raises ValueError when the text is no day."""
     return int(datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+
+
+def months_of(start: int, end: int) -> list[str]:
+    """Return the months of [start, end), as "2026-11"."""
+    year, month = map(int, day_of(start)[:7].split("-"))
+    last = day_of(end - 1)[:7]
+    months = [f"{year}-{month:02}"]
+    while months[-1] < last:
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        months.append(f"{year}-{month:02}")
+    return months

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -20,13 +21,22 @@ class UsageRecorder:
     store: UsageStore
     publish: PublishEvents | None = None
     stack: str = ""
+    _noted: set[tuple[str, str]] = field(default_factory=set)  # workspaces and months
 
     def write(self, events: Sequence[UsageEvent]) -> list[bool]:
         """Store the events and publish them. Return which of them were not there already. Raises UsageUnavailable."""
+        for event in events:
+            self._note_workspace(event.workspace, event.day[:7])
         is_new = [self.store.write_event(event) for event in events]
         if self.publish and events:
             self.publish([usage_cloud_event(event, self.stack) for event in events])
         return is_new
+
+    def _note_workspace(self, workspace: str, month: str) -> None:
+        """Note each workspace once in a process and a month. It comes first, so that no event is in a hidden one."""
+        if (workspace, month) not in self._noted:
+            self.store.note_workspace(workspace, month)
+            self._noted.add((workspace, month))
 
     def read(self, event: UsageEvent) -> UsageEvent:
         """Return the event of that id that is in the table, or the event itself. Raises UsageUnavailable."""

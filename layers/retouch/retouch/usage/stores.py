@@ -29,3 +29,9 @@ class UsageStore(Protocol):
 
     def write_rollup(self, workspace: str, day: str, data: bytes) -> None:
         """Store the rollup of a day, unless there is one."""
+
+    def note_workspace(self, workspace: str, month: str) -> None:
+        """Remember that a workspace has events in a month, as "2026-11"."""
+
+    def list_workspaces(self, month: str) -> Sequence[str]:
+        """Return the workspaces with events in a month, also those that are deleted."""

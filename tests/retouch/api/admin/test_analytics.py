@@ -251,6 +251,15 @@ def test_summary_has_cost_price_and_risk_by_any_columns(api, store, shop, cafe):
     assert api.call("GET", "/v1/usage/summary?group_by=prompt").status == 400
 
 
+def test_usage_of_a_deleted_workspace_is_still_counted(api, store, shop):
+    _add(store, shop, 1, cost=100)
+    assert api.call("DELETE", f"/v1/admin/workspaces/{shop}").status == 200
+    summary = api.call("GET", "/v1/usage/summary?group_by=workspace").json
+    assert [item["workspace"] for item in summary["data"]] == [shop]
+    named = api.call("GET", f"/v1/usage/summary?workspace_slug={shop}").json
+    assert named["totals"]["cost"] == 0.0001
+
+
 def test_gateway_without_a_table_of_usage_says_so(tmp_path):
     answer = _get(AdminApi(tmp_path), "graphs/cost")
     assert (answer.status, answer.json["error"]["code"]) == (503, "usage_unavailable")

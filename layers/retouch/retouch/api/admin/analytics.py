@@ -103,7 +103,9 @@ def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
             )
     end = read_time(request.query, "end_time") or services.clock.unix_time() + 1
     start = read_time(request.query, "start_time") or end - _DEFAULT_DAYS * SECONDS_PER_DAY
-    workspaces = visible_workspaces(request, services, request.query.get("workspace_slug", ""))
+    workspaces = visible_workspaces(
+        request, services, request.query.get("workspace_slug", ""), (start, end)
+    )
     query = UsageQuery(
         workspaces, start, end, SECONDS_PER_DAY, dimensions_of(columns), read_filter(request)
     )

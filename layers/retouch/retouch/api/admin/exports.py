@@ -145,7 +145,7 @@ def _read_content(
             code="invalid_range",
         )
     return {
-        "workspaces": visible_workspaces(request, services, names),
+        "workspaces": visible_workspaces(request, services, names, (start, end)),
         "filters": dict(filters),
         "columns": tuple(columns),
         "start": start,

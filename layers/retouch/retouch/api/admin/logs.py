@@ -67,8 +67,9 @@ def _find_events(
         created = time_of_order(order)
     except ValueError:
         return store.find_by_trace(identifier)
-    workspaces = visible_workspaces(request, services)
-    query = UsageQuery(workspaces, created, created + _ORDER_SECONDS)
+    end = created + _ORDER_SECONDS
+    workspaces = visible_workspaces(request, services, span=(created, end))
+    query = UsageQuery(workspaces, created, end)
     events = UsageReader(store, services.clock.unix_time()).read_events(query)
     return [e for e in events if e.order == order and attempt in ("", str(e.attempt))]
 

@@ -85,7 +85,9 @@ def _show_buckets(
     dimensions = {columns[name] for name in names}
     if "model" in dimensions:
         dimensions.add("provider")
-    workspaces = visible_workspaces(request, services, ",".join(_list(request, "project_ids")))
+    workspaces = visible_workspaces(
+        request, services, ",".join(_list(request, "project_ids")), (start, end)
+    )
     query = UsageQuery(workspaces, start, end, width, dimensions_of(sorted(dimensions)), filter_)
     rows = read_rows(query, services)
     buckets = [

@@ -12,7 +12,7 @@ from retouch.api.admin.request import AdminRequest, AdminServices, not_found
 from retouch.api.admin.workspaces import all_workspaces
 from retouch.core.errors import Fault, InvalidRequest, UsageUnavailable
 from retouch.usage.documents import DocumentStore
-from retouch.usage.event import SECONDS_PER_DAY
+from retouch.usage.event import SECONDS_PER_DAY, months_of
 from retouch.usage.filters import UsageFilter
 from retouch.usage.query import UsageQuery, UsageReader
 from retouch.usage.stores import UsageStore
@@ -22,6 +22,7 @@ SCOPE = "analytics.view"
 _MINUTE, _HOUR = 60, 3600
 _MAX_MINUTE_RANGE, _MAX_HOUR_RANGE = 3 * _HOUR, 4 * SECONDS_PER_DAY
 _SECOND_DIGITS = 12
+_ID_PREFIX, _MAX_MONTHS = "w_", 14
 # Portkey's filters about things that the gateway does not have.
 _UNSUPPORTED = (
     "prompt_slug",
@@ -62,7 +63,9 @@ def analytics_query(request: AdminRequest, services: AdminServices) -> UsageQuer
     request.require_scope(SCOPE)
     start = required_time(request.query, "time_of_generation_min")
     end = required_time(request.query, "time_of_generation_max")
-    workspaces = visible_workspaces(request, services, request.query.get("workspace_slug", ""))
+    workspaces = visible_workspaces(
+        request, services, request.query.get("workspace_slug", ""), (start, end)
+    )
     return UsageQuery(workspaces, start, end, choose_width(end - start), (), read_filter(request))
 
 
@@ -70,7 +73,9 @@ def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
     """Return the query of the events of a time. Raises InvalidRequest."""
     start = required_time(request.query, "time_of_generation_min")
     end = required_time(request.query, "time_of_generation_max")
-    workspaces = visible_workspaces(request, services, request.query.get("workspace_slug", ""))
+    workspaces = visible_workspaces(
+        request, services, request.query.get("workspace_slug", ""), (start, end)
+    )
     return UsageQuery(workspaces, start, end, filter=read_filter(request))
 
 
@@ -87,18 +92,30 @@ def span_starts(query: UsageQuery) -> range:
 
 
 def visible_workspaces(
-    request: AdminRequest, services: AdminServices, names: str = ""
+    request: AdminRequest, services: AdminServices, names: Any = "", span: tuple[int, int] = (0, 0)
 ) -> tuple[str, ...]:
-    """Return the ids of the named workspaces, or of all that the key may see. Raises NotFound."""
+    """Return the ids of the named workspaces, or of all that the key may see. Raises NotFound.
+
+    A key of the organisation sees deleted workspaces too, if they have usage in the span of time.
+    """
     visible = [one for one in all_workspaces(services) if request.can_see(one.id)]
     wanted = split_list(names)
     if not wanted:
-        return tuple(one.id for one in visible)
+        deleted = _workspaces_with_usage(services, *span) if request.is_of_organisation else []
+        return tuple(dict.fromkeys([*(one.id for one in visible), *deleted]))
     by_name = {name: one.id for one in visible for name in (one.id, one.slug)}
+    if request.is_of_organisation:
+        by_name = {name: name for name in wanted if name.startswith(_ID_PREFIX)} | by_name
     for name in wanted:
         if name not in by_name:
             raise not_found("workspace", name)
     return tuple(dict.fromkeys(by_name[name] for name in wanted))
+
+
+def _workspaces_with_usage(services: AdminServices, start: int, end: int) -> list[str]:
+    store = require_store(services)
+    months = months_of(start, end) if start < end else []
+    return [one for month in months[:_MAX_MONTHS] for one in store.list_workspaces(month)]
 
 
 def read_filter(request: AdminRequest) -> UsageFilter:

@@ -91,6 +91,30 @@ class UsageDynamoTable:
             }
         )
 
+    def note_workspace(self, workspace: str, month: str) -> None:
+        """Remember that a workspace has events in a month, as "2026-11"."""
+        expires = start_of_day(f"{month}-01") + max(self.kept_seconds, _ROLLUP_SECONDS)
+        self._put(
+            {
+                "pk": {"S": f"W#{month}"},
+                "sk": {"S": workspace},
+                "expires": {"N": str(expires)},
+            }
+        )
+
+    def list_workspaces(self, month: str) -> Sequence[str]:
+        """Return the workspaces with events in a month, also those that are deleted."""
+        pages = self._run(
+            lambda: list(
+                self._client.get_paginator("query").paginate(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk",
+                    ExpressionAttributeValues={":pk": {"S": f"W#{month}"}},
+                )
+            )
+        )
+        return [item["sk"]["S"] for page in pages for item in page["Items"]]
+
     @property
     def _client(self) -> DynamoDBClient:
         client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
