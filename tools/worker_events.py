@@ -16,6 +16,7 @@ Event = Mapping[str, Any]
 BUCKET, KEY = "photos", "inbox/erase/my photo+1 (ü)%.png"
 _FORM_KEY = "inbox/erase/my+photo%2B1+%28%C3%BC%29%25.png"  # as a notification record has it
 _ETAG, _SIZE, _SEQUENCER = "d41d8cd98f00b204e9800998ecf8427e", 1024, "0055AED6DCD90281E5"
+_BATCH = "batch_01ngvcy7s6ghhexcruvvufm6lg6fdfyg7e"
 _ORDER = "edit_01ngvcy7s6ghhexcruvvufm6lg6fdfyg7e"
 
 
@@ -132,6 +133,9 @@ def worker_samples(edit: Callable[[], Event]) -> dict[str, WorkerSample]:
     test_event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
     return {
         "worker_sqs": message(lambda: {"order": _ORDER}),
+        "worker_sqs_batch": WorkerSample(
+            lambda: queue_event({"batch": _BATCH, "scope": "none", "wake": 0})
+        ),
         "worker_edit_sqs": message(edit),
         "worker_edit_sqs_refused_model": message(lambda: {**edit(), "model": "nobody/nothing"}),
         "worker_edit_sqs_task_token": message(lambda: {**edit(), "task_token": "AAAAKgAAAAIA"}),

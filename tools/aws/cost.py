@@ -32,7 +32,7 @@ RESOURCE_USD_PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": prices.SQS_POLLED_MONTH * 5 / 7,  # Five of the seven queues are polled.
+    "AWS::SQS::Queue": 0.0,  # but see `polled_queues`
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,
@@ -67,6 +67,23 @@ TYPICAL_EDIT = TypicalEdit()
 
 
 @dataclass(frozen=True)
+class BatchLine:
+    """What a line of a batch needs in addition to an edit with an order. Its steps are shared by many lines."""
+
+    writes: float = (
+        4.0  # The queued job, its claim, and its entries in the indexes of open and of ended jobs.
+    )
+    reads: float = 4.0  # The claim, the result, and the two counts of the progress.
+    puts: float = 1.0  # The request.
+    gets: float = 2.0  # The request and the answer.
+    # Its message is sent with nine others, and received and deleted alone.
+    queue_requests: float = 2.1
+
+
+BATCH_LINE = BatchLine()
+
+
+@dataclass(frozen=True)
 class TypicalDelivery:
     """A delivery of a webhook that is accepted at the first attempt."""
 
@@ -87,6 +104,7 @@ def main(check: bool) -> int:
     after = replace_section(before, "prices", price_date())
     after = replace_section(after, "cost", rate_table(template))
     after = replace_section(after, "per-edit", cost_table(template))
+    after = replace_section(after, "per-line", line_table())
     after = replace_section(after, "per-delivery", delivery_table(template))
     if after != before and check:
         print("docs/cost.md is stale; run `make cost`")
@@ -110,7 +128,19 @@ def fixed_costs(template: Mapping[str, Any]) -> dict[str, float]:
     for resource in template["Resources"].values():
         kind = str(resource["Type"])
         costs[kind] = costs.get(kind, 0.0) + RESOURCE_USD_PER_MONTH[kind]
+    costs["AWS::SQS::Queue"] = polled_queues(template) * prices.SQS_POLLED_MONTH
     return {kind: cost for kind, cost in costs.items() if cost}
+
+
+def polled_queues(template: Mapping[str, Any]) -> int:
+    """Return the number of queues from which Lambda takes messages. An empty one costs its polling."""
+    events = (
+        event
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for event in resource["Properties"].get("Events", {}).values()
+    )
+    return sum(event["Type"] == "SQS" for event in events)
 
 
 def edit_costs(template: Mapping[str, Any], edit: TypicalEdit = TYPICAL_EDIT) -> dict[str, float]:
@@ -148,6 +178,16 @@ def delivery_costs(template: Mapping[str, Any]) -> dict[str, float]:
         f"Lambda, {delivery.seconds:g} s": prices.LAMBDA_REQUEST + delivery.seconds * second,
         "Queue": delivery.queue_requests * prices.SQS_REQUEST,
         "Rows": delivery.writes * prices.DYNAMODB_WRITE + delivery.reads * prices.DYNAMODB_READ * 2,
+    }
+
+
+def line_costs(line: BatchLine = BATCH_LINE) -> dict[str, float]:
+    """Return the cost in dollars of each part that a line of a batch has in addition to an edit."""
+    return {
+        "Job and its entries in the indexes": line.writes * prices.DYNAMODB_WRITE
+        + line.reads * prices.DYNAMODB_READ,
+        "S3, the request stored, both read": line.puts * prices.S3_PUT + line.gets * prices.S3_GET,
+        "Queue": line.queue_requests * prices.SQS_REQUEST,
     }
 
 
@@ -209,6 +249,11 @@ def cost_table(template: Mapping[str, Any]) -> str:
 def delivery_table(template: Mapping[str, Any]) -> str:
     """Return a table with one row for each part of the cost of a delivery of a webhook."""
     return _table(delivery_costs(template), "deliveries")
+
+
+def line_table() -> str:
+    """Return a table with one row for each part of the additional cost of a line of a batch."""
+    return _table(line_costs(), "lines")
 
 
 def _table(costs: Mapping[str, float], things: str) -> str:
