@@ -26,6 +26,7 @@ from botocore.exceptions import ClientError
 
 from retouch.core.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
+from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.table import TenantsUnavailable, TenantTable
 from tools.secret import PEPPER_VARIABLE, SecretObject
 from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
@@ -35,6 +36,7 @@ from tools.tenant_keys import (
     list_tenant_keys,
     open_tenant_table,
     revoke_by_name,
+    taken_name_error,
 )
 
 _NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -61,9 +63,7 @@ class KeyStore:
             self._put_request({"id": _RESERVATION_PREFIX + name, "key": key_id}),
         )
         if is_taken:
-            raise CommandError(
-                f"There is already a key '{name}'. Revoke it first or choose another name."
-            )
+            raise taken_name_error(name)
         return key
 
     def revoke(self, name: str) -> None:
@@ -90,6 +90,13 @@ class KeyStore:
             {"Update": self._revocation_request(key_id)}, {"Delete": delete_reservation}
         ):
             raise CommandError(f"The key '{name}' changed in the meantime. Try again.")
+
+    def reject_taken_name(self, name: str) -> None:
+        """Raise CommandError when an active key of an earlier version has the name."""
+        reservation = _item_key(_RESERVATION_PREFIX + validate_name(name))
+        response = self._client.get_item(TableName=self.table, Key=reservation, ConsistentRead=True)
+        if "Item" in response:
+            raise taken_name_error(name)
 
     def list_keys(self) -> list[dict[str, str]]:
         """Return every key, active or revoked, oldest first, without its id."""
@@ -236,10 +243,11 @@ def _run_with_tenants(options: argparse.Namespace) -> int:
 def _create_key(keys: KeyStore, options: argparse.Namespace) -> str:
     if options.admin:
         return create_admin_key(keys.tenants, options.name, keys.read_pepper())
-    if options.workspace:
-        pepper = keys.read_pepper()
-        return create_workspace_key(keys.tenants, options.name, options.workspace, pepper)
-    return keys.create(options.name)
+    if options.workspace or keys.tenants_table:
+        keys.reject_taken_name(options.name)
+        slug = options.workspace or DEFAULT_WORKSPACE.slug
+        return create_workspace_key(keys.tenants, options.name, slug, keys.read_pepper())
+    return keys.create(options.name)  # a stack that was deployed before there were workspaces
 
 
 def _run_action(options: argparse.Namespace) -> int:

@@ -52,10 +52,16 @@ def create_admin_key(table: TenantTable, name: str, pepper: str) -> str:
 
 def create_workspace_key(table: TenantTable, name: str, slug: str, pepper: str) -> str:
     """Create a key that makes edits in a workspace, and return it. Raises CommandError."""
-    key = new_gateway_key()
-    digest = key_digest(key, pepper)
-    store_workspace_key(table, _find_workspace(table, slug), name, digest, int(time.time()))
+    workspace, key = _find_workspace(table, slug), new_gateway_key()
+    if any(row.record["workspace"] == workspace.id for row in find_key_rows(table, name)):
+        raise taken_name_error(name)
+    store_workspace_key(table, workspace, name, key_digest(key, pepper), int(time.time()))
     return key
+
+
+def taken_name_error(name: str) -> CommandError:
+    """Return the error for a name that an active key of the workspace has."""
+    return CommandError(f"There is already a key '{name}'. Revoke it first or choose another name.")
 
 
 def revoke_by_name(table: TenantTable, name: str) -> bool:

@@ -19,7 +19,7 @@ from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.reader import TenantReader
 from retouch.tenants.rows import workspace_row
-from retouch.tenants.scopes import ALL_SCOPES
+from retouch.tenants.scopes import ALL_SCOPES, EDIT_SCOPES
 from retouch.tenants.table import Change
 from tests.support.services import FakeClock
 from tests.support.tenants import TABLE as TENANTS_TABLE
@@ -223,9 +223,26 @@ def test_key_of_a_workspace_is_created_by_its_slug(run_keys, tenants):
     assert error.startswith("There is no workspace 'nobody'.")
 
 
+def test_new_key_of_a_stack_with_tenants_has_a_record_and_a_name_of_its_own(run_keys, tenants):
+    key = run_keys("new", "build-server")[1][0]
+    found = tenants(key)
+    assert (found.name, found.workspace, found.scopes) == (
+        "build-server",
+        DEFAULT_WORKSPACE,
+        EDIT_SCOPES,
+    )
+    assert found.owner == found.id
+    keys.KeyStore(TABLE, "secret").create("older")
+    for name in ("build-server", "older"):
+        for options in ((), ("--workspace", "default")):
+            status, out, [error] = run_keys("new", *options, name)
+            assert (status, out) == (1, [])
+            assert error.startswith(f"There is already a key '{name}'.")
+
+
 def test_admin_key_is_listed_and_revoked_by_name_or_id(run_keys, tenants, clock):
     created = [run_keys("new", "--admin", "operator")[1][0] for _ in range(2)]
-    plain = run_keys("new", "build-server")[1][0]
+    plain = keys.KeyStore(TABLE, "secret").create("build-server")
     ids = [tenants(key).id for key in created]
     _, lines, _ = run_keys("list")
     assert lines[0].split() == ["name", "created", "revoked", "workspace", "id"]
@@ -244,7 +261,7 @@ def test_admin_key_is_listed_and_revoked_by_name_or_id(run_keys, tenants, clock)
 
 
 def test_plain_key_has_the_limits_of_the_default_workspace(run_keys, tenants, clock):
-    key = run_keys("new", "build-server")[1][0]
+    key = keys.KeyStore(TABLE, "secret").create("build-server")
     assert tenants(key).workspace == DEFAULT_WORKSPACE
     limited = replace(DEFAULT_WORKSPACE, concurrency=3)
     table = open_tenant_table(TENANTS_TABLE, StackLocation("retouch"))
