@@ -15,7 +15,14 @@ def limits_table() -> str:
     return "\n".join([*rows, *(f"| {' | '.join(row)} |" for row in _limit_rows())])
 
 
-def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
+Row = tuple[str, str, str, str]
+
+
+def _limit_rows() -> tuple[Row, ...]:
+    return (*_request_rows(), *_image_rows(), *_form_rows(), *_response_rows())
+
+
+def _request_rows() -> tuple[Row, ...]:
     settings = Settings()
     upload_minutes = settings.upload_seconds // 60
     return (
@@ -38,6 +45,11 @@ def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
             "Retouch",
             "ask for a new one",
         ),
+    )
+
+
+def _image_rows() -> tuple[Row, ...]:
+    return (
         ("an image file", _megabytes(IMAGE.image_bytes), "Retouch", "JPEG or WebP"),
         ("pixels of an image", _megapixels(IMAGE.pixels), "Retouch", "scale it"),
         ("pixels of a WebP", _megapixels(IMAGE.webp_pixels), "Retouch", "PNG or JPEG"),
@@ -48,6 +60,11 @@ def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
             "PNG",
         ),
         ("width and height", f"{IMAGE.side:,} pixels each", "Retouch", "scale it"),
+    )
+
+
+def _form_rows() -> tuple[Row, ...]:
+    return (
         ("images of a request", str(BODY.max_images), "Retouch; many models take fewer", ""),
         ("parts of a form", str(BODY.max_parts), "Retouch", ""),
         (
@@ -56,6 +73,11 @@ def _limit_rows() -> tuple[tuple[str, str, str, str], ...]:
             "Retouch; many models take fewer",
             "send images as files",
         ),
+    )
+
+
+def _response_rows() -> tuple[Row, ...]:
+    return (
         ("a response over HTTP", "200 MB, 15 minutes", "API Gateway and Lambda", "fewer images"),
         (
             "the base64 of a response",

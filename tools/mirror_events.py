@@ -69,23 +69,28 @@ def eventbridge_event(detail: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def cloud_event(url: str) -> dict[str, Any]:
+    """Return a CloudEvent that asks for the copy of one URL."""
+    return {
+        "specversion": "1.0",
+        "id": "order-1",
+        "source": "urn:shop",
+        "type": "retouch.mirror.requested",
+        "data": {"url": url},
+    }
+
+
 def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
     """Return the samples by name. `proxy_event` builds a REST proxy event from method, path, headers and body."""
 
     def post_request(**fields: Any) -> Callable[[], Event]:
         return lambda: proxy_event("POST", "/v1/mirror", _JSON_HEADERS, json.dumps(fields))
 
-    def cloud_event(url: str) -> dict[str, Any]:
-        return {
-            "specversion": "1.0",
-            "id": "order-1",
-            "source": "urn:shop",
-            "type": "retouch.mirror.requested",
-            "data": {"url": url},
-        }
+    return {**_copied_samples(post_request), **_refused_samples(post_request)}
 
-    blocked = (200, "ssrf_blocked")
-    message_ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2)]
+
+def _copied_samples(post_request: Callable[..., Callable[[], Event]]) -> dict[str, MirrorSample]:
+    """Return the samples of requests that are carried out, one for each kind of event."""
     return {
         "mirror_http": MirrorSample(
             post_request(urls=[PICTURE_URL], prefix="mirror/shop", metadata={"order": "4711"})
@@ -96,6 +101,14 @@ def mirror_samples(proxy_event: BuildProxyEvent) -> dict[str, MirrorSample]:
         "mirror_eventbridge_cloudevent": MirrorSample(
             lambda: eventbridge_event(cloud_event(PICTURE_URL))
         ),
+    }
+
+
+def _refused_samples(post_request: Callable[..., Callable[[], Event]]) -> dict[str, MirrorSample]:
+    """Return the samples of requests that are refused, with the outcome of each."""
+    blocked = (200, "ssrf_blocked")
+    message_ids = [f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2)]
+    return {
         "mirror_http_refused_url": MirrorSample(
             post_request(
                 urls=[METADATA_URL, RUNTIME_API_URL],
