@@ -36,6 +36,7 @@ class BudgetGateway:
     def __init__(self, upstream, key, clock=None, **env):
         self.upstream, self.key, self.clock = upstream, key, clock or FakeClock()
         self.rates = InMemoryRates()
+        self.limiter = RateLimiter(self.rates, self.clock)
         self.virtual_keys: dict[str, VirtualKeyRecord] = {}
         self.orders, self.budgets, self.notices = (
             InMemoryOrders(),
@@ -57,7 +58,7 @@ class BudgetGateway:
             keys=AnyKey(self),
             orders=self.stores,
             open_budgets=lambda: self.budgets,
-            rates=RateLimiter(lambda: self.rates, self.clock),
+            open_rates=lambda: self.limiter,
         )
         self.services = replace(self.services, tenants=VirtualKeys(self.virtual_keys))
 

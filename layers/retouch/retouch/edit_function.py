@@ -28,7 +28,7 @@ from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.budget_stores import (
     add_ledger,
     budget_table_opener,
-    rate_limiter,
+    rate_limiter_opener,
 )
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.key_lookup import key_lookup
@@ -84,7 +84,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
         orders=orders,
         open_budgets=open_budgets,
-        rates=rate_limiter(settings, aws_clients, clock),
+        open_rates=rate_limiter_opener(settings, aws_clients, clock),
         jobs=jobs,
         load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
         tenants=tenants,

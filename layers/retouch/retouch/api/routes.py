@@ -110,7 +110,7 @@ def _count_request(request: EndpointRequest, services: Services) -> dict[str, st
     key = request.caller.principal.key
     if key is None or not key.has_rate_limits:
         return {}
-    if services.rates is None:
+    if services.open_rates is None:
         raise BudgetUnavailable(
             "This gateway key has a rate limit, and the gateway has no table to count in. Set RETOUCH_BUDGETS_TABLE on "
             "the gateway.",
@@ -119,7 +119,7 @@ def _count_request(request: EndpointRequest, services: Services) -> dict[str, st
     from retouch.tenants.rates import rate_headers, windows_of_key  # most keys have no rate limit
 
     now = services.clock.unix_time()
-    uses = services.rates.count_request(windows_of_key(key, now))
+    uses = services.open_rates().count_request(windows_of_key(key, now))
     return rate_headers(uses, now)
 
 

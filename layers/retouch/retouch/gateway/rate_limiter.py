@@ -5,7 +5,7 @@ A process remembers until when a window is full, so that a client that does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from retouch.core.clock import Clock
 from retouch.core.parameters import quote_value
@@ -23,8 +23,8 @@ _SCOPE_TEXTS = {
 class RateLimiter:
     """The windows of all keys, as one process knows them."""
 
-    def __init__(self, open_table: Callable[[], RateTable], clock: Clock) -> None:
-        self._open_table, self._clock = open_table, clock
+    def __init__(self, table: RateTable, clock: Clock) -> None:
+        self._table, self._clock = table, clock
         self._full: dict[tuple[str, str], int] = {}  # account and window: its count
 
     def count_request(self, windows: Sequence[RateWindow]) -> tuple[RateUse, ...]:
@@ -41,19 +41,17 @@ class RateLimiter:
         for window in windows:
             amount = amounts.get(window.limit.type, 0)
             if amount:
-                self._open_table().add(window, amount)
+                self._table.add(window, amount)
 
     def read(self, windows: Sequence[RateWindow]) -> tuple[RateUse, ...]:
         """Return the use of the windows."""
-        table = self._open_table()
-        return tuple(RateUse(window, table.read(window)) for window in windows)
+        return tuple(RateUse(window, self._table.read(window)) for window in windows)
 
     def _count(self, window: RateWindow) -> RateUse:
-        table = self._open_table()
         if window.limit.type == "requests":
-            count = table.count(window, 1)
+            count = self._table.count(window, 1)
         else:  # added when an edit has made them
-            count = table.read(window)
+            count = self._table.read(window)
             count = None if count >= window.limit.value else count
         if count is not None:
             return RateUse(window, count)

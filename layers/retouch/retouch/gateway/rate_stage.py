@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from retouch.core.errors import BudgetUnavailable
 from retouch.core.usage import Usage, total_tokens
 from retouch.gateway.result import AttemptResult, EditStream, StreamedImage
 from retouch.gateway.services import Services
 from retouch.gateway.target_stages import Attempt, DeliveredImages, PreparedAttempt
-from retouch.tenants.rates import RateWindow, windows_of_key, windows_of_virtual_key
+
+if TYPE_CHECKING:
+    from retouch.tenants.rates import RateWindow
 
 _log = logging.getLogger("retouch")
 
@@ -20,9 +23,11 @@ def count_request(prepared: PreparedAttempt, services: Services) -> PreparedAtte
     """Count the attempt in the rate limits of the virtual key that pays. Raises RateExceeded."""
     attempt = prepared.planned.attempt
     limits = attempt.target.payer.limits
-    if limits and limits.rate_limits and services.rates and not attempt.context.is_paid_for:
+    if limits and limits.rate_limits and services.open_rates and not attempt.context.is_paid_for:
+        from retouch.tenants.rates import windows_of_virtual_key
+
         windows = windows_of_virtual_key(limits, services.clock.unix_time())
-        services.rates.count_request(windows)
+        services.open_rates().count_request(windows)
     return prepared
 
 
@@ -57,8 +62,10 @@ def _counted_events(
 def _made_windows(attempt: Attempt, services: Services) -> tuple[RateWindow, ...]:
     """Return the windows of pictures and tokens, in which a request counts when it has made them."""
     key, limits = attempt.context.principal.key, attempt.target.payer.limits
-    if services.rates is None or not (limits or (key and key.has_rate_limits)):
+    if services.open_rates is None or not (limits or (key and key.has_rate_limits)):
         return ()
+    from retouch.tenants.rates import windows_of_key, windows_of_virtual_key  # for few attempts
+
     now = services.clock.unix_time()
     windows = (*windows_of_virtual_key(limits, now), *windows_of_key(key, now))
     return tuple(one for one in windows if one.limit.type != "requests")
@@ -68,8 +75,8 @@ def _add(
     windows: tuple[RateWindow, ...], pictures: int, usage: Usage | None, services: Services
 ) -> None:
     """Add to the windows. The images are paid for, so a failure of the table goes to the log."""
-    assert services.rates, "without it, there are no windows"
+    assert services.open_rates, "without it, there are no windows"
     try:
-        services.rates.add(windows, pictures, total_tokens(usage))
+        services.open_rates().add(windows, pictures, total_tokens(usage))
     except BudgetUnavailable as error:
         _log.error("the pictures of an edit were not counted", exc_info=error)

@@ -22,17 +22,17 @@ from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
 from retouch.gateway.poll_limiter import PollLimiter
-from retouch.gateway.rate_limiter import RateLimiter
 from retouch.gateway.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
-from retouch.tenants.budget_table import BudgetTable
 from retouch.tenants.reader import TenantReader
 from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
     from retouch.gateway.metering import RequestMeter
+    from retouch.gateway.rate_limiter import RateLimiter
+    from retouch.tenants.budget_table import BudgetTable
     from retouch.usage.exports import ExportPorts
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Services:
     cache: CacheStore
     load_config: Callable[[str], Mapping[str, Any]]  # id -> saved config; raises InvalidConfig
     orders: OrderStores | None = None  # None: the gateway has no table of orders
-    rates: RateLimiter | None = None  # None: there is no table of rate limits
+    open_rates: Callable[[], RateLimiter] | None = None  # None: there is no table of rate limits
     open_budgets: Callable[[], BudgetTable] | None = None  # None: there is no table of budgets
     jobs: JobStores | None = None  # None: the gateway has no queue of edits
     tenants: TenantReader | None = None  # None: the gateway has no table of tenants

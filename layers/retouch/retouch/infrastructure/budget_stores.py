@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 from retouch.core.clock import Clock
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
-from retouch.gateway.budget_ledger import BudgetLedger
-from retouch.gateway.rate_limiter import RateLimiter
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.budget_notices import BudgetNotices
+from retouch.orders.charges import Charge, Ledger
 from retouch.orders.stores import OrderStores
-from retouch.tenants.budget_table import BudgetTable
-from retouch.tenants.rates import RateTable
+
+if TYPE_CHECKING:
+    from retouch.gateway.rate_limiter import RateLimiter
+    from retouch.tenants.budget_table import BudgetTable
+    from retouch.tenants.rates import RateTable
 
 
 def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], BudgetTable] | None:
@@ -33,21 +36,28 @@ def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], Bud
     return open_table if settings.budgets_table or settings.orders_folder else None
 
 
-def rate_limiter(settings: Settings, aws: AwsClients, clock: Clock) -> RateLimiter | None:
-    """Return what counts requests, or None when the settings name no table."""
+def rate_limiter_opener(
+    settings: Settings, aws: AwsClients, clock: Clock
+) -> Callable[[], RateLimiter] | None:
+    """Return a function that opens what counts requests, or None when the settings name no table."""
 
     @cache
-    def open_table() -> RateTable:
-        if settings.budgets_table:
-            from retouch.infrastructure.aws.rate_table import RateDynamoTable
+    def open_limiter() -> RateLimiter:
+        from retouch.gateway.rate_limiter import RateLimiter
 
-            return RateDynamoTable(settings.budgets_table, aws)
-        from retouch.infrastructure.rate_folder import RateFolderTable
+        return RateLimiter(_open_rate_table(settings, aws), clock)
 
-        return RateFolderTable(settings.orders_folder)
+    return open_limiter if settings.budgets_table or settings.orders_folder else None
 
-    has_table = settings.budgets_table or settings.orders_folder
-    return RateLimiter(open_table, clock) if has_table else None
+
+def _open_rate_table(settings: Settings, aws: AwsClients) -> RateTable:
+    if settings.budgets_table:
+        from retouch.infrastructure.aws.rate_table import RateDynamoTable
+
+        return RateDynamoTable(settings.budgets_table, aws)
+    from retouch.infrastructure.rate_folder import RateFolderTable
+
+    return RateFolderTable(settings.orders_folder)
 
 
 def add_ledger(
@@ -59,10 +69,36 @@ def add_ledger(
     """Return the stores of orders with the ledger that settles their charges."""
     if orders is None or open_table is None:
         return orders
+    return replace(
+        orders, ledger=_LazyLedger(cache(lambda: _open_ledger(open_table, settings, aws)))
+    )
+
+
+@frozen_dataclass
+class _LazyLedger:
+    """A ledger that is opened for the first charge. Most functions never have one."""
+
+    open: Callable[[], Ledger]
+
+    def settle(self, charge: Charge) -> bool:
+        """Turn a held amount into the actual one. Return False when it was settled before."""
+        return self.open().settle(charge)
+
+    def restore(self, charge: Charge) -> None:
+        """Turn an amount that was settled at risk back into a held one, if it is not held."""
+        self.open().restore(charge)
+
+
+def _open_ledger(
+    open_table: Callable[[], BudgetTable], settings: Settings, aws: AwsClients
+) -> Ledger:
+    from retouch.gateway.budget_ledger import BudgetLedger
+    from retouch.infrastructure.budget_notices import BudgetNotices
+
     publish = None
     if settings.event_bus:
         from retouch.infrastructure.aws.event_bus import EventBus
 
         publish = EventBus(settings.event_bus, aws).publish
     notices = BudgetNotices(settings.environment, publish, settings.stack_name)
-    return replace(orders, ledger=BudgetLedger(open_table, notices))
+    return BudgetLedger(open_table, notices)

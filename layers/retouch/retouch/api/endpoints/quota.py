@@ -21,11 +21,11 @@ def read_quota(key: GatewayKey | None, services: Services) -> dict[str, Any]:
     now = services.clock.unix_time()
     budgets = budgets_of_key(key, now)
     windows = windows_of_key(key, now)
-    if (budgets and services.open_budgets is None) or (windows and services.rates is None):
+    if (budgets and services.open_budgets is None) or (windows and services.open_rates is None):
         raise BudgetUnavailable("This gateway has no table of budgets.", retryable=False)
     table = services.open_budgets() if budgets and services.open_budgets else None
     rows = [table.read(row_name_of(budget)) for budget in budgets] if table else []
-    uses = services.rates.read(windows) if services.rates and windows else ()
+    uses = services.open_rates().read(windows) if services.open_rates and windows else ()
     return {
         "object": "quota",
         "limits": [

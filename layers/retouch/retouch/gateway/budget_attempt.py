@@ -1,0 +1,87 @@
+"""The holds of one attempt: the most that it may cost, and the budgets in which it holds that amount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from retouch.core.cost_ceiling import cost_ceiling, is_billed_by_tokens
+from retouch.core.errors import BudgetUnavailable
+from retouch.gateway.budget_holds import BudgetHolder
+from retouch.gateway.budget_report import BudgetReport
+from retouch.gateway.services import Services
+from retouch.gateway.target_stages import PreparedAttempt
+from retouch.tenants.budget_errors import BudgetExceeded, PriceUnknown
+from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
+from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey
+from retouch.tenants.limits import Price
+
+
+def hold_attempt(prepared: PreparedAttempt, services: Services) -> None:
+    """Hold the most that the attempt may cost in all its budgets, and note the amounts in its log."""
+    attempt = prepared.planned.attempt
+    key, limits, now = (
+        attempt.context.principal.key,
+        attempt.target.payer.limits,
+        services.clock.unix_time(),
+    )
+    budgets = (*budgets_of_virtual_key(limits, now), *budgets_of_key(key, now))
+    if budgets:
+        attempt.log.budget = _hold(prepared, budgets, services)
+
+
+def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Services) -> BudgetReport:
+    attempt = prepared.planned.attempt
+    price = _workspace_price(attempt.context.principal.key)
+    amount = _most(prepared, budgets)
+    is_metered = is_billed_by_tokens(prepared.planned.plan.resolved.serving.price)
+    report = BudgetReport(amount, price, is_metered)
+    held = attempt.context.held_order
+    if attempt.context.is_paid_for:
+        return report  # an earlier request holds it
+    if held is None or services.open_budgets is None or services.orders is None:
+        raise BudgetUnavailable(
+            "This gateway key has a budget, and the gateway has no table of budgets and orders. Set "
+            "RETOUCH_BUDGETS_TABLE and RETOUCH_ORDERS_TABLE on the gateway.",
+            retryable=False,
+        )
+    if attempt.context.order:
+        attempt.context.order.begin()
+    holder = BudgetHolder(
+        held,
+        services.open_budgets(),
+        services.orders,
+        services.clock,
+        attempt.context.is_portkey_client,
+    )
+    try:
+        return replace(report, remaining=holder.hold(budgets, amount))
+    except BudgetExceeded as refusal:
+        attempt.log.budget = replace(report, held=0, remaining=refusal.remaining)
+        raise
+
+
+def _most(prepared: PreparedAttempt, budgets: Sequence[Budget]) -> int:
+    """Return the most that the attempt may cost its workspace. Raises PriceUnknown."""
+    plan = prepared.planned.plan
+    attempt = prepared.planned.attempt
+    ceiling = cost_ceiling(
+        plan.resolved.serving,
+        prepared.jobs,
+        attempt.settings.ceilings,
+        plan.resolved.provider.name,
+    )
+    if ceiling is None:
+        if not any(budget.is_cost for budget in budgets):
+            return 0  # only tokens, or the number of edits at the same time, are limited
+        raise PriceUnknown(
+            f"The model {plan.resolved.model_id} has no price, so its edits cannot be counted in the budget of this "
+            "key. Use a model with a price, or ask the operator to set one in RETOUCH_CEILINGS.",
+            param="model",
+        )
+    pictures = sum(job.n for job in prepared.jobs)
+    return _workspace_price(attempt.context.principal.key).of(ceiling, pictures)
+
+
+def _workspace_price(key: GatewayKey | None) -> Price:
+    return (key.workspace if key else DEFAULT_WORKSPACE).price
