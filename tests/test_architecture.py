@@ -160,7 +160,7 @@ def test_every_package_has_an_empty_init_module():
 
 
 def test_only_the_entry_points_lie_at_the_package_root():
-    entry_points = {"__init__.py", "__main__.py", "cli.py", *SHARED_ENTRY_POINTS}
+    entry_points = {"__init__.py", "__main__.py", "cli.py", "recipe_check.py", *SHARED_ENTRY_POINTS}
     assert {file.name for file in PACKAGE.glob("*.py")} == entry_points
 
 

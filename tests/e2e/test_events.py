@@ -10,7 +10,7 @@ import pytest
 from retouch.orders.order import order_key
 from tests.support.event_stack import BUS, PHOTO, queue_arn, run_event_stack
 from tests.support.images import b64, box_mask, photo
-from tests.support.orders import BUCKET
+from tests.support.orders import BUCKET, CREDENTIALS
 
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 IMAGES = [{"image_url": f"data:image/png;base64,{b64(PHOTO)}"}]
@@ -248,3 +248,18 @@ def test_edit_whose_state_has_timed_out_is_still_finished(stack):
         stack.provider.responses[0].delay = 0.0
     stack.wait_for(lambda: stack.waiting() == 0)
     assert stack.paid_calls("late") == 1
+
+
+def test_documented_producer_sends_an_edit_that_is_made_once(stack, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    monkeypatch.chdir(PAGE.parents[1])
+    monkeypatch.setenv("MODEL", "gpt-image-2")
+    monkeypatch.setenv("EDITS_QUEUE", stack.urls["edits"])
+    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": stack.endpoint}.items():
+        monkeypatch.setenv(name, value)
+    for _ in range(2):
+        exec(code, {})
+    (event, *_) = news_about(stack, '"shoe": "4711"')
+    assert event["type"] == "retouch.edit.completed"
+    stack.wait_for(lambda: stack.waiting() == 0)
+    assert stack.paid_calls("remove the ball") == 1

@@ -46,7 +46,7 @@ class EventStack:
 
     def __init__(self, port, provider, server, steps):
         self.provider, self.server, self.steps = provider, server, steps
-        url = f"http://127.0.0.1:{port}"
+        self.endpoint = url = f"http://127.0.0.1:{port}"
         session = boto3.Session("testing", "testing", region_name=REGION)
         self.s3 = session.client("s3", endpoint_url=url)
         self.sqs = session.client("sqs", endpoint_url=url)

@@ -1,4 +1,4 @@
-"""`python -m retouch mask photo.png --circle 512,512,200 --out mask.png`."""
+"""`python -m retouch mask photo.png --circle 512,512,200 --out mask.png`, or `recipe check white.json`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     cli.add_arguments(commands.add_parser("mask", help=cli.HELP, description=cli.HELP))
-    return cli.run_mask_command(parser.parse_args(arguments))
+    recipe = commands.add_parser("recipe", help="Tools for recipes of an inbox")
+    check = recipe.add_subparsers(dest="action", required=True).add_parser("check")
+    _add_check_arguments(check)
+    parsed = parser.parse_args(arguments)
+    if parsed.command == "mask":
+        return cli.run_mask_command(parsed)
+    from retouch.recipe_check import run_recipe_command  # it loads all providers
+
+    return run_recipe_command(parsed)
+
+
+def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Say what a recipe of an inbox will do with a photo, and what that costs"
+    parser.add_argument("file", type=Path, help="the recipe, named as its folder in the inbox")
+    parser.add_argument("--photo", type=Path, help="a photo; without it, one of 1024x1024 pixels")
+    parser.add_argument("--mask", type=Path, help="the mask, if the recipe waits for one")
 
 
 HELP = "Make a mask for a photo from shapes or a colour"
