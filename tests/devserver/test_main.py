@@ -168,6 +168,14 @@ def test_server_prints_one_line_for_an_invalid_setting(start_server, variable, v
     assert out == ""
 
 
+def test_server_prints_one_line_for_an_admin_key_that_is_none_and_does_not_repeat_it(start_server):
+    out, err = start_server(free_port(), RETOUCH_ADMIN_KEY="sk-canary").communicate(timeout=60)
+    (line,) = err.splitlines()
+    assert line.startswith("RETOUCH_ADMIN_KEY must begin with 'rt_'")
+    assert "canary" not in line
+    assert out == ""
+
+
 def test_server_prints_one_line_for_an_unknown_default_model(start_server):
     process = start_server(free_port(), RETOUCH_DEFAULT_MODEL="openai/gpt-image-22")
     out, err = process.communicate(timeout=60)

@@ -1,5 +1,7 @@
 """Tests of the keys API: what a key shows, gives and loses, and the walls between workspaces."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.support.tenants import ADMIN_KEY, AdminApi
@@ -271,6 +273,18 @@ def test_repeated_create_with_an_idempotency_key_creates_one_key(api, acme):
     assert (other.status, other.json["error"]["code"]) == (422, "idempotency_key_reused")
     api.clock.advance(86_400)
     assert api.call("POST", path, body, headers=headers).status == 200
+
+
+def test_creates_at_the_same_time_with_one_idempotency_key_create_one_key(api, acme):
+    body, headers = {"name": "shop", "workspace_id": acme}, {"Idempotency-Key": "one"}
+
+    def create(_):
+        return api.call("POST", "/v1/api-keys/workspace/service", body, headers=headers)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(create, range(8)))
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 7
+    assert api.call("GET", f"/v1/api-keys?workspace_id={acme}").json["total"] == 1
 
 
 def test_list_is_paged(api, acme):
