@@ -105,7 +105,7 @@ def restart(delivery: Delivery, now: int) -> Delivery:
 
 def is_lost(delivery: Delivery, now: int) -> bool:
     """Return whether the message of a pending delivery did not come."""
-    return delivery.state == "pending" and max(delivery.due, delivery.lease) + _LOST_SECONDS < now
+    return max(delivery.due, delivery.lease) + _LOST_SECONDS < now
 
 
 def _add_attempt(delivery: Delivery, attempt: Attempt) -> Delivery:
