@@ -87,6 +87,12 @@ class Fault(Exception):
         self.status = status or type(self).status
         self.billed = billed or type(self).billed
 
+    @property
+    def gateway_code(self) -> str | None:
+        """The gateway's own code. A provider's code may repeat a part of the request, so no record keeps it."""
+        has_provider_code = isinstance(self, Refused | RateLimited) and self.upstream_status
+        return type(self).code if has_provider_code else self.code
+
     def with_billing(self, billed: Billed) -> Self:
         """Return a copy that says `billed`. A Fault is never changed, because several attempts may report it."""
         return self if billed == self.billed else self._copy(billed=billed)

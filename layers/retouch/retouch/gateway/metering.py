@@ -127,7 +127,7 @@ class RequestMeter:
             event = replace(
                 event,
                 status=outcome.status,
-                code=outcome.code or "",
+                code=outcome.gateway_code or "",
                 blame=outcome.blame,
                 billed=outcome.billed,
             )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import orjson
 
 from retouch.api.request.credentials import KEY_HEADERS
-from retouch.core.errors import Fault, MethodNotAllowed, RateLimited, Refused
+from retouch.core.errors import Fault, MethodNotAllowed
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
@@ -87,13 +87,12 @@ def error_envelope(fault: Fault) -> dict[str, Any]:
 def fault_log_fields(fault: Fault) -> dict[str, Any]:
     """Return the log fields and metric dimensions of a failure. They contain no text of a caller or of a provider."""
     upstream = {"upstream_status": fault.upstream_status} if fault.upstream_status else {}
-    return {"error": _log_code(fault), "blame": fault.blame, "param": _log_param(fault), **upstream}
-
-
-def _log_code(fault: Fault) -> str | None:
-    """Return the code of the gateway. A provider's own code may repeat a part of the request."""
-    has_provider_code = isinstance(fault, Refused | RateLimited) and fault.upstream_status
-    return type(fault).code if has_provider_code else fault.code
+    return {
+        "error": fault.gateway_code,
+        "blame": fault.blame,
+        "param": _log_param(fault),
+        **upstream,
+    }
 
 
 def _log_param(fault: Fault) -> str | None:
