@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from retouch.api.endpoints import files
 from retouch.core.upload_ids import make_upload_id
 from tests.support.batches import BatchGateway, batch_body, batch_line, call_route
 from tests.support.jobs import JobGateway
@@ -191,6 +192,18 @@ def test_lists_have_pages_in_both_orders(gateway):
     assert files["has_more"] is True
     outputs = gateway.call("GET", "/v1/files", query={"purpose": "batch_output"}).json
     assert outputs["data"] == []
+
+
+def test_list_of_files_goes_on_behind_files_that_it_does_not_show(gateway, monkeypatch):
+    monkeypatch.setattr(files, "_PAGE_SIZE", 2)
+    kept = gateway.upload([batch_line(0)]).json["id"]
+    expiry = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
+    gateway.clock.advance(1)
+    for _ in range(5):
+        gateway.upload([batch_line(0)], **expiry)
+    gateway.clock.advance(3600)
+    page = gateway.call("GET", "/v1/files", query={"limit": "1"}).json
+    assert ([one["id"] for one in page["data"]], page["has_more"]) == ([kept], False)
 
 
 @pytest.mark.parametrize(

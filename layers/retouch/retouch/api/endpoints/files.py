@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from retouch.api.endpoint_request import (
     EndpointRequest,
     authenticate_caller,
@@ -9,7 +12,7 @@ from retouch.api.endpoint_request import (
     own_headers,
     plain_response,
 )
-from retouch.api.request.batch_fields import read_file_fields, read_list_fields
+from retouch.api.request.batch_fields import ListFields, read_file_fields, read_list_fields
 from retouch.api.response.batch import file_document, list_document
 from retouch.batches.batch import FILE_PREFIX, new_file_id
 from retouch.batches.files import (
@@ -29,7 +32,7 @@ from retouch.gateway.edit_job import job_scope
 from retouch.gateway.services import Services
 
 _LIST_NAMES = ("after", "limit", "order", "purpose")
-_MAX_LIMIT = 100
+_MAX_LIMIT, _PAGE_SIZE = 100, 101
 _PURPOSES = EnumParam(("batch", "batch_output"))
 _PATH = "/v1/files/"
 
@@ -64,24 +67,32 @@ def create_file(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def list_files(request: EndpointRequest, services: Services) -> HttpResponse:
-    """Return the caller's files, the newest first. A page may be short where files have expired."""
-    stores, now = require_batches(services), services.clock.unix_time()
+    """Return the caller's files, the newest first."""
     fields = read_list_fields(request.query, _LIST_NAMES, _MAX_LIMIT, _MAX_LIMIT)
     purpose = request.query.get("purpose")
     if purpose is not None:
         _PURPOSES.read("purpose", purpose)
-    rows = stores.rows.list_rows(
-        job_scope(request.caller.principal),
-        FILE_PREFIX,
-        fields.after,
-        fields.limit + 1,
-        is_ascending=fields.is_ascending,
+    now = services.clock.unix_time()
+    shown = (
+        file_document(file)
+        for file in _iter_files(job_scope(request.caller.principal), fields, services)
+        if file.expires > now and purpose in (None, file.purpose)
     )
-    files = [file_of_row(row) for row in rows]
-    shown = [one for one in files if one.expires > now and purpose in (None, one.purpose)]
-    return json_response(
-        list_document([file_document(one) for one in shown], fields.limit), request
-    )
+    documents = list(islice(shown, fields.limit + 1))
+    return json_response(list_document(documents, fields.limit), request)
+
+
+def _iter_files(scope: str, fields: ListFields, services: Services) -> Iterator[StoredFile]:
+    """Yield the files of a scope from the place of the list on, also expired ones."""
+    rows, after = require_batches(services).rows, fields.after
+    while True:
+        page = rows.list_rows(
+            scope, FILE_PREFIX, after, _PAGE_SIZE, is_ascending=fields.is_ascending
+        )
+        yield from map(file_of_row, page)
+        if len(page) < _PAGE_SIZE:
+            return
+        after = page[-1].id
 
 
 def get_file(request: EndpointRequest, services: Services) -> HttpResponse:
