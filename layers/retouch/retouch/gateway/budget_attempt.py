@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from retouch.core.cost_ceiling import cost_ceiling, is_billed_by_tokens
 from retouch.core.errors import BudgetUnavailable
-from retouch.gateway.budget_holds import BudgetHolder
+from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.budget_holds import BudgetHolder, budget_error, row_name_of
 from retouch.gateway.budget_report import BudgetReport
-from retouch.gateway.services import Services
+from retouch.gateway.result import EditPreview
+from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import PreparedAttempt
+from retouch.planning.plan import Plan
 from retouch.tenants.budget_errors import BudgetExceeded, PriceUnknown
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey
@@ -30,10 +33,29 @@ def hold_attempt(prepared: PreparedAttempt, services: Services) -> None:
         attempt.log.budget = _hold(prepared, budgets, services)
 
 
+def check_job(preview: EditPreview, context: RequestContext, services: Services) -> None:
+    """Raise BudgetExceeded or PriceUnknown when a job surely does not fit into a budget of its key or workspace.
+
+    Nothing is held: the worker holds the amount before it buys. Raises BudgetUnavailable.
+    """
+    if services.open_budgets is None:
+        return
+    budgets = budgets_of_key(context.principal.key, services.clock.unix_time())
+    amount = _most(preview.plan, preview.jobs, budgets, context)
+    table = services.open_budgets()
+    for budget in budgets:
+        limit = budget.limit.amount
+        if limit is None or not budget.is_cost:
+            continue
+        row = table.read(row_name_of(budget))
+        if row.taken + amount > limit:
+            raise budget_error(budget, row, amount, is_portkey_client=context.is_portkey_client)
+
+
 def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Services) -> BudgetReport:
     attempt = prepared.planned.attempt
     price = _workspace_price(attempt.context.principal.key)
-    amount = _most(prepared, budgets)
+    amount = _most(prepared.planned.plan, prepared.jobs, budgets, attempt.context)
     is_metered = is_billed_by_tokens(prepared.planned.plan.resolved.serving.price)
     report = BudgetReport(amount, price, is_metered)
     held = attempt.context.held_order
@@ -61,15 +83,12 @@ def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Servic
         raise
 
 
-def _most(prepared: PreparedAttempt, budgets: Sequence[Budget]) -> int:
-    """Return the most that the attempt may cost its workspace. Raises PriceUnknown."""
-    plan = prepared.planned.plan
-    attempt = prepared.planned.attempt
+def _most(
+    plan: Plan, jobs: Sequence[ProviderJob], budgets: Sequence[Budget], context: RequestContext
+) -> int:
+    """Return the most that the jobs of a plan may cost their workspace. Raises PriceUnknown."""
     ceiling = cost_ceiling(
-        plan.resolved.serving,
-        prepared.jobs,
-        attempt.settings.ceilings,
-        plan.resolved.provider.name,
+        plan.resolved.serving, jobs, context.settings.ceilings, plan.resolved.provider.name
     )
     if ceiling is None:
         if not any(budget.is_cost for budget in budgets):
@@ -79,8 +98,8 @@ def _most(prepared: PreparedAttempt, budgets: Sequence[Budget]) -> int:
             "key. Use a model with a price, or ask the operator to set one in RETOUCH_CEILINGS.",
             param="model",
         )
-    pictures = sum(job.n for job in prepared.jobs)
-    return _workspace_price(attempt.context.principal.key).of(ceiling, pictures)
+    pictures = sum(job.n for job in jobs)
+    return _workspace_price(context.principal.key).of(ceiling, pictures)
 
 
 def _workspace_price(key: GatewayKey | None) -> Price:

@@ -88,7 +88,7 @@ class BudgetHolder:
         if result.outcome == "too_many":
             raise _concurrency_error(budget)
         if result.outcome == "no_room":
-            raise self._budget_error(budget, result.row, amount)
+            raise budget_error(budget, result.row, amount, is_portkey_client=self.is_portkey_client)
         return result.row
 
     def _settle_ended(self, row_name: RowName, row: BudgetRow) -> bool:
@@ -116,15 +116,19 @@ class BudgetHolder:
         self.table.settle(row_name, name, hold.amount, 0, 0)
         return True
 
-    def _budget_error(self, budget: Budget, row: BudgetRow, amount: int) -> BudgetExceeded:
-        text = _cost_text(budget, row, amount) if budget.is_cost else _token_text(budget)
-        error = BudgetExceeded(
-            f"{text} {_reset_text(budget)} Ask the operator for a larger budget.",
-            status=_PORTKEY_STATUS if self.is_portkey_client else None,
-        )
-        if budget.is_cost:
-            error.remaining = max(0, (budget.limit.amount or 0) - row.taken)
-        return error
+
+def budget_error(
+    budget: Budget, row: BudgetRow, amount: int, *, is_portkey_client: bool
+) -> BudgetExceeded:
+    """Return the error of an edit whose amount does not fit into a budget."""
+    text = _cost_text(budget, row, amount) if budget.is_cost else _token_text(budget)
+    error = BudgetExceeded(
+        f"{text} {_reset_text(budget)} Ask the operator for a larger budget.",
+        status=_PORTKEY_STATUS if is_portkey_client else None,
+    )
+    if budget.is_cost:
+        error.remaining = max(0, (budget.limit.amount or 0) - row.taken)
+    return error
 
 
 def row_name_of(budget: Budget) -> RowName:

@@ -116,6 +116,7 @@ def submit_edit(
     plan = edit_image(replace(context, form=form, is_plan_only=True), services)
     if not isinstance(plan.outcome, EditPreview):
         return plan
+    _check_budgets(plan.outcome, context, services)
     now = services.clock.unix_time()
     seconds = options.begin_within
     details = JobDetails(
@@ -138,6 +139,14 @@ def submit_edit(
             claim.fingerprint.digest, order.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
         )
     return order
+
+
+def _check_budgets(preview: EditPreview, context: RequestContext, services: Services) -> None:
+    key = context.principal.key
+    if key and key.has_budgets and preview.plan.resolved.provider.is_paid:
+        from retouch.gateway.budget_attempt import check_job  # most keys have no budget
+
+        check_job(preview, context, services)
 
 
 def find_submitted(
