@@ -3,13 +3,16 @@ AT_STACK = --stack "$(STACK)" --region "$(REGION)"
 KEYS = $(BIN)/python -m tools.keys $(AT_STACK)
 URL ?=
 
-.PHONY: key revoke reconcile usage keys secret check-secret doctor
+.PHONY: key revoke budget reconcile usage keys secret check-secret doctor
 
 key: $(VENV)/.dev ## Create a key for $NAME, in $WORKSPACE or with ADMIN=1 for the admin API; it is shown once
 	@$(KEYS) new $(if $(WORKSPACE),--workspace "$(WORKSPACE)") $(if $(ADMIN),--admin) "$(NAME)"
 
 revoke: $(VENV)/.dev ## Revoke the key of $NAME
 	@$(KEYS) revoke "$(NAME)"
+
+budget: $(VENV)/.dev ## Show the budgets of the key $NAME, or set $BUDGET in US dollars (none: no budget), $RESET daily, weekly, monthly
+	@$(BIN)/python -m tools.budgets "$(NAME)" $(if $(BUDGET),--set "$(BUDGET)") $(if $(RESET),--reset "$(RESET)") $(AT_STACK)
 
 reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST in US dollars
 	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(AT_STACK)
