@@ -27,7 +27,13 @@ ABSENT = "(absent)"  # stands for a field that one side does not have
 _EXAMPLE_URL = "https://example.test"
 _EXAMPLE_SETTING = "example"
 # These fields contain code, except `deployment_template`, which is a model.
-_FIELDS_WITHOUT_FACTS = ("edit_flow", "parse_error", "upstream_images", "deployment_template")
+_FIELDS_WITHOUT_FACTS = (
+    "edit_flow",
+    "parse_error",
+    "read_shutdown_dates",
+    "upstream_images",
+    "deployment_template",
+)
 _MAX_LINE_CHARS = 119  # a comma may follow
 
 

@@ -34,7 +34,13 @@ OPENAI = next(provider for provider in PROVIDERS if provider.name == "openai")
 GPT_IMAGE_2 = named_models(OPENAI)["gpt-image-2"]
 # The facts of these fields are not the values of the fields, or there are none.
 DERIVED_FIELDS = {"models", "resolve_base_url", "health_check"}
-FIELDS_WITHOUT_FACTS = {"edit_flow", "parse_error", "upstream_images", "deployment_template"}
+FIELDS_WITHOUT_FACTS = {
+    "edit_flow",
+    "parse_error",
+    "read_shutdown_dates",
+    "upstream_images",
+    "deployment_template",
+}
 
 
 def parameter_id(value: Any) -> str:

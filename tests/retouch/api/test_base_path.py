@@ -11,7 +11,12 @@ from tests.support.services import build_services
 
 DOMAIN = "api.shop.example"
 JOB_ID = "edit_" + "0" * 34
-PARAMETERS = {"token": "x", "id": "local/erase", "path": "local/erase/images/edits"}
+PARAMETERS = {
+    "token": "x",
+    "id": "local/erase",
+    "path": "local/erase/images/edits",
+    "file": "page.js",
+}
 FORM = {"prompt": "p", "image": file_part(cutout())}
 
 
