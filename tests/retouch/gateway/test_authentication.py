@@ -185,3 +185,9 @@ def test_key_in_the_header_of_azures_sdks_counts_on_their_paths_only(method, pat
     event = proxy_event(method=method, path=path, headers={"api-key": KEY})
     is_refused = send_event(event, services=services_with_keys()).status == 401
     assert is_refused != path.startswith("/openai/")
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/files/", 404), ("/v1/files", 401)])
+def test_link_without_its_token_is_not_found_and_the_list_of_files_needs_a_key(path, status):
+    event = proxy_event(method="GET", path=path)
+    assert send_event(event, services=services_with_keys()).status == status

@@ -15,6 +15,7 @@ from retouch.api.edit_context import event_context
 from retouch.api.endpoint_request import Caller, EndpointRequest, authenticate_caller
 from retouch.api.events import direct_invoke
 from retouch.api.events import http as http_event
+from retouch.api.request.credentials import read_gateway_key
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
@@ -95,6 +96,7 @@ def responder_for_route(
         telemetry.set_trace_id(read_trace_id(request.headers) or request.request_id)
         recorder = Recorder(operation, services.clock, telemetry)
         try:
+            _reject_empty_link(request)
             caller = (
                 authenticate_caller(request.headers, services)
                 if route.needs_key
@@ -112,6 +114,14 @@ def responder_for_route(
         return recorder.record_response(response)
 
     return respond_to_request
+
+
+def _reject_empty_link(request: RoutedRequest) -> None:
+    """Raise NotFound for a link without its token. Its path is that of the list of files, which needs a key."""
+    requested_path = str(request.event["requestContext"]["path"])
+    is_link = requested_path.endswith(f"{_LINKS_PATH}/") and request.method in ("GET", "HEAD")
+    if is_link and read_gateway_key(request.headers) is None:
+        raise NotFound("There is no such file: the link is incomplete.")
 
 
 def endpoint_request(
