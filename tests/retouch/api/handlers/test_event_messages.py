@@ -11,9 +11,11 @@ from retouch.api.handlers import event_messages
 from retouch.inbox.object_names import read_inbox_key
 from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
 from retouch.tenants.keys import GatewayKey, Workspace
+from retouch.tenants.limits import UsageLimit
 from retouch.tenants.reader import TenantReader
-from retouch.tenants.rows import key_row, workspace_row
+from retouch.tenants.rows import KEYS, key_of_row, key_row, workspace_row
 from retouch.tenants.table import Change, TenantStores
+from tests.support.budgets import InMemoryBudgets
 from tests.support.event_gateway import EDIT, PHOTO, PHOTO_KEY, REPLIES, EventGateway
 from tests.support.images import box_mask, photo
 from tests.support.inbox import object_bus_event, object_notification
@@ -371,6 +373,37 @@ def test_key_of_a_message_owns_the_order_of_its_edit(keyed_gateway):
     keyed_gateway.post(EDIT, api_key_id="k_shop")
     keyed_gateway.work_all()
     assert keyed_gateway.stored.scope == "w_1"
+
+
+def test_edits_over_a_real_budget_wait_until_it_is_raised_and_are_made_once(
+    keyed_gateway, tmp_path
+):
+    gateway = keyed_gateway
+    table = TenantFolderTable(str(tmp_path))
+    set_budget(gateway, table, dollars=0.5)
+    gateway.write_recipe(key="k_shop")
+    for number in range(3):
+        gateway.upload(f"inbox/white/{number}.png", photo(64 + 16 * number, 64), times=2)
+    gateway.work_until(1800, step=30)
+    assert gateway.calls == 1
+    assert not any(one.startswith("failed/") for one in gateway.inbox.objects)
+    set_budget(gateway, table, dollars=10)
+    gateway.work_until(2000, step=30)
+    assert gateway.calls == 3
+    assert gateway.messages == []
+    assert sum(one.endswith(".json") and "outbox/" in one for one in gateway.inbox.objects) == 3
+
+
+def set_budget(gateway, table, dollars):
+    """Give the key k_shop a budget, and the gateway a table of budgets."""
+    row = table.read(KEYS, "k_shop")
+    workspace = Workspace(id="w_1", slug="s", name="s")
+    limit = UsageLimit("cost", round(dollars * 1_000_000))
+    key = replace(key_of_row(row, workspace), usage_limits=(limit,))
+    table.write([Change(key_row(key), row)])
+    budgets = (gateway.services.open_budgets or InMemoryBudgets)()
+    gateway.services = replace(gateway.services, open_budgets=lambda: budgets)
+    gateway.restart()
 
 
 @pytest.mark.parametrize("key", ["k_gone", "shop"])
