@@ -206,6 +206,13 @@ def test_replay_of_an_answer_is_charged_once(gateway):
     assert gateway.row() == BudgetRow(41_190, 41_190)
 
 
+def test_retry_of_an_sdk_gets_the_image_that_is_paid_for(gateway):
+    tries = [gateway.edit(headers={"x-stainless-retry-count": count}) for count in ("0", "1")]
+    assert [one.status for one in tries] == [200, 200]
+    assert len(gateway.upstream.calls) == 1
+    assert gateway.row() == BudgetRow(41_190, 41_190)
+
+
 def test_cached_result_is_charged_once(gateway):
     config = {"provider": "openai", "cache": {"mode": "simple"}}
     headers = {"x-portkey-config": json.dumps(config)}
