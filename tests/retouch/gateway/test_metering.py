@@ -94,14 +94,18 @@ def test_success_has_one_event_with_the_cost_of_the_header(meter):
     assert (event.pictures, event.pixels_in, event.pixels_out) == (1, 4096, 1024 * 1024)
     assert (event.workspace, event.key_id, event.source) == ("w_default", "", "http")
     assert (event.is_final, event.is_estimated, event.is_unpriced) == (True, False, False)
+    assert "x-retouch-price-usd" not in response.headers, "it is the cost"
 
 
-def test_workspace_is_charged_its_price_beside_the_cost(upstream):
+def test_workspace_is_charged_its_price_beside_the_cost(upstream, capsys):
     meter = Meter(upstream, key=SHOP_KEY)
-    cost = _micro(meter.send())
-    event = meter.event
+    response = meter.send()
+    cost, event = _micro(response), meter.event
     assert (event.workspace, event.key_id) == ("w_shop", "k_shop")
     assert (event.cost, event.price) == (cost, (cost * 12 + 5) // 10 + 10_000)
+    charged = response.headers["x-retouch-price-usd"]
+    assert round(float(charged) * 1_000_000) == event.price
+    assert f'"price_usd":"{charged}"' in capsys.readouterr().out
 
 
 def test_own_provider_key_is_counted_and_not_charged(upstream):

@@ -27,6 +27,7 @@ _EXPOSED_HEADERS = [
     "x-retouch-operation",
     "x-retouch-order",
     "x-retouch-preserved-pixels",
+    "x-retouch-price-usd",
     "x-retouch-upstream-processing-ms",
     "x-retouch-upstream-request-id",
     "x-retouch-url-expires",

@@ -34,6 +34,7 @@ from retouch.gateway.usage_fields import (
 from retouch.gateway.usage_notes import UsageNotes
 from retouch.orders.order import order_id, random_order_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE
+from retouch.tenants.limits import AT_COST
 from retouch.usage.event import UsageEvent, limit_metadata
 from retouch.usage.order_lines import UsageLine
 
@@ -82,7 +83,14 @@ class RequestMeter:
         if isinstance(result.outcome, Fault) and not self._lines:
             self._add_refusal(result.outcome)
         self._write(result)
-        return result
+        return self._with_price(result)
+
+    def _with_price(self, result: EditResult) -> EditResult:
+        """Return the result with what the workspace is charged, if that is not what the provider takes."""
+        if not isinstance(result.outcome, DeliveredEdit) or self._workspace.price == AT_COST:
+            return result
+        event = self._lines[-1].event
+        return replace(result, price=event.price) if event.price else result
 
     def _order_notes(self) -> UsageNotes | None:
         """Return the notes of the order that the request holds, or None."""

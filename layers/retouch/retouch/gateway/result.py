@@ -152,6 +152,7 @@ class EditResult:
     attempt: AttemptReport = field(default_factory=AttemptReport)
     routing: RoutingReport | None = None  # None: the request failed before a target was chosen
     order: OrderReport | None = None  # None: no repetition can find this request
+    price: int | None = None  # micro-dollars that a workspace with its own price is charged
 
     @property
     def status(self) -> int:

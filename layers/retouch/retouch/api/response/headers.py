@@ -88,6 +88,8 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
         values["cost-usd"] = str(outcome.cost) if outcome.cost else None
         values["preserved-pixels"] = None if kept is None else str(kept)
         values["url-expires"] = None if expires_at is None else _http_date(expires_at)
+    if result.price is not None:
+        values["price-usd"] = str(Cost(result.price, estimated=False))
     if result.remaining_budget is not None:
         values["budget-remaining-usd"] = str(Cost(result.remaining_budget, estimated=False))
     values["upstream-request-id"] = report.upstream_request_ids

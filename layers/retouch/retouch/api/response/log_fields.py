@@ -7,6 +7,7 @@ from typing import Any
 
 from retouch.api.response import errors
 from retouch.core.errors import Fault
+from retouch.core.pricing import Cost
 from retouch.gateway.result import (
     DeliveredEdit,
     EditPreview,
@@ -70,4 +71,7 @@ def _order_fields(result: EditResult) -> dict[str, Any]:
 def _billing_fields(result: EditResult) -> dict[str, str]:
     outcome = result.outcome
     cost = outcome.cost if isinstance(outcome, DeliveredEdit) else None
-    return {"billed": result.billing, **({"cost_usd": str(cost)} if cost else {})}
+    price = None if result.price is None else Cost(result.price, estimated=False)
+    amounts = {"cost_usd": cost, "price_usd": price}
+    known = {name: str(amount) for name, amount in amounts.items() if amount}
+    return {"billed": result.billing, **known}
