@@ -7,7 +7,6 @@ recognized without its prefix, inside another word, in pieces, and in base64 of 
 
 from __future__ import annotations
 
-import html
 import re
 import secrets
 from base64 import b64decode, b64encode
@@ -130,7 +129,11 @@ def _unescaped(text: str) -> Iterator[str]:
     for _ in range(_MAX_DECODINGS):
         if not any(character in text for character in _ESCAPE_CHARACTERS):
             return
-        plain = _ESCAPE.sub(_decode_escape, html.unescape(unquote(text)))
+        from html import (
+            unescape,
+        )  # few texts have escapes, and a cold start must not load its table
+
+        plain = _ESCAPE.sub(_decode_escape, unescape(unquote(text)))
         if plain == text:
             return
         text = plain
