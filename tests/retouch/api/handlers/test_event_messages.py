@@ -10,6 +10,7 @@ from retouch.api.event_edit import submit_event_edit
 from retouch.api.handlers import event_messages
 from retouch.inbox.object_names import read_inbox_key
 from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
+from retouch.orders.sweeper import sweep
 from retouch.tenants.keys import GatewayKey, Workspace
 from retouch.tenants.limits import UsageLimit
 from retouch.tenants.reader import TenantReader
@@ -553,6 +554,19 @@ def test_job_that_no_worker_begins_in_time_is_told_as_expired(gateway):
     failure = gateway.read_json(FAILURE)
     assert (failure["status"], failure["error"]["code"]) == ("expired", "edit_expired")
     assert gateway.event_types == ["failed"]
+
+
+def test_end_of_a_job_whose_message_is_lost_is_told_after_the_sweep(gateway):
+    gateway.write_recipe(deadline=600)
+    gateway.upload()
+    gateway.deliver(gateway.messages[0])
+    gateway.messages.clear()
+    gateway.clock.advance(5000)
+    sweep(gateway.services.orders, gateway.queue, gateway.clock.unix_time())
+    gateway.work_all()
+    assert gateway.read_json(FAILURE)["status"] == "expired"
+    assert gateway.event_types == ["failed"]
+    assert gateway.calls == 0
 
 
 def test_abandoned_job_of_an_event_is_told(gateway):
