@@ -43,7 +43,7 @@ screenshots: $(VENV)/.dev ## Take the pictures of the playground for the docs; n
 	$(BIN)/python -m tools.screenshots
 
 docs-site: $(VENV)/.dev ## Build the documentation site into .work/site; a broken link is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --config-file .mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file .mkdocs.yml
 
 bench: $(VENV)/.dev ## Compare the speed with Portkey and LiteLLM; QUICK=1 takes three minutes; needs Node
 	$(BIN)/python -m bench $(if $(QUICK),--quick)

@@ -5,7 +5,13 @@ import io
 from collections.abc import Sequence
 from typing import cast
 
+from PIL import (  # the plugins too: the package registers only those of its own formats
+    AvifImagePlugin as AvifImagePlugin,
+)
+from PIL import BmpImagePlugin as BmpImagePlugin
+from PIL import GifImagePlugin as GifImagePlugin
 from PIL import Image, ImageChops, ImageDraw
+from PIL import TiffImagePlugin as TiffImagePlugin
 
 Box = tuple[int, int, int, int]  # Left, top, right and bottom.
 

@@ -128,7 +128,7 @@ def test_json_value_of_wrong_type_is_rejected(env, upstream, values, code, param
         (proxy_event("application/json", b"[]"), 400, "invalid_json"),
         (proxy_event("text/plain", b"hi"), 415, "unsupported_media_type"),
         (proxy_event("multipart/form-data; boundary=x"), 400, "empty_body"),
-        (proxy_event(method="GET"), 405, "method_not_allowed"),
+        (proxy_event(method="PUT"), 405, "method_not_allowed"),
         (proxy_event(path="/v1/images/generations"), 404, "not_found"),
         ({"source": "aws.events"}, 400, "missing_required_parameter"),
     ],

@@ -129,9 +129,7 @@ def _unescaped(text: str) -> Iterator[str]:
     for _ in range(_MAX_DECODINGS):
         if not any(character in text for character in _ESCAPE_CHARACTERS):
             return
-        from html import (
-            unescape,
-        )  # few texts have escapes, and a cold start must not load its table
+        from html import unescape  # few texts have an escape
 
         plain = _ESCAPE.sub(_decode_escape, unescape(unquote(text)))
         if plain == text:
