@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -26,19 +27,27 @@ def provider():
         yield server
 
 
-@pytest.fixture(scope="module")
-def server(provider, tmp_path_factory):
+@contextmanager
+def run_server(provider, tenants, *, s3):
     env = {
         "RETOUCH_AUTH_MODE": "keys",
         "RETOUCH_ADMIN_KEY": ADMIN_KEY,
-        "RETOUCH_TENANTS_FOLDER": str(tmp_path_factory.mktemp("tenants")),
+        "RETOUCH_TENANTS_FOLDER": str(tenants),
         "RETOUCH_CEILINGS": f"openai/gpt-image-2={PRICE_USD}",
         "RETOUCH_LEASE_MARGIN_SECONDS": "1",
         "OPENAI_API_KEY": "sk",
         "OPENAI_BASE_URL": f"{provider.url}/v1",
     }
     workers, timeouts = Workers(3, 8), Timeouts(function=20)
-    with DevServer(env=env, workers=workers, timeouts=timeouts, sweep_seconds=1.0) as running:
+    with DevServer(
+        env=env, s3=s3, workers=workers, timeouts=timeouts, sweep_seconds=1.0
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(provider, tmp_path_factory):
+    with run_server(provider, tmp_path_factory.mktemp("tenants"), s3=False) as running:
         yield running
 
 
@@ -61,12 +70,12 @@ def make_key(server, name, dollars):
     return admin(server, "api-keys/workspace/service", fields)["key"]
 
 
-def edit(server, key):
+def edit(server, key, headers=None):
     return requests.post(
         f"{server.url}/v1/images/edits",
         data={"model": "openai/gpt-image-2", "prompt": "p"},
         files={"image": ("a.png", IMAGE)},
-        headers=bearer(key),
+        headers={**bearer(key), **(headers or {})},
         timeout=60,
     )
 
@@ -87,6 +96,21 @@ def test_fifty_edits_at_once_over_several_processes_buy_exactly_ten(server, prov
     limit, running = quota(server, key)
     assert (limit["remaining_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0, 0.5, 0)
     assert running == 0
+
+
+def test_job_is_charged_by_its_worker_and_the_next_one_refused(provider, tmp_path):
+    with run_server(provider, tmp_path, s3=True) as server:  # the result of a job is a link
+        key = make_key(server, "jobs", PRICE_USD)
+        job = edit(server, key, {"Prefer": "respond-async"})
+        assert job.status_code == 202, job.text
+        url = f"{server.url}/v1/images/edits/{job.json()['id']}"
+        headers = {**bearer(key), "Prefer": "wait=30"}
+        ended = requests.get(url, headers=headers, timeout=60).json()
+        assert ended["status"] == "completed", ended
+        refused = edit(server, key, {"Prefer": "respond-async"})
+        assert refused.json()["error"]["code"] == "budget_exceeded"
+        limit, running = quota(server, key)
+    assert (limit["spent_usd"], limit["remaining_usd"], running) == (0.05, 0, 0)
 
 
 def test_killed_worker_leaves_its_amount_at_risk_and_no_hold(server, provider):
