@@ -10,7 +10,7 @@ from retouch.core.pending_writes import finish_writes
 from retouch.gateway.budget_ledger import BudgetLedger
 from retouch.gateway.order_usage import OrderUsage
 from retouch.orders import transitions
-from retouch.orders.order import Order
+from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.stores import OrderStores
 from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_rows import BudgetRow
@@ -318,3 +318,21 @@ def test_failures_before_a_success_are_kept_with_it(gateway, paid):
     found = [(event.status, event.attempt, event.is_final) for event in gateway.events]
     assert found == [(429, 1, False), (200, 2, True)]
     gateway.check_agreement()
+
+
+def test_usage_that_nobody_can_read_does_not_stop_the_sweep(gateway):
+    crash_after(gateway, "sent")
+    order = gateway.order
+    gateway.orders.write(replace(order, usage="{broken"), order)
+    gateway.sweep()
+    assert gateway.order.state == "unknown"
+    assert gateway.events == []
+
+
+def test_answer_that_is_no_json_still_gives_its_event(gateway):
+    crash_after(gateway, "sent")
+    stored = StoredAnswer(200, {}, b"Error 502: too late", "yes", "0.0412")
+    gateway.orders.put(gateway.order.id, stored)
+    gateway.sweep()
+    (event,) = gateway.events
+    assert (event.cost, event.pictures, event.at_risk) == (41_200, 0, 0)

@@ -157,7 +157,10 @@ def _answer_fields(answer: StoredAnswer | None) -> dict[str, Any]:
     """Return the pictures and the tokens of an answer."""
     if answer is None or answer.status != 200:
         return {}
-    document = loads(answer.body)
+    try:
+        document = loads(answer.body)
+    except ValueError:  # the text of a slow failure
+        return {}
     images = document.get("data") if isinstance(document, Mapping) else None
     if not isinstance(images, list):
         return {}

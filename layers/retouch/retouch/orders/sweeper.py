@@ -76,8 +76,11 @@ def _write_usage(order: Order, stores: OrderStores, now: int) -> Order | None:
     try:
         usage = stores.usage.write(order, stores.answers.get(order.id), now)
         return stores.table.write(replace(order, usage=usage), replaces=order)
-    except UsageUnavailable as error:
-        _log.warning("the usage of an order was not written", exc_info=error)
+    except (UsageUnavailable, ValueError, KeyError, TypeError) as error:
+        # Usage that nobody can read must not keep the sweeper from the other orders.
+        _log.error(
+            "the usage of an order was not written", extra={"order": order.id}, exc_info=error
+        )
         return order
     except WriteConflict:
         return None
