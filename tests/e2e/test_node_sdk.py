@@ -1,4 +1,4 @@
-"""Tests of the official Node SDKs of OpenAI and Portkey. npm installs them once. Skipped without Node."""
+"""Tests of the Node SDKs of OpenAI, Portkey and Vercel. npm installs them once. Skipped without Node."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ WORK = Path(__file__).parents[2] / ".work" / "node"
 def node_folder():
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("not run: Node is not installed. Install Node 20 or newer with npm")
-    if not (WORK / "node_modules" / "standardwebhooks").exists():
+    if not (WORK / "node_modules" / "ai").exists():
         shutil.copytree(HERE, WORK, dirs_exist_ok=True)
         installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
         if installed.returncode:
