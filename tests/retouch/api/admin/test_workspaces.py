@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from retouch.api.admin import workspaces
 from retouch.infrastructure.budget_folder import BudgetFolderTable
 from retouch.tenants.budget_rows import RowHold, RowLimit
 from retouch.tenants.budget_table import RowName
@@ -147,3 +148,25 @@ def test_limit_says_when_it_resets_and_goes_on_to_count_after_a_change(api):
     workspace = read_workspace(api.stores.table, identifier)
     assert workspace
     assert [limit.epoch for limit in workspace.usage_limits] == [1]
+
+
+@pytest.mark.parametrize(
+    "change", [("POST", "/credits", {"amount": 7}), ("PUT", "", {"name": "x"})]
+)
+def test_change_of_a_workspace_that_another_request_changes_meanwhile_is_refused(
+    api, monkeypatch, change
+):
+    path = f"/v1/admin/workspaces/{api.workspace('acme')}"
+    save, waiting = workspaces.save_workspace, [change]
+
+    def save_later(*args):
+        for method, ending, body in [waiting.pop()] if waiting else []:
+            assert api.call(method, path + ending, body).status == 200
+        save(*args)
+
+    monkeypatch.setattr(workspaces, "save_workspace", save_later)
+    refused = api.call("POST", f"{path}/credits", {"amount": 5, "idempotency_key": "a"})
+    assert (refused.status, refused.json["error"]["code"]) == (409, "conflict")
+    again = api.call("POST", f"{path}/credits", {"amount": 5, "idempotency_key": "a"})
+    amounts = [limit["credit_limit"] for limit in again.json["usage_limits"]]
+    assert (amounts, again.json["name"]) == (([12], "acme") if change[1] else ([5], "x"))

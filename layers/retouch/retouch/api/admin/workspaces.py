@@ -22,7 +22,13 @@ from retouch.api.admin.workspace_fields import (
     read_workspace_slug,
     workspace_fields,
 )
-from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_changes
+from retouch.api.admin.writes import (
+    Conflict,
+    audit_entry,
+    changed_meanwhile_error,
+    find_created,
+    write_changes,
+)
 from retouch.tenants import rows
 from retouch.tenants.keys import DEFAULT_WORKSPACE, DEFAULT_WORKSPACE_ID, Workspace
 from retouch.tenants.limits import UsageLimit
@@ -91,7 +97,7 @@ def update_workspace(request: AdminRequest, services: AdminServices) -> AdminAns
     if fields.flag("reset_usage"):
         changed = replace(changed, usage_limits=reset_usage(changed.usage_limits))
     fields.reject_unknown("id", "slug", "users", "workspace_id")
-    save_workspace(request, services, changed, "workspace.update")
+    save_workspace(request, services, workspace, changed, "workspace.update")
     return 200, _document(changed, changed.last_updated_at)
 
 
@@ -107,21 +113,24 @@ def add_credits(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     fields.reject_unknown()
     if not find_created(request, services, key):
         limits = _with_credits(workspace.usage_limits, amount)
-        workspace = replace(workspace, usage_limits=limits, last_updated_at=now)
-        save_workspace(request, services, workspace, "workspace.credit", key)
+        changed = replace(workspace, usage_limits=limits, last_updated_at=now)
+        save_workspace(request, services, workspace, changed, "workspace.credit", key)
+        workspace = changed
     return 200, _document(workspace, now)
 
 
 def save_workspace(
     request: AdminRequest,
     services: AdminServices,
+    before: Workspace,
     changed: Workspace,
     action: str,
     idempotency_key: str = "",
 ) -> None:
-    """Replace the record of a workspace."""
+    """Replace the record of a workspace. Raises Conflict when it is not `before` any more."""
     stored = services.tenants.table.read(rows.WORKSPACES, changed.id)
-    before = from_record(Workspace, stored.record) if stored else DEFAULT_WORKSPACE
+    if before != (from_record(Workspace, stored.record) if stored else DEFAULT_WORKSPACE):
+        raise changed_meanwhile_error()
     now = services.clock.unix_time()
     documents = workspace_fields(before, now), workspace_fields(changed, now)
     entry = audit_entry(request, action, (changed.id, changed.id), *documents)

@@ -54,9 +54,14 @@ def write_changes(
     try:
         services.tenants.table.write([*changes, *further])
     except WriteConflict:
-        raise Conflict(
-            "Another request has changed the same resource in the meantime. Send the request again."
-        ) from None
+        raise changed_meanwhile_error() from None
+
+
+def changed_meanwhile_error() -> Conflict:
+    """Return the error for a resource that another request has changed since this one has read it."""
+    return Conflict(
+        "Another request has changed the same resource in the meantime. Send the request again."
+    )
 
 
 def find_created(
