@@ -288,3 +288,26 @@ def test_each_route_needs_its_scope(api, method, path, scope):
     answer = api.post(path, None, key, method)
     assert answer.status == 403
     assert scope in answer.json["error"]["message"]
+
+
+def test_export_of_other_workspaces_is_hidden_from_a_key_of_its_makers_workspace(api):
+    path = "/v1/logs/exports"
+    made = {
+        one: api.call("POST", path, {"filters": {**SPAN, "workspace_slug": one}}).json["id"]
+        for one in ("default", "shop")
+    }
+    made["all"] = api.call("POST", path, {"filters": SPAN}).json["id"]
+    _, key = api.key("default", scopes=SCOPES)
+    listed = api.call("GET", path, key=key).json["data"]
+    assert [one["id"] for one in listed] == [made["default"]]
+    for name, status in (("default", 200), ("shop", 404), ("all", 404)):
+        one = f"{path}/{made[name]}"
+        assert api.call("GET", one, key=key).status == status
+        assert api.call("GET", f"{one}/download", key=key).status == (409 if status == 200 else 404)
+        assert api.call("PUT", one, {"filters": SPAN}, key=key).status == status
+
+
+@pytest.mark.parametrize("columns", [5, {"id": 1}, [{}], [["id"]], "id"])
+def test_columns_of_an_export_that_are_no_list_of_names_are_refused(api, columns):
+    answer = api.post("/exports", {"filters": SPAN, "requested_data": columns})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "requested_data")

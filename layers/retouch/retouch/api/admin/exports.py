@@ -51,10 +51,11 @@ def create_export(request: AdminRequest, services: AdminServices) -> AdminAnswer
 
 
 def list_exports(request: AdminRequest, services: AdminServices) -> AdminAnswer:
-    """List the exports of the key's workspace, the latest first."""
+    """List the exports of the key's workspace whose events the key may see, the latest first."""
     request.require_scope(_SCOPE)
     documents = require_documents(services).read_group(export_group(request.key.workspace.id))
-    found = sorted(map(from_document, documents), key=lambda one: (one.created, one.id))
+    visible = (one for one in map(from_document, documents) if _can_see(one, request))
+    found = sorted(visible, key=lambda one: (one.created, one.id))
     data = [_fields(export) for export in reversed(found)]
     return 200, {"object": "list", "success": True, "total": len(data), "data": data}
 
@@ -130,8 +131,7 @@ def _read_content(
         raise fields.error("filters", "is required: an object with time_of_generation_min and _max")
     filter_from_values(filters)  # refuses what cannot be filtered
     columns = fields.raw("requested_data") or list(COLUMN_NAMES)
-    unknown = [one for one in columns if one not in COLUMN_NAMES]
-    if not isinstance(columns, list) or unknown:
+    if not isinstance(columns, list) or any(one not in COLUMN_NAMES for one in columns):
         raise InvalidRequest(
             f"'requested_data' must be a list of: {', '.join(COLUMN_NAMES)}.",
             param="requested_data",
@@ -157,9 +157,14 @@ def _find(request: AdminRequest, services: AdminServices) -> Document:
     identifier = request.path_values["id"]
     group = export_group(request.key.workspace.id)
     document = require_documents(services).read(group, identifier)
-    if document is None:
+    if document is None or not _can_see(from_document(document), request):
         raise not_found("export", identifier)
     return document
+
+
+def _can_see(export: Export, request: AdminRequest) -> bool:
+    """Return whether the key may see all events of an export, which a key of the organisation may have made."""
+    return all(map(request.can_see, export.workspaces))
 
 
 def _change(
