@@ -162,6 +162,7 @@ def test_binary_body_has_no_words():
         ({"retry-after": "0"}, 0),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": f"Mon, 30 Nov {'9' * 20} 12:00:30 GMT"}, None),
         ({"retry-after": "7²"}, None),
         ({"retry-after": ""}, None),
         ({"retry-after": "9" * 400}, MAX_RETRY_AFTER),

@@ -67,7 +67,14 @@ _MONEY_PATTERN = re.compile(
 _MAX_MESSAGE_CHARS = 1000
 MAX_RETRY_AFTER = 31_536_000.0  # seconds; a longer wait is an error of the response
 # what parsing raises when a body has an unknown form
-MALFORMED_RESPONSE_ERRORS = (ValueError, AttributeError, KeyError, TypeError, IndexError)
+MALFORMED_RESPONSE_ERRORS = (
+    ValueError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    IndexError,
+    OverflowError,  # a date whose year no computer counts
+)
 
 
 def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:

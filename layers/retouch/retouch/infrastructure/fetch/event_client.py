@@ -93,5 +93,5 @@ class EventHttpClient:
             return float(text)
         try:
             return max(0.0, parsedate_to_datetime(text).timestamp() - self._clock.unix_time())
-        except ValueError:
+        except (ValueError, OverflowError):  # a year that no computer counts
             return None
