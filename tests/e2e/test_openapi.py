@@ -175,7 +175,7 @@ def test_models_and_start_page_conform_to_the_contract(gateway_url, path, method
 def test_edit_stream_conforms_to_the_contract(gateway_url):
     response = assert_conforms(EDITS_PATH, "POST", post_edit(gateway_url, stream="true"))
     [event] = response.text.strip().split("\n\n")
-    assert schema_validator("Event").is_valid(json.loads(event.partition("data: ")[2]))
+    assert schema_validator("StreamEvent").is_valid(json.loads(event.partition("data: ")[2]))
 
 
 def schema_validator(name):

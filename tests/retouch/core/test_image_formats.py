@@ -30,7 +30,7 @@ def test_capabilities_and_fetch_policy_accept_all_input_formats():
 
 
 def test_openapi_document_lists_the_accepted_media_types():
-    assert SCHEMAS["PictureType"]["enum"] == list(INPUT_MEDIA_TYPES)
+    assert SCHEMAS["ImageType"]["enum"] == list(INPUT_MEDIA_TYPES)
     form = OPENAPI["components"]["requestBodies"]["Edit"]["content"]
     for part in form["multipart/form-data"]["encoding"].values():
         assert set(part["contentType"].split(", ")) == {
