@@ -2,6 +2,6 @@
 
 import os
 
-from retouch.admin_function import build_function
+from retouch.entry_points.admin_function import build_function
 
 handler = build_function(os.environ)

@@ -3,6 +3,6 @@
 import os
 
 from retouch.api.handlers.edits import build_handler
-from retouch.edit_function import build_function
+from retouch.entry_points.edit_function import build_function
 
 handler = build_function(build_handler, os.environ)

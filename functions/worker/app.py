@@ -4,7 +4,7 @@ import os
 from functools import partial
 
 from retouch.api.handlers.edits_queue import build_handler
-from retouch.edit_function import build_function
+from retouch.entry_points.edit_function import build_function
 from retouch.infrastructure.event_ports import event_ports
 
 handler = build_function(partial(build_handler, ports=event_ports(os.environ)), os.environ)

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     if parsed.command == "mask":
         return cli.run_mask_command(parsed)
-    from retouch.recipe_check import run_recipe_command  # it loads all providers
+    from retouch.entry_points.recipe_check import run_recipe_command  # it loads all providers
 
     return run_recipe_command(parsed)
 

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 from retouch.api.handlers.edits_queue import build_handler
-from retouch.edit_function import build_function
+from retouch.entry_points.edit_function import build_function
 
 KILLS = Path(os.environ["BATCH_KILLS"])
 # The steps of a batch are few, and those of its lines are many, of which some are chosen.

@@ -3,7 +3,7 @@
 import os
 
 from retouch.api.handlers.edits_queue import build_handler
-from retouch.edit_function import build_function
+from retouch.entry_points.edit_function import build_function
 from tests.support.crash_steps import CrashingSteps
 
 

@@ -1,6 +1,6 @@
 """The parts of the functions that make edits, put together once per cold start.
 
-Only this module and the entry points in `functions/` connect the gateway with the providers and the IO.
+Only this package and `functions/` connect the gateway with the providers and the IO.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from retouch.api.edit_context import event_context
 from retouch.api.handlers.edits import Handler
 from retouch.api.response.edit import render_invocation
 from retouch.core.errors import InvalidRequest
-from retouch.edit_function import build_function
+from retouch.entry_points.edit_function import build_function
 from retouch.gateway.authentication import Principal
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult

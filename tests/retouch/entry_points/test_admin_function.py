@@ -6,10 +6,10 @@ import os
 import boto3
 import pytest
 
-from retouch.admin_function import build_function
 from retouch.api.handlers.edits import build_handler
 from retouch.core.settings import InvalidSetting
-from retouch.edit_function import build_function as build_edit_function
+from retouch.entry_points.admin_function import build_function
+from retouch.entry_points.edit_function import build_function as build_edit_function
 from tests.support.events import form_event, lambda_context, proxy_event
 from tests.support.gateway_client import file_part
 from tests.support.images import photo
