@@ -11,9 +11,8 @@ INPAINT_SECTION = "inpaint"
 
 
 def write_comparison(result: dict[str, Any]) -> None:
-    """Write the chart beside docs/speed.md, all tables into it, and the chart and the losses into the README."""
-    summary = f"![CPU per request]({SPEED_CHART.relative_to(README.parent)})\n\n{report.losses_text(result)}"
-    replace_section(README, BENCH_SECTION, summary)
+    """Write the chart beside docs/speed.md, all tables into it, and two sentences into the README."""
+    replace_section(README, BENCH_SECTION, report.summary_text(result))
     replace_section(SPEED, BENCH_SECTION, format_section(report.render(result), result["machine"]))
     SPEED_CHART.write_text(chart.draw_comparison(result), encoding="utf-8")
 

@@ -67,6 +67,22 @@ def losses_text(result: Record) -> str:
     return f"Retouch needs more than Portkey here: {'; '.join(losses)}."
 
 
+def summary_text(result: Record) -> str:
+    """Return one sentence for edits without a mask and one for edits with a mask: the ranges of the warm ratios."""
+    sentences = []
+    for text, has_mask in (("Without a mask", False), ("With a mask", True)):
+        records = [r for r in result["warm"] if r["label"].endswith("with mask") is has_mask]
+        cpu = _range_text([cpu_ratio(record) for record in records])
+        added = _range_text([added_ratio(record, "p50") for record in records])
+        sentences.append(f"{text}, Retouch needs {cpu} Portkey's CPU and {added} its added time.")
+    return "\n".join(sentences)
+
+
+def _range_text(ratios: Sequence[float | None]) -> str:
+    known = [value for value in ratios if value is not None]
+    return f"{min(known):.2f} to {max(known):.2f} times" if known else "(not measured)"
+
+
 def start_table(result: Record) -> str:
     """Return the table of cold start and memory."""
     starts, peaks = result["starts"], result["peak_rss_mb"]

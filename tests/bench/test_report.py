@@ -69,6 +69,21 @@ def test_losses_text_names_every_row_above_portkey(result) -> None:
     assert f"{label} (warm, p50)." in report.losses_text(result)
 
 
+def test_summary_text_names_the_losses_with_and_without_a_mask(result) -> None:
+    masked = [record for record in result["warm"] if record["label"].endswith("with mask")]
+    masked[0]["targets"][RETOUCH]["added_p50_ms"] = 12.0
+    assert report.summary_text(result).splitlines() == [
+        "Without a mask, Retouch needs 0.50 to 0.50 times Portkey's CPU and 0.50 to 0.50 times its added time.",
+        "With a mask, Retouch needs 0.50 to 0.50 times Portkey's CPU and 0.50 to 3.00 times its added time.",
+    ]
+
+
+def test_summary_text_without_portkey_says_that_it_is_not_measured(result) -> None:
+    for record in result["warm"]:
+        del record["targets"][PORTKEY]
+    assert report.summary_text(result).count("(not measured) its added time") == 2
+
+
 def test_median_table_lists_every_target_and_process_part(result) -> None:
     rows = lines_starting_with(report.median_table(result["warm"]), "20 KB → URL")
     assert rows == [
