@@ -162,6 +162,34 @@ def test_key_gives_no_more_models_providers_or_time_than_it_has(api, acme, own, 
     assert api.call("POST", path, {**body, **(narrower or own)}, key=maker).status == 200
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"usage_limits": {"credit_limit": 1}},
+        {"rate_limits": [{"type": "requests", "unit": "rpm", "value": 5}]},
+        {"concurrency": 2},
+        {"defaults": {"config_id": "pc-shop", "allow_config_override": False}},
+    ],
+)
+def test_key_with_limits_can_neither_change_them_nor_get_around_them(api, acme, limits):
+    scopes = [f"workspace_service_api_keys.{action}" for action in ("create", "update")]
+    other, _ = api.key(acme)
+    identifier, key = api.key(acme, scopes=["completions.write", *scopes], **limits)
+    path = f"/v1/api-keys/{identifier}"
+    refused = [api.call("PUT", path, {name: None}, key=key) for name in limits]
+    if "usage_limits" in limits:
+        refused.append(api.call("PUT", path, {"reset_usage": True}, key=key))
+    refused += [
+        api.call("POST", "/v1/api-keys/workspace/service", {"name": "x", **limits}, key=key),
+        api.call("POST", f"/v1/api-keys/{other}/rotate", {}, key=key),
+        api.call("PUT", f"/v1/api-keys/{other}", {"name": "y"}, key=key),
+    ]
+    assert {answer.status for answer in refused} == {403}
+    assert "limits" in refused[0].json["error"]["message"]
+    assert api.call("PUT", path, {"name": "mine"}, key=key).status == 200
+    assert api.call("POST", f"{path}/rotate", {}, key=key).status == 200
+
+
 def test_key_without_the_scope_is_refused_with_its_name(api, acme):
     _, key = api.key(acme)
     for method, path, scope in (

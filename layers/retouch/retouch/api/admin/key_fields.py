@@ -24,6 +24,7 @@ from retouch.tenants.scopes import (
     InsufficientScope,
 )
 
+_NO_LIMITS = ((), (), None, "")
 MIN_TRANSITION_MS, MAX_TRANSITION_MS = 1_800_000, 30 * 86_400_000
 
 
@@ -58,6 +59,11 @@ def check_grant(key: GatewayKey, giver: GatewayKey) -> None:
             "that has it.",
             param="scopes",
         )
+    if _limits(giver) != _NO_LIMITS and (key.id != giver.id or _limits(key) != _limits(giver)):
+        raise InsufficientScope(
+            "A key with limits of its own can make no other key and cannot change its limits, because they would "
+            "limit nothing. Use a key without limits."
+        )
     if key.type == "workspace" and (excess := sorted(key.scopes & ORGANISATION_SCOPES)):
         raise InvalidRequest(
             f"'scopes' has '{excess[0]}', which only keys of the organisation have. Leave it out.",
@@ -74,6 +80,12 @@ def check_grant(key: GatewayKey, giver: GatewayKey) -> None:
             "A key cannot outlive the key that makes it. Send an earlier 'expires_at'.",
             param="expires_at",
         )
+
+
+def _limits(key: GatewayKey) -> tuple[object, ...]:
+    """Return what limits the key alone: its limits, and a default config that its requests cannot replace."""
+    pinned = "" if key.defaults.allow_config_override else key.defaults.config_id
+    return key.usage_limits, key.rate_limits, key.concurrency, pinned
 
 
 def key_document(key: GatewayKey, now: int) -> Mapping[str, Any]:
