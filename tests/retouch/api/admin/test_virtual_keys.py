@@ -1,5 +1,8 @@
 """Tests of the virtual keys API, and of edits that such a key pays."""
 
+import contextlib
+from unittest.mock import Mock
+
 import pytest
 
 from retouch.infrastructure.tenant_folder import SecretFolder
@@ -173,6 +176,31 @@ def test_virtual_key_whose_secret_is_not_stored_is_removed_again(api, acme, monk
     monkeypatch.setattr(SecretFolder, "put", fail)
     assert create(api, acme).status == 503
     assert api.call("GET", PATHS[0]).json["total"] == 0
+
+
+class Killed(BaseException):
+    """The end of the process."""
+
+
+@pytest.mark.parametrize("failure", [TenantsUnavailable("no"), Killed()])
+def test_repeated_create_stores_the_secret_that_the_first_one_could_not(api, acme, failure):
+    body = {"name": "n", "slug": "n", "provider": "openai", "key": SECRET, "workspace_id": acme}
+    headers = {"Idempotency-Key": "one"}
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(SecretFolder, "put", Mock(side_effect=failure))
+        assert api.call("POST", PATHS[0], body, headers=headers).status == 503
+    assert api.stores.secrets.get(acme, "n") is None
+    assert api.call("POST", PATHS[0], body, headers=headers).status == 200
+    assert api.stores.secrets.get(acme, "n") == SECRET
+
+
+def test_repeated_create_does_not_bring_an_older_secret_back(api, acme):
+    body = {"name": "n", "slug": "n", "provider": "openai", "key": SECRET, "workspace_id": acme}
+    headers = {"Idempotency-Key": "one"}
+    assert api.call("POST", PATHS[0], body, headers=headers).status == 200
+    assert api.call("PUT", f"{PATHS[0]}/n", {"key": "sk-the-newer-one"}).status == 200
+    assert api.call("POST", PATHS[0], body, headers=headers).status == 200
+    assert api.stores.secrets.get(acme, "n") == "sk-the-newer-one"
 
 
 def test_deleted_workspace_takes_its_provider_keys_with_it(api, acme):

@@ -28,7 +28,13 @@ from retouch.api.admin.workspaces import (
     find_workspace,
     requested_workspace,
 )
-from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_changes
+from retouch.api.admin.writes import (
+    Conflict,
+    audit_entry,
+    find_created,
+    forgotten_creation,
+    write_changes,
+)
 from retouch.core.capabilities import Provider
 from retouch.core.errors import Fault, InvalidRequest
 from retouch.gateway.routing.grants import VIRTUAL_KEY_SLUG
@@ -46,7 +52,13 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
     fields, now = FieldReader(request.body()), services.clock.unix_time()
     workspace = requested_workspace(fields.text("workspace_id", 64), request, services)
     if created := find_created(request, services):
-        return 200, _answer(_find(created, request, services, workspace)[0], now)
+        record, row = _find(created, request, services, workspace)
+        if (
+            record.last_updated_at == record.created_at
+        ):  # the earlier request may have died before this
+            secret = read_secret(fields, _provider(record, services))
+            services.tenants.secrets.put(workspace.id, record.slug, secret)
+        return 200, _answer(record, now)
     provider = read_provider(fields, services.providers)
     secret, name = read_secret(fields, provider), fields.required_text("name", 128)
     record = VirtualKeyRecord(
@@ -70,7 +82,7 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
     )
     row = rows.virtual_key_row(record)
     write_changes(request, services, [Change(row)], [entry], record.slug)
-    _store_new_secret(row, secret, services)
+    _store_new_secret(row, secret, request, services)
     return 200, _answer(record, now)
 
 
@@ -140,7 +152,9 @@ def visible_workspaces(request: AdminRequest, services: AdminServices) -> list[W
     return [each for each in all_workspaces(services) if request.can_see(each.id)]
 
 
-def _store_new_secret(row: Row, secret: str, services: AdminServices) -> None:
+def _store_new_secret(
+    row: Row, secret: str, request: AdminRequest, services: AdminServices
+) -> None:
     """Store the key of a new record. Without it, the record is removed again."""
     workspace_id = row.partition.partition("#")[2]
     try:
@@ -148,7 +162,8 @@ def _store_new_secret(row: Row, secret: str, services: AdminServices) -> None:
     except Fault:
         stored = services.tenants.table.read(row.partition, row.name)
         if stored:
-            services.tenants.table.write([Change(stored, stored, is_deletion=True)])
+            removal = Change(stored, stored, is_deletion=True)
+            services.tenants.table.write([removal, *forgotten_creation(request, services)])
         raise
 
 

@@ -64,6 +64,13 @@ def changed_meanwhile_error() -> Conflict:
     )
 
 
+def forgotten_creation(request: AdminRequest, services: AdminServices) -> list[Change]:
+    """Return the change after which an equal request creates the resource again."""
+    partition = _creation_partition(request, "")
+    row = services.tenants.table.read(partition, ONLY) if partition else None
+    return [Change(row, row, is_deletion=True)] if row else []
+
+
 def find_created(
     request: AdminRequest, services: AdminServices, idempotency_key: str = ""
 ) -> str | None:
