@@ -355,3 +355,10 @@ def test_two_of_four_images_are_charged():
         assert len(response.json["data"]) == 2
         assert response.headers["x-retouch-cost-usd"] == "0.05"
         assert gateway.row() == BudgetRow(50_000, 50_000)
+
+
+def test_edits_before_the_first_usage_limit_do_not_count_in_it(gateway):
+    gateway.key = make_key(limit=None, concurrency=2)
+    assert [gateway.edit().status for _ in range(2)] == [200, 200]
+    gateway.key = make_key(limit=250_000, concurrency=2)
+    assert gateway.edit().status == 200

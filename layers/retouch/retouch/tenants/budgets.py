@@ -18,7 +18,7 @@ from retouch.tenants.keys import (
 from retouch.tenants.limits import UsageLimit
 
 BudgetScope = Literal["virtual_key", "api_key", "workspace"]
-_UNLIMITED = UsageLimit("cost", 0)
+_UNLIMITED, _NO_PERIOD = UsageLimit("cost", 0), Period("unlimited")
 
 
 @frozen_dataclass
@@ -74,8 +74,8 @@ def make_budgets(
     """Return the budgets of one owner. A limit on the edits at the same time alone has a budget without an amount."""
     holds = default_concurrency if concurrency is None else concurrency
     if not limits and concurrency is not None:
-        period = current_period(_UNLIMITED, now)
-        return (Budget(scope, account, period, RowLimit(None, holds)),)
+        # A row of its own: a first usage limit counts nothing that was used before it.
+        return (Budget(scope, account, _NO_PERIOD, RowLimit(None, holds)),)
     rows: dict[str, Budget] = {}
     for limit in sorted(limits, key=lambda one: one.credit_limit, reverse=True):
         period, most = _row_of_limit(limit, now)
