@@ -14,6 +14,7 @@ import uvloop
 from devserver.inbox_watcher import FIRST_RECIPE
 from devserver.settings import InvalidSetting, Settings
 from devserver.startup import RunningServer, run_server
+from devserver.tenants import ADMIN_KEY_VARIABLE
 from devserver.terminal_log import start_terminal_log
 from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
 from retouch.core.settings import Settings as GatewaySettings
@@ -23,15 +24,16 @@ from retouch.providers import PROVIDERS
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _READY_MESSAGE = """\
 Retouch is ready on {url}  Try:
-curl -s {url}/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \
+curl -s {url}/v1/images/edits{key_option} -F image=@events/photo.png -F mask=@events/mask.png \
 -F prompt="remove the ball" -F response_format=url
 Or open {url}/playground in a browser."""
+_KEY_OPTION = f' -H "Authorization: Bearer ${ADMIN_KEY_VARIABLE}"'  # The shell inserts the key: it is not printed.
 _EXPOSED_WARNING = (
     "warning: HOST is not a loopback address, so other machines reach this gateway. It may use your provider keys "
     "for everybody. Set RETOUCH_AUTH_MODE=keys, or leave HOST out."
 )
 _INBOX_MESSAGE = """\
-Photos in {folder}/inbox/{recipe}/ are edited as recipes/{recipe}.json says. Try:
+Photos in {folder}/inbox/{recipe}/ are edited as {folder}/recipes/{recipe}.json says. Try:
 cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{recipe}/"""
 
 
@@ -69,7 +71,7 @@ async def _serve(settings: Settings) -> None:
     async with run_server(settings) as running:
         if settings.is_exposed:
             print(_EXPOSED_WARNING, file=sys.stderr, flush=True)
-        _print_status(running)
+        _print_status(running, settings)
         if running.functions_started:
             _print_inbox(settings)
         await asyncio.get_running_loop().create_future()
@@ -92,9 +94,10 @@ def _ignore_signal() -> None:
     pass
 
 
-def _print_status(running: RunningServer) -> None:
+def _print_status(running: RunningServer, settings: Settings) -> None:
     if running.functions_started:
-        print(_READY_MESSAGE.format(url=running.url), flush=True)
+        key_option = _KEY_OPTION if settings.environment.get(ADMIN_KEY_VARIABLE) else ""
+        print(_READY_MESSAGE.format(url=running.url, key_option=key_option), flush=True)
     else:
         text = "Retouch returns 502 until the function starts; the reason is printed above."
         print(f"{text} {running.url}", file=sys.stderr, flush=True)

@@ -98,6 +98,18 @@ def test_printed_curl_command_works_as_pasted(start_server, tmp_path):
     assert len(child_processes(process)) == 1
 
 
+def test_printed_curl_command_sends_the_first_key_without_showing_it(start_server):
+    key = "rt_first-key-of-a-test"
+    process = start_server(free_port(), RETOUCH_ADMIN_KEY=key)
+    line = read_ready_lines(process)[1]
+    assert key not in line
+    command = line.replace("curl", "printf '%s\\n'", 1)
+    words = subprocess.run(
+        ["sh", "-c", command], env={"RETOUCH_ADMIN_KEY": key}, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert f"Authorization: Bearer {key}" in words
+
+
 def test_local_s3_serves_objects_and_presigned_links(start_server):
     port = free_port()
     process = start_server(port)

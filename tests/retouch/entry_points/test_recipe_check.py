@@ -68,6 +68,22 @@ def test_file_whose_name_is_no_recipe_is_refused(check):
     assert "Rename the file" in err
 
 
+def test_size_that_the_provider_chooses_is_said_in_words(check):
+    _, out, _ = check(edit={"model": "openai/gpt-image-2", "prompt": "white background"})
+    assert "size: chosen by the provider" in out
+
+
+@pytest.mark.parametrize("missing", ["recipe", "photo"])
+def test_missing_file_is_named_once_in_plain_words(tmp_path, capsys, missing):
+    (tmp_path / "white.json").write_text('{"edit": {"prompt": "p"}}')
+    file, photo_file = tmp_path / "white.json", tmp_path / "none.png"
+    if missing == "recipe":
+        file = photo_file = tmp_path / "none.json"
+    assert main(["recipe", "check", str(file), "--photo", str(photo_file)]) == 1
+    error = capsys.readouterr().err
+    assert error == f"retouch recipe check: {photo_file}: No such file or directory\n"
+
+
 def test_first_recipes_of_make_run_pass_the_check(tmp_path, capsys):
     prepare_inbox(tmp_path)
     for file in (tmp_path / "recipes").iterdir():

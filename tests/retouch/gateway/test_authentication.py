@@ -4,8 +4,9 @@ import pytest
 
 from retouch.api.events import http as http_event
 from retouch.api.routes import ROUTES
+from retouch.core.errors import Unauthorized
 from retouch.core.settings import Settings
-from retouch.gateway.authentication import key_digest
+from retouch.gateway.authentication import key_digest, require_key
 from tests.support.events import form_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import cutout, photo
@@ -53,6 +54,16 @@ def test_missing_or_invalid_key_returns_the_same_401(headers):
     assert response.json["error"] == reference.json["error"]
     assert response.json["error"]["code"] == "invalid_api_key"
     assert response.headers["x-retouch-billed"] == "no"
+
+
+@pytest.mark.parametrize(("mode", "names_the_first_key"), [("open", True), ("keys", False)])
+def test_missing_key_of_a_route_that_always_needs_one_names_the_way_to_the_first_key(
+    mode, names_the_first_key
+):
+    settings = Settings.from_env({"RETOUCH_AUTH_MODE": mode})
+    with pytest.raises(Unauthorized) as caught:
+        require_key(None, settings, lambda _: None)
+    assert ("RETOUCH_ADMIN_KEY" in str(caught.value)) is names_the_first_key
 
 
 def test_gateway_key_is_never_sent_to_provider(upstream, env):

@@ -18,6 +18,6 @@ def warn_about_open_settings(settings: Settings, logger: Logger) -> None:
         )
     if settings.webhook_allowlist:
         logger.warning(
-            "RETOUCH_WEBHOOK_ALLOW: guardrail webhooks may be at these hosts although the URL policy refuses them",
+            "RETOUCH_WEBHOOK_ALLOW: webhooks may lead to these hosts although the URL policy refuses them",
             extra={"allowed": settings.webhook_allowlist},
         )

@@ -36,12 +36,18 @@ def run_recipe_command(arguments: argparse.Namespace) -> int:
         photo = arguments.photo.read_bytes() if arguments.photo else _sample_photo()
         mask = arguments.mask.read_bytes() if arguments.mask else None
         plan = _make_plan(recipe, photo, mask)
-    except (InvalidRequest, OSError) as error:
-        sys.stderr.write(f"retouch recipe check: {arguments.file}: {error}\n")
-        return 1
+    except InvalidRequest as error:
+        return _fail(f"{arguments.file}: {error}")
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
     name = arguments.photo.name if arguments.photo else "photo.png"
     sys.stdout.write("\n".join(_describe(recipe, InboxName(recipe.name, name), plan)) + "\n")
     return 0
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"retouch recipe check: {text}\n")
+    return 1
 
 
 def _read_recipe(file: Path) -> Recipe:
@@ -106,10 +112,10 @@ def _describe(recipe: Recipe, name: InboxName, plan: Mapping[str, Any]) -> Itera
     answer, (call, *_) = plan["answer"], plan["calls"]
     image_format = answer["output_format"] or "png"
     extension = {"jpeg": "jpg"}.get(image_format, image_format)
-    width, height = answer["size"] or ("?", "?")
+    size = "x".join(map(str, answer["size"])) if answer["size"] else "chosen by the provider"
     cost = plan["cost_usd"]
     yield f"inbox/{recipe.name}/{name.name} becomes {output_key(recipe.output, name, extension, 0)}"
-    yield f"model: {plan['model']}, images: {call['n']}, size: {width}x{height}"
+    yield f"model: {plan['model']}, images: {call['n']}, size: {size}"
     yield f"prompt: {call.get('prompt') or '(none)'}"
     yield f"mask: {_mask_text(recipe)}"
     yield f"cost of one photo: {'not known' if cost is None else f'${cost}'}"

@@ -77,7 +77,7 @@ def authenticate_key(gateway_key: str | None, settings: Settings, find_key: KeyL
 def require_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup) -> Principal:
     """Return the principal of a gateway key, also at an open gateway. Raises as `authenticate_key`."""
     if not gateway_key:
-        raise _invalid_key_error()
+        raise _missing_key_error() if settings.auth_mode == "open" else _invalid_key_error()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     if not pepper:
         raise GatewayMisconfigured(
@@ -87,6 +87,14 @@ def require_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup
     if key is None:
         raise _invalid_key_error()
     return Principal(key)
+
+
+def _missing_key_error() -> Unauthorized:
+    """Return the error of a route that needs a key at a gateway whose edits need none."""
+    return Unauthorized(
+        "Edits need no key at this gateway, but this route does: send 'Authorization: Bearer rt_...'. The operator "
+        "creates the first key with `make key ADMIN=1 NAME=me`, or sets RETOUCH_ADMIN_KEY for `make run`."
+    )
 
 
 def _invalid_key_error() -> Unauthorized:
