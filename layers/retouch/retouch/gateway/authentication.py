@@ -3,7 +3,7 @@
 Keys are 256-bit random values. The table stores only HMAC-SHA-256(pepper, key), so a stolen table gives no access.
 The lookup uses the digest, so its duration does not depend on the number of correct characters in a guessed key.
 Unknown, revoked and malformed keys follow the same code path and get the same response. A caller is authenticated
-before anything else of its request is read, so that a stranger learns nothing about the gateway from its errors.
+before anything else of its request is read, so that a caller without a key learns nothing from the gateway's errors.
 """
 
 from __future__ import annotations
