@@ -16,6 +16,7 @@ from tools.errors_table import errors_table
 from tools.formats_table import formats_table
 from tools.limits_table import limits_table
 from tools.model_fields import capabilities_blocks, fields_table
+from tools.package_diagram import packages_table
 from tools.pipeline_table import pipeline_table
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +158,8 @@ def vendor_variables_table() -> str:
 
 SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
-    ("README.md", "pipeline", pipeline_table),
+    ("docs/architecture.md", "pipeline", pipeline_table),
+    ("docs/architecture.md", "packages", packages_table),
     ("docs/large-pictures.md", "limits", limits_table),
     ("docs/formats.md", "formats", formats_table),
     ("docs/providers.md", "models", models_table),

@@ -1,4 +1,4 @@
-"""The pipeline as a table for the README, read from its stages."""
+"""The pipeline as a table for docs/architecture.md, read from its stages."""
 
 import inspect
 from pathlib import Path
@@ -21,4 +21,4 @@ def pipeline_table() -> str:
 def _stage_row(stage: Stage, prefix: str) -> str:
     path = Path(inspect.getfile(stage.run)).relative_to(_ROOT)
     summary = (inspect.getdoc(stage.run) or "").partition(". ")[0].partition("\n")[0].rstrip(".")
-    return f"| {prefix}[{stage.name}]({path}) | `{stage.takes.__name__}` | {summary} |"
+    return f"| {prefix}[{stage.name}](../{path}) | `{stage.takes.__name__}` | {summary} |"
