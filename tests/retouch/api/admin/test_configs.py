@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from retouch.api.admin import configs
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part
 from tests.support.images import photo
@@ -122,6 +123,29 @@ def test_config_that_cannot_be_used_is_not_saved(api, acme, config, text):
 def test_config_that_is_no_object_is_refused(api, acme, config):
     answer = create(api, acme, config=config)
     assert (answer.status, answer.json["error"]["param"]) == (400, "config")
+
+
+@pytest.mark.parametrize("is_update", [False, True])
+def test_default_config_does_not_take_back_credits_that_are_added_meanwhile(
+    api, acme, monkeypatch, is_update
+):
+    method, path = "POST", "/v1/configs"
+    if is_update:
+        method, path = "PUT", f"{path}/{create(api, acme).json['id']}"
+    body = {"config": CONFIG, "is_default": True}
+    body |= {} if is_update else {"name": "Shop", "workspace_id": acme}
+    make_id, credits = configs._new_version_id, [{"amount": 7}]
+
+    def make_id_later():
+        for credit in [credits.pop()] if credits else []:
+            added = api.call("POST", f"/v1/admin/workspaces/{acme}/credits", credit)
+            assert added.status == 200
+        return make_id()
+
+    monkeypatch.setattr(configs, "_new_version_id", make_id_later)
+    assert [api.call(method, path, body).status for _ in range(2)] == [409, 200]
+    (limit,) = api.call("GET", f"/v1/admin/workspaces/{acme}").json["usage_limits"]
+    assert limit["credit_limit"] == 7
 
 
 @pytest.mark.parametrize("field", ["is_default", "isDefault"])

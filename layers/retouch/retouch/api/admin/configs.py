@@ -21,7 +21,11 @@ from retouch.api.admin.request import (
 from retouch.api.admin.slugs import make_slug
 from retouch.api.admin.times import show_time
 from retouch.api.admin.virtual_keys import visible_workspaces
-from retouch.api.admin.workspaces import find_workspace, requested_workspace
+from retouch.api.admin.workspaces import (
+    find_workspace,
+    requested_workspace,
+    workspace_change,
+)
 from retouch.api.admin.writes import audit_entry, find_created, write_changes
 from retouch.core.errors import InvalidRequest
 from retouch.gateway.config_reader import InvalidConfig
@@ -60,8 +64,8 @@ def create_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
     row = Row(rows.configs_partition(workspace.id), slug, record)
     changes = [Change(row), Change(_version_row(record))]
     if is_default:
-        workspace = _with_default_config(workspace, slug)
-        changes.append(_workspace_change(workspace, services))
+        workspace, change = _set_default_config(workspace, slug, services)
+        changes.append(change)
     document = _document(record, workspace)
     entry = audit_entry(request, "config.create", (workspace.id, slug), None, document)
     write_changes(request, services, changes, [entry], slug)
@@ -115,8 +119,8 @@ def update_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
         changed["version_id"] = _new_version_id()
         changes.append(Change(_version_row(changed)))
     if fields.flag("is_default") or fields.flag("isDefault"):
-        workspace = _with_default_config(workspace, row.name)
-        changes.append(_workspace_change(workspace, services))
+        workspace, change = _set_default_config(workspace, row.name, services)
+        changes.append(change)
     fields.reject_unknown("slug", "workspace_id")
     new_row = replace(row, record=changed)
     entry = audit_entry(
@@ -133,7 +137,7 @@ def delete_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
     workspace = _workspace(row, request, services)
     changes = [Change(row, row, is_deletion=True)]
     if workspace.defaults.config_id == row.name:
-        changes.append(_workspace_change(_with_default_config(workspace, ""), services))
+        changes.append(_set_default_config(workspace, "", services)[1])
     entry = audit_entry(
         request, "config.delete", (workspace.id, row.name), _document(row.record, workspace), None
     )
@@ -202,13 +206,11 @@ def _version_row(record: Mapping[str, Any]) -> Row:
     return Row(partition, f"{record['last_updated_at']:012d}#{record['version_id']}", version)
 
 
-def _with_default_config(workspace: Workspace, slug: str) -> Workspace:
-    return replace(workspace, defaults=replace(workspace.defaults, config_id=slug))
-
-
-def _workspace_change(workspace: Workspace, services: AdminServices) -> Change:
-    stored = services.tenants.table.read(rows.WORKSPACES, workspace.id)
-    return Change(rows.workspace_row(workspace), stored)
+def _set_default_config(
+    workspace: Workspace, slug: str, services: AdminServices
+) -> tuple[Workspace, Change]:
+    changed = replace(workspace, defaults=replace(workspace.defaults, config_id=slug))
+    return changed, workspace_change(workspace, changed, services)
 
 
 def _answer(row: Row, workspace: Workspace) -> dict[str, Any]:

@@ -128,15 +128,20 @@ def save_workspace(
     idempotency_key: str = "",
 ) -> None:
     """Replace the record of a workspace. Raises Conflict when it is not `before` any more."""
-    stored = services.tenants.table.read(rows.WORKSPACES, changed.id)
-    if before != (from_record(Workspace, stored.record) if stored else DEFAULT_WORKSPACE):
-        raise changed_meanwhile_error()
     now = services.clock.unix_time()
     documents = workspace_fields(before, now), workspace_fields(changed, now)
     entry = audit_entry(request, action, (changed.id, changed.id), *documents)
-    changes = [Change(rows.workspace_row(changed), stored)]
+    changes = [workspace_change(before, changed, services)]
     created_id = changed.id if action == "workspace.credit" else ""
     write_changes(request, services, changes, [entry], created_id, idempotency_key)
+
+
+def workspace_change(before: Workspace, changed: Workspace, services: AdminServices) -> Change:
+    """Return the change of a workspace's row. Raises Conflict when the row is not that of `before` any more."""
+    stored = services.tenants.table.read(rows.WORKSPACES, changed.id)
+    if before != (from_record(Workspace, stored.record) if stored else DEFAULT_WORKSPACE):
+        raise changed_meanwhile_error()
+    return Change(rows.workspace_row(changed), stored)
 
 
 def find_workspace(identifier: str, request: AdminRequest, services: AdminServices) -> Workspace:
