@@ -9,7 +9,7 @@ from retouch.orders.stores import OrderStores
 from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.keys import GatewayKey, VirtualKeyRecord, Workspace
-from retouch.tenants.limits import Price, UsageLimit
+from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from tests.support.budgets import InMemoryBudgets, InMemoryRates, RecordedNotices
 from tests.support.events import form_event, proxy_event
 from tests.support.gateway_client import file_part, send_event
@@ -116,7 +116,7 @@ def make_key(limit=500_000, workspace_limit=None, price=None, workspace_rates=()
         slug="one",
         name="one",
         usage_limits=limits(workspace_limit),
-        price=price or Price(),
+        price=price or WorkspacePrice(),
         rate_limits=workspace_rates,
     )
     return GatewayKey(

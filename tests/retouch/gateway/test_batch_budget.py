@@ -3,7 +3,7 @@
 import pytest
 
 from retouch.tenants.keys import GatewayKey, Workspace
-from retouch.tenants.limits import Price, UsageLimit
+from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from tests.support.batches import BatchGateway, batch_line
 from tests.support.upstream import Upstream
 
@@ -71,7 +71,7 @@ def test_partial_batch_buys_exactly_the_lines_that_fit(upstream):
 
 
 def test_batch_is_counted_at_the_price_of_the_workspace(upstream):
-    gateway = gateway_with_room(upstream, 2.0, price=Price(multiplier=2_000_000))
+    gateway = gateway_with_room(upstream, 2.0, price=WorkspacePrice(multiplier=2_000_000))
     batch = gateway.run(gateway.create(lines_of(6), KEY), KEY)
     assert batch["errors"]["data"][0]["code"] == "budget_exceeded"
     assert "$2.40" in batch["errors"]["data"][0]["message"]

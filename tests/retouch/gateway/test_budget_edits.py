@@ -10,7 +10,7 @@ import pytest
 from retouch.api.handlers.edits import build_handler
 from retouch.core.pending_writes import finish_writes
 from retouch.tenants.budget_rows import BudgetRow
-from retouch.tenants.limits import Price, UsageLimit
+from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from retouch.usage.recorder import UsageRecorder
 from tests.support.budget_gateway import (
     IMAGE,
@@ -141,7 +141,7 @@ def test_cost_above_the_ceiling_is_charged_and_the_next_edit_refused(gateway):
 
 
 def test_workspace_is_charged_its_price(gateway):
-    price = Price(multiplier=1_500_000, per_picture=10_000)
+    price = WorkspacePrice(multiplier=1_500_000, per_picture=10_000)
     gateway.key = make_key(workspace_limit=1_000_000, price=price)
     assert gateway.edit().status == 200
     for account in ("key#k_1", "ws#w_1"):
@@ -324,7 +324,7 @@ def test_change_of_a_limit_refuses_new_edits_and_keeps_those_that_run(gateway):
 
 
 def test_usage_events_and_budgets_have_the_same_sum(gateway):
-    price = Price(multiplier=1_100_000, per_picture=3)
+    price = WorkspacePrice(multiplier=1_100_000, per_picture=3)
     gateway.key = make_key(limit=None, workspace_limit=10**9, price=price)
     usage = InMemoryUsage()
     recorder = UsageRecorder(usage, lambda _: None, "prod")

@@ -10,7 +10,7 @@ from retouch.core.pending_writes import finish_writes
 from retouch.gateway.authentication import key_digest
 from retouch.orders.stores import OrderStores
 from retouch.tenants.keys import GatewayKey, Workspace, plain_key
-from retouch.tenants.limits import Price
+from retouch.tenants.limits import WorkspacePrice
 from retouch.usage.event import to_record
 from retouch.usage.recorder import UsageRecorder
 from tests.support.events import form_event, json_event
@@ -33,7 +33,7 @@ SUCCESS = {"created": 1, "size": "1024x1024", "usage": USAGE, "data": [{"b64_jso
 RATE_LIMITED = json_response({"error": {"message": "slow down"}}, 429)
 SERVER_ERROR = json_response({"error": {"message": "boom"}}, 500)
 KEY, PEPPER = "rt_" + "A" * 43, "p" * 64
-SHOP = Workspace(id="w_shop", slug="shop", name="Shop", price=Price(1_200_000, 10_000))
+SHOP = Workspace(id="w_shop", slug="shop", name="Shop", price=WorkspacePrice(1_200_000, 10_000))
 SHOP_KEY = GatewayKey(id="k_shop", name="till", workspace=SHOP)
 
 
@@ -148,7 +148,7 @@ def test_failure_of_unknown_billing_is_charged_at_the_expected_cost_and_is_at_ri
     event = meter.event
     assert response.headers["x-retouch-billed"] == "unknown"
     assert (event.billed, event.is_estimated, event.is_error) == ("unknown", True, True)
-    assert event.at_risk == event.price == SHOP.price.of(event.cost, 0) > 0
+    assert event.at_risk == event.price == SHOP.price.apply_to(event.cost, 0) > 0
 
 
 def test_failure_that_cost_nothing_has_no_price(meter):

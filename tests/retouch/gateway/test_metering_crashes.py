@@ -15,7 +15,7 @@ from retouch.orders.stores import OrderStores
 from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.keys import GatewayKey, Workspace
-from retouch.tenants.limits import Price, UsageLimit
+from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from retouch.usage.event import SECONDS_PER_DAY
 from retouch.usage.recorder import UsageRecorder
 from tests.support.budgets import InMemoryBudgets, RecordedNotices
@@ -34,7 +34,7 @@ FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
 ORDER_KEY = {"Idempotency-Key": '"order-4711"'}
 USAGE = {"input_tokens": 10, "output_tokens": 1373, "total_tokens": 1383}
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}], "usage": USAGE}
-PRICE = Price(1_300_000, 7)
+PRICE = WorkspacePrice(1_300_000, 7)
 
 
 class Gateway:
@@ -138,7 +138,7 @@ def paid(gateway):
     gateway.usage.events.clear()
     gateway.budgets.rows.clear()
     gateway.orders.orders.clear()
-    assert event.price == PRICE.of(event.cost, 1)
+    assert event.price == PRICE.apply_to(event.cost, 1)
     return event
 
 
@@ -270,7 +270,7 @@ def test_reconciliation_with_the_real_cost_charges_it(gateway):
     gateway.sweep()
     has_budget = gateway.row != BudgetRow()
     assert sum(event.cost for event in gateway.events) == 41_200
-    assert gateway.price == (41_200 if has_budget else PRICE.of(41_200, 0))
+    assert gateway.price == (41_200 if has_budget else PRICE.apply_to(41_200, 0))
     gateway.check_agreement()
 
 

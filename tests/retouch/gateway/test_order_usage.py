@@ -30,7 +30,7 @@ def test_result_that_a_later_request_fetched_replaces_what_was_at_risk():
     notes.set_lines([UsageLine(OWN, 2_000_000, 5)])
     assert notes.is_left_to_sweeper
     ended = transitions.finish(ORDER, answer(cost="0.00003"), NOW + 70, 60)
-    ended = replace(ended, usage=notes.at_end())
+    ended = replace(ended, usage=notes.lines_at_end())
     assert ended.owes_usage
     store = InMemoryUsage()
     usage = OrderUsage(UsageRecorder(store)).write(ended, answer(), NOW + 80)
@@ -52,8 +52,8 @@ def test_crash_of_the_request_that_fetched_a_result_gives_the_same_sum():
 def test_draft_of_an_earlier_holder_is_dropped_when_its_result_is_fetched():
     draft = UsageLine(replace(AT_RISK, status=0), 1, 2)
     text = encode_lines([draft])
-    assert UsageNotes(text, is_resumed=True).in_full() == ""
-    assert UsageNotes(text, is_resumed=False).in_full() == text
+    assert UsageNotes(text, is_resumed=True).all_lines() == ""
+    assert UsageNotes(text, is_resumed=False).all_lines() == text
 
 
 def test_order_at_risk_owes_nothing_until_its_outcome_is_known():

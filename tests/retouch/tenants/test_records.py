@@ -15,7 +15,7 @@ from retouch.tenants.keys import (
     Workspace,
     plain_key,
 )
-from retouch.tenants.limits import Price, RateLimit, UsageLimit
+from retouch.tenants.limits import RateLimit, UsageLimit, WorkspacePrice
 from retouch.tenants.records import from_record, to_record, without_digests
 from retouch.tenants.scopes import EDIT_SCOPES
 
@@ -27,7 +27,12 @@ LIMITS: Any = {
     "rate_limits": (RateLimit("pictures", "rpm", 5),),
 }
 WORKSPACE = Workspace(
-    id="w_1", slug="acme", name="Acme", price=Price(1_200_000, 10_000), concurrency=3, **LIMITS
+    id="w_1",
+    slug="acme",
+    name="Acme",
+    price=WorkspacePrice(1_200_000, 10_000),
+    concurrency=3,
+    **LIMITS,
 )
 KEY = GatewayKey(
     id="k_1",
@@ -84,11 +89,11 @@ def test_keys_of_a_workspace_share_an_owner_and_keys_of_the_default_one_do_not()
 @pytest.mark.parametrize(
     ("price", "cost", "pictures", "expected"),
     [
-        (Price(), 41_200, 4, 41_200),
-        (Price(1_200_000, 10_000), 50_000, 2, 80_000),
-        (Price(1_000_001), 500_000, 0, 500_001),
-        (Price(0, 30_000), 50_000, 1, 30_000),
+        (WorkspacePrice(), 41_200, 4, 41_200),
+        (WorkspacePrice(1_200_000, 10_000), 50_000, 2, 80_000),
+        (WorkspacePrice(1_000_001), 500_000, 0, 500_001),
+        (WorkspacePrice(0, 30_000), 50_000, 1, 30_000),
     ],
 )
 def test_price_is_a_whole_number_of_micro_dollars(price, cost, pictures, expected):
-    assert price.of(cost, pictures) == expected
+    assert price.apply_to(cost, pictures) == expected

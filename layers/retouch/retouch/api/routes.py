@@ -25,8 +25,8 @@ from retouch.api.request.body import parse_form
 from retouch.api.request.job_fields import reject_job_fields
 from retouch.api.request.job_headers import (
     read_job_options,
-    without_job_fields,
-    without_job_flag,
+    remove_job_fields,
+    remove_job_flag,
 )
 from retouch.api.request.order_headers import read_order_options
 from retouch.api.response.edit import render_http
@@ -60,8 +60,8 @@ def _create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     options = read_job_options(headers, form)
     if options is None:
         reject_job_fields(form, headers)
-        return _run_edit(request, replace(context, form=without_job_flag(form)), services)
-    context = replace(context, form=without_job_fields(form))
+        return _run_edit(request, replace(context, form=remove_job_flag(form)), services)
+    context = replace(context, form=remove_job_fields(form))
     if is_dry_run(form):
         return _run_edit(request, context, services)
     return jobs.create_job(request, context, options, services)

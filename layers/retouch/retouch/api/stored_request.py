@@ -16,7 +16,7 @@ import orjson
 from retouch.api.edit_context import edit_context, event_context
 from retouch.api.endpoint_request import Caller, EndpointRequest
 from retouch.api.request.credentials import KEY_HEADERS
-from retouch.api.request.job_headers import without_job_fields
+from retouch.api.request.job_headers import remove_job_fields
 from retouch.api.request.portkey_headers import select_forwardable
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import PORTKEY_PREFIX
@@ -95,7 +95,7 @@ def stored_context(
         values["error_format"],
     )
     context = edit_context(request, services)
-    form = without_job_fields(context.form)
+    form = remove_job_fields(context.form)
     return replace(context, form=form, result_folder=values.get("result_folder", ""))
 
 

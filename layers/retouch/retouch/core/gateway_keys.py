@@ -45,7 +45,7 @@ def contains_gateway_key(text: str, own_key: str = "") -> bool:
     if len(text) < _MIN_SECRET_CHARS:
         return False
     own = _own_spellings(own_key[len(GATEWAY_KEY_PREFIX) :][:_MIN_SECRET_CHARS])
-    return any(_contains(plain, own) for plain in _unescaped(text))
+    return any(_contains(plain, own) for plain in _iter_unescaped_texts(text))
 
 
 @frozen_dataclass
@@ -123,7 +123,7 @@ def _hexadecimal_digits(data: bytes) -> bytes:
     return lower.translate(None, _SEPARATORS + b"-")
 
 
-def _unescaped(text: str) -> Iterator[str]:
+def _iter_unescaped_texts(text: str) -> Iterator[str]:
     """Yield the text, and the text without percent-encoding and without the escapes of JSON, HTML and mails."""
     yield text
     for _ in range(_MAX_DECODINGS):

@@ -81,7 +81,7 @@ def _price_target(target: TargetRequest, context: RequestContext, *, has_mask: b
 
 def _workspace_price(key: GatewayKey | None, ceiling: int, images: int) -> int:
     workspace = key.workspace if key else DEFAULT_WORKSPACE
-    return workspace.price.of(ceiling, images)
+    return workspace.price.apply_to(ceiling, images)
 
 
 def _unknown_price(model_id: str) -> PriceUnknown:

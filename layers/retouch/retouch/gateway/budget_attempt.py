@@ -17,7 +17,7 @@ from retouch.planning.plan import Plan
 from retouch.tenants.budget_errors import BudgetExceeded, PriceUnknown
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey
-from retouch.tenants.limits import Price
+from retouch.tenants.limits import WorkspacePrice
 
 
 def hold_attempt(prepared: PreparedAttempt, services: Services) -> None:
@@ -99,8 +99,8 @@ def _most(
             param="model",
         )
     pictures = sum(job.n for job in jobs)
-    return _workspace_price(context.principal.key).of(ceiling, pictures)
+    return _workspace_price(context.principal.key).apply_to(ceiling, pictures)
 
 
-def _workspace_price(key: GatewayKey | None) -> Price:
+def _workspace_price(key: GatewayKey | None) -> WorkspacePrice:
     return (key.workspace if key else DEFAULT_WORKSPACE).price

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost
-from retouch.tenants.limits import Price
+from retouch.tenants.limits import WorkspacePrice
 
 
 @frozen_dataclass
@@ -12,7 +12,7 @@ class BudgetReport:
     """The amounts of one attempt, in micro-dollars."""
 
     held: int
-    price: Price  # what the tenant is charged for the provider's cost
+    price: WorkspacePrice  # what the tenant is charged for the provider's cost
     is_metered: bool  # the provider bills tokens, so that a cost without them is a guess
     remaining: int | None = None  # what the smallest budget has left; None: no budget has an amount
 
@@ -20,4 +20,4 @@ class BudgetReport:
         """Return the price of an edit with this cost. A cost that nobody knows is charged as the held amount."""
         if cost is None or (cost.estimated and self.is_metered):
             return self.held
-        return self.price.of(cost.micro_dollars, pictures)
+        return self.price.apply_to(cost.micro_dollars, pictures)

@@ -176,12 +176,12 @@ def end_job(
     fault = result.outcome if isinstance(result.outcome, Fault) else None
     retry = None
     is_event = held.order.source in EVENT_SOURCES
-    if fault and result.billing == "no" and may_pass(fault, is_event):
+    if fault and result.billing == "no" and is_temporary(fault, is_event):
         retry = jobs.retry_pause(held.order, fault.retry_after, clock.unix_time())
     return end_try(held, fault, result.billing, render, retry).pause
 
 
-def may_pass(fault: Fault, is_event: bool) -> bool:
+def is_temporary(fault: Fault, is_event: bool) -> bool:
     """Return whether a later try may succeed. Nobody else repeats an event, so it also waits for a larger budget."""
     is_passing = fault.retryable is not False and fault.status in _PASSING_STATUSES
     return is_passing or (is_event and fault.code in _LIMIT_CODES)

@@ -166,9 +166,9 @@ class RequestMeter:
         images: list[StreamedImage] = []
         fault: Fault | None = None
         try:
-            yield from _collected(stream.events, images)
+            yield from _collect_finished(stream.events, images)
         except GeneratorExit:
-            for _ in _collected(stream.events, images):
+            for _ in _collect_finished(stream.events, images):
                 pass
             raise
         except Fault as error:
@@ -258,7 +258,7 @@ class RequestMeter:
         return "direct" if self._context.principal.is_operator else "http"
 
 
-def _collected(
+def _collect_finished(
     events: Iterator[StreamedImage | None], images: list[StreamedImage]
 ) -> Iterator[StreamedImage | None]:
     """Yield the events of a stream, and add its finished images to the list."""

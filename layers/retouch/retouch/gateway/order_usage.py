@@ -18,7 +18,7 @@ from retouch.gateway.usage_fields import token_fields
 from retouch.gateway.usage_notes import mark_written
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.stores import OrderStores
-from retouch.tenants.limits import Price
+from retouch.tenants.limits import WorkspacePrice
 from retouch.usage.event import UsageEvent
 from retouch.usage.order_lines import UsageLine, decode_lines, encode_lines
 from retouch.usage.recorder import UsageRecorder
@@ -146,7 +146,7 @@ def _price(line: UsageLine, order: Order, cost: int, pictures: int) -> int:
         return order.price or cost  # as its budgets were charged
     if line.event.payer == "caller":
         return 0
-    return Price(line.multiplier, line.per_picture).of(cost, pictures)
+    return WorkspacePrice(line.multiplier, line.per_picture).apply_to(cost, pictures)
 
 
 def _free_event(event: UsageEvent) -> UsageEvent:

@@ -14,7 +14,7 @@ from retouch.gateway.budget_report import BudgetReport
 from retouch.gateway.postprocess import total_usage
 from retouch.gateway.result import DeliveredEdit, StreamedImage
 from retouch.planning.plan import Plan
-from retouch.tenants.limits import Price
+from retouch.tenants.limits import WorkspacePrice
 from retouch.usage.event import UsageEvent
 
 
@@ -31,7 +31,7 @@ class AttemptCost:
 def attempt_price(
     event: UsageEvent,
     amount: AttemptCost,
-    price: Price,
+    price: WorkspacePrice,
     budget: BudgetReport | None,
     charge: int | None,
 ) -> int:
@@ -46,7 +46,7 @@ def attempt_price(
             return budget.held if charge is None or amount.is_at_risk else charge
         cost = None if amount.is_unpriced else Cost(amount.cost, amount.is_estimated)
         return budget.charge(cost, event.pictures)
-    return price.of(amount.cost, event.pictures) if event.payer == "operator" else 0
+    return price.apply_to(amount.cost, event.pictures) if event.payer == "operator" else 0
 
 
 def success_cost(edit: DeliveredEdit) -> AttemptCost:

@@ -41,19 +41,19 @@ class UsageNotes:
         """Note the write of the events, which gives whether they are in the table."""
         self._write = write
 
-    def at_send_mark(self) -> str:
+    def lines_at_send_mark(self) -> str:
         """Return what the record keeps while a paid request runs."""
         draft = [self._draft()] if self._draft else []
         return encode_lines([*self._earlier, *self._lines, *draft])
 
-    def at_end(self) -> str:
+    def lines_at_end(self) -> str:
         """Return what the record keeps after the end: what is not written, and what is at risk."""
         if self._write and is_done_within(self._write, _MAX_WAIT_SECONDS) and self._write.result():
             written = [one for one in self._lines if one.event.at_risk]
             return encode_lines([*self._earlier, *map(mark_written, written)])
-        return self.in_full()
+        return self.all_lines()
 
-    def in_full(self) -> str:
+    def all_lines(self) -> str:
         """Return every line, also of events that are written."""
         return encode_lines([*self._earlier, *self._lines])
 

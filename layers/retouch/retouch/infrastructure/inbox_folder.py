@@ -50,7 +50,7 @@ class InboxFolder:
     def write(self, file: WrittenFile, replaces: str) -> bool:
         """Write a file in place of the one with this ETag, or of none. Return whether that was there."""
         try:
-            with self._locked():
+            with self._hold_lock():
                 existing = self._read(file.key)
                 if (existing.etag if existing else "") != replaces:
                     return False
@@ -62,7 +62,7 @@ class InboxFolder:
         return True
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _hold_lock(self) -> Iterator[None]:
         hidden = self._folder / _HIDDEN
         hidden.mkdir(parents=True, exist_ok=True)
         with (hidden / "lock").open("w") as lock:

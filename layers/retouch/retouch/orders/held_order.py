@@ -32,13 +32,13 @@ Result = TypeVar("Result")
 class UsageNotes(Protocol):
     """What the record of an order keeps of the usage of its request."""
 
-    def at_send_mark(self) -> str:
+    def lines_at_send_mark(self) -> str:
         """Return what the record keeps while a paid request runs."""
 
-    def at_end(self) -> str:
+    def lines_at_end(self) -> str:
         """Return what the record keeps after the end."""
 
-    def in_full(self) -> str:
+    def all_lines(self) -> str:
         """Return every line, also of events that are written."""
 
 
@@ -241,7 +241,7 @@ class HeldOrder:
     def _sent_order(self, target: str) -> Order:
         order = transitions.mark_sent(self.order, target, self._clock.unix_time())
         notes = self.usage_notes
-        return replace(order, usage=notes.at_send_mark()) if notes else order
+        return replace(order, usage=notes.lines_at_send_mark()) if notes else order
 
     def _write_submission(self, submission: Submission) -> None:
         try:
@@ -274,7 +274,7 @@ class HeldOrder:
 
     def _with_usage(self, order: Order) -> Order:
         notes = self.usage_notes
-        return replace(order, usage=notes.at_end()) if notes else order
+        return replace(order, usage=notes.lines_at_end()) if notes else order
 
     def _settle_charges(self, outcome: Outcome) -> None:
         order = transitions.decide_order(self.order, outcome)
@@ -326,7 +326,7 @@ class HeldOrder:
         charges = restore_charges(stored.charges, stored.last_hold, outcome)
         usage = order.usage
         if self.usage_notes:  # the sweeper may have written this attempt as unknown
-            usage = "\n".join(text for text in (stored.usage, self.usage_notes.in_full()) if text)
+            usage = "\n".join(text for text in (stored.usage, self.usage_notes.all_lines()) if text)
         order = replace(order, version="", charges=charges, usage=usage)
         try:
             self.order = self._stores.table.write(order, replaces=stored)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Literal
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.tenants.limits import AT_COST, Price, RateLimit, UsageLimit
+from retouch.tenants.limits import AT_COST, RateLimit, UsageLimit, WorkspacePrice
 from retouch.tenants.scopes import EDIT_SCOPES
 
 KeyType = Literal["organisation", "workspace"]
@@ -39,7 +39,7 @@ class Workspace:
     usage_limits: tuple[UsageLimit, ...] = ()
     rate_limits: tuple[RateLimit, ...] = ()
     concurrency: int | None = None  # edits at the same time
-    price: Price = AT_COST
+    price: WorkspacePrice = AT_COST
     defaults: KeyDefaults = field(default_factory=KeyDefaults)
     created_at: int = 0  # UNIX time
     last_updated_at: int = 0

@@ -45,16 +45,16 @@ class RateLimit:
 
 
 @frozen_dataclass
-class Price:
+class WorkspacePrice:
     """What a tenant is charged for an edit, compared with what it costs the operator."""
 
     multiplier: int = MICRO_USD  # in millionths: 1_200_000 charges 1.2 times the cost
     per_picture: int = 0  # micro-dollars in addition, for each picture
 
-    def of(self, cost: int, pictures: int) -> int:
+    def apply_to(self, cost: int, pictures: int) -> int:
         """Return the price in micro-dollars of pictures with this cost. Half a micro-dollar is rounded up."""
         scaled = (cost * self.multiplier + MICRO_USD // 2) // MICRO_USD
         return scaled + self.per_picture * pictures
 
 
-AT_COST = Price()
+AT_COST = WorkspacePrice()

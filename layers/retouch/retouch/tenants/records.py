@@ -13,12 +13,12 @@ from retouch.tenants.keys import (
     VirtualKeyRecord,
     Workspace,
 )
-from retouch.tenants.limits import Price, RateLimit, UsageLimit
+from retouch.tenants.limits import RateLimit, UsageLimit, WorkspacePrice
 
 Record = dict[str, Any]
 _Instance = TypeVar("_Instance", Workspace, GatewayKey, VirtualKeyRecord)
 _CLASSES: Mapping[str, Callable[..., Any]] = {
-    "price": Price,
+    "price": WorkspacePrice,
     "defaults": KeyDefaults,
     "rotation": RotationPolicy,
 }

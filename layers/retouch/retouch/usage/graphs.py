@@ -149,13 +149,13 @@ def _error_stacks(rows: Rows) -> Fields:
     return {"stats": stats}
 
 
-def _rescued(rows: Rows) -> Fields:
+def _rescue_fields(rows: Rows) -> Fields:
     counts = _rescue_counts(rows)
     fallback = counts.pop("fallback", 0)
     return {"retry": sum(counts.values()), "fallback": fallback}
 
 
-def _rescued_point(rows: Rows) -> Fields:
+def _rescue_point(rows: Rows) -> Fields:
     counts = _rescue_counts(rows)
     fallback = counts.pop("fallback", 0)
     retries = [
@@ -181,7 +181,7 @@ GRAPHS: Mapping[str, Graph] = {
     "errors": Graph(("status",), _errors, _errors),
     "errors/rate": Graph(("status",), _error_rate, _error_rate),
     "errors/stacks": Graph(("status",), _errors, _error_stacks),
-    "requests/rescued": Graph(("rescue",), _rescued, _rescued_point),
+    "requests/rescued": Graph(("rescue",), _rescue_fields, _rescue_point),
     "cache/latency": Graph(("cache",), lambda _: {}, _hit_latency),
 }
 CACHE_DIMENSIONS = ("provider", "model", "cache")

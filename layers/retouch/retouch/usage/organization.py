@@ -44,7 +44,7 @@ def image_results(rows: Iterable[UsageRow], names: Sequence[str]) -> list[dict[s
             **{name: None for name in IMAGE_GROUPS},
             **group,
         }
-        for group, totals in _grouped(rows, names, IMAGE_GROUPS)
+        for group, totals in _sum_groups(rows, names, IMAGE_GROUPS)
     ]
 
 
@@ -58,7 +58,7 @@ def cost_results(rows: Iterable[UsageRow], names: Sequence[str]) -> list[dict[st
             **{name: None for name in COST_GROUPS},
             **group,
         }
-        for group, totals in _grouped(rows, names, COST_GROUPS)
+        for group, totals in _sum_groups(rows, names, COST_GROUPS)
     ]
 
 
@@ -77,7 +77,7 @@ def bucket(start: int, end: int, results: Sequence[dict[str, Any]]) -> dict[str,
     return {"object": "bucket", "start_time": start, "end_time": end, "results": list(results)}
 
 
-def _grouped(
+def _sum_groups(
     rows: Iterable[UsageRow], names: Sequence[str], columns: Mapping[str, str]
 ) -> list[tuple[dict[str, Any], Totals]]:
     groups: dict[tuple[Any, ...], Totals] = {}

@@ -91,7 +91,7 @@ class UsageReader:
         if rows is not None:
             return rows
         self._require_room()
-        rows = roll_up(self._counted(self._store.read_events(workspace, start, end)))
+        rows = roll_up(self._count_events(self._store.read_events(workspace, start, end)))
         encoded = encode_rows(rows)
         # Some events of an older day may be deleted already, and its sums must not be kept as the sums of the day.
         has_all_events = start + self._store.kept_seconds > self._now
@@ -100,11 +100,11 @@ class UsageReader:
         return rows
 
     def _limit(self, events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
-        for event in self._counted(events):
+        for event in self._count_events(events):
             self._require_room()
             yield event
 
-    def _counted(self, events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
+    def _count_events(self, events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
         for event in events:
             self._count += 1
             yield event

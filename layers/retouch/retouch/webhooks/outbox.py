@@ -33,7 +33,7 @@ def choose_endpoints(
     if not named:
         endpoints = list_endpoints(scope, table)
         return tuple(one.id for one in endpoints if wanted & set(one.event_types))
-    endpoint = _find_named(scope, named, table)
+    endpoint = _find_endpoint(scope, named, table)
     if not wanted & set(endpoint.event_types):
         raise InvalidRequest(
             f"The webhook endpoint '{endpoint.id}' gets none of these events: {', '.join(sorted(wanted))}. "
@@ -76,7 +76,7 @@ def redeliver(delivery: Delivery, services: WebhookServices, now: int) -> Delive
     try:
         services.queue.send(delivery.scope, delivery.id)
     except Exception:
-        _undo(restarted, delivery, services.table)
+        _restore_delivery(restarted, delivery, services.table)
         raise
     return restarted
 
@@ -91,7 +91,7 @@ def find_delivery(scope: str, identifier: str, table: RowTable) -> Delivery:
     return delivery
 
 
-def _find_named(scope: str, named: str, table: RowTable) -> Endpoint:
+def _find_endpoint(scope: str, named: str, table: RowTable) -> Endpoint:
     """Return the endpoint with this id, or the newest one with this URL."""
     for endpoint in list_endpoints(scope, table):
         if named in (endpoint.id, endpoint.url):
@@ -102,7 +102,7 @@ def _find_named(scope: str, named: str, table: RowTable) -> Endpoint:
     )
 
 
-def _undo(restarted: Delivery, delivery: Delivery, table: RowTable) -> None:
+def _restore_delivery(restarted: Delivery, delivery: Delivery, table: RowTable) -> None:
     try:
         write_record(table, replace(delivery, version=restarted.version), restarted)
     except Exception as error:  # the delivery can be sent again when its message counts as lost

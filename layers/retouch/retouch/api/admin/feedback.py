@@ -48,7 +48,7 @@ def create_feedback(request: AdminRequest, services: AdminServices) -> AdminAnsw
     documents = require_documents(services)
     for feedback in found:
         documents.write(to_document(feedback))
-    return 200, _saved([feedback.id for feedback in found])
+    return 200, _saved_document([feedback.id for feedback in found])
 
 
 def update_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
@@ -60,7 +60,7 @@ def update_feedback(request: AdminRequest, services: AdminServices) -> AdminAnsw
         document = _find(identifier, request, services)
         changed = replace(from_document(document), **_read_changes(fields))
         if documents.write(to_document(changed, document.version)):
-            return 200, _saved([identifier])
+            return 200, _saved_document([identifier])
 
 
 def show_feedbacks(request: AdminRequest, services: AdminServices) -> AdminAnswer:
@@ -68,7 +68,7 @@ def show_feedbacks(request: AdminRequest, services: AdminServices) -> AdminAnswe
     return _show_over_time(request, services, count_feedback)
 
 
-def show_weighted(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_weighted_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     """Return the weighted average over time."""
     return _show_over_time(request, services, average_feedback)
 
@@ -162,7 +162,7 @@ def _find(identifier: str, request: AdminRequest, services: AdminServices) -> Do
     return document
 
 
-def _saved(identifiers: Sequence[str]) -> dict[str, Any]:
+def _saved_document(identifiers: Sequence[str]) -> dict[str, Any]:
     return {
         "status": "success",
         "success": True,
@@ -176,6 +176,6 @@ FEEDBACK_ROUTES = {
     ("PUT", "/v1/feedback/{id}"): update_feedback,
     ("GET", "/v1/analytics/graphs/feedbacks"): show_feedbacks,
     ("GET", "/v1/analytics/graphs/feedbacks/scores"): show_scores,
-    ("GET", "/v1/analytics/graphs/feedbacks/weighted"): show_weighted,
+    ("GET", "/v1/analytics/graphs/feedbacks/weighted"): show_weighted_feedback,
     ("GET", "/v1/analytics/graphs/feedbacks/ai-models"): show_models,
 }

@@ -19,7 +19,7 @@ from retouch.api.admin.slugs import make_slug
 from retouch.api.admin.times import show_time
 from retouch.core.errors import InvalidRequest
 from retouch.tenants.keys import Workspace
-from retouch.tenants.limits import AT_COST, MICRO_USD, Price
+from retouch.tenants.limits import AT_COST, MICRO_USD, WorkspacePrice
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_MULTIPLIER = 1000
@@ -39,14 +39,14 @@ def read_workspace_changes(fields: FieldReader, workspace: Workspace) -> dict[st
     return {name: read() for name, read in readers.items() if fields.has(name)}
 
 
-def _read_price(fields: FieldReader) -> Price:
+def _read_price(fields: FieldReader) -> WorkspacePrice:
     price = fields.child("price")
     if price is None:
         return AT_COST
     multiplier = price.millionths("multiplier", _MAX_MULTIPLIER)
     per_picture = price.millionths("per_picture_usd")
     price.reject_unknown()
-    return Price(MICRO_USD if multiplier is None else multiplier, per_picture or 0)
+    return WorkspacePrice(MICRO_USD if multiplier is None else multiplier, per_picture or 0)
 
 
 def read_workspace_slug(fields: FieldReader, name: str) -> str:

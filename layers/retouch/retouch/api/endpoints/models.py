@@ -92,7 +92,7 @@ def _tenant_price(model: ModelCapabilities, key: GatewayKey | None) -> dict[str,
         ("call_usd", price.per_call, 0),
     )
     return {
-        name: charged.of(to_micro_dollars(cost), pictures) / MICRO_USD if cost else None
+        name: charged.apply_to(to_micro_dollars(cost), pictures) / MICRO_USD if cost else None
         for name, cost, pictures in kinds
     }
 

@@ -38,7 +38,7 @@ _END_ERRORS = {
 
 
 @frozen_dataclass
-class Refused:
+class RefusedEdit:
     """The end of an edit that never became a job."""
 
     subject: str  # the same for every delivery of the event
@@ -73,8 +73,8 @@ def tell_end(order: Order, destination: Destination, services: Services, ports: 
     _tell(destination, order.id, document, order.ended or now, ports)
 
 
-def tell_refused(
-    refused: Refused, destination: Destination, services: Services, ports: EventPorts
+def tell_refusal(
+    refused: RefusedEdit, destination: Destination, services: Services, ports: EventPorts
 ) -> None:
     """Tell that an event cannot become a job. Raises MessageNotSent or InboxUnavailable."""
     document: dict[str, Any] = {

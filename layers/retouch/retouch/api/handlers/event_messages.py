@@ -20,13 +20,13 @@ from retouch.api.events.edit_messages import (
     read_events,
 )
 from retouch.api.events.unknown import UnknownEvent
-from retouch.api.handlers.edit_ends import Refused, has_ended, tell_end, tell_refused
+from retouch.api.handlers.edit_ends import RefusedEdit, has_ended, tell_end, tell_refusal
 from retouch.api.handlers.worker_context import WorkerContext
 from retouch.core.errors import Fault, IdempotencyKeyReused, InvalidRequest, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import JobOptions, find_submitted, may_pass, require_jobs
+from retouch.gateway.edit_job import JobOptions, find_submitted, is_temporary, require_jobs
 from retouch.gateway.result import EditResult
 from retouch.inbox.intake import ObjectEdit, Refusal, Skipped, take_object
 from retouch.inbox.object_version import ObjectVersion
@@ -79,7 +79,7 @@ class EventWorker:
             return None
         except InvalidRequest as fault:
             destination = Destination(self._message_target())
-            self._tell_refused(Refused(f"sqs:{self._event.id}", fault), destination)
+            self._tell_refusal(RefusedEdit(f"sqs:{self._event.id}", fault), destination)
             return None
         if len(events) > 1:
             self._split(events)
@@ -121,7 +121,7 @@ class EventWorker:
             return None
         if isinstance(intake, Refusal):
             subject = f"s3:{event.bucket}/{event.key}@{event.etag}"
-            self._tell_refused(Refused(subject, intake.fault), Destination(intake.target))
+            self._tell_refusal(RefusedEdit(subject, intake.fault), Destination(intake.target))
             return None
         return self._submit(self._object_edit(intake))
 
@@ -264,8 +264,8 @@ class EventWorker:
 
     def _refuse(self, edit: EventEdit, fault: Fault) -> Pause | None:
         """Wait when the edit may work later, and else tell that it was refused."""
-        refused = Refused(edit.subject, fault)
-        if fault.billed == "no" and may_pass(fault, is_event=True):
+        refused = RefusedEdit(edit.subject, fault)
+        if fault.billed == "no" and is_temporary(fault, is_event=True):
             pause = max(event_pause(self._event.receive_count), round(fault.retry_after or 0))
             if self._now < edit.deadline:
                 return Pause(max(1, min(pause, edit.deadline - self._now)))
@@ -275,16 +275,16 @@ class EventWorker:
         destination = edit.destination
         if destination.inbox is None:
             destination = replace(destination, inbox=self._message_target())
-        self._tell_refused(refused, destination)
+        self._tell_refusal(refused, destination)
         return None
 
-    def _tell_refused(self, refused: Refused, destination: Destination) -> None:
+    def _tell_refusal(self, refused: RefusedEdit, destination: Destination) -> None:
         self.refused.append(refused.fault)
         _log.info(
             "an event was refused",
             extra={"id": self._event.id, "code": refused.fault.code, "status": refused.status},
         )
-        tell_refused(refused, destination, self._services, self._ports)
+        tell_refusal(refused, destination, self._services, self._ports)
 
     def _message_target(self) -> InboxTarget | None:
         """Return where the failure of a message without an object is written."""

@@ -44,15 +44,15 @@ def read_job_options(headers: Mapping[str, str], form: ParsedForm) -> JobOptions
     )
 
 
-def without_job_flag(form: ParsedForm) -> ParsedForm:
+def remove_job_flag(form: ParsedForm) -> ParsedForm:
     """Return the form without `background` if that field says whether the request is a job."""
-    return form if _job_flag(form) is None else _without(form, {_FIELD})
+    return form if _job_flag(form) is None else _remove_fields(form, {_FIELD})
 
 
-def without_job_fields(form: ParsedForm) -> ParsedForm:
+def remove_job_fields(form: ParsedForm) -> ParsedForm:
     """Return the form of a job's edit alone."""
-    form, names = without_job_flag(form), job_field_names(form)
-    return _without(form, names) if names else form
+    form, names = remove_job_flag(form), job_field_names(form)
+    return _remove_fields(form, names) if names else form
 
 
 def read_job_wait(headers: Mapping[str, str]) -> float:
@@ -60,7 +60,7 @@ def read_job_wait(headers: Mapping[str, str]) -> float:
     return min(read_wait(headers) or 0.0, MAX_WAIT_SECONDS)
 
 
-def _without(form: ParsedForm, names: set[str]) -> ParsedForm:
+def _remove_fields(form: ParsedForm, names: set[str]) -> ParsedForm:
     return replace(form, values={k: v for k, v in form.values.items() if k not in names})
 
 
