@@ -1,1 +1,1 @@
-"""Tenants: workspaces, their gateway keys with limits, and the virtual keys that they lend."""
+"""Tenants: workspaces, their gateway keys with limits, and the virtual keys that they may use."""
