@@ -78,10 +78,12 @@ def test_feedback_is_changed_by_its_id(api):
     assert api.call("PUT", "/v1/feedback/fb_x", {"value": 1}, key=api.shop_key).status == 404
 
 
-def test_trace_of_another_workspace_is_not_found(api):
+def test_trace_of_another_workspace_is_the_same_as_an_unknown_one(api):
     api.add_event("theirs", workspace=api.cafe)
-    answer = api.give({"trace_id": "theirs", "value": 1})
-    assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
+    answers = [api.give({"trace_id": name, "value": 1}) for name in ("theirs", "unknown")]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert api.graph("feedbacks")["summary"] == {"total": 2}
+    assert api.graph("feedbacks/ai-models")["data_points"] == []
     assert api.graph("feedbacks", key=api.cafe_key)["summary"] == {"total": 0}
 
 

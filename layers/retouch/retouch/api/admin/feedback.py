@@ -126,9 +126,8 @@ def _read_feedback(
     changes = _read_changes(fields)
     workspace = request.key.workspace.id
     events = require_store(services).find_by_trace(trace)
-    if events and all(event.workspace != workspace for event in events):
-        if not request.is_of_organisation:
-            raise not_found("trace", trace)
+    is_of_others = events and all(event.workspace != workspace for event in events)
+    if is_of_others and request.is_of_organisation:
         workspace = events[0].workspace
     event, now = final_event(events, workspace), services.clock.unix_time()
     feedback = Feedback(new_feedback_id(now), workspace, now, trace, **changes)
