@@ -17,6 +17,7 @@ from retouch.orders.sweeper import sweep
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import b64, photo
+from tests.support.killed_process import ProcessKilled
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.services import build_services
@@ -27,10 +28,6 @@ OPEN_SCOPE = sha256(b"").hexdigest()  # of callers without any key, at an open g
 ORDERS, CLIENTS, DUPLICATES = 1000, 12, 0.1
 CRASHES, LOSS_EVERY = 0.05, 20  # of each step; the place of a lost answer among the writes
 FUNCTION_SECONDS = 4.0
-
-
-class Killed(BaseException):
-    """The end of a process: nothing in the code catches it."""
 
 
 def crash_now_and_then(function):
@@ -47,7 +44,7 @@ def crash_now_and_then(function):
 
 def maybe_die():
     if random.random() < CRASHES / 2:
-        raise Killed
+        raise ProcessKilled
 
 
 @pytest.fixture
@@ -91,7 +88,7 @@ def ask_until_answered(services, key):
     for _ in range(30):
         try:
             response = send_event(event, services=services, seconds=FUNCTION_SECONDS)
-        except Killed:
+        except ProcessKilled:
             continue
         if response.status not in (409, 503):
             return response.status, response.json
@@ -104,7 +101,7 @@ def sweep_until_done(stores):
     while True:
         try:
             return sweep(stores, None, int(time.time()) + 60)
-        except Killed:
+        except ProcessKilled:
             continue
 
 

@@ -10,6 +10,7 @@ from retouch.orders.stores import OrderStores
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import b64, photo
+from tests.support.killed_process import ProcessKilled
 from tests.support.orders import InMemoryOrders
 from tests.support.services import FakeClock, build_services
 from tests.support.upstream import Upstream, json_response
@@ -73,11 +74,8 @@ def run_gateway(clock=None, delay=0.0):
 def crash_after(gateway, step, fields=FIELDS):
     """Run a request up to a step, and let its process end there. Its lease is over afterwards."""
 
-    class Killed(BaseException):
-        pass
-
     def die(*_, **__):
-        raise Killed
+        raise ProcessKilled
 
     write, put = gateway.orders.write, gateway.orders.put
 
@@ -87,7 +85,7 @@ def crash_after(gateway, step, fields=FIELDS):
 
     gateway.orders.write = write_or_die
     gateway.orders.put = die if step == "answer" else put
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.send(KEY, fields)
     gateway.orders.write, gateway.orders.put = write, put
     gateway.clock.advance(200)

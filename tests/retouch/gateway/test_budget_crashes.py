@@ -18,6 +18,7 @@ from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_table import RowName
 from tests.support.budget_gateway import BudgetGateway, make_key, success
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
+from tests.support.killed_process import ProcessKilled
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
@@ -26,10 +27,6 @@ KEY_ROW, WORKSPACE_ROW = RowName("key#k_1", "all"), RowName("ws#w_1", "all")
 PRICE, ROOM = 50_000, 10
 EDITS, LOST_SHARE, KILLED_SHARE = 40, 0.3, 0.05
 LONG_AFTER_EVERY_LEASE = 10_000
-
-
-class Killed(BaseException):
-    """The end of a process."""
 
 
 class UnreliableProxy(LosingProxy):
@@ -66,7 +63,7 @@ class MortalTable:
 
     def _die(self):
         if self._random.random() < self._share:
-            raise Killed
+            raise ProcessKilled
 
 
 @pytest.fixture
@@ -129,7 +126,7 @@ def make_edits(gateway):
         barrier.wait()
         try:
             return gateway.edit().status
-        except Killed:
+        except ProcessKilled:
             return 0
 
     with ThreadPoolExecutor(EDITS) as pool:

@@ -8,6 +8,7 @@ from retouch.core.errors import OrdersUnavailable, WebhooksUnavailable
 from retouch.gateway.job_events import emit_event
 from retouch.orders.sweeper import sweep
 from tests.support.jobs import ASYNC, DEAD_LETTERS, FIELDS, JobGateway
+from tests.support.killed_process import ProcessKilled
 from tests.support.services import FakeClock
 from tests.support.upstream import Upstream
 from tests.support.webhooks import URL, Receiver, WebhookSystem
@@ -127,12 +128,8 @@ def test_job_of_a_dead_letter_sends_its_event(gateway):
     assert event["type"] == "image.edit.failed"
 
 
-class WorkerKilled(BaseException):
-    """The end of a process."""
-
-
 def die(*_, **__):
-    raise WorkerKilled
+    raise ProcessKilled
 
 
 @pytest.mark.parametrize("by", ["worker", "sweeper"])
@@ -154,7 +151,7 @@ def test_event_of_a_worker_that_dies_after_the_end_is_sent_by_the_next(gateway, 
             )
 
         gateway.orders.write = write_unless_noted
-    with pytest.raises(WorkerKilled):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     for patched in (table, queue):
         vars(patched).pop("write", None)
@@ -192,7 +189,7 @@ def test_job_with_an_unknown_outcome_sends_its_event(gateway):
     gateway.register()
     job = gateway.start()
     put, gateway.orders.put = gateway.orders.put, die
-    with pytest.raises(WorkerKilled):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.orders.put = put
     gateway.sweep(200)
@@ -262,7 +259,7 @@ def test_deleted_job_sends_its_event_first(gateway):
     job = gateway.start()
     services = gateway.webhooks.services
     send, services.queue.send = services.queue.send, die
-    with pytest.raises(WorkerKilled):
+    with pytest.raises(ProcessKilled):
         gateway.work()
     services.queue.send = send
     assert gateway.get(job, method="DELETE").status == 200

@@ -22,6 +22,7 @@ from tests.support.budgets import InMemoryBudgets, RecordedNotices
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import b64, photo
+from tests.support.killed_process import ProcessKilled
 from tests.support.order_gateway import crash_after
 from tests.support.orders import InMemoryOrders
 from tests.support.services import FakeClock, build_services
@@ -163,16 +164,13 @@ def test_crash_after_the_send_mark_counts_as_spent_and_at_risk(gateway):
 def test_crash_between_answer_and_order_gets_its_event_from_the_answer(gateway, paid):
     put = gateway.orders.put
 
-    class Killed(BaseException):
-        pass
-
     def store_and_die(order_id, answer):
         put(order_id, answer)
-        raise Killed
+        raise ProcessKilled
 
     gateway.orders.put = store_and_die
     gateway.usage.is_down = True  # the process ends before its event is written
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.send()
     gateway.orders.put, gateway.usage.is_down = put, False
     gateway.clock.advance(200)
@@ -187,16 +185,13 @@ def test_crash_between_answer_and_order_gets_its_event_from_the_answer(gateway, 
 def test_crash_after_the_event_counts_the_edit_once(gateway, paid):
     write = gateway.orders.write
 
-    class Killed(BaseException):
-        pass
-
     def die_at_the_end(order, replaces):
         if order.state == "done":
-            raise Killed
+            raise ProcessKilled
         return write(order, replaces)
 
     gateway.orders.write = die_at_the_end
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.send()
     gateway.orders.write = write
     assert len(gateway.events) == 1
@@ -225,17 +220,14 @@ def test_sweeper_that_dies_after_the_event_writes_it_once(gateway):
     write = gateway.orders.write
     died: list[Order] = []
 
-    class Killed(BaseException):
-        pass
-
     def die_once(order, replaces):
         if order.state == "unknown" and "~" in order.usage and not died:
             died.append(order)
-            raise Killed
+            raise ProcessKilled
         return write(order, replaces)
 
     gateway.orders.write = die_once
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.sweep()
     gateway.sweep()
     assert len(died) == len(gateway.events) == 1

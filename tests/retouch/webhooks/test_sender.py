@@ -13,6 +13,7 @@ from retouch.webhooks.endpoint import FAILING, GONE
 from retouch.webhooks.outbox import redeliver
 from retouch.webhooks.registry import rotate_secret
 from retouch.webhooks.sender import Sender
+from tests.support.killed_process import ProcessKilled
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse
 from tests.support.webhooks import (
@@ -236,10 +237,6 @@ def test_message_that_arrives_twice_or_early_sends_nothing_twice(system, receive
     assert not system.queue.messages
 
 
-class SenderKilled(BaseException):
-    """Ends a sender as a crash does."""
-
-
 def kill_after_post(system):
     """Let the next sender end between the request and its record."""
     post = system.services.client.post
@@ -247,10 +244,10 @@ def kill_after_post(system):
     class DyingClient:
         def post(self, request):
             post(request)
-            raise SenderKilled
+            raise ProcessKilled
 
     services = replace(system.services, client=DyingClient())
-    with pytest.raises(SenderKilled):
+    with pytest.raises(ProcessKilled):
         Sender(services, system.clock, PEPPER, print, LEASE_SECONDS).process(
             *next(iter(system.queue.messages.values()))[1:]
         )

@@ -10,6 +10,7 @@ from retouch.tenants.table import TenantsUnavailable
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part
 from tests.support.images import photo
+from tests.support.killed_process import ProcessKilled
 from tests.support.tenants import AdminApi
 
 SECRET = "sk-provider-secret-of-acme-x4f2"
@@ -178,15 +179,11 @@ def test_virtual_key_whose_secret_is_not_stored_is_removed_again(api, acme, monk
     assert api.call("GET", PATHS[0]).json["total"] == 0
 
 
-class Killed(BaseException):
-    """The end of the process."""
-
-
-@pytest.mark.parametrize("failure", [TenantsUnavailable("no"), Killed()])
+@pytest.mark.parametrize("failure", [TenantsUnavailable("no"), ProcessKilled()])
 def test_repeated_create_stores_the_secret_that_the_first_one_could_not(api, acme, failure):
     body = {"name": "n", "slug": "n", "provider": "openai", "key": SECRET, "workspace_id": acme}
     headers = {"Idempotency-Key": "one"}
-    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(ProcessKilled):
         patch.setattr(SecretFolder, "put", Mock(side_effect=failure))
         assert api.call("POST", PATHS[0], body, headers=headers).status == 503
     assert api.stores.secrets.get(acme, "n") is None

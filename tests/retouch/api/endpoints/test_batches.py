@@ -8,6 +8,7 @@ from retouch.api.endpoints import files
 from retouch.core.upload_ids import make_upload_id
 from tests.support.batches import BatchGateway, batch_body, batch_line, call_route
 from tests.support.jobs import JobGateway
+from tests.support.killed_process import ProcessKilled
 from tests.support.upstream import Upstream
 
 KEY_A, KEY_B = {"Authorization": "Bearer rt_a"}, {"Authorization": "Bearer rt_b"}
@@ -253,15 +254,12 @@ def test_request_that_died_after_its_key_was_written_is_continued(gateway):
     body = batch_body(gateway.upload([batch_line(0)]).json["id"])
     key = {"Idempotency-Key": "k-1"}
 
-    class Killed(BaseException):
-        pass
-
     def die(moment, row):
         if moment == "after" and row.id.startswith("key-"):
-            raise Killed
+            raise ProcessKilled
 
     gateway.rows.on_write = die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.call("POST", "/v1/batches", body, key)
     gateway.rows.on_write = lambda *_: None
     first = gateway.call("POST", "/v1/batches", body, key)

@@ -14,6 +14,7 @@ from retouch.orders.sweeper import sweep as sweep_orders
 from tests.support.batches import BatchGateway, batch_line
 from tests.support.images import data_url
 from tests.support.jobs import DEAD_LETTERS
+from tests.support.killed_process import ProcessKilled
 from tests.support.upstream import Upstream
 
 BAD_PICTURE = data_url(b"no image")
@@ -23,10 +24,6 @@ BAD_PICTURE = data_url(b"no image")
 def gateway():
     with Upstream() as upstream:
         yield BatchGateway(upstream)
-
-
-class Killed(BaseException):
-    """The end of a process: nothing in the code catches it."""
 
 
 def lines_of(count):
@@ -162,13 +159,13 @@ def run_and_kill_at(gateway, moment, identifier):
         nonlocal moments
         moments += 1
         if moments == moment + 1:
-            raise Killed
+            raise ProcessKilled
 
     gateway.rows.on_write, gateway.contents.on_put = count, count
     try:
         gateway.run(identifier)
         return False
-    except Killed:
+    except ProcessKilled:
         gateway.rows.on_write, gateway.contents.on_put = (lambda *_: None), (lambda *_: None)
         gateway.clock.advance(200)  # the lease is over, and the message comes again
         if not gateway.steps.messages:
@@ -355,10 +352,10 @@ def test_feeder_that_died_after_a_cancel_leaves_no_line_to_buy(gateway):
 
     def die(moment, row):
         if moment == "before" and row.values.get("fed_bytes"):
-            raise Killed
+            raise ProcessKilled
 
     gateway.rows.on_write = die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.step()
     gateway.rows.on_write = lambda *_: None
     assert len(gateway.orders.orders) == CHUNK_LINES
@@ -445,10 +442,10 @@ def test_dead_letter_of_a_held_batch_waits_for_its_holder(gateway):
 
     def die(moment, _):
         if moment == "after":
-            raise Killed
+            raise ProcessKilled
 
     gateway.rows.on_write = die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.step()
     gateway.rows.on_write = lambda *_: None
     assert not gateway.deliver(message, queue=DEAD_LETTERS)
@@ -473,12 +470,12 @@ def test_line_with_an_unknown_outcome_is_an_error_of_its_line(gateway):
     def die(order, replaces):
         written = write(order, replaces)
         if order.state == "sent":
-            raise Killed
+            raise ProcessKilled
         return written
 
     gateway.orders.write = die
     message, _ = gateway.lines.messages[0]
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.deliver(message, queue="lines")
     gateway.orders.write = write
     gateway.clock.advance(200)

@@ -8,6 +8,7 @@ from retouch.orders.sweeper import sweep
 from tests.support.events import lambda_context
 from tests.support.gateway_client import telemetry
 from tests.support.jobs import ASYNC, DEAD_LETTERS, JobGateway, message_event
+from tests.support.killed_process import ProcessKilled
 from tests.support.upstream import Upstream
 
 LEASE = 60 + 60 + 1  # the remaining time of the function, the margin of its lease, and a second
@@ -19,10 +20,6 @@ def gateway():
         yield JobGateway(upstream)
 
 
-class Killed(BaseException):
-    """The end of a process: nothing in the code catches it."""
-
-
 def kill_at(gateway, state):
     """Let the worker die directly after it has written this state."""
     write = gateway.orders.write
@@ -31,7 +28,7 @@ def kill_at(gateway, state):
         written = write(order, replaces)
         if order.state == state:
             gateway.orders.write = write
-            raise Killed
+            raise ProcessKilled
         return written
 
     gateway.orders.write = write_and_die
@@ -47,7 +44,7 @@ def test_message_that_arrives_twice_buys_once(gateway):
 def test_message_of_a_held_job_comes_again_after_its_lease(gateway):
     job = gateway.send().json["id"]
     kill_at(gateway, "accepted")
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     assert not gateway.work(job)
     (delay,) = gateway.queue.delays
@@ -61,7 +58,7 @@ def test_message_of_a_held_job_comes_again_after_its_lease(gateway):
 def test_worker_killed_after_the_send_mark_ends_the_job_as_unknown(gateway):
     job = gateway.send().json["id"]
     kill_at(gateway, "sent")
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.clock.advance(LEASE)
     assert gateway.work(job)
@@ -77,10 +74,10 @@ def test_worker_killed_after_its_answer_was_stored_gives_the_image(gateway):
 
     def put_and_die(*args):
         put(*args)
-        raise Killed
+        raise ProcessKilled
 
     gateway.orders.put = put_and_die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.orders.put = put
     gateway.clock.advance(LEASE)
@@ -92,7 +89,7 @@ def test_worker_killed_after_its_answer_was_stored_gives_the_image(gateway):
 def test_sweeper_puts_a_job_back_that_was_not_sent(gateway):
     job = gateway.send().json["id"]
     kill_at(gateway, "accepted")
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.clock.advance(LEASE)
     assert sweep(gateway.stores, gateway.queue, gateway.clock.unix_time()) == {"queued": 1}
@@ -201,7 +198,7 @@ def test_dead_letter_ends_its_job_as_failed_for_free(gateway):
 def test_dead_letter_of_a_sent_job_ends_it_as_unknown_after_its_lease(gateway):
     job = gateway.send().json["id"]
     kill_at(gateway, "sent")
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work(job)
     assert not gateway.work(job, queue=DEAD_LETTERS)
     gateway.clock.advance(LEASE)

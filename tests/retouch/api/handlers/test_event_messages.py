@@ -21,6 +21,7 @@ from tests.support.event_gateway import EDIT, PHOTO, PHOTO_KEY, REPLIES, EventGa
 from tests.support.images import box_mask, photo
 from tests.support.inbox import object_bus_event, object_notification
 from tests.support.jobs import DEAD_LETTERS
+from tests.support.killed_process import ProcessKilled
 from tests.support.upstream import Upstream
 
 OUTPUT, FAILURE = "outbox/white/photo.png", "failed/white/photo.png.json"
@@ -490,11 +491,11 @@ def test_worker_killed_at_any_step_buys_at_most_once_and_tells_the_end(gateway, 
         written = write(order, replaces)
         if order.state == state:
             gateway.orders.write = write
-            raise Killed
+            raise ProcessKilled
         return written
 
     gateway.orders.write = write_and_die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work_all()
     gateway.work_until(2500, step=20)
     assert gateway.messages == []
@@ -515,21 +516,17 @@ def test_worker_killed_while_it_writes_the_result_writes_it_again(gateway, step)
     def write_and_die(file, replaces):
         written.append(write(file, replaces))
         if len(written) == step:
-            raise Killed
+            raise ProcessKilled
         return written[-1]
 
     gateway.inbox.write = write_and_die
-    with pytest.raises(Killed):
+    with pytest.raises(ProcessKilled):
         gateway.work_all()
     gateway.work_until(1000, step=20)
     assert gateway.calls == 1
     assert {OUTPUT, f"{OUTPUT}.json"} <= set(gateway.inbox.objects)
     assert gateway.event_types == ["completed"]
     assert gateway.messages == []
-
-
-class Killed(BaseException):
-    """The end of a process: nothing in the code catches it."""
 
 
 def test_cancelled_job_of_an_event_is_told(gateway):
