@@ -17,7 +17,7 @@ from tools.formats_table import formats_table
 from tools.limits_table import limits_table
 from tools.model_fields import capabilities_blocks, fields_table
 from tools.package_diagram import packages_table
-from tools.pipeline_table import pipeline_table
+from tools.pipeline_table import pipeline_table, stage_list
 
 ROOT = Path(__file__).parent.parent
 
@@ -158,6 +158,7 @@ def vendor_variables_table() -> str:
 
 SECTIONS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "providers", providers_table),
+    ("README.md", "stages", stage_list),
     ("docs/architecture.md", "pipeline", pipeline_table),
     ("docs/architecture.md", "packages", packages_table),
     ("docs/large-pictures.md", "limits", limits_table),

@@ -1,4 +1,4 @@
-"""The pipeline as a table for docs/architecture.md, read from its stages."""
+"""The pipeline as a table for docs/architecture.md and as a list for the README, read from its stages."""
 
 import inspect
 from pathlib import Path
@@ -16,6 +16,14 @@ def pipeline_table() -> str:
     return "\n".join(
         [*rows, "", "The stages after the arrows run once for each attempt at a target."]
     )
+
+
+def stage_list() -> str:
+    """Return the names of the stages in their order, as two sentences."""
+    once, attempt = (
+        " → ".join(stage.name for stage in stages) for stages in (REQUEST_STAGES, TARGET_STAGES)
+    )
+    return f"Once for each request: {once}.\n\nOnce for each attempt at a target: {attempt}."
 
 
 def _stage_row(stage: Stage, prefix: str) -> str:
