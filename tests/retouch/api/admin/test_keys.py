@@ -106,6 +106,8 @@ def test_update_changes_only_the_fields_that_it_names_and_null_clears_one(api, a
             "invalid_value",
         ),
         ({"expires_at": "soon"}, "expires_at", "invalid_value"),
+        ({"expires_at": "0001-01-01T00:00:00Z"}, "expires_at", "invalid_value"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "expires_at", "invalid_value"),
         ({"defaults": {"config_id": "x"}}, "defaults.config_id", "invalid_value"),
         ({"colour": "red"}, "colour", "unknown_parameter"),
     ],
@@ -367,3 +369,9 @@ def test_audit_log_shows_a_workspace_only_its_own_changes(api, acme):
     assert {entry["workspace_id"] for entry in entries} == {acme}
     too_long = api.call("GET", "/v1/audit-logs?start_time=1&end_time=99999999")
     assert (too_long.status, too_long.json["error"]["code"]) == (400, "range_too_large")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_time_of_the_audit_log_that_no_calendar_has_around_it_is_refused(api, time):
+    answer = api.call("GET", f"/v1/audit-logs?end_time={time}")
+    assert (answer.status, answer.json["error"]["param"]) == (400, "end_time")

@@ -13,6 +13,7 @@ from retouch.tenants.limits import MICRO_USD
 
 _MAX_USD = 1_000_000_000
 _MAX_TEXT_CHARS = 1024
+_MAX_TIME = 10**11  # the year 5138: a day before or after it is a date too
 _MAX_ITEMS = 200
 
 
@@ -94,8 +95,8 @@ class FieldReader:
         try:
             if isinstance(value, str):
                 moment = datetime.fromisoformat(value)
-                return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-            if type(value) is int and 0 < value < 10**11:
+                value = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+            if type(value) is int and 0 < value < _MAX_TIME:
                 return value
         except ValueError:
             pass
