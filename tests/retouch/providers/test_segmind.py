@@ -314,6 +314,19 @@ def test_retry_after_is_reset_time_minus_response_date():
     )
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"x-rate-limit-reset-at-utc": "soon"},
+        {"date": "Sun, 22 Nov 99999 00:30:57 GMT"},
+        {"date": "now"},
+    ],
+)
+def test_time_of_reset_that_is_no_date_is_ignored(changes):
+    error = rate_limit_error(**{**RATE_LIMIT_HEADERS, **changes})
+    assert (error.kind, error.retry_after) == ("rate_limited", None)
+
+
 def test_rate_limited_edit_is_retried_after_reset(server):
     server.successes_left = 0
     server.failure_responses = [

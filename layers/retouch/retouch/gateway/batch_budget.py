@@ -35,7 +35,7 @@ def check_room(worst_cost: int, key: GatewayKey | None, services: Services) -> N
     left = remaining_amount(budgets, [table.read(row_name_of(budget)) for budget in budgets])
     if left is not None and worst_cost > left:
         raise BudgetExceeded(
-            f"The batch may cost up to {usd_text(worst_cost)}, and {usd_text(max(0, left))} are left of the budget, so "
+            f"The batch may cost up to {usd_text(worst_cost)}, and {usd_text(max(0, left))} is left of the budget, so "
             "nothing was bought. Send fewer lines, ask the operator for a larger budget, or send the metadata "
             "retouch_partial=true to buy the lines that fit."
         )

@@ -163,7 +163,7 @@ def _cost_text(budget: Budget, row: BudgetRow, amount: int) -> str:
     limit = budget.limit.amount or 0
     left = usd_text(max(0, limit - row.taken))
     return (
-        f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {left} are left, and this edit may cost up "
+        f"The budget of {_SCOPE_TEXTS[budget.scope]} is {usd_text(limit)}. {left} is left, and this edit may cost up "
         f"to {usd_text(amount)}."
     )
 

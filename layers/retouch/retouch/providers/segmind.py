@@ -214,13 +214,15 @@ def _failure_error(message: str, kind: ErrorKind) -> ParsedError:
 
 
 def _seconds_until_reset(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds from the date of the response to the reset, or None when either header is missing."""
+    """Return the seconds from the date of the response to the reset, or None when a header is missing or invalid."""
     from email.utils import parsedate_to_datetime
 
-    if "x-rate-limit-reset-at-utc" not in headers or "date" not in headers:
+    try:
+        reset = datetime.fromisoformat(headers["x-rate-limit-reset-at-utc"])
+        now = parsedate_to_datetime(headers["date"])
+        remaining = reset.replace(tzinfo=reset.tzinfo or UTC) - now
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    reset = datetime.fromisoformat(headers["x-rate-limit-reset-at-utc"])
-    remaining = reset.replace(tzinfo=reset.tzinfo or UTC) - parsedate_to_datetime(headers["date"])
     return max(0.0, remaining.total_seconds())
 
 
