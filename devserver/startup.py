@@ -61,7 +61,10 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         listener = stack.enter_context(bind_listener(settings.port, settings.host))
         s3 = _start_s3(stack) if settings.s3 else None
         # Every worker has its own memory, so the workers share the orders through a folder.
-        orders_folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retouch-"))
+        # A process that is ending may still write there when the folder is removed.
+        orders_folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="retouch-", ignore_cleanup_errors=True)
+        )
         url = f"http://{settings.url_host}:{listener.getsockname()[1]}"
         defaults = {
             "RETOUCH_ORDERS_FOLDER": orders_folder,

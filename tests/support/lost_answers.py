@@ -1,5 +1,6 @@
 """A TCP proxy that delivers requests and may lose the responses to them, as a broken connection does after a write."""
 
+import contextlib
 import socket
 import threading
 
@@ -40,7 +41,11 @@ class LosingProxy:
             threading.Thread(target=self._relay, args=(client,), daemon=True).start()
 
     def _relay(self, client):
-        with client, socket.create_connection(("127.0.0.1", self._target)) as server:
+        with (
+            contextlib.suppress(ConnectionError),  # one end was killed
+            client,
+            socket.create_connection(("127.0.0.1", self._target)) as server,
+        ):
             while request := _read_message(client):
                 server.sendall(request)
                 response = _read_message(server)
