@@ -119,7 +119,7 @@ def test_refusal_names_the_limit_the_ceiling_the_rest_and_the_reset():
     with pytest.raises(BudgetExceeded) as refusal:
         world.hold(world.open_order(), 600_000)
     text = str(refusal.value)
-    assert "is $1.00. $0.45 are left" in text
+    assert "is $1.00. $0.45 is left" in text
     assert "up to $0.60" in text
     assert "2026-12-01 00:00 UTC" in text
 

@@ -21,7 +21,7 @@ from tools.reconcile import reconcile_order
 from tools.stack import CommandError
 
 SCHEDULE = json.loads((EVENTS_FOLDER / "sweeper_schedule.json").read_text())
-NOW = SystemClock().unix_time()
+NOW = SystemClock().unix_time()  # when the tests were collected, perhaps long before they run
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def crash_at(table, state, lease=NOW - 10):
 
 def test_sweeper_settles_the_orders_of_crashed_functions_once(handler, table, capsys, caplog):
     orders = {name: crash_at(table, name) for name in ("accepted", "sent", "answered", "submitted")}
-    running = crash_at(table, "running", lease=NOW + 900)
+    running = crash_at(table, "running", lease=SystemClock().unix_time() + 900)
     caplog.set_level("INFO", "retouch")
     counts = handler(SCHEDULE, lambda_context())
     assert counts == {"open": 1, "unknown": 1, "done": 1, "submitted": 1}
