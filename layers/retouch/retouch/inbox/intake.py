@@ -148,7 +148,7 @@ class _Files:
     sidecar: StoredFile | None
 
     @property
-    def modified(self) -> float:
+    def last_modified(self) -> float:
         return max(file.modified for file in (self.photo, self.mask, self.sidecar) if file)
 
 
@@ -221,9 +221,9 @@ def _make_edit(
         files.sidecar.etag if files.sidecar else "",
         sha256(prompt.encode()).hexdigest()[:_DIGEST_LENGTH] if prompt else "",
         # The event of a mask has no sequencer of the photo, so the time tells a repeated upload apart.
-        repr(files.modified) if recipe.on_same == "buy" else "",
+        repr(files.last_modified) if recipe.on_same == "buy" else "",
     ]
-    target = replace(target, modified=files.modified, recipe_etag=recipe.etag)
+    target = replace(target, modified=files.last_modified, recipe_etag=recipe.etag)
     return ObjectEdit(values, "#".join(parts), recipe, target)
 
 

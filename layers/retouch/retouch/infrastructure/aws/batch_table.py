@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from retouch.batches.stores import Row, RowConflict
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.row_condition import version_condition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -101,12 +102,7 @@ class BatchDynamoTable:
         return _row(response["Item"]) if response.get("Item") else None
 
     def _write(self, row: Row, replaces: Row | None) -> Row:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if replaces:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": replaces.version}},
-            }
+        condition = version_condition(replaces.version if replaces else "")
         try:
             self._client.put_item(TableName=self._table, Item=_item(row), **condition)
         except self._client.exceptions.ConditionalCheckFailedException:

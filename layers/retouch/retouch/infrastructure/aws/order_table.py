@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.row_condition import version_condition
 from retouch.orders.order import BatchEnd, Order
 from retouch.orders.record import from_record, to_record
 from retouch.orders.stores import WriteConflict
@@ -116,12 +117,7 @@ class OrderDynamoTable:
         return _order_of_item(response.get("Item"))
 
     def _write(self, order: Order, replaces: Order | None) -> Order:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if replaces:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": replaces.version}},
-            }
+        condition = version_condition(replaces.version if replaces else "")
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -215,12 +211,7 @@ class OrderDynamoTable:
     def _write_recent(
         self, fingerprint: str, entries: _Recent, version: str, new_version: str
     ) -> None:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(version)"}
-        if version:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": version}},
-            }
+        condition = version_condition(version, "version")
         texts = [f"{key} {expires} {retry}" for key, (expires, retry) in entries.items()]
         self._client.put_item(
             TableName=self._table,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.row_condition import version_condition
 from retouch.tenants.table import Change, Row, TenantsUnavailable, WriteConflict
 
 if TYPE_CHECKING:
@@ -102,12 +103,7 @@ class TenantDynamoTable:
 
     def _request(self, change: Change, version: str) -> Any:
         row = change.row
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if change.replaces:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": change.replaces.version}},
-            }
+        condition = version_condition(change.replaces.version if change.replaces else "")
         if change.is_deletion:
             key = _place(row.partition, row.name)
             return {"Delete": {"TableName": self._table, "Key": key, **condition}}

@@ -12,6 +12,7 @@ import orjson
 from retouch.core.clock import Clock
 from retouch.core.errors import UsageUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.row_condition import version_condition
 from retouch.usage.documents import Document
 from retouch.usage.event import SECONDS_PER_DAY
 
@@ -47,12 +48,7 @@ class UsageDynamoDocuments:
         return self._run(lambda: self._read_group(group))
 
     def _write(self, new: Document, replaces: str) -> Document | None:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if replaces:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": replaces}},
-            }
+        condition = version_condition(replaces)
         expires = self._clock.unix_time() + self._seconds
         try:
             self._client.put_item(

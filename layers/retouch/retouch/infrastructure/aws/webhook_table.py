@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from retouch.core.errors import WebhooksUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.row_condition import version_condition
 from retouch.webhooks.services import Row, RowConflict
 
 if TYPE_CHECKING:
@@ -70,12 +71,7 @@ class WebhookDynamoTable:
         return _row(scope, item) if item else None
 
     def _write(self, row: Row, replaces: Row | None) -> Row:
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
-        if replaces:
-            condition = {
-                "ConditionExpression": "version = :version",
-                "ExpressionAttributeValues": {":version": {"S": replaces.version}},
-            }
+        condition = version_condition(replaces.version if replaces else "")
         try:
             self._client.put_item(TableName=self._table, Item=_item(row), **condition)
         except self._client.exceptions.ConditionalCheckFailedException:
