@@ -16,7 +16,6 @@ from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.sqlite_file import Result, SqliteFile
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS batches (
     scope TEXT, id TEXT, content TEXT, expires INTEGER, due INTEGER, version TEXT, PRIMARY KEY (scope, id)
 );

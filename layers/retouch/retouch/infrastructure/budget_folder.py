@@ -24,7 +24,6 @@ from retouch.tenants.budget_rows import (
 from retouch.tenants.budget_table import HoldResult, RowName
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS budgets (account TEXT, period TEXT, record TEXT, PRIMARY KEY (account, period));
 """
 _SELECT = "SELECT record FROM budgets WHERE account = ? AND period = ?"

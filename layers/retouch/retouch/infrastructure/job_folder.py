@@ -18,7 +18,6 @@ from retouch.orders.jobs import QueuedMessage
 
 _log = logging.getLogger("retouch")
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS messages
     (id TEXT PRIMARY KEY, body TEXT, sent_at REAL, visible_at REAL, receives INTEGER);
 """

@@ -21,7 +21,6 @@ from retouch.orders.record import from_record, to_record
 from retouch.orders.stores import WriteConflict
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INTEGER, is_listed INTEGER, record TEXT);
 CREATE TABLE IF NOT EXISTS recent_orders (
     fingerprint TEXT, key TEXT, expires INTEGER, retry INTEGER, PRIMARY KEY (fingerprint, key)

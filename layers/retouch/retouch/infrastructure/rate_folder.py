@@ -11,7 +11,6 @@ from retouch.infrastructure.sqlite_file import Result, SqliteFile
 from retouch.tenants.rates import RateWindow
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS rates (account TEXT, window TEXT, n INTEGER, expires INTEGER, PRIMARY KEY (account, window));
 """
 _INSERT = "INSERT OR IGNORE INTO rates VALUES (?, ?, 0, ?)"

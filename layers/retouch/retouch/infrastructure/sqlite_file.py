@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 Result = TypeVar("Result")
 _LOCK_TIMEOUT_SECONDS = 5
+_WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL;"
 
 
 class SqliteFile:
@@ -24,6 +26,13 @@ class SqliteFile:
         """Return the result of an operation, which is one transaction. Raises sqlite3.Error."""
         with closing(sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
             if not self._is_created:
-                db.executescript(self._schema)
-                self._is_created = True
+                self._create(db)
             return operation(db)
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        # SQLite does not wait for the lock when two connections change the journal mode.
+        # Threads and processes therefore create the database one after another.
+        with self.path.with_name(f"{self.path.name}.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            db.executescript(_WRITE_AHEAD_LOG + self._schema)
+            self._is_created = True

@@ -14,7 +14,6 @@ from retouch.infrastructure.sqlite_file import Result, SqliteFile
 from retouch.tenants.table import Change, Row, TenantsUnavailable, WriteConflict
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS rows (
     partition TEXT, name TEXT, version TEXT, expires INTEGER, record TEXT, PRIMARY KEY (partition, name)
 );

@@ -17,7 +17,6 @@ from retouch.usage.documents import Document
 from retouch.usage.event import UsageEvent, decode_event, encode_event
 
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS usage_events (
     workspace TEXT, time INTEGER, id TEXT, trace TEXT, record TEXT, PRIMARY KEY (workspace, id)
 );

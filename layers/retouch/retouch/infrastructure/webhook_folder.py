@@ -16,7 +16,6 @@ from retouch.webhooks.services import Row, RowConflict
 
 DELIVERIES_QUEUE = "deliveries"
 _SCHEMA = """
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS webhooks (
     scope TEXT, id TEXT, record TEXT, expires INTEGER, version TEXT, PRIMARY KEY (scope, id)
 );

@@ -1,0 +1,71 @@
+"""Tests for `retouch.infrastructure.sqlite_file`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from retouch.infrastructure.sqlite_file import SqliteFile
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER);"
+_COUNT = "INSERT INTO counts VALUES ('a', 1) ON CONFLICT (name) DO UPDATE SET n = n + 1"
+_PROCESS = f"""
+import sys
+from pathlib import Path
+from retouch.infrastructure.sqlite_file import SqliteFile
+
+sys.stdin.readline()
+SqliteFile(Path(sys.argv[1]), {_SCHEMA!r}).run(lambda db: db.execute({_COUNT!r}))
+"""
+
+
+def _count(database):
+    return database.run(lambda db: db.execute("SELECT n FROM counts").fetchone()[0])
+
+
+def test_database_that_threads_create_at_once_takes_every_write(tmp_path):
+    for trial in range(40):
+        database = SqliteFile(tmp_path / f"{trial}.sqlite", _SCHEMA)
+        barrier = threading.Barrier(20)
+
+        def write(_, database=database, barrier=barrier):
+            barrier.wait()
+            database.run(lambda db: db.execute(_COUNT))
+
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(write, range(20)))
+        assert _count(database) == 20
+
+
+def test_database_that_processes_create_at_once_takes_every_write(tmp_path):
+    path = tmp_path / "a.sqlite"
+    read_end, write_end = os.pipe()
+    command = [sys.executable, "-c", _PROCESS, str(path)]
+    processes = [subprocess.Popen(command, stdin=read_end) for _ in range(6)]
+    os.close(read_end)
+    os.close(write_end)  # The end of the pipe lets all of them go on at once.
+    assert [process.wait(60) for process in processes] == [0] * 6
+    assert _count(SqliteFile(path, _SCHEMA)) == 6
+
+
+def test_second_object_on_a_database_with_an_open_write_waits_for_it(tmp_path):
+    path = tmp_path / "a.sqlite"
+    SqliteFile(path, _SCHEMA).run(lambda db: db.execute(_COUNT))
+    is_written, may_end = threading.Event(), threading.Event()
+
+    def hold(db):
+        db.execute(_COUNT)
+        is_written.set()
+        may_end.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(SqliteFile(path, _SCHEMA).run, hold)
+        is_written.wait(30)
+        second = SqliteFile(path, _SCHEMA)
+        assert _count(second) == 1
+        may_end.set()
+        held.result(30)
+    assert _count(second) == 2
