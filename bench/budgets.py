@@ -13,8 +13,8 @@ from statistics import median
 
 from bench.progress import Progress
 from retouch.core.clock import SystemClock
-from retouch.gateway.budget_holds import BudgetHolder
-from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.gateway.budgets.budget_holds import BudgetHolder
+from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.infrastructure.budget_folder import BudgetFolderTable
 from retouch.infrastructure.budget_notices import BudgetNotices
 from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from retouch.core.pricing import to_micro_dollars
-from retouch.gateway.budget_holds import row_name_of, usd_text
+from retouch.gateway.budgets.budget_holds import row_name_of, usd_text
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.tenants import rows
 from retouch.tenants.audit import AuditEntry, audit_row

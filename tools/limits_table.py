@@ -5,7 +5,7 @@ from retouch.api.endpoint_request import MAX_HTTP_RESPONSE_BYTES
 from retouch.api.events.direct_invoke import MAX_RESPONSE_BYTES
 from retouch.api.request.limits import DEFAULT_LIMITS as BODY
 from retouch.core.settings import Settings
-from retouch.gateway.early_storage import MAX_HELD_BYTES
+from retouch.gateway.results.early_storage import MAX_HELD_BYTES
 from retouch.imaging.limits import DEFAULT_LIMITS as IMAGE
 
 

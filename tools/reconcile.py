@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from retouch.core.errors import OrdersUnavailable
-from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.budget_notices import BudgetNotices

@@ -6,7 +6,7 @@ from functools import cache
 from retouch.api.handlers.sweeper import build_handler
 from retouch.core.clock import SystemClock
 from retouch.core.settings import Settings
-from retouch.gateway.order_usage import add_usage
+from retouch.gateway.metering.order_usage import add_usage
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener

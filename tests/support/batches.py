@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.batches.stores import BatchStores, RowConflict
-from retouch.gateway.budget_ledger import BudgetLedger
+from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.orders.jobs import JobStores
 from tests.support.budgets import InMemoryBudgets, RecordedNotices
 from tests.support.events import encode_multipart, lambda_context, proxy_event

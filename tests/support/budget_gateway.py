@@ -3,8 +3,8 @@
 from contextlib import contextmanager
 from dataclasses import replace
 
-from retouch.gateway.budget_ledger import BudgetLedger
-from retouch.gateway.rate_limiter import RateLimiter
+from retouch.gateway.budgets.budget_ledger import BudgetLedger
+from retouch.gateway.rates.rate_limiter import RateLimiter
 from retouch.orders.stores import OrderStores
 from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_rows import BudgetRow

@@ -8,7 +8,7 @@ from retouch.core.upload_ids import make_upload_id
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.gateway.guardrails.types import GuardrailClients
-from retouch.gateway.poll_limiter import PollLimiter
+from retouch.gateway.rates.poll_limiter import PollLimiter
 from retouch.gateway.routing.saved_configs import SavedConfigs
 from retouch.gateway.services import Services
 from retouch.infrastructure.aws.bedrock_guardrail import BedrockGuardrailClient

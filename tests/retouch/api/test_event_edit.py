@@ -7,7 +7,7 @@ import pytest
 from retouch.api.event_edit import submit_event_edit
 from retouch.core.errors import IdempotencyKeyReused, InvalidRequest
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import JobOptions
+from retouch.gateway.orders.edit_job import JobOptions
 from retouch.gateway.result import EditResult
 from retouch.orders.jobs import job_id
 from retouch.orders.order import Order

@@ -65,7 +65,7 @@ def test_edit_that_cannot_end_in_time_is_refused_before_the_call(seconds, fields
 
 def test_image_that_was_not_processed_is_not_cached(monkeypatch):
     cache = InMemoryCache()
-    monkeypatch.setattr("retouch.gateway.postprocess.processing_seconds", lambda _: 1_000.0)
+    monkeypatch.setattr("retouch.gateway.results.postprocess.processing_seconds", lambda _: 1_000.0)
     config = json.dumps({"provider": "openai", "cache": {"mode": "simple"}})
     with Upstream(IMAGE_RESPONSE) as upstream:
         env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}

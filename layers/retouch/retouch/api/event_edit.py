@@ -8,7 +8,7 @@ from typing import Any
 from retouch.api.edit_context import event_context
 from retouch.api.stored_request import encode_event
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import JobOptions, submit_edit
+from retouch.gateway.orders.edit_job import JobOptions, submit_edit
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import Services
 from retouch.orders.order import Order

@@ -37,11 +37,11 @@ from retouch.core.errors import BudgetUnavailable, InvalidRequest
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.gateway import health
-from retouch.gateway.edit_order import EditOrder, OrderOptions, new_order
+from retouch.gateway.orders.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
+from retouch.gateway.results.signed_links import resolve_token
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.signed_links import resolve_token
 from retouch.gateway.validation import is_dry_run, is_stream_requested
 from retouch.tenants.scopes import EDIT_SCOPE
 

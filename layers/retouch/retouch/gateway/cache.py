@@ -21,8 +21,8 @@ from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
-from retouch.gateway.response_size import base64_size
-from retouch.gateway.result_images import UnreadableResult, blame_provider, open_result
+from retouch.gateway.results.response_size import base64_size
+from retouch.gateway.results.result_images import UnreadableResult, blame_provider, open_result
 from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb

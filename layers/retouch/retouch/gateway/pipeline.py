@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
 from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
-from retouch.gateway import budget_stage, rate_stage, request_stages, target_stages
+from retouch.gateway import request_stages, target_stages
+from retouch.gateway.budgets import budget_stage
+from retouch.gateway.rates import rate_stage
 from retouch.gateway.request_stages import (
     RequestWithInputs,
     RoutedRequest,
@@ -106,7 +108,7 @@ def edit_image(context: RequestContext, services: Services) -> EditResult:
     """Run one edit, and write its usage events. Return a Fault as the outcome instead of raising it."""
     if services.usage is None:
         return _run_edit(context, services)
-    from retouch.gateway.metering import RequestMeter
+    from retouch.gateway.metering.usage_events import RequestMeter
 
     meter = RequestMeter(context, services)
     return meter.end(_run_edit(replace(context, meter=meter), services))

@@ -22,8 +22,8 @@ from retouch.gateway.fetch_inputs import fetch_inputs
 from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import memoize_clients
 from retouch.gateway.guardrails.types import GuardrailClients
+from retouch.gateway.orders.renewed_links import renew_links
 from retouch.gateway.provider_call.attempt_log import AttemptLog
-from retouch.gateway.renewed_links import renew_links
 from retouch.gateway.result import AttemptRecord, AttemptResult, EditResult, RoutingReport
 from retouch.gateway.routing.conditions import RequestAttributes, request_attributes
 from retouch.gateway.routing.config import routing_tree

@@ -15,10 +15,10 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import Cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.usage import total_tokens
-from retouch.gateway.budget_report import BudgetReport
-from retouch.gateway.delivery import DeliveredImage
-from retouch.gateway.edit_order import OrderReport
+from retouch.gateway.budgets.budget_report import BudgetReport
 from retouch.gateway.guardrails.report import STATUS_PASSED, GuardrailReport
+from retouch.gateway.orders.edit_order import OrderReport
+from retouch.gateway.results.delivery import DeliveredImage
 from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
 

@@ -18,11 +18,11 @@ from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal
 from retouch.gateway.cache import CacheStore as CacheStore
 from retouch.gateway.circuit_breaker import CircuitBreaker
-from retouch.gateway.edit_order import EditOrder
 from retouch.gateway.fetch_inputs import InputStore
 from retouch.gateway.guardrails.types import GuardrailClients
-from retouch.gateway.poll_limiter import PollLimiter
-from retouch.gateway.result_links import ResultStore
+from retouch.gateway.orders.edit_order import EditOrder
+from retouch.gateway.rates.poll_limiter import PollLimiter
+from retouch.gateway.results.result_links import ResultStore
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import JobStores
 from retouch.orders.stores import OrderStores
@@ -30,8 +30,8 @@ from retouch.tenants.reader import TenantReader
 from retouch.usage.recorder import UsageRecorder
 
 if TYPE_CHECKING:
-    from retouch.gateway.metering import RequestMeter
-    from retouch.gateway.rate_limiter import RateLimiter
+    from retouch.gateway.metering.usage_events import RequestMeter
+    from retouch.gateway.rates.rate_limiter import RateLimiter
     from retouch.tenants.budget_table import BudgetTable
     from retouch.usage.exports import ExportPorts
 

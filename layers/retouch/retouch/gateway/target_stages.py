@@ -19,12 +19,8 @@ from retouch.core.settings import Settings
 from retouch.gateway import cache
 from retouch.gateway.cache import CacheEntry
 from retouch.gateway.circuit_breaker import track_call
-from retouch.gateway.delivery import deliver
-from retouch.gateway.early_storage import EarlyStorage
 from retouch.gateway.guardrails import stage as guardrails
 from retouch.gateway.guardrails.types import GuardrailClients, GuardrailInput, Guardrails
-from retouch.gateway.kept_original import KeptOriginal, keep_during_call
-from retouch.gateway.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.prepare import decode_original, keep_original, prepare_files
 from retouch.gateway.provider_call.attempt_log import AttemptLog
 from retouch.gateway.provider_call.conversation import ImageStream
@@ -36,13 +32,17 @@ from retouch.gateway.result import (
     EditPreview,
     EditStream,
 )
-from retouch.gateway.result_images import explain_unreadable
-from retouch.gateway.result_links import ResultLinks
+from retouch.gateway.results.delivery import deliver
+from retouch.gateway.results.early_storage import EarlyStorage
+from retouch.gateway.results.kept_original import KeptOriginal, keep_during_call
+from retouch.gateway.results.postprocess import ProcessedEdit, postprocess_all
+from retouch.gateway.results.result_images import explain_unreadable
+from retouch.gateway.results.result_links import ResultLinks
+from retouch.gateway.results.signed_links import link_builder
+from retouch.gateway.results.streaming import start_stream
 from retouch.gateway.routing.payer import Payer
 from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.signed_links import link_builder
-from retouch.gateway.streaming import start_stream
 from retouch.gateway.time_budget import TimeBudget, finishing_seconds, processing_seconds
 from retouch.planning.connection import require_connection
 from retouch.planning.model_catalogue import generative_models

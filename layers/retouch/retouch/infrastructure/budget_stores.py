@@ -15,7 +15,7 @@ from retouch.orders.charges import Charge, Ledger
 from retouch.orders.stores import OrderStores
 
 if TYPE_CHECKING:
-    from retouch.gateway.rate_limiter import RateLimiter
+    from retouch.gateway.rates.rate_limiter import RateLimiter
     from retouch.tenants.budget_table import BudgetTable
     from retouch.tenants.rates import RateTable
 
@@ -43,7 +43,7 @@ def rate_limiter_opener(
 
     @cache
     def open_limiter() -> RateLimiter:
-        from retouch.gateway.rate_limiter import RateLimiter
+        from retouch.gateway.rates.rate_limiter import RateLimiter
 
         return RateLimiter(_open_rate_table(settings, aws), clock)
 
@@ -92,7 +92,7 @@ class _LazyLedger:
 def _open_ledger(
     open_table: Callable[[], BudgetTable], settings: Settings, aws: AwsClients
 ) -> Ledger:
-    from retouch.gateway.budget_ledger import BudgetLedger
+    from retouch.gateway.budgets.budget_ledger import BudgetLedger
     from retouch.infrastructure.budget_notices import BudgetNotices
 
     publish = None

@@ -10,7 +10,7 @@ from retouch.api.events.unknown import UnknownEvent
 from retouch.api.handlers.mirror_http import MirrorAuth, build_handler
 from retouch.core.errors import GatewayMisconfigured
 from retouch.gateway.authentication import key_digest
-from retouch.gateway.signed_links import resolve_token
+from retouch.gateway.results.signed_links import resolve_token
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.secrets import SecretStore
 from tests.support.events import lambda_context, proxy_event

@@ -113,7 +113,7 @@ def test_late_unexpected_error_has_error_envelope(monkeypatch, capsys):
 
 
 def test_unexpected_error_in_stream_is_an_error_event(monkeypatch):
-    monkeypatch.setattr("retouch.gateway.streaming.postprocess", raise_error)
+    monkeypatch.setattr("retouch.gateway.results.streaming.postprocess", raise_error)
     fields = {**FIELDS, "stream": "true"}
     done = {"type": "image_edit.completed", "b64_json": b64(IMAGE)}
     _, pieces = send_to_slow_provider(sse_response(done), fields, RETOUCH_HEARTBEAT_SECONDS="0.1")

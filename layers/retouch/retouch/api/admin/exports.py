@@ -16,7 +16,7 @@ from retouch.api.admin.usage_params import (
     visible_workspaces,
 )
 from retouch.core.errors import InvalidRequest, JobConflict, UsageUnavailable
-from retouch.gateway.signed_links import signed_url
+from retouch.gateway.results.signed_links import signed_url
 from retouch.usage.documents import Document, export_group
 from retouch.usage.exports import (
     Export,

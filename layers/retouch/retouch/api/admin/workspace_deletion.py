@@ -8,7 +8,7 @@ from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
 from retouch.api.admin.workspace_fields import workspace_fields
 from retouch.api.admin.workspaces import find_workspace
 from retouch.api.admin.writes import Conflict, audit_entry, write_changes
-from retouch.gateway.budget_holds import row_name_of
+from retouch.gateway.budgets.budget_holds import row_name_of
 from retouch.tenants import rows
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE_ID, VirtualKeyRecord, Workspace

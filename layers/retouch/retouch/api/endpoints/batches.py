@@ -19,7 +19,7 @@ from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.http_response import HttpResponse
 from retouch.core.upload_ids import UPLOAD_ID_PATTERN
-from retouch.gateway.edit_job import job_scope, reject_secrets
+from retouch.gateway.orders.edit_job import job_scope, reject_secrets
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 

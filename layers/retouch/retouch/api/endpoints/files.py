@@ -28,7 +28,7 @@ from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import EnumParam
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import job_scope
+from retouch.gateway.orders.edit_job import job_scope
 from retouch.gateway.services import Services
 
 _LIST_NAMES = ("after", "limit", "order", "purpose")

@@ -7,8 +7,8 @@ from typing import Any
 import pybase64
 
 from retouch.core.errors import Gone, InvalidRequest
+from retouch.gateway.results.signed_links import find_object_key
 from retouch.gateway.services import Services
-from retouch.gateway.signed_links import find_object_key
 
 # A direct response of Lambda has 6 MB at most, and base64 adds a third.
 _MAX_BYTES = 5_000_000

@@ -19,15 +19,15 @@ from retouch.api.response.job import job_document, job_url
 from retouch.api.stored_request import encode_request
 from retouch.core.errors import Gone, InvalidRequest, JobConflict, NotFound
 from retouch.core.http_response import HttpResponse
-from retouch.gateway.edit_job import (
+from retouch.gateway.orders.edit_job import (
     LINK_SECONDS,
     JobOptions,
     job_scope,
     require_jobs,
     submit_edit,
 )
-from retouch.gateway.edit_order import OrderReport
-from retouch.gateway.job_events import emit_event
+from retouch.gateway.orders.edit_order import OrderReport
+from retouch.gateway.orders.job_events import emit_event
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
 from retouch.orders import jobs

@@ -8,7 +8,7 @@ from typing import Any
 
 from retouch.core.errors import BudgetUnavailable
 from retouch.core.pricing import MICRO_DOLLARS
-from retouch.gateway.budget_holds import row_name_of
+from retouch.gateway.budgets.budget_holds import row_name_of
 from retouch.gateway.services import Services
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.budgets import Budget, budgets_of_key

@@ -17,7 +17,7 @@ from retouch.api.response.webhook import delivery_document, endpoint_document, l
 from retouch.core.errors import InvalidRequest
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import EnumParam
-from retouch.gateway.edit_job import job_scope
+from retouch.gateway.orders.edit_job import job_scope
 from retouch.gateway.services import Services
 from retouch.gateway.webhook_access import require_webhooks, webhook_pepper
 from retouch.webhooks import outbox, registry, sender

@@ -14,7 +14,7 @@ from retouch.api.request.json_body import form_from_values
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.gateway.edit_order import EditOrder, OrderOptions, new_order
+from retouch.gateway.orders.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import parse_idempotency_key
 

@@ -18,9 +18,9 @@ from retouch.batches.steps import StepFunctions, run_steps
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
-from retouch.gateway.batch_events import emit_batch_event
-from retouch.gateway.batch_line import price_line
-from retouch.gateway.renewed_links import extend_links
+from retouch.gateway.orders.batch_events import emit_batch_event
+from retouch.gateway.orders.batch_line import price_line
+from retouch.gateway.orders.renewed_links import extend_links
 from retouch.gateway.services import RequestContext
 from retouch.orders.jobs import Pause, QueuedMessage
 
@@ -108,7 +108,7 @@ class _BatchLines:
 
     def check_room(self, worst_cost: int) -> None:
         """Raise Fault when a budget of the key that made the batch has less."""
-        from retouch.gateway.batch_budget import check_room  # most keys have no budget
+        from retouch.gateway.budgets.batch_budget import check_room  # most keys have no budget
 
         key = self._context_of({"images": []}).principal.key
         if key and key.has_budgets:

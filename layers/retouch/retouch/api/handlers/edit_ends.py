@@ -17,9 +17,9 @@ from retouch.api.response.errors import error_envelope
 from retouch.api.response.job import job_document
 from retouch.core.errors import Fault
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.gateway.edit_job import require_jobs
+from retouch.gateway.orders.edit_job import require_jobs
+from retouch.gateway.results.signed_links import find_object_key
 from retouch.gateway.services import Services
-from retouch.gateway.signed_links import find_object_key
 from retouch.inbox.outbox import EditEnd, OutboxImage, write_failure, write_result
 from retouch.inbox.ports import EventPorts, MessageNotSent
 from retouch.orders.destination import Destination, InboxTarget, read_destination

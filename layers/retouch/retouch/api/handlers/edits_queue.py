@@ -17,7 +17,7 @@ from retouch.api.events.sources import parse_messages
 from retouch.api.handlers.edits import Handler, Telemetry
 from retouch.api.handlers.job_messages import JOB_MESSAGES
 from retouch.api.handlers.worker_context import MessageKind, WorkerContext, worker_context
-from retouch.gateway.edit_job import require_jobs
+from retouch.gateway.orders.edit_job import require_jobs
 from retouch.gateway.services import Services
 from retouch.inbox.ports import EventPorts
 from retouch.mirror.messages import QueueMessage

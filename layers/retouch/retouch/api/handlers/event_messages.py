@@ -26,7 +26,7 @@ from retouch.core.errors import Fault, IdempotencyKeyReused, InvalidRequest, Ord
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import JobOptions, find_submitted, is_temporary, require_jobs
+from retouch.gateway.orders.edit_job import JobOptions, find_submitted, is_temporary, require_jobs
 from retouch.gateway.result import EditResult
 from retouch.inbox.intake import ObjectEdit, Refusal, Skipped, take_object
 from retouch.inbox.object_version import ObjectVersion

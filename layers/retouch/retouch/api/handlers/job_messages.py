@@ -14,8 +14,8 @@ from retouch.api.response.order_answers import render_answer
 from retouch.api.stored_request import stored_context
 from retouch.core.errors import Fault, NotFound
 from retouch.gateway.authentication import Principal
-from retouch.gateway.edit_job import LINK_SECONDS, end_job, require_jobs, to_job_form
-from retouch.gateway.job_events import emit_job_event
+from retouch.gateway.orders.edit_job import LINK_SECONDS, end_job, require_jobs, to_job_form
+from retouch.gateway.orders.job_events import emit_job_event
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services

@@ -33,7 +33,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup, Principal, authenticate_key
-from retouch.gateway.signed_links import signed_url
+from retouch.gateway.results.signed_links import signed_url
 from retouch.mirror.request import MirrorRequest, add_owner_folder, read_mirror_request
 from retouch.mirror.result import response_document
 from retouch.tenants.scopes import EDIT_SCOPE

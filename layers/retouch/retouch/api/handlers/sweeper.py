@@ -9,7 +9,7 @@ from retouch.api.events.unknown import UnknownEvent
 from retouch.batches.cancelling import resend_overdue
 from retouch.batches.stores import BatchStores
 from retouch.core.clock import Clock
-from retouch.gateway.job_events import emit_event
+from retouch.gateway.orders.job_events import emit_event
 from retouch.orders.jobs import EditsQueue
 from retouch.orders.order import Order
 from retouch.orders.stores import OrderStores

@@ -20,7 +20,7 @@ from retouch.api.request.job_fields import (
 from retouch.api.request.order_headers import read_wait
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.core.edit_types import FormText, ParsedForm
-from retouch.gateway.edit_job import JobOptions
+from retouch.gateway.orders.edit_job import JobOptions
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 
 MAX_WAIT_SECONDS = 60.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import inf
 
 from retouch.api.request.sdk_headers import read_retry_count
-from retouch.gateway.edit_order import OrderOptions
+from retouch.gateway.orders.edit_order import OrderOptions
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?=$|[,;])", re.ASCII)

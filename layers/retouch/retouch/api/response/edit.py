@@ -15,12 +15,12 @@ from retouch.api.response.headers import edit_metadata, is_replayed_stream, resp
 from retouch.api.response.log_fields import log_fields
 from retouch.core.errors import Fault
 from retouch.core.http_response import BodyStream, HttpResponse
-from retouch.gateway.delivery import DeliveredImage
 from retouch.gateway.result import (
     EditPreview,
     EditResult,
     EditStream,
 )
+from retouch.gateway.results.delivery import DeliveredImage
 from retouch.orders.order import StoredAnswer
 
 

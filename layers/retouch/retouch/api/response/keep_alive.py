@@ -20,7 +20,7 @@ from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.core.heartbeat import is_done_within, run_in_background
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
-from retouch.gateway.edit_order import WRITE_AFTER_SECONDS, EditOrder
+from retouch.gateway.orders.edit_order import WRITE_AFTER_SECONDS, EditOrder
 from retouch.gateway.result import EditResult
 
 _MIN_SILENCE_SECONDS = 0.1

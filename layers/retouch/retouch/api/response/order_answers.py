@@ -10,9 +10,9 @@ from retouch.api.response.edit import render_http
 from retouch.api.response.errors import ErrorFormat, fault_from_exception
 from retouch.core.errors import Fault
 from retouch.core.pricing import Cost
-from retouch.gateway.delivery import DeliveredImage
-from retouch.gateway.edit_order import EditOrder
+from retouch.gateway.orders.edit_order import EditOrder
 from retouch.gateway.result import DeliveredEdit, EditResult, EditStream, StreamedImage
+from retouch.gateway.results.delivery import DeliveredImage
 from retouch.orders.order import StoredAnswer
 
 # They belong to one request. An equal request gets its own.

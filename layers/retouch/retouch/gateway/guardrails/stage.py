@@ -20,7 +20,12 @@ from retouch.gateway.guardrails.types import (
     Guardrails,
     ImageMetadata,
 )
-from retouch.gateway.result_images import OpenedResult, blame_provider, open_result, open_results
+from retouch.gateway.results.result_images import (
+    OpenedResult,
+    blame_provider,
+    open_result,
+    open_results,
+)
 from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.codec import decode
 

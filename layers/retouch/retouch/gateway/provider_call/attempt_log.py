@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel, SendRequest
-from retouch.gateway.budget_report import BudgetReport
+from retouch.gateway.budgets.budget_report import BudgetReport
 from retouch.gateway.guardrails.report import GuardrailReport
 from retouch.gateway.result import AttemptReport
 from retouch.planning.plan import Plan

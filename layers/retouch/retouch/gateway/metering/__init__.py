@@ -1,0 +1,1 @@
+"""The usage events of edits, written when an attempt ends."""

@@ -1,0 +1,1 @@
+"""The results of an edit: the provider's images become files, and the files are delivered."""
