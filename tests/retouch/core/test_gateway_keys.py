@@ -3,13 +3,15 @@
 import base64
 import html
 import quopri
+import random
 import secrets
 import time
 from urllib.parse import quote
 
 import pytest
 
-from retouch.core.gateway_keys import contains_gateway_key
+from retouch.core.gateway_keys import contains_gateway_key, contains_plain_key
+from tests.support.cpu_time import cpu_seconds
 
 KEY = "rt_q7Zk-2mXv_9aLw4TnB8cRe1YhUj6PsD3fGoKiV5xEzQ"
 OTHER = "rt_" + "A" * 43
@@ -126,5 +128,17 @@ def test_longest_text_is_searched_quickly(text):
     assert time.process_time() - started_at < 0.1
 
 
+def test_megabyte_of_base64_is_searched_quickly_and_a_key_in_it_is_found():
+    data = random.Random(1).randbytes(750_000) + b"rT_ rt_"
+    text = base64.b64encode(data).decode()
+    assert cpu_seconds(lambda: contains_gateway_key(text, KEY), 0.3) < 0.3
+    assert contains_gateway_key(base64.b64encode(data + b" " + OTHER.encode()).decode(), KEY)
+
+
 def test_part_of_a_short_key_is_not_searched_for():
     assert not contains_gateway_key("a short text", "rt_short")
+
+
+def test_plain_key_is_found_and_packed_one_is_not():
+    assert contains_plain_key(f"Bearer RT_{KEY[3:]}")
+    assert not contains_plain_key(base64.b64encode(KEY.encode()).decode())

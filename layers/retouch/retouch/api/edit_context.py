@@ -9,7 +9,7 @@ from retouch.api.endpoint_request import EndpointRequest
 from retouch.api.endpoints import deployments
 from retouch.api.events.direct_invoke import form_from_event
 from retouch.api.request.body import parse_form, reject_object_references
-from retouch.api.request.gateway_keys import reject_keys_in_form
+from retouch.api.request.gateway_keys import key_search, reject_keys_in_form
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
@@ -40,7 +40,7 @@ def event_context(
     Only an event that IAM has authorized may name S3 objects.
     """
     form = form_from_event(event)
-    reject_keys_in_form(form, own_key="")
+    reject_keys_in_form(form, key_search("", settings))
     if not principal.is_operator:
         reject_object_references(form)
     return RequestContext(form, ClientCredentials(), request_id, deadline, settings, principal)

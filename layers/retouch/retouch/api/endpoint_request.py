@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from retouch.api.request.credentials import read_credentials, read_gateway_key
-from retouch.api.request.gateway_keys import reject_keys_in_form, reject_keys_in_headers
+from retouch.api.request.gateway_keys import (
+    key_search,
+    reject_keys_in_form,
+    reject_keys_in_headers,
+)
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
@@ -56,9 +60,9 @@ class EndpointRequest:
     def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
         """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""
         headers = self.http_request.headers
-        own_key = read_gateway_key(headers) or ""
-        reject_keys_in_headers(headers, services.settings.forwardable_headers, own_key)
-        reject_keys_in_form(form, own_key)
+        contains_key = key_search(read_gateway_key(headers) or "", self.caller.settings)
+        reject_keys_in_headers(headers, services.settings.forwardable_headers, contains_key)
+        reject_keys_in_form(form, contains_key)
         credentials = read_credentials(headers)
         portkey = apply_key_defaults(
             parse_portkey_headers(headers, services.header_prefixes), self.caller.principal.key

@@ -21,6 +21,7 @@ GATEWAY_KEY_PREFIX = "rt_"
 # The start of a word is part of the pattern, because a long key of a provider may contain "rt_" by chance.
 _KEY_PATTERN = re.compile(r"(?<![A-Za-z0-9_-])rt_[A-Za-z0-9_-]{43}", re.I | re.ASCII)
 _PACKED_KEY = re.compile(_KEY_PATTERN.pattern.encode(), re.I)
+_PACKED_PREFIX = GATEWAY_KEY_PREFIX.encode()
 _BASE64_WORD = re.compile(rb"[A-Za-z0-9+/]{24,}")
 _HEX_WORD = re.compile(rb"[0-9a-f]{48,}")
 _HEX_SIGN = re.compile(rb"\\x|(?<![0-9a-f])0x")
@@ -38,6 +39,11 @@ _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 def new_gateway_key() -> str:
     """Return a new key with 256 random bits."""
     return GATEWAY_KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def contains_plain_key(text: str) -> bool:
+    """Return whether the text contains a key as it is. This takes little time, unlike the search for packed keys."""
+    return GATEWAY_KEY_PREFIX in text.lower() and _KEY_PATTERN.search(text) is not None
 
 
 def contains_gateway_key(text: str, own_key: str = "") -> bool:
@@ -88,7 +94,7 @@ _BASE64_MARKERS, _HEX_MARKERS = _start_markers()
 
 def _contains(text: str, own: _Spellings) -> bool:
     """Return whether the text contains a key as it is or packed."""
-    if GATEWAY_KEY_PREFIX in text.lower() and _KEY_PATTERN.search(text):
+    if contains_plain_key(text):
         return True
     data = text.encode("utf-8", "surrogatepass")
     joined = data.translate(None, _SEPARATORS)
@@ -112,7 +118,18 @@ def _has_any(text: bytes, words: tuple[bytes, ...]) -> bool:
 
 
 def _has_packed_key(contents: Iterator[bytes]) -> bool:
-    return any(_PACKED_KEY.search(data) for data in contents)
+    return any(map(_contains_packed_key, contents))
+
+
+def _contains_packed_key(data: bytes) -> bool:
+    """Return whether the data contains a key. Only the places with the prefix are compared: a search takes longer."""
+    lower = data.lower()
+    start = lower.find(_PACKED_PREFIX)
+    while start >= 0:
+        if _PACKED_KEY.match(data, start):
+            return True
+        start = lower.find(_PACKED_PREFIX, start + 1)
+    return False
 
 
 def _hexadecimal_digits(data: bytes) -> bytes:

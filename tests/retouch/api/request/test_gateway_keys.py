@@ -184,3 +184,11 @@ def test_text_that_only_resembles_a_key_is_sent(upstream):
 def test_packed_key_in_a_field_is_refused_by_the_name_of_the_field(upstream, capsys, name, value):
     response = send_edit(upstream, {"authorization": f"Bearer {KEY}"}, {name: value})
     assert_refused(response, upstream, name, capsys.readouterr().out)
+
+
+def test_packed_key_is_sent_by_a_gateway_that_has_no_keys(upstream):
+    body = {"prompt": "p", "images": [{"image_url": data_url(photo())}], "model": "gpt-image-2"}
+    event = json_event({**body, "user": b64(KEY.encode())})
+    env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "sk-operator"}
+    assert send_event(event, env).status == 200
+    assert len(upstream.calls) == 1
