@@ -127,8 +127,8 @@ def test_stranger_gets_the_same_401_whatever_the_request_is(method, path, reques
     event = {**proxy_event(method=method, path=path), "multiValueHeaders": {}, **request_fields}
     response = send_event(event, services=services_with_keys())
     # Portkey's clients get one more field, because of the header that they send.
-    error_format = any(name.startswith("x-portkey-") for name in event["headers"])
-    headers = {"x-portkey-provider": ""} if error_format else {}
+    dialect = any(name.startswith("x-portkey-") for name in event["headers"])
+    headers = {"x-portkey-provider": ""} if dialect else {}
     plain = proxy_event(method=method, path=path, headers=headers)
     expected = send_event(plain, services=services_with_keys())
     assert (response.status, response.json, response.headers) == (

@@ -737,7 +737,8 @@ def test_invalid_target_is_rejected_before_any_call(upstreams, broken, build_con
 @pytest.mark.parametrize("provider_response", [IMAGE_RESPONSE, SERVER_ERROR])
 def test_provider_header_names_serving_provider(upstreams, arguments, served, provider_response):
     upstreams[0].responses = upstreams[1].responses = [provider_response]
-    response = send_edit(upstreams, services=services_with_virtual_keys(upstreams), **arguments)
+    services = services_with_virtual_keys(upstreams)
+    response = send_edit(upstreams, services=services, trace_id="t-1", **arguments)
     assert response.headers["x-portkey-provider"] == served
     assert len(upstreams[0].calls) + len(upstreams[1].calls) == 1
 

@@ -18,7 +18,7 @@ from retouch.api.request.gateway_keys import (
 from retouch.api.request.portkey_headers import parse_portkey_headers
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.api.request.trace_context import child_traceparent
-from retouch.api.response.errors import ErrorFormat
+from retouch.api.response.errors import Dialect
 from retouch.core.edit_types import HttpRequest, ParsedForm
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse, json_headers
@@ -55,7 +55,7 @@ class EndpointRequest:
     request_id: str
     deadline: float  # on the clock's scale
     caller: Caller
-    error_format: ErrorFormat = "openai-api"
+    dialect: Dialect = "openai-api"
 
     def to_context(self, form: ParsedForm, services: Services) -> RequestContext:
         """Return the context of an edit. Raises InvalidRequest or Unauthorized for headers that cannot be followed."""
@@ -83,7 +83,7 @@ class EndpointRequest:
             portkey=portkey,
             max_response_bytes=MAX_HTTP_RESPONSE_BYTES,
             has_retrying_client=read_retry_count(self.http_request.headers) is not None,
-            is_portkey_client=self.error_format == "portkey",
+            is_portkey_client=self.dialect == "portkey",
         )
 
 

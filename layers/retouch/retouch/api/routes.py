@@ -80,13 +80,13 @@ def _run_edit(
 
     def run() -> EditResult:
         result = edit_image(context, services)
-        return end_order(result, order, request.error_format) if order else result
+        return end_order(result, order, request.dialect) if order else result
 
     is_silence_permitted = silence >= context.deadline - services.clock.now()
     is_beside = order is not None and not (order.is_claimed_first or order.is_on_demand)
     if is_silence_permitted and not is_beside:
-        return render_http(run(), request.request_id, request.error_format)
-    return run_with_keep_alive(run, silence, order, request.request_id, request.error_format)
+        return render_http(run(), request.request_id, request.dialect)
+    return run_with_keep_alive(run, silence, order, request.request_id, request.dialect)
 
 
 def _request_order(

@@ -67,7 +67,7 @@ def _encode_head(
         "headers": headers,
         "base_url": request.http_request.base_url,
         **_principal_values(request.caller.principal),
-        "error_format": request.error_format,
+        "error_format": request.dialect,  # the name that stored jobs have
     }
     return orjson.dumps(head)
 

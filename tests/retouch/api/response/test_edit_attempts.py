@@ -170,6 +170,42 @@ class TestProvider:
         assert "x-portkey-provider" not in response.headers
 
 
+class TestDialect:
+    @pytest.fixture
+    def services(self, gateway_setup):
+        openai, _, _ = gateway_setup
+        openai.responses = [IMAGE_RESPONSE]
+        return build_services({"OPENAI_BASE_URL": openai.url, "OPENAI_API_KEY": "sk"})
+
+    @pytest.mark.parametrize("answer", [IMAGE_RESPONSE, SERVER_ERROR, RATE_LIMITED])
+    @pytest.mark.parametrize("fields", [{}, {"model": "nope"}, {"dry_run": "true"}])
+    def test_plain_openai_caller_gets_no_header_of_portkey(
+        self, gateway_setup, services, answer, fields
+    ):
+        gateway_setup[0].responses = [answer]
+        headers = send_edit(gateway_setup, services=services, fields=fields).headers
+        assert [name for name in headers if name.startswith("x-portkey")] == []
+
+    def test_stream_of_plain_openai_caller_has_no_header_of_portkey(self, gateway_setup, services):
+        gateway_setup[0].responses = [sse_response(COMPLETED_EVENT)]
+        response = send_edit(gateway_setup, services=services, fields={"stream": "true"})
+        assert response.headers["content-type"].startswith("text/event-stream")
+        assert [name for name in response.headers if name.startswith("x-portkey")] == []
+
+    @pytest.mark.parametrize("header", ["trace_id", "metadata", "debug"])
+    def test_one_header_of_portkey_is_enough_to_get_all_of_its_headers(
+        self, gateway_setup, services, header
+    ):
+        headers = send_edit(gateway_setup, services=services, **{header: "false"}).headers
+        assert {name for name in headers if name.startswith("x-portkey")} == {
+            "x-portkey-provider",
+            "x-portkey-cache-status",
+            "x-portkey-last-used-option-index",
+            "x-portkey-retry-attempt-count",
+            "x-portkey-trace-id",
+        }
+
+
 class TestCache:
     @pytest.mark.parametrize(
         ("headers", "cache_status"), [({}, "MISS"), ({"cache_force_refresh": "true"}, "REFRESH")]

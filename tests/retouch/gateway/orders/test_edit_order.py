@@ -36,6 +36,16 @@ def test_second_request_with_the_same_key_gets_the_same_answer(gateway):
     assert second.headers["x-retouch-billed"] == "yes"
 
 
+def test_each_caller_of_an_order_gets_the_headers_of_its_own_dialect(gateway):
+    plain = gateway.send()
+    portkey = gateway.send(headers={**KEY, "x-portkey-debug": "true"})
+    again = gateway.send()
+    assert portkey.headers["idempotent-replayed"] == "true"
+    assert portkey.headers["x-portkey-provider"] == "openai"
+    for response in (plain, again):
+        assert [name for name in response.headers if name.startswith("x-portkey")] == []
+
+
 def test_answer_names_its_order_and_the_end_of_its_validity(gateway):
     response = gateway.send()
     assert response.headers["x-retouch-order"] == gateway.stored.id

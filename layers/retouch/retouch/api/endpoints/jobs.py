@@ -45,13 +45,13 @@ def create_job(
     """Make the edit a job. With `wait`, return the image if it is there in time."""
     outcome = submit_edit(context, options, encode_request(request), services)
     if isinstance(outcome, EditResult):
-        return render_http(outcome, request.request_id, request.error_format)
+        return render_http(outcome, request.request_id, request.dialect)
     seconds = read_job_wait(request.http_request.headers)
     order = _wait(outcome, seconds, request, services, _has_ended)
     answer = _stored_answer(order, services) if seconds else None
     if answer:
         result = EditResult(answer, order=OrderReport(order.id, order.expires))
-        response = render_http(result, request.request_id, request.error_format)
+        response = render_http(result, request.request_id, request.dialect)
         applied = f"respond-async, wait={seconds:.0f}"
         return replace(response, headers={**response.headers, "Preference-Applied": applied})
     response = _job_response(order, request, services, status=202)
@@ -90,7 +90,7 @@ def cancel_job(request: EndpointRequest, services: Services) -> HttpResponse:
         order = emit_event(order, stores.orders.table, services.load_webhooks, now)
     except JobConflict as conflict:
         job = _document(_find_job(request, services), request, services)
-        body = {**job, **error_document(conflict, request.error_format)}
+        body = {**job, **error_document(conflict, request.dialect)}
         return json_response(body, request, conflict.status, {"x-should-retry": "false"})
     return _job_response(order, request, services)
 

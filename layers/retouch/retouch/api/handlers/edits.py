@@ -18,7 +18,7 @@ from retouch.api.events import http as http_event
 from retouch.api.request.credentials import read_gateway_key
 from retouch.api.request.portkey_headers import read_trace_id
 from retouch.api.response import edit as edit_response
-from retouch.api.response.errors import ErrorFormat, error_response, fault_from_exception
+from retouch.api.response.errors import Dialect, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import Responder, RoutedRequest, Router
@@ -92,7 +92,7 @@ def responder_for_route(
     """Return the router's function for a route. It authenticates the caller before it reads the request."""
 
     def respond_to_request(request: RoutedRequest) -> HttpResponse:
-        error_format = error_format_of(request.headers)
+        dialect = dialect_of(request.headers)
         telemetry.set_trace_id(read_trace_id(request.headers) or request.request_id)
         recorder = Recorder(operation, services.clock, telemetry)
         try:
@@ -105,11 +105,11 @@ def responder_for_route(
             telemetry.set_key_name(caller.principal.key_name)
             caller.principal.require_scope(route.scope)
             response = route.endpoint(
-                endpoint_request(request, caller, error_format, services), services
+                endpoint_request(request, caller, dialect, services), services
             )
         except Exception as error:
             fault = fault_from_exception(error)
-            response = error_response(fault, request.request_id, error_format)
+            response = error_response(fault, request.request_id, dialect)
         # API Gateway sends a HEAD response with the length of this body, and without the body.
         return recorder.record_response(response)
 
@@ -125,7 +125,7 @@ def _reject_empty_link(request: RoutedRequest) -> None:
 
 
 def endpoint_request(
-    request: RoutedRequest, caller: Caller, error_format: ErrorFormat, services: Services
+    request: RoutedRequest, caller: Caller, dialect: Dialect, services: Services
 ) -> EndpointRequest:
     """Return the request for its endpoint. Raises InvalidRequest or TooLarge for its body."""
     return EndpointRequest(
@@ -134,7 +134,7 @@ def endpoint_request(
         request.request_id,
         request_deadline(request.lambda_context, services),
         caller,
-        error_format,
+        dialect,
     )
 
 
@@ -220,8 +220,8 @@ class Recorder:
         return final
 
 
-def error_format_of(headers: Mapping[str, str]) -> ErrorFormat:
-    """Return how the caller expects errors: as Portkey writes them when it sent a header of Portkey's."""
+def dialect_of(headers: Mapping[str, str]) -> Dialect:
+    """Return the dialect of the caller: Portkey's when it sent a header of Portkey's."""
     return "portkey" if any(name.startswith(PORTKEY_PREFIX) for name in headers) else "openai-api"
 
 

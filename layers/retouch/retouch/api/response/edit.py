@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from retouch.api.response import dry_run, errors, sse
-from retouch.api.response.errors import ErrorFormat
+from retouch.api.response.errors import Dialect
 from retouch.api.response.headers import edit_metadata, is_replayed_stream, response_headers
 from retouch.api.response.log_fields import log_fields
 from retouch.core.errors import Fault
@@ -24,16 +24,16 @@ from retouch.gateway.results.delivery import DeliveredImage
 from retouch.orders.order import StoredAnswer
 
 
-def render_http(result: EditResult, request_id: str, error_format: ErrorFormat) -> HttpResponse:
+def render_http(result: EditResult, request_id: str, dialect: Dialect) -> HttpResponse:
     """Return the HTTP response: JSON, or an event stream when the result is one."""
-    headers = response_headers(result, request_id, error_format)
+    headers = response_headers(result, request_id, dialect)
     fields = log_fields(result)
     if isinstance(result.outcome, StoredAnswer):
         return HttpResponse(result.status, headers, _stored_body(result), fields)
     if isinstance(result.outcome, EditStream):
         stream = sse.encode_stream(result.outcome, result.attempt.hooks.extra_body, request_id)
         return HttpResponse(result.status, headers, stream, fields)
-    body = orjson.dumps(document(result, error_format))
+    body = orjson.dumps(document(result, dialect))
     return HttpResponse(result.status, headers, body, fields)
 
 
@@ -56,12 +56,12 @@ def metadata_object(result: EditResult) -> dict[str, Any]:
     return {"status": result.status, **edit_metadata(result), **replayed}
 
 
-def document(result: EditResult, error_format: ErrorFormat) -> dict[str, Any]:
+def document(result: EditResult, dialect: Dialect) -> dict[str, Any]:
     """Return the JSON body as an object: OpenAI's image object, its error envelope, or the plan of a dry run."""
     outcome = result.outcome
     assert not isinstance(outcome, EditStream), "a stream has events instead of a body"
     if isinstance(outcome, Fault):
-        return errors.error_document(outcome, error_format)
+        return errors.error_document(outcome, dialect)
     if isinstance(outcome, StoredAnswer):
         stored: dict[str, Any] = orjson.loads(outcome.body)
         return stored

@@ -15,7 +15,6 @@ from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.core.portkey_types import KNOWN_HEADERS, PORTKEY_PREFIX
 from retouch.tenants.budget_errors import RateExceeded
 
-# "portkey": the caller sends Portkey's headers and gets the field that Portkey adds to errors of the gateway.
 _LOGGED_PARAMS = frozenset(
     (
         *GATEWAY_PARAMS,
@@ -25,31 +24,30 @@ _LOGGED_PARAMS = frozenset(
         *("url", "urls", "prefix", "metadata", "expires_in", "answer_to"),
     )
 )
-ErrorFormat = Literal["openai-api", "portkey"]
+# "portkey": the caller sent a header of Portkey's. Only such a caller gets Portkey's response headers and error fields.
+Dialect = Literal["openai-api", "portkey"]
 
 
-def error_response(
-    fault: Fault, request_id: str, error_format: ErrorFormat = "openai-api"
-) -> HttpResponse:
+def error_response(fault: Fault, request_id: str, dialect: Dialect = "openai-api") -> HttpResponse:
     """Return the fault as an HTTP response."""
     headers = {
         **json_headers(request_id),
         "x-retouch-billed": fault.billed,
-        **fault_headers(fault, error_format),
+        **fault_headers(fault, dialect),
     }
-    body = orjson.dumps(error_document(fault, error_format))
+    body = orjson.dumps(error_document(fault, dialect))
     fields = {**fault_log_fields(fault), "billed": fault.billed}
     return HttpResponse(fault.status, headers, body, fields)
 
 
-def error_document(fault: Fault, error_format: ErrorFormat = "openai-api") -> dict[str, Any]:
+def error_document(fault: Fault, dialect: Dialect = "openai-api") -> dict[str, Any]:
     """Return the body of an error as an object."""
     document = {"error": error_envelope(fault), **fault.extra_body}
-    is_portkey = error_format == "portkey" and _is_reported_by_gateway(fault)
+    is_portkey = dialect == "portkey" and _is_reported_by_gateway(fault)
     return {"status": "failure", **document} if is_portkey else document
 
 
-def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dict[str, str]:
+def fault_headers(fault: Fault, dialect: Dialect = "openai-api") -> dict[str, str]:
     """Return the headers that only an error has."""
     headers = dict(fault.headers) if isinstance(fault, RateExceeded) else {}
     if fault.should_retry is not None:
@@ -59,7 +57,7 @@ def fault_headers(fault: Fault, error_format: ErrorFormat = "openai-api") -> dic
         headers["retry-after"] = str(max(0, ceil(fault.retry_after)))  # RFC 9110: whole seconds
     if isinstance(fault, MethodNotAllowed):
         headers["Allow"] = fault.allow
-    if error_format == "portkey" and fault.blame == "gateway":
+    if dialect == "portkey" and fault.blame == "gateway":
         headers["x-portkey-gateway-exception"] = "true"
     return headers
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from retouch.api.response import errors, sse
-from retouch.api.response.errors import ErrorFormat
+from retouch.api.response.errors import Dialect
 from retouch.api.response.header_text import notes_text
 from retouch.core.errors import Fault
 from retouch.core.http_response import json_headers
+from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.core.pricing import Cost
 from retouch.gateway.result import (
     AttemptRecord,
-    AttemptReport,
     DeliveredEdit,
     EditResult,
     EditStream,
@@ -25,12 +25,10 @@ _CACHE_DISABLED = "DISABLED"  # Portkey's value when no cache was used
 _MAX_LISTED_ATTEMPTS = 16  # only the last attempts; the log has all of them
 
 
-def response_headers(
-    result: EditResult, request_id: str, error_format: ErrorFormat
-) -> dict[str, str]:
+def response_headers(result: EditResult, request_id: str, dialect: Dialect) -> dict[str, str]:
     """Return every header of the response."""
     if isinstance(result.outcome, StoredAnswer):
-        return _stored_headers(result.outcome, result, request_id)
+        return _stored_headers(result.outcome, result, request_id, dialect)
     if isinstance(result.outcome, EditStream):
         basic = {**sse.SSE_HEADERS, "x-request-id": request_id}
     else:
@@ -39,9 +37,9 @@ def response_headers(
     return {
         **basic,
         **_plan_headers(result),
-        **_attempt_headers(result.attempt),
-        **(errors.fault_headers(fault, error_format) if fault else {}),
-        **(_routing_headers(result.routing, result.attempt) if result.routing else {}),
+        **(_portkey_headers(result) if dialect == "portkey" else {}),
+        **(errors.fault_headers(fault, dialect) if fault else {}),
+        **_trace_headers(result.routing),
         **{f"{_HEADER_PREFIX}{name}": value for name, value in edit_metadata(result).items()},
     }
 
@@ -52,12 +50,19 @@ def is_replayed_stream(result: EditResult) -> bool:
     return is_stream and isinstance(result.outcome, StoredAnswer) and result.status == 200
 
 
-def _stored_headers(answer: StoredAnswer, result: EditResult, request_id: str) -> dict[str, str]:
+def _stored_headers(
+    answer: StoredAnswer, result: EditResult, request_id: str, dialect: Dialect
+) -> dict[str, str]:
     """Return the headers of a stored answer, with the facts of this request."""
+    stored = {
+        name: text
+        for name, text in answer.headers.items()
+        if dialect == "portkey" or not name.startswith(PORTKEY_PREFIX)
+    }
     replayed = {"Idempotent-Replayed": "true"} if result.order and result.order.is_replay else {}
     order = {f"{_HEADER_PREFIX}{name}": text for name, text in _order_metadata(result).items()}
     stream = sse.SSE_HEADERS if is_replayed_stream(result) else {}
-    return {**answer.headers, **stream, "x-request-id": request_id, **order, **replayed}
+    return {**stored, **stream, "x-request-id": request_id, **order, **replayed}
 
 
 def _order_metadata(result: EditResult) -> dict[str, str]:
@@ -113,24 +118,20 @@ def _plan_headers(result: EditResult) -> Mapping[str, str]:
     return {} if isinstance(outcome, Fault | StoredAnswer) else outcome.plan.response_headers
 
 
-def _attempt_headers(report: AttemptReport) -> dict[str, str]:
-    values = {
-        "x-portkey-provider": report.provider,
-        "x-portkey-cache-status": report.cache_status,
-    }
-    return {name: value for name, value in values.items() if value}
+def _portkey_headers(result: EditResult) -> dict[str, str]:
+    """Return the provider, the cache and the routing of the edit in Portkey's headers."""
+    report, routing = result.attempt, result.routing
+    values = {"provider": report.provider, "cache-status": report.cache_status}
+    if routing:
+        values["cache-status"] = report.cache_status or _CACHE_DISABLED
+        values["last-used-option-index"] = routing.target_path
+        values["retry-attempt-count"] = str(routing.retries)
+        values["trace-id"] = routing.trace_id
+    return {f"{PORTKEY_PREFIX}{name}": value for name, value in values.items() if value}
 
 
-def _routing_headers(routing: RoutingReport, report: AttemptReport) -> dict[str, str]:
-    """Return the routing of the edit in Portkey's headers."""
-    values = {
-        "x-portkey-cache-status": report.cache_status or _CACHE_DISABLED,
-        "x-portkey-last-used-option-index": routing.target_path,
-        "x-portkey-retry-attempt-count": str(routing.retries),
-        "x-portkey-trace-id": routing.trace_id,
-        "traceparent": routing.traceparent,
-    }
-    return {name: value for name, value in values.items() if value}
+def _trace_headers(routing: RoutingReport | None) -> dict[str, str]:
+    return {"traceparent": routing.traceparent} if routing and routing.traceparent else {}
 
 
 def _format_attempts(attempts: Sequence[AttemptRecord]) -> str:

@@ -16,7 +16,7 @@ import orjson
 
 from retouch.api.request.sdk_headers import read_sdk_timeout
 from retouch.api.response import edit as edit_response
-from retouch.api.response.errors import ErrorFormat, fault_from_exception
+from retouch.api.response.errors import Dialect, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.core.heartbeat import is_done_within, run_in_background
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
@@ -45,7 +45,7 @@ def run_with_keep_alive(
     silence: float,
     order: EditOrder | None,
     request_id: str,
-    error_format: ErrorFormat,
+    dialect: Dialect,
 ) -> HttpResponse:
     """Return the usual response when it is ready within `silence` seconds, else one that begins with spaces.
 
@@ -58,7 +58,7 @@ def run_with_keep_alive(
             order.begin()
         if not is_done_within(future, silence - write_after):
             return _slow_response(future, silence, request_id, keeps_running=order is not None)
-    return edit_response.render_http(future.result(), request_id, error_format)
+    return edit_response.render_http(future.result(), request_id, dialect)
 
 
 def _slow_response(

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from retouch.api.response import sse
 from retouch.api.response.edit import render_http
-from retouch.api.response.errors import ErrorFormat, fault_from_exception
+from retouch.api.response.errors import Dialect, fault_from_exception
+from retouch.api.response.headers import response_headers
 from retouch.core.errors import Fault
 from retouch.core.pricing import Cost
 from retouch.gateway.orders.edit_order import EditOrder
@@ -28,11 +29,14 @@ _UNFETCHED_NOTE = (
 )
 
 
-def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer:
+def render_answer(result: EditResult, dialect: Dialect) -> StoredAnswer:
     """Return a result, which is no stream, as it is stored."""
-    response = render_http(replace(result, order=None), "", error_format)
+    unordered = replace(result, order=None)
+    response = render_http(unordered, "", dialect)
     assert isinstance(response.body, bytes), "a stream is stored from its images"
-    headers = {name: text for name, text in response.headers.items() if name not in _OWN_HEADERS}
+    # Portkey's headers are stored too, because an equal request may send a header of Portkey's.
+    all_headers = response_headers(unordered, "", "portkey")
+    headers = {name: text for name, text in all_headers.items() if name not in _OWN_HEADERS}
     cost = response.log_fields.get("cost_usd", "")
     return StoredAnswer(
         response.status,
@@ -45,17 +49,17 @@ def render_answer(result: EditResult, error_format: ErrorFormat) -> StoredAnswer
     )
 
 
-def end_order(result: EditResult, order: EditOrder, error_format: ErrorFormat) -> EditResult:
+def end_order(result: EditResult, order: EditOrder, dialect: Dialect) -> EditResult:
     """Store the end of the request's order, and return the result as it is sent. A stream stores it at its end."""
     outcome = result.outcome
     if isinstance(outcome, StoredAnswer):
         return replace(result, order=order.report())
     if isinstance(outcome, EditStream):
         order.begin()
-        events = _recorded_events(outcome, result, order, error_format)
+        events = _recorded_events(outcome, result, order, dialect)
         return replace(result, outcome=replace(outcome, events=events), order=order.report())
     fault = outcome if isinstance(outcome, Fault) else None
-    stored = order.end(fault, result.billing, lambda: render_answer(result, error_format))
+    stored = order.end(fault, result.billing, lambda: render_answer(result, dialect))
     if stored:
         result = EditResult(stored)
     elif fault and order.is_released:
@@ -82,7 +86,7 @@ def _replace_outcome(result: EditResult, outcome: DeliveredEdit | Fault) -> Edit
 
 
 def _recorded_events(
-    stream: EditStream, result: EditResult, order: EditOrder, error_format: ErrorFormat
+    stream: EditStream, result: EditResult, order: EditOrder, dialect: Dialect
 ) -> Iterator[StreamedImage | None]:
     """Yield the events of a stream, and store its images as the answer at its end.
 
@@ -103,7 +107,7 @@ def _recorded_events(
     finally:
         final = _replace_outcome(result, _stream_outcome(stream, images, fault))
         ended_with = final.outcome if isinstance(final.outcome, Fault) else None
-        order.end(ended_with, final.outcome.billed, lambda: render_answer(final, error_format))
+        order.end(ended_with, final.outcome.billed, lambda: render_answer(final, dialect))
 
 
 def _collect_image(event: StreamedImage | None, images: list[StreamedImage]) -> None:
