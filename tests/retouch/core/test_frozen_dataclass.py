@@ -43,6 +43,63 @@ class KeywordShape:
         return "a shape"
 
 
+@frozen_dataclass
+class Nothing:
+    """A class without fields."""
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((), {}),
+        ((4,), {}),
+        ((4, "x", "y", "z", ()), {}),
+        ((4,), {"extra": ()}),
+        ((), {"sides": 4, "note": "n"}),
+        ((4,), {"sides": 4}),
+        ((4,), {"colour": "red"}),
+        ((4, "x", "y", "z", (), "more"), {}),
+    ],
+)
+def test_initializer_accepts_the_values_that_a_dataclass_accepts(values, named):
+    results: list[Any] = []
+    for cls in (Shape, Reference):
+        try:
+            results.append(asdict(cls(*values, **named)))
+        except TypeError as error:
+            results.append(str(error).replace("Reference", "Shape"))
+    assert results[0] == results[1]
+
+
+def test_class_without_fields_takes_no_value():
+    untyped: Any = Nothing
+    assert Nothing() == Nothing()
+    with pytest.raises(TypeError):
+        untyped(1)
+
+
+def test_initializer_is_generated_with_the_first_object_only():
+    @frozen_dataclass
+    class Late:
+        """A class that no object was made of."""
+
+        value: int
+
+    before: Any = vars(Late)["__init__"]
+    assert Late(1).value == 1
+    first: Any = vars(Late)["__init__"]
+    assert Late(2).value == 2
+    assert before is not first
+    assert vars(Late)["__init__"] is first
+
+
+def test_subclass_without_decorator_is_initialized_like_its_base():
+    class Named(Shape):
+        """A subclass that adds no fields."""
+
+    assert [Named(4, "x").name, Named(5, "y").name] == ["x", "y"]
+
+
 def test_representation_equals_that_of_a_dataclass_and_hides_the_same_fields():
     representation = repr(Shape(4, key="secret", note="n"))
     expected = repr(Reference(4, key="secret", note="n"))
