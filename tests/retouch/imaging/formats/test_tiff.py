@@ -150,7 +150,7 @@ def test_too_many_directories_are_rejected():
         ({"PHOTOMETRIC": (SHORT, (32803,))}, "colour space 32803"),
         ({"SAMPLES_PER_PIXEL": (SHORT, (7,))}, "7 channels"),
         ({"DNG_VERSION": (BYTE, (1, 4, 0, 0))}, "DNG"),
-        ({"SUBFILE_TYPE": (LONG, (1,))}, "camera raw"),
+        ({"SUBFILE_TYPE": (LONG, (1,))}, "small copy"),
     ],
 )
 def test_unusual_tiff_is_unsupported_by_name(changes, text):

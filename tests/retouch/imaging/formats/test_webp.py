@@ -79,10 +79,52 @@ def test_invalid_webp_header_is_rejected(chunks):
     assert rejection_code(riff_file(*chunks)) == "image_parse_error"
 
 
-def test_animation_is_rejected_by_flag_or_chunk():
-    assert rejection_code(riff_file((b"VP8X", b"\x02" + bytes(9)))) == "image_animated"
-    chunks = chunks_of(sample_bytes("webp"))
-    assert rejection_code(riff_file((b"ANIM", bytes(6)), *chunks)) == "image_animated"
+def animation(kind, frames=1, offset=b"\0" * 6, more=()):
+    """Return an animation whose frames are the sample image."""
+    chunks = dict(chunks_of(sample_bytes(kind)))
+    canvas = (44).to_bytes(3, "little") + (29).to_bytes(3, "little")
+    pixels = [(name, chunks[name]) for name in (b"ALPH", b"VP8 ", b"VP8L") if name in chunks]
+    frame = (b"ANMF", offset + canvas + b"\x64\0\0\2" + riff_file(*pixels)[12:])
+    return riff_file(
+        (b"VP8X", b"\x12\0\0\0" + canvas), (b"ANIM", bytes(6)), *[frame] * frames, *more
+    )
+
+
+@pytest.mark.parametrize("kind", ["webp", "webp-lossless", "webp-alpha"])
+def test_animation_of_one_frame_is_a_still_image(kind):
+    data = animation(kind, more=[(b"EXIF", exif_with_orientation(8).tobytes())])
+    header = webp.check_structure(data, DEFAULT_LIMITS)
+    assert (header.displayed_size, header.has_alpha) == ((30, 45), True)
+    assert webp.is_lossy(data) == (kind != "webp-lossless")
+    still = webp.strip_metadata(data)
+    assert {kind for kind, _ in chunks_of(still)} <= {b"VP8X", b"ALPH", b"VP8 ", b"VP8L"}
+    assert (
+        decode_image(still).tobytes() == decode_image(sample_bytes(kind)).convert("RGBA").tobytes()
+    )
+    assert not getattr(decode_image(still), "is_animated", False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        animation("webp", 2),
+        animation("webp", 0),
+        animation("webp", offset=b"\1\0\0\0\0\0"),
+        animation("webp", more=chunks_of(sample_bytes("webp"))),
+        riff_file((b"VP8X", b"\x02" + bytes(9))),
+        riff_file((b"ANIM", bytes(6)), *chunks_of(sample_bytes("webp"))),
+    ],
+    ids=["frames", "no frame", "a part", "two images", "flag", "no header"],
+)
+def test_other_animation_is_rejected(data):
+    assert rejection_code(data) == "image_animated"
+
+
+def test_cut_frame_of_an_animation_is_truncated():
+    data = bytearray(animation("webp"))
+    at = data.index(b"VP8 ") + 4
+    data[at : at + 4] = (100_000).to_bytes(4, "little")
+    assert rejection_code(bytes(data)) == "image_truncated"
 
 
 def test_webp_limits_are_exact():

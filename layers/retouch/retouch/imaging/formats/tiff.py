@@ -47,7 +47,7 @@ _DEPTHS = {
 }
 _ALPHA_KINDS = (1, 2)  # the values of ExtraSamples that mean alpha
 _MAX_SEGMENT_BYTES = 160_000_000  # the decoder holds one decoded strip or tile beside the image
-_RAW_CAMERA_TAGS = {Tag.DNG_VERSION: "DNG", Tag.CFA_PATTERN: "camera raw"}
+_RAW_CAMERA_TAGS = {Tag.DNG_VERSION: "DNG", Tag.CFA_PATTERN: "raw"}
 
 
 @frozen_dataclass
@@ -161,7 +161,11 @@ def _read_page(data: bytes) -> Directory:
         if first.has(tag):
             raise _raw_camera_error(name)
     if first.is_reduced_copy:
-        raise _raw_camera_error("camera raw")
+        raise InvalidImage(
+            "unsupported_image_format",
+            "is a TIFF that begins with a small copy of its picture, as raw files of cameras do, which is not "
+            "accepted. Send the picture alone as a JPEG, HEIC, PNG or TIFF file.",
+        )
     pages = 1 + sum(not directory.is_reduced_copy for directory in others)
     if pages > 1:
         raise InvalidImage(

@@ -20,6 +20,8 @@ from retouch.imaging.limits import Limits
 _LOSSY_CHUNK, _LOSSLESS_CHUNK, _EXTENDED_CHUNK = b"VP8 ", b"VP8L", b"VP8X"
 _PIXEL_CHUNKS = (_EXTENDED_CHUNK, b"ALPH", _LOSSY_CHUNK, _LOSSLESS_CHUNK)
 _ICC_CHUNK = b"ICCP"
+_ANIMATION_CHUNK, _FRAME_CHUNK = b"ANIM", b"ANMF"
+_FRAME_HEADER_BYTES = 16  # the place, the size and the duration of a frame, before its chunks
 _ANIMATION_FLAG, _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x02, 0x04, 0x08, 0x10, 0x20
 
 
@@ -34,7 +36,7 @@ class Chunk(NamedTuple):
 def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     """Check the chunks and headers of a WebP without decoding it. Raises InvalidImage."""
     first_chunks: dict[bytes, Chunk] = {}
-    for count, chunk in enumerate(iter_chunks(data)):
+    for count, chunk in enumerate(_iter_still_chunks(data)):
         check_piece_count(count, limits)
         first_chunks.setdefault(chunk.kind, chunk)
     bodies = {kind: data[chunk.start : chunk.end] for kind, chunk in first_chunks.items()}
@@ -43,8 +45,7 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     )
     if extended_header:
         _check_webp_size(extended_header, limits)
-    if b"ANIM" in bodies or b"ANMF" in bodies:
-        raise animated_image_error("WebP")
+    _reject_animation(data, bodies.get(_EXTENDED_CHUNK, b""))
     frame_header = _read_frame_header(bodies)
     _check_webp_size(frame_header, limits)
     if extended_header and (extended_header.width, extended_header.height) != (
@@ -62,14 +63,14 @@ def check_structure(data: bytes, limits: Limits) -> ImageHeader:
 
 
 def strip_metadata(data: bytes, *, profile: bool = True) -> bytes:
-    """Return a checked WebP without EXIF, XMP, unknown chunks and trailing bytes.
+    """Return a checked WebP without EXIF, XMP, unknown chunks and trailing bytes. An animation of one frame is a still.
 
     `profile` says whether the colour profile stays.
     """
-    removed_flags = _EXIF_FLAG | _XMP_FLAG | (0 if profile else _ICC_FLAG)
+    removed_flags = _ANIMATION_FLAG | _EXIF_FLAG | _XMP_FLAG | (0 if profile else _ICC_FLAG)
     preserved_kinds = {*_PIXEL_CHUNKS, *([_ICC_CHUNK] if profile else ())}
     parts = []
-    for chunk in iter_chunks(data):
+    for chunk in _iter_still_chunks(data):
         if chunk.kind in preserved_kinds:
             body = data[chunk.start - 8 : chunk.end]
             parts.append(
@@ -88,7 +89,7 @@ def read_icc_profile(data: bytes) -> bytes:
 
 def is_lossy(data: bytes) -> bool:
     """Return whether a checked WebP is stored with lossy compression."""
-    return any(chunk.kind == _LOSSY_CHUNK for chunk in iter_chunks(data))
+    return any(chunk.kind == _LOSSY_CHUNK for chunk in _iter_still_chunks(data))
 
 
 def iter_chunks(data: bytes) -> Iterator[Chunk]:
@@ -98,7 +99,21 @@ def iter_chunks(data: bytes) -> Iterator[Chunk]:
         raise truncated_image_error(
             f"the WebP header states {stop} bytes, but the file has {len(data)}"
         )
-    start = 20
+    yield from _iter_range(data, 12, stop)
+
+
+def _iter_still_chunks(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a still image. Those of a frame take the place of the frame."""
+    for chunk in iter_chunks(data):
+        if chunk.kind == _FRAME_CHUNK:
+            yield from _iter_range(data, chunk.start + _FRAME_HEADER_BYTES, chunk.end)
+        elif chunk.kind != _ANIMATION_CHUNK:
+            yield chunk
+
+
+def _iter_range(data: bytes, first: int, stop: int) -> Iterator[Chunk]:
+    """Yield the chunks between two positions. Raises InvalidImage when one of them reaches beyond the second one."""
+    start = first + 8
     while start <= stop:
         end = start + int.from_bytes(data[start - 4 : start], "little")
         if end > stop:
@@ -120,10 +135,34 @@ def _check_webp_size(header: ImageHeader, limits: Limits) -> None:
 def _read_extended_header(body: bytes) -> ImageHeader:
     if len(body) < 10:
         raise damaged_image_error("the WebP's extended header is too short")
-    if body[0] & _ANIMATION_FLAG:
-        raise animated_image_error("WebP")
-    width, height = (1 + int.from_bytes(body[at : at + 3], "little") for at in (4, 7))
+    width, height = _read_edges(body, 4)
     return ImageHeader(width, height, has_alpha=bool(body[0] & _ALPHA_FLAG))
+
+
+def _read_edges(body: bytes, start: int) -> tuple[int, int]:
+    """Return the width and the height in the six bytes at `start`."""
+    width, height = (1 + int.from_bytes(body[at : at + 3], "little") for at in (start, start + 3))
+    return width, height
+
+
+def _reject_animation(data: bytes, extended: bytes) -> None:
+    """Raise InvalidImage for an animation, unless its one frame covers the canvas, so that it is a still image.
+
+    `extended` is the extended header, or b"".
+    """
+    chunks = list(iter_chunks(data))
+    kinds = {chunk.kind for chunk in chunks}
+    is_flagged = bool(extended) and bool(extended[0] & _ANIMATION_FLAG)
+    if not is_flagged and not kinds & {_ANIMATION_CHUNK, _FRAME_CHUNK}:
+        return
+    frames = [data[chunk.start : chunk.end] for chunk in chunks if chunk.kind == _FRAME_CHUNK]
+    is_one_frame = len(frames) == 1 and not kinds & {_LOSSY_CHUNK, _LOSSLESS_CHUNK}
+    if not extended or not is_one_frame or not _covers_canvas(frames[0], extended):
+        raise animated_image_error("WebP")
+
+
+def _covers_canvas(frame: bytes, extended: bytes) -> bool:
+    return not any(frame[:6]) and _read_edges(frame, 6) == _read_edges(extended, 4)
 
 
 def _read_frame_header(bodies: dict[bytes, bytes]) -> ImageHeader:
