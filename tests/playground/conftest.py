@@ -55,16 +55,17 @@ def server(repainting_provider):
         "OPENAI_API_KEY": "sk",
         "OPENAI_BASE_URL": f"{repainting_provider.url}/v1",
     }
-    with DevServer(env=env, s3=True) as server:
+    with DevServer(env=env, workers=2, s3=True) as server:
         yield server
 
 
 @pytest.fixture
 def provider(repainting_provider):
-    """Yield the provider without recorded requests."""
+    """Yield the provider without recorded requests. No delay outlives the test."""
     repainting_provider.received.clear()
     repainting_provider.responses[:] = [SUCCESS]
-    return repainting_provider
+    yield repainting_provider
+    repainting_provider.end_delays()
 
 
 @pytest.fixture

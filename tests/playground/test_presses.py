@@ -53,12 +53,13 @@ def test_double_click_buys_once(page, provider):
 
 def test_last_edit_is_found_after_a_reload_and_bought_once(page, provider):
     open_marked_picture(page)
-    provider.responses[:] = [delayed(6)]
+    provider.responses[:] = [delayed(60)]
     page.click("#edit")
     while not provider.calls:
         page.wait_for_timeout(50)
     page.reload()
     page.click("#pending-find")
+    provider.end_delays()
     page.wait_for_selector("#verdict.good", timeout=60_000)
     assert len(provider.calls) == 1
     expect(page.locator("#pending")).to_be_hidden()

@@ -116,7 +116,7 @@ class Upstream:
         self.responses = list(responses)
         self.received: list[ReceivedRequest] = []
         self.files: dict[str, bytes] = {}
-        self.closed = threading.Event()
+        self._delays_ended = threading.Event()
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -144,9 +144,14 @@ class Upstream:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.closed.set()
+        self.end_delays()
         self.server.shutdown()
         self.server.server_close()
+
+    def end_delays(self) -> None:
+        """Send now what waits for its delay."""
+        self._delays_ended.set()
+        self._delays_ended = threading.Event()
 
     @property
     def calls(self) -> list[ReceivedRequest]:
@@ -182,9 +187,9 @@ class Upstream:
 
     def write_response(self, handler: BaseHTTPRequestHandler, response: ScriptedResponse) -> None:
         if response.delay:
-            self.closed.wait(response.delay)
+            self._delays_ended.wait(response.delay)
         if response.network_failure == "hang":
-            self.closed.wait(60)
+            self._delays_ended.wait(60)
         if response.network_failure in ("reset", "hang"):
             return reset_connection(handler)
         handler.send_response(response.status)
