@@ -3,9 +3,11 @@
 import gzip
 import json
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import openai
 import pytest
@@ -36,6 +38,17 @@ def _success(output_tokens):
     }
     data = [{"b64_json": b64(IMAGE)}]
     return json_response({"created": 1, "size": "1024x1024", "usage": usage, "data": data})
+
+
+def to_micro(dollars):
+    """Return an amount in micro-dollars. No digit of it is lost."""
+    amount = Decimal(str(dollars)) * 1_000_000
+    assert amount == int(amount)
+    return int(amount)
+
+
+def _yesterday():
+    return int(time.time()) - 86_400
 
 
 class Shop:
@@ -70,7 +83,12 @@ class Shop:
         answer = self.openai.images.with_raw_response.edit(
             model="gpt-image-2", image=IMAGE, prompt="p", **options
         )
-        return answer, int(Decimal(answer.headers["x-retouch-cost-usd"]) * 1_000_000)
+        return answer, to_micro(answer.headers["x-retouch-cost-usd"])
+
+    def logs(self, workspace):
+        """Return the logs of a workspace, as the operator sees them."""
+        query = urlencode({**self.span, "workspace_slug": workspace})
+        return self.admin("GET", f"logs?{query}")["data"]
 
     def wait_for_requests(self, number):
         """Wait until the events of this many requests are written, which happens beside the responses."""
@@ -87,8 +105,8 @@ def provider():
         yield server
 
 
-@pytest.fixture(scope="module")
-def shop(provider):
+@contextmanager
+def run_shop(provider):
     env = {
         "RETOUCH_AUTH_MODE": "keys",
         "RETOUCH_ADMIN_KEY": ADMIN_KEY,
@@ -97,6 +115,12 @@ def shop(provider):
     }
     with DevServer(env=env, workers=2, s3=True) as running:
         yield Shop(running.url, provider)
+
+
+@pytest.fixture(scope="module")
+def shop(provider):
+    with run_shop(provider) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +150,7 @@ def test_cost_graph_of_portkeys_sdk_is_the_sum_of_the_headers(shop, costs):
 
 def test_costs_of_openais_sdk_are_the_sum_of_the_headers(shop, costs):
     client = openai.OpenAI(base_url=f"{shop.url}/v1", admin_api_key=shop.key, api_key=shop.key)
-    start = int(time.time()) - 86_400
+    start = _yesterday()
     page = client.admin.organization.usage.costs(start_time=start, group_by=["line_item"])
     results: list[Any] = [result for bucket in page.data for result in bucket.results]
     assert round(sum(one.amount.value for one in results) * 1_000_000) == sum(costs)
@@ -136,12 +160,49 @@ def test_costs_of_openais_sdk_are_the_sum_of_the_headers(shop, costs):
     assert (result.images, result.model, result.source) == (5, "openai/gpt-image-2", "image.edit")
 
 
-def test_price_of_the_summary_is_the_price_of_each_edit(shop, costs):
-    summary = shop.admin("GET", "usage/summary?group_by=model", key=shop.key)
-    prices = [(cost * 12 + 5) // 10 + 10_000 for cost in costs]
-    assert round(summary["totals"]["price"] * 1_000_000) == sum(prices)
-    assert round(summary["totals"]["cost"] * 1_000_000) == sum(costs)
-    assert summary["totals"]["requests"] == 7
+def test_operator_sees_the_cost_beside_the_price_and_the_customer_only_its_price(shop, costs):
+    path = f"usage/summary?group_by=model&workspace_slug={shop.workspace}"
+    operator, customer = (shop.admin("GET", path, key=key) for key in (ADMIN_KEY, shop.key))
+    logs = shop.logs(shop.workspace)
+    bought = sorted(to_micro(row["cost"]) for row in logs if row["cost"])
+    assert [(cost * 12 + 5) // 10 + 10_000 for cost in bought] == sorted(costs)
+    assert to_micro(operator["totals"]["price"]) == sum(costs)
+    assert to_micro(operator["totals"]["cost"]) == sum(bought)
+    assert to_micro(customer["totals"]["cost"]) == sum(costs)
+    assert customer["totals"]["requests"] == 7
+
+
+def test_headers_log_usage_graphs_and_costs_have_the_same_sum(provider, capfd):
+    with run_shop(provider) as shop:
+        workspace = shop.admin("POST", "admin/workspaces", {"name": "exact"})["id"]
+        fields = {"name": "exact", "workspace_id": workspace, "scopes": SCOPES}
+        key = shop.admin("POST", "api-keys/workspace/service", fields)["key"]
+        shop.openai = shop.openai.with_options(api_key=key)
+        headers = []
+        for output_tokens in (1057, 1331, 29):
+            provider.responses[:] = [_success(output_tokens)]
+            headers.append(shop.edit()[1])
+        end = time.monotonic() + 20
+        while len(logs := shop.logs(workspace)) < len(headers):
+            assert time.monotonic() < end, "the events were not written"
+            time.sleep(0.1)
+        query = urlencode({**shop.span, "workspace_slug": workspace})
+        usage = shop.admin("GET", f"usage/summary?{query}")
+        graph = shop.admin("GET", f"analytics/graphs/cost?{query}")
+        path = f"organization/costs?start_time={_yesterday()}&project_ids={workspace}"
+        buckets = shop.admin("GET", path)["data"]
+    log = capfd.readouterr().err.splitlines()
+    lines = [json.loads(line) for line in log if '"cost_usd"' in line]
+    costs = [result["amount"]["value"] for bucket in buckets for result in bucket["results"]]
+    sums = {
+        "log": sum(to_micro(line["cost_usd"]) for line in lines),
+        "logs": sum(to_micro(row["cost"]) for row in logs),
+        "usage": to_micro(usage["totals"]["cost"]),
+        "graph": to_micro(graph["summary"]["total"]),
+        "costs": sum(map(to_micro, costs)),
+    }
+    assert sums == dict.fromkeys(sums, sum(headers))
+    assert len(set(headers)) == 3
 
 
 @pytest.mark.parametrize(

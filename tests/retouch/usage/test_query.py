@@ -162,3 +162,18 @@ def test_rows_survive_their_encoding():
     rows = roll_up([make_event(time=NOON + n * 1000, order=f"o{n}", ms=n) for n in range(50)])
     assert decode_rows("w_shop", encode_rows(rows)) == rows
     assert day_of(rows[0].start) == DAY
+
+
+@pytest.mark.parametrize("fields", [{}, {"filter": UsageFilter(sizes=frozenset({"0x1", "1x1"}))}])
+def test_price_is_the_cost_of_what_the_operator_pays_when_it_is_asked_for(store, fields):
+    own = make_event(
+        time=MONTH_START, order="ord_own", workspace="w_0", payer="caller", price=0, size="0x1"
+    )
+    store.write_event(own)
+    costs, prices = (
+        sum_rows(_read(store, amounts=amounts, **fields)) for amounts in ("cost", "price")
+    )
+    assert prices.cost == costs.price + own.cost
+    assert prices.price == costs.price != costs.cost
+    rolled_up = sum_rows(_read(store, **fields))
+    assert rolled_up.cost == costs.cost, "the rollups keep the cost"

@@ -186,6 +186,8 @@ def cache_partition(principal: Principal, credentials: ClientCredentials) -> str
 def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Services) -> Attempt:
     context = request.context
     timeout = context.portkey.timeout or target.target.timeout or inf
+    key = context.principal.key
+    own_price = key.own_price if key and not target.payer.is_caller else None
     return Attempt(
         context=context,
         settings=context.settings,
@@ -193,7 +195,7 @@ def _new_attempt(request: RoutedRequest, target: TargetRequest, services: Servic
         clients=request.clients,
         client_timeout=timeout,
         client_deadline=services.clock.now() + timeout,
-        log=AttemptLog(services.clock.now),
+        log=AttemptLog(services.clock.now, own_price),
     )
 
 

@@ -21,6 +21,7 @@ from retouch.gateway.orders.edit_order import OrderReport
 from retouch.gateway.results.delivery import DeliveredImage
 from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
+from retouch.tenants.limits import WorkspacePrice
 
 
 @frozen_dataclass
@@ -85,6 +86,17 @@ class AttemptReport:
     upstream_processing_ms: str = ""  # separated by ", "
     hooks: GuardrailReport = field(default_factory=GuardrailReport)
     budget: BudgetReport | None = None  # None: no budget applies
+    own_price: WorkspacePrice | None = (
+        None  # of a caller who sees only its price; None: it sees the cost
+    )
+
+    def shown_cost(self, cost: Cost | None, pictures: int) -> Cost | None:
+        """Return what the caller is told about the cost of pictures: a workspace with its own price sees only that."""
+        if self.own_price is None or cost is None:
+            return cost
+        if self.budget:
+            return Cost(self.budget.charge(cost, pictures), estimated=False)
+        return Cost(self.own_price.apply_to(cost.micro_dollars, pictures), cost.estimated)
 
 
 @frozen_dataclass
@@ -172,6 +184,15 @@ class EditResult:
         if budget is None or not isinstance(outcome, DeliveredEdit):
             return None
         return budget.charge(outcome.cost, len(outcome.images))
+
+    @property
+    def shown_cost(self) -> Cost | None:
+        """What the caller is told about the cost of a finished edit, or None when it is not known."""
+        if not isinstance(self.outcome, DeliveredEdit):
+            return None
+        if self.attempt.own_price is not None and self.price is not None:
+            return Cost(self.price, estimated=False)
+        return self.attempt.shown_cost(self.outcome.cost, len(self.outcome.images))
 
     @property
     def tokens(self) -> int:

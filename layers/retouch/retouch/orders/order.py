@@ -96,6 +96,7 @@ class Order:
     status: int = 0  # of the answer
     billed: Billed = "no"
     cost: str = ""  # in US dollars
+    caller_cost: str = ""  # what the caller is told instead of the cost; empty: the cost
     price: int = 0  # micro-dollars that the budgets were charged; 0: not known
     ended: int = 0
     model: str = ""  # of a job: the model that its plan chose
@@ -113,8 +114,9 @@ class Order:
 
     @property
     def cost_usd(self) -> float | None:
-        """The number in the stored cost, which may also say that it is an estimate."""
-        return float(self.cost.partition(" ")[0]) if self.cost else None
+        """The cost as the caller is told it. The stored text may also say that it is an estimate."""
+        cost = self.caller_cost or self.cost
+        return float(cost.partition(" ")[0]) if cost else None
 
     @property
     def is_job(self) -> bool:

@@ -41,6 +41,7 @@ from retouch.orders.order import (
 # "claim": write the claim. "wait": another request holds the order. "settle": the holder has ended after the send mark.
 # "reused": the order is for another request. "done", "unknown" and "cancelled": the end of the order.
 ClaimDecision = Literal["claim", "wait", "settle", "reused", "done", "unknown", "cancelled"]
+_COST_HEADER = "x-retouch-cost-usd"
 _KEPT_FOR_BATCH_SECONDS = 86_400  # after the window of the batch
 
 # A waiting job whose message is not received after this time may have lost it.
@@ -217,11 +218,18 @@ def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order
         status=answer.status,
         billed=answer.billed,
         cost=answer.cost,
+        caller_cost=_caller_cost(answer),
         price=answer.price or 0,
         ended=now,
         expires=end_expiry(order, now, validity),
     )
     return _add_event(done, now)
+
+
+def _caller_cost(answer: StoredAnswer) -> str:
+    """Return the cost in the headers of an answer, if that is not the provider's."""
+    shown = answer.headers.get(_COST_HEADER, "")
+    return "" if shown == answer.cost else shown
 
 
 def reopen(order: Order, now: int, validity: int) -> Order:

@@ -90,6 +90,12 @@ class GatewayKey:
         return any(one.usage_limits or one.concurrency is not None for one in owners)
 
     @property
+    def own_price(self) -> WorkspacePrice | None:
+        """The price that callers with the key see in place of the provider's cost. None: they see the cost."""
+        price = self.workspace.price
+        return None if self.type == "organisation" or price == AT_COST else price
+
+    @property
     def has_rate_limits(self) -> bool:
         """Whether a limit of the key or of its workspace counts what is used in a time."""
         return bool(self.rate_limits or self.workspace.rate_limits)

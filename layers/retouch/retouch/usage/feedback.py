@@ -9,9 +9,9 @@ from dataclasses import asdict, field
 from typing import Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.usage.amounts import event_with_amounts
 from retouch.usage.documents import Document, DocumentStore, feedback_group
 from retouch.usage.event import UsageEvent, day_of
-from retouch.usage.filters import UsageFilter
 from retouch.usage.graphs import graph_envelope, show_timestamp
 from retouch.usage.query import UsageQuery, iter_days
 from retouch.usage.stores import UsageStore
@@ -75,7 +75,7 @@ class FeedbackReader:
                     feedback_group(workspace, day_of(start))
                 ):
                     feedback = from_document(document)
-                    if start <= feedback.time < end and self._matches(feedback, query.filter):
+                    if start <= feedback.time < end and self._matches(feedback, query):
                         found.append(feedback)
         return found
 
@@ -86,11 +86,12 @@ class FeedbackReader:
         event = final_event(self._usage.find_by_trace(feedback.trace), feedback.workspace)
         return f"{event.provider}/{event.model}" if event else ""
 
-    def _matches(self, feedback: Feedback, wanted: UsageFilter) -> bool:
-        if not wanted.fields:
+    def _matches(self, feedback: Feedback, query: UsageQuery) -> bool:
+        if not query.filter.fields:
             return True
-        events = self._usage.find_by_trace(feedback.trace)
-        return any(e.workspace == feedback.workspace and wanted.matches(e) for e in events)
+        found = self._usage.find_by_trace(feedback.trace)
+        own = (event for event in found if event.workspace == feedback.workspace)
+        return any(query.filter.matches(event_with_amounts(one, query.amounts)) for one in own)
 
 
 def final_event(events: Iterable[UsageEvent], workspace: str) -> UsageEvent | None:

@@ -7,6 +7,7 @@ from dataclasses import field
 
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.usage.amounts import Amounts, event_with_amounts, row_with_amounts
 from retouch.usage.event import SECONDS_PER_DAY, UsageEvent, day_of
 from retouch.usage.filters import UsageFilter
 from retouch.usage.rollup import (
@@ -35,6 +36,7 @@ class UsageQuery:
     width: int = SECONDS_PER_HOUR
     dimensions: tuple[str, ...] = ()
     filter: UsageFilter = field(default_factory=UsageFilter)
+    amounts: Amounts = "cost"  # what counts as the cost
 
     @property
     def needs_events(self) -> bool:
@@ -68,7 +70,7 @@ class UsageReader:
         for workspace in query.workspaces:
             for start, end in iter_days(query.start, query.end):
                 events = self._store.read_events(workspace, start, end)
-                yield from filter(query.filter.matches, self._limit(events))
+                yield from self._select(query, events)
 
     def _collect_day(
         self, query: UsageQuery, workspace: str, start: int, end: int, collector: RowCollector
@@ -77,11 +79,17 @@ class UsageReader:
         if is_whole_day and is_closed(day_of(start), self._now) and not query.needs_events:
             for row in self._day_rows(workspace, start, end):
                 if query.filter.matches_group(row.group):
-                    collector.add_row(row)
+                    collector.add_row(row_with_amounts(row, query.amounts))
             return
-        for event in self._limit(self._store.read_events(workspace, start, end)):
-            if query.filter.matches(event):
-                collector.add_event(event)
+        for event in self._select(query, self._store.read_events(workspace, start, end)):
+            collector.add_event(event)
+
+    def _select(self, query: UsageQuery, events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
+        """Yield the events that the query asks for, as it asks for them."""
+        for event in self._limit(events):
+            shown = event_with_amounts(event, query.amounts)
+            if query.filter.matches(shown):
+                yield shown
 
     def _day_rows(self, workspace: str, start: int, end: int) -> list[UsageRow]:
         """Return the rows of a closed day. Whoever asks first stores them, so a day of any size is summed once."""

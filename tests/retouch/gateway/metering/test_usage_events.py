@@ -97,15 +97,17 @@ def test_success_has_one_event_with_the_cost_of_the_header(meter):
     assert "x-retouch-price-usd" not in response.headers, "it is the cost"
 
 
-def test_workspace_is_charged_its_price_beside_the_cost(upstream, capsys):
+def test_workspace_is_charged_and_told_its_price_and_the_log_has_the_cost_too(upstream, capsys):
     meter = Meter(upstream, key=SHOP_KEY)
     response = meter.send()
-    cost, event = _micro(response), meter.event
+    event = meter.event
     assert (event.workspace, event.key_id) == ("w_shop", "k_shop")
-    assert (event.cost, event.price) == (cost, (cost * 12 + 5) // 10 + 10_000)
+    assert event.price == (event.cost * 12 + 5) // 10 + 10_000 == _micro(response)
     charged = response.headers["x-retouch-price-usd"]
-    assert round(float(charged) * 1_000_000) == event.price
-    assert f'"price_usd":"{charged}"' in capsys.readouterr().out
+    assert charged == response.headers["x-retouch-cost-usd"]
+    log = capsys.readouterr().out
+    assert f'"price_usd":"{charged}"' in log
+    assert f'"cost_usd":"{event.cost / 1_000_000:g}"' in log
 
 
 def test_own_provider_key_is_counted_and_not_charged(upstream):

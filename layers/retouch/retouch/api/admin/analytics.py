@@ -107,7 +107,13 @@ def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         request, services, request.query.get("workspace_slug", ""), (start, end)
     )
     query = UsageQuery(
-        workspaces, start, end, SECONDS_PER_DAY, dimensions_of(columns), read_filter(request)
+        workspaces,
+        start,
+        end,
+        SECONDS_PER_DAY,
+        dimensions_of(columns),
+        read_filter(request),
+        request.amounts,
     )
     return 200, summary_document(read_rows(query, services), columns)
 

@@ -8,6 +8,7 @@ from typing import Any
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices, list_document
 from retouch.api.admin.times import show_time
+from retouch.api.admin.workspace_fields import visible_fields
 from retouch.core.errors import InvalidRequest
 from retouch.tenants.audit import list_audit_rows
 
@@ -27,15 +28,20 @@ def list_audit_logs(request: AdminRequest, services: AdminServices) -> AdminAnsw
             code="range_too_large",
         )
     found = [
-        _entry(record)
+        _entry(record, request)
         for record in list_audit_rows(services.tenants.table, since, until)
         if request.can_see(record["workspace_id"])
     ]
     return 200, list_document(found, request.query)
 
 
-def _entry(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**record, "object": "audit-log", "created_at": show_time(record["created_at"])}
+def _entry(record: Mapping[str, Any], request: AdminRequest) -> Mapping[str, Any]:
+    resources = {
+        name: visible_fields(record[name], request) if record[name] else None
+        for name in ("before", "after")
+    }
+    created = show_time(record["created_at"])
+    return {**record, **resources, "object": "audit-log", "created_at": created}
 
 
 def _read_time(query: Mapping[str, str], name: str) -> int | None:

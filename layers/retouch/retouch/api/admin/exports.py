@@ -150,6 +150,7 @@ def _read_content(
         "columns": tuple(columns),
         "start": start,
         "end": end,
+        "amounts": request.amounts,
     }
 
 
@@ -163,8 +164,11 @@ def _find(request: AdminRequest, services: AdminServices) -> Document:
 
 
 def _can_see(export: Export, request: AdminRequest) -> bool:
-    """Return whether the key may see all events of an export, which a key of the organisation may have made."""
-    return all(map(request.can_see, export.workspaces))
+    """Return whether the key may see all of an export, which a key of the organisation may have made."""
+    may_see_cost = request.amounts == "cost"
+    return (may_see_cost or export.amounts == "price") and all(
+        map(request.can_see, export.workspaces)
+    )
 
 
 def _change(

@@ -88,7 +88,15 @@ def _show_buckets(
     workspaces = visible_workspaces(
         request, services, ",".join(_list(request, "project_ids")), (start, end)
     )
-    query = UsageQuery(workspaces, start, end, width, dimensions_of(sorted(dimensions)), filter_)
+    query = UsageQuery(
+        workspaces,
+        start,
+        end,
+        width,
+        dimensions_of(sorted(dimensions)),
+        filter_,
+        request.amounts,
+    )
     rows = read_rows(query, services)
     buckets = [
         bucket(begin, begin + width, make_results([r for r in rows if r.start == begin], names))

@@ -21,6 +21,7 @@ from retouch.tenants.budget_table import BudgetTable
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
+from retouch.usage.amounts import Amounts
 from retouch.usage.documents import DocumentStore
 from retouch.usage.stores import UsageStore
 
@@ -58,6 +59,11 @@ class AdminRequest:
     def is_of_organisation(self) -> bool:
         """Whether the key may see every workspace."""
         return self.key.type == "organisation"
+
+    @property
+    def amounts(self) -> Amounts:
+        """What the key may see as the cost of edits."""
+        return "cost" if self.key.own_price is None else "price"
 
     def query_list(self, name: str) -> Sequence[str]:
         """Return every value of a parameter of the query."""

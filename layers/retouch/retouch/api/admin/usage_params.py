@@ -66,7 +66,8 @@ def analytics_query(request: AdminRequest, services: AdminServices) -> UsageQuer
     workspaces = visible_workspaces(
         request, services, request.query.get("workspace_slug", ""), (start, end)
     )
-    return UsageQuery(workspaces, start, end, choose_width(end - start), (), read_filter(request))
+    width = choose_width(end - start)
+    return UsageQuery(workspaces, start, end, width, (), read_filter(request), request.amounts)
 
 
 def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
@@ -76,7 +77,7 @@ def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
     workspaces = visible_workspaces(
         request, services, request.query.get("workspace_slug", ""), (start, end)
     )
-    return UsageQuery(workspaces, start, end, filter=read_filter(request))
+    return UsageQuery(workspaces, start, end, filter=read_filter(request), amounts=request.amounts)
 
 
 def choose_width(seconds: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from retouch.api.admin.fields import FieldReader
@@ -15,6 +15,7 @@ from retouch.api.admin.limit_fields import (
     show_rate_limits,
     show_usage_limits,
 )
+from retouch.api.admin.request import AdminRequest
 from retouch.api.admin.slugs import make_slug
 from retouch.api.admin.times import show_time
 from retouch.core.errors import InvalidRequest
@@ -60,6 +61,12 @@ def read_workspace_slug(fields: FieldReader, name: str) -> str:
             param="slug",
         )
     return slug
+
+
+def visible_fields(fields: Mapping[str, Any], request: AdminRequest) -> dict[str, Any]:
+    """Return the fields that a key may see. A workspace does not see how its price follows from the cost."""
+    is_hidden = request.amounts == "price" and "price" in fields
+    return {**fields, **({"price": None} if is_hidden else {})}
 
 
 def workspace_fields(workspace: Workspace, now: int) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from retouch.api.admin.request import (
 from retouch.api.admin.workspace_fields import (
     read_workspace_changes,
     read_workspace_slug,
+    visible_fields,
     workspace_fields,
 )
 from retouch.api.admin.writes import (
@@ -68,7 +69,7 @@ def list_workspaces(request: AdminRequest, services: AdminServices) -> AdminAnsw
     request.require_scope("workspaces.list", "workspaces.read")
     names = (request.query.get("name", ""), request.query.get("exact_name", ""))
     found = [
-        workspace_fields(workspace, services.clock.unix_time())
+        visible_fields(workspace_fields(workspace, services.clock.unix_time()), request)
         for workspace in all_workspaces(services)
         if request.can_see(workspace.id)
         and names[0].lower() in workspace.name.lower()
@@ -81,7 +82,8 @@ def get_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer
     """Return a workspace."""
     request.require_scope("workspaces.read", "workspaces.list")
     workspace = find_workspace(request.path_values["id"], request, services)
-    return 200, _document(workspace, services.clock.unix_time())
+    fields = workspace_fields(workspace, services.clock.unix_time())
+    return 200, resource_document("workspace", visible_fields(fields, request))
 
 
 def update_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:

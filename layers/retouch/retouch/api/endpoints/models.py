@@ -33,7 +33,7 @@ def list_models(
     entries = [
         {
             **_model_summary(provider, model, key),
-            **({"capabilities": _capabilities(model)} if has_capabilities else {}),
+            **({"capabilities": _capabilities(model, key)} if has_capabilities else {}),
         }
         for provider, model in models
     ]
@@ -60,7 +60,7 @@ def get_model(
     """
     provider, model = find_model(model_id, ClientCredentials(), providers)
     require_model(key, provider.name, model.id)
-    return {**_model_summary(provider, model, key), "capabilities": _capabilities(model)}
+    return {**_model_summary(provider, model, key), "capabilities": _capabilities(model, key)}
 
 
 def _model_summary(
@@ -104,7 +104,8 @@ def _mask_support(model: ModelCapabilities) -> str:
     return "required" if model.requires_mask else "optional"
 
 
-def _capabilities(model: ModelCapabilities) -> dict[str, Any]:
+def _capabilities(model: ModelCapabilities, key: GatewayKey | None) -> dict[str, Any]:
+    price = _tenant_price(model, key)
     return {
         "edit": True,
         "paints": is_generative(model),
@@ -119,8 +120,8 @@ def _capabilities(model: ModelCapabilities) -> dict[str, Any]:
         "square": model.requires_square,
         "streaming": model.supports_streaming,
         "response_format": model.default_response_format,
-        "usd_per_picture": model.price.per_image or None,
-        "usd_per_megapixel": model.price.per_megapixel or None,
-        "usd_per_call": model.price.per_call or None,
+        "usd_per_picture": price["picture_usd"],
+        "usd_per_megapixel": price["megapixel_usd"],
+        "usd_per_call": price["call_usd"],
         "parameters": {name: spec.rule() for name, spec in model.params.items()},
     }

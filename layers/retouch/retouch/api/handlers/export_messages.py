@@ -18,7 +18,11 @@ def run_export(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     if ports and document:
         export = from_document(document)
         query = UsageQuery(
-            export.workspaces, export.start, export.end, filter=filter_from_values(export.filters)
+            export.workspaces,
+            export.start,
+            export.end,
+            filter=filter_from_values(export.filters),
+            amounts=export.amounts,
         )
         write_export(document, query, ports, worker.services.clock.unix_time())
     return None

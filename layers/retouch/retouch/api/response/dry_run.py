@@ -9,12 +9,12 @@ from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.pricing import estimate_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.sizes import parse_size
-from retouch.gateway.result import EditPreview
+from retouch.gateway.result import AttemptReport, EditPreview
 from retouch.planning.plan import Plan
 
 
-def plan_document(preview: EditPreview) -> dict[str, Any]:
-    """Return the planned calls, the planned processing and the expected cost."""
+def plan_document(preview: EditPreview, attempt: AttemptReport) -> dict[str, Any]:
+    """Return the planned calls, the planned processing and the expected cost, as the caller may see it."""
     plan, jobs = preview.plan, preview.jobs
     serving, delivery = plan.resolved.serving, plan.delivery
     return {
@@ -30,17 +30,20 @@ def plan_document(preview: EditPreview) -> dict[str, Any]:
             or delivery.untouched_pixels is not None,
         },
         "notes": plan.notes,
-        "cost_usd": _expected_cost(plan, jobs),
+        "cost_usd": _expected_cost(plan, jobs, attempt),
         "billed": False,
     }
 
 
-def _expected_cost(plan: Plan, jobs: tuple[ProviderJob, ...]) -> float | None:
+def _expected_cost(
+    plan: Plan, jobs: tuple[ProviderJob, ...], attempt: AttemptReport
+) -> float | None:
     """Return the expected cost in US dollars, or None when it is unknown."""
     if not plan.resolved.provider.is_paid:
         return 0
-    estimate = estimate_cost(plan.resolved.serving, jobs, sum(job.n for job in jobs))
-    return estimate.usd if estimate else None
+    pictures = sum(job.n for job in jobs)
+    shown = attempt.shown_cost(estimate_cost(plan.resolved.serving, jobs, pictures), pictures)
+    return shown.usd if shown else None
 
 
 def _output_format(plan: Plan, job: ProviderJob) -> str | None:

@@ -31,7 +31,7 @@ def render_http(result: EditResult, request_id: str, dialect: Dialect) -> HttpRe
     if isinstance(result.outcome, StoredAnswer):
         return HttpResponse(result.status, headers, _stored_body(result), fields)
     if isinstance(result.outcome, EditStream):
-        stream = sse.encode_stream(result.outcome, result.attempt.hooks.extra_body, request_id)
+        stream = sse.encode_stream(result.outcome, result.attempt, request_id)
         return HttpResponse(result.status, headers, stream, fields)
     body = orjson.dumps(document(result, dialect))
     return HttpResponse(result.status, headers, body, fields)
@@ -66,7 +66,7 @@ def document(result: EditResult, dialect: Dialect) -> dict[str, Any]:
         stored: dict[str, Any] = orjson.loads(outcome.body)
         return stored
     if isinstance(outcome, EditPreview):
-        return dry_run.plan_document(outcome)
+        return dry_run.plan_document(outcome, result.attempt)
     images = [_image_entry(image) for image in outcome.images]
     hooks = result.attempt.hooks.extra_body
     return {"created": outcome.created, "data": images, **outcome.metadata, **hooks}

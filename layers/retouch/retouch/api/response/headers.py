@@ -90,7 +90,7 @@ def edit_metadata(result: EditResult) -> dict[str, str]:
         values["operation"] = outcome.plan.resolved.serving.operation
     if isinstance(outcome, DeliveredEdit):
         kept, expires_at = outcome.preserved_pixels, outcome.url_expires_at
-        values["cost-usd"] = str(outcome.cost) if outcome.cost else None
+        values["cost-usd"] = str(result.shown_cost) if result.shown_cost else None
         values["preserved-pixels"] = None if kept is None else str(kept)
         values["url-expires"] = None if expires_at is None else _http_date(expires_at)
     if result.price is not None:

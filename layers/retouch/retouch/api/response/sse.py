@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -13,23 +12,22 @@ from retouch.core import fast_json
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault
 from retouch.core.http_response import BodyStream
-from retouch.gateway.result import EditStream, StreamedImage
+from retouch.gateway.result import AttemptReport, EditStream, StreamedImage
 
 SSE_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 KEEP_ALIVE = b": keep-alive\n\n"
 ECHOED_PARAMS = ("size", "quality", "background", "output_format")
 
 
-def encode_stream(
-    stream: EditStream, extra_fields: Mapping[str, Any], request_id: str
-) -> BodyStream:
+def encode_stream(stream: EditStream, attempt: AttemptReport, request_id: str) -> BodyStream:
     """Yield the events. A heartbeat is a comment. A failure is the last event.
 
-    The event of every finished image has the `extra_fields`. Return the error response after a failure, else None.
+    The event of every finished image has the results of the guardrails. Return the error response after a failure,
+    else None.
     """
     try:
         for image in stream.events:
-            yield _encode_image(image, stream.created, extra_fields) if image else KEEP_ALIVE
+            yield _encode_image(image, stream.created, attempt) if image else KEEP_ALIVE
     except Exception as error:  # a broken connection would make the client send the edit again
         fault = fault_from_exception(error)
         yield error_event(fault)
@@ -56,23 +54,23 @@ def error_event(fault: Fault) -> bytes:
     )
 
 
-def _encode_image(image: StreamedImage, created: int, extra_fields: Mapping[str, Any]) -> bytes:
+def _encode_image(image: StreamedImage, created: int, attempt: AttemptReport) -> bytes:
     payload = _image_payload(image.image, created)
     if image.partial_index is not None:
         payload["partial_image_index"] = image.partial_index
         return _encode_event("image_edit.partial_image", payload)
     usage = image.image.metadata.get("usage")
     known_usage = {"usage": usage} if "usage" in image.image.metadata else {}
-    fields = {**known_usage, **extra_fields, **_metadata(image)}
+    fields = {**known_usage, **attempt.hooks.extra_body, **_metadata(image, attempt)}
     return _encode_event("image_edit.completed", {**payload, **fields})
 
 
-def _metadata(image: StreamedImage) -> dict[str, Any]:
+def _metadata(image: StreamedImage, attempt: AttemptReport) -> dict[str, Any]:
     """Return the facts about a finished image. The headers were sent before they were known."""
-    kept = image.preserved_pixels
+    kept, cost = image.preserved_pixels, attempt.shown_cost(image.cost, 1)
     values = {
         "preserved-pixels": None if kept is None else str(kept),
-        "cost-usd": str(image.cost) if image.cost else None,
+        "cost-usd": str(cost) if cost else None,
         "notes": notes_text(image.notes),
     }
     known = {name: value for name, value in values.items() if value}

@@ -11,6 +11,7 @@ from retouch.gateway.budgets.budget_report import BudgetReport
 from retouch.gateway.guardrails.report import GuardrailReport
 from retouch.gateway.result import AttemptReport
 from retouch.planning.plan import Plan
+from retouch.tenants.limits import WorkspacePrice
 
 # The names of request ids: OpenAI and most others; Azure's API Management; AWS. Source: each provider's reference.
 _REQUEST_ID_HEADERS = ("x-request-id", "apim-request-id", "x-amzn-requestid")
@@ -22,14 +23,18 @@ _MAX_RESPONSES = 10  # images of one edit, and so paid calls
 class AttemptLog:
     """The log of one attempt. Calls may run in parallel; each adds its response."""
 
-    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
-        """`now` returns monotonic seconds."""
+    def __init__(
+        self,
+        now: Callable[[], float] = lambda: 0.0,
+        own_price: WorkspacePrice | None = None,
+    ) -> None:
+        """`now` returns monotonic seconds. `own_price` is that of a caller who does not see the cost."""
         self.hooks = GuardrailReport()
         self.plan: Plan | None = None  # None: no provider was called
         self.budget: BudgetReport | None = None  # None: no budget applies
         # What the images that were made cost the tenant, in micro-dollars. None: it is not known.
         self.charge: int | None = None
-        self._now = now
+        self._now, self._own_price = now, own_price
         self._first_request: float | None = None
         self._last_response = 0.0
         self._model: ResolvedModel | None = None
@@ -85,6 +90,7 @@ class AttemptLog:
             ),
             hooks=self.hooks,
             budget=self.budget,
+            own_price=self._own_price,
         )
 
     def _joined_values(self, pattern: re.Pattern[str], *names: str) -> str:

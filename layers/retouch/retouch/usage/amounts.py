@@ -1,0 +1,32 @@
+"""What counts as the cost of an edit: what the provider takes, or what the workspace is charged for it.
+
+A workspace with a price of its own sees that price wherever others see the cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from retouch.usage.event import UsageEvent
+from retouch.usage.totals import Totals, UsageRow
+
+Amounts = Literal["cost", "price"]
+_OWN_PAYER = "caller"  # pays the provider itself, so that it may know the cost
+
+
+def event_with_amounts(event: UsageEvent, amounts: Amounts) -> UsageEvent:
+    """Return the event with the price as its cost, if the price is asked for."""
+    if amounts == "cost" or event.payer == _OWN_PAYER:
+        return event
+    return replace(event, cost=event.price)
+
+
+def row_with_amounts(row: UsageRow, amounts: Amounts) -> UsageRow:
+    """Return the row of a rollup with the price as its cost, if the price is asked for."""
+    if amounts == "cost" or row.group["payer"] == _OWN_PAYER:
+        return row
+    totals = Totals()
+    totals.add(row.totals)
+    totals.cost = totals.price
+    return replace(row, totals=totals)
