@@ -1,4 +1,7 @@
-"""A local S3: moto in a separate process, which ends together with its parent process."""
+"""A local S3: moto in a separate process, which ends together with its parent process.
+
+With a folder, the objects are still there after a restart, and at the same port so are the links to them.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from http.client import HTTPConnection
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devserver.asgi_server import bind_listener
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 BUCKET = "retouch-local"
 
@@ -18,12 +26,13 @@ BUCKET = "retouch-local"
 class LocalS3:
     """The process of the local S3. Its port is known at once, before it responds."""
 
-    def __init__(self) -> None:
-        listener = bind_listener()
+    def __init__(self, port: int = 0, folder: Path | None = None) -> None:
+        """Start the process. Raises OSError when the port is taken."""
+        listener = bind_listener(port)
         listener.listen()
         self.port: int = listener.getsockname()[1]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "devserver.s3", str(listener.fileno())],
+            [sys.executable, "-m", "devserver.s3", str(listener.fileno()), str(folder or "")],
             pass_fds=[listener.fileno()],
             stdin=subprocess.PIPE,  # Never written. Its end tells the child that the parent has ended.
             stdout=subprocess.PIPE,
@@ -56,8 +65,8 @@ class LocalS3:
         return self.process.stdout.readline()
 
 
-def serve(descriptor: int) -> None:
-    """Serve on an inherited socket until standard input ends."""
+def serve(descriptor: int, folder: str) -> None:
+    """Serve on an inherited socket until standard input ends. The objects are kept in the folder, if there is one."""
     from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
@@ -65,7 +74,11 @@ def serve(descriptor: int) -> None:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Log nothing, instead of one line for each stored object."""
 
-    app = create_backend_app("s3")
+    app: WSGIApplication = create_backend_app("s3")
+    if folder:
+        from devserver.s3_folder import KeptObjects
+
+        app = KeptObjects(app, Path(folder), BUCKET)
     server = make_server(
         "127.0.0.1", 0, app, threaded=True, request_handler=QuietRequestHandler, fd=descriptor
     )
@@ -84,4 +97,4 @@ def _create_bucket(port: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), sys.argv[2])

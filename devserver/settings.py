@@ -15,6 +15,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
 
 DEFAULT_INBOX = REPOSITORY / ".work" / "local"
+_OBJECTS_FOLDER = "objects"  # of the local S3, in the folder of the inbox
+_S3_PORT_DISTANCE = (
+    1_000  # The links to results have the port of the local S3, so it is the same after a restart.
+)
 # The receiver of webhooks in the examples of the documentation. Other addresses of this machine are refused.
 EXAMPLE_RECEIVER = "127.0.0.1:8790"
 MAX_BODY_BYTES = 10_485_760  # The limit of API Gateway for a request body.
@@ -71,6 +75,8 @@ class Settings:
     port: int = 0
     host: str = "127.0.0.1"
     s3: bool = False  # Whether to run a local S3.
+    s3_port: int = 0
+    s3_folder: Path | None = None  # None: the objects end with the server.
     workers: Workers = Workers()
     timeouts: Timeouts = Timeouts()
     sweep_seconds: float = 900.0  # Between two runs of the sweeper, as in the template.
@@ -84,6 +90,8 @@ class Settings:
         Raises InvalidSetting.
         """
         root = Path(env.get("RETOUCH_LOCAL_TASK_ROOT") or REPOSITORY / "functions" / "edits")
+        inbox = Path(env.get("RETOUCH_INBOX") or DEFAULT_INBOX).absolute()
+        port = _read_number(env, "PORT", 8787, 0, _MAX_PORT)
         max_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS", 8, 1)
         min_workers = _read_number(env, "RETOUCH_LOCAL_WORKERS_MIN", 1, 0)
         return cls(
@@ -92,11 +100,13 @@ class Settings:
                 "RETOUCH_AUTH_MODE": _auth_mode(env),
                 "RETOUCH_WEBHOOK_ALLOW": EXAMPLE_RECEIVER,
                 **env,
-                "RETOUCH_INBOX": str(Path(env.get("RETOUCH_INBOX") or DEFAULT_INBOX).absolute()),
+                "RETOUCH_INBOX": str(inbox),
             },
-            port=_read_number(env, "PORT", 8787, 0, _MAX_PORT),
+            port=port,
             host=_read_address(env),
             s3=not env.get("RETOUCH_BUCKET"),
+            s3_port=_read_number(env, "RETOUCH_LOCAL_S3_PORT", _s3_port(port), 0, _MAX_PORT),
+            s3_folder=inbox / _OBJECTS_FOLDER,
             workers=Workers(min(min_workers, max_workers), max_workers),
             timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
             sweep_seconds=_read_number(env, "RETOUCH_LOCAL_SWEEP_SECONDS", 900, 1),
@@ -114,6 +124,13 @@ class Settings:
         if address.is_unspecified:
             return "[::1]" if address.version == 6 else "127.0.0.1"
         return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _s3_port(port: int) -> int:
+    """Return the port of the local S3 for the port of the server: another one, so that several servers can run."""
+    if port + _S3_PORT_DISTANCE > _MAX_PORT:
+        return port - _S3_PORT_DISTANCE
+    return port + _S3_PORT_DISTANCE if port else 0
 
 
 def _read_address(env: Mapping[str, str]) -> str:

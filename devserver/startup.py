@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -35,6 +37,10 @@ _CLIENT_IDLE_SECONDS = 60
 _WORKER_IDLE_SECONDS = 86_400
 _LEASE_MARGIN_SECONDS = 60  # as in the settings of the functions
 _MAX_DELIVERY_RECEIVES = 100  # as in the template
+_S3_PORT_TAKEN = (
+    "warning: port {port} is taken, so the links to results work only until this server stops. "
+    "To choose another port: RETOUCH_LOCAL_S3_PORT=9900 make run"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
     keep_freed_blocks()
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind_listener(settings.port, settings.host))
-        s3 = _start_s3(stack) if settings.s3 else None
+        s3 = _start_s3(stack, settings) if settings.s3 else None
         # Every worker has its own memory, so the workers share the orders through a folder.
         # A process that is ending may still write there when the folder is removed.
         orders_folder = stack.enter_context(
@@ -89,8 +95,15 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         yield RunningServer(url, functions_started, pools, s3)
 
 
-def _start_s3(stack: AsyncExitStack) -> LocalS3:
-    s3 = LocalS3()
+def _start_s3(stack: AsyncExitStack, settings: Settings) -> LocalS3:
+    """Start the local S3. When its port is taken, it gets another one, and its links end with it."""
+    try:
+        s3 = LocalS3(settings.s3_port, settings.s3_folder)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(_S3_PORT_TAKEN.format(port=settings.s3_port), file=sys.stderr, flush=True)
+        s3 = LocalS3(0, settings.s3_folder)
     stack.callback(s3.stop)
     return s3
 

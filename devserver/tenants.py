@@ -16,15 +16,20 @@ _PEPPER_SOURCES = ("RETOUCH_PEPPER", "RETOUCH_SECRET_ID", "RETOUCH_PEPPER_SECRET
 
 
 def tenants_environment(environment: Mapping[str, str], folder: str) -> dict[str, str]:
-    """Return the environment of the functions: with a folder of tenants, and without the admin key, which is stored."""
+    """Return the environment of the functions: with a folder of tenants, and without the admin key, which is stored.
+
+    The pepper signs the links to results, which still work after a restart. So it is where the results are, unless
+    there is a folder of tenants that stays.
+    """
     functions = {"RETOUCH_TENANTS_FOLDER": folder, **environment}
+    pepper_folder = environment.get("RETOUCH_TENANTS_FOLDER") or environment.get("RETOUCH_INBOX")
     admin_key = functions.pop(ADMIN_KEY_VARIABLE, "")
     if not admin_key:
         return functions
     folder = functions["RETOUCH_TENANTS_FOLDER"]
     Path(folder).mkdir(parents=True, exist_ok=True)
     if not any(functions.get(name) for name in _PEPPER_SOURCES):
-        functions["RETOUCH_PEPPER"] = _pepper(Path(folder) / "pepper")
+        functions["RETOUCH_PEPPER"] = _pepper(Path(pepper_folder or folder) / "pepper")
     digest = key_digest(admin_key, functions.get("RETOUCH_PEPPER", ""))
     store_organisation_key(TenantFolderTable(folder), "admin", digest, int(time.time()))
     return functions
@@ -33,6 +38,7 @@ def tenants_environment(environment: Mapping[str, str], folder: str) -> dict[str
 def _pepper(file: Path) -> str:
     """Return the pepper of a folder, which is made once: every stored key depends on it."""
     if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(secrets.token_hex(32))
     return file.read_text()

@@ -34,6 +34,7 @@ def start_server(app, tmp_path_factory):
             "PORT": str(port),
             "RETOUCH_LOCAL_TASK_ROOT": str(app),
             "RETOUCH_INBOX": str(tmp_path_factory.mktemp("inbox")),
+            "RETOUCH_LOCAL_S3_PORT": "0",
             "PYTHONPATH": path,
         }
         process = subprocess.Popen(
@@ -158,6 +159,20 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
         out, err = start_server(port).communicate(timeout=60)
     assert out == ""
     assert err.splitlines() == [f"Port {port} is taken. Set another: PORT=8788 make run"]
+
+
+def test_taken_port_of_links_is_told_and_the_server_runs(start_server):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        process = start_server(free_port(), RETOUCH_LOCAL_S3_PORT=str(taken))
+        assert read_ready_lines(process)[0].startswith("Retouch is ready on")
+        process.send_signal(signal.SIGINT)
+        err = process.communicate(timeout=60)[1]
+    assert err.startswith(
+        f"warning: port {taken} is taken, so the links to results work only until"
+    )
 
 
 @pytest.mark.parametrize(

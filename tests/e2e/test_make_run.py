@@ -66,13 +66,17 @@ def stop_server(process):
     return out + err
 
 
-def test_printed_curl_command_returns_the_picture_of_the_readme(start_server):
-    process, curl = start_server()
+def test_printed_curl_command_returns_the_picture_of_the_readme_also_after_a_restart(start_server):
+    port = str(unused_port())
+    process, curl = start_server(PORT=port)
     completed = subprocess.run(
         shlex.split(curl), cwd=REPOSITORY, capture_output=True, text=True, timeout=60
     )
     response = json.loads(completed.stdout)
+    stop_server(process)
+    process, _ = start_server(PORT=port)
     with urllib.request.urlopen(response["data"][0]["url"]) as link:
+        assert link.headers["content-type"] == "image/png"
         edited = decode_image(link.read())
     picture_of_the_readme = decode_image((REPOSITORY / "docs" / "edited.png").read_bytes())
     assert edited.size == picture_of_the_readme.size
