@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from retouch import cli
 from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
@@ -19,6 +17,7 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.shape_schema import read_adjustments, read_shapes
 from retouch.imaging.masks.shapes import adjust_mask, draw_shapes, select_colour, union_masks
 from retouch.imaging.masks.write import write_mask
+from retouch.imaging.pillow import Image
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

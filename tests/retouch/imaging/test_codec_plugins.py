@@ -108,8 +108,7 @@ def test_plain_image_open_cannot_use_other_decoders(tmp_path):
     (tmp_path / "a.gif").write_bytes(b"GIF89a" + bytes(100))
     assert (
         loaded_plugins(f"""
-from PIL import Image
-import retouch.imaging.codec
+from retouch.imaging.pillow import Image
 for again in range(2):
     try:
         Image.open(open({str(tmp_path / "a.gif")!r}, "rb"))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from math import inf
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -218,6 +217,8 @@ def echo_digests(request: EndpointRequest, _: Services) -> HttpResponse:
 
 def get_openapi(request: EndpointRequest, _: Services) -> HttpResponse:
     """Return the OpenAPI document."""
+    from pathlib import Path
+
     document = (Path(__file__).parent / "openapi.json").read_bytes()
     return plain_response(200, own_headers(request), document)
 

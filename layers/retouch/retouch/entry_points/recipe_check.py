@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pybase64
-from PIL import Image
 
 from retouch.api.edit_context import event_context
 from retouch.api.handlers.edits import Handler
@@ -21,6 +20,7 @@ from retouch.gateway.authentication import Principal
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import Services
+from retouch.imaging.pillow import Image
 from retouch.inbox.object_names import InboxName, output_key
 from retouch.inbox.recipe import Recipe, is_recipe_name, parse_recipe
 

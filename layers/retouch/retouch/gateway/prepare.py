@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from PIL import Image
-
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
@@ -20,6 +18,7 @@ from retouch.imaging.colour import decode_srgb, normalize_image
 from retouch.imaging.formats.png import is_8bit_rgba
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.write import write_mask
+from retouch.imaging.pillow import Image
 from retouch.imaging.placement import place_image, place_mask
 from retouch.imaging.png_output import recompress_png, recompress_png_same_mode
 from retouch.planning.plan import Plan

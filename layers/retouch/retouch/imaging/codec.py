@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib import import_module
 from io import BytesIO
 from typing import Any
-
-from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, _imaging
 
 from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.image_formats import ImageHeader
@@ -17,23 +14,12 @@ from retouch.imaging.formats.structure import is_16bit, strip_metadata
 from retouch.imaging.free_memory import release_free_memory
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
+from retouch.imaging.pillow import Image
 from retouch.imaging.png_16bit import decode_16bit, rounding_table
 from retouch.imaging.png_writer import write_photo
 
-_PILLOW_FORMATS = {
-    "png": PngImagePlugin.PngImageFile.format,
-    "jpeg": JpegImagePlugin.JpegImageFile.format,
-    "webp": WebPImagePlugin.WebPImageFile.format,
-}
-
-# 2 tells Pillow that it has loaded every plugin already, so it loads only the three above.
-Image._initialized = 2
-Image.MAX_IMAGE_PIXELS = DEFAULT_LIMITS.pixels
-# Pillow stores an image in blocks. The C library gives a block above 32 MiB back to the system as soon as it is free,
-# but keeps smaller ones. With Pillow's 16 MiB, an image that was freed would still be there beside the next one.
-_imaging.set_block_size(67_108_864)
+_PILLOW_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
 _LARGE_IMAGE_PIXELS = 8_000_000  # beside an image of this size, memory that was freed before counts
-warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def load_with_pillow(
@@ -115,13 +101,13 @@ def save_with_pillow(image: Image.Image, format: str, **options: int | bytes | N
 
 
 _TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
 }
 # These settings were measured (docs/speed.md).
 _LOSSLESS_WEBP_OPTIONS = {"method": 0, "quality": 0}  # for lossless WebP both values mean effort
@@ -178,7 +164,7 @@ def apply_orientation(image: Image.Image, header: ImageHeader) -> Image.Image:
     if transposition is None:
         return image
     _release_before_large(image.size)
-    return image.transpose(transposition)
+    return image.transpose(Image.Transpose[transposition])
 
 
 def normalize_mode(image: Image.Image) -> Image.Image:

@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import EncodedImage
 from retouch.core.image_formats import OUTPUT_FORMATS, ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, encode, normalize_mode
@@ -33,6 +31,7 @@ from retouch.imaging.formats.structure import (
 )
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.regions import split_into_bands
+from retouch.imaging.pillow import Image, ImageChops
 
 _MAX_LEVEL_DIFFERENCE = 2  # levels; the sRGB profiles of different vendors differ by one level
 _MAX_PROFILE_BYTES = 4_194_304  # bytes; profiles of printing presses have two or three million

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from PIL import Image
-
 from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox
@@ -13,6 +11,7 @@ from retouch.imaging.codec import has_transparency, normalize_mode
 from retouch.imaging.colour import to_srgb
 from retouch.imaging.masks.edges import feather_box
 from retouch.imaging.masks.regions import Box, box_area, split_into_bands
+from retouch.imaging.pillow import Image
 
 _FEATHER_DIVISOR = 200  # the default feather is the shorter side divided by this
 _NONZERO_TO_255 = [0] + [255] * 255

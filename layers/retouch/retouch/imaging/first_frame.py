@@ -5,12 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from io import BytesIO
 
-from PIL import Image
-
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.imaging.codec import encode_lossless
 from retouch.imaging.colour import convert_coded_colours
 from retouch.imaging.errors import damaged_image_error
+from retouch.imaging.pillow import Image
 
 # The plugins of Pillow that are not loaded for every request.
 _PLUGINS = {

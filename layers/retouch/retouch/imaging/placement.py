@@ -5,11 +5,10 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Literal
 
-from PIL import Image
-
 from retouch.core.geometry import Box, FloatBox, Placement, Size
 from retouch.core.sizes import aspect_difference
 from retouch.imaging.codec import normalize_mode, resize
+from retouch.imaging.pillow import Image
 
 PaddingFill = Literal["edge", "transparent", "white"]
 # If the shapes of a result and its canvas differ by less, each axis has its own scale. The distortion is not visible,

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Box
+from retouch.imaging.pillow import Image, ImageChops
 
 # Decodes the file with a raw mode of Pillow, which says what the bytes of a pixel are. None is the file's own.
-LoadRaw = Callable[[str | None], Image.Image]
-ReadSamples = Callable[[Box], list[Image.Image]]  # returns an "I" image of each channel in a box
+LoadRaw = Callable[[str | None], "Image.Image"]
+ReadSamples = Callable[[Box], list["Image.Image"]]  # returns an "I" image of each channel in a box
 
 _LEVELS = 65_536
 _BAND_PIXELS = 524_288  # about forty bytes for each pixel of a band are in memory at once

@@ -6,11 +6,10 @@ import zlib
 from collections.abc import Iterator
 from sys import byteorder
 
-from PIL import Image
-
 from retouch.core.edit_types import EncodedImage
 from retouch.imaging.codec import decode, save_with_pillow
 from retouch.imaging.inspect import inspect_image
+from retouch.imaging.pillow import Image
 
 _ZLIB_SETTINGS = ((6, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_FILTERED))
 

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from isal import isal_zlib
-from PIL import Image, ImageChops
 
 from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.imaging.masks.regions import Box, split_into_bands
+from retouch.imaging.pillow import Image, ImageChops
 
 _SUB_FILTER, _UP_FILTER = b"\1", b"\2"
 _COLOUR_TYPES = {"L": 0, "RGB": 2, "RGBA": 6}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox
 from retouch.imaging.codec import normalize_mode
@@ -16,6 +14,7 @@ from retouch.imaging.compose import (
     iter_weighted_bands,
 )
 from retouch.imaging.masks.regions import shift_box
+from retouch.imaging.pillow import Image
 from retouch.imaging.png_writer import CompressedLines, compress_lines, join_lines
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from fractions import Fraction
 from math import ceil, inf, sqrt
 from typing import Any
 
@@ -272,6 +271,8 @@ def scale_placement(placement: Placement, factor: float) -> Placement:
 
 
 def _allowed_ratio(model: ModelCapabilities, size: Size) -> Size:
+    from fractions import Fraction
+
     max_ratio = Fraction(model.size_limits.max_aspect_ratio or 0).limit_denominator(100)
     if model.requires_square:
         return 1, 1

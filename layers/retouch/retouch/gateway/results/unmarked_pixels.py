@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from retouch.core.edit_types import EncodedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox, Placement, Size, full_canvas_placement
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.first_lines import keep_first_lines
+from retouch.imaging.pillow import Image
 from retouch.imaging.placement import crop_around, has_canvas_shape, locate_image
 
 

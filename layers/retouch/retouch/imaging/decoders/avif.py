@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin
 
 from retouch.imaging.decoders.heif_colour import crop_and_describe
 from retouch.imaging.formats.avif import read_crop, read_icc_profile, strip_metadata
+from retouch.imaging.pillow import Image
 
 
 def load(data: bytes) -> Image.Image:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import BmpImagePlugin, Image
+from PIL import BmpImagePlugin
 
 from retouch.imaging.errors import InvalidImage, damaged_image_error
 from retouch.imaging.formats.bmp import RLE4, BmpLayout, read_icc_profile, read_layout
+from retouch.imaging.pillow import Image
 
 _END_OF_LINE, _END_OF_IMAGE, _DELTA = 0, 1, 2
 _MAX_CODES = 1_000_000  # of a run-length coded file; each takes some microseconds

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import GifImagePlugin, Image
+from PIL import GifImagePlugin
 
 from retouch.imaging.formats.gif import read_frame, strip_metadata
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.masks.regions import split_into_bands
+from retouch.imaging.pillow import Image
 
 
 def load(data: bytes) -> Image.Image:

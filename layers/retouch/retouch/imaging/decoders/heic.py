@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pillow_heif
-from PIL import Image
 
 from retouch.imaging.decoders.heif_colour import crop_and_describe
 from retouch.imaging.formats.heic import read_crop, read_icc_profile, strip_metadata
 from retouch.imaging.free_memory import release_free_memory
+from retouch.imaging.pillow import Image
 
 # `strip_metadata` leaves none of these in the file.
 pillow_heif.options.THUMBNAILS = False

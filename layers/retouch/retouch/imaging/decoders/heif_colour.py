@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from retouch.core.geometry import Box
+from retouch.imaging.pillow import Image
 
 
 def crop_and_describe(image: Image.Image, crop: Box, icc_profile: bytes) -> Image.Image:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from PIL import Image, TiffImagePlugin
+from PIL import TiffImagePlugin
 
 from retouch.imaging.formats.tiff import is_inverted_16bit, strip_metadata
+from retouch.imaging.pillow import Image
 
 _INVERTED_BYTES = bytes(range(255, -1, -1))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from PIL import Image
-
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.masks.regions import Box, shift_box
+from retouch.imaging.pillow import Image
 
 
 @frozen_dataclass

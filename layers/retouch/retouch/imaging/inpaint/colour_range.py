@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageChops, ImageStat
-
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.imaging.pillow import Image, ImageChops, ImageStat
 
 Levels = tuple[int, int]  # (lowest, highest)
 

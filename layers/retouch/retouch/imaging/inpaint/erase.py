@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
-from PIL import Image, ImageChops, ImageFilter
-
 from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.imaging.codec import normalize_mode
@@ -28,6 +26,7 @@ from retouch.imaging.masks.regions import (
     shift_box,
     split_into_bands,
 )
+from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 # Number of pixels around the mark that may show the object's blurred edge, so they are not copied.
 _HALO_PIXELS = 3

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PIL import Image, ImageChops, ImageFilter
-
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _MIN_SHARE = 0.05  # share of the removed colour in the pixels next to the mask
 _NEIGHBOURHOOD = ImageFilter.BoxBlur(5)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import islice, pairwise, takewhile
 from math import ceil, sqrt
 
-from PIL import Image, ImageChops, ImageFilter
-
 from retouch.imaging.inpaint.halo import RingColours, compare_ring, mean_nearby
 from retouch.imaging.masks.regions import Box, box_area, expand_box
+from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _MAX_PIXELS = 12  # the widest rim that counts as a rest of the object
 _MIN_RIM_SHARE = 0.7  # share of the removed colour in the pixels of the rim

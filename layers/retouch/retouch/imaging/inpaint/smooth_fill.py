@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageChops, ImageFilter
+from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _SMOOTHING_ROUNDS = 2  # smoothing rounds per level; coarse levels cost almost nothing
 _BLUR = ImageFilter.BoxBlur(1)

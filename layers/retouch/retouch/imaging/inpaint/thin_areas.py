@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from PIL import Image, ImageChops, ImageFilter
-
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
 from retouch.imaging.inpaint.halo import grow_one_pixel, has_halo
 from retouch.imaging.inpaint.thin_fill import fill_thin_hole
 from retouch.imaging.masks.regions import Box, expand_box, shift_box
+from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _THIN_PIXELS = 17
 _REACH = _THIN_PIXELS // 2

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from math import hypot
 from typing import Any
 
-from PIL import Image, ImageChops, ImageMath
+from PIL import ImageMath
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Box
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
+from retouch.imaging.pillow import Image, ImageChops
 
 _DIRECTIONS = ((1, 0), (1, 1), (0, 1), (-1, 1))
 _STRIDES = (1, 2, 4, 8, 16)  # steps; together they reach known pixels up to 31 steps away

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import EncodedImage, Mask, MaskEdge, MaskOrigin
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.masks.edges import dilate, erode, feather
 from retouch.imaging.masks.levels import count_marked
+from retouch.imaging.pillow import Image, ImageChops
 
 MAX_GROW = 400  # pixels
 MAX_FEATHER = 100  # pixels

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from PIL import Image, ImageChops, ImageStat
-
 from retouch.core.edit_types import MaskMarking
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.codec import flatten, has_transparency, normalize_mode
@@ -20,6 +18,7 @@ from retouch.imaging.masks.levels import (
     measure_grey_areas,
 )
 from retouch.imaging.masks.regions import split_into_bands
+from retouch.imaging.pillow import Image, ImageChops, ImageStat
 
 _MIN_BACKGROUND_SHARE = 0.75  # of the border
 _MAX_MARKED_SHARE = 0.5  # of a file with a background

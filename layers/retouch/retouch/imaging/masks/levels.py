@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import Mask, MaskEdge
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.masks.regions import split_into_bands
+from retouch.imaging.pillow import Image, ImageChops
 
 # Levels up to this distance from 0 and 255 are noise, such as that of JPEG or of a colour conversion. In JPEG files of
 # quality 20 and above, noise that is not at an edge stays below it.

@@ -11,9 +11,8 @@ from itertools import pairwise
 from math import ceil, floor, sqrt
 from typing import Protocol
 
-from PIL import Image
-
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.imaging.pillow import Image
 
 
 class Shape(Protocol):

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin, Size
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import ImageHeader
@@ -26,6 +24,7 @@ from retouch.imaging.masks.guess import (
     invert_alpha,
 )
 from retouch.imaging.masks.levels import harden_levels, settle_levels
+from retouch.imaging.pillow import Image, ImageChops
 
 MaskMode = Literal["alpha", "opaque", "white", "black", "auto"]
 NO_ADJUSTMENTS = MaskAdjustments()

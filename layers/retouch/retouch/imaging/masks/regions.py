@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from PIL import Image
-
 from retouch.core.geometry import Box as Box
+from retouch.imaging.pillow import Image
 
 _MIN_GAP = 8  # pixels; minimum gap between two areas that are handled separately
 _MAX_BAND_PIXELS = 2_097_152  # pixels of a band; about ten copies of a band are in memory at once

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
-from PIL import Image, ImageChops
-
 from retouch.core.edit_types import EncodedImage, Mask, MaskEdge, MaskOrigin, Size
 from retouch.imaging.codec import flatten
 from retouch.imaging.colour import decode_srgb
@@ -15,6 +13,7 @@ from retouch.imaging.errors import InvalidImage, to_invalid_request
 from retouch.imaging.masks.adjust import MaskAdjustments, adjust_levels, build_mask
 from retouch.imaging.masks.rasterize import Shape
 from retouch.imaging.masks.shape_schema import read_adjustments, read_shapes
+from retouch.imaging.pillow import Image, ImageChops
 
 
 def draw_mask(spec: Mapping[str, Any], image: EncodedImage, *, param: str = "mask") -> Mask:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PIL import Image, ImageFilter
-
 from retouch.imaging.inpaint.erase import erase_area as erased
 from retouch.imaging.operations.values import ImageFunction, InvalidSteps, Values
+from retouch.imaging.pillow import Image, ImageFilter
 
 MaskedImageFunction = Callable[[Image.Image, Values, Image.Image | None], Image.Image]
 

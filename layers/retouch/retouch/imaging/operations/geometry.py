@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-from PIL import Image
-
 from retouch.core.edit_types import Size
 from retouch.core.sizes import parse_ratio
 from retouch.imaging.codec import resize as scaled
 from retouch.imaging.operations.values import Colour, Values, check_image_size
+from retouch.imaging.pillow import Image
 
 _QUARTER_TURNS = {  # clockwise angles; Pillow counts counter-clockwise
     90: Image.Transpose.ROTATE_270,

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from PIL import Image
-
 from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -15,6 +13,7 @@ from retouch.core.parameters import quote_value
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.operations.registry import MAX_STEPS, OPERATIONS, Operation
 from retouch.imaging.operations.values import InvalidSteps, check_image_size
+from retouch.imaging.pillow import Image
 
 # Limit for all steps. It allows any one step on the largest image, or a dozen of the fast steps.
 MAX_TOTAL_MS = 10_000

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
-
 from retouch.core.edit_types import Size
 from retouch.imaging.operations.values import Colour, InvalidSteps, Values
+from retouch.imaging.pillow import Image
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

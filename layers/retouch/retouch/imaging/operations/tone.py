@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PIL import Image, ImageEnhance
+from PIL import ImageEnhance
 
 from retouch.imaging.operations.values import Values
+from retouch.imaging.pillow import Image
 
 _SEPIA = (  # W3C Filter Effects, sepia(1)
     *(0.393, 0.769, 0.189, 0.0),

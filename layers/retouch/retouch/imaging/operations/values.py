@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from PIL import Image
-
 from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.imaging.pillow import Image
 
 # Left, top, right and bottom in pixels. The right and bottom edges are not part of the box.
 Box = tuple[int, int, int, int]
 Rgba = tuple[int, int, int, int]
 Values = Mapping[str, Any]  # canonical values of a step, by field name
-ImageFunction = Callable[[Image.Image, Values], Image.Image]
+ImageFunction = Callable[["Image.Image", Values], "Image.Image"]
 
 MAX_PIXELS = 16_777_216  # of any image while the steps run
 # Pixels. Every output format can hold this; WebP has the lowest limit.

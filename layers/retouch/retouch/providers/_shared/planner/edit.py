@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from PIL import Image
-
 from retouch.core.capabilities import ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -31,6 +29,7 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.operations.geometry import crop_to_ratio
 from retouch.imaging.operations.program import describe_steps, run_steps
 from retouch.imaging.operations.values import MAX_EDGE, MAX_PIXELS, InvalidSteps
+from retouch.imaging.pillow import Image
 from retouch.providers._shared.planner.parse import Refusal, parse_planner_reply
 from retouch.providers._shared.planner.prompt import correction_messages, system_prompt, user_prompt
 from retouch.providers._shared.planner.protocol import ChatMessages, SendChat

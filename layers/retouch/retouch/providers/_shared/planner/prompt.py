@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from PIL import Image
-
 from retouch.core.provider_protocol import ProviderJob
 from retouch.imaging.operations.program import available_operations
 from retouch.imaging.operations.registry import MAX_STEPS, REGION_FIELD, Operation, OperationField
 from retouch.imaging.operations.values import MAX_PIXELS
+from retouch.imaging.pillow import Image
 
 EXAMPLES = (
     ("Black and white please, and only the left half.",
