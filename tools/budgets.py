@@ -27,7 +27,7 @@ from retouch.tenants.keys import GatewayKey
 from retouch.tenants.limits import RESET_PERIODS, UsageLimit
 from retouch.tenants.new_keys import find_key_rows
 from retouch.tenants.records import to_record
-from retouch.tenants.table import Change, Row, TenantTable
+from retouch.tenants.table import Change, TenantRow, TenantTable
 from tools.stack import CommandError, locate_stack, run_command, stack_outputs
 from tools.tenant_keys import StackClients, open_tenant_table
 
@@ -86,7 +86,7 @@ def _new_limits(dollars: str, reset: str) -> tuple[UsageLimit, ...]:
     return (UsageLimit("cost", amount, periodic_reset=period),)  # type: ignore[arg-type]
 
 
-def _find_key(table: TenantTable, name: str) -> tuple[Row, GatewayKey]:
+def _find_key(table: TenantTable, name: str) -> tuple[TenantRow, GatewayKey]:
     found = find_key_rows(table, name)
     if len(found) != 1:
         number = "no key" if not found else "several keys"

@@ -24,7 +24,7 @@ from retouch.orders import transitions
 from retouch.orders.abandoned import settle_charges
 from retouch.orders.charges import Ledger
 from retouch.orders.order import key_of_order
-from retouch.orders.stores import OrderTable, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderTable
 from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
 
 _VALIDITY_SECONDS = 86_400
@@ -71,7 +71,7 @@ def reconcile_order(
     )
     try:
         return settle_charges(table.write(settled, replaces=order), table, ledger).state
-    except WriteConflict:
+    except OrderConflict:
         raise CommandError(f"The order {identifier} has changed meanwhile. Try again.") from None
 
 

@@ -4,42 +4,20 @@ import json
 import secrets
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
-from retouch.batches.stores import BatchStores, RowConflict
+from retouch.batches.stores import BatchStores
+from retouch.core.rows import RowConflict
 from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.orders.jobs import JobStores
 from tests.support.budgets import InMemoryBudgets, RecordedNotices
+from tests.support.dynamodb import table_definition
 from tests.support.events import encode_multipart, lambda_context, proxy_event
 from tests.support.gateway_client import send_event, telemetry
 from tests.support.images import data_url
 from tests.support.jobs import IMAGE, JobGateway, message_event
 
 TABLE = "batches"
-BATCHES_DEFINITION: dict[str, Any] = {
-    "TableName": TABLE,
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "sk", "AttributeType": "S"},
-        {"AttributeName": "dp", "AttributeType": "S"},
-        {"AttributeName": "ds", "AttributeType": "N"},
-    ],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "due",
-            "KeySchema": [
-                {"AttributeName": "dp", "KeyType": "HASH"},
-                {"AttributeName": "ds", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+BATCHES_DEFINITION = table_definition(TABLE, "pk", "sk", due="dp,ds:N")
 PICTURE = data_url(IMAGE)
 
 
@@ -62,8 +40,8 @@ class InMemoryRows:
         self.on_write("after", row)
         return written
 
-    def delete(self, row):
-        del self.rows[row.scope, row.id]
+    def delete(self, scope, identifier):
+        del self.rows[scope, identifier]
 
     def list_rows(self, scope, prefix, after, limit, *, is_ascending):
         ids = sorted(

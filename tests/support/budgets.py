@@ -3,7 +3,6 @@
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from retouch.core.errors import BudgetUnavailable
 from retouch.tenants.budget_rows import (
@@ -14,20 +13,10 @@ from retouch.tenants.budget_rows import (
     settle_hold,
 )
 from retouch.tenants.budget_table import HoldResult
+from tests.support.dynamodb import table_definition
 
 BUDGETS_TABLE = "budgets"
-BUDGETS_TABLE_DEFINITION: dict[str, Any] = {
-    "TableName": BUDGETS_TABLE,
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "sk", "AttributeType": "S"},
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+BUDGETS_TABLE_DEFINITION = table_definition(BUDGETS_TABLE, "pk", "sk")
 
 
 class RecordedNotices:

@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import boto3
 import requests
@@ -14,8 +13,9 @@ from moto.server import ThreadedMotoServer
 import tests.support.atomic_moto  # noqa: F401
 from retouch.core.errors import OrdersUnavailable
 from retouch.orders.order import Fingerprint, StoredAnswer, order_key
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 from retouch.orders.transitions import Claim
+from tests.support.dynamodb import table_definition
 
 TABLE, BUCKET = "orders", "answers"
 NOW = 1_800_000_000
@@ -24,46 +24,7 @@ CREDENTIALS = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-TABLE_DEFINITION: dict[str, Any] = {
-    "TableName": TABLE,
-    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "op", "AttributeType": "S"},
-        {"AttributeName": "os", "AttributeType": "N"},
-        {"AttributeName": "gp", "AttributeType": "S"},
-        {"AttributeName": "gs", "AttributeType": "S"},
-        {"AttributeName": "bk", "AttributeType": "S"},
-        {"AttributeName": "bs", "AttributeType": "S"},
-    ],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "open",
-            "KeySchema": [
-                {"AttributeName": "op", "KeyType": "HASH"},
-                {"AttributeName": "os", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        },
-        {
-            "IndexName": "by-time",
-            "KeySchema": [
-                {"AttributeName": "gp", "KeyType": "HASH"},
-                {"AttributeName": "gs", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        },
-        {
-            "IndexName": "by-batch",
-            "KeySchema": [
-                {"AttributeName": "bk", "KeyType": "HASH"},
-                {"AttributeName": "bs", "KeyType": "RANGE"},
-            ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        },
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+TABLE_DEFINITION = table_definition(TABLE, "pk", open="op,os:N", by_time="gp,gs", by_batch="bk,bs")
 
 
 @contextmanager
@@ -131,7 +92,7 @@ class InMemoryOrders:
         with self._lock:
             stored = self.orders.get(order.key)
             if (stored and stored.version) != (replaces and replaces.version):
-                raise WriteConflict(stored)
+                raise OrderConflict(stored)
             self.orders[order.key] = replace(order, version=secrets.token_hex(8))
             return self.orders[order.key]
 
@@ -160,7 +121,7 @@ class InMemoryOrders:
         with self._lock:
             stored = self.orders.get(order.key)
             if stored and stored.version != order.version:
-                raise WriteConflict(stored)
+                raise OrderConflict(stored)
             self.orders.pop(order.key, None)
 
     def delete(self, order_id):

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import parse_qs
 
 import jsonschema
@@ -20,6 +19,7 @@ from retouch.providers import PROVIDERS
 from retouch.tenants.new_keys import store_organisation_key
 from retouch.tenants.reader import TenantReader
 from retouch.tenants.table import TenantStores
+from tests.support.dynamodb import table_definition
 from tests.support.events import lambda_context, proxy_event
 from tests.support.gateway_client import send_event, telemetry
 from tests.support.services import FakeClock, build_services
@@ -29,18 +29,7 @@ CONTRACT = json.loads((Path(admin.__file__).parent / "openapi.json").read_text()
 PEPPER = "pepper"
 ADMIN_KEY = "rt_" + "A" * 43
 TABLE = "tenants"
-TABLE_DEFINITION: dict[str, Any] = {
-    "TableName": TABLE,
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "sk", "AttributeType": "S"},
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+TABLE_DEFINITION = table_definition(TABLE, "pk", "sk")
 
 
 def _check_response(method, path, status, document):

@@ -3,34 +3,15 @@
 import secrets
 import sys
 from dataclasses import replace
-from typing import Any
 
 import boto3
 
 from retouch.core.errors import UsageUnavailable
 from retouch.usage.event import UsageEvent, start_of_day
+from tests.support.dynamodb import table_definition
 
 TABLE = "usage"
-TABLE_DEFINITION: dict[str, Any] = {
-    "TableName": TABLE,
-    "KeySchema": [
-        {"AttributeName": "pk", "KeyType": "HASH"},
-        {"AttributeName": "sk", "KeyType": "RANGE"},
-    ],
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "sk", "AttributeType": "S"},
-        {"AttributeName": "trace", "AttributeType": "S"},
-    ],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "trace",
-            "KeySchema": [{"AttributeName": "trace", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
-        }
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
+TABLE_DEFINITION = table_definition(TABLE, "pk", "sk", trace="trace")
 DAY = "2026-11-28"
 NOON = start_of_day(DAY) + 12 * 3600
 _EVENT = UsageEvent(

@@ -2,12 +2,14 @@
 
 import socket
 from itertools import count
+from pathlib import Path
 
+from retouch.core.errors import WebhooksUnavailable
 from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.fetch.connector import Connector
 from retouch.infrastructure.fetch.event_client import EventHttpClient
-from retouch.infrastructure.webhook_folder import WebhookFolderTable
+from retouch.infrastructure.row_folder import RowFolderTable
 from retouch.webhooks.delivery import new_delivery
 from retouch.webhooks.event import EVENT_TYPES, make_event
 from retouch.webhooks.outbox import queue_event
@@ -25,6 +27,10 @@ URL = f"https://{HOST}/events?a=b"
 ACCEPTED = ScriptedResponse(204)
 LEASE_SECONDS = 60
 SCHEDULE = Settings().webhook_schedule
+
+
+def _unavailable_error():
+    return WebhooksUnavailable("The table is down.")
 
 
 class Receiver(Upstream):
@@ -70,9 +76,8 @@ class WebhookSystem:
             open_connection=Connector(client_tls_context, self._connect),
         )
         self.queue = FakeQueue(self.clock)
-        self.services = WebhookServices(
-            WebhookFolderTable(str(folder)), self.queue, client, SCHEDULE
-        )
+        table = RowFolderTable(Path(folder) / "webhooks.sqlite", _unavailable_error)
+        self.services = WebhookServices(table, self.queue, client, SCHEDULE)
         self.disabled: list[str] = []
         self.sender = Sender(self.services, self.clock, PEPPER, self.disabled.append, LEASE_SECONDS)
 

@@ -9,6 +9,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from devserver.server import DevServer
+from tests.support.dynamodb import table_definition
 from tests.support.upstream import Upstream, json_response, unused_port
 from tools import doctor, keys
 
@@ -152,12 +153,7 @@ def gateway_with_keys():
     with pytest.MonkeyPatch.context() as patch:
         for name, value in env.items():
             patch.setenv(name, value)
-        boto3.client("dynamodb").create_table(
-            TableName="keys",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        boto3.client("dynamodb").create_table(**table_definition("keys", "id"))
         boto3.client("secretsmanager").create_secret(Name="secret", SecretString=PEPPER)
         key = keys.KeyStore("keys", "secret").create("doctor")
         names = {"RETOUCH_KEYS_TABLE": "keys", "RETOUCH_SECRET_ID": "secret"}

@@ -21,6 +21,7 @@ from retouch.tenants.reader import TenantReader
 from retouch.tenants.rows import workspace_row
 from retouch.tenants.scopes import ALL_SCOPES, EDIT_SCOPES
 from retouch.tenants.table import Change
+from tests.support.dynamodb import table_definition
 from tests.support.services import FakeClock
 from tests.support.tenants import TABLE as TENANTS_TABLE
 from tests.support.tenants import TABLE_DEFINITION
@@ -41,12 +42,7 @@ def aws(monkeypatch):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        boto3.client("dynamodb").create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        boto3.client("dynamodb").create_table(**table_definition(TABLE, "id"))
         secret = json.dumps({"RETOUCH_PEPPER": PEPPER})
         boto3.client("secretsmanager").create_secret(Name="secret", SecretString=secret)
         boto3.client("cloudformation").create_stack(

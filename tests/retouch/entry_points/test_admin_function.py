@@ -10,6 +10,7 @@ from retouch.api.handlers.edits import build_handler
 from retouch.core.settings import InvalidSetting
 from retouch.entry_points.admin_function import build_function
 from retouch.entry_points.edit_function import build_function as build_edit_function
+from tests.support.dynamodb import table_definition
 from tests.support.events import form_event, lambda_context, proxy_event
 from tests.support.gateway_client import file_part
 from tests.support.images import photo
@@ -29,12 +30,7 @@ def environment(monkeypatch):
             monkeypatch.setenv(name, value)
         dynamodb = boto3.client("dynamodb")
         dynamodb.create_table(**TABLE_DEFINITION)
-        dynamodb.create_table(
-            TableName="keys",
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        dynamodb.create_table(**table_definition("keys", "id"))
         boto3.client("secretsmanager").create_secret(
             Name="pepper", SecretString=json.dumps({"RETOUCH_PEPPER": "p" * 64})
         )

@@ -6,27 +6,21 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from retouch.batches.stores import Row, RowConflict
 from retouch.core.errors import OrdersUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.batch_bucket import BatchBucket
-from retouch.infrastructure.aws.batch_table import BatchDynamoTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.edits_queue import EditsSqsQueue
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
-from retouch.infrastructure.batch_folder import BatchFolderTable
+from retouch.infrastructure.aws.row_table import RowDynamoTable
 from retouch.infrastructure.job_folder import EditsFolderQueue
 from retouch.infrastructure.order_folder import OrderFolderTable
 from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
+from retouch.infrastructure.row_folder import RowFolderTable
 from retouch.orders import transitions
-from tests.support.batches import BATCHES_DEFINITION, TABLE
-from tests.support.lost_answers import LosingProxy
 from tests.support.orders import BUCKET, CREDENTIALS, NOW, answer, claim, moto_server
 from tests.support.orders import TABLE as ORDERS_TABLE
-from tests.support.upstream import unused_port
-
-ROW = Row("tenant", "batch_1", {"status": "validating", "lines": 3}, NOW + 100, due=NOW)
 
 
 def aws_clients(port):
@@ -40,16 +34,7 @@ def moto_port(monkeypatch):
         url = f"http://127.0.0.1:{port}"
         for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": url}.items():
             monkeypatch.setenv(name, value)
-        client = boto3.Session().client("dynamodb", endpoint_url=url, region_name="us-east-1")
-        client.create_table(**BATCHES_DEFINITION)
         yield port
-
-
-@pytest.fixture(params=["folder", "aws"])
-def table(request, tmp_path):
-    if request.param == "folder":
-        return BatchFolderTable(str(tmp_path))
-    return BatchDynamoTable(TABLE, aws_clients(request.getfixturevalue("moto_port")))
 
 
 @pytest.fixture(params=["folder", "aws"])
@@ -57,77 +42,6 @@ def order_table(request, tmp_path):
     if request.param == "folder":
         return OrderFolderTable(str(tmp_path))
     return OrderDynamoTable(ORDERS_TABLE, aws_clients(request.getfixturevalue("moto_port")))
-
-
-def test_written_row_is_read_as_it_was(table):
-    written = table.write(ROW, None)
-    assert written.version
-    assert table.read("tenant", "batch_1") == written
-    assert table.read("other", "batch_1") is None
-
-
-def test_second_writer_of_a_row_gets_the_row_of_the_first_one(table):
-    first = table.write(ROW, None)
-    with pytest.raises(RowConflict) as conflict:
-        table.write(replace(ROW, due=0), None)
-    assert conflict.value.stored == first
-    second = table.write(replace(ROW, due=0), first)
-    with pytest.raises(RowConflict) as conflict:
-        table.write(ROW, first)
-    assert conflict.value.stored == second
-
-
-def test_deleted_row_is_gone(table):
-    table.delete(table.write(ROW, None))
-    assert table.read("tenant", "batch_1") is None
-    table.delete(ROW)
-
-
-def test_rows_are_listed_by_scope_prefix_and_order(table):
-    for scope, identifier in (
-        ("tenant", "batch_1"),
-        ("tenant", "batch_2"),
-        ("tenant", "batch_3"),
-        ("tenant", "file-1"),
-        ("other", "batch_4"),
-    ):
-        table.write(replace(ROW, scope=scope, id=identifier), None)
-
-    def ids(after, limit, *, is_ascending):
-        rows = table.list_rows("tenant", "batch_", after, limit, is_ascending=is_ascending)
-        return [row.id for row in rows]
-
-    assert ids("", 10, is_ascending=False) == ["batch_3", "batch_2", "batch_1"]
-    assert ids("", 2, is_ascending=True) == ["batch_1", "batch_2"]
-    assert ids("batch_2", 10, is_ascending=True) == ["batch_3"]
-    assert ids("batch_2", 10, is_ascending=False) == ["batch_1"]
-
-
-def test_overdue_rows_are_listed_until_they_have_no_next_step(table):
-    row = table.write(ROW, None)
-    table.write(replace(ROW, id="batch_2", due=NOW + 50), None)
-    assert [one.id for one in table.list_due(NOW + 1)] == ["batch_1"]
-    table.write(replace(row, due=0), row)
-    assert table.list_due(NOW + 1) == []
-
-
-def test_write_whose_answer_was_lost_succeeds(moto_port):
-    proxy = LosingProxy(moto_port)
-    table = BatchDynamoTable(TABLE, aws_clients(proxy.port))
-    proxy.lose(b"PutItem", times=1)
-    first = table.write(ROW, None)
-    assert proxy.lost == 1
-    proxy.lose(b"PutItem", times=2)
-    second = table.write(replace(ROW, due=0), first)
-    assert proxy.lost == 2
-    assert table.read("tenant", "batch_1") == second
-    proxy.close()
-
-
-def test_table_that_cannot_be_reached_is_unavailable():
-    table = BatchDynamoTable(TABLE, aws_clients(unused_port()))
-    with pytest.raises(OrdersUnavailable):
-        table.read("tenant", "batch_1")
 
 
 def test_ended_jobs_of_a_batch_are_counted_by_their_end_and_never_twice(order_table):
@@ -210,7 +124,7 @@ def test_delayed_message_of_a_folder_arrives_after_its_delay(tmp_path):
     ("env", "kind"),
     [
         ({}, None),
-        ({"RETOUCH_ORDERS_FOLDER": "/tmp/x", "RETOUCH_BUCKET": "b"}, BatchFolderTable),
+        ({"RETOUCH_ORDERS_FOLDER": "/tmp/x", "RETOUCH_BUCKET": "b"}, RowFolderTable),
         ({"RETOUCH_ORDERS_FOLDER": "/tmp/x"}, None),
         (
             {"RETOUCH_ORDERS_TABLE": "o", "RETOUCH_BUCKET": "b", "RETOUCH_EDITS_QUEUE": "q"},
@@ -224,7 +138,7 @@ def test_delayed_message_of_a_folder_arrives_after_its_delay(tmp_path):
                 "RETOUCH_BATCHES_TABLE": "t",
                 "RETOUCH_BATCHES_QUEUE": "l",
             },
-            BatchDynamoTable,
+            RowDynamoTable,
         ),
     ],
 )  # fmt: skip

@@ -16,7 +16,7 @@ from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
 from retouch.orders import transitions
 from retouch.orders.charges import Charge, Outcome, decide_charges
 from retouch.orders.order import Fingerprint, Submission
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, moto_server
 from tests.support.upstream import unused_port
@@ -91,10 +91,10 @@ def test_write_over_another_record_is_refused_with_the_stored_one(stores, new_or
     first = one.write(new_order, None)
     second = one.write(transitions.mark_sent(first, "config", NOW), first)
     for replaces in (None, first):
-        with pytest.raises(WriteConflict) as raised:
+        with pytest.raises(OrderConflict) as raised:
             other.write(replace(new_order, holder="other"), replaces)
         assert raised.value.stored == second
-    with pytest.raises(WriteConflict) as raised:
+    with pytest.raises(OrderConflict) as raised:
         other.write(replace(new_order, key="z" * 26), first)
     assert raised.value.stored is None
 
@@ -107,7 +107,7 @@ def test_one_of_twenty_claims_at_once_wins(stores, new_order):
         barrier.wait()
         try:
             return table.write(replace(new_order, holder=str(number)), None)
-        except WriteConflict:
+        except OrderConflict:
             return None
 
     with ThreadPoolExecutor(20) as pool:
@@ -154,7 +154,7 @@ def test_removed_job_is_gone_and_a_changed_one_stays(stores):
     scope = secrets.token_hex(4)
     job = queue_job(table, 1, scope=scope)
     changed = table.write(replace(job, model="n"), job)
-    with pytest.raises(WriteConflict) as conflict:
+    with pytest.raises(OrderConflict) as conflict:
         table.remove(job)
     assert conflict.value.stored == changed
     for _ in range(2):
@@ -229,9 +229,10 @@ def test_recent_order_whose_response_was_lost_is_there_once(proxy, times):
 
 
 def test_recent_orders_of_an_earlier_version_are_found(proxy):
-    table = OrderDynamoTable(TABLE, AwsClients())
+    aws = AwsClients()
+    table = OrderDynamoTable(TABLE, aws)
     row: dict[str, Any] = {"pk": {"S": "F#" + "9" * 64}, "recent": {"L": [{"S": "old"}]}}
-    table._client.put_item(TableName=TABLE, Item={**row, "expires": {"N": str(NOW + 60)}})
+    aws.client("dynamodb").put_item(TableName=TABLE, Item={**row, "expires": {"N": str(NOW + 60)}})
     table.add_recent("9" * 64, "new", NOW + 90, 0)
     assert table.recent_orders("9" * 64, NOW) == {"old": 0, "new": 0}
     assert table.recent_orders("9" * 64, NOW + 60) == {"new": 0}

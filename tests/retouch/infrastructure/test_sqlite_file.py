@@ -8,6 +8,9 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from retouch.core.errors import WebhooksUnavailable
 from retouch.infrastructure.sqlite_file import SqliteFile
 
 _SCHEMA = "CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, n INTEGER);"
@@ -18,8 +21,12 @@ from pathlib import Path
 from retouch.infrastructure.sqlite_file import SqliteFile
 
 sys.stdin.readline()
-SqliteFile(Path(sys.argv[1]), {_SCHEMA!r}).run(lambda db: db.execute({_COUNT!r}))
+SqliteFile(Path(sys.argv[1]), {_SCHEMA!r}, lambda: None).run(lambda db: db.execute({_COUNT!r}))
 """
+
+
+def _unavailable_error():
+    return WebhooksUnavailable("the database is down")
 
 
 def _count(database):
@@ -28,7 +35,7 @@ def _count(database):
 
 def test_database_that_threads_create_at_once_takes_every_write(tmp_path):
     for trial in range(40):
-        database = SqliteFile(tmp_path / f"{trial}.sqlite", _SCHEMA)
+        database = SqliteFile(tmp_path / f"{trial}.sqlite", _SCHEMA, _unavailable_error)
         barrier = threading.Barrier(20)
 
         def write(_, database=database, barrier=barrier):
@@ -48,12 +55,12 @@ def test_database_that_processes_create_at_once_takes_every_write(tmp_path):
     os.close(read_end)
     os.close(write_end)  # The end of the pipe lets all of them go on at once.
     assert [process.wait(60) for process in processes] == [0] * 6
-    assert _count(SqliteFile(path, _SCHEMA)) == 6
+    assert _count(SqliteFile(path, _SCHEMA, _unavailable_error)) == 6
 
 
 def test_second_object_on_a_database_with_an_open_write_waits_for_it(tmp_path):
     path = tmp_path / "a.sqlite"
-    SqliteFile(path, _SCHEMA).run(lambda db: db.execute(_COUNT))
+    SqliteFile(path, _SCHEMA, _unavailable_error).run(lambda db: db.execute(_COUNT))
     is_written, may_end = threading.Event(), threading.Event()
 
     def hold(db):
@@ -62,10 +69,15 @@ def test_second_object_on_a_database_with_an_open_write_waits_for_it(tmp_path):
         may_end.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(SqliteFile(path, _SCHEMA).run, hold)
+        held = pool.submit(SqliteFile(path, _SCHEMA, _unavailable_error).run, hold)
         is_written.wait(30)
-        second = SqliteFile(path, _SCHEMA)
+        second = SqliteFile(path, _SCHEMA, _unavailable_error)
         assert _count(second) == 1
         may_end.set()
         held.result(30)
     assert _count(second) == 2
+
+
+def test_database_that_cannot_be_opened_raises_the_error_of_its_store(tmp_path):
+    with pytest.raises(WebhooksUnavailable, match="the database is down"):
+        _count(SqliteFile(tmp_path / "missing" / "a.sqlite", _SCHEMA, _unavailable_error))

@@ -4,10 +4,11 @@ import boto3
 import pytest
 
 from retouch.core.settings import Settings
+from retouch.core.write_conflict import WriteConflict
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.tenant_stores import tenant_stores
-from retouch.tenants.table import Change, Row, TenantsUnavailable, WriteConflict
+from retouch.tenants.table import Change, TenantRow, TenantsUnavailable
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
 from tests.support.tenants import TABLE, TABLE_DEFINITION
@@ -58,7 +59,9 @@ def partition(request):
 
 
 def test_written_rows_are_read_and_listed_by_name(stores, partition):
-    rows = [Row(partition, name, {"n": name, "ä": [1, None]}, expires=7) for name in ("b", "a")]
+    rows = [
+        TenantRow(partition, name, {"n": name, "ä": [1, None]}, expires=7) for name in ("b", "a")
+    ]
     stores.table.write([Change(row) for row in rows])
     read = stores.table.read(partition, "b")
     assert (read.record, read.expires) == (rows[0].record, 7)
@@ -68,13 +71,13 @@ def test_written_rows_are_read_and_listed_by_name(stores, partition):
 
 
 def test_row_is_replaced_and_deleted_only_as_it_was_read(stores, partition):
-    stores.table.write([Change(Row(partition, "a", {"n": 1}))])
+    stores.table.write([Change(TenantRow(partition, "a", {"n": 1}))])
     first = stores.table.read(partition, "a")
-    stores.table.write([Change(Row(partition, "a", {"n": 2}), first)])
+    stores.table.write([Change(TenantRow(partition, "a", {"n": 2}), first)])
     for stale in (
-        Change(Row(partition, "a", {"n": 3}), first),
+        Change(TenantRow(partition, "a", {"n": 3}), first),
         Change(first, first, is_deletion=True),
-        Change(Row(partition, "a", {"n": 3})),
+        Change(TenantRow(partition, "a", {"n": 3})),
     ):
         with pytest.raises(WriteConflict):
             stores.table.write([stale])
@@ -85,9 +88,9 @@ def test_row_is_replaced_and_deleted_only_as_it_was_read(stores, partition):
 
 
 def test_write_with_one_conflict_changes_nothing(stores, partition):
-    stores.table.write([Change(Row(partition, "a", {}))])
+    stores.table.write([Change(TenantRow(partition, "a", {}))])
     with pytest.raises(WriteConflict):
-        stores.table.write([Change(Row(partition, name, {})) for name in ("new", "a")])
+        stores.table.write([Change(TenantRow(partition, name, {})) for name in ("new", "a")])
     assert [row.name for row in stores.table.list(partition)] == ["a"]
 
 
@@ -106,7 +109,7 @@ def test_secret_is_replaced_and_deleted(stores):
 def test_write_whose_response_is_lost_counts_as_made(proxy, partition, times):
     table = aws_stores(proxy.url, "signed").table
     proxy.lose(b"TransactWriteItems", times)
-    table.write([Change(Row(partition, name, {})) for name in ("a", "b")])
+    table.write([Change(TenantRow(partition, name, {})) for name in ("a", "b")])
     assert proxy.lost == times
     assert [row.name for row in table.list(partition)] == ["a", "b"]
 
@@ -115,7 +118,7 @@ def test_table_that_cannot_be_reached_is_unavailable_and_shows_no_secret():
     stores = aws_stores(f"http://127.0.0.1:{unused_port()}", "signed")
     for operation in (
         lambda: stores.table.read("a", "b"),
-        lambda: stores.table.write([Change(Row("a", "b", {}))]),
+        lambda: stores.table.write([Change(TenantRow("a", "b", {}))]),
         lambda: stores.secrets.put("w", "s", "sk-canary"),
     ):
         with pytest.raises(TenantsUnavailable) as caught:

@@ -6,8 +6,9 @@ from retouch.batches import transitions
 from retouch.batches.batch import Batch, LineError
 from retouch.batches.held_batch import read_batch, send_step, write_batch
 from retouch.batches.record import batch_of_row
-from retouch.batches.stores import BatchStores, RowConflict
+from retouch.batches.stores import BatchStores
 from retouch.core.errors import JobConflict, NotFound
+from retouch.core.rows import RowConflict
 
 _RETRY_SECONDS = 900  # between the steps of a batch whose steps fail
 _OVERDUE_SECONDS = 900  # after which the sweeper sends the message of a step again

@@ -17,9 +17,10 @@ from retouch.batches.batch import (
 )
 from retouch.batches.held_batch import read_batch, send_step, write_batch
 from retouch.batches.record import batch_of_row
-from retouch.batches.stores import BatchStores, Row, RowConflict
+from retouch.batches.stores import BatchStores
 from retouch.core.errors import IdempotencyKeyReused, InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import Row, RowConflict
 from retouch.core.upload_ids import MAX_LINES_BYTES
 from retouch.orders.order import order_key
 

@@ -23,7 +23,7 @@ from retouch.batches.stores import BatchStores
 from retouch.orders import jobs
 from retouch.orders import transitions as order_transitions
 from retouch.orders.order import Fingerprint, Order
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 from retouch.orders.transitions import Claim, JobDetails
 
 CHUNK_LINES = 100
@@ -77,7 +77,7 @@ def _store_job(batch: Batch, stores: BatchStores, has_time: HasTime, line: Batch
     stores.jobs.requests.put(order.id, request)
     try:
         stored: Order | None = stores.jobs.orders.table.write(order, replaces=None)
-    except WriteConflict as conflict:
+    except OrderConflict as conflict:
         stored = conflict.stored
     return jobs.job_id(order) if stored is None or stored.state == "queued" else None
 
@@ -131,6 +131,6 @@ def _cancel_job(batch: Batch, stores: BatchStores, now: int, line: BatchLine) ->
         try:
             cancelled = order_transitions.cancel(order, now, validity)
             order = table.write(cancelled, replaces=order)
-        except WriteConflict as conflict:
+        except OrderConflict as conflict:
             order = conflict.stored or table.read(order.key)
     return order is not None

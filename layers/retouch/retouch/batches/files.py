@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from retouch.batches.batch import FILE_PREFIX
-from retouch.batches.stores import Row
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import Row
 
 Purpose = Literal["batch", "batch_output"]
 # A signed link to a result, which has the same route, contains dots.

@@ -14,9 +14,10 @@ from dataclasses import replace
 from retouch.batches import transitions
 from retouch.batches.batch import Batch
 from retouch.batches.record import batch_of_row, batch_row
-from retouch.batches.stores import BatchStores, RowConflict
+from retouch.batches.stores import BatchStores
 from retouch.core.clock import Clock
 from retouch.core.errors import OrdersUnavailable
+from retouch.core.rows import RowConflict
 from retouch.orders.jobs import MAX_PAUSE_SECONDS, Pause
 
 _log = logging.getLogger("retouch")

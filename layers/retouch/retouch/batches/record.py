@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from retouch.batches.batch import KEPT_SECONDS, Batch, LineError
-from retouch.batches.stores import Row
+from retouch.core.rows import Row
 
 _OWN_FORMS = ("id", "scope", "version", "metadata", "errors")
 _PLAIN_FIELDS = tuple(field.name for field in fields(Batch) if field.name not in _OWN_FORMS)

@@ -16,8 +16,9 @@ from retouch.batches.feeding import PARALLEL_LINES, iter_chunks
 from retouch.batches.files import StoredFile, content_key, file_row
 from retouch.batches.held_batch import HeldBatch
 from retouch.batches.lines import parse_line
-from retouch.batches.stores import BatchStores, RowConflict
+from retouch.batches.stores import BatchStores
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import RowConflict
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.order_errors import unknown_error
 

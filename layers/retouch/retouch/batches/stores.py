@@ -6,52 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import RowTable
 from retouch.orders.jobs import JobStores, QueuedMessage
-
-
-@frozen_dataclass
-class Row:
-    """A batch or a file as it is stored. `version` is the table's own mark."""
-
-    scope: str
-    id: str
-    values: Mapping[str, str | int]
-    expires: int  # Unix seconds
-    due: int = 0  # when its next step is due; 0: the sweeper does not look for it
-    version: str = ""
-
-
-class RowConflict(Exception):
-    """Another row is stored than the one that a write should replace. `stored` is that row, or None."""
-
-    def __init__(self, stored: Row | None) -> None:
-        super().__init__("the row has changed")
-        self.stored = stored
-
-
-class RowTable(Protocol):
-    """The table of batches and files. Every method raises OrdersUnavailable when the table cannot be used."""
-
-    def read(self, scope: str, identifier: str) -> Row | None:
-        """Return the row as it was last written, or None. An expired row may still be there."""
-
-    def write(self, row: Row, replaces: Row | None) -> Row:
-        """Write a row if `replaces` is still stored, or if nothing is stored and `replaces` is None.
-
-        Return the row with its new version. Raises RowConflict with the stored row. A write that is repeated because
-        its response was lost succeeds.
-        """
-
-    def delete(self, row: Row) -> None:
-        """Delete a row."""
-
-    def list_rows(
-        self, scope: str, prefix: str, after: str, limit: int, *, is_ascending: bool
-    ) -> Sequence[Row]:
-        """Return the rows of a scope whose ids have the prefix, in the order of their ids, after the id `after`."""
-
-    def list_due(self, before: int) -> Sequence[Row]:
-        """Return the rows whose next step was due before that Unix time."""
 
 
 class ContentStore(Protocol):

@@ -34,7 +34,7 @@ class BudgetFolderTable:
     """The budgets of all processes that use the folder."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "budgets.sqlite", _SCHEMA)
+        self._database = SqliteFile(Path(folder) / "budgets.sqlite", _SCHEMA, _unavailable_error)
 
     def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
         """Hold an amount if there is room. A row that does not exist yet is empty."""
@@ -67,7 +67,7 @@ class BudgetFolderTable:
 
     def read(self, row: RowName) -> BudgetRow:
         """Return the row as it was last written. A row that does not exist is empty."""
-        return self._run(lambda db: _read(db, row))
+        return self._database.run(lambda db: _read(db, row))
 
     def mark_alerted(self, row: RowName) -> bool:
         """Store that the threshold of the row was reported. Return False when it had been reported before."""
@@ -92,16 +92,7 @@ class BudgetFolderTable:
                 db.execute(_REPLACE, (row.account, row.period, text))
             return result
 
-        return self._run(replace_row)
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise BudgetUnavailable(
-                "The budgets cannot be used, so nothing was bought. Send the request again.",
-                retry_after=2,
-            ) from error
+        return self._database.run(replace_row)
 
 
 def _read(db: sqlite3.Connection, row: RowName) -> BudgetRow:
@@ -111,3 +102,10 @@ def _read(db: sqlite3.Connection, row: RowName) -> BudgetRow:
     values: dict[str, Any] = orjson.loads(found[0])
     holds = {name: RowHold(**hold) for name, hold in values.pop("holds").items()}
     return BudgetRow(**values, holds=holds)
+
+
+def _unavailable_error() -> BudgetUnavailable:
+    return BudgetUnavailable(
+        "The budgets cannot be used, so nothing was bought. Send the request again.",
+        retry_after=2,
+    )

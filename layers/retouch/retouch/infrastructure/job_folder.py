@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.edits_queue import message_body
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.sqlite_file import SqliteFile
 from retouch.infrastructure.whole_file import write_file
 from retouch.orders.jobs import QueuedMessage
 
@@ -40,13 +39,15 @@ class EditsFolderQueue:
     """A queue with the visibility timeouts of SQS. The id of a message is also its receipt."""
 
     def __init__(self, folder: str, name: str = "jobs") -> None:
-        self._database = SqliteFile(Path(folder) / f"{name}.sqlite", _SCHEMA)
+        self._database = SqliteFile(Path(folder) / f"{name}.sqlite", _SCHEMA, _unavailable_error)
 
     def send(self, message: QueuedMessage, delay_seconds: int = 0) -> None:
         """Send a message to the workers, to be delivered after a delay."""
         now = time.time()
         values = (secrets.token_hex(16), message_body(message), now, now + delay_seconds)
-        self._run(lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, 0)", values))
+        self._database.run(
+            lambda db: db.execute("INSERT INTO messages VALUES (?, ?, ?, ?, 0)", values)
+        )
 
     def send_all(self, messages: Sequence[QueuedMessage]) -> None:
         """Send messages to the workers."""
@@ -57,7 +58,7 @@ class EditsFolderQueue:
         """Deliver a received message again after this time."""
         values = (time.time() + seconds, receipt)
         try:
-            self._run(
+            self._database.run(
                 lambda db: db.execute("UPDATE messages SET visible_at = ? WHERE id = ?", values)
             )
         except OrdersUnavailable as error:
@@ -67,18 +68,12 @@ class EditsFolderQueue:
         """Return a visible message and hide it for this time, or None."""
         now = time.time()
         values = (now + visibility_seconds, now)
-        row = self._run(lambda db: db.execute(_RECEIVE, values).fetchone())
+        row = self._database.run(lambda db: db.execute(_RECEIVE, values).fetchone())
         return FolderMessage(*row) if row else None
 
     def delete(self, receipt: str) -> None:
         """Delete a received message."""
-        self._run(lambda db: db.execute("DELETE FROM messages WHERE id = ?", (receipt,)))
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise OrdersUnavailable("The queue of edits cannot be used.", retry_after=2) from error
+        self._database.run(lambda db: db.execute("DELETE FROM messages WHERE id = ?", (receipt,)))
 
 
 class RequestFolder:
@@ -112,3 +107,7 @@ class RequestFolder:
 
     def _file(self, order_id: str) -> Path:
         return self._folder / f"{order_id}.request"
+
+
+def _unavailable_error() -> OrdersUnavailable:
+    return OrdersUnavailable("The queue of edits cannot be used.", retry_after=2)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from typing import Any
 import orjson
 
 from retouch.core.errors import OrdersUnavailable
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.sqlite_file import SqliteFile
 from retouch.infrastructure.whole_file import write_file_once
 from retouch.orders.answer_format import decode_answer, encode_answer
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.record import from_record, to_record
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (key TEXT PRIMARY KEY, version TEXT, lease INTEGER, is_listed INTEGER, record TEXT);
@@ -47,72 +46,67 @@ class OrderFolderTable:
     """The orders of all processes that use the folder. Each method opens the database, so threads share nothing."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "orders.sqlite", _SCHEMA)
+        path = Path(folder) / "orders.sqlite"
+        self._database = SqliteFile(path, _SCHEMA, lambda: _unavailable_error(path))
 
     def read(self, key: str) -> Order | None:
         """Return the order as it was last written, or None."""
-        rows = self._run(
+        rows = self._database.run(
             lambda db: db.execute("SELECT record FROM orders WHERE key = ?", (key,)).fetchall()
         )
         return _read_record(rows[0][0]) if rows else None
 
     def write(self, order: Order, replaces: Order | None) -> Order:
-        """Write an order if `replaces` is still stored. Raises WriteConflict."""
+        """Write an order if `replaces` is still stored. Raises OrderConflict."""
         new = replace(order, version=secrets.token_hex(8))
         values = (new.version, new.lease, new.is_listed, _record_text(new), new.key)
         statement, parameters = (
             (_UPDATE, (*values, replaces.version)) if replaces else (_INSERT, values)
         )
-        if not self._run(lambda db: db.execute(statement, parameters).rowcount):
-            raise WriteConflict(self.read(order.key))
+        if not self._database.run(lambda db: db.execute(statement, parameters).rowcount):
+            raise OrderConflict(self.read(order.key))
         return new
 
     def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return the listed orders whose lease is over."""
         query = "SELECT record FROM orders WHERE is_listed AND lease < ?"
-        rows = self._run(lambda db: db.execute(query, (now,)).fetchall())
+        rows = self._database.run(lambda db: db.execute(query, (now,)).fetchall())
         return [_read_record(text) for (text,) in rows]
 
     def list_jobs(self, scope: str, before: str, limit: int) -> Sequence[Order]:
         """Return the newest jobs of a scope whose order's id is before this one."""
         values = (scope, before or "~", limit)
-        rows = self._run(lambda db: db.execute(_LIST_JOBS, values).fetchall())
+        rows = self._database.run(lambda db: db.execute(_LIST_JOBS, values).fetchall())
         return [_read_record(text) for (text,) in rows]
 
     def remove(self, order: Order) -> None:
-        """Remove an order that is stored as it is here. Raises WriteConflict."""
+        """Remove an order that is stored as it is here. Raises OrderConflict."""
         values = order.key, order.version
-        if not self._run(lambda db: db.execute(_DELETE, values).rowcount):
+        if not self._database.run(lambda db: db.execute(_DELETE, values).rowcount):
             stored = self.read(order.key)
             if stored:
-                raise WriteConflict(stored)
+                raise OrderConflict(stored)
 
     def count_batch(self, batch: str) -> Mapping[str, int]:
         """Return the number of ended jobs of a batch by their end."""
-        rows = self._run(lambda db: db.execute(_COUNT_BATCH, (batch,)).fetchall())
+        rows = self._database.run(lambda db: db.execute(_COUNT_BATCH, (batch,)).fetchall())
         ends = Counter(_read_record(text).batch_end for (text,) in rows)
         return {end: count for end, count in ends.items() if end}
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
         row = fingerprint, key, expires, retry
-        self._run(lambda db: db.execute(_INSERT_RECENT, row).rowcount)
+        self._database.run(lambda db: db.execute(_INSERT_RECENT, row).rowcount)
 
     def recent_orders(self, fingerprint: str, now: int) -> Mapping[str, int]:
         """Return the keys of the recent orders with that fingerprint, the oldest first, and the last retry of each."""
         query = "SELECT key, retry FROM recent_orders WHERE fingerprint = ? AND expires > ? ORDER BY rowid"
-        return dict(self._run(lambda db: db.execute(query, (fingerprint, now)).fetchall()))
+        return dict(self._database.run(lambda db: db.execute(query, (fingerprint, now)).fetchall()))
 
     def join_recent(self, fingerprint: str, key: str, retry: int) -> bool:
         """Store that a retry with this number joins a recent order. Return False when an equal or later one has it."""
         row = retry, fingerprint, key, retry
-        return self._run(lambda db: db.execute(_JOIN_RECENT, row).rowcount) == 1
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise _unavailable_error(self._database.path) from error
+        return self._database.run(lambda db: db.execute(_JOIN_RECENT, row).rowcount) == 1
 
 
 class AnswerFolder:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from retouch.core.errors import OrdersUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.orders.jobs import JobStores
@@ -61,28 +63,34 @@ def batch_stores(settings: Settings, jobs: JobStores | None, aws: AwsClients) ->
     if settings.orders_table:
         if not (settings.batches_table and settings.batches_queue_url):
             return None
-        from retouch.infrastructure.aws.batch_table import BatchDynamoTable
         from retouch.infrastructure.aws.edits_queue import EditsSqsQueue
         from retouch.infrastructure.aws.order_table import OrderDynamoTable
+        from retouch.infrastructure.aws.row_table import RowDynamoTable
 
         return BatchStores(
-            BatchDynamoTable(settings.batches_table, aws),
+            RowDynamoTable(settings.batches_table, aws, _batches_unavailable_error),
             contents,
             EditsSqsQueue(settings.edits_queue_url, aws),
             EditsSqsQueue(settings.batches_queue_url, aws),
             OrderDynamoTable(settings.orders_table, aws),
             jobs,
         )
-    from retouch.infrastructure.batch_folder import BatchFolderTable
     from retouch.infrastructure.job_folder import EditsFolderQueue
     from retouch.infrastructure.order_folder import OrderFolderTable
+    from retouch.infrastructure.row_folder import RowFolderTable
 
     folder = settings.orders_folder
     return BatchStores(
-        BatchFolderTable(folder),
+        RowFolderTable(Path(folder) / "batches-and-files.sqlite", _batches_unavailable_error),
         contents,
         EditsFolderQueue(folder),
         EditsFolderQueue(folder, "batches"),
         OrderFolderTable(folder),
         jobs,
+    )
+
+
+def _batches_unavailable_error() -> OrdersUnavailable:
+    return OrdersUnavailable(
+        "The table of batches cannot be used. Send the request again.", retry_after=2
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 from retouch.core.errors import BudgetUnavailable
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.sqlite_file import SqliteFile
 from retouch.tenants.rates import RateWindow
 
 _SCHEMA = """
@@ -24,29 +23,22 @@ class RateFolderTable:
     """The counts of all processes that use the folder."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "rates.sqlite", _SCHEMA)
+        self._database = SqliteFile(Path(folder) / "rates.sqlite", _SCHEMA, _unavailable_error)
 
     def count(self, window: RateWindow, amount: int) -> int | None:
         """Add to a window, and return its count. None: the window is full, and nothing was added."""
-        return self._run(lambda db: _add(db, window, amount, window.limit.value))
+        return self._database.run(lambda db: _add(db, window, amount, window.limit.value))
 
     def add(self, window: RateWindow, amount: int) -> None:
         """Add to a window, also above its limit."""
-        self._run(lambda db: _add(db, window, amount, _ANY_COUNT))
+        self._database.run(lambda db: _add(db, window, amount, _ANY_COUNT))
 
     def read(self, window: RateWindow) -> int:
         """Return the count of a window."""
-        row = self._run(lambda db: db.execute(_SELECT, (window.account, window.name)).fetchone())
+        row = self._database.run(
+            lambda db: db.execute(_SELECT, (window.account, window.name)).fetchone()
+        )
         return int(row[0]) if row else 0
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise BudgetUnavailable(
-                "The rate limits cannot be used, so nothing was bought. Send the request again.",
-                retry_after=2,
-            ) from error
 
 
 def _add(db: sqlite3.Connection, window: RateWindow, amount: int, limit: int) -> int | None:
@@ -55,3 +47,10 @@ def _add(db: sqlite3.Connection, window: RateWindow, amount: int, limit: int) ->
         db.execute(_DELETE_OLD, (window.start,))
     row = db.execute(_ADD, (amount, window.account, window.name, limit)).fetchone()
     return int(row[0]) if row else None
+
+
+def _unavailable_error() -> BudgetUnavailable:
+    return BudgetUnavailable(
+        "The rate limits cannot be used, so nothing was bought. Send the request again.",
+        retry_after=2,
+    )

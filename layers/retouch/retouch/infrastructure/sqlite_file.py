@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
+from retouch.core.errors import Fault
+
 Result = TypeVar("Result")
 _LOCK_TIMEOUT_SECONDS = 5
 _WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL;"
@@ -17,17 +19,20 @@ _WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL;"
 class SqliteFile:
     """A database with a schema. Each operation opens it, so threads share nothing."""
 
-    def __init__(self, path: Path, schema: str) -> None:
+    def __init__(self, path: Path, schema: str, unavailable_error: Callable[[], Fault]) -> None:
         """`schema` is a script that creates what does not exist yet."""
-        self.path, self._schema = path, schema
+        self.path, self._schema, self._unavailable_error = path, schema, unavailable_error
         self._is_created = False
 
     def run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        """Return the result of an operation, which is one transaction. Raises sqlite3.Error."""
-        with closing(sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
-            if not self._is_created:
-                self._create(db)
-            return operation(db)
+        """Return the result of an operation, which is one transaction. Raises the error of the store."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
+                if not self._is_created:
+                    self._create(db)
+                return operation(db)
+        except sqlite3.Error as error:
+            raise self._unavailable_error() from error
 
     def _create(self, db: sqlite3.Connection) -> None:
         # SQLite does not wait for the lock when two connections change the journal mode.

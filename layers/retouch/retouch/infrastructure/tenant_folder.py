@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
-from retouch.tenants.table import Change, Row, TenantsUnavailable, WriteConflict
+from retouch.core.write_conflict import WriteConflict
+from retouch.infrastructure.sqlite_file import SqliteFile
+from retouch.tenants.table import Change, TenantRow, TenantsUnavailable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -33,14 +34,14 @@ class TenantFolderTable:
     """The rows of all processes that use the folder."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "tenants.sqlite", _SCHEMA)
+        self._database = SqliteFile(Path(folder) / "tenants.sqlite", _SCHEMA, _unavailable_error)
 
-    def read(self, partition: str, name: str) -> Row | None:
+    def read(self, partition: str, name: str) -> TenantRow | None:
         """Return the row as it was last written, or None."""
         rows = self._select(f"{_SELECT} AND name = ?", (partition, name))
         return rows[0] if rows else None
 
-    def list(self, partition: str) -> Sequence[Row]:
+    def list(self, partition: str) -> Sequence[TenantRow]:
         """Return the rows of a partition by name."""
         return self._select(f"{_SELECT} ORDER BY name", (partition,))
 
@@ -52,12 +53,12 @@ class TenantFolderTable:
                 if not database.execute(*_statement(change)).rowcount:
                     raise WriteConflict
 
-        _run(self._database, write_all)
+        self._database.run(write_all)
 
-    def _select(self, query: str, parameters: tuple[str, ...]) -> Sequence[Row]:
-        rows = _run(self._database, lambda db: db.execute(query, parameters).fetchall())
+    def _select(self, query: str, parameters: tuple[str, ...]) -> Sequence[TenantRow]:
+        rows = self._database.run(lambda db: db.execute(query, parameters).fetchall())
         return [
-            Row(partition, name, orjson.loads(text), expires, version)
+            TenantRow(partition, name, orjson.loads(text), expires, version)
             for partition, name, text, expires, version in rows
         ]
 
@@ -66,31 +67,33 @@ class SecretFolder:
     """The providers' keys of virtual keys in a file that only its owner can read."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "secrets.sqlite", _SECRETS_SCHEMA)
+        self._database = SqliteFile(
+            Path(folder) / "secrets.sqlite", _SECRETS_SCHEMA, _unavailable_error
+        )
 
     def put(self, workspace_id: str, slug: str, secret: str) -> None:
         """Store or replace a key."""
         self._protect_file()
         values = workspace_id, slug, secret
         statement = "INSERT OR REPLACE INTO secrets VALUES (?, ?, ?)"
-        _run(self._database, lambda db: db.execute(statement, values))
+        self._database.run(lambda db: db.execute(statement, values))
 
     def get(self, workspace_id: str, slug: str) -> str | None:
         """Return a key, or None."""
         query = "SELECT secret FROM secrets WHERE workspace_id = ? AND slug = ?"
-        row = _run(self._database, lambda db: db.execute(query, (workspace_id, slug)).fetchone())
+        row = self._database.run(lambda db: db.execute(query, (workspace_id, slug)).fetchone())
         return row[0] if row else None
 
     def delete(self, workspace_id: str, slug: str) -> None:
         """Delete a key if there is one."""
         statement = "DELETE FROM secrets WHERE workspace_id = ? AND slug = ?"
-        _run(self._database, lambda db: db.execute(statement, (workspace_id, slug)))
+        self._database.run(lambda db: db.execute(statement, (workspace_id, slug)))
 
     def _protect_file(self) -> None:
         try:
             self._database.path.touch(mode=0o600)
         except OSError as error:
-            raise _unavailable() from error
+            raise _unavailable_error() from error
 
 
 def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:
@@ -101,12 +104,5 @@ def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:
     return (_UPDATE, (*values, change.replaces.version)) if change.replaces else (_INSERT, values)
 
 
-def _run(database: SqliteFile, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-    try:
-        return database.run(operation)
-    except sqlite3.Error as error:
-        raise _unavailable() from error
-
-
-def _unavailable() -> TenantsUnavailable:
+def _unavailable_error() -> TenantsUnavailable:
     return TenantsUnavailable("The folder of tenants cannot be used. Send the request again.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from sys import maxsize
@@ -12,7 +11,7 @@ from sys import maxsize
 import orjson
 
 from retouch.core.errors import UsageUnavailable
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.infrastructure.sqlite_file import SqliteFile
 from retouch.usage.documents import Document
 from retouch.usage.event import UsageEvent, decode_event, encode_event
 
@@ -46,34 +45,36 @@ class UsageFolder:
     kept_seconds = maxsize
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "usage.sqlite", _SCHEMA)
+        self._database = _usage_database(folder)
 
     def write_event(self, event: UsageEvent) -> bool:
         """Store an event unless one with its id is there. Return whether it was stored by this call."""
         row = event.workspace, event.time, event.id, event.trace, encode_event(event)
-        return self._run(lambda db: db.execute(_INSERT, row).rowcount) == 1
+        return self._database.run(lambda db: db.execute(_INSERT, row).rowcount) == 1
 
     def read_events(self, workspace: str, start: int, end: int) -> Iterator[UsageEvent]:
         """Yield the events of a workspace in [start, end), the earliest first."""
-        rows = self._run(lambda db: db.execute(_SELECT, (workspace, start, end)).fetchall())
+        rows = self._database.run(
+            lambda db: db.execute(_SELECT, (workspace, start, end)).fetchall()
+        )
         return (decode_event(text) for (text,) in rows)
 
     def find_by_trace(self, trace: str) -> Sequence[UsageEvent]:
         """Return the events with that trace id, of every workspace."""
         query = "SELECT record FROM usage_events WHERE trace = ? ORDER BY id"
-        rows = self._run(lambda db: db.execute(query, (trace,)).fetchall())
+        rows = self._database.run(lambda db: db.execute(query, (trace,)).fetchall())
         return [decode_event(text) for (text,) in rows]
 
     def read_rollup(self, workspace: str, day: str) -> bytes | None:
         """Return the rollup of a day, or None."""
         query = "SELECT data FROM usage_rollups WHERE workspace = ? AND day = ?"
-        row = self._run(lambda db: db.execute(query, (workspace, day)).fetchone())
+        row = self._database.run(lambda db: db.execute(query, (workspace, day)).fetchone())
         return row[0] if row else None
 
     def write_rollup(self, workspace: str, day: str, data: bytes) -> None:
         """Store the rollup of a day, unless there is one."""
         statement = "INSERT OR IGNORE INTO usage_rollups VALUES (?, ?, ?)"
-        self._run(lambda db: db.execute(statement, (workspace, day, data)).rowcount)
+        self._database.run(lambda db: db.execute(statement, (workspace, day, data)).rowcount)
 
     def note_workspace(self, workspace: str, month: str) -> None:
         """Do nothing: the events say it."""
@@ -81,18 +82,15 @@ class UsageFolder:
     def list_workspaces(self, month: str) -> Sequence[str]:
         """Return the workspaces with events in a month."""
         query = "SELECT DISTINCT workspace FROM usage_events WHERE id LIKE ? ORDER BY workspace"
-        rows = self._run(lambda db: db.execute(query, (f"{month}-%",)).fetchall())
+        rows = self._database.run(lambda db: db.execute(query, (f"{month}-%",)).fetchall())
         return [workspace for (workspace,) in rows]
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        return _run(self._database, operation)
 
 
 class UsageDocumentFolder:
     """Feedback and exports in the same database."""
 
     def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "usage.sqlite", _SCHEMA)
+        self._database = _usage_database(folder)
 
     def write(self, document: Document) -> Document | None:
         """Write a document if its version is still stored. Return it with its new version, or None."""
@@ -103,19 +101,19 @@ class UsageDocumentFolder:
             if document.version
             else (_INSERT_DOCUMENT, row)
         )
-        is_written = _run(self._database, lambda db: db.execute(statement, parameters).rowcount)
+        is_written = self._database.run(lambda db: db.execute(statement, parameters).rowcount)
         return new if is_written else None
 
     def read(self, group: str, identifier: str) -> Document | None:
         """Return a document, or None."""
         query = f"{_SELECT_DOCUMENTS} AND id = ?"
-        row = _run(self._database, lambda db: db.execute(query, (group, identifier)).fetchone())
+        row = self._database.run(lambda db: db.execute(query, (group, identifier)).fetchone())
         return _document(group, row) if row else None
 
     def read_group(self, group: str) -> Sequence[Document]:
         """Return all documents of a group, by their ids."""
         query = f"{_SELECT_DOCUMENTS} ORDER BY id"
-        rows = _run(self._database, lambda db: db.execute(query, (group,)).fetchall())
+        rows = self._database.run(lambda db: db.execute(query, (group,)).fetchall())
         return [_document(group, row) for row in rows]
 
 
@@ -124,10 +122,10 @@ def _document(group: str, row: tuple[str, str, str]) -> Document:
     return Document(group, identifier, orjson.loads(text), version)
 
 
-def _run(database: SqliteFile, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-    try:
-        return database.run(operation)
-    except sqlite3.Error as error:
-        raise UsageUnavailable(
-            f"The usage in {database.path.name} cannot be used.", retry_after=2
-        ) from error
+def _usage_database(folder: str) -> SqliteFile:
+    path = Path(folder) / "usage.sqlite"
+
+    def unavailable_error() -> UsageUnavailable:
+        return UsageUnavailable(f"The usage in {path.name} cannot be used.", retry_after=2)
+
+    return SqliteFile(path, _SCHEMA, unavailable_error)

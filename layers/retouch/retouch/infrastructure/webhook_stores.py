@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
+from retouch.core.errors import WebhooksUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 
@@ -27,15 +29,21 @@ def webhook_services(
     policy = FetchPolicy.from_text(settings.webhook_allowlist, settings.user_agent)
     client, schedule = EventHttpClient(policy, clock, log=log), settings.webhook_schedule
     if has_table:
+        from retouch.infrastructure.aws.row_table import RowDynamoTable
         from retouch.infrastructure.aws.webhook_queue import DeliverySqsQueue
-        from retouch.infrastructure.aws.webhook_table import WebhookDynamoTable
 
-        table = WebhookDynamoTable(settings.webhooks_table, aws)
+        table = RowDynamoTable(settings.webhooks_table, aws, _unavailable_error)
         queue = DeliverySqsQueue(settings.webhooks_queue_url, aws)
         return WebhookServices(table, queue, client, schedule)
-    from retouch.infrastructure.webhook_folder import DeliveryFolderQueue, WebhookFolderTable
+    from retouch.infrastructure.row_folder import RowFolderTable
+    from retouch.infrastructure.webhook_folder import DeliveryFolderQueue
 
     folder = settings.orders_folder
-    return WebhookServices(
-        WebhookFolderTable(folder), DeliveryFolderQueue(folder), client, schedule
+    rows = RowFolderTable(Path(folder) / "webhooks.sqlite", _unavailable_error)
+    return WebhookServices(rows, DeliveryFolderQueue(folder), client, schedule)
+
+
+def _unavailable_error() -> WebhooksUnavailable:
+    return WebhooksUnavailable(
+        "The table of webhooks cannot be used. Send the request again.", retry_after=2
     )

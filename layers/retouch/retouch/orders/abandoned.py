@@ -7,7 +7,7 @@ from dataclasses import replace
 from retouch.orders import transitions
 from retouch.orders.charges import Ledger, Outcome, advance_charges, are_settled
 from retouch.orders.order import Order
-from retouch.orders.stores import AnswerStore, OrderStores, OrderTable, WriteConflict
+from retouch.orders.stores import AnswerStore, OrderConflict, OrderStores, OrderTable
 
 
 def settle_abandoned(order: Order, stores: OrderStores, now: int) -> Order | None:
@@ -21,7 +21,7 @@ def settle_abandoned(order: Order, stores: OrderStores, now: int) -> Order | Non
         if record != order:
             order = stores.table.write(record, replaces=order)
         return settle_charges(order, stores.table, stores.ledger)
-    except WriteConflict:
+    except OrderConflict:
         return None
 
 
@@ -46,7 +46,7 @@ def record_without_holder(order: Order, answers: AnswerStore, now: int, validity
 def settle_charges(order: Order, table: OrderTable, ledger: Ledger | None) -> Order:
     """Make every step of the order's charges that can be made, and return the order as it is stored.
 
-    Raises WriteConflict when the order has changed meanwhile.
+    Raises OrderConflict when the order has changed meanwhile.
     """
     while not are_settled(order.charges):
         charges = advance_charges(order.charges, ledger)

@@ -17,7 +17,7 @@ from retouch.orders.order_errors import (
     reused_error,
     unknown_error,
 )
-from retouch.orders.stores import OrderStores, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderStores
 from retouch.orders.transitions import Claim, ClaimDecision
 
 # Pauses of a request that waits for the answer of another one. Each asks the table once.
@@ -75,7 +75,7 @@ class Claimant:
         try:
             order = self.stores.table.write(order, stored)
             return HeldOrder(order, self.stores, self.clock, deadline=self.deadline)
-        except WriteConflict as conflict:
+        except OrderConflict as conflict:
             return conflict.stored
 
     def _end(self, stored: Order, decision: ClaimDecision) -> OrderReplay:

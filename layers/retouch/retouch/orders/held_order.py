@@ -24,7 +24,7 @@ from retouch.orders.charges import (
 )
 from retouch.orders.order import Fingerprint, Order, StoredAnswer, Submission
 from retouch.orders.order_errors import in_progress_error
-from retouch.orders.stores import OrderStores, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderStores
 
 Result = TypeVar("Result")
 
@@ -219,7 +219,7 @@ class HeldOrder:
             self.order = self._stores.table.write(order, replaces=None)
             self._is_stored = True
             self._stores.table.add_recent(order.fingerprint.digest, order.key, order.expires, retry)
-        except (OrdersUnavailable, WriteConflict) as error:
+        except (OrdersUnavailable, OrderConflict) as error:
             _log.warning("an order was not written", exc_info=error)
 
     def _write_charges(self, charges: Charges) -> None:
@@ -229,7 +229,7 @@ class HeldOrder:
             return
         try:
             self.order = self._stores.table.write(order, replaces=None)
-        except WriteConflict as conflict:  # the first write, whose response was lost
+        except OrderConflict as conflict:  # the first write, whose response was lost
             if not transitions.is_still_holder(conflict.stored, order):
                 raise in_progress_error() from None
             self.order = self._stores.table.write(order, replaces=conflict.stored)
@@ -293,7 +293,7 @@ class HeldOrder:
         try:
             stores = self._stores
             self.order = settle_charges(self.order, stores.table, stores.ledger)
-        except (OrdersUnavailable, WriteConflict) as error:
+        except (OrdersUnavailable, OrderConflict) as error:
             _log.warning("the charges of an order are not settled yet", exc_info=error)
 
     def _try_to_end(self, write: Callable[[], Result]) -> Result | None:
@@ -314,7 +314,7 @@ class HeldOrder:
             return
         try:
             self.order = self._stores.table.write(order, replaces=self.order)
-        except WriteConflict as conflict:
+        except OrderConflict as conflict:
             self._replace_own_record(order, conflict.stored)
 
     def _replace_own_record(self, order: Order, stored: Order | None) -> None:
@@ -330,7 +330,7 @@ class HeldOrder:
         order = replace(order, version="", charges=charges, usage=usage)
         try:
             self.order = self._stores.table.write(order, replaces=stored)
-        except WriteConflict:
+        except OrderConflict:
             raise in_progress_error() from None
 
 

@@ -16,7 +16,7 @@ from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned, settle_charges
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import EVENT_SOURCES, RUNNING, Order, StoredAnswer, key_of_order
-from retouch.orders.stores import OrderStores, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderStores
 from retouch.orders.transitions import Claim, JobDetails
 
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
@@ -112,7 +112,7 @@ def submit_job(
     stores: JobStores,
     now: int,
 ) -> Order:
-    """Store a request as a queued job and send its message. Raises OrdersUnavailable or WriteConflict."""
+    """Store a request as a queued job and send its message. Raises OrdersUnavailable or OrderConflict."""
     order = transitions.queue_job(stored, claim, details, now)
     stores.requests.put(order.id, request)
     order = stores.orders.table.write(order, replaces=stored)
@@ -136,7 +136,7 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
         try:
             cancelled = transitions.cancel(order, now, stores.orders.validity)
             order = stores.orders.table.write(cancelled, replaces=order)
-        except WriteConflict as conflict:
+        except OrderConflict as conflict:
             if conflict.stored is None:
                 raise NotFound("There is no such job.") from None
             order = conflict.stored
@@ -153,7 +153,7 @@ def delete_job(order: Order, stores: JobStores) -> bool:
         return False
     try:
         stores.orders.table.remove(order)
-    except WriteConflict:
+    except OrderConflict:
         raise NotFound("The job has changed meanwhile. Send the request again.") from None
     stores.orders.answers.delete(order.id)
     stores.requests.delete(order.id)
@@ -210,7 +210,7 @@ def claim_job(
             order, request_id, now + round(lease_seconds), validity, now
         )
         written = stores.orders.table.write(claimed, replaces=order)
-    except WriteConflict:
+    except OrderConflict:
         return CONFLICT_PAUSE
     return HeldOrder(
         written, stores.orders, clock, deadline=deadline, end_pauses=_END_PAUSES_SECONDS
@@ -260,7 +260,7 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
     try:
         ended = stores.orders.table.write(ended, replaces=order)
         settle_charges(ended, stores.orders.table, stores.orders.ledger)
-    except WriteConflict:
+    except OrderConflict:
         return False
     return True
 

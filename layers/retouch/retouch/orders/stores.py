@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.write_conflict import WriteConflict
 from retouch.orders.charges import Ledger
 from retouch.orders.order import Order, StoredAnswer
 
 
-class WriteConflict(Exception):
-    """Another record is stored than the one that a write should replace. `stored` is that record, or None."""
+class OrderConflict(WriteConflict):
+    """Another order is stored than the one that a write should replace. `stored` is that order, or None."""
 
     def __init__(self, stored: Order | None) -> None:
         super().__init__("the order has changed")
@@ -27,7 +28,7 @@ class OrderTable(Protocol):
     def write(self, order: Order, replaces: Order | None) -> Order:
         """Write an order if `replaces` is still stored, or if nothing is stored and `replaces` is None.
 
-        Return the order with its new version. Raises WriteConflict with the stored order. A write that is repeated
+        Return the order with its new version. Raises OrderConflict with the stored order. A write that is repeated
         because its response was lost succeeds.
         """
 
@@ -42,7 +43,7 @@ class OrderTable(Protocol):
         """
 
     def remove(self, order: Order) -> None:
-        """Remove an order that is stored as it is here, or no longer. Raises WriteConflict."""
+        """Remove an order that is stored as it is here, or no longer. Raises OrderConflict."""
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under its request's fingerprint until that Unix time.

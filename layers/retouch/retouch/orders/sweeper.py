@@ -12,7 +12,7 @@ from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.jobs import EditsQueue, job_status, send_job
 from retouch.orders.order import Order
-from retouch.orders.stores import OrderStores, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderStores
 
 _log = logging.getLogger("retouch")
 
@@ -65,7 +65,7 @@ def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
     late = transitions.cancel(order, now, stores.validity)
     try:
         return stores.table.write(late if is_late else transitions.remind(order, now), order)
-    except WriteConflict:
+    except OrderConflict:
         return None
 
 
@@ -82,5 +82,5 @@ def _write_usage(order: Order, stores: OrderStores, now: int) -> Order | None:
             "the usage of an order was not written", extra={"order": order.id}, exc_info=error
         )
         return order
-    except WriteConflict:
+    except OrderConflict:
         return None

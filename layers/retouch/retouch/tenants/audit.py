@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.tenants.table import Row, TenantTable
+from retouch.tenants.table import TenantRow, TenantTable
 
 _KEPT_SECONDS = 400 * 86_400
 
@@ -26,7 +26,7 @@ class AuditEntry:
     after: Mapping[str, Any] | None
 
 
-def audit_row(entry: AuditEntry, now: int) -> Row:
+def audit_row(entry: AuditEntry, now: int) -> TenantRow:
     """Return the row of a change."""
     time = datetime.fromtimestamp(now, UTC)
     record = {
@@ -40,7 +40,7 @@ def audit_row(entry: AuditEntry, now: int) -> Row:
         "created_at": now,
     }
     name = f"{time:%H:%M:%S}#{secrets.token_hex(8)}"
-    return Row(_partition(time), name, record, expires=now + _KEPT_SECONDS)
+    return TenantRow(_partition(time), name, record, expires=now + _KEPT_SECONDS)
 
 
 def list_audit_rows(table: TenantTable, since: int, until: int) -> Sequence[Mapping[str, Any]]:

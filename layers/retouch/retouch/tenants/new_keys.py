@@ -9,7 +9,7 @@ from retouch.tenants import rows
 from retouch.tenants.audit import AuditEntry, audit_row
 from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey, Workspace
 from retouch.tenants.scopes import ALL_SCOPES, EDIT_SCOPES
-from retouch.tenants.table import Change, Row, TenantTable
+from retouch.tenants.table import Change, TenantRow, TenantTable
 
 _ACTOR = "operator"  # in audit rows
 
@@ -47,12 +47,12 @@ def store_workspace_key(
     _store(table, key, now)
 
 
-def find_key_rows(table: TenantTable, name: str) -> Sequence[Row]:
+def find_key_rows(table: TenantTable, name: str) -> Sequence[TenantRow]:
     """Return the rows of the keys with this name or this id."""
     return [row for row in table.list(rows.KEYS) if name in (row.name, row.record["name"])]
 
 
-def revoke_key(table: TenantTable, row: Row, now: int) -> None:
+def revoke_key(table: TenantTable, row: TenantRow, now: int) -> None:
     """Delete a key, so that every function refuses it within a minute."""
     partitions = [rows.digest_partition(digest) for digest in row.record.get("digests", ())]
     links = [table.read(partition, rows.ONLY) for partition in partitions]

@@ -10,7 +10,7 @@ from retouch.tenants.keys import (
     Workspace,
 )
 from retouch.tenants.records import from_record, to_record
-from retouch.tenants.table import Row, TenantTable
+from retouch.tenants.table import TenantRow, TenantTable
 
 KEYS, WORKSPACES, SLUGS = "KEYS", "WORKSPACES", "SLUGS"
 ONLY = "-"  # the name of the only row of a partition
@@ -36,27 +36,27 @@ def config_versions_partition(workspace_id: str, slug: str) -> str:
     return f"CONFIG_VERSIONS#{workspace_id}#{slug}"
 
 
-def digest_row(digest: str, key_id: str, expires_at: int | None = None) -> Row:
+def digest_row(digest: str, key_id: str, expires_at: int | None = None) -> TenantRow:
     """Return the row that leads from a digest to its key, which it opens until it expires."""
     record = {"key": key_id, **({"expires_at": expires_at} if expires_at else {})}
-    return Row(digest_partition(digest), ONLY, record, expires=expires_at)
+    return TenantRow(digest_partition(digest), ONLY, record, expires=expires_at)
 
 
-def key_row(key: GatewayKey) -> Row:
+def key_row(key: GatewayKey) -> TenantRow:
     """Return the row of a key. Its workspace has a row of its own."""
     record = {**to_record(key), "workspace": key.workspace.id}
-    return Row(KEYS, key.id, record)
+    return TenantRow(KEYS, key.id, record)
 
 
-def workspace_row(workspace: Workspace) -> Row:
+def workspace_row(workspace: Workspace) -> TenantRow:
     """Return the row of a workspace."""
-    return Row(WORKSPACES, workspace.id, to_record(workspace))
+    return TenantRow(WORKSPACES, workspace.id, to_record(workspace))
 
 
-def virtual_key_row(virtual_key: VirtualKeyRecord) -> Row:
+def virtual_key_row(virtual_key: VirtualKeyRecord) -> TenantRow:
     """Return the row of a virtual key."""
     partition = virtual_keys_partition(virtual_key.workspace_id)
-    return Row(partition, virtual_key.slug, to_record(virtual_key))
+    return TenantRow(partition, virtual_key.slug, to_record(virtual_key))
 
 
 def read_workspace(table: TenantTable, workspace_id: str) -> Workspace | None:
@@ -67,7 +67,7 @@ def read_workspace(table: TenantTable, workspace_id: str) -> Workspace | None:
     return from_record(Workspace, row.record)
 
 
-def key_of_row(row: Row, workspace: Workspace) -> GatewayKey:
+def key_of_row(row: TenantRow, workspace: Workspace) -> GatewayKey:
     """Return the key of a row."""
     return from_record(GatewayKey, {**row.record, "workspace": to_record(workspace)})
 

@@ -17,12 +17,8 @@ class TenantsUnavailable(Fault):
     retryable = True
 
 
-class WriteConflict(Exception):
-    """Another write has changed a row since it was read, or a row that must not exist exists."""
-
-
 @frozen_dataclass
-class Row:
+class TenantRow:
     """One row: a record under a partition and a name."""
 
     partition: str
@@ -36,18 +32,18 @@ class Row:
 class Change:
     """A write of one row, if `replaces` is still stored. None: if there is no such row."""
 
-    row: Row
-    replaces: Row | None = None
+    row: TenantRow
+    replaces: TenantRow | None = None
     is_deletion: bool = False
 
 
 class TenantTable(Protocol):
     """The rows of all tenants. Every method raises TenantsUnavailable."""
 
-    def read(self, partition: str, name: str) -> Row | None:
+    def read(self, partition: str, name: str) -> TenantRow | None:
         """Return the row as it was last written, or None."""
 
-    def list(self, partition: str) -> Sequence[Row]:
+    def list(self, partition: str) -> Sequence[TenantRow]:
         """Return the rows of a partition by name."""
 
     def write(self, changes: Sequence[Change]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from retouch.core.errors import InvalidRequest, NotFound, WebhookConflict
+from retouch.core.rows import RowConflict, RowTable
 from retouch.webhooks.delivery import Delivery, is_lost, new_delivery, restart
 from retouch.webhooks.endpoint import Endpoint
 from retouch.webhooks.event import Event
@@ -17,7 +18,7 @@ from retouch.webhooks.records import (
     write_record,
 )
 from retouch.webhooks.registry import list_endpoints
-from retouch.webhooks.services import RowConflict, RowTable, WebhookServices
+from retouch.webhooks.services import WebhookServices
 
 _log = logging.getLogger("retouch")
 

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import orjson
 
+from retouch.core.rows import Row, RowConflict, RowTable
 from retouch.webhooks.delivery import Attempt, Delivery
 from retouch.webhooks.endpoint import Endpoint
-from retouch.webhooks.services import Row, RowConflict, RowTable
 
 _Record = TypeVar("_Record", Endpoint, Delivery)
 _MAX_RACES = 8
+_RECORD = "record"  # the only value of a row
 _OWN_COLUMNS = ("id", "scope", "version")
 
 
@@ -31,7 +32,7 @@ def read_delivery(table: RowTable, scope: str, identifier: str) -> Delivery | No
 
 def endpoint_of_row(row: Row) -> Endpoint:
     """Return the endpoint in a row."""
-    values = orjson.loads(row.text)
+    values = orjson.loads(str(row.values[_RECORD]))
     return Endpoint(
         id=row.id,
         scope=row.scope,
@@ -42,7 +43,7 @@ def endpoint_of_row(row: Row) -> Endpoint:
 
 def delivery_of_row(row: Row) -> Delivery:
     """Return the delivery in a row."""
-    values = orjson.loads(row.text)
+    values = orjson.loads(str(row.values[_RECORD]))
     attempts = tuple(Attempt(*attempt) for attempt in values["attempts"])
     return Delivery(
         id=row.id, scope=row.scope, version=row.version, **{**values, "attempts": attempts}
@@ -75,7 +76,7 @@ def change_endpoint(
 def _row(record: Endpoint | Delivery) -> Row:
     expires = record.expires if isinstance(record, Delivery) else 0
     text = orjson.dumps(_values(record)).decode()
-    return Row(record.scope, record.id, text, expires, record.version)
+    return Row(record.scope, record.id, {_RECORD: text}, expires, version=record.version)
 
 
 def _values(record: Endpoint | Delivery) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import RowTable
 from retouch.core.sealed_text import open_text, seal_text
 from retouch.core.sortable_time import encode_time
 from retouch.core.url_policy.errors import FetchError
@@ -20,7 +21,7 @@ from retouch.webhooks.records import (
     read_endpoint,
     write_record,
 )
-from retouch.webhooks.services import EventClient, RowTable, WebhookServices
+from retouch.webhooks.services import EventClient, WebhookServices
 
 MAX_ENDPOINTS = 20  # of one scope
 _OVERLAP_SECONDS = 86_400  # how long an old secret signs too
@@ -79,7 +80,7 @@ def find_endpoint(scope: str, identifier: str, table: RowTable) -> Endpoint:
 def list_endpoints(scope: str, table: RowTable) -> Sequence[Endpoint]:
     """Return the endpoints of the scope, the newest first."""
     # Two requests at once may exceed the limit by one.
-    rows = table.list(scope, ENDPOINT_PREFIX, "", 2 * MAX_ENDPOINTS)
+    rows = table.list_rows(scope, ENDPOINT_PREFIX, "", 2 * MAX_ENDPOINTS, is_ascending=False)
     return [endpoint_of_row(row) for row in rows]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from retouch.core.clock import Clock
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.rows import RowConflict
 from retouch.core.webhook_signature import signature_headers
 from retouch.webhooks import delivery as deliveries
 from retouch.webhooks import endpoint as endpoints
@@ -27,13 +28,7 @@ from retouch.webhooks.records import (
 )
 from retouch.webhooks.registry import signing_keys
 from retouch.webhooks.schedule import retry_pause
-from retouch.webhooks.services import (
-    EventClient,
-    EventRequest,
-    EventResponse,
-    RowConflict,
-    WebhookServices,
-)
+from retouch.webhooks.services import EventClient, EventRequest, EventResponse, WebhookServices
 
 _log = logging.getLogger("retouch")
 _CONFLICT_PAUSE_SECONDS = 2

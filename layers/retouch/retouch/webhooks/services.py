@@ -2,50 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-
-
-@frozen_dataclass
-class Row:
-    """A row of the table: a record as text, under the scope that it belongs to and its id."""
-
-    scope: str
-    id: str
-    text: str = field(repr=False)
-    expires: int = 0  # a Unix time; 0: never
-    version: str = ""
-
-
-class RowConflict(Exception):
-    """Another row is stored than the one that a write should replace. `stored` is that row, or None."""
-
-    def __init__(self, stored: Row | None) -> None:
-        super().__init__("the row has changed")
-        self.stored = stored
-
-
-class RowTable(Protocol):
-    """The table of endpoints and deliveries. Every method raises WebhooksUnavailable when it cannot be used."""
-
-    def read(self, scope: str, identifier: str) -> Row | None:
-        """Return the row as it was last written, or None."""
-
-    def write(self, row: Row, replaces: Row | None) -> Row:
-        """Write a row if `replaces` is still stored, or if nothing is stored and `replaces` is None.
-
-        Return the row with its new version. Raises RowConflict. A write that is repeated because its response was lost
-        succeeds.
-        """
-
-    def delete(self, scope: str, identifier: str) -> None:
-        """Remove a row, if there is one."""
-
-    def list(self, scope: str, prefix: str, before: str, limit: int) -> Sequence[Row]:
-        """Return rows of a scope whose id has this prefix, the last id first. With `before`, only lower ids."""
+from retouch.core.rows import RowTable
 
 
 class DeliveryQueue(Protocol):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from retouch.core.errors import OrdersUnavailable
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 from tests.support.jobs import ASYNC, JobGateway
 from tests.support.upstream import Upstream
 
@@ -169,7 +169,7 @@ def test_delete_of_a_job_that_changes_meanwhile_deletes_nothing(gateway):
     gateway.work()
 
     def lose_the_race(order):
-        raise WriteConflict(order)
+        raise OrderConflict(order)
 
     gateway.orders.remove = lose_the_race
     assert gateway.get(job, method="DELETE").status == 404

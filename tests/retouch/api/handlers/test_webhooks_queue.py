@@ -4,18 +4,18 @@ import importlib.util
 import json
 import secrets
 from dataclasses import replace
-from typing import Any
 
 import boto3
 import pytest
 from standardwebhooks.webhooks import Webhook
 
 from retouch.core.clock import SystemClock
+from retouch.core.errors import WebhooksUnavailable
 from retouch.core.sealed_text import seal_text
 from retouch.core.webhook_signature import signing_secret
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
-from retouch.infrastructure.aws.webhook_table import WebhookDynamoTable
+from retouch.infrastructure.aws.row_table import RowDynamoTable
 from retouch.orders import transitions
 from retouch.orders.transitions import JobDetails
 from retouch.webhooks.delivery import new_delivery
@@ -23,6 +23,7 @@ from retouch.webhooks.endpoint import Endpoint
 from retouch.webhooks.event import EVENT_TYPES, make_event
 from retouch.webhooks.records import read_delivery, write_record
 from tests.infra.conftest import ROOT
+from tests.support.dynamodb import table_definition
 from tests.support.events import lambda_context
 from tests.support.jobs import message_event
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, answer, claim, moto_server
@@ -50,12 +51,8 @@ class Stack:
         session = boto3.Session("testing", "testing", region_name="us-east-1")
         self.sqs = session.client("sqs", endpoint_url=url)
         self.receiver = receiver
-        names: Any = {"pk": "HASH", "sk": "RANGE"}
         session.client("dynamodb", endpoint_url=url).create_table(
-            TableName=WEBHOOKS,
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in names],
-            BillingMode="PAY_PER_REQUEST",
+            **table_definition(WEBHOOKS, "pk", "sk")
         )
         session.client("secretsmanager", endpoint_url=url).create_secret(
             Name="secret", SecretString=json.dumps({"RETOUCH_PEPPER": PEPPER})
@@ -77,7 +74,7 @@ class Stack:
         """Make the clients and load the functions. The environment is set."""
         aws = AwsClients()
         self.table, self.orders = (
-            WebhookDynamoTable(WEBHOOKS, aws),
+            RowDynamoTable(WEBHOOKS, aws, lambda: WebhooksUnavailable("The table is down.")),
             OrderDynamoTable(TABLE, aws),
         )
         self.send, self.sweep = load_handler("webhooks"), load_handler("sweeper")

@@ -33,7 +33,7 @@ from retouch.gateway.routing.config import parse_config
 from retouch.gateway.routing.grants import find_secrets
 from retouch.tenants import rows
 from retouch.tenants.keys import Workspace
-from retouch.tenants.table import Change, Row
+from retouch.tenants.table import Change, TenantRow
 
 _KIND, _ID_PREFIX = "config", "pc-"
 _STATUSES = ("active", "archived")
@@ -61,7 +61,7 @@ def create_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
     }
     is_default = fields.flag("is_default") or fields.flag("isDefault")
     fields.reject_unknown()
-    row = Row(rows.configs_partition(workspace.id), slug, record)
+    row = TenantRow(rows.configs_partition(workspace.id), slug, record)
     changes = [Change(row), Change(_version_row(record))]
     if is_default:
         workspace, change = _set_default_config(workspace, slug, services)
@@ -145,7 +145,7 @@ def delete_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, {"success": True, "id": row.name, "object": _KIND, "deleted": True}
 
 
-def _find(slug: str, request: AdminRequest, services: AdminServices) -> Row:
+def _find(slug: str, request: AdminRequest, services: AdminServices) -> TenantRow:
     """Return the row of a config. Raises NotFound, also for a config of another workspace."""
     for workspace in visible_workspaces(request, services):
         row = services.tenants.table.read(rows.configs_partition(workspace.id), slug)
@@ -154,7 +154,7 @@ def _find(slug: str, request: AdminRequest, services: AdminServices) -> Row:
     raise not_found("config", slug)
 
 
-def _workspace(row: Row, request: AdminRequest, services: AdminServices) -> Workspace:
+def _workspace(row: TenantRow, request: AdminRequest, services: AdminServices) -> Workspace:
     return find_workspace(row.record["workspace_id"], request, services)
 
 
@@ -195,7 +195,7 @@ def _new_version_id() -> str:
     return f"pcv-{secrets.token_hex(8)}"
 
 
-def _version_row(record: Mapping[str, Any]) -> Row:
+def _version_row(record: Mapping[str, Any]) -> TenantRow:
     partition = rows.config_versions_partition(record["workspace_id"], record["slug"])
     version = {
         "version_id": record["version_id"],
@@ -203,7 +203,7 @@ def _version_row(record: Mapping[str, Any]) -> Row:
         "updated_by": record["updated_by"],
         "created_at": record["last_updated_at"],
     }
-    return Row(partition, f"{record['last_updated_at']:012d}#{record['version_id']}", version)
+    return TenantRow(partition, f"{record['last_updated_at']:012d}#{record['version_id']}", version)
 
 
 def _set_default_config(
@@ -213,7 +213,7 @@ def _set_default_config(
     return changed, workspace_change(workspace, changed, services)
 
 
-def _answer(row: Row, workspace: Workspace) -> dict[str, Any]:
+def _answer(row: TenantRow, workspace: Workspace) -> dict[str, Any]:
     return resource_document(_KIND, _document(row.record, workspace))
 
 

@@ -30,7 +30,7 @@ from retouch.core.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
 from retouch.tenants import rows
 from retouch.tenants.keys import GatewayKey, KeySubtype, KeyType
-from retouch.tenants.table import Change, Row
+from retouch.tenants.table import Change, TenantRow
 
 _KINDS = (("workspace", "service"), ("workspace", "user"), ("organisation", "service"))
 _GROUPS = tuple(f"{kind}_{subtype}_api_keys" for kind, subtype in _KINDS)
@@ -164,7 +164,7 @@ def _require_scope(request: AdminRequest, kind: str, subtype: str, action: str) 
 
 def _find_key(
     request: AdminRequest, services: AdminServices, action: str
-) -> tuple[GatewayKey, Row]:
+) -> tuple[GatewayKey, TenantRow]:
     """Return a key with its row. Raises InsufficientScope, and NotFound also for another workspace's key."""
     request.require_scope(*(f"{group}.{action}" for group in _GROUPS))
     identifier = request.path_values["id"]
@@ -181,10 +181,10 @@ def _can_see(key: GatewayKey, request: AdminRequest, action: str) -> bool:
     return is_visible and request.can_see(key.workspace.id) and scope in request.key.scopes
 
 
-def _key(row: Row, services: AdminServices) -> GatewayKey | None:
+def _key(row: TenantRow, services: AdminServices) -> GatewayKey | None:
     workspace = rows.read_workspace(services.tenants.table, row.record["workspace"])
     return rows.key_of_row(row, workspace) if workspace else None
 
 
-def _digest_row(digest: str, services: AdminServices) -> Row | None:
+def _digest_row(digest: str, services: AdminServices) -> TenantRow | None:
     return services.tenants.table.read(rows.digest_partition(digest), rows.ONLY)

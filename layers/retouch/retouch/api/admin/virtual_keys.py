@@ -41,7 +41,7 @@ from retouch.gateway.routing.grants import VIRTUAL_KEY_SLUG
 from retouch.tenants import rows
 from retouch.tenants.keys import VirtualKeyRecord, Workspace
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, Row
+from retouch.tenants.table import Change, TenantRow
 
 _KIND = "virtual-key"
 
@@ -153,7 +153,7 @@ def visible_workspaces(request: AdminRequest, services: AdminServices) -> list[W
 
 
 def _store_new_secret(
-    row: Row, secret: str, request: AdminRequest, services: AdminServices
+    row: TenantRow, secret: str, request: AdminRequest, services: AdminServices
 ) -> None:
     """Store the key of a new record. Without it, the record is removed again."""
     workspace_id = row.partition.partition("#")[2]
@@ -172,7 +172,7 @@ def _find(
     request: AdminRequest,
     services: AdminServices,
     workspace: Workspace | None = None,
-) -> tuple[VirtualKeyRecord, Row]:
+) -> tuple[VirtualKeyRecord, TenantRow]:
     """Return a virtual key with its row. Raises NotFound, also for one of another workspace."""
     places = [workspace] if workspace else visible_workspaces(request, services)
     for row in _rows(slug, places, services):
@@ -180,7 +180,7 @@ def _find(
     raise not_found("virtual key", slug)
 
 
-def _rows(slug: str, places: list[Workspace], services: AdminServices) -> Iterator[Row]:
+def _rows(slug: str, places: list[Workspace], services: AdminServices) -> Iterator[TenantRow]:
     for workspace in places:
         row = services.tenants.table.read(rows.virtual_keys_partition(workspace.id), slug)
         if row:

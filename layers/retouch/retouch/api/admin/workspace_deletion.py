@@ -13,7 +13,7 @@ from retouch.tenants import rows
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE_ID, VirtualKeyRecord, Workspace
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, Row
+from retouch.tenants.table import Change, TenantRow
 
 
 def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
@@ -64,13 +64,13 @@ def _budgets(workspace: Workspace, services: AdminServices) -> Iterator[Budget]:
         yield from budgets_of_virtual_key(from_record(VirtualKeyRecord, row.record), now)
 
 
-def _key_rows(workspace: Workspace, services: AdminServices) -> list[Row]:
+def _key_rows(workspace: Workspace, services: AdminServices) -> list[TenantRow]:
     keys = services.tenants.table.list(rows.KEYS)
     return [row for row in keys if row.record["workspace"] == workspace.id]
 
 
 def _delete_key(
-    row: Row, workspace: Workspace, request: AdminRequest, services: AdminServices
+    row: TenantRow, workspace: Workspace, request: AdminRequest, services: AdminServices
 ) -> None:
     digests = [
         services.tenants.table.read(rows.digest_partition(digest), rows.ONLY)

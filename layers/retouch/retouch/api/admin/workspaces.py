@@ -34,7 +34,7 @@ from retouch.tenants import rows
 from retouch.tenants.keys import DEFAULT_WORKSPACE, DEFAULT_WORKSPACE_ID, Workspace
 from retouch.tenants.limits import UsageLimit
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, Row
+from retouch.tenants.table import Change, TenantRow
 
 
 def create_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
@@ -189,8 +189,8 @@ def _with_credits(limits: tuple[UsageLimit, ...], amount: int) -> tuple[UsageLim
     return (replace(prepaid, credit_limit=prepaid.credit_limit + amount), *others)
 
 
-def _slug_row(workspace: Workspace) -> Row:
-    return Row(rows.SLUGS, workspace.slug, {"id": workspace.id})
+def _slug_row(workspace: Workspace) -> TenantRow:
+    return TenantRow(rows.SLUGS, workspace.slug, {"id": workspace.id})
 
 
 def _document(workspace: Workspace, now: int) -> Mapping[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from retouch.api.admin.request import AdminRequest, AdminServices
 from retouch.core.errors import IdempotencyKeyReused, JobConflict
+from retouch.core.write_conflict import WriteConflict
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 from retouch.tenants.audit import AuditEntry, audit_row
 from retouch.tenants.rows import ONLY
-from retouch.tenants.table import Change, Row, WriteConflict
+from retouch.tenants.table import Change, TenantRow
 
 
 class Conflict(JobConflict):
@@ -98,7 +99,7 @@ def _creation_change(
     record = {"id": created_id, "body": request.body_digest()}
     # The table removes an expired row late.
     is_expired = stored is not None and now >= (stored.expires or 0)
-    return Change(Row(partition, ONLY, record, expires), stored if is_expired else None)
+    return Change(TenantRow(partition, ONLY, record, expires), stored if is_expired else None)
 
 
 def _creation_partition(request: AdminRequest, idempotency_key: str) -> str:

@@ -118,7 +118,7 @@ def delete_file(request: EndpointRequest, services: Services) -> HttpResponse:
     stores = require_batches(services)
     file = _find_file(request, request.caller.principal, services)
     stores.contents.delete(content_key(file.id))
-    stores.rows.delete(file_row(file))
+    stores.rows.delete(file.scope, file.id)
     return json_response({"id": file.id, "object": "file", "deleted": True}, request)
 
 

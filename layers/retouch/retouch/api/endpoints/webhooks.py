@@ -151,7 +151,9 @@ def redeliver(request: EndpointRequest, services: Services) -> HttpResponse:
 def _iter_deliveries(request: EndpointRequest, services: Services) -> Iterator[Delivery]:
     table, before = require_webhooks(services).table, request.query.get("after", "")
     while True:
-        rows = table.list(_scope(request), DELIVERY_PREFIX, before, _ROWS_PER_READ)
+        rows = table.list_rows(
+            _scope(request), DELIVERY_PREFIX, before, _ROWS_PER_READ, is_ascending=False
+        )
         yield from map(delivery_of_row, rows)
         if len(rows) < _ROWS_PER_READ:
             return

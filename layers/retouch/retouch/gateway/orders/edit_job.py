@@ -41,7 +41,7 @@ from retouch.orders.order import (
     random_order_key,
 )
 from retouch.orders.order_errors import in_progress_error, reused_error, unknown_error
-from retouch.orders.stores import OrderTable, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderTable
 from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
@@ -129,7 +129,7 @@ def submit_edit(
     claim = replace(claim, key=stored.key if stored else claim.key)
     try:
         order = jobs.submit_job(stored, claim, details, request, stores, now)
-    except WriteConflict as conflict:
+    except OrderConflict as conflict:
         existing = _existing(conflict.stored, claim, stores)
         if existing is None:
             raise in_progress_error() from None

@@ -15,7 +15,7 @@ from retouch.core.errors import Fault
 from retouch.orders import transitions
 from retouch.orders.jobs import JobStores, job_id, job_status, read_job
 from retouch.orders.order import Order
-from retouch.orders.stores import OrderTable, WriteConflict
+from retouch.orders.stores import OrderConflict, OrderTable
 
 if TYPE_CHECKING:
     from retouch.webhooks.event import Event
@@ -42,7 +42,7 @@ def emit_event(
     try:
         queue_event(_job_event(order, now), order.scope, order.webhooks.split(), webhooks, now)
         return table.write(transitions.drop_event(order), replaces=order)
-    except (Fault, WriteConflict) as error:
+    except (Fault, OrderConflict) as error:
         _log.warning("the event of a job waits", extra={"order": order.id}, exc_info=error)
         return order
 

@@ -6,18 +6,15 @@ amount, the number of holds and the repetition of a write. DynamoDB removes rows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.dynamodb_table import DynamoDBTable
 from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, check_hold
 from retouch.tenants.budget_table import HoldResult, RowName
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-Result = TypeVar("Result")
 # An edit waits for these calls. A repeated write is recognized by the name of its hold.
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=2, max_attempts=4, max_connections=50)
 _RETRY_AFTER_SECONDS = 2
@@ -46,11 +43,11 @@ class BudgetDynamoTable:
     """The budgets of all functions that use the table."""
 
     def __init__(self, table: str, aws: AwsClients) -> None:
-        self._table, self._aws = table, aws
+        self._table = DynamoDBTable(table, aws, _CLIENT_CONFIG, _unavailable_error)
 
     def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
         """Hold an amount if there is room. A row that does not exist yet is empty."""
-        return self._run(lambda: self._hold(row, name, hold, limit))
+        return self._table.run(lambda: self._hold(row, name, hold, limit))
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
@@ -63,7 +60,7 @@ class BudgetDynamoTable:
             **({":name": {"S": name}} if at_risk else {}),
         }
         statement = _SETTLE_AT_RISK if at_risk else _SETTLE
-        new, old = self._run(lambda: self._update(row, statement, values, name))
+        new, old = self._table.run(lambda: self._update(row, statement, values, name))
         if new is None and at_risk and old is not None and old.last_at_risk == name:
             return old
         return new
@@ -71,30 +68,16 @@ class BudgetDynamoTable:
     def restore(self, row: RowName, name: str, hold: RowHold) -> None:
         """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
         values = {":hold": _hold_value(hold), ":amount": _number(hold.amount)}
-        self._run(lambda: self._update(row, _RESTORE, values, name))
+        self._table.run(lambda: self._update(row, _RESTORE, values, name))
 
     def read(self, row: RowName) -> BudgetRow:
         """Return the row as it was last written. A row that does not exist is empty."""
-        return self._run(lambda: self._read(row))
+        return self._table.run(lambda: self._read(row))
 
     def mark_alerted(self, row: RowName) -> bool:
         """Store that the threshold of the row was reported. Return False when it had been reported before."""
         values = {":yes": {"BOOL": True}}
-        return self._run(lambda: self._update(row, _MARK_ALERTED, values))[0] is not None
-
-    @property
-    def _client(self) -> DynamoDBClient:
-        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
-        return client
-
-    def _run(self, operation: Callable[[], Result]) -> Result:
-        try:
-            return operation()
-        except Exception as error:  # boto3 raises many errors
-            raise BudgetUnavailable(
-                "The table of budgets cannot be used, so nothing was bought. Send the request again.",
-                retry_after=_RETRY_AFTER_SECONDS,
-            ) from error
+        return self._table.run(lambda: self._update(row, _MARK_ALERTED, values))[0] is not None
 
     def _hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
         most = _ANY_AMOUNT if limit.amount is None else limit.amount
@@ -126,17 +109,16 @@ class BudgetDynamoTable:
             **({"expires": _number(row.expires)} if row.expires else {}),
         }
         try:
-            self._client.put_item(
-                TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)"
+            self._table.client.put_item(
+                TableName=self._table.name,
+                Item=item,
+                ConditionExpression="attribute_not_exists(pk)",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except self._table.client.exceptions.ConditionalCheckFailedException:
             return  # another request has created it
 
     def _read(self, row: RowName) -> BudgetRow:
-        response = self._client.get_item(
-            TableName=self._table, Key=_row_key(row), ConsistentRead=True
-        )
-        return _row_of_item(response.get("Item")) or BudgetRow()
+        return _row_of_item(self._table.read_item(_row_key(row))) or BudgetRow()
 
     def _update(
         self, row: RowName, statement: tuple[str, str], values: Mapping[str, Any], name: str = ""
@@ -145,8 +127,8 @@ class BudgetDynamoTable:
         expression, condition = statement
         names: Any = {"ExpressionAttributeNames": {"#o": name}} if name else {}
         try:
-            response = self._client.update_item(
-                TableName=self._table,
+            response = self._table.client.update_item(
+                TableName=self._table.name,
                 Key=_row_key(row),
                 UpdateExpression=expression,
                 ConditionExpression=condition,
@@ -155,7 +137,7 @@ class BudgetDynamoTable:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **names,
             )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+        except self._table.client.exceptions.ConditionalCheckFailedException as error:
             old: Any = error.response.get("Item")
             return None, _row_of_item(old)
         return _row_of_item(response["Attributes"]), None
@@ -183,3 +165,10 @@ def _row_of_item(item: Mapping[str, Any] | None) -> BudgetRow | None:
     }
     last = item.get("last_at_risk", {}).get("S", "")
     return BudgetRow(taken, spent, at_risk, holds, last, "is_alerted" in item)
+
+
+def _unavailable_error() -> BudgetUnavailable:
+    return BudgetUnavailable(
+        "The table of budgets cannot be used, so nothing was bought. Send the request again.",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )

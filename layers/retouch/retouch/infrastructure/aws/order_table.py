@@ -14,19 +14,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, get_args
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.dynamodb_table import DynamoDBTable
 from retouch.infrastructure.aws.row_condition import version_condition
 from retouch.orders.order import BatchEnd, Order
 from retouch.orders.record import from_record, to_record
-from retouch.orders.stores import WriteConflict
+from retouch.orders.stores import OrderConflict
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-Result = TypeVar("Result")
 # The recent orders of a fingerprint, the oldest first: the key, and when the order expires and its last retry.
 _Recent = dict[str, tuple[int, int]]
 OPEN_INDEX, TIME_INDEX, BATCH_INDEX = "open", "by-time", "by-batch"
@@ -42,33 +39,33 @@ class OrderDynamoTable:
     """The orders of all functions that use the table."""
 
     def __init__(self, table: str, aws: AwsClients) -> None:
-        self._table, self._aws = table, aws
+        self._table = DynamoDBTable(table, aws, _CLIENT_CONFIG, _unavailable_error)
 
     def read(self, key: str) -> Order | None:
         """Return the order as it was last written, or None."""
-        return self._run(lambda: self._read(key))
+        return self._table.run(lambda: self._read(key))
 
     def write(self, order: Order, replaces: Order | None) -> Order:
-        """Write an order if `replaces` is still stored. Raises WriteConflict."""
+        """Write an order if `replaces` is still stored. Raises OrderConflict."""
         new = replace(order, version=secrets.token_hex(8))
-        return self._run(lambda: self._write(new, replaces))
+        return self._table.run(lambda: self._write(new, replaces))
 
     def list_abandoned(self, now: int) -> Sequence[Order]:
         """Return the listed orders whose lease is over."""
-        return self._run(lambda: list(self._read_abandoned(now)))
+        return self._table.run(lambda: list(self._read_abandoned(now)))
 
     def list_jobs(self, scope: str, before: str, limit: int) -> Sequence[Order]:
         """Return the newest jobs of a scope whose order's id is before this one."""
-        return self._run(lambda: list(self._read_jobs(scope, before, limit)))
+        return self._table.run(lambda: list(self._read_jobs(scope, before, limit)))
 
     def remove(self, order: Order) -> None:
-        """Remove an order that is stored as it is here. Raises WriteConflict."""
-        self._run(lambda: self._remove(order))
+        """Remove an order that is stored as it is here. Raises OrderConflict."""
+        self._table.run(lambda: self._remove(order))
 
     def count_batch(self, batch: str) -> Mapping[str, int]:
         """Return the number of ended jobs of a batch by their end. The index may be late."""
         ends = [end for end in get_args(BatchEnd) if end]
-        return self._run(lambda: {end: self._count_ended(batch, end) for end in ends})
+        return self._table.run(lambda: {end: self._count_ended(batch, end) for end in ends})
 
     def add_recent(self, fingerprint: str, key: str, expires: int, retry: int) -> None:
         """Remember the key of an order under a fingerprint."""
@@ -78,11 +75,11 @@ class OrderDynamoTable:
                 return None  # an earlier write, whose response was lost
             return dict([*entries.items(), (key, (expires, retry))][-_MAX_RECENT:])
 
-        self._run(lambda: self._change_recent(fingerprint, add))
+        self._table.run(lambda: self._change_recent(fingerprint, add))
 
     def recent_orders(self, fingerprint: str, now: int) -> Mapping[str, int]:
         """Return the keys of the recent orders with that fingerprint, the oldest first, and the last retry of each."""
-        entries, _ = self._run(lambda: self._read_recent(fingerprint))
+        entries, _ = self._table.run(lambda: self._read_recent(fingerprint))
         return {key: retry for key, (expires, retry) in entries.items() if expires > now}
 
     def join_recent(self, fingerprint: str, key: str, retry: int) -> bool:
@@ -92,61 +89,42 @@ class OrderDynamoTable:
             expires, last = entries.get(key, (0, retry))
             return {**entries, key: (expires, retry)} if last < retry else None
 
-        return self._run(lambda: self._change_recent(fingerprint, join))
-
-    @property
-    def _client(self) -> DynamoDBClient:
-        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
-        return client
-
-    def _run(self, operation: Callable[[], Result]) -> Result:
-        try:
-            return operation()
-        except WriteConflict:
-            raise
-        except Exception as error:  # boto3 raises many errors
-            raise OrdersUnavailable(
-                "The table of orders cannot be used, so nothing was bought. Send the request again.",
-                retry_after=_RETRY_AFTER_SECONDS,
-            ) from error
+        return self._table.run(lambda: self._change_recent(fingerprint, join))
 
     def _read(self, key: str) -> Order | None:
-        response = self._client.get_item(
-            TableName=self._table, Key={"pk": {"S": f"O#{key}"}}, ConsistentRead=True
-        )
-        return _order_of_item(response.get("Item"))
+        return _order_of_item(self._table.read_item({"pk": {"S": f"O#{key}"}}))
 
     def _write(self, order: Order, replaces: Order | None) -> Order:
         condition = version_condition(replaces.version if replaces else "")
         try:
-            self._client.put_item(
-                TableName=self._table,
+            self._table.client.put_item(
+                TableName=self._table.name,
                 Item=_item(order),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **condition,
             )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+        except self._table.client.exceptions.ConditionalCheckFailedException as error:
             # A race may leave the row out, and then it is read.
             stored = _order_of_item(_old_item(error)) or self._read(order.key)
             if stored is None or stored.version != order.version:
-                raise WriteConflict(stored) from None
+                raise OrderConflict(stored) from None
         return order
 
     def _remove(self, order: Order) -> None:
         try:
-            self._client.delete_item(
-                TableName=self._table,
+            self._table.client.delete_item(
+                TableName=self._table.name,
                 Key={"pk": {"S": f"O#{order.key}"}},
                 ConditionExpression="version = :version",
                 ExpressionAttributeValues={":version": {"S": order.version}},
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except self._table.client.exceptions.ConditionalCheckFailedException:
             stored = self._read(order.key)
             if stored:  # otherwise this removal was repeated because its response was lost
-                raise WriteConflict(stored) from None
+                raise OrderConflict(stored) from None
 
     def _read_jobs(self, scope: str, before: str, limit: int) -> Iterator[Order]:
-        rows = self._iter_rows(
+        rows = self._table.iter_items(
             IndexName=TIME_INDEX,
             KeyConditionExpression="gp = :scope AND gs < :before",
             ExpressionAttributeValues={":scope": {"S": scope}, ":before": {"S": before or "~"}},
@@ -160,7 +138,7 @@ class OrderDynamoTable:
 
     def _read_abandoned(self, now: int) -> Iterator[Order]:
         for shard in _SHARDS:
-            rows = self._iter_rows(
+            rows = self._table.iter_items(
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="op = :shard AND os < :now",
                 ExpressionAttributeValues={":shard": {"S": shard}, ":now": {"N": str(now)}},
@@ -171,27 +149,13 @@ class OrderDynamoTable:
                     yield order
 
     def _count_ended(self, batch: str, end: str) -> int:
-        pages = self._iter_pages(
+        pages = self._table.iter_pages(
             IndexName=BATCH_INDEX,
             Select="COUNT",
             KeyConditionExpression="bk = :batch AND bs = :end",
             ExpressionAttributeValues={":batch": {"S": batch}, ":end": {"S": end}},
         )
         return sum(page["Count"] for page in pages)
-
-    def _iter_rows(self, **query: Any) -> Iterator[Mapping[str, Any]]:
-        """Yield the rows of a query, page by page."""
-        for page in self._iter_pages(**query):
-            yield from page["Items"]
-
-    def _iter_pages(self, **query: Any) -> Iterator[Mapping[str, Any]]:
-        next_page: dict[str, Any] = {}
-        while True:
-            page = self._client.query(TableName=self._table, **query, **next_page)
-            yield page
-            if "LastEvaluatedKey" not in page:
-                return
-            next_page = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _change_recent(self, fingerprint: str, change: Callable[[_Recent], _Recent | None]) -> bool:
         """Replace the recent orders of a fingerprint. Return whether there was a change."""
@@ -203,7 +167,7 @@ class OrderDynamoTable:
             changed = change(entries)
             if changed is None:
                 return False
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            with suppress(self._table.client.exceptions.ConditionalCheckFailedException):
                 self._write_recent(fingerprint, changed, version, new_version)
                 return True
         raise TimeoutError("other requests always wrote the recent orders first")
@@ -213,8 +177,8 @@ class OrderDynamoTable:
     ) -> None:
         condition = version_condition(version, "version")
         texts = [f"{key} {expires} {retry}" for key, (expires, retry) in entries.items()]
-        self._client.put_item(
-            TableName=self._table,
+        self._table.client.put_item(
+            TableName=self._table.name,
             Item={
                 "pk": {"S": f"F#{fingerprint}"},
                 "recent": {"L": [{"S": text} for text in texts]},
@@ -226,10 +190,7 @@ class OrderDynamoTable:
 
     def _read_recent(self, fingerprint: str) -> tuple[_Recent, str]:
         """Return the recent orders of a fingerprint, and the version of their row."""
-        response = self._client.get_item(
-            TableName=self._table, Key={"pk": {"S": f"F#{fingerprint}"}}, ConsistentRead=True
-        )
-        item = response.get("Item")
+        item = self._table.read_item({"pk": {"S": f"F#{fingerprint}"}})
         if not item:
             return {}, ""
         expires = item["expires"]["N"]
@@ -273,3 +234,10 @@ def _order_of_item(item: Mapping[str, Any] | None) -> Order | None:
         if name not in _INDEX_ATTRIBUTES
     }
     return from_record(values)
+
+
+def _unavailable_error() -> OrdersUnavailable:
+    return OrdersUnavailable(
+        "The table of orders cannot be used, so nothing was bought. Send the request again.",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )

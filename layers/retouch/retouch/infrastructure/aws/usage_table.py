@@ -6,12 +6,13 @@ U#<workspace>#<day>, ROLLUP              the sums of the day
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from retouch.core.errors import UsageUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.dynamodb_table import DynamoDBTable
 from retouch.usage.event import (
     SECONDS_PER_DAY,
     UsageEvent,
@@ -22,10 +23,6 @@ from retouch.usage.event import (
     to_record,
 )
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-Result = TypeVar("Result")
 TRACE_INDEX = "trace"
 _ROLLUP_KEY = "ROLLUP"
 _ROLLUP_SECONDS = 400 * SECONDS_PER_DAY
@@ -37,7 +34,7 @@ class UsageDynamoTable:
     """The usage of all functions that use the table. Events are deleted after `days`, and rollups later."""
 
     def __init__(self, table: str, days: int, aws: AwsClients) -> None:
-        self._table, self._aws = table, aws
+        self._table = DynamoDBTable(table, aws, _CLIENT_CONFIG, _unavailable_error)
         self.kept_seconds = days * SECONDS_PER_DAY
 
     def write_event(self, event: UsageEvent) -> bool:
@@ -62,9 +59,9 @@ class UsageDynamoTable:
 
     def find_by_trace(self, trace: str) -> Sequence[UsageEvent]:
         """Return the events with that trace id, of every workspace. The index may be a second late."""
-        keys = self._run(
-            lambda: self._client.query(
-                TableName=self._table,
+        keys = self._table.run(
+            lambda: self._table.client.query(
+                TableName=self._table.name,
                 IndexName=TRACE_INDEX,
                 KeyConditionExpression="#trace = :trace",
                 ExpressionAttributeNames={"#trace": "trace"},
@@ -104,10 +101,10 @@ class UsageDynamoTable:
 
     def list_workspaces(self, month: str) -> Sequence[str]:
         """Return the workspaces with events in a month, also those that are deleted."""
-        pages = self._run(
+        pages = self._table.run(
             lambda: list(
-                self._client.get_paginator("query").paginate(
-                    TableName=self._table,
+                self._table.client.get_paginator("query").paginate(
+                    TableName=self._table.name,
                     KeyConditionExpression="pk = :pk",
                     ExpressionAttributeValues={":pk": {"S": f"W#{month}"}},
                 )
@@ -115,32 +112,27 @@ class UsageDynamoTable:
         )
         return [item["sk"]["S"] for page in pages for item in page["Items"]]
 
-    @property
-    def _client(self) -> DynamoDBClient:
-        client: DynamoDBClient = self._aws.client("dynamodb", _CLIENT_CONFIG)
-        return client
-
     def _put(self, item: Mapping[str, Any]) -> bool:
         """Write an item unless one with its key is there. Return whether it was written."""
 
         def put() -> bool:
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.put_item(
-                    TableName=self._table,
+            with suppress(self._table.client.exceptions.ConditionalCheckFailedException):
+                self._table.client.put_item(
+                    TableName=self._table.name,
                     Item=item,
                     ConditionExpression="attribute_not_exists(pk)",
                 )
                 return True
             return False
 
-        return self._run(put)
+        return self._table.run(put)
 
     def _read_page(
         self, workspace: str, start: int, end: int, next_page: dict[str, Any]
     ) -> dict[str, Any]:
         def read() -> Any:
-            return self._client.query(
-                TableName=self._table,
+            return self._table.client.query(
+                TableName=self._table.name,
                 KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
                 ExpressionAttributeValues={
                     ":pk": {"S": _partition(workspace, day_of(start))},
@@ -150,24 +142,16 @@ class UsageDynamoTable:
                 **next_page,
             )
 
-        page: dict[str, Any] = self._run(read)
+        page: dict[str, Any] = self._table.run(read)
         return page
 
     def _read_row(self, partition: str, key: str) -> Mapping[str, Any] | None:
-        response = self._run(
-            lambda: self._client.get_item(
-                TableName=self._table, Key={"pk": {"S": partition}, "sk": {"S": key}}
+        response = self._table.run(
+            lambda: self._table.client.get_item(
+                TableName=self._table.name, Key={"pk": {"S": partition}, "sk": {"S": key}}
             )
         )
         return response.get("Item")
-
-    def _run(self, operation: Callable[[], Result]) -> Result:
-        try:
-            return operation()
-        except Exception as error:  # boto3 raises many errors
-            raise UsageUnavailable(
-                "The table of usage cannot be used. Send the request again.", retry_after=2
-            ) from error
 
 
 def _partition(workspace: str, day: str) -> str:
@@ -181,4 +165,10 @@ def _attribute(value: str | int) -> dict[str, str]:
 def _read_event(item: Mapping[str, Any]) -> UsageEvent:
     return from_record(
         {name: int(value["N"]) if "N" in value else value["S"] for name, value in item.items()}
+    )
+
+
+def _unavailable_error() -> UsageUnavailable:
+    return UsageUnavailable(
+        "The table of usage cannot be used. Send the request again.", retry_after=2
     )

@@ -1,9 +1,8 @@
-"""Batches and files in the SQLite database of a folder that the worker processes of one machine share."""
+"""Rows in an SQLite database in a folder that the worker processes of one machine share."""
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,37 +10,35 @@ from typing import Any
 
 import orjson
 
-from retouch.batches.stores import Row, RowConflict
-from retouch.core.errors import OrdersUnavailable
-from retouch.infrastructure.sqlite_file import Result, SqliteFile
+from retouch.core.errors import Fault
+from retouch.core.rows import Row, RowConflict
+from retouch.infrastructure.sqlite_file import SqliteFile
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS batches (
+CREATE TABLE IF NOT EXISTS rows (
     scope TEXT, id TEXT, content TEXT, expires INTEGER, due INTEGER, version TEXT, PRIMARY KEY (scope, id)
 );
 """
-_READ = "SELECT * FROM batches WHERE scope = ? AND id = ?"
-_INSERT = "INSERT OR IGNORE INTO batches VALUES (?, ?, ?, ?, ?, ?)"
+_READ = "SELECT * FROM rows WHERE scope = ? AND id = ?"
+_INSERT = "INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?)"
 _UPDATE = """
-UPDATE batches SET scope = ?, id = ?, content = ?, expires = ?, due = ?, version = ?
+UPDATE rows SET scope = ?, id = ?, content = ?, expires = ?, due = ?, version = ?
 WHERE scope = ? AND id = ? AND version = ?
 """
-_DELETE = "DELETE FROM batches WHERE scope = ? AND id = ?"
-_LIST_ASCENDING = (
-    "SELECT * FROM batches WHERE scope = ? AND id GLOB ? AND id > ? ORDER BY id LIMIT ?"
-)
+_DELETE = "DELETE FROM rows WHERE scope = ? AND id = ?"
+_LIST_ASCENDING = "SELECT * FROM rows WHERE scope = ? AND id GLOB ? AND id > ? ORDER BY id LIMIT ?"
 _LIST_DESCENDING = (
-    "SELECT * FROM batches WHERE scope = ? AND id GLOB ? AND id < ? ORDER BY id DESC LIMIT ?"
+    "SELECT * FROM rows WHERE scope = ? AND id GLOB ? AND id < ? ORDER BY id DESC LIMIT ?"
 )
-_LIST_DUE = "SELECT * FROM batches WHERE due > 0 AND due < ?"
+_LIST_DUE = "SELECT * FROM rows WHERE due > 0 AND due < ?"
 _AFTER_ALL_IDS = "~"
 
 
-class BatchFolderTable:
-    """The batches and files of all processes that use the folder."""
+class RowFolderTable:
+    """The rows of all processes that use the file."""
 
-    def __init__(self, folder: str) -> None:
-        self._database = SqliteFile(Path(folder) / "batches-and-files.sqlite", _SCHEMA)
+    def __init__(self, path: Path, unavailable_error: Callable[[], Fault]) -> None:
+        self._database = SqliteFile(path, _SCHEMA, unavailable_error)
 
     def read(self, scope: str, identifier: str) -> Row | None:
         """Return the row as it was last written, or None."""
@@ -57,13 +54,13 @@ class BatchFolderTable:
             if replaces
             else (_INSERT, values)
         )
-        if not self._run(lambda db: db.execute(statement, parameters).rowcount):
+        if not self._database.run(lambda db: db.execute(statement, parameters).rowcount):
             raise RowConflict(self.read(row.scope, row.id))
         return new
 
-    def delete(self, row: Row) -> None:
-        """Delete a row."""
-        self._run(lambda db: db.execute(_DELETE, (row.scope, row.id)).rowcount)
+    def delete(self, scope: str, identifier: str) -> None:
+        """Delete a row, if there is one."""
+        self._database.run(lambda db: db.execute(_DELETE, (scope, identifier)).rowcount)
 
     def list_rows(
         self, scope: str, prefix: str, after: str, limit: int, *, is_ascending: bool
@@ -78,14 +75,8 @@ class BatchFolderTable:
         return self._select(_LIST_DUE, before)
 
     def _select(self, query: str, *parameters: str | int) -> list[Row]:
-        rows = self._run(lambda db: db.execute(query, parameters).fetchall())
+        rows = self._database.run(lambda db: db.execute(query, parameters).fetchall())
         return [_row(*row) for row in rows]
-
-    def _run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            return self._database.run(operation)
-        except sqlite3.Error as error:
-            raise OrdersUnavailable("The batches cannot be used.", retry_after=2) from error
 
 
 def _row(scope: str, identifier: str, content: str, expires: int, due: int, version: str) -> Row:
