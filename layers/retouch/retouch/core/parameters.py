@@ -102,8 +102,9 @@ class IntParam:
     maximum: int
 
     def read(self, name: str, value: Any) -> int:
-        """Return the whole number."""
-        if isinstance(value, FormText) and _INTEGER.fullmatch(value):
+        """Return the whole number. JSON does not distinguish 2.0 from 2."""
+        is_digits = isinstance(value, FormText) and _INTEGER.fullmatch(value)
+        if is_digits or (isinstance(value, float) and value.is_integer()):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise_invalid_value(name, value, self, "invalid_type")

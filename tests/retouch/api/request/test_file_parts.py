@@ -117,6 +117,12 @@ def test_url_and_shapes_without_a_file_name_stay_text():
     assert isinstance(form.mask, MaskShapes)
 
 
+def test_shapes_in_a_file_part_are_shapes_as_browsers_send_a_blob():
+    header = '; name="mask"; filename="blob"'
+    form = parse(part(header, b'{"shapes": []}', "application/json"))
+    assert isinstance(form.mask, MaskShapes)
+
+
 def test_file_without_a_name_that_was_decoded_as_text_is_rejected():
     damaged = LARGE.decode("utf-8", "replace").encode()
     with pytest.raises(InvalidRequest) as raised:

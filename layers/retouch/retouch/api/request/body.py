@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
 from retouch.api.request import json_body, multipart
 from retouch.api.request.file_parts import MASK_FIELDS, is_image_field, is_mask_json, is_url
 from retouch.api.request.image_references import check_image_count, image_from_url
@@ -119,20 +117,9 @@ def _read_image(part: Part) -> list[ImageInput]:
 
 
 def _read_mask(part: Part) -> ImageInput | MaskShapes | None:
-    if not part.is_file and is_mask_json(part.data):
-        return json_body.parse_mask(_parse_json(part))
+    if is_mask_json(part.data):  # also with a file name, which browsers give to a Blob
+        return json_body.parse_mask(json_body.parse_json_field(part.data, part.name))
     return next(iter(_read_image(part)), None)
-
-
-def _parse_json(part: Part) -> Any:
-    try:
-        return orjson.loads(part.data)
-    except ValueError as error:
-        raise InvalidRequest(
-            f"Field {quote_value(part.name)} looks like JSON but is not valid: {error}.",
-            param=part.name,
-            code="invalid_json",
-        ) from None
 
 
 def _reject_corrupted_file(part: Part) -> None:

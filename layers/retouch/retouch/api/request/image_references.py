@@ -11,6 +11,7 @@ import pybase64
 from retouch.api.request.limits import BodyLimits
 from retouch.core.edit_types import ImageInput, ImageReference
 from retouch.core.errors import InvalidRequest
+from retouch.core.image_text import text_to_base64
 from retouch.core.parameters import quote_value
 from retouch.core.upload_ids import UPLOAD_ID_PATTERN
 
@@ -39,8 +40,9 @@ def image_from_object(item: Any, field: str) -> ImageInput:
     if isinstance(url, dict):  # the chat completions API nests the URL in an object
         url = url.get("url")
     if not isinstance(url, str) or not url:
+        shapes = "'shapes', " if field == "mask" else ""
         raise InvalidRequest(
-            f"'{field}' must be an object with 'image_url' or 'file_id'.",
+            f"'{field}' must be an object with {shapes}'image_url' or 'file_id'.",
             param=field,
             code="invalid_type",
         )
@@ -59,19 +61,31 @@ def image_from_url(url: str, field: str) -> ImageInput:
 
 
 def _decode_data_url(url: str, field: str) -> bytes:
+    """Return the bytes. A URL that only a browser would read, or base64 alone, is read too if it is an image."""
     prefix = _DATA_URL.match(url)
-    if prefix is None:
+    base64 = url[prefix.end() :] if prefix else text_to_base64(url)
+    if prefix is None and not base64:
         raise InvalidRequest(
             f"'{field}' is {quote_value(url)}, which is not a data:image/...;base64,... URL.",
             param=field,
             code="invalid_image_url",
         )
     try:
-        return pybase64.b64decode(url[prefix.end() :], validate=True)
+        return pybase64.b64decode(base64, validate=True)
     except ValueError:
-        raise InvalidRequest(
-            f"'{field}' is a data: URL with invalid base64.", param=field, code="invalid_base64"
-        ) from None
+        return _decode_unusual_base64(base64, field)
+
+
+def _decode_unusual_base64(text: str, field: str) -> bytes:
+    """Return the bytes of an image whose base64 has line breaks, no padding, or the alphabet of URLs."""
+    try:
+        if base64 := text_to_base64(text):
+            return pybase64.b64decode(base64, validate=True)
+    except ValueError:
+        pass
+    raise InvalidRequest(
+        f"'{field}' is a data: URL with invalid base64.", param=field, code="invalid_base64"
+    )
 
 
 def upload_reference(upload_id: str, field: str) -> ImageReference:

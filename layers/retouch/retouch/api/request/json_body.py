@@ -5,6 +5,7 @@ The body has `images: [{"image_url": ...}]`, `mask: {"image_url": ...}` and type
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from retouch.api.request.image_references import check_image_count, image_from_o
 from retouch.api.request.limits import BodyLimits
 from retouch.core.edit_types import ImageInput, MaskShapes, ParsedForm
 from retouch.core.errors import InvalidRequest
+from retouch.core.parameters import quote_value
 
 _MAX_DEPTH = (
     8  # of nested values that a request can have; it keeps hostile JSON from exhausting the stack
@@ -33,10 +35,7 @@ def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
 
     Raises InvalidRequest when the body is not a JSON object or an image reference is invalid.
     """
-    try:
-        values = orjson.loads(body)
-    except ValueError as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.", code="invalid_json") from None
+    values = _parse_body(body)
     if not isinstance(values, dict):
         raise InvalidRequest(
             f"The JSON body must be an object, and it is {_JSON_KINDS[type(values)]}. "
@@ -44,6 +43,25 @@ def parse_json_form(body: bytes, limits: BodyLimits) -> ParsedForm:
             code="invalid_json",
         )
     return form_from_values(values, limits)
+
+
+def _parse_body(body: bytes) -> Any:
+    """Return the JSON value. A byte order mark before it has no meaning. Raises InvalidRequest."""
+    try:
+        return orjson.loads(body.removeprefix(BOM_UTF8))
+    except ValueError as error:
+        reason = str(error) if _is_utf8(body) else "its text is not UTF-8. Encode it as UTF-8"
+        raise InvalidRequest(
+            f"The body is not valid JSON: {reason}.", code="invalid_json"
+        ) from None
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body[:2]  # UTF-16 without a byte order mark
 
 
 def form_from_values(values: Mapping[str, Any], limits: BodyLimits) -> ParsedForm:
@@ -78,13 +96,27 @@ def drop_nulls(value: Any, depth: int = _MAX_DEPTH) -> Any:
 
 
 def parse_mask(mask: Any) -> ImageInput | MaskShapes:
-    """Return the mask as an image reference, as image bytes or as shapes."""
+    """Return the mask as an image reference, as image bytes or as shapes. JSON as text counts as its value."""
+    if isinstance(mask, str) and mask.lstrip().startswith("{"):
+        mask = parse_json_field(mask, "mask")
     mask = drop_nulls(mask)
     return (
         MaskShapes(mask)
         if isinstance(mask, dict) and "shapes" in mask
         else image_from_object(mask, "mask")
     )
+
+
+def parse_json_field(text: str | bytes, name: str) -> Any:
+    """Return the JSON value in a field. Raises InvalidRequest."""
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(
+            f"Field {quote_value(name)} looks like JSON but is not valid: {error}.",
+            param=name,
+            code="invalid_json",
+        ) from None
 
 
 def _image_items(images: Any, image: Any) -> list[Any]:
