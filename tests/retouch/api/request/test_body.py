@@ -1,12 +1,17 @@
 """Tests of form fields with an image URL. The URL is fetched exactly as in JSON."""
 
+import base64
+import json
+
 import pytest
 
+from tests.retouch.imaging.samples import sample_bytes
 from tests.support.events import form_event, json_event, proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
-from tests.support.images import box_mask, photo
+from tests.support.images import b64, box_mask, data_url, photo
 from tests.support.mirror import ImageHost
 from tests.support.services import build_services
+from tests.support.upstream import Upstream, json_response
 
 NAMES = ["caf\u00e9", "\u732b", "a%20b", "\U0001f408"]
 
@@ -100,3 +105,57 @@ def test_mistyped_name_is_refused_before_a_missing_mask_or_prompt(fields):
         form = {"model": model, "image": file_part(photo()), **fields}
         error = post_edit(form, {"OPENAI_API_KEY": "sk"}).json["error"]
         assert (error["code"], error["param"]) == ("unknown_parameter", name)
+
+
+IMAGE_TEXTS = {
+    "base64": b64(photo()),
+    "base64 with line breaks": base64.encodebytes(photo()).decode(),
+    "base64 of a JPEG": b64(photo(format="JPEG")),
+    "base64 of a HEIC": b64(sample_bytes("heic", (64, 64))),
+    "white space before the URL": f"\n {data_url(photo())}",
+    "object": json.dumps({"image_url": data_url(photo()), "file_id": None}),
+    "list": json.dumps([{"image_url": data_url(photo())}, None]),
+    "list of URLs": json.dumps([data_url(photo())]),
+}
+
+
+@pytest.mark.parametrize("text", IMAGE_TEXTS.values(), ids=IMAGE_TEXTS)
+def test_image_as_text_in_a_form_is_read_as_in_json(text):
+    shapes = json.dumps({"shapes": [{"type": "box", "x": 4, "y": 4, "width": 9, "height": 9}]})
+    fields = {"model": "local/erase", "image": text, "mask": shapes, "dry_run": "true"}
+    response = post_edit(fields)
+    assert response.status == 200, response.json
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "utf-16", "shift_jis"])
+def test_text_in_the_charset_that_its_part_states_is_sent_as_utf_8(charset):
+    prompt = "\u732b" if charset == "shift_jis" else "caf\u00e9"
+    with Upstream(json_response({"data": [{"b64_json": b64(photo())}]})) as upstream:
+        fields = {
+            "model": "gpt-image-2",
+            "image": file_part(photo()),
+            "prompt": (None, prompt.encode(charset), f"text/plain; charset={charset}"),
+        }
+        env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}
+        assert post_edit(fields, env).status == 200
+        assert prompt.encode() in upstream.calls[0].body
+
+
+@pytest.mark.parametrize("charset", ["ISO-8859-1", "utf-8", "punycode", "x"])
+def test_utf_8_text_is_sent_unchanged_whatever_charset_its_part_states(charset):
+    with Upstream(json_response({"data": [{"b64_json": b64(photo())}]})) as upstream:
+        fields = {
+            "model": "gpt-image-2",
+            "image": file_part(photo()),
+            "prompt": (None, "caf\u00e9".encode(), f"text/plain; charset={charset}"),
+        }
+        env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}
+        assert post_edit(fields, env).status == 200
+        assert "caf\u00e9".encode() in upstream.calls[0].body
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "punycode", "x"])
+def test_text_that_is_not_in_a_known_charset_is_refused(charset):
+    part = (None, b"caf\xe9\xff", f"text/plain; charset={charset}")
+    response = post_edit({"image": file_part(photo()), "prompt": part})
+    assert (response.status, response.json["error"]["code"]) == (400, "invalid_text")

@@ -10,8 +10,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from retouch.api.request import json_body, multipart
-from retouch.api.request.file_parts import MASK_FIELDS, is_image_field, is_mask_json, is_url
-from retouch.api.request.image_references import check_image_count, image_from_url
+from retouch.api.request.file_parts import (
+    MASK_FIELDS,
+    is_image_field,
+    is_image_text,
+    is_mask_json,
+    is_url,
+)
+from retouch.api.request.image_references import (
+    check_image_count,
+    image_from_object,
+    image_from_url,
+)
 from retouch.api.request.limits import DEFAULT_LIMITS, BodyLimits
 from retouch.core.edit_types import (
     FormText,
@@ -111,9 +121,21 @@ def _read_image(part: Part) -> list[ImageInput]:
     """Return the part's image in a list. The list is empty for the empty file that browsers send without a choice."""
     if not part.is_file and is_url(part.data):
         return [image_from_url(_decode_text(part), part.name)]
+    if part.filename is None and is_image_text(part.data):
+        return _read_image_text(part)
     _reject_corrupted_file(part)
     _reject_path(part)
     return [part.data] if part.data or part.filename else []
+
+
+def _read_image_text(part: Part) -> list[ImageInput]:
+    """Return the images of a text: base64, a URL after white space, or what a JSON body has in its place."""
+    text = _decode_text(part).strip()
+    if not text.startswith(("{", "[")):
+        return [image_from_url(text, part.name)]
+    value = json_body.drop_nulls(json_body.parse_json_field(text, part.name))
+    items = value if isinstance(value, list) else [value]
+    return [image_from_object(item, part.name) for item in items if item]
 
 
 def _read_mask(part: Part) -> ImageInput | MaskShapes | None:

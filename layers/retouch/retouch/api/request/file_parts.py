@@ -14,6 +14,12 @@ MASK_FIELDS = ("mask", "mask[]")
 # Accepts image, image[], image[0], image.0, images[], images and image.0.items (sent by a documentation generator).
 _IMAGE_FIELD = re.compile(r"images?(\[[0-9]{0,3}\]|(\.[0-9]{1,3})(\.items)?)?", re.ASCII)
 _URL_SCHEME = re.compile(rb"(data|upload|s3|https?):", re.I)
+# JSON, base64 of a PNG, JPEG, WebP, GIF, TIFF, HEIC or AVIF, or a URL after white space
+_IMAGE_TEXT = re.compile(
+    rb"\s*([{\[]\s*[{\"]"
+    rb"|(iVBORw0KGgo|/9j/|UklGR|R0lGOD|SUkqA|TU0AK|AAAA[\w+/]{2}Z0eXB)[\w+/]"
+    rb"|(data|upload|https?):)"
+)
 _QUOTED_STRING = re.compile(r'"(?:\\.|[^"\\])*"')
 # filename, filename* (RFC 5987), and filename*0 or filename*0* (RFC 2231 continuations)
 _FILE_NAME_OPTION = re.compile(r";\s*filename(\*[0-9]*)?\*?\s*=", re.I | re.ASCII)
@@ -27,6 +33,11 @@ def is_image_field(name: str) -> bool:
 def is_url(data: bytes) -> bool:
     """Return whether the content of an image field is a URL instead of an image."""
     return _URL_SCHEME.match(data) is not None
+
+
+def is_image_text(data: bytes) -> bool:
+    """Return whether the content of an image field is a text that means an image."""
+    return _IMAGE_TEXT.match(data) is not None
 
 
 def is_mask_json(data: bytes) -> bool:
