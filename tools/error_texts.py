@@ -219,7 +219,7 @@ TEXTS = {
         "Send the edit again later. Operator: check the table.",
     ),
     "concurrency_limit_exceeded": (
-        "As many edits of the key, its workspace or the virtual key run as may run at the same time.",
+        "As many edits of the key, its workspace or the virtual key run as may run at the same time, or 300 jobs wait.",
         "Wait for `retry-after`. Then send the edit again.",
     ),
     "price_unknown": (

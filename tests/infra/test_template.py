@@ -367,7 +367,6 @@ def test_worker_has_the_variables_of_an_edit(resources):
         "SILENCE_SECONDS",
         "CORS_ORIGINS",
         "AUTH_MODE",
-        "KEYS_TABLE",
         "URL_SECONDS",
     }
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}

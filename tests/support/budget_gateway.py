@@ -60,7 +60,7 @@ class BudgetGateway:
             open_budgets=lambda: self.budgets,
             open_rates=lambda: self.limiter,
         )
-        self.services = replace(self.services, tenants=VirtualKeys(self.virtual_keys))
+        self.services = replace(self.services, tenants=Tenants(self))
 
     def edit(self, headers=None, seconds=60.0, **fields):
         form = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE), **fields}
@@ -130,14 +130,17 @@ def run_gateway(key=None, body=None, **env):
         yield BudgetGateway(upstream, key or make_key(), **env)
 
 
-class VirtualKeys:
-    """The virtual keys of the workspace, by slug."""
+class Tenants:
+    """The key of the gateway, and the virtual keys of its workspace by their slug."""
 
-    def __init__(self, records):
-        self._records = records
+    def __init__(self, gateway):
+        self._gateway = gateway
+
+    def find_key_by_id(self, key_id):
+        return self._gateway.key
 
     def find_virtual_key(self, workspace_id, slug):
-        return self._records.get(slug)
+        return self._gateway.virtual_keys.get(slug)
 
     def read_secret(self, record):
         return f"sk-{record.slug}"

@@ -8,7 +8,10 @@ from retouch.core.errors import BudgetUnavailable
 from retouch.tenants.budget_rows import (
     BudgetRow,
     add_hold,
+    add_waiting,
     check_hold,
+    check_waiting,
+    remove_waiting,
     restore_hold,
     settle_hold,
 )
@@ -39,12 +42,26 @@ class InMemoryBudgets:
         self._lock = threading.Lock()
         self.rows, self.is_down, self.calls = {}, False, 0
 
-    def hold(self, row, name, hold, limit):
+    def hold(self, row, name, hold, limit, waiting=None):
         with self._stored(row) as stored:
-            outcome = check_hold(stored, name, hold, limit)
+            before = (remove_waiting(stored, waiting.name) if waiting else None) or stored
+            outcome = check_hold(before, name, hold, limit)
             if outcome == "held":
-                stored = self._write(row, add_hold(stored, name, hold))
+                stored = self._write(row, add_hold(before, name, hold))
             return HoldResult(outcome, stored)
+
+    def wait(self, row, new, most):
+        with self._stored(row) as stored:
+            outcome = check_waiting(stored, new, most)
+            if outcome == "held":
+                stored = self._write(row, add_waiting(stored, new))
+            return HoldResult(outcome, stored)
+
+    def release(self, row, waiting):
+        with self._stored(row) as stored:
+            released = remove_waiting(stored, waiting.name)
+            if released:
+                self._write(row, released)
 
     def settle(self, row, name, amount, actual, at_risk):
         with self._stored(row) as stored:

@@ -8,11 +8,13 @@ import boto3
 import pytest
 
 from retouch.core.errors import BudgetUnavailable
+from retouch.infrastructure.aws import budget_table
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_folder import BudgetFolderTable
-from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit
+from retouch.tenants import budget_rows
+from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, WaitingAmount
 from retouch.tenants.budget_table import RowName
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.lost_answers import LosingProxy
@@ -21,6 +23,7 @@ from tests.support.orders import CREDENTIALS, moto_server
 ROW, LEASE = RowName("key#k_1", "2026-11"), 1_800_000_000
 TEN = RowLimit(500_000, 100)  # room for ten holds of 5 cents
 CENTS_5 = RowHold(50_000, LEASE)
+JOB_A, JOB_B = WaitingAmount("ord_a.1", 50_000), WaitingAmount("ord_b.1", 50_000)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,61 @@ def test_amount_at_risk_can_be_restored_once(table, row):
     assert table.read(row) == BudgetRow(last_at_risk="ord_a.1")
 
 
+def test_hold_takes_over_the_room_of_a_waiting_amount(table, row):
+    for _ in range(2):  # the second time its first response was lost
+        assert table.wait(row, JOB_A, 50_000).outcome == "held"
+        assert table.wait(row, JOB_B, 50_000).outcome == "no_room"
+    one, dearer = RowLimit(50_000, 1), RowHold(50_001, LEASE)
+    assert table.hold(row, "ord_c.1", CENTS_5, one).outcome == "no_room"
+    assert table.hold(row, "ord_a.2", dearer, one, JOB_A).outcome == "no_room"
+    assert table.read(row) == BudgetRow(50_000, waiting={"ord_a.1": 50_000})
+    for _ in range(2):
+        result = table.hold(row, "ord_a.2", CENTS_5, one, JOB_A)
+        assert result.outcome == "held"
+        assert result.row == BudgetRow(50_000, holds={"ord_a.2": CENTS_5})
+    table.release(row, JOB_A)
+    assert table.read(row).taken == 50_000
+
+
+def test_job_without_its_waiting_amount_holds_like_any_other(table, row):
+    assert table.hold(row, "ord_a.2", CENTS_5, TEN, JOB_A).outcome == "held"
+    assert table.hold(row, "ord_b.2", CENTS_5, RowLimit(50_000, 5), JOB_B).outcome == "no_room"
+    assert table.read(row).taken == 50_000
+
+
+def test_released_amount_gives_its_room_back_once(table, row):
+    table.wait(row, JOB_A, 100_000)
+    table.wait(row, JOB_B, 100_000)
+    for _ in range(2):
+        table.release(row, JOB_A)
+    assert table.read(row) == BudgetRow(50_000, waiting={"ord_b.1": 50_000})
+
+
+def test_waiting_amounts_are_limited_by_the_room_and_in_number(table, row, monkeypatch):
+    cent = [WaitingAmount(f"ord_{number}.1", 10_000) for number in range(12)]
+    outcomes = [
+        one.outcome for one in run_together(12, lambda n: table.wait(row, cent[n], 100_000))
+    ]
+    assert sorted(outcomes) == ["held"] * 10 + ["no_room"] * 2
+    for module in (budget_rows, budget_table):
+        monkeypatch.setattr(module, "MAX_WAITING", 10)
+    assert table.wait(row, JOB_A, 10**6).outcome == "too_many"
+    assert table.hold(row, "ord_b.1", CENTS_5, RowLimit(None, 1)).outcome == "held"
+
+
+def test_row_of_an_earlier_version_takes_waiting_amounts(proxy):
+    table, row = dynamo_table(proxy), RowName("key#old", "all")
+    table.hold(row, "ord_z.1", CENTS_5, TEN)
+    session = boto3.Session("testing", "testing", region_name="us-east-1")
+    client = session.client("dynamodb", endpoint_url=proxy.url)
+    key = {"pk": {"S": "B#key#old"}, "sk": {"S": "P#all"}}
+    client.update_item(TableName=BUDGETS_TABLE, Key=key, UpdateExpression="REMOVE waiting")
+    assert table.wait(row, JOB_A, 100_000).outcome == "held"
+    assert table.read(row) == BudgetRow(
+        100_000, holds={"ord_z.1": CENTS_5}, waiting={"ord_a.1": 50_000}
+    )
+
+
 def test_threshold_is_reported_once(table, row):
     table.hold(row, "ord_a.1", CENTS_5, TEN)
     assert sorted(run_together(5, lambda _: table.mark_alerted(row))) == [False] * 4 + [True]
@@ -139,15 +197,21 @@ def test_lost_responses_change_nothing(proxy):
         lambda: table.settle(row, "ord_a.1", 50_000, 50_000, 50_000).at_risk,
         lambda: table.restore(row, "ord_a.1", CENTS_5),
         lambda: table.settle(row, "ord_a.1", 50_000, 7, 0),
+        lambda: table.wait(row, JOB_B, 100_000).outcome,
+        lambda: table.hold(row, "ord_b.2", CENTS_5, TEN, JOB_B).outcome,
+        lambda: table.settle(row, "ord_b.2", 50_000, 0, 0),
+        lambda: table.wait(row, JOB_A, 100_000).outcome,
+        lambda: table.release(row, JOB_A),
     ]
     results = []
     for step in steps:
         proxy.lose(b"UpdateExpression", times=1)
         results.append(step())
         assert proxy.lost == 1
-    assert results == ["held", 50_000, None, None]
+    assert results == ["held", 50_000, None, None, "held", "held", None, "held", None]
     stored = table.read(row)
-    assert (stored.taken, stored.spent, stored.at_risk, stored.holds) == (7, 7, 0, {})
+    assert (stored.taken, stored.spent, stored.at_risk) == (7, 7, 0)
+    assert (stored.holds, stored.waiting) == ({}, {})
 
 
 def test_budgets_are_unavailable_when_the_table_is_not_reached(tmp_path):

@@ -125,12 +125,11 @@ def _note_stopped(position: int, count: int, batch: Batch, _: int) -> Batch:
 
 def _cancel_job(batch: Batch, stores: BatchStores, now: int, line: BatchLine) -> bool:
     """Cancel the job of a line if it was not sent yet. Return whether there is a job."""
-    table, validity = stores.jobs.orders.table, stores.jobs.orders.validity
+    table = stores.jobs.orders.table
     order = table.read(line_key(batch, line.custom_id))
     while order is not None and order.state in ("queued", "accepted"):
         try:
-            cancelled = order_transitions.cancel(order, now, validity)
-            order = table.write(cancelled, replaces=order)
+            order = jobs.write_cancelled(order, stores.jobs.orders, now)
         except OrderConflict as conflict:
             order = conflict.stored or table.read(order.key)
     return order is not None

@@ -44,7 +44,7 @@ class Principal:
     @property
     def folder(self) -> str:
         """The name of the folders with the objects of the owner. Empty without a key."""
-        is_digest = len(self.owner) == _DIGEST_DIGITS
+        is_digest = is_key_digest(self.owner)
         digits = self.owner if is_digest else hashlib.sha256(self.owner.encode()).hexdigest()
         return digits[:_FOLDER_DIGITS] if self.owner else ""
 
@@ -56,6 +56,11 @@ class Principal:
     def owns_upload(self, upload_id: str) -> bool:
         """Return whether the caller may use the upload."""
         return self.is_operator or is_owner_of_upload(self.owner, upload_id)
+
+
+def is_key_digest(text: str) -> bool:
+    """Return whether a text has the length of a key's digest, which no name has."""
+    return len(text) == _DIGEST_DIGITS
 
 
 def key_digest(key: str, pepper: str) -> str:

@@ -225,11 +225,11 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
 
 
 def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | AttemptResult:
-    """Prepare the image files for the provider. A dry run and the check of a job end here. Raises InvalidRequest."""
+    """Prepare the image files for the provider. A dry run ends here. Raises InvalidRequest."""
     plan = planned.plan
     original = decode_original(plan)
     jobs = prepare_files(plan, original)
-    if planned.attempt.target.request.dry_run or planned.attempt.context.is_plan_only:
+    if planned.attempt.target.request.dry_run:
         return AttemptResult(EditPreview(plan, jobs), planned.attempt.log.report())
     return PreparedAttempt(planned, jobs, keep_original(original))
 

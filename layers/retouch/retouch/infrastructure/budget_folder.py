@@ -16,8 +16,12 @@ from retouch.tenants.budget_rows import (
     BudgetRow,
     RowHold,
     RowLimit,
+    WaitingAmount,
     add_hold,
+    add_waiting,
     check_hold,
+    check_waiting,
+    remove_waiting,
     restore_hold,
     settle_hold,
 )
@@ -36,17 +40,41 @@ class BudgetFolderTable:
     def __init__(self, folder: str) -> None:
         self._database = SqliteFile(Path(folder) / "budgets.sqlite", _SCHEMA, _unavailable_error)
 
-    def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
-        """Hold an amount if there is room. A row that does not exist yet is empty."""
+    def hold(
+        self,
+        row: RowName,
+        name: str,
+        hold: RowHold,
+        limit: RowLimit,
+        waiting: WaitingAmount | None = None,
+    ) -> HoldResult:
+        """Hold an amount if there is room. It takes over the room of the waiting amount, if that is there."""
 
         def change(stored: BudgetRow) -> tuple[BudgetRow | None, HoldResult]:
-            outcome = check_hold(stored, name, hold, limit)
+            before = (remove_waiting(stored, waiting.name) if waiting else None) or stored
+            outcome = check_hold(before, name, hold, limit)
             if outcome != "held":
                 return None, HoldResult(outcome, stored)
-            held = add_hold(stored, name, hold)
+            held = add_hold(before, name, hold)
             return held, HoldResult(outcome, held)
 
         return self._change(row, change)
+
+    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+        """Add the amount of a waiting job, if not more than `most` is taken then."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, HoldResult]:
+            outcome = check_waiting(stored, new, most)
+            if outcome != "held":
+                return None, HoldResult(outcome, stored)
+            added = add_waiting(stored, new)
+            return added, HoldResult(outcome, added)
+
+        return self._change(row, change)
+
+    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+        """Remove a waiting amount, if it is there."""
+        self._change(row, lambda stored: (remove_waiting(stored, waiting.name), None))
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int

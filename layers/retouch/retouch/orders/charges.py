@@ -7,6 +7,11 @@ of a charge is written to the order before the next one begins, and a ledger mak
     due        what it becomes is known; the row may still hold it
     at risk    it was settled at the held amount, because nobody knows whether the provider billed it
     restoring  the outcome has become known, and the amount is to be held again and then settled at it
+
+A job has charges before a worker works on it, and the attempt of the worker takes their room over:
+
+    waiting    the amount may wait in the row, so that the job finds its room
+    released   the job needs it no longer; the row may still have it
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from retouch.core.errors import Billed, BudgetUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 
 ChargeUnit = Literal["cost", "tokens"]
-ChargeState = Literal["held", "due", "at_risk", "restoring"]
+ChargeState = Literal["held", "due", "at_risk", "restoring", "waiting", "released"]
 Charges = tuple["Charge", ...]
 
 
@@ -56,6 +61,9 @@ class Ledger(Protocol):
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
 
+    def release(self, charge: Charge) -> None:
+        """Remove the amount of a waiting job, if it is there."""
+
 
 def decide_charges(charges: Iterable[Charge], outcome: Outcome) -> Charges:
     """Return the charges with what the held ones become."""
@@ -73,8 +81,15 @@ def restore_charges(charges: Iterable[Charge], hold: str, outcome: Outcome) -> C
     return tuple(map(change, charges))
 
 
+def release_waiting(charges: Iterable[Charge]) -> Charges:
+    """Return the charges after the job needs the waiting ones no longer."""
+    return tuple(
+        replace(one, state="released") if one.state == "waiting" else one for one in charges
+    )
+
+
 def advance_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
-    """Make one step of every charge that is due or restoring, and return the charges that are left.
+    """Make one step of every charge that is due, restoring or released, and return the charges that are left.
 
     The charges must be written to the order after each step. A step that fails now is made again by the sweeper.
     """
@@ -83,8 +98,10 @@ def advance_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges
 
 
 def settle_due_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
-    """Settle every charge that is due, and return the charges that are left."""
-    settled = (_advance(one, ledger) if one.state == "due" else one for one in charges)
+    """Settle every charge that is due or released, and return the charges that are left."""
+    settled = (
+        _advance(one, ledger) if one.state in ("due", "released") else one for one in charges
+    )
     return tuple(charge for charge in settled if charge is not None)
 
 
@@ -109,6 +126,9 @@ def _advance(charge: Charge, ledger: Ledger | None) -> Charge | None:
         if charge.state == "restoring":
             ledger.restore(charge)
             return replace(charge, state="due", is_at_risk=False)
+        if charge.state == "released":
+            ledger.release(charge)
+            return None
         if charge.state == "due":
             is_settled = ledger.settle(charge)
             return replace(charge, state="at_risk") if charge.is_at_risk and is_settled else None

@@ -113,7 +113,7 @@ class HeldOrder:
     @property
     def next_hold(self) -> str:
         """The name of what the next attempt holds of budgets."""
-        return f"{self.order.id}.{self.order.holds + 1}"
+        return self.order.next_hold
 
     def note_charges(self, charges: Charges) -> None:
         """Write what the next attempt will hold of budgets, before it holds anything.
@@ -132,10 +132,17 @@ class HeldOrder:
 
     def settle_charges(self, outcome: Outcome) -> None:
         """Settle what the attempt holds of budgets. The next write stores what is left, and the sweeper repairs it."""
+        self._settle(lambda order: transitions.decide_order(order, outcome))
+
+    def release_room(self) -> None:
+        """Release what waited for this attempt, whose holds are made."""
+        self._settle(transitions.release_room)
+
+    def _settle(self, decide: Callable[[Order], Order]) -> None:
         if not self.order.charges:
             return
         with self._lock:
-            settlement = self._writer.submit(self._settle_charges, outcome)
+            settlement = self._writer.submit(self._settle_charges, decide)
         if is_done_within(settlement, _MAX_WAIT_SECONDS):
             settlement.result()
 
@@ -276,9 +283,8 @@ class HeldOrder:
         notes = self.usage_notes
         return replace(order, usage=notes.lines_at_end()) if notes else order
 
-    def _settle_charges(self, outcome: Outcome) -> None:
-        order = transitions.decide_order(self.order, outcome)
-        self.order = self._with_settled_charges(order)
+    def _settle_charges(self, decide: Callable[[Order], Order]) -> None:
+        self.order = self._with_settled_charges(decide(self.order))
 
     def _with_settled_charges(self, order: Order) -> Order:
         if not order.charges:

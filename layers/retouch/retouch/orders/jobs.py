@@ -10,10 +10,17 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from retouch.core.clock import Clock
-from retouch.core.errors import JobConflict, NotFound
+from retouch.core.errors import (
+    BudgetUnavailable,
+    Fault,
+    JobConflict,
+    NotFound,
+    OrdersUnavailable,
+)
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned, settle_charges
+from retouch.orders.charges import Charges, are_settled
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import EVENT_SOURCES, RUNNING, Order, StoredAnswer, key_of_order
 from retouch.orders.stores import OrderConflict, OrderStores
@@ -68,6 +75,16 @@ class JobStores:
     queue: EditsQueue
 
 
+class Reservation(Protocol):
+    """The most that a job may cost, in the budgets that its edit must pass."""
+
+    def charges(self, name: str) -> Charges:
+        """Return the charges of the job. Each waits in its row under the name."""
+
+    def reserve(self, name: str) -> None:
+        """Let the amounts wait in the rows. Raises Fault when there is no room or no table."""
+
+
 @frozen_dataclass
 class Pause:
     """A job that cannot be worked on now. Its message comes again after this time."""
@@ -111,13 +128,36 @@ def submit_job(
     request: bytes,
     stores: JobStores,
     now: int,
+    reservation: Reservation | None = None,
 ) -> Order:
-    """Store a request as a queued job and send its message. Raises OrdersUnavailable or OrderConflict."""
+    """Store a request as a queued job and send its message.
+
+    The job names what it reserves of budgets before it is reserved, so the sweeper releases it after a crash. Raises
+    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job.
+    """
     order = transitions.queue_job(stored, claim, details, now)
+    name, validity = order.next_hold, stores.orders.validity
+    if reservation:
+        order = transitions.add_charges(order, reservation.charges(name), validity)
     stores.requests.put(order.id, request)
     order = stores.orders.table.write(order, replaces=stored)
+    if reservation:
+        try:
+            reservation.reserve(name)
+        except Fault:
+            _withdraw_job(order, stores, now)
+            raise
     send_job(order, stores.queue)
     return order
+
+
+def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:
+    """End a job that finds no room in a budget. Nobody was told about it. Raises OrderConflict when a worker has it."""
+    table = stores.orders.table
+    order = table.write(transitions.reopen(order, now, stores.orders.validity), replaces=order)
+    order = settle_charges(order, table, stores.orders.ledger)
+    if are_settled(order.charges):
+        table.remove(order)
 
 
 def send_job(order: Order, queue: EditsQueue) -> None:
@@ -134,13 +174,24 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
         if order.state not in ("queued", "accepted"):
             raise _cancel_error(order)
         try:
-            cancelled = transitions.cancel(order, now, stores.orders.validity)
-            order = stores.orders.table.write(cancelled, replaces=order)
+            order = write_cancelled(order, stores.orders, now)
         except OrderConflict as conflict:
             if conflict.stored is None:
                 raise NotFound("There is no such job.") from None
             order = conflict.stored
     return order
+
+
+def write_cancelled(order: Order, stores: OrderStores, now: int) -> Order:
+    """Cancel a job that was not sent, and release what it holds of budgets.
+
+    Raises OrderConflict and OrdersUnavailable. The sweeper repairs what is not released.
+    """
+    cancelled = stores.table.write(transitions.cancel(order, now, stores.validity), replaces=order)
+    try:
+        return settle_charges(cancelled, stores.table, stores.ledger)
+    except (OrderConflict, OrdersUnavailable):
+        return stores.table.read(cancelled.key) or cancelled
 
 
 def delete_job(order: Order, stores: JobStores) -> bool:
@@ -152,6 +203,11 @@ def delete_job(order: Order, stores: JobStores) -> bool:
     if order.state not in _ENDED:
         return False
     try:
+        order = settle_charges(order, stores.orders.table, stores.orders.ledger)
+        if not are_settled(order.charges):  # the budgets would keep its amounts for ever
+            raise BudgetUnavailable(
+                "The table of budgets cannot be used now. Send the request again."
+            )
         stores.orders.table.remove(order)
     except OrderConflict:
         raise NotFound("The job has changed meanwhile. Send the request again.") from None
@@ -203,8 +259,7 @@ def claim_job(
     validity = stores.orders.validity
     try:
         if job_status(order, now) == "expired":
-            late = transitions.cancel(order, now, validity)
-            stores.orders.table.write(late, replaces=order)
+            write_cancelled(order, stores.orders, now)
             return None
         claimed = transitions.claim_job(
             order, request_id, now + round(lease_seconds), validity, now

@@ -162,6 +162,11 @@ class Order:
         return f"{self.id}.{self.holds}"
 
     @property
+    def next_hold(self) -> str:
+        """The name of what the next attempt holds of budgets."""
+        return f"{self.id}.{self.holds + 1}"
+
+    @property
     def is_waiting_job(self) -> bool:
         """Whether the order is a job that waits for a message to a worker."""
         return self.is_job and (self.state == "queued" or self.is_released)

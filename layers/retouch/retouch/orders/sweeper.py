@@ -10,7 +10,7 @@ from dataclasses import replace
 from retouch.core.errors import OrdersUnavailable, UsageUnavailable
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.jobs import EditsQueue, job_status, send_job
+from retouch.orders.jobs import EditsQueue, job_status, send_job, write_cancelled
 from retouch.orders.order import Order
 from retouch.orders.stores import OrderConflict, OrderStores
 
@@ -61,10 +61,10 @@ def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
     if not order.is_waiting_job:
         settled = settle_abandoned(order, stores, now)
         return _write_usage(settled, stores, now) if settled else None
-    is_late = job_status(order, now) == "expired"
-    late = transitions.cancel(order, now, stores.validity)
     try:
-        return stores.table.write(late if is_late else transitions.remind(order, now), order)
+        if job_status(order, now) == "expired":
+            return write_cancelled(order, stores, now)
+        return stores.table.write(transitions.remind(order, now), order)
     except OrderConflict:
         return None
 

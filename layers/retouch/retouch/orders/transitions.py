@@ -25,7 +25,13 @@ from typing import Literal, cast
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import to_micro_dollars
-from retouch.orders.charges import Charges, Outcome, decide_charges, restore_charges
+from retouch.orders.charges import (
+    Charges,
+    Outcome,
+    decide_charges,
+    release_waiting,
+    restore_charges,
+)
 from retouch.orders.order import (
     EVENT_SOURCES,
     EVENT_VALIDITY_SECONDS,
@@ -160,7 +166,7 @@ def remind(order: Order, now: int) -> Order:
 
 def cancel(order: Order, now: int, validity: int) -> Order:
     """Return the job after its caller has cancelled it, or after the time to begin it. Nothing was sent."""
-    order = decide_order(order, Outcome("no"))
+    order = _end_charges(order, Outcome("no"))
     cancelled = replace(
         order,
         state="cancelled",
@@ -181,6 +187,7 @@ def mark_sent(order: Order, target: str, now: int) -> Order:
         target=target,
         sent_at=now,
         submissions=(),
+        charges=release_waiting(order.charges),
     )
 
 
@@ -199,6 +206,15 @@ def decide_order(order: Order, outcome: Outcome) -> Order:
     return replace(order, charges=decide_charges(order.charges, outcome))
 
 
+def release_room(order: Order) -> Order:
+    """Return the order after its waiting amounts are no longer needed."""
+    return replace(order, charges=release_waiting(order.charges))
+
+
+def _end_charges(order: Order, outcome: Outcome) -> Order:
+    return decide_order(release_room(order), outcome)
+
+
 def add_submission(order: Order, submission: Submission) -> Order:
     """Return the order with a provider's response that a later holder can continue with."""
     return replace(order, state="submitted", submissions=(*order.submissions, submission))
@@ -207,7 +223,7 @@ def add_submission(order: Order, submission: Submission) -> Order:
 def finish(order: Order, answer: StoredAnswer, now: int, validity: int) -> Order:
     """Return the order with its final answer. What was at risk is restored when the answer says what it cost."""
     outcome = Outcome(answer.billed, answer.price, answer.tokens)
-    charges = decide_charges(order.charges, outcome)
+    charges = _end_charges(order, outcome).charges
     if answer.billed != "unknown":
         charges = restore_charges(charges, order.last_hold, outcome)
     done = replace(
@@ -235,7 +251,7 @@ def _caller_cost(answer: StoredAnswer) -> str:
 def reopen(order: Order, now: int, validity: int) -> Order:
     """Return the order after a try that cost nothing, ready for another try of the same request."""
     return replace(
-        _release_charges(order),
+        _release_charges(release_room(order)),
         state="open",
         submissions=(),
         holder="",
@@ -248,13 +264,13 @@ def reopen(order: Order, now: int, validity: int) -> Order:
 def release(order: Order, now: int, validity: int) -> Order:
     """Return the submitted order without a holder. The next repetition, or the next message, fetches its result."""
     lease = _message_time(order, now) if order.is_job else 0
-    order = decide_order(order, Outcome("unknown"))
+    order = _end_charges(order, Outcome("unknown"))
     return replace(order, holder="", lease=lease, expires=end_expiry(order, now, validity))
 
 
 def declare_unknown(order: Order, now: int, validity: int) -> Order:
     """Return the order whose holder ended after the send mark. It keeps its holder, whose late answer ends it."""
-    order = decide_order(order, Outcome("unknown"))
+    order = _end_charges(order, Outcome("unknown"))
     unknown = replace(
         order,
         state="unknown",

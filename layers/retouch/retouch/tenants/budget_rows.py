@@ -7,9 +7,14 @@ processes never both take the last of a budget. The name of a hold is used once,
     hold      taken + amount                           if there is room, and not too many others hold
     settle    taken + actual - amount, spent + actual  if the hold is there; it is gone afterwards
     restore   spent - amount, at risk - amount         if the hold is not there; it is there again afterwards
+    wait      taken + amount                           if there is room, and not too many jobs wait
+    release   taken - amount                           if the waiting amount is there; it is gone afterwards
 
 A settlement at 0 is a release. One whose outcome nobody knows counts the held amount as spent and as at risk. `restore`
 turns it back into a hold when the outcome becomes known.
+
+A job that waits for a worker has a waiting amount, which is no hold: it does not count as an edit that runs. The
+attempt of the worker takes it over: one write removes the waiting amount and adds the hold.
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ from typing import Literal
 from retouch.core.frozen_dataclass import frozen_dataclass
 
 HoldOutcome = Literal["held", "no_room", "too_many"]
+MAX_WAITING = (
+    300  # jobs with an amount in one row, because each write of a row is billed by its size
+)
 
 
 @frozen_dataclass
@@ -29,6 +37,14 @@ class RowHold:
 
     amount: int
     lease: int
+
+
+@frozen_dataclass
+class WaitingAmount:
+    """The amount of a job that waits for a worker, and its name in the row."""
+
+    name: str
+    amount: int
 
 
 @frozen_dataclass
@@ -41,6 +57,7 @@ class BudgetRow:
     holds: Mapping[str, RowHold] = field(default_factory=dict)
     last_at_risk: str = ""  # the hold that was last settled at risk
     is_alerted: bool = False  # the threshold was reported
+    waiting: Mapping[str, int] = field(default_factory=dict)  # the amounts of waiting jobs
 
 
 @frozen_dataclass
@@ -67,6 +84,31 @@ def add_hold(row: BudgetRow, name: str, hold: RowHold) -> BudgetRow:
     if name in row.holds:
         return row
     return replace(row, taken=row.taken + hold.amount, holds={**row.holds, name: hold})
+
+
+def check_waiting(row: BudgetRow, new: WaitingAmount, most: int) -> HoldOutcome:
+    """Return what becomes of a waiting amount, of which and all others at most `most` may be taken."""
+    if new.name in row.waiting:
+        return "held"
+    if len(row.waiting) >= MAX_WAITING:
+        return "too_many"
+    return "no_room" if row.taken + new.amount > most else "held"
+
+
+def add_waiting(row: BudgetRow, new: WaitingAmount) -> BudgetRow:
+    """Return the row with the waiting amount, which `check_waiting` has permitted."""
+    if new.name in row.waiting:
+        return row
+    waiting = {**row.waiting, new.name: new.amount}
+    return replace(row, taken=row.taken + new.amount, waiting=waiting)
+
+
+def remove_waiting(row: BudgetRow, name: str) -> BudgetRow | None:
+    """Return the row without the waiting amount. None: it is not there."""
+    if name not in row.waiting:
+        return None
+    rest = {other: amount for other, amount in row.waiting.items() if other != name}
+    return replace(row, taken=row.taken - row.waiting[name], waiting=rest)
 
 
 def settle_hold(row: BudgetRow, name: str, actual: int, at_risk: int = 0) -> BudgetRow | None:

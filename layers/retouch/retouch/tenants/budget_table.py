@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.tenants.budget_rows import BudgetRow, HoldOutcome, RowHold, RowLimit
+from retouch.tenants.budget_rows import (
+    BudgetRow,
+    HoldOutcome,
+    RowHold,
+    RowLimit,
+    WaitingAmount,
+)
 
 
 @frozen_dataclass
@@ -31,8 +37,24 @@ class BudgetTable(Protocol):
     A write that is repeated because its response was lost changes nothing.
     """
 
-    def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
-        """Hold an amount if there is room. A row that does not exist yet is empty."""
+    def hold(
+        self,
+        row: RowName,
+        name: str,
+        hold: RowHold,
+        limit: RowLimit,
+        waiting: WaitingAmount | None = None,
+    ) -> HoldResult:
+        """Hold an amount if there is room. A row that does not exist yet is empty.
+
+        The hold takes over the room of the waiting amount, if that is there.
+        """
+
+    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+        """Add the amount of a waiting job, if not more than `most` is taken then."""
+
+    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+        """Remove a waiting amount, if it is there."""
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -169,6 +170,20 @@ def test_job_of_another_key_is_not_found():
         assert gateway.get(job, headers=own).json["status"] == "queued"
         gateway.work()
         assert gateway.get(job, headers=own).json["status"] == "completed"
+
+
+def test_job_of_a_revoked_key_fails_without_being_bought():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, RETOUCH_AUTH_MODE="keys")
+        job = gateway.send({**ASYNC, "Authorization": "Bearer rt_a"}).json["id"]
+        services = gateway.services
+        gateway.services = replace(services, find_key=lambda _: None)
+        assert gateway.work()
+        gateway.services = services
+        shown = gateway.get(job, headers={"Authorization": "Bearer rt_a"}).json
+        assert (shown["status"], shown["billed"]) == ("failed", "no")
+        assert shown["error"]["code"] == "invalid_api_key"
+        assert upstream.calls == []
 
 
 @pytest.mark.parametrize("identifier", ["edit_1", "ord_1", "x", "edit_" + "0" * 34])

@@ -1,40 +1,274 @@
-"""Tests of jobs of a key with a budget: what does not fit is refused before the 202, and holds nothing."""
+"""Tests of jobs of a key with a budget: the 202 reserves the most that a job may cost, and its end settles that."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
+from retouch.api.handlers.edits_queue import build_handler
+from retouch.orders import jobs
 from retouch.orders.jobs import JobStores
-from tests.support.budget_gateway import make_key, run_gateway
-from tests.support.jobs import ASYNC, InMemoryQueue, InMemoryRequests
+from retouch.orders.order import StoredAnswer
+from retouch.orders.sweeper import sweep
+from retouch.tenants import budget_rows
+from retouch.tenants.limits import UsageLimit
+from tests.support.budget_gateway import BudgetGateway, make_key, make_virtual_key, success
+from tests.support.events import lambda_context, proxy_event
+from tests.support.gateway_client import send_event, telemetry
+from tests.support.jobs import ASYNC, InMemoryQueue, InMemoryRequests, message_event
+from tests.support.killed_process import ProcessKilled
+from tests.support.upstream import Upstream, json_response
+
+CEILING, COST = 200_000, 41_190  # of one edit, in micro-dollars
+VK_LIMIT = (UsageLimit("cost", CEILING - 1),)
+HOUR = 3600
+
+
+class Gateway(BudgetGateway):
+    """A gateway with budgets whose worker takes one message at a time."""
+
+    def __init__(self, upstream, key, **env):
+        super().__init__(upstream, key, RETOUCH_BUCKET="b", **env)
+        self.queue = InMemoryQueue()
+        stores = JobStores(self.stores, InMemoryRequests(), self.queue)
+        self.services = replace(self.services, jobs=stores)
+
+    def job(self, headers=None, **fields):
+        return self.edit({**ASYNC, **(headers or {})}, **fields)
+
+    def work(self):
+        """Let the worker take the oldest message."""
+        event = message_event(json.dumps({"order": self.queue.messages[0]}))
+        response = build_handler(self.services, lambda: None, telemetry())(
+            event, lambda_context(60)
+        )
+        if not response["batchItemFailures"]:
+            self.queue.messages.pop(0)
+
+    def call(self, identifier, suffix="", method="GET"):
+        headers = {"authorization": "Bearer rt_" + "a" * 43}
+        event = proxy_event(
+            method=method, path=f"/v1/images/edits/{identifier}{suffix}", headers=headers
+        )
+        return send_event(event, services=self.services)
+
+    def sweep(self):
+        return sweep(self.stores, self.queue, self.clock.unix_time())
+
+    def waiting(self, account="key#k_1"):
+        return list(self.row(account).waiting.values())
+
+    def jobs(self):
+        return [order for order in self.orders.orders.values() if order.is_job]
 
 
 @pytest.fixture
 def gateway():
-    with run_gateway(RETOUCH_BUCKET="b") as gateway:
-        jobs = JobStores(gateway.stores, InMemoryRequests(), InMemoryQueue())
-        gateway.services = replace(gateway.services, jobs=jobs)
-        yield gateway
+    with Upstream(json_response(success())) as upstream:
+        yield Gateway(upstream, make_key(limit=CEILING))
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-portkey-provider": "openai"}], ids=["", "portkey"])
 def test_job_over_the_budget_gets_the_same_error_as_an_edit_and_does_not_exist(gateway, headers):
-    gateway.key = make_key(limit=199_999)
-    job, edit = gateway.edit({**ASYNC, **headers}), gateway.edit(headers)
+    gateway.key = make_key(limit=CEILING - 1)
+    job, edit = gateway.job(headers), gateway.edit(headers)
     assert job.status in (412, 429)
     assert (job.status, job.json) == (edit.status, edit.json)
     assert job.json["error"]["code"] == "budget_exceeded"
-    assert gateway.services.jobs.queue.messages == []
-    assert not any(order.is_job for order in gateway.orders.orders.values())
-    assert gateway.upstream.calls == []
+    assert gateway.queue.messages == gateway.jobs() == gateway.upstream.calls == []
 
 
 def test_job_over_the_budget_of_its_workspace_is_refused(gateway):
-    gateway.key = make_key(limit=500_000, workspace_limit=199_999)
-    assert gateway.edit(ASYNC).status == 429
+    gateway.key = make_key(limit=500_000, workspace_limit=CEILING - 1)
+    assert gateway.job().status == 429
+    assert gateway.waiting() == []
 
 
-def test_job_that_fits_is_queued_and_holds_nothing_yet(gateway):
-    gateway.key = make_key(limit=200_000)
-    assert gateway.edit(ASYNC).status == 202
+def test_job_whose_tokens_are_used_is_refused(gateway):
+    gateway.key = replace(make_key(limit=None), usage_limits=(UsageLimit("tokens", 1000),))
+    assert gateway.edit().status == 200
+    assert (gateway.job().status, gateway.edit().status) == (429, 429)
+
+
+def test_accepted_job_reserves_its_room_and_its_end_is_charged(gateway):
+    gateway.key = make_key(limit=CEILING, workspace_limit=500_000)
+    assert gateway.job().status == 202
+    assert gateway.waiting() == gateway.waiting("ws#w_1") == [CEILING]
+    assert (gateway.job().status, gateway.edit().status) == (429, 429)
+    gateway.work()
+    assert [call.path for call in gateway.upstream.calls] == ["/images/edits"]
+    for account in ("key#k_1", "ws#w_1"):
+        row = gateway.row(account)
+        assert (row.taken, row.spent, row.holds, row.waiting) == (COST, COST, {}, {})
+    assert not gateway.jobs()[0].is_unsettled
+
+
+def test_waiting_jobs_do_not_count_as_edits_that_run(gateway):
+    gateway.key = make_key(limit=10 * CEILING, concurrency=1)
+    assert [gateway.job().status for _ in range(3)] == [202] * 3
+    assert gateway.edit().status == 200
+    gateway.work()
+    assert len(gateway.waiting()) == 2
+
+
+def test_only_so_many_jobs_wait_in_one_budget(gateway, monkeypatch):
+    monkeypatch.setattr(budget_rows, "MAX_WAITING", 2)
+    gateway.key = make_key(limit=10 * CEILING)
+    statuses = [gateway.job().status for _ in range(3)]
+    assert statuses == [202, 202, 429]
+    assert len(gateway.jobs()) == 2
+
+
+def test_jobs_at_once_are_accepted_as_far_as_there_is_room(gateway):
+    gateway.key = make_key(limit=3 * CEILING, workspace_limit=10 * CEILING)
+    with ThreadPoolExecutor(12) as pool:
+        statuses = sorted(
+            response.status for response in pool.map(lambda _: gateway.job(), range(12))
+        )
+    assert statuses == [202] * 3 + [429] * 9
+    assert len(gateway.jobs()) == len(gateway.waiting()) == len(gateway.waiting("ws#w_1")) == 3
+
+
+def test_job_is_refused_by_the_budget_of_its_virtual_key_and_the_next_one_pays(gateway):
+    gateway.key = make_key(limit=None)
+    gateway.virtual_keys["small"] = make_virtual_key("small", VK_LIMIT)
+    gateway.virtual_keys["large"] = make_virtual_key("large", (UsageLimit("cost", CEILING),))
+    refused = gateway.job({"x-portkey-virtual-key": "small"})
+    assert (refused.status, refused.json["error"]["code"]) == (412, "budget_exceeded")
+    targets = [{"virtual_key": "small"}, {"virtual_key": "large"}]
+    config = {"strategy": {"mode": "fallback"}, "targets": targets}
+    assert gateway.job({"x-portkey-config": json.dumps(config)}).status == 202
+    accounts = {name for (name, _), row in gateway.budgets.rows.items() if row.waiting}
+    assert accounts == {"vk#w_1/large"}
+    gateway.work()
+    assert gateway.row("vk#w_1/large").spent == COST
+
+
+@pytest.mark.parametrize("end", ["cancel", "expired worker", "expired sweep", "dead letter"])
+def test_job_that_is_never_bought_gives_its_room_back(gateway, end):
+    identifier = gateway.job().json["id"]
+    if end == "cancel":
+        assert gateway.call(identifier, "/cancel", "POST").json["status"] == "cancelled"
+    elif end == "dead letter":
+        answer = StoredAnswer(500, {}, b"{}", "no")
+        jobs.abandon_job(identifier, answer, gateway.services.jobs, gateway.clock.unix_time())
+    else:
+        gateway.clock.advance(HOUR + 1)
+        gateway.work() if "worker" in end else gateway.sweep()
+    assert gateway.row() == budget_rows.BudgetRow()
+    assert gateway.upstream.calls == []
+    assert not gateway.jobs()[0].is_unsettled
+
+
+def test_room_that_could_not_be_given_back_is_given_back_by_the_sweeper(gateway):
+    identifier = gateway.job().json["id"]
+    gateway.budgets.is_down = True
+    assert gateway.call(identifier, "/cancel", "POST").json["status"] == "cancelled"
+    assert gateway.call(identifier, method="DELETE").status == 503  # its room would be lost with it
+    gateway.budgets.is_down = False
+    gateway.clock.advance(100)
+    gateway.sweep()
     assert gateway.row().taken == 0
+    assert gateway.call(identifier, method="DELETE").status == 200
+
+
+def test_budgets_that_fail_while_a_job_is_accepted_leave_no_job_to_buy(gateway):
+    wait = gateway.budgets.wait
+
+    def wait_and_fail(*args):
+        wait(*args)
+        gateway.budgets.is_down = True
+        return wait(*args)
+
+    gateway.budgets.wait = wait_and_fail
+    assert gateway.job().status == 503
+    gateway.budgets.is_down, gateway.budgets.wait = False, wait
+    gateway.clock.advance(100)
+    gateway.sweep()
+    assert gateway.queue.messages == []
+    assert gateway.row().taken == 0
+    assert gateway.job().status == 202
+
+
+def test_try_that_fails_for_free_gives_the_room_back_and_the_next_one_holds_it_again(gateway):
+    gateway.upstream.responses = [json_response({"error": {"message": "slow down"}}, 429)]
+    gateway.job()
+    gateway.work()
+    assert gateway.row().taken == 0
+    gateway.upstream.responses = [json_response(success())]
+    gateway.work()
+    assert gateway.row().spent == COST
+
+
+@pytest.mark.parametrize("role", ["front", "worker"])
+def test_process_that_dies_at_any_write_of_a_job_leaves_no_amount_behind(role):
+    """The process ends before or after each write of orders and budgets, one after another."""
+    with Upstream(json_response(success())) as upstream:
+        moment = 0
+        while run_with_crash(upstream, role, moment):
+            moment += 1
+    assert moment >= (6 if role == "front" else 12)
+
+
+def run_with_crash(upstream, role, moment):
+    """Return whether the process has died."""
+    before = len(upstream.calls)
+    gateway = Gateway(upstream, make_key(limit=CEILING, workspace_limit=10 * CEILING))
+    if role == "worker":
+        assert gateway.job().status == 202
+    bomb = Bomb(gateway, moment)
+    with suppress(ProcessKilled):
+        (gateway.job if role == "front" else gateway.work)()
+    bomb.defuse()
+    for _ in range(4):
+        gateway.clock.advance(1000)
+        gateway.sweep()
+        while gateway.queue.messages:
+            gateway.work()
+    for account in ("key#k_1", "ws#w_1"):
+        row = gateway.row(account)
+        assert (row.holds, row.waiting) == ({}, {}), moment
+        assert row.taken == row.spent, moment
+        assert row.spent == sum(
+            COST if order.billed == "yes" else CEILING
+            for order in gateway.jobs()
+            if order.billed != "no"
+        )
+    assert len(upstream.calls) - before <= 1
+    assert not any(order.is_unsettled for order in gateway.jobs())
+    return bomb.has_exploded
+
+
+class Bomb:
+    """Ends the process before or after the write with this number, counted from 0."""
+
+    def __init__(self, gateway, moment):
+        self.left, self.has_exploded, self._targets = moment, False, []
+        for target, names in (
+            (gateway.orders, ("write", "put", "remove")),
+            (gateway.budgets, ("wait", "hold", "settle", "release")),
+        ):
+            for name in names:
+                self._targets.append((target, name, getattr(target, name)))
+                setattr(target, name, self._arm(getattr(target, name)))
+
+    def defuse(self):
+        for target, name, method in self._targets:
+            setattr(target, name, method)
+
+    def _arm(self, method):
+        def call(*args, **kwargs):
+            self._tick()
+            result = method(*args, **kwargs)
+            self._tick()
+            return result
+
+        return call
+
+    def _tick(self):
+        if self.has_exploded or self.left == 0:
+            self.has_exploded = True  # a process that is dead makes no further write
+            raise ProcessKilled
+        self.left -= 1

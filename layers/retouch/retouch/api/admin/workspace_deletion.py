@@ -53,7 +53,8 @@ def _has_holds(workspace: Workspace, services: AdminServices) -> bool:
         return False
     table = services.open_budgets()
     budgets = _budgets(workspace, services)
-    return any(table.read(row_name_of(budget)).holds for budget in budgets)
+    rows = (table.read(row_name_of(budget)) for budget in budgets)
+    return any(row.holds or row.waiting for row in rows)
 
 
 def _budgets(workspace: Workspace, services: AdminServices) -> Iterator[Budget]:

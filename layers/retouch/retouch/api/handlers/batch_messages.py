@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 import orjson
@@ -18,11 +19,13 @@ from retouch.batches.steps import StepFunctions, run_steps
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
+from retouch.gateway.current_key import require_current_key
 from retouch.gateway.orders.batch_events import emit_batch_event
-from retouch.gateway.orders.batch_line import price_line
+from retouch.gateway.orders.batch_line import LinePrice, price_line
 from retouch.gateway.orders.renewed_links import extend_links
 from retouch.gateway.services import RequestContext
 from retouch.orders.jobs import Pause, QueuedMessage
+from retouch.tenants.budgets import budgets_of_key, budgets_of_virtual_key
 
 _log = logging.getLogger("retouch")
 # Only the edit itself judges an image, so such an image is an error of its line.
@@ -96,23 +99,36 @@ class _BatchLines:
     batch: Batch
     settings: Settings
     worker: WorkerContext
+    # What the lines may cost that only one virtual key can pay for.
+    virtual_keys: dict[str, LinePrice] = field(default_factory=dict)
 
     def price(self, body: Mapping[str, Any]) -> int:
         """Return the most that the edit of a line may cost. Raises Fault."""
         try:
-            return price_line(self._context_of(body), self.worker.services)
+            price = price_line(self._context_of(body), self.worker.services)
         except InvalidRequest as error:
             if error.code in _IMAGE_CODES:
                 return 0
             raise
+        if price.payer:
+            others = self.virtual_keys.get(price.payer.budget_name, LinePrice(0))
+            total = LinePrice(others.amount + price.amount, price.payer)
+            self.virtual_keys[price.payer.budget_name] = total
+        return price.amount
 
     def check_room(self, worst_cost: int) -> None:
-        """Raise Fault when a budget of the key that made the batch has less."""
+        """Raise Fault when the key that made the batch is revoked, or when a budget has less."""
+        services = self.worker.services
+        key = self._context_of({"images": []}).principal.key
+        key = require_current_key(key, services) if key else None
+        if not self.virtual_keys and not (key and key.has_budgets):
+            return
         from retouch.gateway.budgets.batch_budget import check_room  # most keys have no budget
 
-        key = self._context_of({"images": []}).principal.key
-        if key and key.has_budgets:
-            check_room(worst_cost, key, self.worker.services)
+        now = services.clock.unix_time()
+        check_room(worst_cost, budgets_of_key(key, now), services)
+        for total in self.virtual_keys.values():
+            check_room(total.amount, budgets_of_virtual_key(total.payer, now), services)
 
     def _context_of(self, body: Mapping[str, Any]) -> RequestContext:
         data = b"%b\n%b" % (self.batch.head.encode(), orjson.dumps(body))

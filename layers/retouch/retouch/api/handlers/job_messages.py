@@ -13,18 +13,17 @@ from retouch.api.response.log_fields import log_fields
 from retouch.api.response.order_answers import render_answer
 from retouch.api.stored_request import stored_context
 from retouch.core.errors import Fault, NotFound
-from retouch.gateway.authentication import Principal
+from retouch.gateway.current_key import require_current_key
 from retouch.gateway.orders.edit_job import LINK_SECONDS, end_job, require_jobs, to_job_form
 from retouch.gateway.orders.job_events import emit_job_event
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
-from retouch.gateway.services import RequestContext, Services
+from retouch.gateway.services import RequestContext
 from retouch.orders import jobs
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.jobs import Pause, QueuedMessage
 
 _log = logging.getLogger("retouch")
-_FIRST_FENCE = 2  # of the first try of a worker, because the request has made the first claim
 _HELD_PAUSE = Pause(30)  # while a worker may still hold an abandoned job
 
 
@@ -108,14 +107,6 @@ def _edit_context(held: HeldOrder, worker: WorkerContext) -> RequestContext:
     context = stored_context(data, held.order.id, worker.deadline, settings, services)
     worker.telemetry.set_key_name(context.principal.key_name)
     principal = context.principal
-    if held.order.fence > _FIRST_FENCE:
-        principal = _current_principal(principal, services)
+    if principal.key and not held.is_resumed:  # a result that is paid for is fetched for any key
+        principal = replace(principal, key=require_current_key(principal.key, services))
     return replace(context, form=to_job_form(context.form), job=held, principal=principal)
-
-
-def _current_principal(principal: Principal, services: Services) -> Principal:
-    """Return the caller with the limits that its key has now. A job that waits may wait for a larger budget."""
-    key, tenants = principal.key, services.tenants
-    current = tenants.find_key_by_id(key.id) if key and tenants else None
-    is_same = current is not None and key is not None and current.owner == key.owner
-    return replace(principal, key=current) if is_same else principal

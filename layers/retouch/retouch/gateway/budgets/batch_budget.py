@@ -5,24 +5,21 @@ Nothing is held: each edit holds its own amount when it is made. The check only 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from retouch.core.errors import BudgetUnavailable
 from retouch.gateway.budgets.budget_holds import remaining_amount, row_name_of, usd_text
 from retouch.gateway.services import Services
 from retouch.tenants.budget_errors import BudgetExceeded
-from retouch.tenants.budgets import budgets_of_key
-from retouch.tenants.keys import GatewayKey
+from retouch.tenants.budgets import Budget
 
 
-def check_room(worst_cost: int, key: GatewayKey | None, services: Services) -> None:
-    """Raise BudgetExceeded when the batch may cost more than a budget of the key or of its workspace has left.
+def check_room(worst_cost: int, owned: Sequence[Budget], services: Services) -> None:
+    """Raise BudgetExceeded when the batch may cost more than one of the budgets has left.
 
     Raises BudgetUnavailable when the table cannot be used.
     """
-    budgets = [
-        budget
-        for budget in budgets_of_key(key, services.clock.unix_time())
-        if budget.limit.amount is not None
-    ]
+    budgets = [budget for budget in owned if budget.limit.amount is not None]
     if not budgets:
         return
     if services.open_budgets is None:

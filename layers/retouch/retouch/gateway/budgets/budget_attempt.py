@@ -8,9 +8,9 @@ from dataclasses import replace
 from retouch.core.cost_ceiling import cost_ceiling, is_billed_by_tokens
 from retouch.core.errors import BudgetUnavailable
 from retouch.core.provider_protocol import ProviderJob
-from retouch.gateway.budgets.budget_holds import BudgetHolder, budget_error, row_name_of
+from retouch.gateway.budgets.budget_holds import BudgetHolder
 from retouch.gateway.budgets.budget_report import BudgetReport
-from retouch.gateway.result import EditPreview
+from retouch.gateway.budgets.budget_reservation import BudgetReservation
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.target_stages import PreparedAttempt
 from retouch.planning.plan import Plan
@@ -22,34 +22,35 @@ from retouch.tenants.limits import WorkspacePrice
 
 def hold_attempt(prepared: PreparedAttempt, services: Services) -> None:
     """Hold the most that the attempt may cost in all its budgets, and note the amounts in its log."""
-    attempt = prepared.planned.attempt
-    key, limits, now = (
-        attempt.context.principal.key,
-        attempt.target.payer.limits,
-        services.clock.unix_time(),
-    )
-    budgets = (*budgets_of_virtual_key(limits, now), *budgets_of_key(key, now))
+    budgets = _budgets_of(prepared, services)
     if budgets:
-        attempt.log.budget = _hold(prepared, budgets, services)
+        prepared.planned.attempt.log.budget = _hold(prepared, budgets, services)
 
 
-def check_job(preview: EditPreview, context: RequestContext, services: Services) -> None:
-    """Raise BudgetExceeded or PriceUnknown when a job surely does not fit into a budget of its key or workspace.
+def plan_reservation(prepared: PreparedAttempt, services: Services) -> BudgetReservation | None:
+    """Return what a job must reserve. None: it has no budget. Its worker holds as much when it works on the job.
 
-    Nothing is held: the worker holds the amount before it buys. Raises BudgetUnavailable.
+    Raises BudgetExceeded or PriceUnknown when the job does not fit, and BudgetUnavailable.
     """
+    budgets, context = _budgets_of(prepared, services), prepared.planned.attempt.context
+    if not budgets:
+        return None
+    amount = _most(prepared.planned.plan, prepared.jobs, budgets, context)
     if services.open_budgets is None:
-        return
-    budgets = budgets_of_key(context.principal.key, services.clock.unix_time())
-    amount = _most(preview.plan, preview.jobs, budgets, context)
-    table = services.open_budgets()
-    for budget in budgets:
-        limit = budget.limit.amount
-        if limit is None or not budget.is_cost:
-            continue
-        row = table.read(row_name_of(budget))
-        if row.taken + amount > limit:
-            raise budget_error(budget, row, amount, is_portkey_client=context.is_portkey_client)
+        raise _missing_table_error()
+    reservation = BudgetReservation(
+        budgets, amount, services.open_budgets(), context.is_portkey_client
+    )
+    reservation.check()
+    return reservation
+
+
+def _budgets_of(prepared: PreparedAttempt, services: Services) -> tuple[Budget, ...]:
+    attempt, now = prepared.planned.attempt, services.clock.unix_time()
+    return (
+        *budgets_of_virtual_key(attempt.target.payer.limits, now),
+        *budgets_of_key(attempt.context.principal.key, now),
+    )
 
 
 def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Services) -> BudgetReport:
@@ -62,11 +63,7 @@ def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Servic
     if attempt.context.is_paid_for:
         return report  # an earlier request holds it
     if held is None or services.open_budgets is None or services.orders is None:
-        raise BudgetUnavailable(
-            "This gateway key has a budget, and the gateway has no table of budgets and orders. Set "
-            "RETOUCH_BUDGETS_TABLE and RETOUCH_ORDERS_TABLE on the gateway.",
-            retryable=False,
-        )
+        raise _missing_table_error()
     if attempt.context.order:
         attempt.context.order.begin()
     holder = BudgetHolder(
@@ -81,6 +78,14 @@ def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Servic
     except BudgetExceeded as refusal:
         attempt.log.budget = replace(report, held=0, remaining=refusal.remaining)
         raise
+
+
+def _missing_table_error() -> BudgetUnavailable:
+    return BudgetUnavailable(
+        "This gateway key has a budget, and the gateway has no table of budgets and orders. Set "
+        "RETOUCH_BUDGETS_TABLE and RETOUCH_ORDERS_TABLE on the gateway.",
+        retryable=False,
+    )
 
 
 def _most(

@@ -14,12 +14,12 @@ from retouch.core.errors import BudgetUnavailable, Fault, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import MICRO_DOLLARS
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.charges import Charge, Charges, Outcome
+from retouch.orders.charges import Charge, Charges, ChargeState, Outcome
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import key_of_order
 from retouch.orders.stores import OrderStores
 from retouch.tenants.budget_errors import BudgetExceeded, TooManyAtOnce
-from retouch.tenants.budget_rows import BudgetRow, RowHold
+from retouch.tenants.budget_rows import BudgetRow, RowHold, WaitingAmount
 from retouch.tenants.budget_table import BudgetTable, RowName
 from retouch.tenants.budgets import Budget
 
@@ -50,23 +50,13 @@ class BudgetHolder:
         Raises BudgetExceeded, TooManyAtOnce, BudgetUnavailable, OrderInProgress or OrdersUnavailable.
         """
         name = self.held.next_hold
-        charges = (
-            Charge(
-                one.account,
-                one.period.name,
-                name,
-                held_amount(one, amount),
-                one.alert_at or 0,
-                one.usage.type,
-            )
-            for one in budgets
-        )
-        self._note(tuple(charges))
+        self._note(charges_of(budgets, name, amount))
         try:
             rows = [self._hold_in(budget, name, amount) for budget in budgets]
         except Fault:
             self.held.settle_charges(Outcome("no"))
             raise
+        self.held.release_room()
         return remaining_amount(budgets, rows)
 
     def _note(self, charges: Charges) -> None:
@@ -82,14 +72,21 @@ class BudgetHolder:
     def _hold_in(self, budget: Budget, name: str, amount: int) -> BudgetRow:
         row_name = row_name_of(budget)
         hold = RowHold(held_amount(budget, amount), self.held.order.lease)
-        result = self.table.hold(row_name, name, hold, budget.limit)
+        waiting = self._waiting_in(row_name)
+        result = self.table.hold(row_name, name, hold, budget.limit, waiting)
         if result.outcome != "held" and self._settle_ended(row_name, result.row):
-            result = self.table.hold(row_name, name, hold, budget.limit)
+            result = self.table.hold(row_name, name, hold, budget.limit, waiting)
         if result.outcome == "too_many":
             raise _concurrency_error(budget)
         if result.outcome == "no_room":
             raise budget_error(budget, result.row, amount, is_portkey_client=self.is_portkey_client)
         return result.row
+
+    def _waiting_in(self, row: RowName) -> WaitingAmount | None:
+        """Return what the job has reserved in a row before its worker began it."""
+        charges = (one for one in self.held.order.charges if one.state == "waiting")
+        rows = {(one.account, one.period): WaitingAmount(one.hold, one.amount) for one in charges}
+        return rows.get((row.account, row.period))
 
     def _settle_ended(self, row_name: RowName, row: BudgetRow) -> bool:
         """Settle the holds of processes that have ended. Return whether there was one."""
@@ -115,6 +112,24 @@ class BudgetHolder:
         # The order was settled before a process that was thought to have ended made this hold.
         self.table.settle(row_name, name, hold.amount, 0, 0)
         return True
+
+
+def charges_of(
+    budgets: Sequence[Budget], name: str, amount: int, state: ChargeState = "held"
+) -> Charges:
+    """Return the charges of an amount in each budget."""
+    return tuple(
+        Charge(
+            one.account,
+            one.period.name,
+            name,
+            held_amount(one, amount),
+            one.alert_at or 0,
+            one.usage.type,
+            state,
+        )
+        for one in budgets
+    )
 
 
 def budget_error(

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.charges import Charge
-from retouch.tenants.budget_rows import BudgetRow, RowHold
+from retouch.tenants.budget_rows import BudgetRow, RowHold, WaitingAmount
 from retouch.tenants.budget_table import BudgetTable, RowName
 
 # A restored hold is settled at once. After this time, it counts as that of a crashed process.
@@ -50,6 +50,10 @@ class BudgetLedger:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
         hold = RowHold(charge.amount, _RESTORED_LEASE)
         self.open_table().restore(_row_name(charge), charge.hold, hold)
+
+    def release(self, charge: Charge) -> None:
+        """Remove the amount of a waiting job, if it is there."""
+        self.open_table().release(_row_name(charge), WaitingAmount(charge.hold, charge.amount))
 
 
 def _row_name(charge: Charge) -> RowName:

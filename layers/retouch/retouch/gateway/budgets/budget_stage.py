@@ -7,28 +7,43 @@ from __future__ import annotations
 
 from retouch.core.errors import Fault, OrderInProgress
 from retouch.core.pricing import edit_cost
+from retouch.gateway.result import AttemptResult, EditPreview
 from retouch.gateway.results.postprocess import total_usage
 from retouch.gateway.services import Services
 from retouch.gateway.target_stages import Attempt, GeneratedImages, PreparedAttempt
 from retouch.orders.charges import Outcome
 
 
-def hold_budgets(prepared: PreparedAttempt, services: Services) -> PreparedAttempt:
+def hold_budgets(prepared: PreparedAttempt, services: Services) -> PreparedAttempt | AttemptResult:
     """Hold the most that the attempt may cost in the budgets of its virtual key, its key and its workspace.
 
-    Raises BudgetExceeded, TooManyAtOnce, PriceUnknown, BudgetUnavailable or OrderInProgress.
+    The check of a job ends here. Raises BudgetExceeded, TooManyAtOnce, PriceUnknown, BudgetUnavailable or
+    OrderInProgress.
     """
+    is_limited, planned = _is_limited(prepared), prepared.planned
+    if planned.attempt.context.is_plan_only:
+        reservation = None
+        if is_limited:
+            from retouch.gateway.budgets.budget_attempt import plan_reservation
+
+            reservation = plan_reservation(prepared, services)
+        preview = EditPreview(planned.plan, prepared.jobs, reservation)
+        return AttemptResult(preview, planned.attempt.log.report())
+    if is_limited:
+        from retouch.gateway.budgets.budget_attempt import hold_attempt
+
+        hold_attempt(prepared, services)
+    return prepared
+
+
+def _is_limited(prepared: PreparedAttempt) -> bool:
+    """Return whether the attempt must pass budgets."""
     attempt = prepared.planned.attempt
     key, payer = attempt.context.principal.key, attempt.target.payer
-    is_limited = payer.limits is not None or (key is not None and key.has_budgets)
-    if not is_limited or not prepared.planned.plan.resolved.provider.is_paid:
-        return prepared
-    if payer.is_caller and not (key and key.budget_own_keys):
-        return prepared
-    from retouch.gateway.budgets.budget_attempt import hold_attempt
-
-    hold_attempt(prepared, services)
-    return prepared
+    has_limits = payer.limits is not None or (key is not None and key.has_budgets)
+    if not has_limits or not prepared.planned.plan.resolved.provider.is_paid:
+        return False
+    return not payer.is_caller or bool(key and key.budget_own_keys)
 
 
 def note_charge(generated: GeneratedImages, _: Services) -> GeneratedImages:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from retouch.core.cost_ceiling import cost_ceiling
 from retouch.core.edit_types import EncodedImage, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest
+from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.orders.edit_job import to_job_form
 from retouch.gateway.request_stages import ValidatedRequest, choose_targets
@@ -19,11 +20,19 @@ from retouch.planning.connection import require_connection
 from retouch.planning.early_check import check_without_images
 from retouch.planning.plan import split_job
 from retouch.tenants.budget_errors import PriceUnknown
-from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey
+from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey, VirtualKeyRecord
 
 
-def price_line(context: RequestContext, services: Services) -> int:
-    """Return the most that the edit may cost its workspace at any of its targets, in micro-dollars.
+@frozen_dataclass
+class LinePrice:
+    """The most that an edit may cost its workspace at any of its targets, in micro-dollars."""
+
+    amount: int
+    payer: VirtualKeyRecord | None = None  # that alone can pay for it, if it has limits
+
+
+def price_line(context: RequestContext, services: Services) -> LinePrice:
+    """Return the highest price of the edit.
 
     No image is fetched. Raises Fault when no target can make the edit, whatever its images are, and PriceUnknown for a
     model without a price when the key has a budget.
@@ -40,15 +49,17 @@ def price_line(context: RequestContext, services: Services) -> int:
     if isinstance(routed, EditResult):
         assert isinstance(routed.outcome, Fault), "targets that cannot be chosen are a Fault"
         raise routed.outcome
-    prices, refusals = [], []
+    prices, payers, refusals = [], list[VirtualKeyRecord | None](), []
     for target in routed.targets.values():
         try:
-            prices.append(_price_target(target, context, has_mask=form.mask is not None))
+            price = _price_target(target, context, has_mask=form.mask is not None)
+            prices.append(price)
+            payers.append(target.payer.limits)
         except Fault as refusal:
             refusals.append(refusal)
     if not prices:
         raise refusals[0]
-    return max(prices)
+    return LinePrice(max(prices), payers[0] if len(payers) == 1 else None)
 
 
 def _price_target(target: TargetRequest, context: RequestContext, *, has_mask: bool) -> int:

@@ -116,7 +116,6 @@ def submit_edit(
     plan = edit_image(replace(context, form=form, is_plan_only=True), services)
     if not isinstance(plan.outcome, EditPreview):
         return plan
-    _check_budgets(plan.outcome, context, services)
     now = services.clock.unix_time()
     seconds = options.begin_within
     details = JobDetails(
@@ -127,8 +126,10 @@ def submit_edit(
         options.destination,
     )
     claim = replace(claim, key=stored.key if stored else claim.key)
+    # The edit of an event waits for a larger budget, so it reserves nothing.
+    reservation = plan.outcome.reservation if options.source == "http" else None
     try:
-        order = jobs.submit_job(stored, claim, details, request, stores, now)
+        order = jobs.submit_job(stored, claim, details, request, stores, now, reservation)
     except OrderConflict as conflict:
         existing = _existing(conflict.stored, claim, stores)
         if existing is None:
@@ -139,14 +140,6 @@ def submit_edit(
             claim.fingerprint.digest, order.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
         )
     return order
-
-
-def _check_budgets(preview: EditPreview, context: RequestContext, services: Services) -> None:
-    key = context.principal.key
-    if key and key.has_budgets and preview.plan.resolved.provider.is_paid:
-        from retouch.gateway.budgets.budget_attempt import check_job  # most keys have no budget
-
-        check_job(preview, context, services)
 
 
 def find_submitted(

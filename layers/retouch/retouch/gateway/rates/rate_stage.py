@@ -22,6 +22,8 @@ _log = logging.getLogger("retouch")
 def count_request(prepared: PreparedAttempt, services: Services) -> PreparedAttempt:
     """Count the attempt in the rate limits of the virtual key that pays. Raises RateExceeded."""
     attempt = prepared.planned.attempt
+    if attempt.context.is_plan_only:  # the worker counts it
+        return prepared
     limits = attempt.target.payer.limits
     if limits and limits.rate_limits and services.open_rates and not attempt.context.is_paid_for:
         from retouch.tenants.rates import windows_of_virtual_key

@@ -12,7 +12,16 @@ from typing import Any
 from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.dynamodb_table import DynamoDBTable
-from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, check_hold
+from retouch.tenants.budget_rows import (
+    MAX_WAITING,
+    BudgetRow,
+    RowHold,
+    RowLimit,
+    WaitingAmount,
+    check_hold,
+    check_waiting,
+    remove_waiting,
+)
 from retouch.tenants.budget_table import HoldResult, RowName
 
 # An edit waits for these calls. A repeated write is recognized by the name of its hold.
@@ -24,6 +33,17 @@ _HOLD = (
     "SET holds.#o = :hold, taken = taken + :amount",
     "attribute_not_exists(holds.#o) AND taken <= :room AND size(holds) < :most",
 )
+_TAKE_OVER = (
+    "SET holds.#o = :hold, taken = taken + :amount REMOVE waiting.#w",
+    "attribute_not_exists(holds.#o) AND attribute_exists(waiting.#w) AND taken <= :room AND size(holds) < :most",
+)
+_WAIT = (
+    "SET waiting.#o = :amount, taken = taken + :amount",
+    "attribute_exists(waiting) AND attribute_not_exists(waiting.#o) AND taken <= :room AND size(waiting) < :most",
+)
+_RELEASE = ("SET taken = taken - :amount REMOVE waiting.#o", "attribute_exists(waiting.#o)")
+# A row of an earlier version has no map of waiting amounts.
+_ADD_MAP = ("SET waiting = :empty", "attribute_exists(pk) AND attribute_not_exists(waiting)")
 _SETTLE = (
     "SET taken = taken + :change, spent = spent + :actual, at_risk = at_risk + :risk REMOVE holds.#o",
     "attribute_exists(holds.#o)",
@@ -45,9 +65,25 @@ class BudgetDynamoTable:
     def __init__(self, table: str, aws: AwsClients) -> None:
         self._table = DynamoDBTable(table, aws, _CLIENT_CONFIG, _unavailable_error)
 
-    def hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
-        """Hold an amount if there is room. A row that does not exist yet is empty."""
-        return self._table.run(lambda: self._hold(row, name, hold, limit))
+    def hold(
+        self,
+        row: RowName,
+        name: str,
+        hold: RowHold,
+        limit: RowLimit,
+        waiting: WaitingAmount | None = None,
+    ) -> HoldResult:
+        """Hold an amount if there is room. It takes over the room of the waiting amount, if that is there."""
+        return self._table.run(lambda: self._hold(row, name, hold, limit, waiting))
+
+    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+        """Add the amount of a waiting job, if not more than `most` is taken then."""
+        return self._table.run(lambda: self._wait(row, new, most))
+
+    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+        """Remove a waiting amount, if it is there."""
+        values = {":amount": _number(waiting.amount)}
+        self._table.run(lambda: self._update(row, _RELEASE, values, waiting.name))
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
@@ -79,33 +115,65 @@ class BudgetDynamoTable:
         values = {":yes": {"BOOL": True}}
         return self._table.run(lambda: self._update(row, _MARK_ALERTED, values))[0] is not None
 
-    def _hold(self, row: RowName, name: str, hold: RowHold, limit: RowLimit) -> HoldResult:
+    def _hold(
+        self,
+        row: RowName,
+        name: str,
+        hold: RowHold,
+        limit: RowLimit,
+        waiting: WaitingAmount | None,
+    ) -> HoldResult:
         most = _ANY_AMOUNT if limit.amount is None else limit.amount
-        values = {
-            ":hold": _hold_value(hold),
-            ":amount": _number(hold.amount),
-            ":room": _number(most - hold.amount),
-            ":most": _number(limit.holds),
-        }
         for _ in range(_MAX_RACES):
-            new, old = self._update(row, _HOLD, values, name)
+            amount = hold.amount - (waiting.amount if waiting else 0)
+            values = {
+                ":hold": _hold_value(hold),
+                ":amount": _number(amount),
+                ":room": _number(most - amount),
+                ":most": _number(limit.holds),
+            }
+            statement, other = (_TAKE_OVER, waiting.name) if waiting else (_HOLD, "")
+            new, old = self._update(row, statement, values, name, other)
             if new is not None:
                 return HoldResult("held", new)
-            if old is None:  # no such row, or a race left it out
-                self._create(row)
-                old = self._read(row)
+            old = old or self._read_new(row)
             if name in old.holds:  # an earlier write, whose response was lost
                 return HoldResult("held", old)
-            outcome = check_hold(old, name, hold, limit)
+            before = remove_waiting(old, waiting.name) if waiting else None
+            outcome = check_hold(before or old, name, hold, limit)
             if outcome != "held":
                 return HoldResult(outcome, old)
-        raise TimeoutError("other requests always changed the budget first")
+            waiting = waiting if before else None
+        raise _race_error()
+
+    def _wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+        values = {
+            ":amount": _number(new.amount),
+            ":room": _number(most - new.amount),
+            ":most": _number(MAX_WAITING),
+        }
+        for _ in range(_MAX_RACES):
+            changed, old = self._update(row, _WAIT, values, new.name)
+            if changed is not None:
+                return HoldResult("held", changed)
+            old = old or self._read_new(row)
+            outcome = check_waiting(old, new, most)
+            if outcome != "held" or new.name in old.waiting:
+                return HoldResult(outcome, old)
+            self._update(row, _ADD_MAP, {":empty": {"M": {}}})
+        raise _race_error()
+
+    def _read_new(self, row: RowName) -> BudgetRow:
+        """Return a row that was not there, or that a race left out."""
+        self._create(row)
+        return self._read(row)
 
     def _create(self, row: RowName) -> None:
         item = {
             **_row_key(row),
             **{name: _number(0) for name in ("taken", "spent", "at_risk")},
             "holds": {"M": {}},
+            "waiting": {"M": {}},
             **({"expires": _number(row.expires)} if row.expires else {}),
         }
         try:
@@ -121,11 +189,17 @@ class BudgetDynamoTable:
         return _row_of_item(self._table.read_item(_row_key(row))) or BudgetRow()
 
     def _update(
-        self, row: RowName, statement: tuple[str, str], values: Mapping[str, Any], name: str = ""
+        self,
+        row: RowName,
+        statement: tuple[str, str],
+        values: Mapping[str, Any],
+        name: str = "",
+        waiting: str = "",
     ) -> tuple[BudgetRow | None, BudgetRow | None]:
         """Return the row after the update and None, or None and the row that did not meet the condition."""
         expression, condition = statement
-        names: Any = {"ExpressionAttributeNames": {"#o": name}} if name else {}
+        placeholders = {key: value for key, value in (("#o", name), ("#w", waiting)) if value}
+        names: Any = {"ExpressionAttributeNames": placeholders} if placeholders else {}
         try:
             response = self._table.client.update_item(
                 TableName=self._table.name,
@@ -147,6 +221,10 @@ def _row_key(row: RowName) -> dict[str, Any]:
     return {"pk": {"S": f"B#{row.account}"}, "sk": {"S": f"P#{row.period}"}}
 
 
+def _race_error() -> TimeoutError:
+    return TimeoutError("other requests always changed the budget first")
+
+
 def _number(value: int) -> dict[str, Any]:
     return {"N": str(value)}
 
@@ -163,8 +241,10 @@ def _row_of_item(item: Mapping[str, Any] | None) -> BudgetRow | None:
         name: RowHold(int(value["M"]["c"]["N"]), int(value["M"]["t"]["N"]))
         for name, value in item["holds"]["M"].items()
     }
+    stored = item.get("waiting", {}).get("M", {})
+    waiting = {name: int(value["N"]) for name, value in stored.items()}
     last = item.get("last_at_risk", {}).get("S", "")
-    return BudgetRow(taken, spent, at_risk, holds, last, "is_alerted" in item)
+    return BudgetRow(taken, spent, at_risk, holds, last, "is_alerted" in item, waiting)
 
 
 def _unavailable_error() -> BudgetUnavailable:
