@@ -26,7 +26,7 @@ SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy check-stack check-account check-event check-engine emulate invoke local build-local build-native logs delete check-aws events coldstart cost lock-aws
+.PHONY: build deploy check-stack check-account check-event check-engine emulate invoke local build-local build-native logs delete check-aws events coldstart layer-size cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
@@ -109,6 +109,9 @@ cost: $(VENV)/.dev ## Write the cost tables in docs/cost.md again
 
 coldstart: $(VENV)/.dev build-native .work/stack/.ready ## Measure cold starts in the Lambda emulator for docs/deploy.md
 	$(BIN)/python -m tools.aws.coldstart
+
+layer-size: $(VENV)/.dev ## Build the layer and write the sizes of its packages into docs/deploy.md
+	$(BIN)/python -m tools.aws.layer_size
 
 lock: lock-aws
 

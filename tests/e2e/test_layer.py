@@ -8,12 +8,14 @@ import subprocess
 import pytest
 
 from tests.e2e.sam_build import ENV, LIBRARIES_UNREACHABLE, ROOT, require_interpreter
+from tools.aws.layer_size import ARCHITECTURES, PAGE
+from tools.aws.strip_libraries import strip_library
 
 SOURCE = ROOT / "layers" / "retouch"
 ELF_MACHINE = {"arm64": 0xB7, "x86_64": 0x3E}
 BUNDLED_LIBRARY = re.compile(rb"lib[\w+]+-[0-9a-f]{8}\.so[.\d]*")
 UNCHECKED_HASH = 1
-MAX_BYTES = {"arm64": 74_000_000, "x86_64": 84_000_000}
+MAX_BYTES = {"arm64": 61_000_000, "x86_64": 71_000_000}
 
 
 @pytest.fixture(scope="module", params=ELF_MACHINE)
@@ -48,6 +50,21 @@ def test_layer_size_is_within_its_limit(layer):
     architecture, folder = layer
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     assert size <= MAX_BYTES[architecture]
+
+
+def test_layer_size_is_the_documented_one(layer):
+    architecture, folder = layer
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    (row,) = re.findall(r"^\| \*\*the layer\*\* .*$", PAGE.read_text(), re.MULTILINE)
+    documented = re.findall(r"\*\*(\d+)\*\*", row)[ARCHITECTURES.index(architecture)]
+    assert abs(size / 1e6 - int(documented)) <= 1, "`make layer-size` writes the table again"
+
+
+def test_layer_libraries_have_no_symbols_for_debuggers(layer):
+    _, folder = layer
+    for library in folder.rglob("*.so*"):
+        data = library.read_bytes()
+        assert strip_library(data) == data, library
 
 
 def test_layer_libraries_match_the_requested_architecture(layer):
