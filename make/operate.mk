@@ -14,8 +14,8 @@ revoke: $(VENV)/.dev ## Revoke the key of $NAME
 budget: $(VENV)/.dev ## Show the budgets of the key $NAME, or set $BUDGET in US dollars (none: no budget), $RESET daily, weekly, monthly
 	@$(BIN)/python -m tools.budgets "$(NAME)" $(if $(BUDGET),--set "$(BUDGET)") $(if $(RESET),--reset "$(RESET)") $(AT_STACK)
 
-reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST in US dollars
-	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(AT_STACK)
+reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST and $PRICE in US dollars
+	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(if $(PRICE),--price "$(PRICE)") $(AT_STACK)
 
 usage: $(VENV)/.dev ## Show the usage of $MONTH (2026-11) by $BY (workspace,model); CSV=1 prints CSV
 	@$(BIN)/python -m tools.usage $(AT_STACK) $(if $(MONTH),--month "$(MONTH)") $(if $(BY),--by "$(BY)") $(if $(CSV),--csv)

@@ -1,4 +1,5 @@
-"""End an order whose outcome is unknown: `python -m tools.reconcile ord_... --billed no|yes [--cost USD]`.
+"""End an order whose outcome is unknown: `python -m tools.reconcile ord_... --billed no|yes [--cost USD]
+[--price USD]`.
 
 The provider's usage page says whether the edit was billed. `no` opens an order without an answer, so that the next
 request with its key buys the image, and gives back what counts as at risk in budgets. `yes` keeps the order closed, and
@@ -12,32 +13,26 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal, InvalidOperation
 
-from retouch.core.errors import OrdersUnavailable
+from retouch.core.errors import NotFound, OrdersUnavailable
+from retouch.core.pricing import MICRO_DOLLARS
 from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.budget_notices import BudgetNotices
-from retouch.orders import transitions
-from retouch.orders.abandoned import settle_charges
 from retouch.orders.charges import Ledger
-from retouch.orders.order import key_of_order
-from retouch.orders.stores import OrderConflict, OrderTable
-from tools.stack import CommandError, StackLocation, locate_stack, run_command, stack_outputs
+from retouch.orders.reconciliation import (
+    Finding,
+    OutcomeKnown,
+    find_unknown_order,
+    reconcile_order,
+)
+from retouch.orders.stores import OrderTable
+from tools.stack import CommandError, locate_stack, run_command, stack_outputs
+from tools.tenant_keys import StackClients
 
-_VALIDITY_SECONDS = 86_400
-
-
-@dataclass(frozen=True)
-class _StackClients:
-    """The clients of the stack's account and region, for the table of orders."""
-
-    stack: StackLocation
-
-    def client(self, service: str, _: object) -> Any:
-        return self.stack.client(service)
+_MAX_MICRO_DOLLARS = 10**12
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,47 +41,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(lambda: _run(options))
 
 
-def reconcile_order(
-    table: OrderTable,
-    identifier: str,
-    billed: str,
-    cost: str,
-    now: int,
-    ledger: Ledger | None = None,
+def reconcile(
+    identifier: str, finding: Finding, table: OrderTable, ledger: Ledger | None, now: int
 ) -> str:
-    """Store whether an unknown order was billed, settle its charges, and return its new state.
+    """Store what was found out about an unknown order, and return its new state. Raises CommandError."""
+    try:
+        order = find_unknown_order(table, identifier)
+        return reconcile_order(order, finding, table, ledger, now).state
+    except (NotFound, OutcomeKnown) as error:
+        raise CommandError(str(error)) from None
 
-    Raises CommandError for any other order. The sweeper makes the steps of the charges that fail now.
-    """
+
+def read_amount(text: str) -> int | None:
+    """Return an amount in micro-dollars, or None for an empty text. Raises CommandError."""
+    if not text:
+        return None
     try:
-        order = table.read(key_of_order(identifier))
-    except ValueError as error:
-        raise CommandError(f"{identifier!r} is not the id of an order. {error}") from None
-    if order is None or order.id != identifier:
-        raise CommandError(f"There is no order {identifier}, or its key has expired.")
-    if not transitions.can_be_reconciled(order):
-        raise CommandError(f"The order {identifier} is {order.state}, so its outcome is known.")
-    settled = transitions.reconcile(
-        order, "no" if billed == "no" else "yes", cost, now, _VALIDITY_SECONDS
+        amount = Decimal(text) * MICRO_DOLLARS
+        if 0 <= amount <= _MAX_MICRO_DOLLARS and amount == amount.to_integral_value():
+            return int(amount)
+    except InvalidOperation:
+        pass
+    raise CommandError(
+        f"{text!r} is no amount. Give US dollars from 0 on, with at most six decimal places."
     )
-    try:
-        return settle_charges(table.write(settled, replaces=order), table, ledger).state
-    except OrderConflict:
-        raise CommandError(f"The order {identifier} has changed meanwhile. Try again.") from None
 
 
 def _run(options: argparse.Namespace) -> int:
     stack = locate_stack(options.stack, options.region)
     outputs = stack_outputs(stack)
-    clients: Any = _StackClients(stack)
+    clients = StackClients(stack)
     table, ledger = OrderDynamoTable(outputs["OrdersTable"], clients), None
     if "BudgetsTable" in outputs:  # stacks of earlier versions have none
         budgets = BudgetDynamoTable(outputs["BudgetsTable"], clients)
         ledger = BudgetLedger(lambda: budgets, BudgetNotices(os.environ))
+    finding = Finding(options.billed, read_amount(options.cost), read_amount(options.price))
     try:
-        state = reconcile_order(
-            table, options.order, options.billed, options.cost, int(time.time()), ledger
-        )
+        state = reconcile(options.order, finding, table, ledger, int(time.time()))
     except OrdersUnavailable as error:
         raise error.__cause__ or error from None
     print(f"The order {options.order} is now {state}.")
@@ -97,7 +88,8 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.reconcile", description=__doc__)
     parser.add_argument("order", help="the id, x-retouch-order")
     parser.add_argument("--billed", required=True, choices=("no", "yes"))
-    parser.add_argument("--cost", default="", help="in US dollars")
+    parser.add_argument("--cost", default="", help="what the provider took, in US dollars")
+    parser.add_argument("--price", default="", help="what the budgets are charged; empty: the cost")
     parser.add_argument("--stack", default="retouch")
     parser.add_argument("--region", default="")
     return parser.parse_args(arguments)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
@@ -87,6 +88,26 @@ def quota(server, key):
     return limit, response.json()["concurrency"]["api_key"]["running"]
 
 
+def find_order_at_risk(server):
+    """Return the order of the only edit at risk, when the sweeper has written its event."""
+    now = datetime.now(UTC)
+    span = {
+        "time_of_generation_min": (now - timedelta(hours=1)).isoformat(),
+        "time_of_generation_max": (now + timedelta(hours=1)).isoformat(),
+    }
+    query = {**span, "billed": "unknown"}
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        response = requests.get(
+            f"{server.url}/v1/logs", params=query, headers=bearer(ADMIN_KEY), timeout=30
+        )
+        assert response.ok, response.text
+        if rows := response.json()["data"]:
+            return rows[0]["order"]
+        time.sleep(0.5)
+    raise AssertionError("there is no edit at risk")
+
+
 def test_fifty_edits_at_once_over_several_processes_buy_exactly_ten(server, provider):
     key, calls = make_key(server, "busy", EDITS * PRICE_USD / 5), len(provider.calls)
     with ThreadPoolExecutor(EDITS) as pool:
@@ -137,4 +158,9 @@ def test_killed_worker_leaves_its_amount_at_risk_and_no_hold(server, provider):
         limit, running = quota(server, key)
     assert running == 0
     assert (limit["taken_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0.05, 0.05, 0.05)
+    assert [edit(server, key).status_code for _ in range(2)] == [200, 429]
+    # The operator finds out that the provider has not billed the edit of the killed worker.
+    admin(server, f"admin/orders/{find_order_at_risk(server)}/reconcile", {"billed": "no"})
+    limit, _ = quota(server, key)
+    assert (limit["spent_usd"], limit["at_risk_usd"], limit["remaining_usd"]) == (0.05, 0, 0.05)
     assert [edit(server, key).status_code for _ in range(2)] == [200, 429]

@@ -13,9 +13,10 @@ from retouch.core.settings import InvalidSetting, Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.budget_stores import budget_table_opener
+from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
+from retouch.infrastructure.order_stores import order_stores
 from retouch.infrastructure.telemetry import Telemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.usage_stores import export_queue, usage_documents, usage_store
@@ -30,6 +31,7 @@ def build_function(environment: Mapping[str, str]) -> Handler:
     tenants = tenant_stores(settings, aws_clients)
     if tenants is None:
         raise InvalidSetting("The admin function needs a table: set RETOUCH_TENANTS_TABLE.")
+    open_budgets = budget_table_opener(settings, aws_clients)
     secret_store = SecretStore(settings, clock, aws_clients)
     services = AdminServices(
         settings=settings,
@@ -39,7 +41,8 @@ def build_function(environment: Mapping[str, str]) -> Handler:
         read_secrets=secret_store.read,
         find_key=key_lookup(settings, clock, aws_clients, TenantReader(tenants, clock)),
         tenants=tenants,
-        open_budgets=budget_table_opener(settings, aws_clients),
+        orders=add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients),
+        open_budgets=open_budgets,
         usage=usage_store(settings, aws_clients),
         documents=usage_documents(settings, aws_clients, clock),
         queue=export_queue(settings, aws_clients),

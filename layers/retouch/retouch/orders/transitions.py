@@ -24,7 +24,7 @@ from typing import Literal, cast
 
 from retouch.core.errors import Billed
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.pricing import to_micro_dollars
+from retouch.core.pricing import Cost, to_micro_dollars
 from retouch.orders.charges import (
     Charges,
     Outcome,
@@ -292,18 +292,34 @@ def _add_event(order: Order, now: int) -> Order:
     return replace(order, event="pending", lease=lease) if order.webhooks else order
 
 
-def reconcile(order: Order, billed: Billed, cost: str, now: int, validity: int) -> Order:
+def reconcile(
+    order: Order,
+    billed: Billed,
+    cost: str,
+    now: int,
+    validity: int,
+    *,
+    price: int | None = None,
+) -> Order:
     """Return the order after the operator has found out whether it was billed. What was at risk is no longer.
 
-    A free one whose answer nobody knows is open again.
+    A free one whose answer nobody knows is open again. Without a price, the budgets are charged the cost.
     """
-    price = to_micro_dollars(float(cost)) if cost else None
+    caller_cost = "" if price is None else str(Cost(price, estimated=False))
+    if price is None and cost:
+        price = to_micro_dollars(float(cost))
     charges = restore_charges(order.charges, order.last_hold, Outcome(billed, price))
     order = replace(order, billed=billed, charges=charges)
     if billed == "no" and order.state == "unknown":
         return reopen(order, now, validity)
     return replace(
-        order, state="done", cost=cost, ended=now, expires=end_expiry(order, now, validity)
+        order,
+        state="done",
+        cost=cost,
+        caller_cost=caller_cost,
+        price=price or 0,
+        ended=now,
+        expires=end_expiry(order, now, validity),
     )
 
 

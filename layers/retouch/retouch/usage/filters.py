@@ -24,6 +24,7 @@ class UsageFilter:
     traces: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
     sizes: frozenset[str] = frozenset()
+    billed: frozenset[str] = frozenset()
     metadata: Mapping[str, frozenset[str]] = field(default_factory=dict)
     cost_min: int | None = None  # micro-dollars
     cost_max: int | None = None
@@ -78,6 +79,7 @@ _CHOICES = {
     "traces": "trace",
     "users": "user",
     "sizes": "size",
+    "billed": "billed",
 }
 
 

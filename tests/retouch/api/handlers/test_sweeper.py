@@ -13,11 +13,12 @@ from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.lambda_runtime.errors import ErrorReport
 from retouch.orders import transitions
 from retouch.orders.order import Submission
+from retouch.orders.reconciliation import Finding
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, answer, claim, moto_server
 from tools.events import EVENTS_FOLDER
-from tools.reconcile import reconcile_order
+from tools.reconcile import read_amount, reconcile
 from tools.stack import CommandError
 
 SCHEDULE = json.loads((EVENTS_FOLDER / "sweeper_schedule.json").read_text())
@@ -92,14 +93,24 @@ def test_operator_ends_an_unknown_order(table, billed, state):
     order = crash_at(table, "sent")
     identifier = order.id
     with pytest.raises(CommandError, match="is sent"):
-        reconcile_order(table, identifier, billed, "0.04", NOW)
+        reconcile(identifier, Finding(billed, 40_000), table, None, NOW)
     table.write(transitions.declare_unknown(order, NOW, 60), order)
-    assert reconcile_order(table, identifier, billed, "0.04", NOW) == state
+    assert reconcile(identifier, Finding(billed, 40_000), table, None, NOW) == state
     with pytest.raises(CommandError, match=f"is {state}"):
-        reconcile_order(table, identifier, billed, "0.04", NOW)
+        reconcile(identifier, Finding(billed, 40_000), table, None, NOW)
 
 
 @pytest.mark.parametrize("identifier", ["", "ord_1", "edit_" + "a" * 34, "ord_" + "a" * 34])
 def test_operator_is_told_when_there_is_no_such_order(table, identifier):
     with pytest.raises(CommandError, match="order"):
-        reconcile_order(table, identifier, "no", "", NOW)
+        reconcile(identifier, Finding("no"), table, None, NOW)
+
+
+@pytest.mark.parametrize("text", ["-0.04", "NaN", "Infinity", "0.0000001", "4 cents", "1e9"])
+def test_amount_that_is_no_number_of_micro_dollars_is_refused(text):
+    with pytest.raises(CommandError, match="no amount"):
+        read_amount(text)
+
+
+def test_amount_is_read_to_the_micro_dollar():
+    assert [read_amount(text) for text in ("", "0", "0.041199")] == [None, 0, 41_199]

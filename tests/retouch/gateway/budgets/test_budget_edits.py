@@ -9,6 +9,7 @@ import pytest
 
 from retouch.api.handlers.edits import build_handler
 from retouch.core.pending_writes import finish_writes
+from retouch.orders.reconciliation import Finding
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from retouch.usage.recorder import UsageRecorder
@@ -26,7 +27,7 @@ from tests.support.gateway_client import file_part, telemetry
 from tests.support.images import b64, box_mask
 from tests.support.upstream import ScriptedResponse, json_response, sse_response
 from tests.support.usage import InMemoryUsage
-from tools.reconcile import reconcile_order
+from tools.reconcile import reconcile
 from tools.stack import CommandError
 
 
@@ -120,11 +121,11 @@ def test_broken_connection_after_the_request_counts_until_it_is_reconciled(gatew
     assert (row.taken, row.spent, row.at_risk) == (200_000, 200_000, 200_000)
     (order,) = gateway.orders.orders.values()
     now, ledger = gateway.clock.unix_time(), gateway.stores.ledger
-    assert reconcile_order(gateway.orders, order.id, "no", "", now, ledger) == "done"
+    assert reconcile(order.id, Finding("no"), gateway.orders, ledger, now) == "done"
     row = gateway.row()
     assert (row.taken, row.spent, row.at_risk, row.holds) == (0, 0, 0, {})
     with pytest.raises(CommandError, match="outcome is known"):
-        reconcile_order(gateway.orders, order.id, "no", "", now, ledger)
+        reconcile(order.id, Finding("no"), gateway.orders, ledger, now)
     assert gateway.row() == row
 
 

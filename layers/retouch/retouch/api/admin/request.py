@@ -17,6 +17,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
 from retouch.orders.jobs import EditsQueue
+from retouch.orders.stores import OrderStores
 from retouch.tenants.budget_table import BudgetTable
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
@@ -40,6 +41,7 @@ class AdminServices:
     usage: UsageStore | None = None  # None: the gateway writes no usage events
     documents: DocumentStore | None = None  # feedback and exports; None: as above
     queue: EditsQueue | None = None  # its workers write exports; None: there is none
+    orders: OrderStores | None = None  # None: there is no table of orders
     open_budgets: Callable[[], BudgetTable] | None = None  # None: there is no table of budgets
 
 

@@ -141,6 +141,7 @@ def filter_from_values(values: Mapping[str, Any]) -> UsageFilter:
         models=frozenset(_read_model(text) for text in split_list(values.get("ai_org_model"))),
         cache=frozenset(text.upper() for text in split_list(values.get("cache_status"))),
         traces=_names(values, "trace_id"),
+        billed=_names(values, "billed"),
         metadata=_read_metadata(values.get("metadata")),
         cost_min=fields.millionths("cost_min"),
         cost_max=fields.millionths("cost_max"),

@@ -142,10 +142,13 @@ def _actual_line(line: UsageLine, order: Order, answer: StoredAnswer | None) -> 
 
 
 def _price(line: UsageLine, order: Order, cost: int, pictures: int) -> int:
+    if line.event.payer == "caller" and line.held is None:
+        return 0
+    told = _micro_dollars(order.caller_cost)
+    if told is not None:
+        return told
     if line.held is not None:
         return order.price or cost  # as its budgets were charged
-    if line.event.payer == "caller":
-        return 0
     return WorkspacePrice(line.multiplier, line.per_picture).apply_to(cost, pictures)
 
 
