@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devserver.asgi_server import bind_listener
+from retouch.planning.connection import LOCAL_ACCESS_KEY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -43,7 +44,7 @@ class LocalS3:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment variables that lead AWS clients to this server, merged with `base`."""
         return {
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": LOCAL_ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": "local",
             **base,
             "AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.port}",

@@ -158,16 +158,22 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models, with ?verbose=true also what they can do. Raises InvalidRequest."""
-    key, has_capabilities = request.caller.principal.key, models.read_verbose(request.query)
-    body = models.list_models(services.providers, key, has_capabilities=has_capabilities)
+    caller, has_capabilities = request.caller, models.read_verbose(request.query)
+    body = models.list_models(
+        services.providers,
+        caller.settings,
+        caller.principal.key,
+        has_capabilities=has_capabilities,
+    )
     return json_response(body, request)
 
 
 def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return one model. Its id may contain slashes, encoded or not."""
     model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
-    key = request.caller.principal.key
-    return json_response(models.get_model(model_id, services.providers, key), request)
+    caller = request.caller
+    model = models.get_model(model_id, services.providers, caller.settings, caller.principal.key)
+    return json_response(model, request)
 
 
 def get_quota(request: EndpointRequest, services: Services) -> HttpResponse:

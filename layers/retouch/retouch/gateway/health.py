@@ -12,12 +12,16 @@ from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault
 from retouch.core.provider_protocol import ProviderRequest
-from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.gateway.lifecycle import LifecycleReport
 from retouch.gateway.provider_call.error_mapping import fault_from_response
 from retouch.gateway.services import Services
-from retouch.planning.connection import provider_target, require_connection, resolve_connection
+from retouch.planning.connection import (
+    is_configured,
+    provider_target,
+    require_connection,
+    resolve_connection,
+)
 
 OK, NOT_CONFIGURED, NOT_CHECKED, TIMED_OUT = (
     "ok",
@@ -97,7 +101,7 @@ def _check_provider(
     lifecycle: LifecycleReport,
 ) -> str:
     resolved = resolve_connection(provider_target(provider), ClientCredentials(), settings)
-    if not _is_configured(resolved):
+    if not is_configured(resolved, settings):
         return NOT_CONFIGURED
     require_connection(resolved)
     health_check = provider.health_check
@@ -120,18 +124,6 @@ def _failure_text(provider: Provider, fault: Fault) -> str:
     """Return the message of a failed check. It names the provider, whose own words often do not."""
     message = str(fault)
     return message if provider.title in message else f"{provider.title}: {message}"
-
-
-def _is_configured(resolved: ResolvedModel) -> bool:
-    """Return whether the gateway has a credential: a key, secrets, or the identity of the machine it runs on.
-
-    The AWS role needs no setting. The Google identity needs a project.
-    """
-    auth = resolved.provider.auth
-    has_identity = auth and (
-        auth.identity == "aws" or (auth.identity == "gcp" and "project" in resolved.options)
-    )
-    return bool(resolved.key or resolved.identity_secrets or has_identity)
 
 
 def _check_result(run_check: Callable[[], str]) -> str:

@@ -14,6 +14,8 @@ from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import InvalidSetting, Settings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# The development server signs the requests to its own S3 with this name when there are no credentials of AWS.
+LOCAL_ACCESS_KEY = "local-s3"
 _LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1", "0.0.0.0"))  # noqa: S104
 
 
@@ -171,6 +173,19 @@ def require_connection(resolved: ResolvedModel) -> ResolvedModel:
             "The model local/erase needs none, and dry_run=true checks a request without a key."
         )
     return resolved
+
+
+def is_configured(resolved: ResolvedModel, settings: Settings) -> bool:
+    """Return whether the gateway has a credential: a key, secrets, or the identity of the machine it runs on.
+
+    The AWS role needs no setting. The Google identity needs a project.
+    """
+    auth = resolved.provider.auth
+    if auth is None or resolved.key or resolved.identity_secrets:
+        return True
+    if auth.identity == "aws":
+        return settings.environment.get("AWS_ACCESS_KEY_ID") != LOCAL_ACCESS_KEY
+    return auth.identity == "gcp" and "project" in resolved.options
 
 
 def provider_target(provider: Provider) -> ResolvedModel:

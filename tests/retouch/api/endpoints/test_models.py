@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.events import proxy_event
 from tests.support.gateway_client import send_event
+from tests.support.services import build_services
 
 
 def get_model(model_id, method="GET"):
@@ -53,3 +54,22 @@ def test_unknown_model_is_not_found_and_a_similar_one_is_suggested():
 
 def test_malformed_model_id_is_refused():
     assert get_model("a%20b").json["error"]["param"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("env", "providers"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "local-s3"}, {"local"}),
+        ({}, {"local", "bedrock"}),
+        ({"OPENAI_API_KEY": "sk", "AWS_ACCESS_KEY_ID": "local-s3"}, {"local", "openai"}),
+        ({"VERTEX_AI_PROJECT": "p", "AWS_ACCESS_KEY_ID": "local-s3"}, {"local", "vertex-ai"}),
+        (
+            {"AZURE_OPENAI_ENDPOINT": "ftp://x y", "AWS_ACCESS_KEY_ID": "local-s3"},
+            {"local"},
+        ),
+    ],
+)
+def test_models_that_need_no_key_of_the_caller_are_named(env, providers):
+    event = proxy_event(method="GET", path="/v1/models")
+    models = send_event(event, services=build_services(env)).json["data"]
+    assert {model["owned_by"] for model in models if model["has_key"]} == providers

@@ -7,9 +7,11 @@ from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.client_credentials import ClientCredentials
-from retouch.core.errors import InvalidRequest
+from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.parameters import quote_value
 from retouch.core.pricing import to_micro_dollars
+from retouch.core.settings import Settings
+from retouch.planning.connection import is_configured, provider_target, resolve_connection
 from retouch.planning.model_catalogue import is_generative
 from retouch.planning.model_resolution import find_model
 from retouch.planning.retirement import retirements
@@ -21,21 +23,27 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def list_models(
-    providers: tuple[Provider, ...], key: GatewayKey | None = None, *, has_capabilities: bool
+    providers: tuple[Provider, ...],
+    settings: Settings,
+    key: GatewayKey | None = None,
+    *,
+    has_capabilities: bool,
 ) -> dict[str, Any]:
     """Return the response body with every model that the key may use, in registry order."""
     models = (
-        (provider, model)
-        for provider in providers
+        (provider, has_key, model)
+        for provider, has_key in [
+            (provider, _has_key(provider, settings)) for provider in providers
+        ]
         for model in provider.models
         if is_model_allowed(key, provider.name, model.id)
     )
     entries = [
         {
-            **_model_summary(provider, model, key),
+            **_model_summary(provider, model, key, has_key=has_key),
             **({"capabilities": _capabilities(model, key)} if has_capabilities else {}),
         }
-        for provider, model in models
+        for provider, has_key, model in models
     ]
     return {"object": "list", "data": entries}
 
@@ -52,7 +60,10 @@ def read_verbose(query: Mapping[str, str]) -> bool:
 
 
 def get_model(
-    model_id: str, providers: tuple[Provider, ...], key: GatewayKey | None = None
+    model_id: str,
+    providers: tuple[Provider, ...],
+    settings: Settings,
+    key: GatewayKey | None = None,
 ) -> dict[str, Any]:
     """Return the response body with one model, by the id that an edit names.
 
@@ -60,11 +71,12 @@ def get_model(
     """
     provider, model = find_model(model_id, ClientCredentials(), providers)
     require_model(key, provider.name, model.id)
-    return {**_model_summary(provider, model, key), "capabilities": _capabilities(model, key)}
+    summary = _model_summary(provider, model, key, has_key=_has_key(provider, settings))
+    return {**summary, "capabilities": _capabilities(model, key)}
 
 
 def _model_summary(
-    provider: Provider, model: ModelCapabilities, key: GatewayKey | None
+    provider: Provider, model: ModelCapabilities, key: GatewayKey | None, *, has_key: bool
 ) -> dict[str, Any]:
     full_id = f"{provider.name}/{model.id}"
     retirement = retirements().get(full_id)
@@ -79,7 +91,17 @@ def _model_summary(
         else None,
         "successor": (retirement.successor or None) if retirement else None,
         "price": _tenant_price(model, key),
+        "has_key": has_key,
     }
+
+
+def _has_key(provider: Provider, settings: Settings) -> bool:
+    """Return whether the gateway has a credential of the provider, so that the caller needs none."""
+    try:
+        connection = resolve_connection(provider_target(provider), ClientCredentials(), settings)
+    except Fault:  # an invalid setting, which an edit reports
+        return False
+    return is_configured(connection, settings)
 
 
 def _tenant_price(model: ModelCapabilities, key: GatewayKey | None) -> dict[str, Any]:
