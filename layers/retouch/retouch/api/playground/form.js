@@ -14,10 +14,11 @@ export class EditForm {
 
   setModels(models) {
     this.models = models.filter((model) => model.capabilities?.edit && !model.deprecated);
+    this.models.sort((one, other) => (other.has_key !== false) - (one.has_key !== false)); // what works now comes first
     const groups = Map.groupBy ? Map.groupBy(this.models, (model) => model.owned_by) : groupBy(this.models);
     const options = [...groups].map(([owner, owned]) => {
       const group = document.createElement('optgroup');
-      group.label = owner;
+      group.label = owned[0].has_key === false ? `${owner} (needs a key)` : owner;
       group.append(...owned.map((model) => new Option(model.id, model.id)));
       return group;
     });
@@ -48,7 +49,7 @@ export class EditForm {
     this.find('main-parameters').replaceChildren(...main);
     this.find('more-parameters').replaceChildren(...more);
     this.find('stream-row').hidden = !capabilities.streaming;
-    this.find('model-facts').textContent = modelFacts(capabilities);
+    this.find('model-facts').textContent = modelFacts(capabilities) + keyNote(model);
     this.find('prompt').maxLength = capabilities.max_prompt_chars ?? -1;
     this.find('price').textContent = priceText(capabilities);
     this.showPromptLength();
@@ -60,6 +61,7 @@ export class EditForm {
     control.id = `parameter-${name}`;
     control.title = rule;
     row.append(PARAMETER_NAMES[name] ?? (name === 'n' ? 'Number of pictures' : name), ' ', control);
+    if (control.type === 'text') row.append(ruleNote(control, rule));
     control.value = values.get(name) ?? (name === 'n' ? '1' : '');
     if (control.selectedIndex === -1) control.value = '';
     this.controls.set(name, control);
@@ -121,9 +123,19 @@ function createControl(rule) {
   const range = /^an? (?:whole )?number from (-?[\d.]+) to (-?[\d.]+)/.exec(rule);
   if (range) [input.type, input.min, input.max] = ['number', range[1], range[2]];
   if (range && !rule.startsWith('a whole')) input.step = 'any';
-  input.placeholder = range ? 'default' : rule.slice(0, 40);
+  input.placeholder = range ? 'default' : rule.startsWith('auto, or WIDTHxHEIGHT') ? 'auto, or for example 1024x1024' : 'default';
   input.spellcheck = false;
   return input;
+}
+
+// A rule that an input of text cannot enforce stands below it.
+function ruleNote(control, rule) {
+  const note = document.createElement('span');
+  note.className = 'small';
+  note.id = `${control.id}-rule`;
+  note.textContent = rule;
+  control.setAttribute('aria-describedby', note.id);
+  return note;
 }
 
 const MASKS = {
@@ -136,6 +148,11 @@ function modelFacts({ mask, max_images: images, streaming }) {
   const facts = [MASKS[mask] ?? `mask: ${mask}`, images === 1 ? 'one picture' : `up to ${images} pictures`];
   if (streaming) facts.push('shows partial pictures');
   return `${facts.join(' · ')}.`;
+}
+
+// Say what to do when the gateway has no key of the model's provider.
+function keyNote({ has_key: hasKey, owned_by: owner }) {
+  return hasKey === false ? ` The gateway has no key of ${owner}. Press Key and type one of yours.` : '';
 }
 
 function priceText({ usd_per_picture: picture, usd_per_megapixel: megapixel, usd_per_call: call, paints }) {

@@ -102,6 +102,7 @@ function handleShortcut(event) {
     else painter.undo();
     event.preventDefault();
   } else if (event.ctrlKey || event.metaKey || event.altKey) return;
+  else if (event.key === 'x') result.showOriginal(true);
   else if (TOOL_KEYS[event.key]) selectTool(TOOL_KEYS[event.key]);
   else SHORTCUTS[event.key]?.();
 }
@@ -154,7 +155,10 @@ function bindControls() {
 
 function bindPage() {
   document.addEventListener('keydown', handleShortcut);
-  document.addEventListener('keyup', (event) => event.key === ' ' && (page.isSpaceHeld = false));
+  document.addEventListener('keyup', (event) => {
+    if (event.key === ' ') page.isSpaceHeld = false;
+    if (event.key === 'x') result.showOriginal(false);
+  });
   document.addEventListener('paste', takeFiles);
   document.addEventListener('dragover', (event) => { event.preventDefault(); find('frame').classList.add('dropping'); });
   document.addEventListener('dragleave', () => find('frame').classList.remove('dropping'));

@@ -7,6 +7,7 @@ import { announce, find, hideError, page, showError } from './state.js';
 
 const MAX_PICTURE_BYTES = 50_000_000;
 const MAX_PICTURE_PIXELS = 52_000_000;
+const MAX_PICTURES = 16;
 
 export const viewport = new Viewport(find('frame'), find('content'), () => painter.drawGuides());
 export const painter = new Painter(viewport, { canvas: find('mask'), guides: find('guides') }, () => showMask());
@@ -24,6 +25,7 @@ export function selectTab(name) {
 export async function addPictures(files) {
   for (const file of files) {
     if (file.size > MAX_PICTURE_BYTES) return showError(new Error(`${file.name} has ${megabytes(file.size)} MB. The limit is 50 MB.`));
+    if (page.pictures.length >= MAX_PICTURES) return showError(new Error(`At most ${MAX_PICTURES} pictures go into one edit.`));
     if (!page.pictures.length) await openPicture(file, file.name);
     else page.pictures.push({ blob: file, name: file.name });
   }
@@ -67,15 +69,30 @@ function showPictures() {
     image.addEventListener('load', () => URL.revokeObjectURL(image.src));
     const actions = element('div');
     actions.className = 'group';
-    if (index) actions.append(pictureButton('First', `Make ${name} the first picture`, () => movePictureFirst(index)));
+    if (index) actions.append(pictureButton('First', `Make ${name} the first picture`, () => movePicture(index, 0)));
     actions.append(pictureButton('Remove', `Remove ${name}`, () => removePicture(index)));
     figure.append(image, actions);
+    bindDragging(figure, index);
     return figure;
   });
   const add = pictureButton('Add a picture', '', () => find('file').click());
   find('pictures').replaceChildren(...figures, ...(figures.length ? [add] : []));
   find('pictures').hidden = !figures.length;
   announce('pictures');
+}
+
+// The order of the pictures also changes by dragging one before another.
+function bindDragging(figure, index) {
+  figure.draggable = true;
+  figure.addEventListener('dragstart', (event) => event.dataTransfer.setData('text/x-picture', String(index)));
+  figure.addEventListener('drop', (event) => {
+    const from = event.dataTransfer.getData('text/x-picture');
+    if (from === '') return;
+    event.preventDefault();
+    event.stopPropagation();
+    find('frame').classList.remove('dropping');
+    movePicture(Number(from), index);
+  });
 }
 
 export function pictureButton(text, label, listener) {
@@ -86,10 +103,11 @@ export function pictureButton(text, label, listener) {
   return button;
 }
 
-async function movePictureFirst(index) {
-  const others = page.pictures.filter((_, at) => at !== index);
-  await openPicture(page.pictures[index].blob, page.pictures[index].name);
-  page.pictures.push(...others);
+async function movePicture(from, to) {
+  const [first] = page.pictures;
+  const order = page.pictures.toSpliced(from, 1).toSpliced(to, 0, page.pictures[from]);
+  if (order[0] !== first) await openPicture(order[0].blob, order[0].name); // the mask belongs to the first picture
+  page.pictures = order;
   showPictures();
 }
 
@@ -109,6 +127,7 @@ function closePicture() {
   find('empty').hidden = false;
   find('content').hidden = true;
   find('frame').classList.remove('has-picture');
+  showMask();
   find('mask-state').textContent = 'No picture';
 }
 
@@ -118,6 +137,7 @@ function showMask() {
   clearTimeout(maskTimer);
   find('undo').disabled = !page.mask?.operations.length;
   find('redo').disabled = !page.mask?.undone.length;
+  for (const id of ['invert', 'fill', 'clear']) find(id).disabled = !page.mask;
   maskTimer = setTimeout(async () => {
     if (!page.mask) return;
     const share = await coverage(painter.renderer.context);

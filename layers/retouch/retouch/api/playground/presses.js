@@ -79,7 +79,8 @@ async function showAnswer(press, response, answer, milliseconds) {
   const prompt = press.fields.find(([name]) => name === 'prompt')?.[1] ?? '';
   const model = press.fields.find(([name]) => name === 'model')?.[1] ?? '';
   const shown = { original, mask, width: size.width, height: size.height };
-  await result.show(shown, blobs, answerFacts(response, answer, milliseconds), rawText(response, answer));
+  const urls = answer.data.map(({ url }) => url);
+  await result.show(shown, blobs, urls, answerFacts(response, answer, milliseconds), rawText(response, answer));
   for (const blob of blobs) await saveResult({ blob, prompt, model, time: Date.now() });
   showHistory();
 }

@@ -67,7 +67,11 @@ export async function followJob(id, key, onState) {
 }
 
 export function base64Bytes(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = characters.charCodeAt(at);
+  return bytes;
 }
 
 function keyHeader(key) {

@@ -33,14 +33,18 @@ export class ResultView {
     this.find = find;
     this.links = [];
     find('slider').addEventListener('input', () => this.moveSlider());
+    find('compare').addEventListener('pointerdown', (event) => this.dragSlider(event));
+    find('compare').addEventListener('pointermove', (event) => event.buttons && this.dragSlider(event));
+    find('copy-link').addEventListener('click', () => navigator.clipboard.writeText(this.urls[this.blobs.indexOf(this.blob)]));
     for (const input of find('result-mode').querySelectorAll('input')) input.addEventListener('change', () => this.showMode());
   }
 
-  // `edit` is {original, mask, width, height, keepsPixels}: blobs, mask may be null.
-  async show(edit, blobs, facts, raw) {
+  // `edit` is {original, mask, width, height, keepsPixels}: blobs, mask may be null. `urls` are the links of the answer.
+  async show(edit, blobs, urls, facts, raw) {
     for (const link of this.links) URL.revokeObjectURL(link);
     this.links = [];
-    Object.assign(this, { edit, blobs });
+    Object.assign(this, { edit, blobs, urls });
+    this.find('copy-link').hidden = !urls.some(Boolean);
     this.find('before').src = this.link(edit.original);
     this.find('choices').replaceChildren(...(blobs.length > 1 ? blobs.map((blob, index) => this.choice(index)) : []));
     this.find('facts').replaceChildren(...facts.flatMap(([name, value]) => [element('dt', name), element('dd', value)]));
@@ -76,7 +80,23 @@ export class ResultView {
   moveSlider() {
     const share = Number(this.find('slider').value);
     const isCompared = this.mode === 'compare';
-    this.find('after').style.clipPath = isCompared ? `inset(0 0 0 ${100 - share}%)` : '';
+    this.find('after').style.clipPath = isCompared ? `inset(0 0 0 ${share}%)` : '';
+    this.find('compare').classList.toggle('compared', isCompared);
+    this.find('compare').style.setProperty('--split', `${share}%`);
+  }
+
+  // Move the border between before and after to the pointer.
+  dragSlider(event) {
+    if (this.mode !== 'compare') return;
+    event.preventDefault();
+    const box = this.find('after').getBoundingClientRect();
+    this.find('slider').value = ((event.clientX - box.left) / box.width) * 100;
+    this.moveSlider();
+  }
+
+  // Show the original as long as a key is held.
+  showOriginal(isShown) {
+    this.find('compare').classList.toggle('original', isShown);
   }
 
   get mode() {

@@ -34,10 +34,28 @@ const BILLED = {
 export function showError(error) {
   const box = find('error');
   const title = element('strong', error.message);
-  const rest = [BILLED[error.billed], error.code && `Code: ${error.code}.`, error.requestId && `Request: ${error.requestId}.`];
+  const rest = [BILLED[error.billed], remedy(error), error.code && `Code: ${error.code}.`, error.requestId && `Request: ${error.requestId}.`];
   box.replaceChildren(title, element('p', rest.filter(Boolean).join(' ')));
   box.hidden = false;
+  box.scrollIntoView({ block: 'nearest' });
   markField(error.param);
+}
+
+// What the person can do, where the sentence of the gateway or of the provider does not say it.
+const REMEDIES = {
+  401: 'Press Key and type a key.',
+  402: 'The account of the provider needs credit.',
+  403: 'Type another key under Key, or choose another model.',
+  408: 'Press Edit again, or run it as a job.',
+};
+
+function remedy({ status = 0, code = '' }) {
+  if (/moderation|content_policy/.test(code)) return 'Change the prompt or the picture.';
+  if (code === 'insufficient_quota') return 'The account of the provider needs credit, or choose another model.';
+  if (code === 'budget_exceeded') return 'Use another key, or ask the operator for more.';
+  if (status === 429) return 'Wait a moment and press Edit again.';
+  if (status >= 500) return 'Press Edit again, or choose another model.';
+  return REMEDIES[status] ?? '';
 }
 
 export function hideError() {
