@@ -29,6 +29,7 @@ check: $(VENV)/.dev ## Check style, types, imports, template and generated docum
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory check-aws
 	$(BIN)/python -m tools.docs --check
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/retouch/api/endpoints/test_playground.py
 	@$(MAKE) --no-print-directory docs-site
 
 fmt: $(VENV)/.dev ## Format the code

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devserver.asgi_server import bind_listener
-from retouch.planning.connection import LOCAL_ACCESS_KEY
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -43,6 +42,8 @@ class LocalS3:
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment variables that lead AWS clients to this server, merged with `base`."""
+        from retouch.planning.connection import LOCAL_ACCESS_KEY  # not in the process of the S3
+
         return {
             "AWS_ACCESS_KEY_ID": LOCAL_ACCESS_KEY,
             "AWS_SECRET_ACCESS_KEY": "local",
