@@ -18,15 +18,18 @@ from retouch.infrastructure.webhook_stores import webhook_services
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))
 open_budgets = budget_table_opener(settings, aws_clients)
-orders = add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients)
+clock, telemetry = SystemClock(), SweeperTelemetry(os.environ)
+load_webhooks = cache(lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch))
+orders = add_ledger(
+    order_stores(settings, aws_clients), open_budgets, settings, aws_clients, load_webhooks
+)
 orders = add_usage(orders, usage_recorder(settings, aws_clients))
 jobs = job_stores(settings, orders, aws_clients)
-clock, telemetry = SystemClock(), SweeperTelemetry(os.environ)
 handler = build_handler(
     orders,
     jobs.queue if jobs else None,
     batch_stores(settings, jobs, aws_clients),
     clock,
     telemetry,
-    cache(lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)),
+    load_webhooks,
 )

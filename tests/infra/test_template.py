@@ -217,6 +217,7 @@ def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_on
             usage,
             {"Fn::Sub": "${OrdersTable.Arn}/index/open"},
             {"Fn::Sub": "${BatchesTable.Arn}/index/due"},
+            webhooks,
         ],
         "dynamodb:GetItem": [batches, orders, webhooks],
         "dynamodb:PutItem": [usage, orders, webhooks],

@@ -60,7 +60,12 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     )
     image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
     open_budgets = budget_table_opener(settings, aws_clients)
-    orders = add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients)
+    load_webhooks = cache(
+        lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)
+    )
+    orders = add_ledger(
+        order_stores(settings, aws_clients), open_budgets, settings, aws_clients, load_webhooks
+    )
     stored_tenants = tenant_stores(settings, aws_clients)
     tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
     jobs = job_stores(settings, orders, aws_clients)
@@ -91,8 +96,6 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         usage=usage_recorder(settings, aws_clients),
         load_exports=lambda: export_ports(settings, aws_clients, clock),
         poll_limiter=PollLimiter(clock),
-        load_webhooks=cache(
-            lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)
-        ),
+        load_webhooks=load_webhooks,
     )
     return build_handler(services, secret_store.start_reading, telemetry)

@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from retouch.gateway.budgets.threshold_events import THRESHOLD_EVENT, threshold_data
 from retouch.infrastructure.embedded_metrics import Metric, MetricsWriter
 from retouch.orders.charges import Charge
 from retouch.tenants.budget_rows import BudgetRow
 
 _log = logging.getLogger("retouch")
 _MICRO_DOLLARS = 1_000_000
-THRESHOLD_TYPE = "retouch.budget.threshold"
+THRESHOLD_TYPE = f"retouch.{THRESHOLD_EVENT}"
 _SOURCE = "urn:retouch:budgets"
-_SCOPES = {"key": "api_key", "ws": "workspace", "vk": "virtual_key"}
 Publish = Callable[[Sequence[Mapping[str, Any]]], None]
 
 
@@ -54,21 +54,13 @@ class BudgetNotices:
 
 def threshold_event(charge: Charge, row: BudgetRow, stack: str) -> dict[str, Any]:
     """Return the CloudEvent about a budget whose use has reached its threshold. A budget has one in each period."""
-    scope, _, owner = charge.account.partition("#")
     return {
         "specversion": "1.0",
         "id": f"{charge.account}/{charge.period}",
         "source": f"{_SOURCE}:{stack}" if stack else _SOURCE,
         "type": THRESHOLD_TYPE,
         "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "subject": owner,
+        "subject": charge.account.partition("#")[2],
         "datacontenttype": "application/json",
-        "data": {
-            "scope": _SCOPES[scope],
-            "id": owner,
-            "period": charge.period,
-            "unit": "tokens" if charge.unit == "tokens" else "micro_usd",
-            "taken": row.taken,
-            "threshold": charge.alert_at,
-        },
+        "data": threshold_data(charge, row.taken),
     }

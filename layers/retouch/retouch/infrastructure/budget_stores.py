@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from retouch.core.clock import Clock
+from retouch.core.clock import Clock, SystemClock
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from retouch.gateway.rates.rate_limiter import RateLimiter
     from retouch.tenants.budget_table import BudgetTable
     from retouch.tenants.rates import RateTable
+    from retouch.webhooks.services import WebhookServices
+
+    LoadWebhooks = Callable[[], WebhookServices | None]
 
 
 def budget_table_opener(settings: Settings, aws: AwsClients) -> Callable[[], BudgetTable] | None:
@@ -65,13 +68,13 @@ def add_ledger(
     open_table: Callable[[], BudgetTable] | None,
     settings: Settings,
     aws: AwsClients,
+    load_webhooks: LoadWebhooks,
 ) -> OrderStores | None:
     """Return the stores of orders with the ledger that settles their charges."""
     if orders is None or open_table is None:
         return orders
-    return replace(
-        orders, ledger=_LazyLedger(cache(lambda: _open_ledger(open_table, settings, aws)))
-    )
+    open_ledger = cache(lambda: _open_ledger(open_table, settings, aws, load_webhooks))
+    return replace(orders, ledger=_LazyLedger(open_ledger))
 
 
 @frozen_dataclass
@@ -80,9 +83,9 @@ class _LazyLedger:
 
     open: Callable[[], Ledger]
 
-    def settle(self, charge: Charge) -> bool:
+    def settle(self, charge: Charge, scope: str) -> bool:
         """Turn a held amount into the actual one. Return False when it was settled before."""
-        return self.open().settle(charge)
+        return self.open().settle(charge, scope)
 
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
@@ -94,7 +97,10 @@ class _LazyLedger:
 
 
 def _open_ledger(
-    open_table: Callable[[], BudgetTable], settings: Settings, aws: AwsClients
+    open_table: Callable[[], BudgetTable],
+    settings: Settings,
+    aws: AwsClients,
+    load_webhooks: LoadWebhooks,
 ) -> Ledger:
     from retouch.gateway.budgets.budget_ledger import BudgetLedger
     from retouch.infrastructure.budget_notices import BudgetNotices
@@ -105,4 +111,4 @@ def _open_ledger(
 
         publish = EventBus(settings.event_bus, aws).publish
     notices = BudgetNotices(settings.environment, publish, settings.stack_name)
-    return BudgetLedger(open_table, notices)
+    return BudgetLedger(open_table, notices, load_webhooks, SystemClock())

@@ -49,7 +49,7 @@ def settle_charges(order: Order, table: OrderTable, ledger: Ledger | None) -> Or
     Raises OrderConflict when the order has changed meanwhile.
     """
     while not are_settled(order.charges):
-        charges = advance_charges(order.charges, ledger)
+        charges = advance_charges(order.charges, ledger, order.scope)
         if charges == order.charges:
             break
         order = table.write(replace(order, charges=charges), replaces=order)

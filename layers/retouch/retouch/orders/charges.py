@@ -55,8 +55,11 @@ class Outcome:
 class Ledger(Protocol):
     """The rows of budgets. Every method raises BudgetUnavailable when they cannot be used."""
 
-    def settle(self, charge: Charge) -> bool:
-        """Turn a held amount into the actual one. Return False when it was settled before."""
+    def settle(self, charge: Charge, scope: str) -> bool:
+        """Turn a held amount into the actual one. Return False when it was settled before.
+
+        `scope` is whose order it is, who may be told about the budget.
+        """
 
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
@@ -88,19 +91,19 @@ def release_waiting(charges: Iterable[Charge]) -> Charges:
     )
 
 
-def advance_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
+def advance_charges(charges: Iterable[Charge], ledger: Ledger | None, scope: str) -> Charges:
     """Make one step of every charge that is due, restoring or released, and return the charges that are left.
 
     The charges must be written to the order after each step. A step that fails now is made again by the sweeper.
     """
-    advanced = (_advance(charge, ledger) for charge in charges)
+    advanced = (_advance(charge, ledger, scope) for charge in charges)
     return tuple(charge for charge in advanced if charge is not None)
 
 
-def settle_due_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
+def settle_due_charges(charges: Iterable[Charge], ledger: Ledger | None, scope: str) -> Charges:
     """Settle every charge that is due or released, and return the charges that are left."""
     settled = (
-        _advance(one, ledger) if one.state in ("due", "released") else one for one in charges
+        _advance(one, ledger, scope) if one.state in ("due", "released") else one for one in charges
     )
     return tuple(charge for charge in settled if charge is not None)
 
@@ -119,7 +122,7 @@ def _decide(charge: Charge, outcome: Outcome) -> Charge:
     return replace(charge, state="due", actual=actual, is_at_risk=is_at_risk)
 
 
-def _advance(charge: Charge, ledger: Ledger | None) -> Charge | None:
+def _advance(charge: Charge, ledger: Ledger | None, scope: str) -> Charge | None:
     if ledger is None:
         return charge
     try:
@@ -130,7 +133,7 @@ def _advance(charge: Charge, ledger: Ledger | None) -> Charge | None:
             ledger.release(charge)
             return None
         if charge.state == "due":
-            is_settled = ledger.settle(charge)
+            is_settled = ledger.settle(charge, scope)
             return replace(charge, state="at_risk") if charge.is_at_risk and is_settled else None
     except BudgetUnavailable:
         return charge

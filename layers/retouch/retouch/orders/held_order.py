@@ -289,7 +289,8 @@ class HeldOrder:
     def _with_settled_charges(self, order: Order) -> Order:
         if not order.charges:
             return order
-        return replace(order, charges=settle_due_charges(order.charges, self._stores.ledger))
+        charges = settle_due_charges(order.charges, self._stores.ledger, order.scope)
+        return replace(order, charges=charges)
 
     def _write_settled(self, order: Order) -> None:
         """Write the last record of this holder after its charges are settled."""

@@ -12,7 +12,7 @@ from retouch.core.frozen_dataclass import frozen_dataclass
 
 _ENDS = ("completed", "failed", "cancelled", "expired")
 EDIT_EVENTS = tuple(f"image.edit.{status}" for status in _ENDS)
-EVENT_TYPES = (*EDIT_EVENTS, *(f"batch.{status}" for status in _ENDS))
+EVENT_TYPES = (*EDIT_EVENTS, *(f"batch.{status}" for status in _ENDS), "budget.threshold")
 
 
 @frozen_dataclass

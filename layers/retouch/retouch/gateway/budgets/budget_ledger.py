@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from dataclasses import field
+from typing import TYPE_CHECKING, Protocol
 
+from retouch.core.clock import Clock, SystemClock
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.charges import Charge
 from retouch.tenants.budget_rows import BudgetRow, RowHold, WaitingAmount
 from retouch.tenants.budget_table import BudgetTable, RowName
+
+if TYPE_CHECKING:
+    from retouch.webhooks.services import WebhookServices
 
 # A restored hold is settled at once. After this time, it counts as that of a crashed process.
 _RESTORED_LEASE = 0
@@ -30,9 +35,14 @@ class BudgetLedger:
 
     open_table: Callable[[], BudgetTable]
     notices: BudgetNotices
+    load_webhooks: Callable[[], WebhookServices | None] = lambda: None
+    clock: Clock = field(default_factory=SystemClock)
 
-    def settle(self, charge: Charge) -> bool:
-        """Turn a held amount into the actual one. Return False when it was settled before."""
+    def settle(self, charge: Charge, scope: str) -> bool:
+        """Turn a held amount into the actual one. Return False when it was settled before.
+
+        The webhook of a threshold is queued before the row says that it was reported, so a crash cannot lose it.
+        """
         at_risk = charge.actual if charge.is_at_risk else 0
         row = self.open_table().settle(
             _row_name(charge), charge.hold, charge.amount, charge.actual, at_risk
@@ -41,10 +51,17 @@ class BudgetLedger:
             return False
         if charge.unit == "cost" and charge.actual > charge.amount:
             self.notices.report_overrun(charge, charge.actual - charge.amount)
-        is_reached = 0 < charge.alert_at <= row.taken and not row.is_alerted
-        if is_reached and self.open_table().mark_alerted(_row_name(charge)):
-            self.notices.report_threshold(charge, row)
+        if 0 < charge.alert_at <= row.taken and not row.is_alerted:
+            self._report_threshold(charge, row, scope)
         return True
+
+    def _report_threshold(self, charge: Charge, row: BudgetRow, scope: str) -> None:
+        from retouch.gateway.budgets.threshold_events import emit_threshold_event
+
+        now = self.clock.unix_time()
+        emit_threshold_event(charge, row.taken, scope, self.load_webhooks, now)
+        if self.open_table().mark_alerted(_row_name(charge)):
+            self.notices.report_threshold(charge, row)
 
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
