@@ -68,9 +68,9 @@ def add_ledger(
     open_table: Callable[[], BudgetTable] | None,
     settings: Settings,
     aws: AwsClients,
-    load_webhooks: LoadWebhooks,
+    load_webhooks: LoadWebhooks = lambda: None,
 ) -> OrderStores | None:
-    """Return the stores of orders with the ledger that settles their charges."""
+    """Return the stores of orders with the ledger that settles their charges and tells thresholds to webhooks."""
     if orders is None or open_table is None:
         return orders
     open_ledger = cache(lambda: _open_ledger(open_table, settings, aws, load_webhooks))
