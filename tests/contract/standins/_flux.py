@@ -102,12 +102,15 @@ class FluxStandIn(TaskStandIn):
         for name, value in request.fields.items():
             if name not in field_rules or not field_rules[name](value):
                 raise Refusal(self.status_of_refusal, f"{name}: {value!r} is not permitted")
-        if "prompt" not in request.fields:
+        if self.requires_prompt(field_rules) and "prompt" not in request.fields:
             raise Refusal(self.status_of_refusal, "prompt: field required")
         self.check_images(request)
         task = f"task-{next(self.task_numbers)}"
         self.tasks[task] = paint_result(request)
         return task
+
+    def requires_prompt(self, field_rules):
+        return True
 
     def check_images(self, request):
         for data in request.images:
@@ -213,13 +216,17 @@ def paint_result(request):
     mask = decode_image(request.mask) if request.mask else None
     image = decode_image(repaint(request.images[0], mask))
     return encode_image(
-        image.resize(output_size(request, image.size)), request.fields["output_format"]
+        image.resize(output_size(request, image.size)), request.fields.get("output_format", "png")
     )
 
 
 def output_size(request, image_size):
     """Return the requested size, or the size of the image."""
     fields = request.fields
+    if "top" in fields or "left" in fields:
+        width, height = image_size
+        width += fields.get("left", 0) + fields.get("right", 0)
+        return width, height + fields.get("top", 0) + fields.get("bottom", 0)
     if "width" in fields:
         return fields["width"], fields["height"]
     if "aspect_ratio" not in fields:

@@ -13,11 +13,18 @@ from tests.contract.standins._flux import (
     decode_base64_image,
     expected_failure,
     int_between,
+    is_bool,
     is_text,
     number_between,
     one_of,
 )
 from tests.support.upstream import json_response
+
+FLUX_3_RATIOS = (
+    "21:9 2:1 16:9 3:2 7:5 4:3 5:4 1:1 4:5 3:4 5:7 2:3 9:16 1:2 9:21".split()  # noqa: SIM905 - as the page lists them
+)
+ONE_IMAGE_MODELS = ("flux-pro-1.0-fill", "flux-tools/erase-v1", "flux-pro-1.0-expand")
+MASKED_MODELS = ("flux-pro-1.0-fill", "flux-tools/erase-v1")
 
 
 def is_edge(value):
@@ -41,6 +48,24 @@ FILL_FIELDS = {
     "guidance": number_between(1.5, 100),
     "output_format": one_of("jpeg", "png", "webp"),
 }
+FLUX_3_FIELDS = {
+    "prompt": is_text,
+    "aspect_ratio": one_of(*FLUX_3_RATIOS),
+    "resolution": one_of("768sq", "1k", "1.5k", "2k", "4k"),
+    "grounding": is_bool,
+    "safety_tolerance": int_between(0, 4),
+}
+ERASE_FIELDS = {
+    "user": is_text,
+    "seed": int_between(0),
+    "dilate_pixels": int_between(0, 25),
+    "output_format": one_of("jpeg", "png", "webp"),
+    "safety_tolerance": int_between(0, 5),
+}
+EXPAND_FIELDS = {
+    **FILL_FIELDS,
+    **dict.fromkeys(("top", "bottom", "left", "right"), int_between(0, 2048)),
+}
 BFL_KONTEXT_FIELDS = {
     **KONTEXT_FIELDS,
     "user": is_text,
@@ -54,11 +79,28 @@ MODELS = {
     "flux-2-max": (FLUX_2_FIELDS, 8),
     "flux-2-flex": (FLUX_2_FIELDS, 8),
     "flux-2-klein-9b": (FLUX_2_FIELDS, 4),
+    "flux-2-klein-4b": (FLUX_2_FIELDS, 4),
+    "flux-3-image": (FLUX_3_FIELDS, 10),
+    "flux-tools/erase-v1": (ERASE_FIELDS, 1),
+    "flux-pro-1.0-expand": (EXPAND_FIELDS, 1),
 }
 
 
 def error_response(status, detail, **headers):
     return json_response({"detail": detail}, status, **headers)
+
+
+def pop_images(fields, model):
+    """Remove the images from the fields and return them."""
+    _, max_images = MODELS[model]
+    if model == "flux-3-image":
+        images = fields.pop("images", [])
+        if len(images) > max_images:
+            raise Refusal(422, "images: too many")
+        return images
+    names = ["image" if model in ONE_IMAGE_MODELS else "input_image"]
+    names += [f"input_image_{number}" for number in range(2, max_images + 1)]
+    return [fields.pop(name) for name in names if name in fields]
 
 
 class BlackForestLabsStandIn(FluxStandIn):
@@ -97,18 +139,17 @@ class BlackForestLabsStandIn(FluxStandIn):
         return {**state, "cost": self.finished_cost} if state["status"] == "Ready" else state
 
     def parse_request(self, received):
-        fields = received.json()
-        _, max_images = MODELS[received.path.removeprefix("/v1/")]
-        is_fill = received.path.endswith("fill")
-        names = ["image" if is_fill else "input_image"]
-        names += [f"input_image_{number}" for number in range(2, max_images + 1)]
-        images = [decode_base64_image(fields.pop(name), 422) for name in names if name in fields]
+        fields, model = received.json(), received.path.removeprefix("/v1/")
+        images = [decode_base64_image(text, 422) for text in pop_images(fields, model)]
         if not images:
-            raise Refusal(422, f"{names[0]}: field required")
-        mask = (
-            decode_base64_image(fields.pop("mask"), 422) if is_fill and "mask" in fields else None
-        )
+            raise Refusal(422, "image: field required")
+        mask = None
+        if model in MASKED_MODELS and "mask" in fields:
+            mask = decode_base64_image(fields.pop("mask"), 422)
         return ParsedRequest(images, mask, fields)
+
+    def requires_prompt(self, field_rules):
+        return "prompt" in field_rules and field_rules is not EXPAND_FIELDS
 
     def failures(self):
         limited = (429, "rate_limit_exceeded")

@@ -5,12 +5,13 @@ import io
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops
 
 from retouch.core.capabilities import Auth
 from retouch.core.resolved_model import ResolvedModel
 from retouch.infrastructure.upstream.key_scope import can_receive_key
 from retouch.providers.black_forest_labs import FLUX_PRO_FILL, PROVIDER
+from tests.contract import paint
 from tests.contract.standin import MAGENTA
 from tests.contract.standins.black_forest_labs import BlackForestLabsStandIn
 from tests.support import gateway_client
@@ -20,6 +21,7 @@ from tests.support.images import (
     color_counts,
     cutout,
     decode_image,
+    differing_area,
     encode_image,
     photo,
 )
@@ -205,3 +207,88 @@ def test_image_is_sent_in_its_original_format(server, format):
     assert bfl_edit(server, images=[data]).status == 200
     sent = server.parse_request(server.calls[0]).images[0]
     assert Image.open(io.BytesIO(sent)).format == format
+
+
+def test_flux_3_gets_its_pictures_as_a_list_and_searches_nothing(server):
+    images = [photo(320, 256), photo(256, 256), photo(300, 256)]
+    server.ordered_cost = 4.8
+    response = bfl_edit(server, "flux-3-image", images)
+    assert response.status == 200, response.json
+    assert server.calls[0].json() == {
+        "prompt": "p",
+        "grounding": False,
+        "images": [b64(data) for data in images],
+    }
+    assert response.headers["x-retouch-cost-usd"] == "0.048"
+
+
+def test_flux_3_takes_ten_pictures_and_no_more(server):
+    response = bfl_edit(server, "flux-3-image", [photo(256, 256)] * 11)
+    assert (response.status, response.json["error"]["code"]) == (400, "too_many_images")
+    assert server.received == []
+
+
+def test_flux_3_size_is_an_aspect_ratio_and_the_result_has_exactly_that_size(server):
+    response = bfl_edit(server, "flux-3-image", [photo(300, 256)], size="2048x1024")
+    body = server.calls[0].json()
+    assert (body["aspect_ratio"], body["resolution"]) == ("2:1", "1.5k")
+    assert result_image(response).size == (2048, 1024)
+
+
+def test_flux_3_searches_the_web_when_the_caller_asks(server):
+    assert bfl_edit(server, "flux-3-image", [photo(256, 256)], grounding="true").status == 200
+    assert server.calls[0].json()["grounding"] is True
+
+
+def test_flux_3_with_a_mask_is_refused_with_the_models_that_take_one(server):
+    mask = gateway_client.file_part(box_mask(256, 256))
+    response = bfl_edit(server, "flux-3-image", [photo(256, 256)], mask=mask)
+    error = response.json["error"]
+    assert (response.status, error["param"]) == (400, "mask")
+    assert "preserve=true" in error["message"]
+    assert "black-forest-labs/erase" in error["message"]
+    assert server.received == []
+
+
+def test_erase_gets_a_white_mask_of_the_same_size_and_no_prompt(server):
+    mask = gateway_client.file_part(box_mask(96, 64))
+    response = bfl_edit(server, "erase", mask=mask, prompt="")
+    assert response.status == 200, response.json
+    call = server.calls[0]
+    assert call.path == "/v1/flux-tools/erase-v1"
+    body = call.json()
+    assert {name: body[name] for name in set(body) - {"image", "mask"}} == {
+        "output_format": "png",
+        "dilate_pixels": 0,
+    }
+    sent = decode_image(base64.b64decode(body["mask"]))
+    assert (sent.size, sent.getpixel((48, 32)), sent.getpixel((2, 2))) == ((96, 64), 255, 0)
+
+
+@pytest.mark.parametrize("pixels", ["0", "25"])
+def test_erase_keeps_every_pixel_outside_the_mask_whatever_ring_it_removes(
+    server, pixels, monkeypatch
+):
+    monkeypatch.setattr(paint, "EVERYWHERE", True)
+    mask = gateway_client.file_part(box_mask(96, 64))
+    response = bfl_edit(server, "erase", mask=mask, dilate_pixels=pixels)
+    assert server.calls[0].json()["dilate_pixels"] == int(pixels)
+    changed = differing_area(result_image(response).convert("RGB"), decode_image(PHOTO))
+    marked = decode_image(box_mask(96, 64)).getchannel("A").point(lambda alpha: 255 - alpha)
+    assert changed.getbbox()
+    assert ImageChops.subtract(changed, marked).getbbox() is None
+
+
+def test_outpaint_adds_pixels_at_the_edges(server):
+    response = bfl_edit(server, "outpaint", top="32", right="64", prompt="a hill")
+    call = server.calls[0]
+    assert call.path == "/v1/flux-pro-1.0-expand"
+    body = call.json()
+    assert (body["top"], body["right"], body["prompt"]) == (32, 64, "a hill")
+    assert result_image(response).size == (160, 96)
+
+
+def test_outpaint_without_an_edge_is_refused(server):
+    response = bfl_edit(server, "outpaint")
+    assert response.json["error"]["code"] == "missing_required_parameter"
+    assert server.received == []

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from retouch.core.capabilities import ModelCapabilities
+from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -75,6 +75,7 @@ def _plan_by_contract(resolved: ResolvedModel, request: EditRequest, settings: S
         mask,
         {} if geometry_fit.placement else fitted_params,
         geometry_fit.placement,
+        _masked_models(resolved.provider),
     )
     wanted_params = {**fitted_params, **preservation.params, **geometry_fit.params}
     sent_params, delivery, delivery_notes = fit_delivery(
@@ -108,6 +109,11 @@ def _apply_square_contract(
         if requested.requires_square
         else serving
     )
+
+
+def _masked_models(provider: Provider) -> tuple[str, ...]:
+    """Return the ids of the provider's models that take a mask."""
+    return tuple(f"{provider.name}/{model.id}" for model in provider.models if model.mask_format)
 
 
 def _build_job(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from retouch.core.sizes import SizeRange, parse_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
+
+_MAX_NAMED_MODELS = 3  # in an error
 
 
 @frozen_dataclass
@@ -44,10 +46,11 @@ def plan_preservation(
     mask: Mask | None,
     sent_params: Mapping[str, Any],
     placement: Placement | None = None,
+    masked_models: Sequence[str] = (),
 ) -> PreservePlan:
     """Return the original pixels to restore, and the mask, prompt and parameters for the model.
 
-    `placement` is that of the first image.
+    `placement` is that of the first image. `masked_models` are the ids of models that an error may recommend.
 
     Raises InvalidRequest when the request wants preserved pixels and they cannot be preserved.
     """
@@ -55,7 +58,7 @@ def plan_preservation(
         _require_mask(request)
         return PreservePlan(prompt=request.prompt)
     if model.mask_format is None:
-        _check_maskless_model(model, request)
+        _check_maskless_model(model, request, masked_models)
     has_input_size = _has_input_size(request, sent_params)
     if model.is_local_editor and has_input_size:
         return PreservePlan(
@@ -82,7 +85,9 @@ def _require_mask(request: EditRequest) -> None:
         )
 
 
-def _check_maskless_model(model: ModelCapabilities, request: EditRequest) -> None:
+def _check_maskless_model(
+    model: ModelCapabilities, request: EditRequest, masked_models: Sequence[str]
+) -> None:
     """Raise InvalidRequest unless a model without mask support can serve a request with a mask.
 
     It can if the request has preserve=true and the model keeps the geometry: the gateway then describes the region
@@ -94,9 +99,10 @@ def _check_maskless_model(model: ModelCapabilities, request: EditRequest) -> Non
     elif request.preserve:
         return
     else:
+        others = " or ".join(masked_models[:_MAX_NAMED_MODELS])
         remedy = (
-            ". Leave it out, choose another model, or send preserve=true: the prompt then describes the region to "
-            "edit, and the gateway restores the other pixels afterwards"
+            f". Leave it out, choose {others or 'another model'}, or send preserve=true: the prompt then describes "
+            "the region to edit, and the gateway restores the other pixels afterwards"
         )
     raise InvalidRequest(
         f"{model.id} cannot use a mask{remedy}.", param="mask", code="unsupported_parameter"
