@@ -6,14 +6,17 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from retouch.core.reused_threads import ReusedThreads
+
 T = TypeVar("T")
+_THREADS = ReusedThreads("background-call")
 
 
 class BackgroundCall(Generic[T]):
     """The call of a function that has been started, and its outcome.
 
-    The thread is a daemon, so it does not delay the end of the process. Nothing can end it from outside, so the
-    function must have limits of its own. Several threads may wait for the result.
+    The call does not delay the end of the process. Nothing can end it from outside, so the function must have limits of
+    its own. Several threads may wait for the result.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
@@ -21,18 +24,20 @@ class BackgroundCall(Generic[T]):
         self._function = function
         self._result: T | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="background-call", daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        _THREADS.run(self._run)
 
     def _run(self) -> None:
         try:
             self._result = self._function()
         except Exception as error:
             self._error = error
+        finally:
+            self._ended.set()
 
     def result(self) -> T:
         """Wait for the end of the call. Return its result, or raise its exception."""
-        self._thread.join()
+        self._ended.wait()
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # without an error there is a result

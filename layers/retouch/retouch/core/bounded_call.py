@@ -7,7 +7,10 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from retouch.core.reused_threads import ReusedThreads
+
 T = TypeVar("T")
+_THREADS = ReusedThreads("bounded-call")
 
 
 def call_within(seconds: float, function: Callable[[], T]) -> T:
@@ -15,7 +18,7 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
 
     Without time the function is not called. Nothing can end a Python thread from outside, so a call that takes too long
     goes on in its thread, and its result is dropped. The function must therefore have limits of its own, and must not
-    change anything that its caller still uses. The thread is a daemon, so it does not delay the end of the process.
+    change anything that its caller still uses. It does not delay the end of the process.
     """
     if seconds <= 0:
         raise TimeoutError("there was no time for the call")
@@ -27,7 +30,7 @@ def call_within(seconds: float, function: Callable[[], T]) -> T:
         except Exception as error:
             outcomes.put((None, error))
 
-    threading.Thread(target=run, name="bounded-call", daemon=True).start()
+    _THREADS.run(run)
     try:
         result, error = outcomes.get(timeout=min(seconds, threading.TIMEOUT_MAX))
     except Empty:
