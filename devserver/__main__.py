@@ -12,12 +12,11 @@ from pathlib import Path
 import uvloop
 
 from devserver.inbox_watcher import FIRST_RECIPE
-from devserver.settings import InvalidSetting, Settings
+from devserver.settings import DevServerSettings
 from devserver.startup import RunningServer, run_server
 from devserver.tenants import ADMIN_KEY_VARIABLE
 from devserver.terminal_log import start_terminal_log
-from retouch.core.settings import InvalidSetting as InvalidGatewaySetting
-from retouch.core.settings import Settings as GatewaySettings
+from retouch.core.settings import InvalidSetting, Settings
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
 
@@ -42,9 +41,9 @@ def main() -> int:
     if sys.stderr.isatty():
         start_terminal_log()
     try:
-        settings = Settings.from_env(os.environ)
-        reject_unknown_models(PROVIDERS, GatewaySettings.from_env(os.environ))
-    except (InvalidSetting, InvalidGatewaySetting) as error:
+        settings = DevServerSettings.from_env(os.environ)
+        reject_unknown_models(PROVIDERS, Settings.from_env(os.environ))
+    except InvalidSetting as error:
         print(error, file=sys.stderr)
         return 1
     try:
@@ -57,7 +56,7 @@ def main() -> int:
         return 1
 
 
-async def _run_until_signalled(settings: Settings) -> int:
+async def _run_until_signalled(settings: DevServerSettings) -> int:
     task = asyncio.create_task(_serve(settings))
     _cancel_on_signal(task)
     try:
@@ -67,7 +66,7 @@ async def _run_until_signalled(settings: Settings) -> int:
     return 1
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: DevServerSettings) -> None:
     async with run_server(settings) as running:
         if settings.is_exposed:
             print(_EXPOSED_WARNING, file=sys.stderr, flush=True)
@@ -94,7 +93,7 @@ def _ignore_signal() -> None:
     pass
 
 
-def _print_status(running: RunningServer, settings: Settings) -> None:
+def _print_status(running: RunningServer, settings: DevServerSettings) -> None:
     if running.functions_started:
         key_option = _KEY_OPTION if settings.environment.get(ADMIN_KEY_VARIABLE) else ""
         print(_READY_MESSAGE.format(url=running.url, key_option=key_option), flush=True)
@@ -103,7 +102,7 @@ def _print_status(running: RunningServer, settings: Settings) -> None:
         print(f"{text} {running.url}", file=sys.stderr, flush=True)
 
 
-def _print_inbox(settings: Settings) -> None:
+def _print_inbox(settings: DevServerSettings) -> None:
     """Print where the local inbox is, unless another queue than the local one is used."""
     if not settings.environment.get("RETOUCH_ORDERS_TABLE"):
         folder = Path(settings.environment["RETOUCH_INBOX"])

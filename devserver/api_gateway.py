@@ -14,7 +14,7 @@ from devserver import error_responses, proxy_event, proxy_response, routes
 from devserver.error_responses import ErrorResponse, RequestFailed
 from devserver.invocation import FunctionResponse, Invocation, Receive
 from devserver.proxy_response import ResponseHead
-from devserver.routes import Route
+from devserver.routes import FunctionRoute
 from devserver.settings import MAX_BODY_BYTES, MAX_PAYLOAD_BYTES, Timeouts
 from devserver.worker_pool import WorkerPool
 
@@ -55,7 +55,7 @@ class ApiGateway:
         finally:
             invocation.close()
 
-    def _timeout_seconds(self, route: Route) -> float:
+    def _timeout_seconds(self, route: FunctionRoute) -> float:
         return self._timeouts.streamed if route.is_streamed else self._timeouts.buffered
 
 
@@ -105,7 +105,7 @@ class ClientConnection:
 
 
 async def _relay_response(
-    route: Route, response: FunctionResponse, client: ClientConnection
+    route: FunctionRoute, response: FunctionResponse, client: ClientConnection
 ) -> None:
     if route.is_streamed and response.is_streamed:
         await _stream_response(response, client)

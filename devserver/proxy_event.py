@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 import pybase64
 
-from devserver.routes import Route
+from devserver.routes import FunctionRoute
 
 Scope = Mapping[str, Any]
 
@@ -40,7 +40,9 @@ _EMPTY_IDENTITY: dict[str, None] = dict.fromkeys(
 )
 
 
-def encode_event(scope: Scope, body: bytes, route: Route, request_id: str, trace_id: str) -> bytes:
+def encode_event(
+    scope: Scope, body: bytes, route: FunctionRoute, request_id: str, trace_id: str
+) -> bytes:
     """Return the event as JSON bytes.
 
     The body is joined to the encoded event, because base64 needs no JSON escaping.
@@ -52,7 +54,9 @@ def encode_event(scope: Scope, body: bytes, route: Route, request_id: str, trace
     return b"".join((event[:-1], b',"body":"', encoded, b'","isBase64Encoded":true}'))
 
 
-def _proxy_event(scope: Scope, route: Route, request_id: str, trace_id: str) -> dict[str, Any]:
+def _proxy_event(
+    scope: Scope, route: FunctionRoute, request_id: str, trace_id: str
+) -> dict[str, Any]:
     path = scope["raw_path"].decode("latin-1")
     resource, parameters = _resource_and_parameters(route, path)
     headers = _multi_value_headers(scope, trace_id)
@@ -77,7 +81,7 @@ def _proxy_event(scope: Scope, route: Route, request_id: str, trace_id: str) -> 
     }
 
 
-def _resource_and_parameters(route: Route, path: str) -> tuple[str, dict[str, str] | None]:
+def _resource_and_parameters(route: FunctionRoute, path: str) -> tuple[str, dict[str, str] | None]:
     """Return the resource and its path parameters: the route itself, or the greedy resource below it."""
     if path == route.prefix:
         return path, None

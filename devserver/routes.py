@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class FunctionRoute:
     """A route of the API. The prefix matches whole path segments, and "ANY" matches every method."""
 
     method: str
@@ -36,14 +36,17 @@ ADMIN_PREFIXES = (
     "/v1/logs",
 )
 ROUTES = (
-    Route("ANY", "/v1/images/edits", function="edits", is_streamed=True),
-    Route("POST", "/openai", function="edits", is_streamed=True),
-    Route("ANY", "/v1/mirror", function="mirror", is_streamed=True),
-    *(Route("ANY", prefix, function="admin", is_streamed=True) for prefix in ADMIN_PREFIXES),
-    Route("ANY", "/", function="edits", is_streamed=False),
+    FunctionRoute("ANY", "/v1/images/edits", function="edits", is_streamed=True),
+    FunctionRoute("POST", "/openai", function="edits", is_streamed=True),
+    FunctionRoute("ANY", "/v1/mirror", function="mirror", is_streamed=True),
+    *(
+        FunctionRoute("ANY", prefix, function="admin", is_streamed=True)
+        for prefix in ADMIN_PREFIXES
+    ),
+    FunctionRoute("ANY", "/", function="edits", is_streamed=False),
 )
 
 
-def find_route(method: str, path: str) -> Route:
+def find_route(method: str, path: str) -> FunctionRoute:
     """Return the first route that matches. The last route matches every request."""
     return next(route for route in ROUTES if route.matches(method, path))

@@ -25,8 +25,8 @@ from devserver.settings import (
     SWEEPER,
     WEBHOOKS,
     WORKER,
+    DevServerSettings,
     Function,
-    Settings,
     Timeouts,
     Workers,
 )
@@ -52,7 +52,7 @@ class DevServer:
         sweep_seconds: float = 900.0,
     ) -> None:
         worker = replace(WORKER, task_root=worker_root)
-        self._settings = Settings(
+        self._settings = DevServerSettings(
             functions=(
                 Function("edits", task_root, handler),
                 MIRROR,

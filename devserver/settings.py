@@ -10,6 +10,7 @@ from pathlib import Path
 from devserver.tenants import ADMIN_KEY_VARIABLE
 from retouch.core.client_credentials import is_header_safe
 from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
+from retouch.core.settings import InvalidSetting
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
@@ -26,10 +27,6 @@ MAX_PAYLOAD_BYTES = 6_291_556  # The limit of Lambda for an event or a response,
 
 
 _MAX_PORT = 65_535
-
-
-class InvalidSetting(ValueError):
-    """A variable of the environment has a value that cannot be used. Its text names both, and the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ class Workers:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class DevServerSettings:
     """All settings of the server. Port 0 selects a free port."""
 
     functions: tuple[Function, ...]
@@ -82,7 +79,7 @@ class Settings:
     sweep_seconds: float = 900.0  # Between two runs of the sweeper, as in the template.
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Settings:
+    def from_env(cls, env: Mapping[str, str]) -> DevServerSettings:
         """Return the settings of `make run`. It needs no provider key and no account.
 
         Callers need a key only if there is a first one, which can make others.

@@ -26,7 +26,7 @@ from devserver.job_poller import (
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.schedule import run_schedule
-from devserver.settings import SWEEPER, WEBHOOKS, WORKER, Function, Settings
+from devserver.settings import SWEEPER, WEBHOOKS, WORKER, DevServerSettings, Function
 from devserver.tenants import tenants_environment
 from devserver.worker_pool import WorkerPool
 from retouch.infrastructure.job_folder import EditsFolderQueue
@@ -60,7 +60,7 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
+async def run_server(settings: DevServerSettings) -> AsyncIterator[RunningServer]:
     """Run a development server while the context is open."""
     keep_freed_blocks()
     async with AsyncExitStack() as stack:
@@ -95,7 +95,7 @@ async def run_server(settings: Settings) -> AsyncIterator[RunningServer]:
         yield RunningServer(url, functions_started, pools, s3)
 
 
-def _start_s3(stack: AsyncExitStack, settings: Settings) -> LocalS3:
+def _start_s3(stack: AsyncExitStack, settings: DevServerSettings) -> LocalS3:
     """Start the local S3. When its port is taken, it gets another one, and its links end with it."""
     try:
         s3 = LocalS3(settings.s3_port, settings.s3_folder)
@@ -109,7 +109,7 @@ def _start_s3(stack: AsyncExitStack, settings: Settings) -> LocalS3:
 
 
 async def _open_pools(
-    stack: AsyncExitStack, settings: Settings, environment: Mapping[str, str]
+    stack: AsyncExitStack, settings: DevServerSettings, environment: Mapping[str, str]
 ) -> tuple[WorkerPool, ...]:
     """Create the pools and open their Runtime API first, so that a worker can connect as soon as it starts."""
     listeners = {
@@ -136,7 +136,7 @@ async def _open_pools(
 
 def _start_pollers(
     stack: AsyncExitStack,
-    settings: Settings,
+    settings: DevServerSettings,
     environment: Mapping[str, str],
     pools: tuple[WorkerPool, ...],
 ) -> None:
@@ -179,7 +179,7 @@ def _start_inbox(stack: AsyncExitStack, environment: Mapping[str, str]) -> None:
 def _create_pool(
     function: Function,
     listeners: list[socket.socket],
-    settings: Settings,
+    settings: DevServerSettings,
     environment: Mapping[str, str],
 ) -> WorkerPool:
     ports = [listener.getsockname()[1] for listener in listeners]

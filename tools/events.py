@@ -133,16 +133,16 @@ def json_edit(**values: Any) -> Callable[[], Event]:
     """Return a function that builds an HTTP event with an edit in OpenAI's JSON form."""
     headers = {"Content-Type": "application/json"}
     return lambda: proxy_event(
-        "POST", "/v1/images/edits", headers, json.dumps(_with_image_references(values))
+        "POST", "/v1/images/edits", headers, json.dumps(_replace_files_by_references(values))
     )
 
 
 def direct_invoke(**values: Any) -> Callable[[], Event]:
     """Return a function that builds a direct-invoke event, which is the edit itself."""
-    return lambda: _with_image_references(values)
+    return lambda: _replace_files_by_references(values)
 
 
-def _with_image_references(values: Mapping[str, Any]) -> dict[str, Any]:
+def _replace_files_by_references(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: image_reference(value())
         if callable(value)

@@ -16,14 +16,14 @@ def formats_table() -> str:
 
 def _format_cells(name: str) -> tuple[str, str, str, str]:
     title = list_formats((name, name)).split(" and ")[0]
-    return title, "yes", "yes" if name in OUTPUT_FORMATS else "no", _takers_text(name)
+    return title, "yes", "yes" if name in OUTPUT_FORMATS else "no", _supporting_models_text(name)
 
 
-def _takers_text(name: str) -> str:
+def _supporting_models_text(name: str) -> str:
     """Return the providers all or some of whose models take the format."""
     takers = []
     for provider in PROVIDERS:
-        count = sum(_takes(model, name) for model in provider.models)
+        count = sum(_supports(model, name) for model in provider.models)
         if count:
             takers.append(provider.title + ("" if count == len(provider.models) else " (some)"))
     if len(takers) == len(PROVIDERS) and not any(taker.endswith(")") for taker in takers):
@@ -31,5 +31,5 @@ def _takers_text(name: str) -> str:
     return ", ".join(takers) or "none: it is converted"
 
 
-def _takes(model: ModelCapabilities, name: str) -> bool:
+def _supports(model: ModelCapabilities, name: str) -> bool:
     return name in model.upstream_formats or model.is_local_editor

@@ -24,7 +24,7 @@ def main() -> None:
         for scheme in ("light", "dark"):
             page = open_painted_page(browser, server.url, scheme, WIDE)
             save(page, f"playground-mask-{scheme}.png")
-            press_edit(page)
+            click_edit(page)
             save(page, f"playground-result-{scheme}.png")
         save(open_painted_page(browser, server.url, "light", PHONE), "playground-phone.png")
         browser.close()
@@ -45,7 +45,7 @@ def open_painted_page(browser: Browser, url: str, scheme: str, size: dict[str, i
     return page
 
 
-def press_edit(page: Page) -> None:
+def click_edit(page: Page) -> None:
     """Press the button and wait for the result."""
     page.click("#edit")
     page.wait_for_selector("#verdict.good", timeout=60_000)

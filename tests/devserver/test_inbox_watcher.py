@@ -6,7 +6,7 @@ import os
 import pytest
 
 from devserver.inbox_watcher import FIRST_RECIPE, MASKED_RECIPE, InboxWatcher, prepare_inbox
-from devserver.settings import DEFAULT_INBOX, Settings
+from devserver.settings import DEFAULT_INBOX, DevServerSettings
 from retouch.api.events.edit_messages import QueuedEvent, read_events
 from retouch.inbox.recipe import parse_recipe
 from retouch.infrastructure.job_folder import EditsFolderQueue
@@ -107,8 +107,10 @@ def test_name_with_special_characters_is_passed_on_as_it_is(folder, queue):
 
 
 def test_inbox_of_make_run_has_a_default_and_can_be_moved(tmp_path):
-    default = Settings.from_env({}).environment["RETOUCH_INBOX"]
+    default = DevServerSettings.from_env({}).environment["RETOUCH_INBOX"]
     assert default == str(DEFAULT_INBOX)
     assert default.endswith(".work/local")
-    moved = Settings.from_env({"RETOUCH_INBOX": str(tmp_path)}).environment["RETOUCH_INBOX"]
+    moved = DevServerSettings.from_env({"RETOUCH_INBOX": str(tmp_path)}).environment[
+        "RETOUCH_INBOX"
+    ]
     assert moved == str(tmp_path)

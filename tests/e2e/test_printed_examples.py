@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devserver.server import DevServer
-from devserver.settings import EXAMPLE_RECEIVER, Settings
+from devserver.settings import EXAMPLE_RECEIVER, DevServerSettings
 from tests.support.images import decode_image
 from tests.support.upstream import unused_port
 
@@ -61,6 +61,6 @@ def test_sdk_example_of_the_page_on_batches_prints_the_links_of_both_lines(tmp_p
 
 
 def test_make_run_permits_the_receiver_of_the_examples():
-    assert Settings.from_env({}).environment["RETOUCH_WEBHOOK_ALLOW"] == EXAMPLE_RECEIVER
+    assert DevServerSettings.from_env({}).environment["RETOUCH_WEBHOOK_ALLOW"] == EXAMPLE_RECEIVER
     for page in ("README.md", "docs/webhooks.md"):
         assert EXAMPLE_RECEIVER in (ROOT / page).read_text()

@@ -29,10 +29,10 @@ from retouch.infrastructure.telemetry import SweeperTelemetry
 from tests.support import mirror
 from tests.support.cloudwatch import (
     Datum,
-    alarm_rings,
     emitted_metrics,
+    has_metric,
+    is_alarm_raised,
     json_lines,
-    metric_exists,
     widget_metrics,
 )
 from tests.support.events import form_event, lambda_context
@@ -164,7 +164,7 @@ GATEWAY_FAULTS = [
 @pytest.mark.parametrize("provoke", GATEWAY_FAULTS, ids=lambda provoke: provoke.__name__)
 def test_gateway_faults_alarm_rings_for_each_fault_of_the_gateway(provoke, by_model, alarm, edit):
     printed = provoke(lambda *a, **k: edit(*a, **k, by_model=by_model))
-    assert alarm_rings(alarm("GatewayFaultsAlarm"), emitted_metrics(printed))
+    assert is_alarm_raised(alarm("GatewayFaultsAlarm"), emitted_metrics(printed))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_gateway_faults_alarm_is_silent_for_faults_of_others(response, blame, al
         printed = edit(env={**PROVIDER_ENV, "OPENAI_BASE_URL": f"{upstream.url}/v1"})
     data = emitted_metrics(printed)
     assert {dict(d.dimensions).get("blame") for d in data} == {blame}
-    assert not alarm_rings(alarm("GatewayFaultsAlarm"), data)
+    assert not is_alarm_raised(alarm("GatewayFaultsAlarm"), data)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_gateway_faults_alarm_is_silent_for_faults_of_others(response, blame, al
 def test_gateway_faults_alarm_is_silent_for_invalid_requests(fields, alarm, edit):
     data = emitted_metrics(edit(fields))
     assert data
-    assert not alarm_rings(alarm("GatewayFaultsAlarm"), data)
+    assert not is_alarm_raised(alarm("GatewayFaultsAlarm"), data)
 
 
 class RecordingRuntimeApi:
@@ -225,39 +225,39 @@ def invocation_errors(function, event, handler):
 def test_function_errors_alarm_rings_when_the_edits_handler_raises(alarm):
     crashing = build_handler(build_services(), fail, telemetry())
     data = invocation_errors("EditsFunction", DIRECT_EVENT, crashing)
-    assert alarm_rings(alarm("FunctionErrorsAlarm"), data)
+    assert is_alarm_raised(alarm("FunctionErrorsAlarm"), data)
 
 
 def test_function_errors_alarm_is_silent_for_a_refused_edit(alarm):
     handler = build_handler(build_services(), lambda: None, telemetry())
     data = invocation_errors("EditsFunction", {**DIRECT_EVENT, "model": "nobody/x"}, handler)
-    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+    assert not is_alarm_raised(alarm("FunctionErrorsAlarm"), data)
 
 
 def test_worker_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
     handler = edits_queue.build_handler(build_services(), lambda: None, telemetry())
     data = invocation_errors("WorkerFunction", {"hello": "worker"}, handler)
-    assert alarm_rings(alarm("WorkerErrorsAlarm"), data)
-    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+    assert is_alarm_raised(alarm("WorkerErrorsAlarm"), data)
+    assert not is_alarm_raised(alarm("FunctionErrorsAlarm"), data)
 
 
 def test_webhooks_errors_alarm_rings_for_an_event_that_is_no_message(alarm):
     handler = webhooks_queue.build_handler(cast(Any, None), SystemClock(), Settings, print)
     data = invocation_errors("WebhooksFunction", {"hello": "webhooks"}, handler)
-    assert alarm_rings(alarm("WebhooksErrorsAlarm"), data)
-    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+    assert is_alarm_raised(alarm("WebhooksErrorsAlarm"), data)
+    assert not is_alarm_raised(alarm("FunctionErrorsAlarm"), data)
 
 
 def test_mirror_errors_alarm_rings_for_an_event_that_the_mirror_cannot_process(alarm, aws):
     event = {"hello": "mirror"}
     data = invocation_errors("MirrorFunction", event, build_mirror(aws).handler)
-    assert alarm_rings(alarm("MirrorErrorsAlarm"), data)
-    assert not alarm_rings(alarm("FunctionErrorsAlarm"), data)
+    assert is_alarm_raised(alarm("MirrorErrorsAlarm"), data)
+    assert not is_alarm_raised(alarm("FunctionErrorsAlarm"), data)
 
 
 def test_throttles_alarm_rings_when_lambda_refuses_an_edit(alarm):
     throttles = Datum("AWS/Lambda", "Throttles", frozenset({("FunctionName", "EditsFunction")}), 1)
-    assert alarm_rings(alarm("FunctionThrottlesAlarm"), [throttles])
+    assert is_alarm_raised(alarm("FunctionThrottlesAlarm"), [throttles])
 
 
 def queue_metric(aws, url, name, queue, value=None):
@@ -281,9 +281,9 @@ def test_dead_letters_alarm_rings_for_a_message_that_is_no_request(alarm, aws):
         name = "ApproximateNumberOfMessagesVisible"
         return queue_metric(aws, aws.dead, name, "MirrorDeadLetters")
 
-    assert not alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
+    assert not is_alarm_raised(alarm("MirrorDeadLettersAlarm"), dead_letters())
     run_mirror_batch(aws, {"link": "https://x.example/"})
-    assert alarm_rings(alarm("MirrorDeadLettersAlarm"), dead_letters())
+    assert is_alarm_raised(alarm("MirrorDeadLettersAlarm"), dead_letters())
 
 
 def test_event_dead_letters_alarm_rings_for_a_message_that_nobody_can_read(alarm, aws):
@@ -293,10 +293,10 @@ def test_event_dead_letters_alarm_rings_for_a_message_that_nobody_can_read(alarm
 
     ports = event_ports({**os.environ, "RETOUCH_EVENTS_DEAD_LETTERS": aws.dead})
     handler = edits_queue.build_handler(build_services(), lambda: None, telemetry(), ports)
-    assert not alarm_rings(alarm("EventsDeadLettersAlarm"), dead_letters())
+    assert not is_alarm_raised(alarm("EventsDeadLettersAlarm"), dead_letters())
     response = handler(message_event('{"hello": "worker"}'), lambda_context())
     assert response == {"batchItemFailures": []}
-    assert alarm_rings(alarm("EventsDeadLettersAlarm"), dead_letters())
+    assert is_alarm_raised(alarm("EventsDeadLettersAlarm"), dead_letters())
 
 
 def test_mirror_late_alarm_rings_for_a_message_that_stays_in_the_queue(alarm, aws):
@@ -305,7 +305,7 @@ def test_mirror_late_alarm_rings_for_a_message_that_stays_in_the_queue(alarm, aw
     assert len(aws.receive_batch()["Records"]) == 1, "the message is in the queue"
     for age, rings in ((299, False), (300, True)):
         data = queue_metric(aws, aws.queue, name, "MirrorQueue", age)
-        assert alarm_rings(alarm("MirrorLateAlarm"), data) is rings
+        assert is_alarm_raised(alarm("MirrorLateAlarm"), data) is rings
 
 
 @pytest.mark.parametrize(("age", "rings"), [(30, False), (300, True)])
@@ -321,7 +321,7 @@ def test_mirror_unfinished_alarm_rings_for_a_requeued_old_request(age, rings, al
         application.handler(event, lambda_context())
     data = emitted_metrics(capsys.readouterr().out)
     assert [d for d in data if d.name == "MirrorOrderAge"]
-    assert alarm_rings(alarm("MirrorUnfinishedAlarm"), data) is rings
+    assert is_alarm_raised(alarm("MirrorUnfinishedAlarm"), data) is rings
 
 
 @pytest.mark.parametrize(
@@ -330,13 +330,13 @@ def test_mirror_unfinished_alarm_rings_for_a_requeued_old_request(age, rings, al
 def test_unknown_orders_alarm_rings_when_the_sweeper_settles_one(counts, rings, alarm, capsys):
     SweeperTelemetry({}).record_sweep(counts)
     data = emitted_metrics(capsys.readouterr().out)
-    assert alarm_rings(alarm("OrdersUnknownAlarm"), data) is rings
+    assert is_alarm_raised(alarm("OrdersUnknownAlarm"), data) is rings
 
 
 def test_every_alarm_has_a_test_that_lets_it_ring(resources):
     names = {n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
     source = Path(__file__).read_text()
-    assert [name for name in names if f'alarm_rings(alarm("{name}")' not in source] == []
+    assert [name for name in names if f'is_alarm_raised(alarm("{name}")' not in source] == []
 
 
 def test_alarms_and_widgets_read_aws_metrics_with_their_dimensions(resources, widgets):
@@ -381,7 +381,7 @@ def test_every_metric_of_the_dashboard_is_emitted(widgets, printed_text):
     data = emitted_metrics(printed_text)
     own = [m for w in widgets for m in read_metrics(w) if not m[0].startswith("AWS/")]
     assert len(own) >= 5
-    assert [metric for metric in own if not metric_exists(metric, data)] == []
+    assert [metric for metric in own if not has_metric(metric, data)] == []
 
 
 _QUERY_WORDS = set("filter or and ispresent stats count sum pct as by sort desc limit".split())  # noqa: SIM905

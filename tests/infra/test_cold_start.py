@@ -32,7 +32,7 @@ EDITS_LAZY_MODULES = (
     "retouch.imaging.inpaint.erase",
     "retouch.infrastructure.fetch.event_client",
     "retouch.infrastructure.fetch.fetcher",
-    "retouch.infrastructure.fetch.webhook_client",
+    "retouch.infrastructure.fetch.webhook_check_client",
     "retouch.infrastructure.order_folder",
     "retouch.webhooks.services",
     "sqlite3",

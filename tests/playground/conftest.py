@@ -112,7 +112,7 @@ def picture(width=640, height=480, format="PNG", **options):
     return encode_image(scene(width, height), format, **options)
 
 
-def press_edit(page):
+def click_edit(page):
     """Press the button and wait for the end of the edit."""
     page.click("#edit")
     expect(page.locator("#edit")).to_have_text("Edit", timeout=60_000)

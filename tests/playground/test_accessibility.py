@@ -4,7 +4,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import expect
 
-from tests.playground.conftest import MODEL, delayed, open_picture, picture, press_edit, refusal
+from tests.playground.conftest import MODEL, click_edit, delayed, open_picture, picture, refusal
 
 PHONE = {"width": 390, "height": 844}
 
@@ -37,14 +37,14 @@ def show_busy(page, provider):
 
 def show_result(page, provider):
     show_painted(page, provider)
-    press_edit(page)
+    click_edit(page)
 
 
 def show_error(page, provider):
     show_painted(page, provider)
     provider.responses[:] = [refusal(400, "moderation_blocked", "Your request was rejected.")]
     page.select_option("#model", MODEL)
-    press_edit(page)
+    click_edit(page)
 
 
 STATES = [show_empty, show_painted, show_busy, show_result, show_error]

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.playground.conftest import picture, press_edit
+from tests.playground.conftest import click_edit, picture
 
 
 def test_sample_is_edited_and_no_pixel_outside_the_mask_changes(page, server):
@@ -61,7 +61,7 @@ def test_pictures_are_ordered_by_dragging_and_by_buttons_and_arrive_in_this_orde
     expect(names.first).to_have_attribute("alt", "green.png")
     page.select_option("#model", "openai/gpt-image-2")
     page.fill("#prompt", "join them")
-    press_edit(page)
+    click_edit(page)
     sent = [data for part, _, _, data in provider.calls[-1].files if part.startswith("image")]
     assert sent[0] == files[1]["buffer"]
     assert len(sent) == 3

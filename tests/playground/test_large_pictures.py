@@ -3,7 +3,7 @@
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.playground.conftest import choose_model, open_picture, press_edit
+from tests.playground.conftest import choose_model, click_edit, open_picture
 from tests.support.images import encode_image, scene
 
 
@@ -16,7 +16,7 @@ def test_picture_of_30_mb_is_uploaded_and_edited(page, provider, tmp_path):
     choose_model(page)
     page.click("#more-mask > summary")
     page.click("#box-add")
-    press_edit(page)
+    click_edit(page)
     assert page.inner_text("#error") == ""
     expect(page.locator("#verdict")).to_have_text("0 pixels changed outside the mask.")
     assert len(provider.calls) == 1

@@ -9,10 +9,10 @@ from playwright.sync_api import expect
 
 from tests.playground.conftest import (
     choose_model,
+    click_edit,
     downloaded_mask,
     open_picture,
     picture,
-    press_edit,
     received_file,
 )
 
@@ -51,7 +51,7 @@ def test_rectangle_of_keyboard_on_turned_photo_arrives_at_provider_to_the_pixel(
     assert not ImageChops.difference(
         downloaded_mask(page), rectangle_mask((811, 1237), (100, 50, 300, 200))
     ).getbbox()
-    press_edit(page)
+    click_edit(page)
     with Image.open(io.BytesIO(received_file(provider, "mask"))) as arrived:
         width, height = arrived.size  # the model takes multiples of 16, so the gateway pads
         left, top = (width - 811) // 2, (height - 1237) // 2

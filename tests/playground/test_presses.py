@@ -16,11 +16,11 @@ from tests.playground.conftest import (
     REPAINTED,
     SUCCESS,
     choose_model,
+    click_edit,
     delayed,
     downloaded_mask,
     open_picture,
     picture,
-    press_edit,
     refusal,
 )
 from tests.support.images import b64
@@ -36,12 +36,12 @@ def open_marked_picture(page, *size):
 
 def test_everything_stays_after_the_answer_and_each_press_buys_once(page, provider):
     open_marked_picture(page)
-    press_edit(page)
+    click_edit(page)
     page.click("#tab-mask")
     assert page.input_value("#prompt") == "a red hat"
     assert page.input_value("#model") == MODEL
     assert downloaded_mask(page).getpixel((50, 50)) == 0
-    press_edit(page)
+    click_edit(page)
     assert len(provider.calls) == 2
 
 
@@ -72,7 +72,7 @@ def test_difference_counts_pixels_that_changed_without_preservation(page, provid
     open_marked_picture(page, 1024, 1024)  # the size of what the provider returns
     page.click("text=More parameters")
     page.uncheck("#preserve")
-    press_edit(page)
+    click_edit(page)
     expect(page.locator("#verdict.bad")).to_contain_text(
         "pixels changed outside the mask, by up to"
     )
@@ -132,13 +132,13 @@ def test_failure_shows_its_sentence_and_what_was_billed(open_page, provider, fai
     page = open_page(permitted=("Failed to load resource",))
     open_marked_picture(page)
     provider.responses[:] = [response]
-    press_edit(page)
+    click_edit(page)
     message = page.inner_text("#error")
     assert words.lower() in message.lower()
     assert re.search(r"Nothing was billed\.|It may have been billed\.", message)
     expect(page.locator("#edit")).to_be_enabled()
     provider.responses[:] = [SUCCESS]
-    press_edit(page)
+    click_edit(page)
     page.wait_for_selector("#verdict.good")
     expect(page.locator("#error")).to_be_hidden()
 
@@ -162,7 +162,7 @@ def test_refusal_of_the_gateway_is_told_with_what_to_do(open_page):
         error = {"error": {"message": message, "code": code, "param": None}}
         answer = {"status": status, "headers": UNBILLED, "body": json.dumps(error)}
         page.route("**/v1/images/edits", partial(fulfill, answer))
-        press_edit(page)
+        click_edit(page)
         text = page.inner_text("#error")
         assert message in text
         assert remedy in text
@@ -174,7 +174,7 @@ def test_refused_value_marks_its_field(open_page, provider):
     page = open_page(permitted=("Failed to load resource",))
     open_marked_picture(page)
     page.fill("#parameter-size", "17x17")
-    press_edit(page)
+    click_edit(page)
     assert page.get_attribute("#parameter-size", "aria-invalid") == "true"
     assert "Nothing was billed." in page.inner_text("#error")
     assert provider.calls == []
@@ -184,7 +184,7 @@ def test_gateway_that_is_gone_is_told_and_the_press_is_kept(open_page, provider)
     page = open_page(permitted=("Failed to load resource",))
     open_marked_picture(page)
     page.context.set_offline(True)
-    press_edit(page)
+    click_edit(page)
     assert "It may have been billed." in page.inner_text("#error")
     page.context.set_offline(False)
     page.click("#pending-find")
@@ -254,7 +254,7 @@ def copied_code(page, language):
 
 @pytest.mark.parametrize("language", ["curl", "python"])
 def test_copied_code_sends_the_request_of_the_page(page, provider, sample_folder, language):
-    press_edit(page)
+    click_edit(page)
     expected = received_parts(provider)
     assert expected[0] == f"Bearer {KEY}"
     start = {"curl": ["bash", "-c"], "python": [sys.executable, "-c"]}[language]
@@ -266,7 +266,7 @@ def test_copied_code_sends_the_request_of_the_page(page, provider, sample_folder
 def test_copied_javascript_sends_the_request_of_the_page(
     page, provider, sample_folder, node_folder
 ):
-    press_edit(page)
+    click_edit(page)
     expected = received_parts(provider)
     (sample_folder / "node_modules").symlink_to(node_folder / "node_modules")
     (sample_folder / "edit.mjs").write_text(copied_code(page, "javascript"))

@@ -4,9 +4,9 @@ from playwright.sync_api import expect
 
 from tests.playground.conftest import (
     choose_model,
+    click_edit,
     open_picture,
     picture,
-    press_edit,
     refusal,
 )
 from tests.support.images import b64
@@ -42,11 +42,11 @@ def test_injected_texts_are_only_shown(open_page, provider):
     choose_model(page, prompt=INJECTION)
     page.click("text=More parameters")
     page.fill("#metadata", '{"team": "<img src=x onerror=alert(1)>"}')
-    press_edit(page)
+    click_edit(page)
     assert INJECTION in page.inner_text("#facts")
     assert_nothing_ran(page)
     provider.responses[:] = [refusal(400, "moderation_blocked", INJECTION)]
-    press_edit(page)
+    click_edit(page)
     assert "onerror" in page.inner_text("#error")
     page.click("#code > summary")
     assert "onerror" in page.inner_text("#sample-code")

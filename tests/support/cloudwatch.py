@@ -41,27 +41,27 @@ def emitted_metrics(text):
         for directive in line.get("_aws", {}).get("CloudWatchMetrics", [])
         for names in directive["Dimensions"]
         for metric in directive["Metrics"]
-        for value in as_values(line[metric["Name"]])
+        for value in value_list(line[metric["Name"]])
     ]
 
 
-def as_values(value):
+def value_list(value):
     return value if isinstance(value, list) else [value]
 
 
-def alarm_rings(alarm, data):
+def is_alarm_raised(alarm, data):
     """Return whether an alarm of the template rings after one period with these values.
 
     A dimension of the alarm that names a resource of the template has the id of the resource as its value.
     """
-    values = [d.value for d in data if datum_matches(d, alarm)]
+    values = [d.value for d in data if is_datum_of(d, alarm)]
     if not values:
         return alarm["TreatMissingData"] == "breaching"
     statistic = STATISTICS[alarm["Statistic"]](values)
     return COMPARISONS[alarm["ComparisonOperator"]](statistic, alarm["Threshold"])
 
 
-def datum_matches(datum, alarm):
+def is_datum_of(datum, alarm):
     wanted = frozenset((d["Name"], resource_id(d["Value"])) for d in alarm["Dimensions"])
     name = (datum.namespace, datum.name, datum.dimensions)
     return name == (alarm["Namespace"], alarm["MetricName"], wanted)
@@ -85,7 +85,7 @@ def widget_metrics(widget):
     ]
 
 
-def metric_exists(wanted, data):
+def has_metric(wanted, data):
     """Return whether CloudWatch has a metric that a widget reads."""
     namespace, name, dimensions = wanted
     return any(

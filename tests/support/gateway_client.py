@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from retouch.api.handlers.edits import build_handler
 from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.telemetry import EditTelemetry
 from retouch.providers import PROVIDERS
 from tests.support.events import form_event, lambda_context
 from tests.support.services import build_services
@@ -45,8 +45,8 @@ def send_event(event, env=None, services=None, seconds=60.0):
 
 
 def telemetry(by_model=False):
-    """Return a Telemetry whose logger writes to the standard output of the current test."""
-    return Telemetry(EditDimensions.from_providers(PROVIDERS, by_model), os.environ)
+    """Return an EditTelemetry whose logger writes to the standard output of the current test."""
+    return EditTelemetry(EditDimensions.from_providers(PROVIDERS, by_model), os.environ)
 
 
 def parse_sse(stream):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote_plus
 
 from retouch.inbox.recipe_cache import RecipeCache
-from retouch.inbox.store import InboxUnavailable, ListedObject, ObjectCreated, StoredFile
+from retouch.inbox.store import InboxFile, InboxUnavailable, ListedObject, ObjectCreated
 from tests.support.services import FakeClock
 
 BUCKET = "photos"
@@ -44,12 +44,12 @@ class InMemoryInbox:
         stored = self.objects.get(key)
         if stored is None or (etag and stored.etag != etag):
             return None
-        return StoredFile(stored.data, stored.etag, stored.metadata, stored.modified)
+        return InboxFile(stored.data, stored.etag, stored.metadata, stored.modified)
 
     def read_metadata(self, bucket, key):
         self._check(bucket)
         stored = self.objects.get(key)
-        return stored and StoredFile(b"", stored.etag, stored.metadata, stored.modified)
+        return stored and InboxFile(b"", stored.etag, stored.metadata, stored.modified)
 
     def list_objects(self, bucket, prefix):
         self._check(bucket)

@@ -21,7 +21,7 @@ def slow_condition(monkeypatch):
     monkeypatch.setattr(Table, "get_item", look_up_slowly)
 
 
-def test_one_of_ten_conditional_writes_at_once_wins(slow_condition):
+def test_ten_conditional_writes_at_once_have_a_single_winner(slow_condition):
     with moto_server() as port:
         client = boto3.Session("testing", "testing", region_name="us-east-1").client(
             "dynamodb", endpoint_url=f"http://127.0.0.1:{port}"

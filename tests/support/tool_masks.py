@@ -79,13 +79,13 @@ class ToolMask:
         return marked_area(self.levels())
 
 
-def _indexed_by_gimp() -> bytes:
+def _indexed_png_of_gimp() -> bytes:
     indexed = draw_stroke().point(lambda level: 1 if level else 0).convert("P")
     indexed.putpalette([0, 0, 0, 255, 255, 255])
     return encode_image(indexed)
 
 
-def _with_profile() -> bytes:
+def _png_with_profile() -> bytes:
     """Return a mask with a gamma chunk and a colour profile, which do not change its levels."""
     from PIL import ImageCms, PngImagePlugin
 
@@ -120,7 +120,7 @@ TOOL_MASKS = {
         "alpha", lambda: encode_image(fill((90, 120, 60), ImageOps.invert(draw_smooth_stroke())))
     ),
     "GIMP, grey": ToolMask("white", lambda: encode_image(draw_smooth_stroke())),
-    "GIMP, indexed": ToolMask("white", _indexed_by_gimp, levels=draw_stroke),
+    "GIMP, indexed": ToolMask("white", _indexed_png_of_gimp, levels=draw_stroke),
     "GIMP, one bit": ToolMask(
         "white", lambda: encode_image(draw_stroke().convert("1")), levels=draw_stroke
     ),
@@ -154,7 +154,7 @@ TOOL_MASKS = {
         "white", lambda: encode_image(save_as_jpeg(draw_stroke(), 60)), levels=draw_stroke
     ),
     "SAM, boolean": ToolMask("white", lambda: encode_image(draw_stroke()), levels=draw_stroke),
-    "with profile and gamma": ToolMask("white", _with_profile),
+    "with profile and gamma": ToolMask("white", _png_with_profile),
     "red on black": ToolMask(
         "auto", lambda: encode_image(paint((255, 0, 0), draw_smooth_stroke())), "colour"
     ),

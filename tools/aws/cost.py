@@ -67,7 +67,7 @@ TYPICAL_EDIT = TypicalEdit()
 
 
 @dataclass(frozen=True)
-class BatchLine:
+class BatchCostLine:
     """What a line of a batch needs in addition to an edit with an order. Its steps are shared by many lines."""
 
     writes: float = (
@@ -80,7 +80,7 @@ class BatchLine:
     queue_requests: float = 2.1
 
 
-BATCH_LINE = BatchLine()
+BATCH_LINE = BatchCostLine()
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def delivery_costs(template: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def line_costs(line: BatchLine = BATCH_LINE) -> dict[str, float]:
+def line_costs(line: BatchCostLine = BATCH_LINE) -> dict[str, float]:
     """Return the cost in dollars of each part that a line of a batch has in addition to an edit."""
     return {
         "Job and its entries in the indexes": line.writes * prices.DYNAMODB_WRITE

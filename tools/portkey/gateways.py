@@ -90,14 +90,14 @@ def send_row_to_portkey(row: Row, url: str, upstream: Upstream) -> Observation:
     host = f"{upstream.url}/v1"
     headers = {**row.headers, "x-portkey-custom-host": host}
     return send_row(
-        replace(row, headers=headers, config=_with_custom_host(row.config, host)), url, upstream
+        replace(row, headers=headers, config=_add_custom_host(row.config, host)), url, upstream
     )
 
 
-def _with_custom_host(
+def _add_custom_host(
     config: Mapping[str, Any] | str | None, host: str
 ) -> Mapping[str, Any] | str | None:
     if not isinstance(config, Mapping):
         return config
-    targets = [_with_custom_host(target, host) for target in config.get("targets", [])]
+    targets = [_add_custom_host(target, host) for target in config.get("targets", [])]
     return {"custom_host": host, **config, **({"targets": targets} if targets else {})}

@@ -61,7 +61,7 @@ def test_workspace_limits_all_its_keys_together(gateway):
 @pytest.mark.parametrize(
     ("kind", "value"), [("pictures", 2), ("tokens", USAGE["total_tokens"])], ids=str
 )
-def test_what_is_made_counts_and_a_full_window_refuses(gateway, kind, value):
+def test_output_of_edits_counts_until_a_full_window_refuses(gateway, kind, value):
     gateway.key = make_key(limit=None, rate_limits=(RateLimit(kind, "rpd", value),))
     gateway.upstream.responses[:] = [json_response(success(images=2))]
     assert gateway.edit(n="2").status == 200

@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, CORSConf
 
 from retouch.api.cors import CorsPolicy
 from retouch.api.events.http import to_v1_event
-from retouch.api.router import RoutedRequest, Router
+from retouch.api.router import HttpEvent, Router
 from retouch.api.routes import ROUTES, allowed_methods
 from retouch.core.http_response import HttpResponse
 
@@ -111,7 +111,7 @@ def test_response_equals_the_response_of_powertools(method, origins):
     for path in PATHS:
         event = http_event(method, path, BROWSER)
         expected = comparable(reference.resolve(event, None))
-        assert comparable(router.respond(RoutedRequest(event, None))) == expected, path
+        assert comparable(router.respond(HttpEvent(event, None))) == expected, path
 
 
 @pytest.mark.parametrize("origin", [*ORIGINS, "https://evil.example", "null", "", None])
@@ -121,16 +121,16 @@ def test_cors_headers_equal_those_of_powertools(method, origins, origin):
     headers = {} if origin is None else {"origin": origin}
     event = http_event(method, "/v1/images/edits", headers)
     expected = comparable(build_reference(origins).resolve(event, None))
-    assert comparable(build_router(origins).respond(RoutedRequest(event, None))) == expected
+    assert comparable(build_router(origins).respond(HttpEvent(event, None))) == expected
 
 
 def test_dot_in_a_path_is_no_wildcard():
-    response = build_router().respond(RoutedRequest(http_event("GET", "/openapi_json"), None))
+    response = build_router().respond(HttpEvent(http_event("GET", "/openapi_json"), None))
     assert response["statusCode"] == 404
     assert allowed_methods("/openapi_json") == []
     assert allowed_methods("/openapi.json") == ["GET", "HEAD"]
 
 
 def test_line_feed_ends_no_path():
-    response = build_router().respond(RoutedRequest(http_event("GET", "/health\n"), None))
+    response = build_router().respond(HttpEvent(http_event("GET", "/health\n"), None))
     assert response["statusCode"] == 404

@@ -123,7 +123,7 @@ STRANGE_REQUESTS = {
 
 @pytest.mark.parametrize("request_fields", STRANGE_REQUESTS.values(), ids=STRANGE_REQUESTS)
 @pytest.mark.parametrize(("method", "path"), [*KEY_ROUTES, *UNKNOWN_ROUTES])
-def test_stranger_gets_the_same_401_whatever_the_request_is(method, path, request_fields, capsys):
+def test_unknown_caller_gets_the_same_401_for_every_request(method, path, request_fields, capsys):
     event = {**proxy_event(method=method, path=path), "multiValueHeaders": {}, **request_fields}
     response = send_event(event, services=services_with_keys())
     # Portkey's clients get one more field, because of the header that they send.
@@ -139,7 +139,7 @@ def test_stranger_gets_the_same_401_whatever_the_request_is(method, path, reques
     assert '"blame":"gateway"' not in capsys.readouterr().out.replace(" ", "")
 
 
-def test_body_of_a_stranger_is_not_decoded(monkeypatch):
+def test_body_of_an_unknown_caller_is_not_decoded(monkeypatch):
     monkeypatch.setattr(http_event, "read_body", lambda *_: pytest.fail("the body was read"))
     assert send_event(form_event(FIELDS), services=services_with_keys()).status == 401
 

@@ -6,7 +6,7 @@ from PIL import Image
 from retouch.core.edit_types import EncodedImage
 from retouch.core.geometry import Placement
 from retouch.gateway.time_budget import TimeBudget, finishing_seconds, processing_seconds
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.preserve import OriginalPixels
 
 
@@ -30,11 +30,11 @@ def test_remaining_time_is_never_negative(deadline, remaining):
     assert budget(deadline).remaining() == remaining
 
 
-def test_at_most_and_at_least_move_the_deadline():
-    assert budget(11).at_most(4).remaining() == 4
-    assert budget(3).at_most(4).remaining() == 2
-    assert budget(0).at_least(4).remaining() == 4
-    assert budget(11).at_least(4).remaining() == 10
+def test_deadline_moves_when_a_time_budget_is_limited_or_extended():
+    assert budget(11).limit_to(4).remaining() == 4
+    assert budget(3).limit_to(4).remaining() == 2
+    assert budget(0).extend_to(4).remaining() == 4
+    assert budget(11).extend_to(4).remaining() == 10
 
 
 def test_require_raises_timeout_error_when_too_little_time_remains():
@@ -52,15 +52,15 @@ def test_run_without_time_raises_timeout_error():
 
 
 def test_result_without_changes_needs_no_processing_time():
-    assert processing_seconds(Delivery()) == 0
+    assert processing_seconds(ImageDelivery()) == 0
 
 
 @pytest.mark.parametrize(
     "delivery",
     [
-        lambda size: Delivery(original_pixels=original(*size)),
-        lambda size: Delivery(scale_to=size),
-        lambda size: Delivery(placement=Placement((64, 64), (0, 0, 64, 64), size)),
+        lambda size: ImageDelivery(original_pixels=original(*size)),
+        lambda size: ImageDelivery(scale_to=size),
+        lambda size: ImageDelivery(placement=Placement((64, 64), (0, 0, 64, 64), size)),
     ],
 )
 def test_processing_time_grows_with_the_pixels_of_the_result(delivery):
@@ -70,11 +70,13 @@ def test_processing_time_grows_with_the_pixels_of_the_result(delivery):
 
 
 def test_result_of_unknown_size_needs_processing_time():
-    assert processing_seconds(Delivery(convert_to="webp")) > 0
+    assert processing_seconds(ImageDelivery(convert_to="webp")) > 0
 
 
 def test_finishing_time_grows_with_images_and_links():
-    delivery = Delivery(scale_to=(2000, 1000))
+    delivery = ImageDelivery(scale_to=(2000, 1000))
     assert finishing_seconds(delivery, 4) == pytest.approx(4 * processing_seconds(delivery))
-    assert finishing_seconds(Delivery("url"), 3) > finishing_seconds(Delivery("url"), 1) > 0
-    assert finishing_seconds(Delivery(), 10) == 0
+    assert (
+        finishing_seconds(ImageDelivery("url"), 3) > finishing_seconds(ImageDelivery("url"), 1) > 0
+    )
+    assert finishing_seconds(ImageDelivery(), 10) == 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retouch.inbox.intake import ObjectEdit, Refusal, Skipped, take_object
+from retouch.inbox.intake import ObjectEdit, RefusedObject, Skipped, take_object
 from retouch.inbox.store import InboxUnavailable, ObjectCreated
 from tests.support.inbox import BUCKET, InMemoryInbox, recipe_cache
 from tests.support.services import FakeClock
@@ -153,7 +153,7 @@ def test_deleted_object_is_superseded(inbox):
 def test_object_of_a_wrong_size_is_refused_unread(inbox, size, code):
     event = ObjectCreated(BUCKET, PHOTO, "e", size)
     refusal = take(inbox, event)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, RefusedObject)
     assert refusal.fault.code == code
     assert inbox.reads == ["recipes/white.json"]
 

@@ -28,7 +28,7 @@ def test_equal_versions_are_not_older():
     assert not version.is_older_than(version)
 
 
-def test_one_upload_is_recognized_by_sequencer_or_else_by_time():
+def test_upload_is_recognized_by_sequencer_or_else_by_time():
     version = ObjectVersion(AWS_EXAMPLE, 1)
     assert version.is_same_as(ObjectVersion(AWS_EXAMPLE.lower() + "00", 7))
     assert version.is_same_as(ObjectVersion("", 1))

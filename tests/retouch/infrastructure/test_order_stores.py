@@ -99,7 +99,7 @@ def test_write_over_another_record_is_refused_with_the_stored_one(stores, new_or
     assert raised.value.stored is None
 
 
-def test_one_of_twenty_claims_at_once_wins(stores, new_order):
+def test_twenty_claims_at_once_have_a_single_winner(stores, new_order):
     table = stores()[0]
     barrier = threading.Barrier(20)
 

@@ -69,7 +69,7 @@ def test_next_window_counts_from_zero(table, window):
     assert table.count(following, 1) == 1
 
 
-def test_what_is_made_is_added_above_the_limit(table, window):
+def test_output_of_an_edit_is_added_above_the_limit(table, window):
     table.add(window, 4)
     table.add(window, 4)
     assert table.read(window) == 8

@@ -82,7 +82,7 @@ def test_write_over_another_row_is_refused_with_the_stored_one(table, row):
     assert raised.value.stored is None
 
 
-def test_one_of_ten_writes_at_once_wins(table, row):
+def test_ten_writes_at_once_have_a_single_winner(table, row):
     first, barrier = table.write(row, None), threading.Barrier(10)
 
     def write(number):

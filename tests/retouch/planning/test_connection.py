@@ -57,7 +57,7 @@ def test_vendor_variable_counts_without_our_own_one(provider_name, setting, vari
 
 
 @pytest.mark.parametrize(("provider_name", "setting", "variable"), VENDOR_VARIABLES)
-def test_our_own_variable_counts_before_the_vendors(provider_name, setting, variable):
+def test_variable_of_the_gateway_counts_before_the_vendors(provider_name, setting, variable):
     own = f"{BY_NAME[provider_name].env_prefix}_{setting.upper()}"
     assert read_setting(provider_name, setting, {variable: "theirs", own: "ours"}) == "ours"
     assert read_setting(provider_name, setting, {variable: "theirs", own: " "}) == "theirs"

@@ -13,7 +13,7 @@ from retouch.core.provider_protocol import ProviderResponse
 from retouch.imaging.operations.program import read_steps
 from retouch.imaging.operations.registry import OPERATIONS
 from retouch.imaging.operations.values import InvalidSteps
-from retouch.providers._shared.planner.parse import Refusal, parse_planner_reply
+from retouch.providers._shared.planner.parse import PlanRefusal, parse_planner_reply
 from retouch.providers._shared.planner.prompt import EXAMPLES, MASKED_EXAMPLES, system_prompt
 from retouch.providers.reka_ai import PROVIDER, parse_error
 from tests.contract.standin import MAGENTA
@@ -337,7 +337,7 @@ def test_reply_content_in_parts_is_joined(server):
 )  # fmt: skip
 def test_plan_json_is_found_inside_other_text(text):
     steps = parse_planner_reply(text, False)
-    assert not isinstance(steps, Refusal)
+    assert not isinstance(steps, PlanRefusal)
     (step,) = steps
     assert step.operation.name == "greyscale"
 
@@ -373,7 +373,7 @@ def test_malformed_reply_raises_short_plan_error(text):
 
 def test_long_refusal_becomes_short_single_line():
     refusal = parse_planner_reply(json.dumps({"refuse": "because\nof " + "x" * 1000}), False)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, PlanRefusal)
     assert refusal.reason.startswith("because of xxx")
     assert len(refusal.reason) <= 301
 
@@ -381,8 +381,8 @@ def test_long_refusal_becomes_short_single_line():
 @pytest.mark.parametrize(("examples", "masked"), [(EXAMPLES, False), (MASKED_EXAMPLES, True)])
 def test_prompt_examples_are_valid_replies(examples, masked):
     replies = [parse_planner_reply(text, masked) for _, text in examples]
-    assert isinstance(replies[-1], Refusal)
-    assert not any(isinstance(reply, Refusal) for reply in replies[:-1])
+    assert isinstance(replies[-1], PlanRefusal)
+    assert not any(isinstance(reply, PlanRefusal) for reply in replies[:-1])
 
 
 @pytest.mark.parametrize("masked", [False, True])

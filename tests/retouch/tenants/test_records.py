@@ -16,7 +16,7 @@ from retouch.tenants.keys import (
     plain_key,
 )
 from retouch.tenants.limits import RateLimit, UsageLimit, WorkspacePrice
-from retouch.tenants.records import from_record, to_record, without_digests
+from retouch.tenants.records import from_record, remove_digests, to_record
 from retouch.tenants.scopes import EDIT_SCOPES
 
 LIMITS: Any = {
@@ -65,7 +65,7 @@ def test_field_of_a_later_version_is_left_out():
 
 
 def test_key_without_digests_has_none_in_its_record():
-    assert "a" * 64 not in str(to_record(without_digests(KEY)))
+    assert "a" * 64 not in str(to_record(remove_digests(KEY)))
 
 
 def test_plain_key_has_the_default_workspace_and_edit_scopes():

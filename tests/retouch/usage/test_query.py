@@ -84,7 +84,7 @@ def test_closed_days_are_read_from_their_rollup_and_open_days_from_events(store)
         {"filter": UsageFilter(traces=frozenset({"trace-1"}))},
     ],
 )
-def test_what_rollups_do_not_know_is_read_from_events(store, fields):
+def test_fields_that_rollups_lack_are_read_from_events(store, fields):
     rows = _read(store, **fields)
     assert (store.read, store.written_rollups) == (90, 0)
     assert sum_rows(rows).attempts == (45 if "'red'" in str(fields) else 90)

@@ -15,7 +15,7 @@ from retouch.core.http_response import HttpResponse
 _VARIABLE = re.compile(r"\\\{\w+(\\\+)?\\\}")
 
 
-class RoutedRequest(NamedTuple):
+class HttpEvent(NamedTuple):
     """An HTTP event in the form of `to_v1_event`, and the context of its invocation."""
 
     event: Mapping[str, Any]
@@ -54,7 +54,7 @@ class RoutedRequest(NamedTuple):
         return str(self.event["requestContext"].get("requestId") or "")
 
 
-Responder = Callable[[RoutedRequest], HttpResponse]
+Responder = Callable[[HttpEvent], HttpResponse]
 
 
 class Router:
@@ -75,7 +75,7 @@ class Router:
             if "{" in path
         ]
 
-    def respond(self, request: RoutedRequest) -> dict[str, Any]:
+    def respond(self, request: HttpEvent) -> dict[str, Any]:
         """Return the proxy response of API Gateway. The body is bytes or an iterator, as the runtime loop takes it."""
         cors_headers = self._cors.response_headers(request.headers) if self._cors else {}
         if self._cors and request.method.upper() == "OPTIONS":
@@ -84,7 +84,7 @@ class Router:
         response = self._find_responder(request)(request)
         return _proxy_response(response.status, {**response.headers, **cors_headers}, response.body)
 
-    def _find_responder(self, request: RoutedRequest) -> Responder:
+    def _find_responder(self, request: HttpEvent) -> Responder:
         method, path = request.method.upper(), request.path
         if responder := self._responders.get((method, path)):
             return responder

@@ -25,7 +25,7 @@ from retouch.gateway.authentication import Principal
 from retouch.gateway.request_stages import EDITS_PATH
 from retouch.gateway.services import RequestContext, Services
 from retouch.tenants.keys import GatewayKey, plain_key
-from retouch.tenants.records import from_record, to_record, without_digests
+from retouch.tenants.records import from_record, remove_digests, to_record
 
 # Each try of a client may have others of them.
 _TRY_HEADERS = ("traceparent", "tracestate", f"{PORTKEY_PREFIX}trace-id", "idempotency-key")
@@ -100,7 +100,7 @@ def stored_context(
 
 
 def _principal_values(principal: Principal) -> dict[str, Any]:
-    key = to_record(without_digests(principal.key)) if principal.key else None
+    key = to_record(remove_digests(principal.key)) if principal.key else None
     return {"key": key, "is_operator": principal.is_operator}
 
 

@@ -104,18 +104,18 @@ class Batch:
 
 def new_batch_id(now: int) -> str:
     """Return the id of a new batch. Later ids are greater."""
-    return _with_prefix(order_id(random_order_key(), now), BATCH_PREFIX)
+    return _replace_prefix(order_id(random_order_key(), now), BATCH_PREFIX)
 
 
 def new_file_id(now: int) -> str:
     """Return the id of a new file. Later ids are greater."""
-    return _with_prefix(order_id(random_order_key(), now), FILE_PREFIX)
+    return _replace_prefix(order_id(random_order_key(), now), FILE_PREFIX)
 
 
 def result_file_id(batch: Batch, kind: Literal["output", "error"]) -> str:
     """Return the id of a file of results. It is always the same, so that two workers write one file."""
     key = encode_key(sha256(f"{batch.id} {kind}".encode()).digest()[:16])
-    return _with_prefix(order_id(key, batch.created), FILE_PREFIX)
+    return _replace_prefix(order_id(key, batch.created), FILE_PREFIX)
 
 
 def line_key(batch: Batch, custom_id: str) -> str:
@@ -136,5 +136,5 @@ def input_key(batch_id: str) -> str:
     return f"batches/{batch_id}/input"
 
 
-def _with_prefix(identifier: str, prefix: str) -> str:
+def _replace_prefix(identifier: str, prefix: str) -> str:
     return prefix + identifier.removeprefix(_ORDER_PREFIX)

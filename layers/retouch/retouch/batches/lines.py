@@ -67,18 +67,20 @@ def parse_line(raw: RawLine) -> BatchLine:
     try:
         values = orjson.loads(raw.data)
     except ValueError as error:
-        raise _invalid(raw, "invalid_json_line", f"The line is not valid JSON: {error}.") from None
+        raise _invalid_line(
+            raw, "invalid_json_line", f"The line is not valid JSON: {error}."
+        ) from None
     if not isinstance(values, dict):
-        raise _invalid(raw, "invalid_json_line", "The line must be a JSON object.")
+        raise _invalid_line(raw, "invalid_json_line", "The line must be a JSON object.")
     for name in _MEMBERS:
         if name not in values:
             message = f"Missing required parameter: '{name}'. A line has {', '.join(_MEMBERS)}."
-            raise _invalid(raw, "missing_required_parameter", message, name)
+            raise _invalid_line(raw, "missing_required_parameter", message, name)
     _check_custom_id(raw, values["custom_id"])
     _check_member(raw, values, "method", "POST")
     _check_member(raw, values, "url", ENDPOINT)
     if not isinstance(values["body"], dict):
-        raise _invalid(raw, "invalid_type", "'body' must be a JSON object.", "body")
+        raise _invalid_line(raw, "invalid_type", "'body' must be a JSON object.", "body")
     return BatchLine(values["custom_id"], values["body"])
 
 
@@ -94,14 +96,14 @@ def _check_length(line: bytes, number: int) -> None:
 def _check_custom_id(raw: RawLine, value: Any) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CUSTOM_ID_CHARS:
         message = f"'custom_id' must be a text of 1 to {_MAX_CUSTOM_ID_CHARS} characters."
-        raise _invalid(raw, "invalid_custom_id", message, "custom_id")
+        raise _invalid_line(raw, "invalid_custom_id", message, "custom_id")
 
 
 def _check_member(raw: RawLine, values: Mapping[str, Any], name: str, expected: str) -> None:
     if values[name] != expected:
         message = f"'{name}' is {quote_value(values[name])}; it must be '{expected}'."
-        raise _invalid(raw, f"invalid_{name}", message, name)
+        raise _invalid_line(raw, f"invalid_{name}", message, name)
 
 
-def _invalid(raw: RawLine, code: str, message: str, param: str = "") -> InvalidLine:
+def _invalid_line(raw: RawLine, code: str, message: str, param: str = "") -> InvalidLine:
     return InvalidLine(LineError(code, message, raw.number, param))

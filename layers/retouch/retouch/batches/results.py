@@ -112,7 +112,7 @@ def line_result(
 ) -> LineResult:
     """Return the result of a line from its job and the stored answer. A job that has not ended gives no result."""
     if order is None or order.state in ("cancelled", "queued", "accepted"):
-        return _unbegun_result(batch, custom_id, order)
+        return _unsent_result(batch, custom_id, order)
     if answer is None:
         fault = unknown_error(order)
         error = {"code": fault.code, "message": str(fault)}
@@ -128,7 +128,7 @@ def line_result(
     return _result(order, custom_id, response, error)
 
 
-def _unbegun_result(batch: Batch, custom_id: str, order: Order | None) -> LineResult:
+def _unsent_result(batch: Batch, custom_id: str, order: Order | None) -> LineResult:
     """Return the result of a line that no provider got. A cancelled batch has none."""
     if batch.cancelling_at:
         return LineResult(False, None)

@@ -41,7 +41,7 @@ def cost_ceiling(
     cost = estimate_cost(model, jobs, images)
     if cost is None:
         return None
-    dearest = to_micro_dollars(_dearest_image(model.price, jobs[0]) * images)
+    dearest = to_micro_dollars(_most_expensive_image(model.price, jobs[0]) * images)
     return max(cost.micro_dollars, dearest)
 
 
@@ -61,12 +61,12 @@ def _token_ceiling(model: ModelCapabilities, jobs: Sequence[ProviderJob], images
     image_tokens = price.most_tokens_out * text_out + _partial_images(job) * (
         _PARTIAL_IMAGE_TOKENS * price.image_out
     )
-    image = _dearest_image(price, job) * _IMAGE_MARGIN * _size_factor(model, job)
+    image = _most_expensive_image(price, job) * _IMAGE_MARGIN * _size_factor(model, job)
     total = call_tokens * len(jobs) + image_tokens * images
     return round(total) + to_micro_dollars(image * images + price.per_call * len(jobs))
 
 
-def _dearest_image(price: Price, job: ProviderJob) -> float:
+def _most_expensive_image(price: Price, job: ProviderJob) -> float:
     """Return the price of the value that the job has, or of the dearest one when the model chooses it."""
     value = job.params.get(price.deciding_param)
     if value in price.per_image_by_value:

@@ -69,13 +69,13 @@ def _own_spellings(secret: str) -> _Spellings:
         return _Spellings((), (), ())
     data = secret.encode()
     cases = tuple(dict.fromkeys((data, data.lower(), data.upper())))
-    once = [text for case in cases for text in _base64_at_each_place(case)]
-    twice = [text for inner in once[:3] for text in _base64_at_each_place(inner)]
+    once = [text for case in cases for text in _base64_at_each_offset(case)]
+    twice = [text for inner in once[:3] for text in _base64_at_each_offset(inner)]
     hexadecimal = tuple(case.hex().encode() for case in cases)
     return _Spellings((data.lower(),), (*once, *twice), hexadecimal)
 
 
-def _base64_at_each_place(data: bytes) -> Iterator[bytes]:
+def _base64_at_each_offset(data: bytes) -> Iterator[bytes]:
     """Yield the base64 of the data after 0, 1 and 2 other bytes, without the characters that depend on other bytes."""
     for before in range(3):
         padded = bytes(before) + data
@@ -85,7 +85,7 @@ def _base64_at_each_place(data: bytes) -> Iterator[bytes]:
 def _start_markers() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Return what the prefix of every key looks like in base64, and in hexadecimal."""
     prefixes = [bytes(letters) for letters in product(b"rR", b"tT", b"_")]
-    base64 = (text for prefix in prefixes for text in _base64_at_each_place(prefix))
+    base64 = (text for prefix in prefixes for text in _base64_at_each_offset(prefix))
     return tuple(dict.fromkeys(base64)), tuple(prefix.hex().encode() for prefix in prefixes)
 
 

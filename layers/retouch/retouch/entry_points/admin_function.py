@@ -17,7 +17,7 @@ from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.order_stores import order_stores
-from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.telemetry import EditTelemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.usage_stores import export_queue, usage_documents, usage_store
 from retouch.providers import PROVIDERS
@@ -47,5 +47,5 @@ def build_function(environment: Mapping[str, str]) -> Handler:
         documents=usage_documents(settings, aws_clients, clock),
         queue=export_queue(settings, aws_clients),
     )
-    telemetry = Telemetry(EditDimensions.from_providers(PROVIDERS, by_model=False), environment)
+    telemetry = EditTelemetry(EditDimensions.from_providers(PROVIDERS, by_model=False), environment)
     return build_handler(services, secret_store.start_reading, telemetry)

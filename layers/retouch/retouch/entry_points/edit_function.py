@@ -34,7 +34,7 @@ from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
-from retouch.infrastructure.telemetry import Telemetry
+from retouch.infrastructure.telemetry import EditTelemetry
 from retouch.infrastructure.tenant_stores import tenant_stores
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
@@ -45,7 +45,7 @@ from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
 from retouch.tenants.reader import TenantReader
 
-BuildHandler = Callable[[Services, Callable[[], None], Telemetry], Handler]
+BuildHandler = Callable[[Services, Callable[[], None], EditTelemetry], Handler]
 
 
 def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) -> Handler:
@@ -55,7 +55,7 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     reject_unknown_models(PROVIDERS, settings)
     clock, aws_clients = SystemClock(), AwsClients(AwsEnvironment.from_env(environment))
     secret_store = SecretStore(settings, clock, aws_clients)
-    telemetry = Telemetry(
+    telemetry = EditTelemetry(
         EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model), environment
     )
     image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)

@@ -53,7 +53,7 @@ class Principal:
         if scope and self.key:
             require_scope(self.key.scopes, scope)
 
-    def owns_upload(self, upload_id: str) -> bool:
+    def is_own_upload(self, upload_id: str) -> bool:
         """Return whether the caller may use the upload."""
         return self.is_operator or is_owner_of_upload(self.owner, upload_id)
 

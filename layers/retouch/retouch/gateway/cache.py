@@ -22,11 +22,15 @@ from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway.results.response_size import base64_size
-from retouch.gateway.results.result_images import UnreadableResult, blame_provider, open_result
+from retouch.gateway.results.result_images import (
+    UnreadableResult,
+    convert_to_provider_fault,
+    open_result,
+)
 from retouch.gateway.time_budget import TimeBudget
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.plan import Plan
 
 if TYPE_CHECKING:
@@ -98,9 +102,9 @@ def cache_key(plan: Plan, jobs: Sequence[ProviderJob], tenant: str, namespace: s
 
 
 def _delivery_fields(
-    delivery: Delivery, first_image: EncodedImage, digest: str
+    delivery: ImageDelivery, first_image: EncodedImage, digest: str
 ) -> Mapping[str, Any]:
-    """Return the processing of the result. A new field of Delivery is part of the key without further code."""
+    """Return the processing of the result. A new field of ImageDelivery is part of the key without further code."""
     values = {
         _FIELD_NAMES.get(f.name, f.name): getattr(delivery, f.name)
         for f in fields(delivery)
@@ -171,7 +175,7 @@ def _readable_bytes(image: GeneratedImage) -> bytes:
     opened = open_result(image)
     if opened.image is not image:
         raise UnreadableResult("The provider's result is an animation.")
-    with blame_provider():
+    with convert_to_provider_fault():
         decode(opened.file)
     return opened.file.data
 
@@ -222,7 +226,7 @@ def lookup_entry(
     """
     if refresh:
         return "REFRESH", None
-    lookup_time = time.at_most(min(_MAX_LOOKUP_SECONDS, time.remaining() * _MAX_LOOKUP_SHARE))
+    lookup_time = time.limit_to(min(_MAX_LOOKUP_SECONDS, time.remaining() * _MAX_LOOKUP_SHARE))
     try:
         data = lookup_time.run(lambda: store.get(key, effective_max_age(max_age)))
     except TimeoutError:
@@ -242,7 +246,7 @@ def save_entry(
 
     size = sum(map(base64_size, entry.images))
     try:
-        time.at_most(_MAX_SAVE_SECONDS + size / _SAVED_BYTES_PER_SECOND).run(save)
+        time.limit_to(_MAX_SAVE_SECONDS + size / _SAVED_BYTES_PER_SECOND).run(save)
     except UnreadableResult:
         return
     except TimeoutError:

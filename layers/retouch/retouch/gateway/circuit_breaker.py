@@ -98,7 +98,9 @@ class CircuitBreaker:
                 return
             circuit = replace(circuit, opened_at=now)
         assert circuit.opened_at is not None, "the circuit is open"
-        raise self._provider_down(name, circuit.opened_at + self._limits.cooldown_seconds - now)
+        raise self._provider_down_error(
+            name, circuit.opened_at + self._limits.cooldown_seconds - now
+        )
 
     def record(self, name: str, fault: Fault | None) -> None:
         """Count the outcome of a provider call.
@@ -140,7 +142,7 @@ class CircuitBreaker:
         now = self._clock.unix_time()
         return now - now % self._limits.window_seconds
 
-    def _provider_down(self, name: str, seconds: int) -> ProviderDown:
+    def _provider_down_error(self, name: str, seconds: int) -> ProviderDown:
         return ProviderDown(
             f"{name} has failed repeatedly and gets no requests for another {seconds} s. "
             "Send the request again after that, or choose another provider.",

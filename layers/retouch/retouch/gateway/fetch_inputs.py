@@ -49,7 +49,7 @@ def fetch_inputs(
     def read_image(image: ImageInput) -> bytes:
         if isinstance(image, bytes):
             return image
-        if image.kind == "upload" and not principal.owns_upload(image.name):
+        if image.kind == "upload" and not principal.is_own_upload(image.name):
             raise _missing_input_error(image)
         return _read_reference(image, input_store, fetch_image)
 

@@ -46,7 +46,7 @@ from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.time_budget import TimeBudget, finishing_seconds, processing_seconds
 from retouch.planning.connection import require_connection
 from retouch.planning.model_catalogue import generative_models
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.plan import Plan, make_plan
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
     if entry is None:
         return replace(planned, cache_key=key)
     # Cached images are finished and need no processing.
-    plan = replace(plan, delivery=Delivery(plan.delivery.response_format))
+    plan = replace(plan, delivery=ImageDelivery(plan.delivery.response_format))
     return GeneratedImages(replace(planned, plan=plan), entry.images, "no", cached=entry)
 
 

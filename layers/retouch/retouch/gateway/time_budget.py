@@ -12,7 +12,7 @@ from typing import TypeVar
 from retouch.core.bounded_call import call_within
 from retouch.core.clock import Clock
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 T = TypeVar("T")
 
@@ -34,11 +34,11 @@ class TimeBudget:
         """Return the seconds until the deadline, at least 0."""
         return max(0.0, self.deadline - self.clock.now())
 
-    def at_most(self, seconds: float) -> TimeBudget:
+    def limit_to(self, seconds: float) -> TimeBudget:
         """Return a budget that ends `seconds` from now, or at the deadline if that is sooner."""
         return replace(self, deadline=min(self.deadline, self.clock.now() + seconds))
 
-    def at_least(self, seconds: float) -> TimeBudget:
+    def extend_to(self, seconds: float) -> TimeBudget:
         """Return a budget that ends at the deadline, or `seconds` from now if that is later."""
         return replace(self, deadline=max(self.deadline, self.clock.now() + seconds))
 
@@ -52,20 +52,20 @@ class TimeBudget:
         return call_within(self.remaining(), function)
 
 
-def processing_seconds(delivery: Delivery) -> float:
+def processing_seconds(delivery: ImageDelivery) -> float:
     """Return the estimated time to bring one image into the form that the plan requires. It grows with the pixels."""
     if not delivery.has_image_changes:
         return 0.0
     return _megapixels(delivery) * _SECONDS_PER_MEGAPIXEL
 
 
-def finishing_seconds(delivery: Delivery, images: int) -> float:
+def finishing_seconds(delivery: ImageDelivery, images: int) -> float:
     """Return the estimated time to process and to store that many images."""
     link_seconds = _LINK_SECONDS if delivery.response_format == "url" else 0.0
     return images * (processing_seconds(delivery) + link_seconds)
 
 
-def _megapixels(delivery: Delivery) -> float:
+def _megapixels(delivery: ImageDelivery) -> float:
     sizes = [
         delivery.original_pixels.image.size if delivery.original_pixels else None,
         delivery.placement.original if delivery.placement else None,

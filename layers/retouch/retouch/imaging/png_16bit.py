@@ -78,7 +78,7 @@ def _open_samples(load: LoadRaw, colour_type: int) -> tuple[_Samples, tuple[int,
 
 
 def _open_grey(image: Image.Image, mode: str) -> _Samples:
-    return _Samples(_new_like(image, mode), lambda box: [image.crop(box).convert("I")])
+    return _Samples(_new_image_like(image, mode), lambda box: [image.crop(box).convert("I")])
 
 
 def _open_grey_alpha(image: Image.Image) -> _Samples:
@@ -86,7 +86,7 @@ def _open_grey_alpha(image: Image.Image) -> _Samples:
         grey_upper, grey_lower, alpha_upper, alpha_lower = image.crop(box).split()
         return [_join_bytes(grey_upper, grey_lower), _join_bytes(alpha_upper, alpha_lower)]
 
-    return _Samples(_new_like(image, "LA"), read)
+    return _Samples(_new_image_like(image, "LA"), read)
 
 
 def _open_colour(upper: Image.Image, lower: Image.Image) -> _Samples:
@@ -100,7 +100,7 @@ def _open_colour(upper: Image.Image, lower: Image.Image) -> _Samples:
     return _Samples(upper, read)
 
 
-def _new_like(image: Image.Image, mode: str) -> Image.Image:
+def _new_image_like(image: Image.Image, mode: str) -> Image.Image:
     target = Image.new(mode, image.size)
     target.info = image.info
     return target

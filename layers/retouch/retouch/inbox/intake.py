@@ -31,7 +31,7 @@ from retouch.inbox.object_names import (
 from retouch.inbox.overrides import parse_sidecar, read_prompt
 from retouch.inbox.recipe import InvalidRecipe, Recipe, is_recipe_name
 from retouch.inbox.recipe_cache import RecipeCache
-from retouch.inbox.store import InboxStore, ListedObject, ObjectCreated, StoredFile
+from retouch.inbox.store import InboxFile, InboxStore, ListedObject, ObjectCreated
 from retouch.orders.destination import InboxTarget
 
 MAX_OBJECT_BYTES = 50_000_000
@@ -50,7 +50,7 @@ class Skipped:
 
 
 @frozen_dataclass
-class Refusal:
+class RefusedObject:
     """The object can never be edited."""
 
     fault: Fault
@@ -67,7 +67,7 @@ class ObjectEdit:
     target: InboxTarget
 
 
-Intake = Skipped | Refusal | ObjectEdit
+Intake = Skipped | RefusedObject | ObjectEdit
 
 
 def take_object(event: ObjectCreated, store: InboxStore, recipes: RecipeCache) -> Sequence[Intake]:
@@ -78,9 +78,9 @@ def take_object(event: ObjectCreated, store: InboxStore, recipes: RecipeCache) -
     try:
         recipe = _find_recipe(event, name, recipes)
     except InvalidRecipe as fault:
-        return [Refusal(fault, _target(event, name, "", recipe_failure_key(name.recipe)))]
+        return [RefusedObject(fault, _target(event, name, "", recipe_failure_key(name.recipe)))]
     except NotFound as fault:
-        return [Refusal(fault, _target(event, name, "", failure_key(name)))]
+        return [RefusedObject(fault, _target(event, name, "", failure_key(name)))]
     needs_list = recipe.has_mask_file or recipe.sidecar != "none"
     siblings = store.list_objects(event.bucket, name.sibling_prefix) if needs_list else []
     photos = _photos_of(event, name, recipe, siblings)
@@ -138,14 +138,14 @@ def _take_photo(
             return files
         return _make_edit(photo, files, recipe, target)
     except InvalidRequest as fault:
-        return Refusal(fault, target)
+        return RefusedObject(fault, target)
 
 
 @frozen_dataclass
 class _Files:
-    photo: StoredFile
-    mask: StoredFile | None
-    sidecar: StoredFile | None
+    photo: InboxFile
+    mask: InboxFile | None
+    sidecar: InboxFile | None
 
     @property
     def last_modified(self) -> float:
@@ -190,7 +190,7 @@ class _SiblingReader:
         self._bucket, self._store = bucket, store
         self.is_superseded = False
 
-    def read(self, listed: ListedObject | None) -> StoredFile | None:
+    def read(self, listed: ListedObject | None) -> InboxFile | None:
         if listed is None:
             return None
         _check_size(listed.size)
@@ -227,7 +227,7 @@ def _make_edit(
     return ObjectEdit(values, "#".join(parts), recipe, target)
 
 
-def _data_url(file: StoredFile) -> dict[str, str]:
+def _data_url(file: InboxFile) -> dict[str, str]:
     encoded = pybase64.b64encode_as_string(file.data)
     return {"image_url": f"data:application/octet-stream;base64,{encoded}"}
 

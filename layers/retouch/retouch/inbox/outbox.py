@@ -15,7 +15,7 @@ import orjson
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.inbox.object_names import InboxName, output_key, read_inbox_key
 from retouch.inbox.object_version import ObjectVersion, version_from_metadata
-from retouch.inbox.store import ORDER_NAME, InboxStore, InboxUnavailable, StoredFile, WrittenFile
+from retouch.inbox.store import ORDER_NAME, InboxFile, InboxStore, InboxUnavailable, WrittenFile
 from retouch.orders.destination import InboxTarget
 
 _SOURCE_NAME = "retouch-source"
@@ -106,11 +106,11 @@ class _Writer:
                 return True
         raise InboxUnavailable(f"The object {key!r} is written by others all the time.")
 
-    def _is_of_another(self, existing: StoredFile) -> bool:
+    def _is_of_another(self, existing: InboxFile) -> bool:
         source = existing.metadata.get(_SOURCE_NAME)
         return source is not None and source != self._source()
 
-    def _is_newer(self, existing: StoredFile) -> bool:
+    def _is_newer(self, existing: InboxFile) -> bool:
         version = version_from_metadata(existing.metadata)
         return version is not None and self._version.is_older_than(version)
 

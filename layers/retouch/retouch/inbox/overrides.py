@@ -49,16 +49,16 @@ def parse_sidecar(data: bytes) -> Mapping[str, Any]:
     try:
         values = orjson.loads(data.removeprefix(b"\xef\xbb\xbf")[: _MAX_SIDECAR_BYTES + 1])
     except ValueError as error:
-        raise _invalid(f"is not valid JSON: {error}.") from None
+        raise _override_error(f"is not valid JSON: {error}.") from None
     if not isinstance(values, dict):
-        raise _invalid("is no JSON object.")
+        raise _override_error("is no JSON object.")
     try:
         return parse_edit_fields("sidecar", values)
     except InvalidRecipe as error:
         raise InvalidRequest(str(error), param=error.param, code="invalid_sidecar") from None
 
 
-def _invalid(rule: str) -> InvalidRequest:
+def _override_error(rule: str) -> InvalidRequest:
     return InvalidRequest(
         f'The sidecar {rule} Write an object with fields of the API, such as {{"prompt": "..."}}.',
         code="invalid_sidecar",

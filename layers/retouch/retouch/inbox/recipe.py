@@ -79,12 +79,12 @@ def parse_recipe(name: str, data: bytes, etag: str) -> Recipe:
     values = _read_object(data)
     unknown = [member for member in values if member not in _PARSERS]
     if unknown:
-        raise _invalid(
+        raise _recipe_error(
             unknown[0],
             f"is no field of a recipe. The fields are {', '.join(_PARSERS)}. Put parameters of the edit into 'edit'.",
         )
     if "edit" not in values:
-        raise _invalid("edit", 'is missing. Add "edit": {"model": "...", "prompt": "..."}.')
+        raise _recipe_error("edit", 'is missing. Add "edit": {"model": "...", "prompt": "..."}.')
     parsed = {member: _PARSERS[member](member, value) for member, value in values.items()}
     return Recipe(name=name, etag=etag, **parsed)
 
@@ -108,11 +108,13 @@ def _read_object(data: bytes) -> dict[str, Any]:
 def parse_edit_fields(member: str, value: Any) -> Mapping[str, Any]:
     """Return fields of the API that a recipe or a sidecar may set. Raises InvalidRecipe."""
     if not isinstance(value, dict):
-        raise _invalid(member, "must be an object with the fields of the API, such as 'prompt'.")
+        raise _recipe_error(
+            member, "must be an object with the fields of the API, such as 'prompt'."
+        )
     for name in value:
         if name in _OWN_FIELDS and not (name == "background" and _is_word(value[name])):
             hint = _OWN_FIELDS[name] or "An event always makes a job."
-            raise _invalid(f"{member}.{name}", f"cannot be set here. {hint} Leave it out.")
+            raise _recipe_error(f"{member}.{name}", f"cannot be set here. {hint} Leave it out.")
     return value
 
 
@@ -125,7 +127,7 @@ def _parse_mask(member: str, value: Any) -> MaskRule | Mapping[str, Any]:
         return value
     if value in _MASK_RULES:
         return cast(MaskRule, value)
-    raise _invalid(
+    raise _recipe_error(
         member,
         f"is {quote_value(value)}. It must be {_words(_MASK_RULES)}, or an object with 'shapes'.",
     )
@@ -136,7 +138,7 @@ def _parse_match(member: str, value: Any) -> str:
     try:
         expand_pattern(text)
     except ValueError as error:
-        raise _invalid(member, f"is {quote_value(text)}. {error}") from None
+        raise _recipe_error(member, f"is {quote_value(text)}. {error}") from None
     return text
 
 
@@ -145,18 +147,18 @@ def _parse_output(member: str, value: Any) -> str:
     unknown = [name for name in _PLACEHOLDER.findall(text) if name not in _PLACEHOLDERS]
     rest = _PLACEHOLDER.sub("", text)
     if unknown or "{" in rest or "}" in rest:
-        raise _invalid(
+        raise _recipe_error(
             member,
             f"is {quote_value(text)}. It may contain {_words([f'{{{one}}}' for one in _PLACEHOLDERS])}.",
         )
     if not text.startswith(OUTBOX_PREFIX) or text.endswith("/"):
-        raise _invalid(
+        raise _recipe_error(
             member,
             f"is {quote_value(text)}. It must be the name of an object below {OUTBOX_PREFIX}, so that a result never "
             f"starts an edit. Write {OUTBOX_PREFIX}{{recipe}}/{{stem}}.{{ext}}.",
         )
     if "{stem}" not in text:
-        raise _invalid(
+        raise _recipe_error(
             member, "has no {stem}, so all results would have one name. Add {stem} to it."
         )
     return text
@@ -165,19 +167,19 @@ def _parse_output(member: str, value: Any) -> str:
 def _parse_key(member: str, value: Any) -> str:
     text = _parse_text(member, value, 128)
     if text.startswith("rt_"):
-        raise _invalid(
+        raise _recipe_error(
             member,
             "is a gateway key, which is a secret. Write the id of the key, and revoke this one.",
         )
     if not _KEY_ID.fullmatch(text):
-        raise _invalid(member, "must be the id of a gateway key.")
+        raise _recipe_error(member, "must be the id of a gateway key.")
     return text
 
 
 def _parse_deadline(member: str, value: Any) -> int:
     if isinstance(value, int) and 60 <= value <= _MAX_DEADLINE_SECONDS:
         return int(value)
-    raise _invalid(
+    raise _recipe_error(
         member,
         f"is {quote_value(value)}. It must be a whole number of seconds from 60 to {_MAX_DEADLINE_SECONDS}.",
     )
@@ -197,7 +199,7 @@ def parse_metadata(member: str, value: Any) -> Mapping[str, str]:
     )
     if is_valid:
         return cast(Mapping[str, str], value)
-    raise _invalid(
+    raise _recipe_error(
         member,
         f"must be an object of at most {_MAX_PAIRS} texts, with names of up to {_MAX_NAME_LENGTH} and texts of up to "
         f"{_MAX_TEXT_LENGTH} characters.",
@@ -211,14 +213,16 @@ def _parse_webhook(member: str, value: Any) -> str:
 def _parse_text(member: str, value: Any, max_length: int) -> str:
     if isinstance(value, str) and 0 < len(value) <= max_length and value.isprintable():
         return value
-    raise _invalid(member, f"must be a text of 1 to {max_length} characters without line breaks.")
+    raise _recipe_error(
+        member, f"must be a text of 1 to {max_length} characters without line breaks."
+    )
 
 
 def _choice_parser(*choices: str) -> Any:
     def parse(member: str, value: Any) -> str:
         if value in choices:
             return str(value)
-        raise _invalid(member, f"is {quote_value(value)}. It must be {_words(choices)}.")
+        raise _recipe_error(member, f"is {quote_value(value)}. It must be {_words(choices)}.")
 
     return parse
 
@@ -228,7 +232,7 @@ def _words(choices: Any) -> str:
     return f"{', '.join(first)} or {last}"
 
 
-def _invalid(member: str, rule: str) -> InvalidRecipe:
+def _recipe_error(member: str, rule: str) -> InvalidRecipe:
     return InvalidRecipe(f"'{member}' {rule}", param=member)
 
 

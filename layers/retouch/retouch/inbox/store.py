@@ -40,7 +40,7 @@ class ListedObject:
 
 
 @frozen_dataclass
-class StoredFile:
+class InboxFile:
     """An object that was read."""
 
     data: bytes = field(repr=False)
@@ -68,10 +68,10 @@ class WrittenFile:
 class InboxStore(Protocol):
     """The buckets of inboxes. Each method raises InboxUnavailable."""
 
-    def read(self, bucket: str, key: str, etag: str = "") -> StoredFile | None:
+    def read(self, bucket: str, key: str, etag: str = "") -> InboxFile | None:
         """Return an object. None: there is none, or it is not the version with this ETag."""
 
-    def read_metadata(self, bucket: str, key: str) -> StoredFile | None:
+    def read_metadata(self, bucket: str, key: str) -> InboxFile | None:
         """Return an object without its data, or None."""
 
     def list_objects(self, bucket: str, prefix: str) -> Sequence[ListedObject]:

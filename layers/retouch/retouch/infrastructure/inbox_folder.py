@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from retouch.inbox.store import InboxUnavailable, ListedObject, StoredFile, WrittenFile
+from retouch.inbox.store import InboxFile, InboxUnavailable, ListedObject, WrittenFile
 
 _HIDDEN = ".retouch"
 _MAX_SIBLINGS = 100
@@ -23,15 +23,15 @@ class InboxFolder:
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
-    def read(self, bucket: str, key: str, etag: str = "") -> StoredFile | None:  # noqa: ARG002 - one folder
+    def read(self, bucket: str, key: str, etag: str = "") -> InboxFile | None:  # noqa: ARG002 - one folder
         """Return a file. None: there is none, or it has another content."""
         file = self._read(key)
         return file if file and etag in ("", file.etag) else None
 
-    def read_metadata(self, bucket: str, key: str) -> StoredFile | None:  # noqa: ARG002 - one folder
+    def read_metadata(self, bucket: str, key: str) -> InboxFile | None:  # noqa: ARG002 - one folder
         """Return a file without its data, or None."""
         file = self._read(key)
-        return file and StoredFile(b"", file.etag, file.metadata, file.modified)
+        return file and InboxFile(b"", file.etag, file.metadata, file.modified)
 
     def list_objects(self, bucket: str, prefix: str) -> Sequence[ListedObject]:  # noqa: ARG002 - one folder
         """Return the first files with this prefix."""
@@ -41,7 +41,7 @@ class InboxFolder:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise _unavailable(prefix) from error
+            raise _unavailable_error(prefix) from error
         folder = prefix.rpartition("/")[0]
         keys = [f"{folder}/{name}" for name in names]
         files = [(key, self._read(key)) for key in keys if key.startswith(prefix)][:_MAX_SIBLINGS]
@@ -58,7 +58,7 @@ class InboxFolder:
                 self._write(self._metadata_path(file.key), orjson.dumps(kept))
                 self._write(self._path(file.key), file.data)
         except OSError as error:
-            raise _unavailable(file.key) from error
+            raise _unavailable_error(file.key) from error
         return True
 
     @contextmanager
@@ -69,7 +69,7 @@ class InboxFolder:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _read(self, key: str) -> StoredFile | None:
+    def _read(self, key: str) -> InboxFile | None:
         path = self._path(key)
         try:
             data, modified = path.read_bytes(), path.stat().st_mtime
@@ -78,11 +78,11 @@ class InboxFolder:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except OSError as error:
-            raise _unavailable(key) from error
+            raise _unavailable_error(key) from error
         etag = _etag(data)
         # A user may have put another file in its place.
         metadata = kept["metadata"] if kept.get("etag") == etag else {}
-        return StoredFile(data, etag, metadata, modified)
+        return InboxFile(data, etag, metadata, modified)
 
     def _write(self, path: Path, data: bytes) -> None:
         """Write a file, which appears as a whole."""
@@ -98,7 +98,7 @@ class InboxFolder:
         """Return the path of a key. Raises InboxUnavailable for one that leaves the folder."""
         path = self._folder / key
         if ".." in path.parts or key.startswith("/") or "\0" in key:
-            raise _unavailable(key)
+            raise _unavailable_error(key)
         return path
 
 
@@ -106,5 +106,5 @@ def _etag(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _unavailable(key: str) -> InboxUnavailable:
+def _unavailable_error(key: str) -> InboxUnavailable:
     return InboxUnavailable(f"The file {key!r} cannot be read or written now.")

@@ -108,7 +108,7 @@ class WebhookTelemetry:
         self._metrics.write([Metric("WebhookEndpointsDisabled", "Count", 1)])
 
 
-class Telemetry:
+class EditTelemetry:
     """The log and the metrics of edits. Each request is recorded once."""
 
     def __init__(self, dimensions: EditDimensions, environment: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ from retouch.mirror.result import (
     MirrorStatus,
     url_host,
 )
-from retouch.mirror.services import MirrorServices, ReceivedBody, StoredObject, StoreFailed
+from retouch.mirror.services import MirrorObject, MirrorServices, ReceivedBody, StoreFailed
 
 # The codes of URLs that are refused. Every other code means that the fetch failed.
 _REFUSED_CODES = ("ssrf_blocked", "invalid_url", "fetch_too_large", "fetch_unsupported_media")
@@ -131,7 +131,7 @@ def _stored_object(
     body: ReceivedBody,
     image_format: str,
     services: MirrorServices,
-) -> StoredObject:
+) -> MirrorObject:
     visibility = "public" if services.settings.public_base_url else "private"
     mirrored_at = datetime.fromtimestamp(services.clock.unix_time(), UTC).strftime(
         "%Y-%m-%dT%H:%M:%SZ"
@@ -141,7 +141,7 @@ def _stored_object(
         "source-url-sha256": hashlib.sha256(url.encode()).hexdigest(),
         "mirrored-at": mirrored_at,
     }
-    return StoredObject(
+    return MirrorObject(
         key=f"{request.prefix}/{body.sha256.hex()}.{image_format}",
         content_type=f"image/{image_format}",
         cache_control=f"{visibility}, {_IMMUTABLE_CACHE}",

@@ -65,8 +65,8 @@ def decide_retry(
     return RetryDecision(
         failure_dead_letter(request, finished),
         (
-            *_requeues(request, out_of_time, receive_count - 1, 0),
-            *_requeues(request, retryable, receive_count, retry_delay(receive_count)),
+            *_requeue_failed(request, out_of_time, receive_count - 1, 0),
+            *_requeue_failed(request, retryable, receive_count, retry_delay(receive_count)),
         ),
     )
 
@@ -105,7 +105,7 @@ def retry_delay(receive_count: int) -> int:
     return int(min(_FIRST_RETRY_SECONDS * 3 ** (receive_count - 1), _MAX_RETRY_SECONDS))
 
 
-def _requeues(
+def _requeue_failed(
     request: MirrorRequest, results: Sequence[MirrorResult], tries: int, delay_seconds: int
 ) -> tuple[()] | tuple[Requeue]:
     urls = dict.fromkeys(result.source_url for result in results)

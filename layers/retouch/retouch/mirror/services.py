@@ -47,7 +47,7 @@ class Messaging(Protocol):
         """Publish events on the bus."""
 
 
-class Telemetry(Protocol):
+class MirrorTelemetryPort(Protocol):
     """Logs and metrics."""
 
     @property
@@ -116,7 +116,7 @@ class StoreFailed(Exception):
 
 
 @frozen_dataclass
-class StoredObject:
+class MirrorObject:
     """The key, the headers and the metadata of an object in S3."""
 
     key: str
@@ -132,7 +132,7 @@ class MirrorStore(Protocol):
     def name(self) -> str:
         """Return the name of the bucket."""
 
-    def put(self, stored_object: StoredObject, body: ReceivedBody) -> bool:
+    def put(self, stored_object: MirrorObject, body: ReceivedBody) -> bool:
         """Store the object whole or not at all. Return False when the key exists. Raises StoreFailed."""
 
 

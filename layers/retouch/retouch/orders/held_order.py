@@ -29,7 +29,7 @@ from retouch.orders.stores import OrderConflict, OrderStores
 Result = TypeVar("Result")
 
 
-class UsageNotes(Protocol):
+class UsageLineSource(Protocol):
     """What the record of an order keeps of the usage of its request."""
 
     def lines_at_send_mark(self) -> str:
@@ -82,7 +82,7 @@ class HeldOrder:
         self.is_continued = False
         # Whether the provider may still have a result that this request could not fetch.
         self.has_unfetched_job = False
-        self.usage_notes: UsageNotes | None = None  # None: the usage is not counted
+        self.usage_notes: UsageLineSource | None = None  # None: the usage is not counted
         self._resumed: Mapping[tuple[str, int], tuple[Submission, ...]] = _group_by_job(
             order.submissions
         )
@@ -271,7 +271,7 @@ class HeldOrder:
         try:
             self._try_to_end(
                 lambda: self._write_settled(
-                    self._with_usage(
+                    self._add_usage(
                         next_record(self.order, self._clock.unix_time(), self._stores.validity)
                     )
                 )
@@ -279,14 +279,14 @@ class HeldOrder:
         except OrderInProgress:
             _log.warning("an order was lost to another request", extra={"order": self.order.id})
 
-    def _with_usage(self, order: Order) -> Order:
+    def _add_usage(self, order: Order) -> Order:
         notes = self.usage_notes
         return replace(order, usage=notes.lines_at_end()) if notes else order
 
     def _settle_charges(self, decide: Callable[[Order], Order]) -> None:
-        self.order = self._with_settled_charges(decide(self.order))
+        self.order = self._settle_charges(decide(self.order))
 
-    def _with_settled_charges(self, order: Order) -> Order:
+    def _settle_charges(self, order: Order) -> Order:
         if not order.charges:
             return order
         charges = settle_due_charges(order.charges, self._stores.ledger, order.scope)
@@ -294,7 +294,7 @@ class HeldOrder:
 
     def _write_settled(self, order: Order) -> None:
         """Write the last record of this holder after its charges are settled."""
-        self._write(self._with_settled_charges(order))
+        self._write(self._settle_charges(order))
         if are_settled(self.order.charges):
             return
         try:

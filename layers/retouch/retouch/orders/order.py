@@ -141,7 +141,7 @@ class Order:
     def is_unsettled(self) -> bool:
         """Whether something of the order is open besides its event."""
         is_open = self.is_waiting_job or self.is_running
-        return is_open or not are_settled(self.charges) or self.owes_usage
+        return is_open or not are_settled(self.charges) or self.is_usage_owed
 
     @property
     def is_running(self) -> bool:
@@ -149,7 +149,7 @@ class Order:
         return self.state in RUNNING and not self.is_released
 
     @property
-    def owes_usage(self) -> bool:
+    def is_usage_owed(self) -> bool:
         """Whether events of the order may be missing, or what was at risk in them has become known."""
         if not self.usage or self.is_running:
             return False

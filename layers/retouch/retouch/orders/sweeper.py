@@ -46,7 +46,7 @@ def sweep(
         except OrdersUnavailable as error:
             _log.warning("an order was not settled", extra={"order": order.id}, exc_info=error)
             continue
-        if order.owes_usage:  # its end was counted before
+        if order.is_usage_owed:  # its end was counted before
             continue
         counts[settled.state] += 1
         _log.info(
@@ -71,7 +71,7 @@ def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
 
 def _write_usage(order: Order, stores: OrderStores, now: int) -> Order | None:
     """Write the usage events that the order owes, and return it. None: the order has changed meanwhile."""
-    if not order.owes_usage or stores.usage is None:
+    if not order.is_usage_owed or stores.usage is None:
         return order
     try:
         usage = stores.usage.write(order, stores.answers.get(order.id), now)

@@ -44,7 +44,7 @@ class KnownDensity:
 
 
 @frozen_dataclass
-class Delivery:
+class ImageDelivery:
     """The processing of completed images before the gateway returns them.
 
     The cache key includes every field.
@@ -83,7 +83,7 @@ def fit_delivery(
     settings: Settings,
     placement: Placement | None,
     preservation: PreservePlan,
-) -> tuple[Params, Delivery, tuple[str, ...]]:
+) -> tuple[Params, ImageDelivery, tuple[str, ...]]:
     """Return the parameters to send, the processing of the result, and the notes on both.
 
     Raises InvalidRequest when the model and the gateway together cannot make the requested result.
@@ -101,7 +101,7 @@ def fit_delivery(
         serving, sent_params, preserves_pixels and request.images[0].has_alpha
     )
     loss_notes = (*(_lossy_format_notes(params) if preserves_pixels else ()), *background_notes)
-    delivery = Delivery(
+    delivery = ImageDelivery(
         response_format,
         convert_to,
         compression,

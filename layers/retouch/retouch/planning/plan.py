@@ -26,7 +26,7 @@ from retouch.core.settings import Settings
 from retouch.planning import image_fit, input_rules, mask_rules, parameter_rules, preserve
 from retouch.planning.fit_mode import choose_fit_mode, drop_own_size
 from retouch.planning.operation import choose_operation
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.output_rules import fit_delivery as fit_delivery
 from retouch.planning.retired_contract import relax_contract
 
@@ -37,7 +37,7 @@ class Plan:
 
     resolved: ResolvedModel
     jobs: tuple[ProviderJob, ...]
-    delivery: Delivery
+    delivery: ImageDelivery
     notes: tuple[str, ...] = ()
     response_headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -31,7 +31,7 @@ _ITEM_CLASSES: Mapping[str, Callable[..., Any]] = {
 def to_record(instance: Any) -> Record:
     """Return the fields of a record, without those that have their default."""
     return {
-        item.name: _plain(value)
+        item.name: _plain_value(value)
         for item in fields(instance)
         if (value := getattr(instance, item.name)) != _default(item)
     }
@@ -44,18 +44,18 @@ def from_record(kind: type[_Instance], record: Mapping[str, Any]) -> _Instance:
     return kind(**values)
 
 
-def without_digests(key: GatewayKey) -> GatewayKey:
+def remove_digests(key: GatewayKey) -> GatewayKey:
     """Return the key without what could find it in a table of keys."""
     return replace(key, digests=())
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if is_dataclass(value):
         return to_record(value)
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain_value(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
 
 

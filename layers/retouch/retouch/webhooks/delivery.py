@@ -27,7 +27,7 @@ _HASH_BYTES = 10
 
 
 @frozen_dataclass
-class Attempt:
+class DeliveryAttempt:
     """One attempt. `status` is 0 when there was no response, and `reason` says why it failed."""
 
     time: int
@@ -52,7 +52,7 @@ class Delivery:
     expires: int
     lease: int = 0  # until then another sender may be in its attempt
     failures: int = 0  # of the present run through the schedule
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[DeliveryAttempt, ...] = ()
     version: str = ""
 
 
@@ -78,12 +78,12 @@ def begin_attempt(delivery: Delivery, lease: int) -> Delivery:
     return replace(delivery, lease=lease)
 
 
-def add_success(delivery: Delivery, attempt: Attempt) -> Delivery:
+def add_success(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
     """Return the delivery after an attempt that the endpoint accepted."""
     return _add_attempt(replace(delivery, state="delivered"), attempt)
 
 
-def add_failure(delivery: Delivery, attempt: Attempt, due: int | None) -> Delivery:
+def add_failure(delivery: Delivery, attempt: DeliveryAttempt, due: int | None) -> Delivery:
     """Return the delivery after a failed attempt. `due` is the time of the next one. None: there is no other."""
     failed = replace(delivery, failures=delivery.failures + 1)
     if due is None:
@@ -93,7 +93,7 @@ def add_failure(delivery: Delivery, attempt: Attempt, due: int | None) -> Delive
 
 def give_up(delivery: Delivery, reason: str, now: int) -> Delivery:
     """Return the delivery that is not tried any more. No request was sent."""
-    return _add_attempt(replace(delivery, state="failed"), Attempt(now, 0, 0, reason))
+    return _add_attempt(replace(delivery, state="failed"), DeliveryAttempt(now, 0, 0, reason))
 
 
 def restart(delivery: Delivery, now: int) -> Delivery:
@@ -108,6 +108,6 @@ def is_lost(delivery: Delivery, now: int) -> bool:
     return max(delivery.due, delivery.lease) + _LOST_SECONDS < now
 
 
-def _add_attempt(delivery: Delivery, attempt: Attempt) -> Delivery:
+def _add_attempt(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
     attempts = (*delivery.attempts, attempt)[-_MAX_KEPT_ATTEMPTS:]
     return replace(delivery, attempts=attempts, lease=0)

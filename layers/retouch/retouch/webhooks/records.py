@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import orjson
 
 from retouch.core.rows import Row, RowConflict, RowTable
-from retouch.webhooks.delivery import Attempt, Delivery
+from retouch.webhooks.delivery import Delivery, DeliveryAttempt
 from retouch.webhooks.endpoint import Endpoint
 
 _Record = TypeVar("_Record", Endpoint, Delivery)
@@ -44,7 +44,7 @@ def endpoint_of_row(row: Row) -> Endpoint:
 def delivery_of_row(row: Row) -> Delivery:
     """Return the delivery in a row."""
     values = orjson.loads(str(row.values[_RECORD]))
-    attempts = tuple(Attempt(*attempt) for attempt in values["attempts"])
+    attempts = tuple(DeliveryAttempt(*attempt) for attempt in values["attempts"])
     return Delivery(
         id=row.id, scope=row.scope, version=row.version, **{**values, "attempts": attempts}
     )

@@ -17,7 +17,7 @@ from retouch.core.rows import RowConflict
 from retouch.core.webhook_signature import signature_headers
 from retouch.webhooks import delivery as deliveries
 from retouch.webhooks import endpoint as endpoints
-from retouch.webhooks.delivery import Attempt, Delivery
+from retouch.webhooks.delivery import Delivery, DeliveryAttempt
 from retouch.webhooks.endpoint import Endpoint
 from retouch.webhooks.event import make_event
 from retouch.webhooks.records import (
@@ -86,7 +86,7 @@ class Sender:
     def _record_attempt(self, delivery: Delivery, response: EventResponse) -> int | None:
         now = self.clock.unix_time()
         reason = "" if response.is_accepted else response.reason or "status"
-        attempt = Attempt(now, response.status, response.milliseconds, reason)
+        attempt = DeliveryAttempt(now, response.status, response.milliseconds, reason)
         if response.is_accepted:
             ended = deliveries.add_success(delivery, attempt)
         else:

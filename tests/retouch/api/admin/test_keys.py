@@ -328,7 +328,7 @@ def test_list_is_paged(api, acme):
     assert api.call("GET", "/v1/api-keys?page_size=0").status == 400
 
 
-def test_strangers_get_the_same_answer_at_every_path(api):
+def test_unknown_callers_get_the_same_answer_at_every_path(api):
     answers = [
         api.call(method, path, key=key)
         for method, path in (("GET", "/v1/api-keys"), ("POST", "/v1/nowhere"), ("PATCH", "/v1/x"))

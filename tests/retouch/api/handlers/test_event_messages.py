@@ -638,7 +638,7 @@ def test_event_of_the_bus_is_made_once_for_each_event_id(gateway):
     assert gateway.calls == 2
 
 
-def test_one_bad_message_of_ten_is_a_failure_and_nine_are_made(gateway):
+def test_bad_message_of_ten_fails_and_nine_are_made(gateway):
     for number in range(9):
         gateway.post({**EDIT, "prompt": f"p {number}"})
     gateway.post({**EDIT, "model": "nobody/nothing"}, "m-bad")

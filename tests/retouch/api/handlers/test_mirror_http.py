@@ -204,7 +204,7 @@ class TestHttp:
 
     @pytest.mark.parametrize("body", [b"{", b"", b'{"hello": 1}', b"\xff", b"x" * 10_485_761])
     @pytest.mark.parametrize("path", ["/v1/mirror", "/v1/mirrors"])
-    def test_stranger_gets_the_same_401_whatever_the_body_is(self, aws, image_host, body, path):
+    def test_unknown_caller_gets_the_same_401_for_every_body(self, aws, image_host, body, path):
         mirror = build_closed_mirror(aws, image_host)
         event = proxy_event("text/plain", body, path=path)
         response = mirror.handler(event, lambda_context())

@@ -193,7 +193,7 @@ class TestDialect:
         assert [name for name in response.headers if name.startswith("x-portkey")] == []
 
     @pytest.mark.parametrize("header", ["trace_id", "metadata", "debug"])
-    def test_one_header_of_portkey_is_enough_to_get_all_of_its_headers(
+    def test_request_with_a_single_header_of_portkey_gets_all_of_its_headers(
         self, gateway_setup, services, header
     ):
         headers = send_edit(gateway_setup, services=services, **{header: "false"}).headers

@@ -49,7 +49,7 @@ def test_log_line_of_an_edit_names_the_key_and_does_not_contain_it(capsys, respo
     assert KEY not in json.dumps(line)
 
 
-def test_log_line_of_a_stranger_does_not_name_the_key_of_the_request_before(capsys):
+def test_log_line_of_an_unknown_caller_does_not_name_the_key_of_the_request_before(capsys):
     assert send_edit(SUCCESS).status == 200
     assert send_edit(SUCCESS, key="rt_wrong").status == 401
     lines = [line for line in log_lines(capsys) if line["message"] == "request"]

@@ -9,9 +9,9 @@ from retouch.gateway.guardrails.types import (
     BedrockGuardrailRequest,
     CheckError,
     GuardrailClients,
-    WebhookRequest,
+    WebhookCheckRequest,
 )
-from retouch.infrastructure.fetch.webhook_client import WebhookClient
+from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 from tests.support.upstream import Upstream, json_response
 
 CLOCK = SystemClock()
@@ -26,11 +26,11 @@ def server():
 
 def guardrail_clients(server, bedrock=lambda review: {}):
     policy = FetchPolicy.from_text(server.url.removeprefix("http://"))
-    return GuardrailClients(WebhookClient(policy, CLOCK), bedrock, CLOCK)
+    return GuardrailClients(WebhookCheckClient(policy, CLOCK), bedrock, CLOCK)
 
 
 def webhook_request(server, **options):
-    return WebhookRequest(
+    return WebhookCheckRequest(
         **{"url": f"{server.url}/judge", "body": b"{}", "timeout_seconds": 3, **options}
     )
 

@@ -107,7 +107,7 @@ class Gateway:
         if self.row != BudgetRow():
             assert self.row.spent == self.row.taken == self.price
             assert not self.row.holds
-        assert not self.order.owes_usage
+        assert not self.order.is_usage_owed
         before = dict(self.usage.events)
         self.clock.advance(900)
         self.sweep()
@@ -205,10 +205,10 @@ def test_event_that_could_not_be_written_stays_in_the_order(gateway, paid):
     gateway.usage.is_down = True
     assert gateway.send().status == 200
     assert gateway.order.state == "done"
-    assert gateway.order.owes_usage
+    assert gateway.order.is_usage_owed
     gateway.clock.advance(200)
     gateway.sweep()
-    assert gateway.order.owes_usage, "the table is still down"
+    assert gateway.order.is_usage_owed, "the table is still down"
     gateway.usage.is_down = False
     gateway.sweep()
     assert gateway.price == paid.price

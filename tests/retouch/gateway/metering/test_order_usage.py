@@ -31,7 +31,7 @@ def test_result_that_a_later_request_fetched_replaces_what_was_at_risk():
     assert notes.is_left_to_sweeper
     ended = transitions.finish(ORDER, answer(cost="0.00003"), NOW + 70, 60)
     ended = replace(ended, usage=notes.lines_at_end())
-    assert ended.owes_usage
+    assert ended.is_usage_owed
     store = InMemoryUsage()
     usage = OrderUsage(UsageRecorder(store)).write(ended, answer(), NOW + 80)
     assert usage == ""
@@ -58,14 +58,14 @@ def test_draft_of_an_earlier_holder_is_dropped_when_its_result_is_fetched():
 
 def test_order_at_risk_owes_nothing_until_its_outcome_is_known():
     order = replace(ORDER, state="unknown", billed="unknown", usage=encode_lines([WRITTEN]))
-    assert not order.owes_usage
+    assert not order.is_usage_owed
     assert not order.is_listed
     known = transitions.reconcile(order, "no", "", NOW + 90, 60)
-    assert known.owes_usage
+    assert known.is_usage_owed
     assert known.is_listed
 
 
 def test_running_order_owes_nothing():
     draft = UsageLine(replace(AT_RISK, status=0), 1, 2)
     order = replace(transitions.mark_sent(ORDER, "config", NOW), usage=encode_lines([draft]))
-    assert not order.owes_usage
+    assert not order.is_usage_owed

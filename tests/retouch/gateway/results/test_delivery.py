@@ -10,7 +10,7 @@ from retouch.core.errors import NotStored
 from retouch.gateway.results.delivery import deliver
 from retouch.gateway.results.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from tests.support.images import b64, decode_image, encode_image, photo, scene
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import JPEG_XL, animation, noise_image, png_with_wrong_checksum
@@ -41,8 +41,8 @@ def reject():
 
 def deliver_as(response_format, images, store, max_bytes=None, time=None):
     time = time or time_budget()
-    result = postprocess_all(images, Delivery(), time)
-    delivery = Delivery(response_format)
+    result = postprocess_all(images, ImageDelivery(), time)
+    delivery = ImageDelivery(response_format)
     return deliver(result, delivery, ResultLinks(store, "https://g/{}".format, 0), max_bytes, time)
 
 
@@ -110,7 +110,7 @@ def test_bucket_that_hangs_with_much_time_left_is_given_up_within_seconds(hang, 
 
 
 @pytest.mark.parametrize("position", [0, 1, 2])
-def test_one_rejected_image_makes_all_images_base64(position):
+def test_images_are_all_base64_when_the_bucket_rejects_one(position):
     before = [*repeat(lambda: None, position), reject]
     delivered = deliver_as("url", [GOOD, GOOD, GOOD], FakeStore(*before))
     assert [image.b64_json for image in delivered.images] == [b64(GOOD.data)] * 3
@@ -132,7 +132,7 @@ def test_result_too_large_without_bucket_is_encoded_with_fewer_bytes():
 
 def test_lossy_encoding_reports_no_preserved_pixels():
     result = ProcessedEdit((GeneratedImage(data=encode_image(noise_image(200, 200))),), {}, 77)
-    delivery = Delivery()
+    delivery = ImageDelivery()
     for max_bytes, preserved in ((10**6, 77), (60_000, 0)):
         delivered = deliver(
             result, delivery, ResultLinks(FakeStore(reject), str.lower, 0), max_bytes, time_budget()
@@ -144,7 +144,7 @@ def test_lossless_encoding_keeps_the_preserved_pixels():
     image = GeneratedImage(data=encode_image(scene(200, 200), compress_level=0))
     result = ProcessedEdit((image,), {}, 77)
     delivered = deliver(
-        result, Delivery(), ResultLinks(FakeStore(reject), str.lower, 0), 20_000, time_budget()
+        result, ImageDelivery(), ResultLinks(FakeStore(reject), str.lower, 0), 20_000, time_budget()
     )
     assert delivered.preserved_pixels(result) == 77
 

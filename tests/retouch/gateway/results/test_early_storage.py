@@ -13,7 +13,7 @@ from retouch.gateway.results.delivery import deliver
 from retouch.gateway.results.early_storage import EarlyStorage
 from retouch.gateway.results.postprocess import postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from tests.support.images import decode_image, encode_image
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import noise_image
@@ -67,7 +67,7 @@ def edit(monkeypatch):
         ]
         links, time = ResultLinks(store, "https://g/{}".format, 99), time_budget()
         storage = EarlyStorage(links, time, images_left=n)
-        delivery = Delivery(response_format, scale_to=SCALED)
+        delivery = ImageDelivery(response_format, scale_to=SCALED)
         result = postprocess_all(images, delivery, time, release=storage)
         return result, deliver(result, delivery, links, None, time)
 
@@ -145,7 +145,7 @@ def test_first_images_that_were_held_are_stored_at_the_end(edit, monkeypatch):
         GeneratedImage(data=encode_image(image))
         for image in (Image.new("RGB", (SIDE, SIDE)), *(noise_image(SIDE, SIDE, s) for s in (1, 2)))
     ]
-    delivery = Delivery("url", scale_to=SCALED)
+    delivery = ImageDelivery("url", scale_to=SCALED)
     storage = EarlyStorage(links, time, images_left=3)
     result = postprocess_all(images, delivery, time, release=storage)
     assert [bool(image.stored_url) for image in result.images] == [False, True, True]

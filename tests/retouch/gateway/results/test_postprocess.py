@@ -12,7 +12,7 @@ from retouch.gateway.results import delivery as image_delivery
 from retouch.gateway.results.delivery import DeliveredImage
 from retouch.gateway.results.postprocess import postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import b64, decode_image, encode_image, format_name, photo
 from tests.support.time_budgets import time_budget
@@ -41,11 +41,11 @@ class RejectingResultStore(FakeResultStore):
 
 
 def postprocess_artifacts(*artifacts, **delivery):
-    return postprocess_all(artifacts, Delivery(**delivery), time_budget())
+    return postprocess_all(artifacts, ImageDelivery(**delivery), time_budget())
 
 
 def deliver(result, response_format="b64_json", store=None, most_bytes=None):
-    delivery = Delivery(response_format)
+    delivery = ImageDelivery(response_format)
     return image_delivery.deliver(
         result,
         delivery,

@@ -12,7 +12,7 @@ from retouch.gateway.results import result_file
 from retouch.gateway.results.postprocess import postprocess_all
 from retouch.imaging.codec import decode
 from retouch.imaging.colour import decode_srgb
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.preserve import OriginalPixels
 from tests.support.images import encode_image, photo
 from tests.support.services import FakeClock
@@ -32,7 +32,7 @@ def masked_delivery(**fields):
     mask = Image.new("L", SIZE)
     mask.paste(255, (16, 12, 32, 24))
     original = OriginalPixels(EncodedImage(photo(*SIZE), "png", *SIZE), mask)
-    return Delivery(original_pixels=original, **fields)
+    return ImageDelivery(original_pixels=original, **fields)
 
 
 def test_image_without_time_is_the_providers_own_with_a_note():
@@ -50,7 +50,7 @@ def test_image_without_time_is_the_providers_own_with_a_note():
 
 def test_image_without_changes_needs_no_time():
     image = magenta_image()
-    result = postprocess_all([image], Delivery(), time_budget(0))
+    result = postprocess_all([image], ImageDelivery(), time_budget(0))
     assert (result.images, result.notes, result.is_complete) == ((image,), (), True)
 
 
@@ -130,14 +130,14 @@ def test_fault_of_the_gateway_does_not_lose_the_image(monkeypatch, caplog):
 
 def test_result_in_an_input_format_becomes_a_png():
     image = GeneratedImage(data=GIF, metadata={"output_format": "gif"})
-    result = postprocess_all([image], Delivery(), time_budget())
+    result = postprocess_all([image], ImageDelivery(), time_budget())
     assert result.metadata["output_format"] == "png"
     assert decode(result.images[0].data).size == (1, 1)
 
 
 def test_result_in_a_format_that_cannot_be_opened_is_delivered_as_it_is():
     image = GeneratedImage(data=JPEG_XL, metadata={"output_format": "png"})
-    passed_through = postprocess_all([image], Delivery(), time_budget())
+    passed_through = postprocess_all([image], ImageDelivery(), time_budget())
     assert passed_through.images[0].data == JPEG_XL
     assert passed_through.metadata["output_format"] == "jxl"
     assert (
@@ -163,6 +163,6 @@ def test_damaged_image_beside_an_unprocessed_one_is_named():
 def test_images_that_hooks_left_out_are_billed():
     usage = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
     images = [magenta_image(usage=usage), magenta_image(usage=usage)]
-    result = postprocess_all(images[:1], Delivery(), time_budget(), billed_images=images)
+    result = postprocess_all(images[:1], ImageDelivery(), time_budget(), billed_images=images)
     assert len(result.images) == 1
     assert result.metadata["usage"]["output_tokens"] == 4

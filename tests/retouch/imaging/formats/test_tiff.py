@@ -194,7 +194,7 @@ def test_tiff_limits_are_exact():
     assert rejection_of(TIFF, replace(ok, pixels=45 * 30 - 1)).code == "image_too_large"
 
 
-def test_one_strip_that_needs_too_much_memory_is_rejected():
+def test_strip_that_needs_too_much_memory_is_rejected():
     tags = grey_tags(
         8_000,
         6_000,

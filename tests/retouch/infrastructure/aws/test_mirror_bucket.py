@@ -18,7 +18,7 @@ from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_links
 from retouch.infrastructure.body_spool import spool_body
-from retouch.mirror.services import StoredObject, StoreFailed
+from retouch.mirror.services import MirrorObject, StoreFailed
 from tests.support.mirror import BUCKET
 from tests.support.services import FakeClock
 
@@ -33,7 +33,7 @@ def store(aws):
 
 
 def build_asset(key="mirror/x.png"):
-    return StoredObject(key, "image/png", "private", {"who": "me"})
+    return MirrorObject(key, "image/png", "private", {"who": "me"})
 
 
 def chunks(size):

@@ -25,8 +25,7 @@ from retouch.infrastructure.aws.signed_clients import (
 from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.errors import ConnectFailed
-from retouch.mirror.services import StoredObject as MirroredObject
-from retouch.mirror.services import StoreFailed
+from retouch.mirror.services import MirrorObject, StoreFailed
 from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
@@ -298,7 +297,7 @@ def mirror_bucket(aws, **settings):
 
 
 def put_in_mirror(store, data, key):
-    stored = MirroredObject(key, "image/png", "private", {"source-host": "a.test"})
+    stored = MirrorObject(key, "image/png", "private", {"source-host": "a.test"})
     with spool_body([data]) as body:
         return store.put(stored, body)
 

@@ -96,7 +96,7 @@ def list_versions(request: AdminRequest, services: AdminServices) -> AdminAnswer
     row = _find(request.path_values["slug"], request, services)
     partition = rows.config_versions_partition(row.record["workspace_id"], row.name)
     versions = [
-        {**version.record, "object": "config-version", **_times(version.record)}
+        {**version.record, "object": "config-version", **_time_fields(version.record)}
         for version in reversed(services.tenants.table.list(partition))
     ]
     return 200, list_document(versions, request.query)
@@ -223,10 +223,10 @@ def _document(record: Mapping[str, Any], workspace: Workspace) -> dict[str, Any]
         "organisation_id": "organisation",
         "is_default": int(workspace.defaults.config_id == record["slug"]),
         **record,
-        **_times(record),
+        **_time_fields(record),
     }
 
 
-def _times(record: Mapping[str, Any]) -> dict[str, Any]:
+def _time_fields(record: Mapping[str, Any]) -> dict[str, Any]:
     names = ("created_at", "last_updated_at")
     return {name: show_time(record[name]) for name in names if name in record}

@@ -31,8 +31,8 @@ from retouch.api.admin.workspaces import (
 from retouch.api.admin.writes import (
     Conflict,
     audit_entry,
+    changes_that_forget_creation,
     find_created,
-    forgotten_creation,
     write_changes,
 )
 from retouch.core.capabilities import Provider
@@ -163,7 +163,9 @@ def _store_new_secret(
         stored = services.tenants.table.read(row.partition, row.name)
         if stored:
             removal = Change(stored, stored, is_deletion=True)
-            services.tenants.table.write([removal, *forgotten_creation(request, services)])
+            services.tenants.table.write(
+                [removal, *changes_that_forget_creation(request, services)]
+            )
         raise
 
 

@@ -114,7 +114,7 @@ def add_credits(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     key = fields.text("idempotency_key", 255)
     fields.reject_unknown()
     if not find_created(request, services, key):
-        limits = _with_credits(workspace.usage_limits, amount)
+        limits = _add_credits(workspace.usage_limits, amount)
         changed = replace(workspace, usage_limits=limits, last_updated_at=now)
         save_workspace(request, services, workspace, changed, "workspace.credit", key)
         workspace = changed
@@ -175,7 +175,7 @@ def all_workspaces(services: AdminServices) -> list[Workspace]:
     return found if has_default else [DEFAULT_WORKSPACE, *found]
 
 
-def _with_credits(limits: tuple[UsageLimit, ...], amount: int) -> tuple[UsageLimit, ...]:
+def _add_credits(limits: tuple[UsageLimit, ...], amount: int) -> tuple[UsageLimit, ...]:
     prepaid = UsageLimit("cost", 0)
     others = []
     for limit in limits:

@@ -65,7 +65,7 @@ def changed_meanwhile_error() -> Conflict:
     )
 
 
-def forgotten_creation(request: AdminRequest, services: AdminServices) -> list[Change]:
+def changes_that_forget_creation(request: AdminRequest, services: AdminServices) -> list[Change]:
     """Return the change after which an equal request creates the resource again."""
     partition = _creation_partition(request, "")
     row = services.tenants.table.read(partition, ONLY) if partition else None

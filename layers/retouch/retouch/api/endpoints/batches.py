@@ -80,7 +80,7 @@ def _find_source(input_file: str, request: EndpointRequest, services: Services) 
     """Return the key of the input in the bucket. Raises NotFound for a file or an upload of another caller."""
     principal = request.caller.principal
     if UPLOAD_ID_PATTERN.fullmatch(input_file):
-        if not principal.owns_upload(input_file):
+        if not principal.is_own_upload(input_file):
             raise NotFound(
                 "There is no such upload. It may belong to another key.",
                 param="input_file_id",

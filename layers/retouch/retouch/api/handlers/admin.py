@@ -19,7 +19,7 @@ from retouch.api.response.errors import (
     fault_headers,
     fault_log_fields,
 )
-from retouch.api.router import Responder, RoutedRequest, Router
+from retouch.api.router import HttpEvent, Responder, Router
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import HttpResponse, json_headers
 from retouch.gateway.authentication import require_key
@@ -42,7 +42,7 @@ def build_handler(
     def handler(event: Any, context: Any) -> Any:
         start_prefetch()
         v1_event = http_event.to_v1_event(event, lambda path: bool(allowed_methods(path)))
-        return router.respond(RoutedRequest(v1_event, context))
+        return router.respond(HttpEvent(v1_event, context))
 
     return handler
 
@@ -52,7 +52,7 @@ def _responder(
 ) -> Responder:
     """Return the router's function for a route. It authenticates the caller before it reads the request."""
 
-    def respond(request: RoutedRequest) -> HttpResponse:
+    def respond(request: HttpEvent) -> HttpResponse:
         telemetry.set_trace_id(request.request_id)
         recorder = Recorder(" ".join(route).strip() or "not found", services.clock, telemetry)
         try:
@@ -67,7 +67,7 @@ def _responder(
     return respond
 
 
-def _admin_request(request: RoutedRequest, template: str, services: AdminServices) -> AdminRequest:
+def _admin_request(request: HttpEvent, template: str, services: AdminServices) -> AdminRequest:
     settings = services.settings.with_secrets(services.read_secrets())
     principal = require_key(read_gateway_key(request.headers), settings, services.find_key)
     assert principal.key is not None, "a required key is there"

@@ -51,7 +51,7 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     )
     if not isinstance(held, HeldBatch):
         if held is None:
-            _tell_end(message, worker)
+            _notify_end(message, worker)
         return held
     settings = services.settings_with_secrets()
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
@@ -80,11 +80,11 @@ def abandon_step(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     )
     if not is_settled:
         return _HELD_PAUSE
-    _tell_end(message, worker)
+    _notify_end(message, worker)
     return None
 
 
-def _tell_end(message: QueuedMessage, worker: WorkerContext) -> None:
+def _notify_end(message: QueuedMessage, worker: WorkerContext) -> None:
     """Queue the event of a batch that has ended. Its message comes again if this fails."""
     services = worker.services
     stores, now = require_batches(services), services.clock.unix_time()

@@ -51,17 +51,19 @@ def has_ended(order: Order, now: int) -> bool:
     return job_status(order, now) not in _OPEN
 
 
-def tell_job_end(identifier: str, services: Services, ports: EventPorts) -> None:
+def notify_job_end(identifier: str, services: Services, ports: EventPorts) -> None:
     """Tell the end of a job, if it has ended and somebody is to be told. Raises MessageNotSent or InboxUnavailable."""
     from retouch.orders.jobs import read_job
 
     order = read_job(identifier, require_jobs(services))
     is_told = order and (order.destination or services.settings.event_bus)
     if order and is_told and has_ended(order, services.clock.unix_time()):
-        tell_end(order, read_destination(order.destination), services, ports)
+        notify_end(order, read_destination(order.destination), services, ports)
 
 
-def tell_end(order: Order, destination: Destination, services: Services, ports: EventPorts) -> None:
+def notify_end(
+    order: Order, destination: Destination, services: Services, ports: EventPorts
+) -> None:
     """Tell the end of a job to its destination and on the bus. Raises MessageNotSent or InboxUnavailable."""
     stores, now = require_jobs(services), services.clock.unix_time()
     answer = stores.orders.answers.get(order.id) if order.state == "done" else None
@@ -70,10 +72,10 @@ def tell_end(order: Order, destination: Destination, services: Services, ports: 
     document = thin_document({**document, "error": error})
     if destination.inbox:
         document = {**document, **_write(destination.inbox, order, document, services, ports)}
-    _tell(destination, order.id, document, order.ended or now, ports)
+    _notify(destination, order.id, document, order.ended or now, ports)
 
 
-def tell_refusal(
+def notify_refusal(
     refused: RefusedEdit, destination: Destination, services: Services, ports: EventPorts
 ) -> None:
     """Tell that an event cannot become a job. Raises MessageNotSent or InboxUnavailable."""
@@ -87,7 +89,7 @@ def tell_refusal(
     if target:
         document["input"] = _input(target)
         write_failure(target, EditEnd("", refused.fault.billed, "", document), ports.store)
-    _tell(destination, refused.subject, document, services.clock.unix_time(), ports)
+    _notify(destination, refused.subject, document, services.clock.unix_time(), ports)
 
 
 @contextmanager
@@ -156,7 +158,7 @@ def _read_image(url: str, services: Services) -> OutboxImage | None:
     return OutboxImage(data, key.rpartition(".")[2]) if data else None
 
 
-def _tell(
+def _notify(
     destination: Destination,
     subject: str,
     document: Mapping[str, Any],

@@ -21,7 +21,7 @@ from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import Dialect, error_response, fault_from_exception
 from retouch.api.response.log_fields import log_fields
 from retouch.api.response.order_answers import end_order
-from retouch.api.router import Responder, RoutedRequest, Router
+from retouch.api.router import HttpEvent, Responder, Router
 from retouch.api.routes import EDIT_ROUTES, ROUTES, Route, allowed_methods
 from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.clock import Clock
@@ -77,7 +77,7 @@ def build_handler(
     def handler(event: Any, context: Any) -> Any:
         start_prefetch()
         if http_event.is_http_event(event):
-            return router.respond(RoutedRequest(http_event.to_v1_event(event, is_route), context))
+            return router.respond(HttpEvent(http_event.to_v1_event(event, is_route), context))
         if isinstance(event, list):
             item = direct_invoke.require_pipe_item(event)
             return [handle_direct_invoke(item, context, services, telemetry)]
@@ -91,7 +91,7 @@ def responder_for_route(
 ) -> Responder:
     """Return the router's function for a route. It authenticates the caller before it reads the request."""
 
-    def respond_to_request(request: RoutedRequest) -> HttpResponse:
+    def respond_to_request(request: HttpEvent) -> HttpResponse:
         dialect = dialect_of(request.headers)
         telemetry.set_trace_id(read_trace_id(request.headers) or request.request_id)
         recorder = Recorder(operation, services.clock, telemetry)
@@ -116,7 +116,7 @@ def responder_for_route(
     return respond_to_request
 
 
-def _reject_empty_link(request: RoutedRequest) -> None:
+def _reject_empty_link(request: HttpEvent) -> None:
     """Raise NotFound for a link without its token. Its path is that of the list of files, which needs a key."""
     requested_path = str(request.event["requestContext"]["path"])
     is_link = requested_path.endswith(f"{_LINKS_PATH}/") and request.method in ("GET", "HEAD")
@@ -125,7 +125,7 @@ def _reject_empty_link(request: RoutedRequest) -> None:
 
 
 def endpoint_request(
-    request: RoutedRequest, caller: Caller, dialect: Dialect, services: Services
+    request: HttpEvent, caller: Caller, dialect: Dialect, services: Services
 ) -> EndpointRequest:
     """Return the request for its endpoint. Raises InvalidRequest or TooLarge for its body."""
     return EndpointRequest(
@@ -138,7 +138,7 @@ def endpoint_request(
     )
 
 
-def respond_not_found(request: RoutedRequest, services: Services) -> HttpResponse:
+def respond_not_found(request: HttpEvent, services: Services) -> HttpResponse:
     """Return the error of a request that no route takes. Only a caller with a key learns which routes there are."""
     try:
         if not request.path.startswith(_LINKS_PATH):

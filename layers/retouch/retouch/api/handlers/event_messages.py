@@ -20,7 +20,7 @@ from retouch.api.events.edit_messages import (
     read_events,
 )
 from retouch.api.events.unknown import UnknownEvent
-from retouch.api.handlers.edit_ends import RefusedEdit, has_ended, tell_end, tell_refusal
+from retouch.api.handlers.edit_ends import RefusedEdit, has_ended, notify_end, notify_refusal
 from retouch.api.handlers.worker_context import WorkerContext
 from retouch.core.errors import Fault, IdempotencyKeyReused, InvalidRequest, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
@@ -28,7 +28,7 @@ from retouch.core.parameters import quote_value
 from retouch.gateway.authentication import Principal
 from retouch.gateway.orders.edit_job import JobOptions, find_submitted, is_temporary, require_jobs
 from retouch.gateway.result import EditResult
-from retouch.inbox.intake import ObjectEdit, Refusal, Skipped, take_object
+from retouch.inbox.intake import ObjectEdit, RefusedObject, Skipped, take_object
 from retouch.inbox.object_version import ObjectVersion
 from retouch.inbox.ports import EventPorts
 from retouch.inbox.store import InboxUnavailable, ObjectCreated
@@ -79,7 +79,7 @@ class EventWorker:
             return None
         except InvalidRequest as fault:
             destination = Destination(self._message_target())
-            self._tell_refusal(RefusedEdit(f"sqs:{self._event.id}", fault), destination)
+            self._notify_refusal(RefusedEdit(f"sqs:{self._event.id}", fault), destination)
             return None
         if len(events) > 1:
             self._split(events)
@@ -114,14 +114,14 @@ class EventWorker:
         return pauses[0] if pauses else None
 
     def _process_intake(
-        self, event: ObjectCreated, intake: Skipped | Refusal | ObjectEdit
+        self, event: ObjectCreated, intake: Skipped | RefusedObject | ObjectEdit
     ) -> Pause | None:
         if isinstance(intake, Skipped):
             _log.info("an object is not edited", extra={"reason": intake.reason})
             return None
-        if isinstance(intake, Refusal):
+        if isinstance(intake, RefusedObject):
             subject = f"s3:{event.bucket}/{event.key}@{event.etag}"
-            self._tell_refusal(RefusedEdit(subject, intake.fault), Destination(intake.target))
+            self._notify_refusal(RefusedEdit(subject, intake.fault), Destination(intake.target))
             return None
         return self._submit(self._object_edit(intake))
 
@@ -234,7 +234,7 @@ class EventWorker:
             return None  # the job's own message tells its end
         if not has_ended(order, self._now):
             return Pause(event_pause(self._event.receive_count))
-        tell_end(order, edit.destination, self._services, self._ports)
+        notify_end(order, edit.destination, self._services, self._ports)
         return None
 
     def _is_own(self, order: Order, edit: EventEdit) -> bool:
@@ -275,16 +275,16 @@ class EventWorker:
         destination = edit.destination
         if destination.inbox is None:
             destination = replace(destination, inbox=self._message_target())
-        self._tell_refusal(refused, destination)
+        self._notify_refusal(refused, destination)
         return None
 
-    def _tell_refusal(self, refused: RefusedEdit, destination: Destination) -> None:
+    def _notify_refusal(self, refused: RefusedEdit, destination: Destination) -> None:
         self.refused.append(refused.fault)
         _log.info(
             "an event was refused",
             extra={"id": self._event.id, "code": refused.fault.code, "status": refused.status},
         )
-        tell_refusal(refused, destination, self._services, self._ports)
+        notify_refusal(refused, destination, self._services, self._ports)
 
     def _message_target(self) -> InboxTarget | None:
         """Return where the failure of a message without an object is written."""

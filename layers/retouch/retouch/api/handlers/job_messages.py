@@ -40,7 +40,7 @@ def make_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     )
     pause = _make_edit(held, worker) if isinstance(held, HeldOrder) else held
     if pause is None:
-        _tell_end(message, worker)
+        _notify_end(message, worker)
     return pause
 
 
@@ -58,7 +58,7 @@ def abandon_job(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     )
     if not has_ended:
         return _HELD_PAUSE
-    _tell_end(message, worker)
+    _notify_end(message, worker)
     return None
 
 
@@ -79,14 +79,14 @@ def _make_edit(held: HeldOrder, worker: WorkerContext) -> Pause | None:
     return pause
 
 
-def _tell_end(message: QueuedMessage, worker: WorkerContext) -> None:
+def _notify_end(message: QueuedMessage, worker: WorkerContext) -> None:
     """Tell the end of a job. Whatever fails here is told when the message comes again."""
     identifier, services = str(message["order"]), worker.services
     emit_job_event(identifier, require_jobs(services), services.load_webhooks, services.clock)
     if worker.ports:
-        from retouch.api.handlers.edit_ends import tell_job_end
+        from retouch.api.handlers.edit_ends import notify_job_end
 
-        tell_job_end(identifier, services, worker.ports)
+        notify_job_end(identifier, services, worker.ports)
 
 
 def _heartbeats(held: HeldOrder, worker: WorkerContext) -> AbstractContextManager[None]:

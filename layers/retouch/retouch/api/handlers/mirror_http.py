@@ -20,7 +20,7 @@ from retouch.api.response.errors import (
     fault_from_exception,
     fault_log_fields,
 )
-from retouch.api.router import RoutedRequest, Router
+from retouch.api.router import HttpEvent, Router
 from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.errors import (
     Fault,
@@ -89,7 +89,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
         if source == "http":
             auth.start_reading_secrets()
             v1_event = http_event.to_v1_event(event, MIRROR_PATH.__eq__)
-            return router.respond(RoutedRequest(v1_event, context))
+            return router.respond(HttpEvent(v1_event, context))
         if source == "direct":
             return _process_direct_invoke(consumer, auth, event, context)
         _require_bucket(consumer)
@@ -100,7 +100,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
 
 
 def _respond_to_mirror(
-    request: RoutedRequest, consumer: MirrorConsumer, auth: MirrorAuth
+    request: HttpEvent, consumer: MirrorConsumer, auth: MirrorAuth
 ) -> HttpResponse:
     try:
         document = _process_http_request(consumer, auth, request.event, request.lambda_context)
@@ -110,7 +110,7 @@ def _respond_to_mirror(
     return HttpResponse(200, headers, orjson.dumps(document))
 
 
-def _respond_not_found(request: RoutedRequest, auth: MirrorAuth) -> HttpResponse:
+def _respond_not_found(request: HttpEvent, auth: MirrorAuth) -> HttpResponse:
     try:
         auth.authenticate(request.headers)
         fault = _route_not_found(request.method, request.path)

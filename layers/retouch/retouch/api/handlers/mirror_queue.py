@@ -21,7 +21,7 @@ from retouch.mirror.mirror_urls import mirror_urls
 from retouch.mirror.request import MirrorRequest, read_mirror_request
 from retouch.mirror.result import MirrorResult
 from retouch.mirror.retry_decision import DeadLetter, Requeue, RetryDecision
-from retouch.mirror.services import Messaging, MirrorServices, ResponseStore, Telemetry
+from retouch.mirror.services import Messaging, MirrorServices, MirrorTelemetryPort, ResponseStore
 
 
 class EventNotProcessed(Exception):
@@ -38,7 +38,7 @@ class MirrorConsumer:
     services: MirrorServices
     store: ResponseStore
     messaging: Messaging
-    telemetry: Telemetry
+    telemetry: MirrorTelemetryPort
 
     def mirror_and_record(
         self, requests: Sequence[MirrorRequest], source: str, deadline: float

@@ -20,7 +20,7 @@ _SCHEDULED_EVENT = "Scheduled Event"
 Handler = Callable[[Any, Any], Mapping[str, int]]
 
 
-class SweeperTelemetry(Protocol):
+class SweeperTelemetryPort(Protocol):
     """The log and the metrics of the sweeper."""
 
     def record_sweep(self, counts: Mapping[str, int]) -> None:
@@ -32,7 +32,7 @@ def build_handler(
     queue: EditsQueue | None,
     batches: BatchStores | None,
     clock: Clock,
-    telemetry: SweeperTelemetry,
+    telemetry: SweeperTelemetryPort,
     load_webhooks: Callable[[], WebhookServices | None],
 ) -> Handler:
     """Return the Lambda handler. It returns the number of orders by their new state, and of batches that it woke."""

@@ -35,7 +35,7 @@ def plan_reservation(prepared: PreparedAttempt, services: Services) -> BudgetRes
     budgets, context = _budgets_of(prepared, services), prepared.planned.attempt.context
     if not budgets:
         return None
-    amount = _most(prepared.planned.plan, prepared.jobs, budgets, context)
+    amount = _cost_ceiling(prepared.planned.plan, prepared.jobs, budgets, context)
     if services.open_budgets is None:
         raise _missing_table_error()
     reservation = BudgetReservation(
@@ -56,7 +56,7 @@ def _budgets_of(prepared: PreparedAttempt, services: Services) -> tuple[Budget, 
 def _hold(prepared: PreparedAttempt, budgets: Sequence[Budget], services: Services) -> BudgetReport:
     attempt = prepared.planned.attempt
     price = _workspace_price(attempt.context.principal.key)
-    amount = _most(prepared.planned.plan, prepared.jobs, budgets, attempt.context)
+    amount = _cost_ceiling(prepared.planned.plan, prepared.jobs, budgets, attempt.context)
     is_metered = is_billed_by_tokens(prepared.planned.plan.resolved.serving.price)
     report = BudgetReport(amount, price, is_metered)
     held = attempt.context.held_order
@@ -88,7 +88,7 @@ def _missing_table_error() -> BudgetUnavailable:
     )
 
 
-def _most(
+def _cost_ceiling(
     plan: Plan, jobs: Sequence[ProviderJob], budgets: Sequence[Budget], context: RequestContext
 ) -> int:
     """Return the most that the jobs of a plan may cost their workspace. Raises PriceUnknown."""

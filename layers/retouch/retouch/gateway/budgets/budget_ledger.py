@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RESTORED_LEASE = 0
 
 
-class BudgetNotices(Protocol):
+class BudgetNoticesPort(Protocol):
     """What the operator is told about budgets."""
 
     def report_overrun(self, charge: Charge, amount: int) -> None:
@@ -34,7 +34,7 @@ class BudgetLedger:
     """Settles the charges of orders. A repeated step changes nothing. Raises BudgetUnavailable."""
 
     open_table: Callable[[], BudgetTable]
-    notices: BudgetNotices
+    notices: BudgetNoticesPort
     load_webhooks: Callable[[], WebhookServices | None] = lambda: None
     clock: Clock = field(default_factory=SystemClock)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
-from retouch.gateway.guardrails.types import Check, Feedback, Guardrails, Hook, HookPhase
+from retouch.gateway.guardrails.types import Check, FeedbackScore, Guardrails, Hook, HookPhase
 
 if TYPE_CHECKING:
     from retouch.gateway.guardrails.registry import CheckType
@@ -172,13 +172,13 @@ def _read_fail_open(parameters: ConfigReader) -> bool:
     return parameters.flag("failOpen") or parameters.flag("fail_open")
 
 
-def _read_feedback(reader: ConfigReader | None) -> Feedback:
+def _read_feedback(reader: ConfigReader | None) -> FeedbackScore:
     feedback_reader = reader.child("feedback") if reader else None
     if reader:
         reader.reject_unknown_keys()
     if feedback_reader is None:
-        return Feedback()
-    feedback = Feedback(
+        return FeedbackScore()
+    feedback = FeedbackScore(
         feedback_reader.number("value", 0, -10, 10), feedback_reader.number("weight", 0, 0, 1)
     )
     feedback_reader.reject_unknown_keys()

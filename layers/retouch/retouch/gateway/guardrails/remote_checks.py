@@ -28,7 +28,7 @@ from retouch.gateway.guardrails.types import (
     GuardrailInput,
     HookPhase,
     ImageMetadata,
-    WebhookRequest,
+    WebhookCheckRequest,
 )
 
 _MAX_HEADERS = 20
@@ -59,7 +59,7 @@ def webhook_check(reader: ConfigReader, phase: HookPhase) -> CheckFunction:
 
     def check(guardrail_input: GuardrailInput, clients: GuardrailClients) -> CheckResult:
         body = _webhook_body(guardrail_input, phase)
-        request = WebhookRequest(url, body, timeout_seconds, headers, key, clients.deadline)
+        request = WebhookCheckRequest(url, body, timeout_seconds, headers, key, clients.deadline)
         return _parse_webhook_response(clients.webhook(request))
 
     return check

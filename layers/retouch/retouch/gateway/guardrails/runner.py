@@ -12,7 +12,7 @@ from retouch.gateway.guardrails.types import (
     Check,
     CheckError,
     CheckResult,
-    Feedback,
+    FeedbackScore,
     GuardrailClients,
     GuardrailInput,
     Hook,
@@ -82,7 +82,7 @@ def _run_check(
 
 
 def _feedback_document(
-    feedback: Feedback, check_results: Sequence[dict[str, Any]]
+    feedback: FeedbackScore, check_results: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     passed = [check["id"] for check in check_results if check["verdict"] and not check["error"]]
     failed = [check["id"] for check in check_results if not check["verdict"] and not check["error"]]

@@ -22,7 +22,7 @@ from retouch.gateway.guardrails.types import (
 )
 from retouch.gateway.results.result_images import (
     OpenedResult,
-    blame_provider,
+    convert_to_provider_fault,
     open_result,
     open_results,
 )
@@ -121,7 +121,7 @@ def require_permission(report: GuardrailReport, billed: Billed) -> None:
 def _image_metadata(image: EncodedImage, needs_pixels: bool, time: TimeBudget) -> ImageMetadata:
     blank = None
     if needs_pixels and time.remaining():
-        with blame_provider():
+        with convert_to_provider_fault():
             blank = is_blank(decode(image))
     return ImageMetadata(image.format, *image.size, blank)
 

@@ -49,7 +49,7 @@ class GuardrailInput:
 
 
 @frozen_dataclass
-class WebhookRequest:
+class WebhookCheckRequest:
     """The request to a guardrail webhook."""
 
     url: str
@@ -75,7 +75,9 @@ class BedrockGuardrailRequest:
 class GuardrailClients:
     """The clients of the remote checks. Both raise CheckError when they get no response."""
 
-    webhook: Callable[[WebhookRequest], bytes]  # returns the body of a response with status 200
+    webhook: Callable[
+        [WebhookCheckRequest], bytes
+    ]  # returns the body of a response with status 200
     # returns ApplyGuardrail's response
     bedrock: Callable[[BedrockGuardrailRequest], Mapping[str, Any]]
     clock: Clock
@@ -111,7 +113,7 @@ class Check:
 
 
 @frozen_dataclass
-class Feedback:
+class FeedbackScore:
     """The score that Portkey's feedback format gives to a hook's result."""
 
     value: float = 0.0
@@ -126,8 +128,8 @@ class Hook:
     checks: tuple[Check, ...]
     deny: bool = False
     is_async: bool = False  # "async": the result goes to the log and never changes a response
-    on_success: Feedback = Feedback()
-    on_fail: Feedback = Feedback()
+    on_success: FeedbackScore = FeedbackScore()
+    on_fail: FeedbackScore = FeedbackScore()
 
 
 @frozen_dataclass

@@ -70,7 +70,7 @@ class RequestMeter:
                 ms=round(seconds * 1000),
                 provider_ms=round(attempt.log.provider_seconds * 1000),
             )
-            self._lines.append(self._line(self._with_outcome(event, result.outcome)))
+            self._lines.append(self._line(self._add_outcome(event, result.outcome)))
         if notes:
             notes.set_lines(self._lines)
         return result
@@ -83,9 +83,9 @@ class RequestMeter:
         if isinstance(result.outcome, Fault) and not self._lines:
             self._add_refusal(result.outcome)
         self._write(result)
-        return self._with_price(result)
+        return self._add_price(result)
 
-    def _with_price(self, result: EditResult) -> EditResult:
+    def _add_price(self, result: EditResult) -> EditResult:
         """Return the result with what the workspace is charged, if that is not what the provider takes."""
         if not isinstance(result.outcome, DeliveredEdit) or self._workspace.price == AT_COST:
             return result
@@ -104,7 +104,7 @@ class RequestMeter:
         """Return an attempt under way, as it counts if nobody learns its outcome."""
         event = replace(event, **_target_fields(attempt, attempt.log.report()))
         unknown = Fault("", billed="unknown")
-        draft = self._with_outcome(event, unknown)
+        draft = self._add_outcome(event, unknown)
         return self._line(replace(draft, status=0, code="", blame=""))
 
     def _line(self, event: UsageEvent) -> UsageLine:
@@ -116,7 +116,7 @@ class RequestMeter:
         """Add the failure of a request that reached no target."""
         milliseconds = round((self._services.clock.now() - self._started) * 1000)
         event = replace(self._new_event(), ms=milliseconds)
-        self._lines.append(self._line(self._with_outcome(event, fault)))
+        self._lines.append(self._line(self._add_outcome(event, fault)))
 
     def _new_event(self) -> UsageEvent:
         held = self._context.held_order
@@ -128,7 +128,7 @@ class RequestMeter:
         fields = {**self._shared, "order": order}
         return UsageEvent(time=now, attempt=earlier + len(self._lines) + 1, **fields)
 
-    def _with_outcome(self, event: UsageEvent, outcome: Any) -> UsageEvent:
+    def _add_outcome(self, event: UsageEvent, outcome: Any) -> UsageEvent:
         if isinstance(outcome, Fault):
             plan = self._log.plan if self._log else None
             amount = failure_cost(outcome, plan)
@@ -144,9 +144,9 @@ class RequestMeter:
             event = replace(event, status=200, billed=outcome.billed, **picture_fields(outcome))
         else:  # a stream, until its end
             return replace(event, status=200, billed=outcome.billed)
-        return self._with_amount(event, amount)
+        return self._add_amount(event, amount)
 
-    def _with_amount(self, event: UsageEvent, amount: AttemptCost) -> UsageEvent:
+    def _add_amount(self, event: UsageEvent, amount: AttemptCost) -> UsageEvent:
         budget, charge = (self._log.budget, self._log.charge) if self._log else (None, None)
         price = attempt_price(event, amount, self._workspace.price, budget, charge)
         return replace(
@@ -185,10 +185,10 @@ class RequestMeter:
         event = replace(self._lines[-1].event, ms=milliseconds, provider_ms=milliseconds)
         if images:
             event = replace(event, **stream_fields(images, stream.plan))
-            event = self._with_amount(event, stream_cost(images, stream.billed))
+            event = self._add_amount(event, stream_cost(images, stream.billed))
         else:
             failure = fault or Fault("The stream ended without an image.", billed=stream.billed)
-            event = self._with_outcome(event, failure)
+            event = self._add_outcome(event, failure)
         self._lines[-1] = self._line(event)
 
     def _write(self, result: EditResult) -> None:

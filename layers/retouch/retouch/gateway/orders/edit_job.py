@@ -131,7 +131,7 @@ def submit_edit(
     try:
         order = jobs.submit_job(stored, claim, details, request, stores, now, reservation)
     except OrderConflict as conflict:
-        existing = _existing(conflict.stored, claim, stores)
+        existing = _find_existing(conflict.stored, claim, stores)
         if existing is None:
             raise in_progress_error() from None
         return existing
@@ -208,7 +208,7 @@ def _find_job(
         stored = _join_recent(table, claim.fingerprint.digest, options.retry_count, now)
     if stored is None or stored.expires <= now:
         return stored, None
-    return stored, _existing(stored, claim, stores)
+    return stored, _find_existing(stored, claim, stores)
 
 
 def _join_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> Order | None:
@@ -217,7 +217,9 @@ def _join_recent(table: OrderTable, fingerprint: str, retry: int, now: int) -> O
     return next((one for one in orders if table.join_recent(fingerprint, one.key, retry)), None)
 
 
-def _existing(stored: Order | None, claim: Claim, stores: JobStores) -> Order | EditResult | None:
+def _find_existing(
+    stored: Order | None, claim: Claim, stores: JobStores
+) -> Order | EditResult | None:
     """Return the job or the answer of an equal request. None: its order is open for a new try. Raises Fault."""
     if stored is None:
         return None

@@ -36,7 +36,7 @@ def count_request(prepared: PreparedAttempt, services: Services) -> PreparedAtte
 def count_images(delivered: DeliveredImages, services: Services) -> DeliveredImages:
     """Count the pictures and the tokens of a finished edit."""
     generated = delivered.finished.generated
-    windows = _made_windows(generated.planned.attempt, services)
+    windows = _output_windows(generated.planned.attempt, services)
     if windows and not generated.cached:
         _add(windows, len(generated.images), delivered.edit.metadata.get("usage"), services)
     return delivered
@@ -45,7 +45,7 @@ def count_images(delivered: DeliveredImages, services: Services) -> DeliveredIma
 def count_stream(attempt: Attempt, result: AttemptResult, services: Services) -> AttemptResult:
     """Return the result of an attempt. A stream counts its pictures and tokens while it runs."""
     stream = result.outcome
-    windows = _made_windows(attempt, services) if isinstance(stream, EditStream) else ()
+    windows = _output_windows(attempt, services) if isinstance(stream, EditStream) else ()
     if not windows or not isinstance(stream, EditStream):
         return result
     events = _counted_events(stream.events, windows, services)
@@ -61,7 +61,7 @@ def _counted_events(
         yield event
 
 
-def _made_windows(attempt: Attempt, services: Services) -> tuple[RateWindow, ...]:
+def _output_windows(attempt: Attempt, services: Services) -> tuple[RateWindow, ...]:
     """Return the windows of pictures and tokens, in which a request counts when it has made them."""
     key, limits = attempt.context.principal.key, attempt.target.payer.limits
     if services.open_rates is None or not (limits or (key and key.has_rate_limits)):

@@ -1,4 +1,4 @@
-"""Delivery of finished images: as base64, or stored in the bucket and delivered as links."""
+"""ImageDelivery of finished images: as base64, or stored in the bucket and delivered as links."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from retouch.gateway.results.result_images import (
 )
 from retouch.gateway.results.result_links import ResultLinks
 from retouch.gateway.time_budget import TimeBudget
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 # Taken from the margin for the response when no other time is left: without it the result would be lost.
 _MIN_REDUCE_SECONDS = 1.0
@@ -54,7 +54,7 @@ class DeliveredData:
 
 def deliver(
     result: ProcessedEdit,
-    delivery: Delivery,
+    delivery: ImageDelivery,
     links: ResultLinks,
     max_bytes: int | None,
     time: TimeBudget,
@@ -98,7 +98,7 @@ def _reduced_data(
     reason: NotStored,
 ) -> DeliveredData:
     """Return the images with at most `max_bytes` bytes. Raises NotStored with the `reason` why there are no links."""
-    reduced = reduce_images(images, max_bytes, time.at_least(_MIN_REDUCE_SECONDS))
+    reduced = reduce_images(images, max_bytes, time.extend_to(_MIN_REDUCE_SECONDS))
     if not reduced.images:
         size = sum(map(base64_size, images))
         raise NotStored(

@@ -10,7 +10,7 @@ from retouch.core.background_call import BackgroundCall
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.compose import default_feather
 from retouch.imaging.prepared_original import PreparedOriginal, prepare_original
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
@@ -34,7 +34,7 @@ class KeptOriginal:
             return None
 
 
-def keep_during_call(pixels: Pixels | None, delivery: Delivery) -> KeptOriginal | None:
+def keep_during_call(pixels: Pixels | None, delivery: ImageDelivery) -> KeptOriginal | None:
     """Return what is kept of the original during the call, and start its preparation if the result may be a PNG.
 
     The preparation is never waited for before the call, and whatever happens to it does not concern the call.
@@ -54,7 +54,7 @@ def keep_during_call(pixels: Pixels | None, delivery: Delivery) -> KeptOriginal 
         return KeptOriginal(pixels)
 
 
-def may_restore_in_png(delivery: Delivery) -> bool:
+def may_restore_in_png(delivery: ImageDelivery) -> bool:
     """Return whether the result may be a PNG with the pixels of the original as they are."""
     original_pixels = delivery.original_pixels
     return (

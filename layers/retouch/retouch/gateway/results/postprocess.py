@@ -26,7 +26,7 @@ from retouch.gateway.results.result_images import (
 from retouch.gateway.results.unprocessed_notes import unprocessed_notes
 from retouch.gateway.time_budget import TimeBudget, processing_seconds
 from retouch.imaging.formats.density import write_density
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 _log = logging.getLogger("retouch")
 _LOSSLESS_FORMATS = ("png", "webp")  # these formats can store every pixel unchanged
@@ -63,7 +63,7 @@ ReleaseImage = Callable[[ProcessedImage], ProcessedImage]
 
 def postprocess(
     image: GeneratedImage,
-    delivery: Delivery,
+    delivery: ImageDelivery,
     time: TimeBudget,
     min_seconds: float,
     original: KeptOriginal | None = None,
@@ -95,7 +95,7 @@ def postprocess(
     )
 
 
-def _keep_density(processed: ProcessedImage, delivery: Delivery) -> ProcessedImage:
+def _keep_density(processed: ProcessedImage, delivery: ImageDelivery) -> ProcessedImage:
     """Return the image with the pixel density of the caller's image if it has the size of that image."""
     known, image = delivery.density, processed.image
     if known is None or image.metadata.get("size") != f"{known.size[0]}x{known.size[1]}":
@@ -105,7 +105,7 @@ def _keep_density(processed: ProcessedImage, delivery: Delivery) -> ProcessedIma
 
 
 def _process(
-    image: GeneratedImage, delivery: Delivery, time: TimeBudget, original: KeptOriginal | None
+    image: GeneratedImage, delivery: ImageDelivery, time: TimeBudget, original: KeptOriginal | None
 ) -> ProcessedImage:
     """Return the processed image. Raises UnreadableResult, UnsupportedResult, and TimeoutError between two steps."""
     opened = open_result(image)
@@ -140,7 +140,7 @@ def _pass_through(image: GeneratedImage) -> ProcessedImage:
 
 def postprocess_all(
     images: Sequence[GeneratedImage],
-    delivery: Delivery,
+    delivery: ImageDelivery,
     time: TimeBudget,
     *,
     original: KeptOriginal | None = None,
@@ -204,7 +204,7 @@ def total_usage(images: Sequence[GeneratedImage]) -> Mapping[str, Any] | None:
 
 def _postprocess_each(
     images: Sequence[GeneratedImage],
-    delivery: Delivery,
+    delivery: ImageDelivery,
     time: TimeBudget,
     release: ReleaseImage,
     original: KeptOriginal | None,
@@ -235,7 +235,7 @@ def _postprocess_each(
     return damaged_images, [error for error in errors if not isinstance(error, DamagedResult)]
 
 
-def unprocessed_damaged_image(image: GeneratedImage, delivery: Delivery) -> ProcessedImage:
+def unprocessed_damaged_image(image: GeneratedImage, delivery: ImageDelivery) -> ProcessedImage:
     """Return a damaged image as the provider made it, with a note. Even a part of a paid image may be of use."""
     return ProcessedImage(
         image,

@@ -8,7 +8,7 @@ from retouch.core.edit_types import EncodedImage, Size
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.gateway.results.kept_original import KeptOriginal, may_restore_in_png
-from retouch.gateway.results.result_images import blame_provider
+from retouch.gateway.results.result_images import convert_to_provider_fault
 from retouch.gateway.results.unmarked_pixels import (
     map_result,
     needed_lines,
@@ -20,7 +20,7 @@ from retouch.imaging.colour import decode_srgb
 from retouch.imaging.limits import exceeds_lossless_webp_limit, exceeds_webp_limits
 from retouch.imaging.placement import undo_placement
 from retouch.imaging.prepared_original import write_restored_png
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +40,7 @@ class ResultFile:
 
 
 def make_file(
-    file: EncodedImage, delivery: Delivery, time: TimeBudget, original: KeptOriginal | None
+    file: EncodedImage, delivery: ImageDelivery, time: TimeBudget, original: KeptOriginal | None
 ) -> ResultFile:
     """Return the provider's file in the form that the plan requires.
 
@@ -60,17 +60,17 @@ def make_file(
     return _encode(file.format, pixels, preserved_pixels, notes, delivery)
 
 
-def _decode_result(file: EncodedImage, delivery: Delivery) -> Image:
+def _decode_result(file: EncodedImage, delivery: ImageDelivery) -> Image:
     """Return the pixels of the result, as far as they are needed."""
     original_pixels = delivery.original_pixels
-    with blame_provider():
+    with convert_to_provider_fault():
         if original_pixels is None:
             return decode_srgb(file)
         return decode_srgb(needed_lines(file, original_pixels.mask_pixels, delivery.placement))
 
 
 def _restore_in_png(
-    file: EncodedImage, result: Image, delivery: Delivery, original: KeptOriginal
+    file: EncodedImage, result: Image, delivery: ImageDelivery, original: KeptOriginal
 ) -> ResultFile | None:
     """Return a PNG with the lines that were prepared during the call, or None when it cannot be made of them."""
     prepared = original.wait_for_preparation() if may_restore_in_png(delivery) else None
@@ -85,7 +85,7 @@ def _restore_in_png(
 
 
 def _restore(
-    file: EncodedImage, result: Image, delivery: Delivery, original: Image | None
+    file: EncodedImage, result: Image, delivery: ImageDelivery, original: Image | None
 ) -> tuple[Image, int | None, tuple[str, ...]]:
     """Return the result without padding, and with the original pixels outside the mask. `original` is changed."""
     placement, original_pixels = delivery.placement, delivery.original_pixels
@@ -100,7 +100,7 @@ def _encode(
     pixels: Image,
     preserved_pixels: int | None,
     notes: tuple[str, ...],
-    delivery: Delivery,
+    delivery: ImageDelivery,
 ) -> ResultFile:
     """Return the pixels as a file of the format, size and background that the plan requires."""
     if delivery.flatten:
@@ -117,7 +117,7 @@ def _encode(
 
 
 def _output_format(
-    result_format: str, size: Size, preserved_pixels: int | None, delivery: Delivery
+    result_format: str, size: Size, preserved_pixels: int | None, delivery: ImageDelivery
 ) -> str:
     """Return the required format, else the provider's if it stores preserved pixels without loss, else PNG."""
     if delivery.convert_to:

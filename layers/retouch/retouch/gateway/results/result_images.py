@@ -70,7 +70,7 @@ class OpenedResults:
 
 
 @contextmanager
-def blame_provider() -> Iterator[None]:
+def convert_to_provider_fault() -> Iterator[None]:
     """Convert an error about an image to an UnreadableResult of its kind."""
     try:
         yield
@@ -92,7 +92,7 @@ def result_format(image: GeneratedImage) -> str:
 
     The rest of the file is not read. Raises UnreadableResult when the bytes are not those of an image.
     """
-    with blame_provider():
+    with convert_to_provider_fault():
         head = image.data[:_HEAD_BYTES] or pybase64.b64decode(image.b64[: _HEAD_BYTES * 4 // 3])
         format = detect_format(head) or detect_other_format(head)
     if format:
@@ -108,7 +108,7 @@ def open_result(image: GeneratedImage) -> OpenedResult:
     Raises UnreadableResult, DamagedResult, or UnsupportedResult for an image that the gateway cannot open.
     """
     format = result_format(image)
-    with blame_provider():
+    with convert_to_provider_fault():
         data = _decode_base64(image)
         if format not in INPUT_FORMATS:
             return _open_as_png(image, data, format)

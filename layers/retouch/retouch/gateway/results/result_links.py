@@ -56,7 +56,7 @@ class ResultLinks:
             raise NotStored(_HANGING_MESSAGE)
         size = sum(len(file.data) for file in files)
         put = partial(self.store.put, folder=self.folder) if self.folder else self.store.put
-        limit = time.at_most(_MAX_LINK_SECONDS + size / _STORED_BYTES_PER_SECOND)
+        limit = time.limit_to(_MAX_LINK_SECONDS + size / _STORED_BYTES_PER_SECOND)
         try:
             return limit.run(
                 lambda: tuple(self.build_link(put(file.data, file.format)) for file in files)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from retouch.planning.output_rules import Delivery
+from retouch.planning.output_rules import ImageDelivery
 
 
-def unprocessed_notes(reasons: Sequence[str], total: int, delivery: Delivery) -> tuple[str, ...]:
+def unprocessed_notes(
+    reasons: Sequence[str], total: int, delivery: ImageDelivery
+) -> tuple[str, ...]:
     """Return a note that says how many of `total` images are unprocessed, why, and what was not done."""
     if not reasons:
         return ()
@@ -17,7 +19,7 @@ def unprocessed_notes(reasons: Sequence[str], total: int, delivery: Delivery) ->
     return (f"result: {images} unchanged from the provider, because {reasons[0]}{not_done}",)
 
 
-def _omitted_steps(delivery: Delivery) -> Iterator[str]:
+def _omitted_steps(delivery: ImageDelivery) -> Iterator[str]:
     if delivery.placement:
         yield "remove the padding"
     if delivery.original_pixels:

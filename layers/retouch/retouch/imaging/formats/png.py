@@ -39,7 +39,7 @@ _ALPHA_FLAG = 4
 _RGBA_COLOUR_TYPE = 6
 
 
-class Chunk(NamedTuple):
+class PngChunk(NamedTuple):
     """The type of a chunk and the position of its data."""
 
     kind: bytes
@@ -121,7 +121,7 @@ def is_8bit_rgba(data: bytes) -> bool:
     return data[24] == 8 and data[25] == _RGBA_COLOUR_TYPE
 
 
-def iter_chunks(view: memoryview) -> Iterator[Chunk]:
+def iter_chunks(view: memoryview) -> Iterator[PngChunk]:
     """Yield the chunks up to IEND. Raises InvalidImage when the file ends first or does not consist of chunks."""
     at, last_start, kind = len(SIGNATURE), len(view) - 12, b""
     while kind != b"IEND":
@@ -134,7 +134,7 @@ def iter_chunks(view: memoryview) -> Iterator[Chunk]:
             raise truncated_image_error(
                 f"its {kind.decode()} chunk reaches beyond the end of the file"
             )
-        yield Chunk(kind, at + 8, at + 8 + length)
+        yield PngChunk(kind, at + 8, at + 8 + length)
         at += 12 + length
 
 
@@ -149,7 +149,7 @@ def _read_layout(view: memoryview) -> PngLayout:
     return PngLayout.parse(bytes(view[first.start : first.end]))
 
 
-def _read_chunks(view: memoryview, limits: Limits) -> list[Chunk]:
+def _read_chunks(view: memoryview, limits: Limits) -> list[PngChunk]:
     """Return all chunks. Their number is checked and their CRCs are verified."""
     all_chunks = list(islice(iter_chunks(view), limits.pieces + 1))
     check_piece_count(len(all_chunks), limits)
@@ -161,19 +161,19 @@ def _read_chunks(view: memoryview, limits: Limits) -> list[Chunk]:
     return all_chunks
 
 
-def _is_ancillary(chunk: Chunk) -> bool:
+def _is_ancillary(chunk: PngChunk) -> bool:
     """Return whether decoders may skip the chunk. The first letter of its type is then a lower-case letter."""
     return chunk.kind[0] >= 97
 
 
-def _check_crc(view: memoryview, chunk: Chunk) -> None:
+def _check_crc(view: memoryview, chunk: PngChunk) -> None:
     kind, start, end = chunk
     # a tenth of the time of zlib's crc32, which takes 0.7 ms for 3 MB
     if isal_zlib.crc32(view[start - 4 : end]) != _CRC.unpack_from(view, end)[0]:
         raise damaged_image_error(f"the checksum of its {kind.decode()} chunk is wrong")
 
 
-def _check_order(all_chunks: list[Chunk], layout: PngLayout) -> None:
+def _check_order(all_chunks: list[PngChunk], layout: PngLayout) -> None:
     """Check the chunks of the file.
 
     There must be one header, a palette where one is needed, and one frame. The IDAT chunks must be consecutive.
@@ -195,7 +195,7 @@ def _check_order(all_chunks: list[Chunk], layout: PngLayout) -> None:
             )
 
 
-def _check_still(view: memoryview, all_chunks: list[Chunk]) -> None:
+def _check_still(view: memoryview, all_chunks: list[PngChunk]) -> None:
     """Raise InvalidImage for an animation. One with a single frame, which is the image itself, is a still image."""
     frame_counts = [_UINT.unpack_from(view, c.start)[0] for c in all_chunks if c.kind == b"acTL"]
     has_more_frames = any(count > 1 for count in frame_counts)

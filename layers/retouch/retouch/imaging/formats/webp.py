@@ -25,7 +25,7 @@ _FRAME_HEADER_BYTES = 16  # the place, the size and the duration of a frame, bef
 _ANIMATION_FLAG, _XMP_FLAG, _EXIF_FLAG, _ALPHA_FLAG, _ICC_FLAG = 0x02, 0x04, 0x08, 0x10, 0x20
 
 
-class Chunk(NamedTuple):
+class WebpChunk(NamedTuple):
     """The type of a chunk and the position of its data."""
 
     kind: bytes
@@ -35,7 +35,7 @@ class Chunk(NamedTuple):
 
 def check_structure(data: bytes, limits: Limits) -> ImageHeader:
     """Check the chunks and headers of a WebP without decoding it. Raises InvalidImage."""
-    first_chunks: dict[bytes, Chunk] = {}
+    first_chunks: dict[bytes, WebpChunk] = {}
     for count, chunk in enumerate(_iter_still_chunks(data)):
         check_piece_count(count, limits)
         first_chunks.setdefault(chunk.kind, chunk)
@@ -92,7 +92,7 @@ def is_lossy(data: bytes) -> bool:
     return any(chunk.kind == _LOSSY_CHUNK for chunk in _iter_still_chunks(data))
 
 
-def iter_chunks(data: bytes) -> Iterator[Chunk]:
+def iter_chunks(data: bytes) -> Iterator[WebpChunk]:
     """Yield the chunks inside the RIFF container. Raises InvalidImage when the file is too short."""
     stop = 8 + int.from_bytes(data[4:8], "little")
     if stop > len(data):
@@ -102,7 +102,7 @@ def iter_chunks(data: bytes) -> Iterator[Chunk]:
     yield from _iter_range(data, 12, stop)
 
 
-def _iter_still_chunks(data: bytes) -> Iterator[Chunk]:
+def _iter_still_chunks(data: bytes) -> Iterator[WebpChunk]:
     """Yield the chunks of a still image. Those of a frame take the place of the frame."""
     for chunk in iter_chunks(data):
         if chunk.kind == _FRAME_CHUNK:
@@ -111,14 +111,14 @@ def _iter_still_chunks(data: bytes) -> Iterator[Chunk]:
             yield chunk
 
 
-def _iter_range(data: bytes, first: int, stop: int) -> Iterator[Chunk]:
+def _iter_range(data: bytes, first: int, stop: int) -> Iterator[WebpChunk]:
     """Yield the chunks between two positions. Raises InvalidImage when one of them reaches beyond the second one."""
     start = first + 8
     while start <= stop:
         end = start + int.from_bytes(data[start - 4 : start], "little")
         if end > stop:
             raise truncated_image_error("a chunk of the WebP reaches beyond its end")
-        yield Chunk(data[start - 8 : start - 4], start, end)
+        yield WebpChunk(data[start - 8 : start - 4], start, end)
         start = end + (end - start) % 2 + 8
 
 

@@ -19,8 +19,8 @@ from retouch.infrastructure.aws.signed_clients import (
     ParameterStoreClient,
     SecretsManagerClient,
     SignedSender,
-    StoredObject,
     SystemEffects,
+    WrittenObject,
 )
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class AwsClients:
         self._clients: dict[tuple[str, ClientConfig, str, str], Any] = {}
         self._object_writers: dict[ClientConfig, ObjectWriter] = {}
 
-    def write_object(self, stored: StoredObject, config: ClientConfig) -> None:
+    def write_object(self, stored: WrittenObject, config: ClientConfig) -> None:
         """Store an object in S3. Raises the errors of `ObjectWriter` or those of botocore."""
         if self._environment is None:
             _write_with_boto3(self.client("s3", config), stored)
@@ -132,7 +132,7 @@ class AwsClients:
         return client
 
 
-def _write_with_boto3(client: Any, stored: StoredObject) -> None:
+def _write_with_boto3(client: Any, stored: WrittenObject) -> None:
     condition = {"IfNoneMatch": "*"} if stored.only_if_absent else {}
     client.put_object(
         Bucket=stored.bucket,

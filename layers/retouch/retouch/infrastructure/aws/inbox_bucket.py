@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from retouch.inbox.store import InboxUnavailable, ListedObject, StoredFile, WrittenFile
+from retouch.inbox.store import InboxFile, InboxUnavailable, ListedObject, WrittenFile
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ class InboxBuckets:
     def __init__(self, aws: AwsClients) -> None:
         self._aws = aws
 
-    def read(self, bucket: str, key: str, etag: str = "") -> StoredFile | None:
+    def read(self, bucket: str, key: str, etag: str = "") -> InboxFile | None:
         """Return an object. None: there is none, or it is not the version with this ETag."""
         condition: Any = {"IfMatch": etag} if etag else {}
 
-        def get() -> StoredFile:
+        def get() -> InboxFile:
             response = self._client.get_object(Bucket=bucket, Key=key, **condition)
             return _to_file(response, response["Body"].read())
 
         return _run(get, key, (*_MISSING_CODES, *_CONFLICT_CODES), None)
 
-    def read_metadata(self, bucket: str, key: str) -> StoredFile | None:
+    def read_metadata(self, bucket: str, key: str) -> InboxFile | None:
         """Return an object without its data, or None."""
         return _run(
             lambda: _to_file(self._client.head_object(Bucket=bucket, Key=key), b""),
@@ -93,13 +93,13 @@ def _run(
         code = error.response.get("Error", {}).get("Code", "")
         if code in other_codes:
             return otherwise
-        raise _unavailable(key) from error
+        raise _unavailable_error(key) from error
     except Exception as error:  # boto3 raises many errors
-        raise _unavailable(key) from error
+        raise _unavailable_error(key) from error
 
 
-def _to_file(response: Any, data: bytes) -> StoredFile:
-    return StoredFile(
+def _to_file(response: Any, data: bytes) -> InboxFile:
+    return InboxFile(
         data,
         response["ETag"].strip('"'),
         response.get("Metadata", {}),
@@ -107,5 +107,5 @@ def _to_file(response: Any, data: bytes) -> StoredFile:
     )
 
 
-def _unavailable(key: str) -> InboxUnavailable:
+def _unavailable_error(key: str) -> InboxUnavailable:
     return InboxUnavailable(f"The object {key!r} cannot be read or written now.")

@@ -14,9 +14,9 @@ from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.signed_clients import (
     CONTENT_DISPOSITION,
     ServiceError,
+    WrittenObject,
 )
-from retouch.infrastructure.aws.signed_clients import StoredObject as WrittenObject
-from retouch.mirror.services import MakeLink, ReceivedBody, StoredObject, StoreFailed
+from retouch.mirror.services import MakeLink, MirrorObject, ReceivedBody, StoreFailed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -48,7 +48,7 @@ class MirrorBucket:
             connect_timeout=5, read_timeout=30, max_attempts=4, max_connections=connections
         )
 
-    def put(self, stored_object: StoredObject, body: ReceivedBody) -> bool:
+    def put(self, stored_object: MirrorObject, body: ReceivedBody) -> bool:
         """Store the object whole or not at all. Return False when the key exists. Raises StoreFailed."""
         send = self._put_single if body.size <= _MAX_SINGLE_PUT_BYTES else self._put_multipart
         return self._put_with_retries(lambda: send(stored_object, body))
@@ -89,7 +89,7 @@ class MirrorBucket:
                 self._clock.sleep(backoff_delay(self._clock, _FIRST_RETRY_SECONDS, attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    def _put_single(self, stored_object: StoredObject, body: ReceivedBody) -> None:
+    def _put_single(self, stored_object: MirrorObject, body: ReceivedBody) -> None:
         with body.load() as data:
             stored = WrittenObject(
                 self.name,
@@ -106,7 +106,7 @@ class MirrorBucket:
             except OSError as error:
                 raise StoreFailed(_UNREACHABLE) from error
 
-    def _put_multipart(self, stored_object: StoredObject, body: ReceivedBody) -> None:
+    def _put_multipart(self, stored_object: MirrorObject, body: ReceivedBody) -> None:
         created = self.client.create_multipart_upload(
             ChecksumAlgorithm="SHA256", **self._object_arguments(stored_object)
         )
@@ -144,7 +144,7 @@ class MirrorBucket:
         except (BotoCoreError, ClientError):
             return
 
-    def _object_arguments(self, stored_object: StoredObject) -> dict[str, Any]:
+    def _object_arguments(self, stored_object: MirrorObject) -> dict[str, Any]:
         return {
             "Bucket": self.name,
             "Key": stored_object.key,

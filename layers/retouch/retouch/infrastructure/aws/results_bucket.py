@@ -12,7 +12,7 @@ from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.core.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.infrastructure.aws.signed_clients import StoredObject
+from retouch.infrastructure.aws.signed_clients import WrittenObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,7 +47,7 @@ class S3Bucket:
             raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
         key = f"{folder}/{digest.hexdigest()}.{format}"
-        stored = StoredObject(
+        stored = WrittenObject(
             self._bucket,
             key,
             data,

@@ -225,7 +225,7 @@ class ParameterStoreClient(JsonServiceClient):
 
 
 @frozen_dataclass
-class StoredObject:
+class WrittenObject:
     """An object to store: its place, its bytes and what S3 says about it when it is read."""
 
     bucket: str
@@ -244,7 +244,7 @@ class ObjectWriter:
     def __init__(self, sender: SignedSender) -> None:
         self._sender = sender
 
-    def write(self, stored: StoredObject) -> None:
+    def write(self, stored: WrittenObject) -> None:
         """Store an object. Raises ServiceError and OSError."""
         headers = {
             "cache-control": stored.cache_control,

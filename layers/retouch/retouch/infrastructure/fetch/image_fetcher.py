@@ -17,10 +17,10 @@ from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.content_coding import DECODABLE_CODINGS
 
 if TYPE_CHECKING:
-    from retouch.gateway.guardrails.types import WebhookRequest
+    from retouch.gateway.guardrails.types import WebhookCheckRequest
     from retouch.infrastructure.fetch.fetcher import Fetcher
     from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
-    from retouch.infrastructure.fetch.webhook_client import WebhookClient
+    from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 
 WriteLog = Callable[[Mapping[str, Any]], None]
 # a result is already paid for, so it gets more time than an input image
@@ -65,7 +65,7 @@ class ImageFetcher:
             return self._queued_fetcher.read(url, deadline, policy)
         return self._fetcher(policy).read(url, deadline)
 
-    def call_webhook(self, request: WebhookRequest) -> bytes:
+    def call_webhook(self, request: WebhookCheckRequest) -> bytes:
         """Return the body of a webhook's response. Raises CheckError."""
         return self._webhook_client(request)
 
@@ -75,10 +75,10 @@ class ImageFetcher:
         return Fetcher(policy, self._clock, log=self._log)
 
     @cached_property
-    def _webhook_client(self) -> WebhookClient:
-        from retouch.infrastructure.fetch.webhook_client import WebhookClient
+    def _webhook_client(self) -> WebhookCheckClient:
+        from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 
-        return WebhookClient(self._webhook_policy, self._clock, log=self._log)
+        return WebhookCheckClient(self._webhook_policy, self._clock, log=self._log)
 
     @cached_property
     def _queued_fetcher(self) -> QueuedFetcher | None:

@@ -30,7 +30,7 @@ from retouch.imaging.operations.geometry import crop_to_ratio
 from retouch.imaging.operations.program import describe_steps, run_steps
 from retouch.imaging.operations.values import MAX_EDGE, MAX_PIXELS, InvalidSteps
 from retouch.imaging.pillow import Image
-from retouch.providers._shared.planner.parse import Refusal, parse_planner_reply
+from retouch.providers._shared.planner.parse import PlanRefusal, parse_planner_reply
 from retouch.providers._shared.planner.prompt import correction_messages, system_prompt, user_prompt
 from retouch.providers._shared.planner.protocol import ChatMessages, SendChat
 
@@ -123,7 +123,7 @@ def apply_planner_reply(
     """
     masked = source.mask is not None
     plan = parse_planner_reply(text, masked)
-    if isinstance(plan, Refusal):
+    if isinstance(plan, PlanRefusal):
         raise ProviderFailure(_unsupported_operation_error(plan.reason))
     description = source.scaling_note + describe_steps(plan, masked)
     edited = run_steps(source.image, plan, source.mask)

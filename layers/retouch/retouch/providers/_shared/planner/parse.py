@@ -21,13 +21,13 @@ _EXPECTED_JSON = '{"steps": [...]} or {"refuse": "..."}'
 
 
 @frozen_dataclass
-class Refusal:
+class PlanRefusal:
     """A reply that says that the operations cannot do the edit. `reason` is one sentence."""
 
     reason: str
 
 
-def parse_planner_reply(text: str, masked: bool) -> tuple[Step, ...] | Refusal:
+def parse_planner_reply(text: str, masked: bool) -> tuple[Step, ...] | PlanRefusal:
     """Return the plan or the refusal. Raises PlanError when the text is neither or breaks a rule.
 
     `masked` says whether the edit has a mask. The messages of PlanError are sent to the model.
@@ -60,8 +60,8 @@ def _parse_json(text: str) -> Any:
         raise InvalidSteps(f"The answer is not valid JSON; it must be {_EXPECTED_JSON}.") from None
 
 
-def _parse_refusal(reason: Any) -> Refusal:
+def _parse_refusal(reason: Any) -> PlanRefusal:
     if not isinstance(reason, str) or not reason.strip():
         raise InvalidSteps("'refuse' must say why, in one sentence.")
     sentence = " ".join(reason.split())[:_MAX_REASON_CHARS].rstrip()
-    return Refusal(sentence if sentence.endswith((".", "!", "?")) else f"{sentence}.")
+    return PlanRefusal(sentence if sentence.endswith((".", "!", "?")) else f"{sentence}.")

@@ -15,7 +15,7 @@ from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url
 from retouch.core.webhook_signature import signature_headers
-from retouch.gateway.guardrails.types import CheckError, WebhookRequest
+from retouch.gateway.guardrails.types import CheckError, WebhookCheckRequest
 from retouch.infrastructure.fetch.connector import (
     Connector,
     GuardedConnector,
@@ -31,7 +31,7 @@ _MAX_RESPONSE_BYTES = 65_536
 _CHUNK_BYTES = 16_384
 
 
-class WebhookClient:
+class WebhookCheckClient:
     """A client that calls webhooks under a policy. It has no state between two requests, so threads may share it."""
 
     def __init__(
@@ -46,7 +46,7 @@ class WebhookClient:
         self._policy, self._clock, self._log = policy, clock, log
         self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
 
-    def __call__(self, request: WebhookRequest) -> bytes:
+    def __call__(self, request: WebhookCheckRequest) -> bytes:
         """Return the body of a response with status 200, at most 64 KiB.
 
         Raises CheckError for everything else, within the request's timeout and before its deadline.
@@ -65,7 +65,7 @@ class WebhookClient:
             ms = round((self._clock.now() - started_at) * 1000)
             self._log({"event": "webhook", "host": host, "reason": reason, "ms": ms})
 
-    def _send(self, request: WebhookRequest, url: Url, deadline: float) -> bytes:
+    def _send(self, request: WebhookCheckRequest, url: Url, deadline: float) -> bytes:
         def remaining_seconds() -> float:
             seconds = deadline - self._clock.now()
             if seconds <= 0:

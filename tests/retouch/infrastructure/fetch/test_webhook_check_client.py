@@ -17,9 +17,9 @@ from retouch.gateway.guardrails.types import (
     CheckError,
     GuardrailClients,
     GuardrailInput,
-    WebhookRequest,
+    WebhookCheckRequest,
 )
-from retouch.infrastructure.fetch.webhook_client import WebhookClient
+from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 from tests.support.fake_internet import FakeInternet, ScriptedResolver
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
 
@@ -31,13 +31,13 @@ NO_VERDICT = "The webhook gave no verdict within"
 
 def build_webhook(server, **options):
     """Return a webhook client that may contact the server, as with RETOUCH_WEBHOOK_ALLOW."""
-    return WebhookClient(
+    return WebhookCheckClient(
         FetchPolicy.from_text(server.url.removeprefix("http://")), CLOCK, **options
     )
 
 
 def webhook_request(server, **options):
-    return WebhookRequest(
+    return WebhookCheckRequest(
         **{"url": f"{server.url}/judge?a=b", "body": b'{"a":1}', "timeout_seconds": 3, **options}
     )
 
@@ -114,14 +114,14 @@ def test_unusable_response_raises_check_error_without_retry(response, message):
 def test_response_shorter_than_content_length_raises_check_error():
     body = b'{"verdict": true}'
     with FakeInternet({"raw": b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n" + body}) as web:
-        send_webhook = WebhookClient(
+        send_webhook = WebhookCheckClient(
             FetchPolicy(),
             CLOCK,
             resolve_name=ScriptedResolver({"*": [["8.8.8.8"]]}),
             open_connection=web.open_connection,
         )
         with pytest.raises(CheckError, match=NO_VERDICT):
-            send_webhook(WebhookRequest("https://a.test/x", b"{}", 3))
+            send_webhook(WebhookCheckRequest("https://a.test/x", b"{}", 3))
 
 
 def test_response_at_size_limit_is_accepted():
@@ -155,8 +155,8 @@ def test_unresolved_host_name_raises_check_error_at_timeout():
 
     timeouts: list[float] = []
     with pytest.raises(CheckError, match=NO_VERDICT):
-        WebhookClient(FetchPolicy(), CLOCK, resolve_name=resolve_until_timeout)(
-            WebhookRequest("https://a.test/x", b"{}", 0.2)
+        WebhookCheckClient(FetchPolicy(), CLOCK, resolve_name=resolve_until_timeout)(
+            WebhookCheckRequest("https://a.test/x", b"{}", 0.2)
         )
     assert 0 < timeouts[0] <= 0.2
 
@@ -178,7 +178,7 @@ def test_non_public_url_is_not_contacted_and_gives_generic_error(url, addresses,
     lines: list[Mapping[str, Any]] = []
     with FakeInternet() as web:
         names = ScriptedResolver({"*": [addresses]})
-        send_webhook = WebhookClient(
+        send_webhook = WebhookCheckClient(
             FetchPolicy(),
             CLOCK,
             resolve_name=names,
@@ -186,7 +186,7 @@ def test_non_public_url_is_not_contacted_and_gives_generic_error(url, addresses,
             log=lines.append,
         )
         with pytest.raises(CheckError) as exc_info:
-            send_webhook(WebhookRequest(url.format(port=web.port), b"{}", 3))
+            send_webhook(WebhookCheckRequest(url.format(port=web.port), b"{}", 3))
         assert (web.connected_addresses, web.requests) == ([], [])
     assert str(exc_info.value) == f"{NO_VERDICT} 3 seconds, or cannot be reached."
     assert [line["reason"] for line in lines] == [reason]
@@ -223,10 +223,12 @@ def test_checked_address_is_dialled_with_host_name_certificate():
     response = {"status": 200, "body": '{"verdict": true}'}
     with FakeInternet(response) as web:
         names = ScriptedResolver({"a.test": [["8.8.8.8"], ["127.0.0.1"]]})
-        send_webhook = WebhookClient(
+        send_webhook = WebhookCheckClient(
             FetchPolicy(), CLOCK, resolve_name=names, open_connection=web.open_connection
         )
-        assert send_webhook(WebhookRequest("https://a.test/x", b"{}", 3)) == b'{"verdict": true}'
+        assert (
+            send_webhook(WebhookCheckRequest("https://a.test/x", b"{}", 3)) == b'{"verdict": true}'
+        )
     assert web.connected_addresses == [("8.8.8.8", 443)]
     assert names.queries == ["a.test"]
     assert web.requests[0].server_name == "a.test"
@@ -234,24 +236,24 @@ def test_checked_address_is_dialled_with_host_name_certificate():
 
 def test_certificate_for_another_name_raises_check_error():
     with FakeInternet({"status": 200, "body": "{}", "tls": "other_name"}) as web:
-        send_webhook = WebhookClient(
+        send_webhook = WebhookCheckClient(
             FetchPolicy(),
             CLOCK,
             resolve_name=ScriptedResolver({"*": [["8.8.8.8"]]}),
             open_connection=web.open_connection,
         )
         with pytest.raises(CheckError, match=NO_VERDICT):
-            send_webhook(WebhookRequest("https://a.test/x", b"{}", 3))
+            send_webhook(WebhookCheckRequest("https://a.test/x", b"{}", 3))
         assert web.requests == []
 
 
 def test_unreachable_address_falls_back_to_next_address():
     with FakeInternet({"connect_error": "ECONNREFUSED"}, {"status": 200, "body": "{}"}) as web:
         names = ScriptedResolver({"*": [["8.8.8.8", "1.1.1.1"]]})
-        send_webhook = WebhookClient(
+        send_webhook = WebhookCheckClient(
             FetchPolicy(), CLOCK, resolve_name=names, open_connection=web.open_connection
         )
-        assert send_webhook(WebhookRequest("https://a.test/x", b"{}", 3)) == b"{}"
+        assert send_webhook(WebhookCheckRequest("https://a.test/x", b"{}", 3)) == b"{}"
     assert [address for address, _ in web.connected_addresses] == ["8.8.8.8", "1.1.1.1"]
 
 
