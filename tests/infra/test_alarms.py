@@ -67,19 +67,6 @@ AWS_METRICS = {
 }
 
 
-@pytest.fixture(scope="module")
-def moto():
-    with mirror.start_moto_aws() as running:
-        yield running
-
-
-@pytest.fixture
-def aws(moto):
-    """Return the AWS stand-in with empty queues and buckets."""
-    moto.reset()
-    return moto
-
-
 @pytest.fixture
 def alarm(resources):
     """Return a function that returns the properties of an alarm."""

@@ -9,7 +9,7 @@ from retouch.infrastructure.lambda_runtime.errors import ErrorReport
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context
 from tests.support.images import photo
-from tests.support.mirror import ImageHost, build_mirror, start_moto_aws
+from tests.support.mirror import ImageHost, build_mirror
 from tools.events import EVENTS_FOLDER, MIRROR_EVENTS
 from tools.mirror_events import PICTURE_URL
 
@@ -72,19 +72,6 @@ def test_mirror_sample_event_stores_the_image_that_it_names(name, aws):
 def test_name_of_a_mirror_event_says_whether_the_function_raises(name):
     raises = (MIRROR_EVENTS[name].outcome or ())[0] == "failed"
     assert raises == name.endswith("_raises")
-
-
-@pytest.fixture(scope="module")
-def moto():
-    with start_moto_aws() as running:
-        yield running
-
-
-@pytest.fixture
-def aws(moto):
-    """Return the AWS stand-in with empty queues and buckets."""
-    moto.reset()
-    return moto
 
 
 @pytest.mark.parametrize("name", MIRROR_EVENTS)

@@ -29,19 +29,6 @@ def env(upstream):
     }
 
 
-@pytest.fixture(scope="module")
-def moto():
-    with mirror.start_moto_aws() as running:
-        yield running
-
-
-@pytest.fixture
-def aws(moto):
-    """Return the AWS stand-in with empty queues and buckets."""
-    moto.reset()
-    return moto
-
-
 @pytest.fixture
 def web():
     with mirror.ImageHost() as server:

@@ -71,20 +71,34 @@ def run_gateway(clock=None, delay=0.0):
         yield gateway
 
 
+def kill_after_write(gateway, state):
+    """Let the process end directly after it has written this state."""
+    write = gateway.orders.write
+
+    def write_and_end(order, replaces):
+        written = write(order, replaces)
+        if order.state == state:
+            gateway.orders.write = write
+            raise ProcessKilled
+        return written
+
+    gateway.orders.write = write_and_end
+
+
 def crash_after(gateway, step, fields=FIELDS):
     """Run a request up to a step, and let its process end there. Its lease is over afterwards."""
 
-    def die(*_, **__):
+    def end(*_, **__):
         raise ProcessKilled
 
     write, put = gateway.orders.write, gateway.orders.put
 
-    def write_or_die(order, replaces):
+    def write_or_end(order, replaces):
         written = write(order, replaces)
-        return die() if order.state == step else written
+        return end() if order.state == step else written
 
-    gateway.orders.write = write_or_die
-    gateway.orders.put = die if step == "answer" else put
+    gateway.orders.write = write_or_end
+    gateway.orders.put = end if step == "answer" else put
     with pytest.raises(ProcessKilled):
         gateway.send(KEY, fields)
     gateway.orders.write, gateway.orders.put = write, put

@@ -12,14 +12,8 @@ from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.edits_queue import EditsSqsQueue, RequestBucket
 from retouch.infrastructure.job_folder import EditsFolderQueue, RequestFolder
 from retouch.infrastructure.order_stores import job_stores, order_stores
-from tests.support.orders import BUCKET, CREDENTIALS, moto_server
+from tests.support.orders import BUCKET, CREDENTIALS
 from tests.support.upstream import unused_port
-
-
-@pytest.fixture(scope="module")
-def moto_port():
-    with moto_server() as port:
-        yield port
 
 
 @pytest.fixture

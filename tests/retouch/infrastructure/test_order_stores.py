@@ -17,25 +17,8 @@ from retouch.orders import transitions
 from retouch.orders.charges import Charge, Outcome, decide_charges
 from retouch.orders.order import Fingerprint, Submission
 from retouch.orders.stores import OrderConflict
-from tests.support.lost_answers import LosingProxy
-from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, moto_server
+from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim
 from tests.support.upstream import unused_port
-
-
-@pytest.fixture(scope="module")
-def moto_port():
-    with moto_server() as port:
-        yield port
-
-
-@pytest.fixture
-def proxy(moto_port, monkeypatch):
-    """Lead every AWS client to moto through a proxy that can lose responses."""
-    proxy = LosingProxy(moto_port)
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
-        monkeypatch.setenv(name, value)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(params=["folder", "aws"])

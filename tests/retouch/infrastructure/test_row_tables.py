@@ -14,7 +14,6 @@ from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.row_table import RowDynamoTable
 from retouch.infrastructure.row_folder import RowFolderTable
 from tests.support.batches import BATCHES_DEFINITION, TABLE
-from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, NOW, moto_server
 from tests.support.upstream import unused_port
 
@@ -30,16 +29,6 @@ def moto_port():
         client = session.client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}")
         client.create_table(**BATCHES_DEFINITION)
         yield port
-
-
-@pytest.fixture
-def proxy(moto_port, monkeypatch):
-    """Lead every AWS client to moto through a proxy that can lose responses."""
-    proxy = LosingProxy(moto_port)
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
-        monkeypatch.setenv(name, value)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(params=["folder", "boto3", "small client"])

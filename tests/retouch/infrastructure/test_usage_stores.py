@@ -18,7 +18,6 @@ from retouch.usage.documents import Document
 from retouch.usage.event import start_of_day
 from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
-from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
 from tests.support.services import FakeClock
 from tests.support.upstream import unused_port
@@ -30,16 +29,6 @@ def moto_port():
     with moto_server() as port:
         create_usage_table(port)
         yield port
-
-
-@pytest.fixture
-def proxy(moto_port, monkeypatch):
-    """Lead every AWS client to moto through a proxy that can lose responses."""
-    proxy = LosingProxy(moto_port)
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
-        monkeypatch.setenv(name, value)
-    yield proxy
-    proxy.close()
 
 
 @pytest.fixture(params=["folder", "aws"])

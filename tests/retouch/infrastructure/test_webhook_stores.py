@@ -9,25 +9,8 @@ from retouch.core.errors import WebhooksUnavailable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.webhook_queue import DeliverySqsQueue
 from retouch.webhooks.messages import decode_message
-from tests.support.lost_answers import LosingProxy
-from tests.support.orders import CREDENTIALS, moto_server
+from tests.support.orders import CREDENTIALS
 from tests.support.upstream import unused_port
-
-
-@pytest.fixture(scope="module")
-def moto_port():
-    with moto_server() as port:
-        yield port
-
-
-@pytest.fixture
-def proxy(moto_port, monkeypatch):
-    """Lead every AWS client to moto through a proxy that can lose responses."""
-    proxy = LosingProxy(moto_port)
-    for name, value in {**CREDENTIALS, "AWS_ENDPOINT_URL": proxy.url}.items():
-        monkeypatch.setenv(name, value)
-    yield proxy
-    proxy.close()
 
 
 def test_message_names_the_delivery_and_comes_again_after_its_delay(proxy, moto_port):

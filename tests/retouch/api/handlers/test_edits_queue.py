@@ -9,6 +9,7 @@ from tests.support.events import lambda_context
 from tests.support.gateway_client import telemetry
 from tests.support.jobs import ASYNC, DEAD_LETTERS, JobGateway, message_event
 from tests.support.killed_process import ProcessKilled
+from tests.support.order_gateway import kill_after_write
 from tests.support.upstream import Upstream
 
 LEASE = 60 + 60 + 1  # the remaining time of the function, the margin of its lease, and a second
@@ -20,20 +21,6 @@ def gateway():
         yield JobGateway(upstream)
 
 
-def kill_at(gateway, state):
-    """Let the worker die directly after it has written this state."""
-    write = gateway.orders.write
-
-    def write_and_die(order, replaces):
-        written = write(order, replaces)
-        if order.state == state:
-            gateway.orders.write = write
-            raise ProcessKilled
-        return written
-
-    gateway.orders.write = write_and_die
-
-
 def test_message_that_arrives_twice_buys_once(gateway):
     job = gateway.send().json["id"]
     assert gateway.work(job)
@@ -43,7 +30,7 @@ def test_message_that_arrives_twice_buys_once(gateway):
 
 def test_message_of_a_held_job_comes_again_after_its_lease(gateway):
     job = gateway.send().json["id"]
-    kill_at(gateway, "accepted")
+    kill_after_write(gateway, "accepted")
     with pytest.raises(ProcessKilled):
         gateway.work(job)
     assert not gateway.work(job)
@@ -57,7 +44,7 @@ def test_message_of_a_held_job_comes_again_after_its_lease(gateway):
 
 def test_worker_killed_after_the_send_mark_ends_the_job_as_unknown(gateway):
     job = gateway.send().json["id"]
-    kill_at(gateway, "sent")
+    kill_after_write(gateway, "sent")
     with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.clock.advance(LEASE)
@@ -88,7 +75,7 @@ def test_worker_killed_after_its_answer_was_stored_gives_the_image(gateway):
 
 def test_sweeper_puts_a_job_back_that_was_not_sent(gateway):
     job = gateway.send().json["id"]
-    kill_at(gateway, "accepted")
+    kill_after_write(gateway, "accepted")
     with pytest.raises(ProcessKilled):
         gateway.work(job)
     gateway.clock.advance(LEASE)
@@ -197,7 +184,7 @@ def test_dead_letter_ends_its_job_as_failed_for_free(gateway):
 
 def test_dead_letter_of_a_sent_job_ends_it_as_unknown_after_its_lease(gateway):
     job = gateway.send().json["id"]
-    kill_at(gateway, "sent")
+    kill_after_write(gateway, "sent")
     with pytest.raises(ProcessKilled):
         gateway.work(job)
     assert not gateway.work(job, queue=DEAD_LETTERS)

@@ -22,6 +22,7 @@ from tests.support.images import box_mask, photo
 from tests.support.inbox import object_bus_event, object_notification
 from tests.support.jobs import DEAD_LETTERS
 from tests.support.killed_process import ProcessKilled
+from tests.support.order_gateway import kill_after_write
 from tests.support.upstream import Upstream
 
 OUTPUT, FAILURE = "outbox/white/photo.png", "failed/white/photo.png.json"
@@ -485,16 +486,7 @@ def test_message_about_the_end_that_fails_is_sent_again_with_the_same_id(gateway
 @pytest.mark.parametrize("state", ["queued", "accepted", "sent", "done"])
 def test_worker_killed_at_any_step_buys_at_most_once_and_tells_the_end(gateway, state):
     gateway.upload()
-    write = gateway.orders.write
-
-    def write_and_die(order, replaces):
-        written = write(order, replaces)
-        if order.state == state:
-            gateway.orders.write = write
-            raise ProcessKilled
-        return written
-
-    gateway.orders.write = write_and_die
+    kill_after_write(gateway, state)
     with pytest.raises(ProcessKilled):
         gateway.work_all()
     gateway.work_until(2500, step=20)

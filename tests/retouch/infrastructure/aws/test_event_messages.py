@@ -8,7 +8,6 @@ from retouch.core.settings import Settings
 from retouch.inbox.ports import MessageNotSent
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.event_messages import AwsEventMessages
-from tests.support.mirror import start_moto_aws
 
 ACCOUNT = "arn:aws:sqs:us-east-1:123456789012"
 EVENT = {
@@ -16,18 +15,6 @@ EVENT = {
     "id": "ord_1/retouch.edit.completed",
     "type": "retouch.edit.completed",
 }
-
-
-@pytest.fixture(scope="module")
-def moto():
-    with start_moto_aws() as running:
-        yield running
-
-
-@pytest.fixture
-def aws(moto):
-    moto.reset()
-    return moto
 
 
 def messages(aws, **settings):
