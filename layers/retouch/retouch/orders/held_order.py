@@ -284,9 +284,9 @@ class HeldOrder:
         return replace(order, usage=notes.lines_at_end()) if notes else order
 
     def _settle_charges(self, decide: Callable[[Order], Order]) -> None:
-        self.order = self._settle_charges(decide(self.order))
+        self.order = self._settle_due_charges(decide(self.order))
 
-    def _settle_charges(self, order: Order) -> Order:
+    def _settle_due_charges(self, order: Order) -> Order:
         if not order.charges:
             return order
         charges = settle_due_charges(order.charges, self._stores.ledger, order.scope)
@@ -294,7 +294,7 @@ class HeldOrder:
 
     def _write_settled(self, order: Order) -> None:
         """Write the last record of this holder after its charges are settled."""
-        self._write(self._settle_charges(order))
+        self._write(self._settle_due_charges(order))
         if are_settled(self.order.charges):
             return
         try:
