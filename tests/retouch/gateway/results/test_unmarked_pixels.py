@@ -175,7 +175,7 @@ def test_region_in_prompt_refers_to_the_padded_canvas():
 
 
 @pytest.mark.parametrize("named", [{"fit": "strict"}, {"preserve": "false"}, {"size": "512x512"}])
-def test_sources_that_the_request_names_keep_the_strict_rules(named):
+def test_parameters_that_the_request_names_keep_the_strict_rules(named):
     status, body = plan_of("dall-e-2", **named)
     assert (status, body["error"]["code"]) == (400, "image_not_square")
 
