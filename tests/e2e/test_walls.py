@@ -225,7 +225,7 @@ NAMED_IN_BODIES = [
     ("/v1/configs", "workspace_id", "workspace"),
     ("/v1/logs/exports", "workspace_id", "workspace"),
 ]
-REST = {
+REST: dict[str, dict[str, object]] = {
     "/v1/batches": {"endpoint": "/v1/images/edits", "completion_window": "24h"},
     "/v1/api-keys/workspace/service": {"name": "x"},
     "/v1/virtual-keys": {"name": "x", "provider": "openai", "key": "sk-0123456789"},

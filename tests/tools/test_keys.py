@@ -77,7 +77,7 @@ def authenticate(aws, clock):
     def principal_name(key, header="Authorization"):
         value = f"Bearer {key}" if header == "Authorization" else key
         gateway_key = read_gateway_key({header.lower(): value})
-        return authenticate_key(gateway_key, settings, table).key_name
+        return authenticate_key(gateway_key, settings, table).log_fields["key"]
 
     return principal_name
 

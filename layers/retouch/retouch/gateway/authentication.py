@@ -32,9 +32,11 @@ class Principal:
     is_operator: bool = False  # IAM has authorized the caller, who may use the uploads of every key
 
     @property
-    def key_name(self) -> str:
-        """The name of the key. A later key may have it again."""
-        return self.key.name if self.key else ""
+    def log_fields(self) -> dict[str, str]:
+        """The fields of every log line of the caller's requests. A later key may have the name of the key again."""
+        if self.key is None:
+            return {"key": ""}
+        return {"key": self.key.name, "key_id": self.key.id, "workspace": self.key.workspace.id}
 
     @property
     def owner(self) -> str:

@@ -24,9 +24,9 @@ class MirrorTelemetry:
         self.logger, self._formatter = configure_logger(_LOGGER_NAME, environment)
         self._metrics = MetricsWriter(_MIRROR_SERVICE, environment)
 
-    def set_key_name(self, key_name: str) -> None:
-        """Add the name of the caller's gateway key to every log line, until the next request."""
-        self._formatter.context = {"key": key_name}
+    def set_caller(self, log_fields: Mapping[str, str]) -> None:
+        """Add the caller's key and workspace to every log line, until the next request."""
+        self._formatter.context = dict(log_fields)
 
     def record_request(
         self, source: str, milliseconds: float, results: Sequence[MirrorResult]
@@ -120,9 +120,9 @@ class EditTelemetry:
         """Add the trace id to every log line, until the next request, which has no key yet."""
         self._formatter.context = {"trace_id": trace_id, "key": ""}
 
-    def set_key_name(self, key_name: str) -> None:
-        """Add the name of the caller's gateway key to every log line, until the next request."""
-        self._formatter.context = {**self._formatter.context, "key": key_name}
+    def set_caller(self, log_fields: Mapping[str, str]) -> None:
+        """Add the caller's key and workspace to every log line, until the next request."""
+        self._formatter.context = {**self._formatter.context, **log_fields}
 
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]

@@ -59,8 +59,8 @@ class MirrorTelemetryPort(Protocol):
     ) -> None:
         """Record one finished request."""
 
-    def set_key_name(self, key_name: str) -> None:
-        """Add the name of the caller's gateway key to every log line."""
+    def set_caller(self, log_fields: Mapping[str, str]) -> None:
+        """Add the caller's key and workspace to every log line."""
 
     def record_request_age(self, seconds: float) -> None:
         """Record how old a request is at its next delivery."""

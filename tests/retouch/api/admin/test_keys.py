@@ -337,6 +337,17 @@ def test_unknown_callers_get_the_same_answer_at_every_path(api):
     assert {(answer.status, answer.text) for answer in answers} == {(401, answers[0].text)}
 
 
+def test_log_lines_of_a_request_name_its_key_and_workspace_and_those_of_the_next_do_not(
+    api, acme, capsys
+):
+    identifier, key = api.key(acme)
+    capsys.readouterr()
+    api.call("GET", "/v1/nothing", key=key)
+    assert f'"key":"shop","key_id":"{identifier}","workspace":"{acme}"' in capsys.readouterr().out
+    api.call("GET", "/v1/nothing", key="rt_unknown")
+    assert "key_id" not in capsys.readouterr().out
+
+
 def test_wrong_method_and_path_are_named_to_a_key(api):
     answer = api.call("PATCH", "/v1/api-keys/k_1")
     assert (answer.status, answer.headers["allow"]) == (405, "DELETE, GET, PUT")

@@ -107,6 +107,7 @@ def test_workspace_is_charged_and_told_its_price_and_the_log_has_the_cost_too(up
     assert charged == response.headers["x-retouch-cost-usd"]
     log = capsys.readouterr().out
     assert f'"price_usd":"{charged}"' in log
+    assert '"key":"till","key_id":"k_shop","workspace":"w_shop"' in log
     assert f'"cost_usd":"{event.cost / 1_000_000:g}"' in log
 
 

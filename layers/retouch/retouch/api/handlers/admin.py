@@ -22,7 +22,7 @@ from retouch.api.response.errors import (
 from retouch.api.router import HttpEvent, Responder, Router
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
 from retouch.core.http_response import HttpResponse, json_headers
-from retouch.gateway.authentication import require_key
+from retouch.gateway.authentication import Principal, require_key
 
 
 def build_handler(
@@ -57,7 +57,7 @@ def _responder(
         recorder = Recorder(" ".join(route).strip() or "not found", services.clock, telemetry)
         try:
             admin_request = _admin_request(request, route[1], services)
-            telemetry.set_key_name(admin_request.key.name)
+            telemetry.set_caller(Principal(admin_request.key).log_fields)
             status, body = endpoint(admin_request, services)
             response = HttpResponse(status, _headers(request.request_id), orjson.dumps(body))
         except Exception as error:

@@ -46,8 +46,8 @@ class Telemetry(Protocol):
     def set_trace_id(self, trace_id: str) -> None:
         """Put the trace id on every log line of this request."""
 
-    def set_key_name(self, key_name: str) -> None:
-        """Put the name of the caller's gateway key on every further log line of this request."""
+    def set_caller(self, log_fields: Mapping[str, str]) -> None:
+        """Put the caller's key and workspace on every further log line of this request."""
 
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]
@@ -102,7 +102,7 @@ def responder_for_route(
                 if route.needs_key
                 else Caller(Principal(), services.settings)
             )
-            telemetry.set_key_name(caller.principal.key_name)
+            telemetry.set_caller(caller.principal.log_fields)
             caller.principal.require_scope(route.scope)
             response = route.endpoint(
                 endpoint_request(request, caller, dialect, services), services

@@ -105,7 +105,7 @@ def _edit_context(held: HeldOrder, worker: WorkerContext) -> RequestContext:
         raise NotFound("The stored request of the job is gone. Send the edit again.")
     settings = replace(services.settings_with_secrets(), result_url_seconds=LINK_SECONDS)
     context = stored_context(data, held.order.id, worker.deadline, settings, services)
-    worker.telemetry.set_key_name(context.principal.key_name)
+    worker.telemetry.set_caller(context.principal.log_fields)
     principal = context.principal
     if principal.key and not held.is_resumed:  # a result that is paid for is fetched for any key
         principal = replace(principal, key=require_current_key(principal.key, services))

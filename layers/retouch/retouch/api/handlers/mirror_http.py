@@ -84,7 +84,7 @@ def build_handler(consumer: MirrorConsumer, auth: MirrorAuth) -> Handler:
     )
 
     def handler(event: Any, context: Any) -> Any:
-        consumer.telemetry.set_key_name("")
+        consumer.telemetry.set_caller({"key": ""})
         source = event_source(event)
         if source == "http":
             auth.start_reading_secrets()
@@ -123,7 +123,7 @@ def _process_http_request(
     consumer: MirrorConsumer, auth: MirrorAuth, event: Any, context: Any
 ) -> dict[str, Any]:
     principal = auth.authenticate(event["headers"])
-    consumer.telemetry.set_key_name(principal.key_name)
+    consumer.telemetry.set_caller(principal.log_fields)
     principal.require_scope(EDIT_SCOPE)
     request = http_event.to_http_request(event)
     mirror_request = read_mirror_request(_parse_json(request.body))
