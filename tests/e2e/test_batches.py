@@ -130,7 +130,7 @@ def wait_for_end(client, batch, seconds):
             batch = client.batches.retrieve(batch.id)
         if batch.status in ("completed", "failed", "expired", "cancelled"):
             return batch
-        time.sleep(1)
+        time.sleep(0.2)
     raise AssertionError(f"the batch did not end: {batch}")
 
 
@@ -175,7 +175,7 @@ def prompt_of(call):
 
 
 def test_batch_of_60_lines_is_bought_once_while_processes_die(tmp_path):
-    assert run_with_kills(tmp_path, 60, 6, 5, 5, function_seconds=7.0, seconds=110) >= 8
+    assert run_with_kills(tmp_path, 60, 6, 5, 5, function_seconds=5.0, seconds=110) >= 8
 
 
 @pytest.mark.slow

@@ -6,6 +6,9 @@ import boto3
 
 from devserver.error_responses import RequestFailed
 
+# A message comes again before its pause is over, as SQS permits, so that tests are short.
+RETRY_SECONDS = 1
+
 
 class EventSource:
     """Threads that receive messages and invoke the worker until the context is closed."""
@@ -36,10 +39,11 @@ class EventSource:
                 QueueUrl=self._queue_url, AttributeNames=["All"], WaitTimeSeconds=0
             )
             for message in response.get("Messages", []):
+                receipt = {"QueueUrl": self._queue_url, "ReceiptHandle": message["ReceiptHandle"]}
                 if self._deliver(message):
-                    client.delete_message(
-                        QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"]
-                    )
+                    client.delete_message(**receipt)
+                else:
+                    client.change_message_visibility(**receipt, VisibilityTimeout=RETRY_SECONDS)
             if not response.get("Messages"):
                 self._stop.wait(0.1)
 

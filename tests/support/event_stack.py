@@ -10,7 +10,7 @@ import random
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,11 +18,13 @@ from unittest.mock import patch
 import boto3
 import psutil
 import requests
+from botocore.exceptions import ClientError
 from moto.awslambda.models import LambdaBackend
 
 from devserver.error_responses import RequestFailed
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
+from tests.support.event_source import RETRY_SECONDS
 from tests.support.images import b64, photo
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
@@ -201,14 +203,22 @@ class EventStack:
             "eventSource": "aws:sqs",
             "eventSourceARN": queue_arn("edits"),
         }
+        receipt = {"QueueUrl": self.urls["edits"], "ReceiptHandle": message["ReceiptHandle"]}
+        if self._is_finished(record):
+            self.sqs.delete_message(**receipt)
+        else:
+            self._retry_soon(receipt)
+
+    def _is_finished(self, record):
         try:
             response = self.server.invoke("worker", {"Records": [record]})
         except RequestFailed:
-            return
-        if not response["batchItemFailures"]:
-            self.sqs.delete_message(
-                QueueUrl=self.urls["edits"], ReceiptHandle=message["ReceiptHandle"]
-            )
+            return False
+        return not response["batchItemFailures"]
+
+    def _retry_soon(self, receipt):
+        with suppress(ClientError):  # another copy of the message has ended it
+            self.sqs.change_message_visibility(**receipt, VisibilityTimeout=RETRY_SECONDS)
 
 
 @contextmanager
