@@ -4,6 +4,8 @@ PORT ?= 8787
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+# More than there are processors, because many tests wait for a process, a lease or a provider.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() * 3 // 2)")
 # The import path has the layer, as in Lambda, and the repository folder for the tools.
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
 
@@ -17,7 +19,7 @@ run: $(VENV)/.run ## Serve the gateway on 127.0.0.1:$PORT until Ctrl-C; needs no
 	@PORT=$(PORT) exec $(BIN)/python -m devserver
 
 test: $(VENV)/.dev ## Run all tests except the slow ones; needs no network
-	$(BIN)/python -m pytest -q -n auto -m "not slow" --cov --cov-report= tests
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist worksteal -m "not slow" --cov --cov-report= tests
 
 test-slow: $(VENV)/.dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -q -m slow tests
