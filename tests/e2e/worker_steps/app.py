@@ -4,7 +4,7 @@ import os
 
 from retouch.api.handlers.edits_queue import build_handler
 from retouch.entry_points.edit_function import build_function
-from tests.support.crash_steps import CrashingSteps
+from tests.support.crash_steps import CrashingSteps, set_clock
 
 
 def build_crashing_handler(services, start_prefetch, telemetry):
@@ -13,4 +13,6 @@ def build_crashing_handler(services, start_prefetch, telemetry):
     return build_handler(services, start_prefetch, telemetry)
 
 
+if os.environ.get("CRASH_CLOCKS"):
+    set_clock()
 handler = build_function(build_crashing_handler, os.environ)
