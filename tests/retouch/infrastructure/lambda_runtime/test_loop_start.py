@@ -76,6 +76,15 @@ def test_wrapper_puts_layer_before_task_root_in_python_path(api):
     assert api.send({}).json == f"/opt/python:/var/runtime:{api.folder}:{LAYER}"
 
 
+def test_garbage_collector_waits_for_the_imports_and_never_searches_their_objects(api):
+    source = """
+import gc
+during_import = gc.isenabled()
+def handler(event, context): return [during_import, gc.isenabled(), gc.get_freeze_count() > 1000]
+"""
+    assert api.start(source).send({}).json == [False, True, True]
+
+
 def test_loop_import_loads_no_heavy_modules():
     code = "import orjson, sys; before = set(sys.modules); import retouch.infrastructure.lambda_runtime.loop;"
     code += "print(*sorted(set(sys.modules) - before))"
