@@ -47,7 +47,7 @@ def cold_start_cases() -> list[ColdStartCase]:
     return [
         ColdStartCase("nothing: an empty handler", b"{}", requires_key=False),
         ColdStartCase(
-            "`GET /health`", _authorized_event(get_request("/health")()), requires_key=False
+            "`GET /health`", authorized_event(get_request("/health")()), requires_key=False
         ),
         ColdStartCase("`local/erase`, open", _edit_event("local/erase"), requires_key=False),
         ColdStartCase("`local/erase`, with a key", _edit_event("local/erase"), requires_key=True),
@@ -64,10 +64,11 @@ def _edit_event(model: str) -> bytes:
         ("image", sample_image),
         ("mask", sample_mask),
     )
-    return _authorized_event(multipart_edit(*parts)())
+    return authorized_event(multipart_edit(*parts)())
 
 
-def _authorized_event(event: Mapping[str, object]) -> bytes:
+def authorized_event(event: Mapping[str, object]) -> bytes:
+    """Return the event as JSON, with a key that the stub of the table knows."""
     headers = dict(event["headers"]) | {"Authorization": f"Bearer {_KEY}"}  # type: ignore[call-overload]
     multi_value_headers = {name: [value] for name, value in headers.items()}
     return json.dumps(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from retouch.api.cors import CorsPolicy
@@ -69,11 +70,6 @@ class Router:
         self._responders, self._respond_not_found = responders, respond_not_found
         self._cors = cors
         self._preflight_methods = ",".join(sorted({"OPTIONS", *(m for m, _ in responders)}))
-        self._patterns = [
-            (method, path_pattern(path), responder)
-            for (method, path), responder in responders.items()
-            if "{" in path
-        ]
 
     def respond(self, request: HttpEvent) -> dict[str, Any]:
         """Return the proxy response of API Gateway. The body is bytes or an iterator, as the runtime loop takes it."""
@@ -88,14 +84,18 @@ class Router:
         method, path = request.method.upper(), request.path
         if responder := self._responders.get((method, path)):
             return responder
-        for route_method, pattern, responder in self._patterns:
-            if route_method == method and pattern.fullmatch(path):
+        for (route_method, route), responder in self._responders.items():
+            if route_method == method and "{" in route and path_pattern(route).fullmatch(path):
                 return responder
         return self._respond_not_found
 
 
+@cache
 def path_pattern(path: str) -> re.Pattern[str]:
-    """Return a pattern for the paths of a route. {name} is a segment, and {name+} is any rest."""
+    """Return a pattern for the paths of a route. {name} is a segment, and {name+} is any rest.
+
+    Patterns are compiled when a request needs them: a cold start for an edit needs none.
+    """
     escaped = re.escape(path)
     return re.compile(_VARIABLE.sub(lambda variable: ".+" if variable[1] else "[^/]+", escaped))
 

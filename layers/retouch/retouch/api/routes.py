@@ -19,7 +19,6 @@ from retouch.api.endpoint_request import (
     own_headers,
     plain_response,
 )
-from retouch.api.endpoints import jobs, models, start_page, uploads
 from retouch.api.request.body import parse_form
 from retouch.api.request.job_fields import reject_job_fields
 from retouch.api.request.job_headers import (
@@ -35,7 +34,6 @@ from retouch.api.router import path_pattern
 from retouch.core.errors import BudgetUnavailable, InvalidRequest
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
-from retouch.gateway import health
 from retouch.gateway.orders.edit_order import EditOrder, OrderOptions, new_order
 from retouch.gateway.pipeline import edit_image
 from retouch.gateway.result import EditResult
@@ -63,7 +61,9 @@ def _create_edit(request: EndpointRequest, services: Services) -> HttpResponse:
     context = replace(context, form=remove_job_fields(form))
     if is_dry_run(form):
         return _run_edit(request, context, services)
-    return jobs.create_job(request, context, options, services)
+    from retouch.api.endpoints.jobs import create_job
+
+    return create_job(request, context, options, services)
 
 
 def _run_edit(
@@ -150,6 +150,10 @@ def _reject_query_params(query: Mapping[str, str], services: Services) -> None:
 
 def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
     """Create an upload for a large image."""
+    from retouch.api.endpoints import (
+        uploads,  # the next endpoints import what few requests need, too
+    )
+
     return json_response(
         uploads.create_upload(request.http_request, request.caller.principal.owner, services),
         request,
@@ -158,6 +162,8 @@ def create_upload(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the models, with ?verbose=true also what they can do. Raises InvalidRequest."""
+    from retouch.api.endpoints import models
+
     caller, has_capabilities = request.caller, models.read_verbose(request.query)
     body = models.list_models(
         services.providers,
@@ -170,6 +176,8 @@ def list_models(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def get_model(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return one model. Its id may contain slashes, encoded or not."""
+    from retouch.api.endpoints import models
+
     model_id = unquote(request.http_request.path.removeprefix("/v1/models/"))
     caller = request.caller
     model = models.get_model(model_id, services.providers, caller.settings, caller.principal.key)
@@ -187,6 +195,8 @@ def get_health(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return "ok". With ?deep=1, return whether everything that is configured works; that needs a key."""
     if request.query.get("deep") not in ("1", "true"):
         return json_response({"status": "ok"}, request)
+    from retouch.gateway import health
+
     authenticate_caller(request.http_request.headers, services)
     report = health.check_health(services)
     return json_response(report, request, 503 if report["status"] == "degraded" else 200)
@@ -238,6 +248,8 @@ def get_start_page(request: EndpointRequest, services: Services) -> HttpResponse
     }
     settings = services.settings
     base_url = settings.base_url or request.http_request.base_url
+    from retouch.api.endpoints import start_page
+
     page = start_page.render(base_url, has_playground=settings.playground_enabled)
     return plain_response(200, headers, page)
 
@@ -310,14 +322,15 @@ EDIT_ROUTES: Mapping[str, Route] = {
         create_edit, scope=EDIT_SCOPE
     ),  # Azure's Node SDK, when only the call names a model
 }
+_JOBS = partial(load_endpoint, "jobs")
 # By method and path. The paths have the variables of API Gateway: {name} is a segment, and {name+} is any rest.
 ROUTES: Mapping[tuple[str, str], Route] = {
     **{("POST", path): route for path, route in EDIT_ROUTES.items()},
-    ("GET", "/v1/images/edits"): Route(jobs.list_jobs),
-    ("GET", "/v1/images/edits/{id}"): Route(jobs.get_job),
-    ("DELETE", "/v1/images/edits/{id}"): Route(jobs.delete_job),
-    ("GET", "/v1/images/edits/{id}/content"): Route(jobs.get_content),
-    ("POST", "/v1/images/edits/{id}/cancel"): Route(jobs.cancel_job, scope=EDIT_SCOPE),
+    ("GET", "/v1/images/edits"): Route(_JOBS("list_jobs")),
+    ("GET", "/v1/images/edits/{id}"): Route(_JOBS("get_job")),
+    ("DELETE", "/v1/images/edits/{id}"): Route(_JOBS("delete_job")),
+    ("GET", "/v1/images/edits/{id}/content"): Route(_JOBS("get_content")),
+    ("POST", "/v1/images/edits/{id}/cancel"): Route(_JOBS("cancel_job"), scope=EDIT_SCOPE),
     **_WEBHOOK_ROUTES,
     ("POST", "/v1/uploads"): Route(create_upload, scope=EDIT_SCOPE),
     ("POST", "/v1/files"): Route(load_endpoint("files", "create_file"), scope=EDIT_SCOPE),
@@ -333,12 +346,11 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/v1/doctor"): Route(echo_digests),
     **{(method, path): r for path, r in _GET_ROUTES.items() for method in ("GET", "HEAD")},
 }
-_PATTERNS = {route: path_pattern(route[1]) for route in ROUTES}
 
 
 def allowed_methods(path: str) -> list[str]:
     """Return the methods of the routes with this path. Empty when there is no such route."""
-    return [method for (method, _), pattern in _PATTERNS.items() if pattern.fullmatch(path)]
+    return [method for method, route in ROUTES if path_pattern(route).fullmatch(path)]
 
 
 def _digest(data: bytes) -> dict[str, Any]:

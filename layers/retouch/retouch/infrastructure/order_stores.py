@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch.core.errors import OrdersUnavailable
@@ -75,6 +74,8 @@ def batch_stores(settings: Settings, jobs: JobStores | None, aws: AwsClients) ->
             OrderDynamoTable(settings.orders_table, aws),
             jobs,
         )
+    from pathlib import Path
+
     from retouch.infrastructure.job_folder import EditsFolderQueue
     from retouch.infrastructure.order_folder import OrderFolderTable
     from retouch.infrastructure.row_folder import RowFolderTable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
@@ -35,6 +34,8 @@ def webhook_services(
         table = RowDynamoTable(settings.webhooks_table, aws, _unavailable_error)
         queue = DeliverySqsQueue(settings.webhooks_queue_url, aws)
         return WebhookServices(table, queue, client, schedule)
+    from pathlib import Path
+
     from retouch.infrastructure.row_folder import RowFolderTable
     from retouch.infrastructure.webhook_folder import DeliveryFolderQueue
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -69,7 +68,8 @@ def _start_of_day(day: date) -> datetime:
 @cache
 def retirements() -> Mapping[str, Retirement]:
     """Return the table, by full model id."""
-    rows = orjson.loads((Path(__file__).parent / "retirement.json").read_bytes())
+    with open(f"{__file__.rpartition('/')[0]}/retirement.json", "rb") as file:
+        rows = orjson.loads(file.read())
     return {row["model"]: _read_row(row) for row in rows}
 
 

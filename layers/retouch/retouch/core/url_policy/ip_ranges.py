@@ -8,6 +8,7 @@ Ranges: the IANA special-purpose registries for IPv4 and IPv6, RFC 6890 and the 
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 IpAddress = IPv4Address | IPv6Address
@@ -57,15 +58,20 @@ _IPV6_RANGES = (
     ("3fff::/20", "documentation"),
     ("2620:4f:8000::/48", "AS112"),
 )
-_IPV4_NETWORKS = tuple(
-    (IPv4Network(network), classify_address) for network, classify_address in _IPV4_RANGES
-)
-_IPV6_NETWORKS = tuple(
-    (IPv6Network(network), classify_address) for network, classify_address in _IPV6_RANGES
-)
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 # upper halves of the interface identifier, RFC 5214
 _ISATAP_IDENTIFIERS = (0x0000_5EFE, 0x0200_5EFE)
+
+
+@cache
+def _ipv4_networks() -> tuple[tuple[IPv4Network, str], ...]:
+    # Made for the first address, because most edits fetch nothing.
+    return tuple((IPv4Network(network), name) for network, name in _IPV4_RANGES)
+
+
+@cache
+def _ipv6_networks() -> tuple[tuple[IPv6Network, str], ...]:
+    return tuple((IPv6Network(network), name) for network, name in _IPV6_RANGES)
 
 
 def parse_address(text: str) -> IpAddress | None:
@@ -82,7 +88,7 @@ def parse_address(text: str) -> IpAddress | None:
 def classify_address(address: IpAddress) -> str:
     """Return "public", or the name of the special range that contains the address."""
     if isinstance(address, IPv4Address):
-        return next((name for network, name in _IPV4_NETWORKS if address in network), "public")
+        return next((name for network, name in _ipv4_networks() if address in network), "public")
     return _classify_ipv6(address)
 
 
@@ -91,7 +97,7 @@ def _classify_ipv6(address: IPv6Address) -> str:
 
     An address that embeds an IPv4 address is never unwrapped. No public host needs this notation.
     """
-    range_name = next((name for network, name in _IPV6_NETWORKS if address in network), None)
+    range_name = next((name for network, name in _ipv6_networks() if address in network), None)
     if range_name:
         return range_name
     if address not in _GLOBAL_UNICAST:

@@ -53,7 +53,7 @@ _EDIT_KINDS: tuple[ErrorKind, ...] = ("failed", "undetermined")
 NO_IMAGE_REMEDY = "Another edit is billed again. Use another model if this repeats."
 # The statuses of accounts that cannot pay. A 400 is left out, because its words may be the caller's own.
 _MONEY_STATUSES = (402, 403, 406, 412, 429)
-_MONEY_PATTERN = re.compile(
+_MONEY_WORDS = (
     r"\b(insufficient|not enough|no|lacks? sufficient|out of|exhausted your|used all your) "
     r"(available |account |prepaid )?(credits?|balance|funds)\b"
     r"|\b(credits?|balance|funds)( (is|are|has been|have been))? (too low|insufficient|depleted|exhausted|used up)\b"
@@ -61,8 +61,7 @@ _MONEY_PATTERN = re.compile(
     r"|\bspend(ing)? (cap|limit)\b"
     r"|\b(unpaid|past due|overdue)\b|\bfailure to pay\b"
     r"|\bpayment[ _]instrument\b|\bpayment method\b"
-    r"|\bbilling (is |must be |to be |has been )?(not active|inactive|disabled|enabled|hard limit)\b",
-    re.IGNORECASE,
+    r"|\bbilling (is |must be |to be |has been )?(not active|inactive|disabled|enabled|hard limit)\b"
 )
 _MAX_MESSAGE_CHARS = 1000
 MAX_RETRY_AFTER = 31_536_000.0  # seconds; a longer wait is an error of the response
@@ -97,7 +96,10 @@ def parsed_error(provider: Provider, response: ProviderResponse) -> ParsedError:
 def _is_unpaid(status: int, error: ParsedError) -> bool:
     """Return whether the words of an error of any provider, or of a proxy before it, say that money is missing."""
     is_unclear = error.kind in ("", "rate_limited", "auth", "suspended", "no_such_model")
-    return is_unclear and status in _MONEY_STATUSES and bool(_MONEY_PATTERN.search(error.message))
+    if not is_unclear or status not in _MONEY_STATUSES:
+        return False
+    # `re` keeps the compiled pattern. Most processes see no such error, so none compiles it at its start.
+    return bool(re.search(_MONEY_WORDS, error.message, re.IGNORECASE))
 
 
 def _sentence(provider: Provider, response: ProviderResponse, text: str) -> str:

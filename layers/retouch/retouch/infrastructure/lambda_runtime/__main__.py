@@ -2,14 +2,15 @@
 
 import os
 import sys
-from pathlib import Path
-
-from retouch.infrastructure.lambda_runtime.layer_check import import_failure_text
 
 if __name__ == "__main__":
     try:
         from retouch.infrastructure.lambda_runtime.loop import main
     except ImportError as error:
+        from pathlib import Path
+
+        from retouch.infrastructure.lambda_runtime.layer_check import import_failure_text
+
         libraries = Path(__file__).parents[3]
         sys.exit(import_failure_text(error, libraries, os.uname().machine))
     sys.exit(main())
