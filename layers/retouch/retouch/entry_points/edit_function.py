@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from retouch.api.handlers.edits import Handler
 from retouch.core.capabilities import collect_header_prefixes
-from retouch.core.clock import SystemClock
+from retouch.core.clock import Clock, SystemClock
 from retouch.core.settings import Settings
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.guardrails.types import GuardrailClients
@@ -45,7 +46,23 @@ from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS
 from retouch.tenants.reader import TenantReader
 
+if TYPE_CHECKING:
+    from retouch.orders.jobs import JobStores
+    from retouch.orders.stores import OrderStores
+    from retouch.tenants.budget_table import BudgetTable
+    from retouch.webhooks.services import WebhookServices
+
 BuildHandler = Callable[[Services, Callable[[], None], EditTelemetry], Handler]
+
+
+class _Stores(NamedTuple):
+    """The stores that several services use."""
+
+    tenants: TenantReader | None
+    orders: OrderStores | None
+    jobs: JobStores | None
+    open_budgets: Callable[[], BudgetTable] | None
+    load_webhooks: Callable[[], WebhookServices | None]
 
 
 def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) -> Handler:
@@ -58,7 +75,14 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     telemetry = EditTelemetry(
         EditDimensions.from_providers(PROVIDERS, settings.metrics_by_model), environment
     )
-    image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
+    stores = _build_stores(settings, clock, aws_clients, telemetry)
+    services = _build_services(settings, clock, aws_clients, secret_store, telemetry, stores)
+    return build_handler(services, secret_store.start_reading, telemetry)
+
+
+def _build_stores(
+    settings: Settings, clock: Clock, aws_clients: AwsClients, telemetry: EditTelemetry
+) -> _Stores:
     open_budgets = budget_table_opener(settings, aws_clients)
     load_webhooks = cache(
         lambda: webhook_services(settings, clock, aws_clients, telemetry.log_fetch)
@@ -66,10 +90,26 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
     orders = add_ledger(
         order_stores(settings, aws_clients), open_budgets, settings, aws_clients, load_webhooks
     )
-    stored_tenants = tenant_stores(settings, aws_clients)
-    tenants = TenantReader(stored_tenants, clock) if stored_tenants else None
-    jobs = job_stores(settings, orders, aws_clients)
-    services = Services(
+    tenants = tenant_stores(settings, aws_clients)
+    return _Stores(
+        TenantReader(tenants, clock) if tenants else None,
+        orders,
+        job_stores(settings, orders, aws_clients),
+        open_budgets,
+        load_webhooks,
+    )
+
+
+def _build_services(
+    settings: Settings,
+    clock: Clock,
+    aws_clients: AwsClients,
+    secret_store: SecretStore,
+    telemetry: EditTelemetry,
+    stores: _Stores,
+) -> Services:
+    image_fetcher = ImageFetcher(settings, clock, aws_clients, telemetry.log_fetch)
+    return Services(
         settings=settings,
         providers=PROVIDERS,
         header_prefixes=collect_header_prefixes(PROVIDERS),
@@ -80,22 +120,21 @@ def build_function(build_handler: BuildHandler, environment: Mapping[str, str]) 
         fetch_image=image_fetcher.fetch_input,
         clock=clock,
         read_secrets=secret_store.read,
-        find_key=key_lookup(settings, clock, aws_clients, tenants),
+        find_key=key_lookup(settings, clock, aws_clients, stores.tenants),
         guardrail_clients=GuardrailClients(
             image_fetcher.call_webhook, BedrockGuardrailClient(aws_clients), clock
         ),
         breaker=CircuitBreaker(circuit_store(settings.breaker_table, clock, aws_clients), clock),
         cache=CacheBucket(settings, clock, aws_clients),
         load_config=SavedConfigs(ConfigBucket(settings, aws_clients).read, clock),
-        orders=orders,
-        open_budgets=open_budgets,
+        orders=stores.orders,
+        open_budgets=stores.open_budgets,
         open_rates=rate_limiter_opener(settings, aws_clients, clock),
-        jobs=jobs,
-        load_batches=cache(lambda: batch_stores(settings, jobs, aws_clients)),
-        tenants=tenants,
+        jobs=stores.jobs,
+        load_batches=cache(lambda: batch_stores(settings, stores.jobs, aws_clients)),
+        tenants=stores.tenants,
         usage=usage_recorder(settings, aws_clients),
         load_exports=lambda: export_ports(settings, aws_clients, clock),
         poll_limiter=PollLimiter(clock),
-        load_webhooks=load_webhooks,
+        load_webhooks=stores.load_webhooks,
     )
-    return build_handler(services, secret_store.start_reading, telemetry)

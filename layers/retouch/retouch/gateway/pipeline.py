@@ -14,6 +14,16 @@ from typing import Any, NamedTuple
 from retouch.core.errors import Fault
 from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
 from retouch.gateway import request_stages, target_stages
+from retouch.gateway.attempt import (
+    Attempt,
+    CheckedAttempt,
+    CheckedImages,
+    DeliveredImages,
+    FinishedImages,
+    GeneratedImages,
+    PlannedAttempt,
+    PreparedAttempt,
+)
 from retouch.gateway.budgets import budget_stage
 from retouch.gateway.rates import rate_stage
 from retouch.gateway.request_stages import (
@@ -25,16 +35,6 @@ from retouch.gateway.result import AttemptResult, EditResult
 from retouch.gateway.routing.conditions import pattern_time_error
 from retouch.gateway.services import RequestContext, Services
 from retouch.gateway.successor_attempt import name_replacement, successor_attempt
-from retouch.gateway.target_stages import (
-    Attempt,
-    CheckedAttempt,
-    CheckedImages,
-    DeliveredImages,
-    FinishedImages,
-    GeneratedImages,
-    PlannedAttempt,
-    PreparedAttempt,
-)
 
 
 class Stage(NamedTuple):

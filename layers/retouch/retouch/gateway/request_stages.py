@@ -17,6 +17,7 @@ from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.gateway import validation
+from retouch.gateway.attempt import Attempt, TargetRequest
 from retouch.gateway.authentication import Principal
 from retouch.gateway.fetch_inputs import fetch_inputs
 from retouch.gateway.guardrails.config import read_guardrails
@@ -39,7 +40,6 @@ from retouch.gateway.routing.payer import payer_of
 from retouch.gateway.routing.tree import RetryPolicy, RoutingTree, Target, iter_targets
 from retouch.gateway.routing.virtual_keys import ProviderNames
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.target_stages import Attempt, TargetRequest
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.planning.connection import resolve_connection
 from retouch.planning.model_resolution import apply_retirement, default_model_id, find_model

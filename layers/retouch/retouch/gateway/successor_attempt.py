@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retouch.core.errors import Fault, ModelNotFound
+from retouch.gateway.attempt import Attempt
 from retouch.gateway.result import AttemptResult
-from retouch.gateway.target_stages import Attempt
 from retouch.tenants.permissions import is_model_allowed
 
 

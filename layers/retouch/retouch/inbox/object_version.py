@@ -1,4 +1,4 @@
-"""Which of two versions of an object is the newer one, although their events and edits end in any order."""
+"""The order of the versions of an object. Their events and their edits may come in any order."""
 
 from __future__ import annotations
 

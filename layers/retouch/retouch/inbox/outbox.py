@@ -76,7 +76,7 @@ class _Writer:
         self._version = ObjectVersion(target.sequencer, target.modified)
 
     def write_image(self, name: InboxName, extension: str, index: int, image: OutboxImage) -> str:
-        """Write an image, and return its key. It has another name when that of another object's result is the same."""
+        """Write an image, and return its key. It gets another key if the result of another object has this one."""
         full_name = name._replace(name=f"{name.name}.{extension}")
         names = [name] if full_name.stem == name.stem else [name, full_name]
         keys = [output_key(self._target.output, one, extension, index) for one in names]

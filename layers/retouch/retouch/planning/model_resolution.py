@@ -177,34 +177,41 @@ def apply_retirement(
     retirement = retirements().get(f"{provider.name}/{requested.id}")
     if retirement is None:
         return ResolvedModel(provider, requested, requested)
-    retirement_headers, successor = (
-        retirement.response_headers(),
-        _successor_id(retirement, settings),
+    successor = _successor_id(retirement, settings)
+    if retirement.is_shut_down(today):
+        if settings.reject_retired_models or not successor:
+            raise _retired_error(retirement, successor)
+        return _serve_by_successor(requested, retirement, successor, providers)
+    resolved = ResolvedModel(
+        provider,
+        requested,
+        requested,
+        response_headers=retirement.response_headers(),
+        replacement_id=successor,
     )
-    if not retirement.is_shut_down(today):
-        resolved = ResolvedModel(
-            provider,
-            requested,
-            requested,
-            response_headers=retirement_headers,
-            replacement_id=successor,
-        )
-        may_need_successor = retirement.may_be_shut_down(today) and successor
-        if not may_need_successor or settings.reject_retired_models:
-            return resolved
-        return _add_successor(resolved, successor, providers)
-    if settings.reject_retired_models or not successor:
-        raise _retired_error(retirement, successor)
-    successor_provider, serving = find_model(successor, ClientCredentials(), providers)
+    may_need_successor = retirement.may_be_shut_down(today) and successor
+    if not may_need_successor or settings.reject_retired_models:
+        return resolved
+    return _add_successor(resolved, successor, providers)
+
+
+def _serve_by_successor(
+    requested: ModelCapabilities,
+    retirement: Retirement,
+    successor: str,
+    providers: tuple[Provider, ...],
+) -> ResolvedModel:
+    """Return the model that was shut down, with its successor and a note about it."""
+    provider, serving = find_model(successor, ClientCredentials(), providers)
     return ResolvedModel(
-        successor_provider,
+        provider,
         requested,
         serving,
         notes=(
             f"model: {requested.id} ended on {retirement.shutdown_date}, "
-            f"served by {successor_provider.name}/{serving.id}{_price_change(requested, serving)}",
+            f"served by {provider.name}/{serving.id}{_price_change(requested, serving)}",
         ),
-        response_headers=retirement_headers,
+        response_headers=retirement.response_headers(),
     )
 
 

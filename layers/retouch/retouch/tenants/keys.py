@@ -21,7 +21,7 @@ KEY_CONCURRENCY, WORKSPACE_CONCURRENCY = 50, 200
 
 @frozen_dataclass(kw_only=True)
 class KeyDefaults:
-    """What a request gets that does not say it itself."""
+    """The config and the metadata of requests that send none."""
 
     metadata: Mapping[str, str] = field(default_factory=dict)
     config_id: str = ""

@@ -33,7 +33,7 @@ class UsageRecorder:
         return is_new
 
     def _note_workspace(self, workspace: str, month: str) -> None:
-        """Note each workspace once in a process and a month. It comes first, so that no event is in a hidden one."""
+        """Note each workspace once in a process and a month. Lists of workspaces must have it before it has events."""
         if (workspace, month) not in self._noted:
             self.store.note_workspace(workspace, month)
             self._noted.add((workspace, month))

@@ -45,7 +45,10 @@ def add_success(endpoint: Endpoint) -> Endpoint:
 
 
 def add_failure(endpoint: Endpoint, now: int, *, is_gone: bool) -> Endpoint:
-    """Return the endpoint after a failed attempt. 410 disables it, and so do 5 days with only failures, over 20."""
+    """Return the endpoint after a failed attempt.
+
+    410 disables it. More than 20 failures in a row, in at least 5 days, disable it too.
+    """
     failed = replace(
         endpoint, failures=endpoint.failures + 1, failing_since=endpoint.failing_since or now
     )

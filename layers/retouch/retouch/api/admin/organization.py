@@ -65,22 +65,8 @@ def _show_buckets(
     make_results: _Results,
 ) -> AdminAnswer:
     request.require_scope(SCOPE)
-    names = sorted(_list(request, "group_by"))
-    for name in names:
-        if name not in columns:
-            raise InvalidRequest(
-                f"'group_by' has '{name[:64]}'. It must be of: {', '.join(columns)}.",
-                param="group_by",
-            )
-    start = _time(request, "page") or _time(request, "start_time")
-    if start is None:
-        raise InvalidRequest(
-            "'start_time' is required: seconds since 1970.",
-            param="start_time",
-            code="missing_required_parameter",
-        )
-    start = start // width * width
-    last = _time(request, "end_time") or services.clock.unix_time() + 1
+    names = _group_names(request, columns)
+    start, last = _time_range(request, services, width)
     end = min(last, start + _limit(request, limits) * width)
     dimensions = {columns[name] for name in names}
     if "model" in dimensions:
@@ -103,6 +89,31 @@ def _show_buckets(
         for begin in range(start, end, width)
     ]
     return 200, bucket_page(buckets, str(end) if end < last else None)
+
+
+def _group_names(request: AdminRequest, columns: Mapping[str, str]) -> list[str]:
+    """Return the sorted names in `group_by`. Raises InvalidRequest for a name without a column."""
+    names = sorted(_list(request, "group_by"))
+    for name in names:
+        if name not in columns:
+            raise InvalidRequest(
+                f"'group_by' has '{name[:64]}'. It must be of: {', '.join(columns)}.",
+                param="group_by",
+            )
+    return names
+
+
+def _time_range(request: AdminRequest, services: AdminServices, width: int) -> tuple[int, int]:
+    """Return when the page begins, which is the start of a bucket, and when the whole range ends."""
+    start = _time(request, "page") or _time(request, "start_time")
+    if start is None:
+        raise InvalidRequest(
+            "'start_time' is required: seconds since 1970.",
+            param="start_time",
+            code="missing_required_parameter",
+        )
+    last = _time(request, "end_time") or services.clock.unix_time() + 1
+    return start // width * width, last
 
 
 def _list(request: AdminRequest, name: str) -> frozenset[str]:

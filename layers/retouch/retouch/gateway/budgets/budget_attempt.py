@@ -8,11 +8,11 @@ from dataclasses import replace
 from retouch.core.cost_ceiling import cost_ceiling, is_billed_by_tokens
 from retouch.core.errors import BudgetUnavailable
 from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.attempt import PreparedAttempt
 from retouch.gateway.budgets.budget_holds import BudgetHolder
 from retouch.gateway.budgets.budget_report import BudgetReport
 from retouch.gateway.budgets.budget_reservation import BudgetReservation
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.target_stages import PreparedAttempt
 from retouch.planning.plan import Plan
 from retouch.tenants.budget_errors import BudgetExceeded, PriceUnknown
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key

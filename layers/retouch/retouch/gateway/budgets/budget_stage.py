@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from retouch.core.errors import Fault, OrderInProgress
 from retouch.core.pricing import edit_cost
+from retouch.gateway.attempt import Attempt, GeneratedImages, PreparedAttempt
 from retouch.gateway.result import AttemptResult, EditPreview
 from retouch.gateway.results.postprocess import total_usage
 from retouch.gateway.services import Services
-from retouch.gateway.target_stages import Attempt, GeneratedImages, PreparedAttempt
 from retouch.orders.charges import Outcome
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from retouch.core.errors import Fault
 from retouch.core.pending_writes import start_write
+from retouch.gateway.attempt import Attempt
 from retouch.gateway.metering.usage_fields import (
     AttemptCost,
     attempt_price,
@@ -31,7 +32,6 @@ from retouch.gateway.result import (
     StreamedImage,
 )
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.target_stages import Attempt
 from retouch.orders.order import order_id, random_order_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.limits import AT_COST

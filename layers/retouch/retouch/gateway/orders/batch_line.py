@@ -9,11 +9,11 @@ from retouch.core.edit_types import EncodedImage, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.attempt import TargetRequest
 from retouch.gateway.orders.edit_job import to_job_form
 from retouch.gateway.request_stages import ValidatedRequest, choose_targets
 from retouch.gateway.result import EditResult
 from retouch.gateway.services import RequestContext, Services
-from retouch.gateway.target_stages import TargetRequest
 from retouch.gateway.validation import is_dry_run, validate_without_images
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.planning.connection import require_connection

@@ -117,14 +117,7 @@ def submit_edit(
     if not isinstance(plan.outcome, EditPreview):
         return plan
     now = services.clock.unix_time()
-    seconds = options.begin_within
-    details = JobDetails(
-        plan.outcome.plan.resolved.model_id,
-        now + (context.settings.job_begin_seconds if seconds is None else seconds),
-        options.metadata,
-        " ".join(_choose_webhooks(options.webhook, claim.scope, services)),
-        options.destination,
-    )
+    details = _job_details(context, options, plan.outcome, claim, now, services)
     claim = replace(claim, key=stored.key if stored else claim.key)
     # The edit of an event waits for a larger budget, so it reserves nothing.
     reservation = plan.outcome.reservation if options.source == "http" else None
@@ -178,6 +171,24 @@ def is_temporary(fault: Fault, is_event: bool) -> bool:
     """Return whether a later try may succeed. Nobody else repeats an event, so it also waits for a larger budget."""
     is_passing = fault.retryable is not False and fault.status in _PASSING_STATUSES
     return is_passing or (is_event and fault.code in _LIMIT_CODES)
+
+
+def _job_details(
+    context: RequestContext,
+    options: JobOptions,
+    preview: EditPreview,
+    claim: Claim,
+    now: int,
+    services: Services,
+) -> JobDetails:
+    seconds = options.begin_within
+    return JobDetails(
+        preview.plan.resolved.model_id,
+        now + (context.settings.job_begin_seconds if seconds is None else seconds),
+        options.metadata,
+        " ".join(_choose_webhooks(options.webhook, claim.scope, services)),
+        options.destination,
+    )
 
 
 def _claim(context: RequestContext, options: JobOptions, services: Services) -> Claim:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from retouch.core.errors import BudgetUnavailable
 from retouch.core.usage import Usage, total_tokens
+from retouch.gateway.attempt import Attempt, DeliveredImages, PreparedAttempt
 from retouch.gateway.result import AttemptResult, EditStream, StreamedImage
 from retouch.gateway.services import Services
-from retouch.gateway.target_stages import Attempt, DeliveredImages, PreparedAttempt
 
 if TYPE_CHECKING:
     from retouch.tenants.rates import RateWindow

@@ -157,33 +157,32 @@ def postprocess_all(
     billed_images = billed_images or images
     processed_images, errors = _postprocess_each(images, delivery, time, release, original)
     finished_images = tuple(processed.image for processed in processed_images)
-    metadata = {
-        name: value for name, value in finished_images[0].metadata.items() if name != "usage"
-    }
-    usage = total_usage(billed_images)
-    if usage is not None:
-        metadata["usage"] = usage
     unprocessed = [one.unprocessed_reason for one in processed_images if one.unprocessed_reason]
     notes = (
         *(note for processed in processed_images for note in processed.notes),
         *unprocessed_notes(unprocessed, len(processed_images), delivery),
         *unreadable_notes(errors, len(images)),
     )
-    preserved_pixels = min(
-        (
-            processed.preserved_pixels
-            for processed in processed_images
-            if processed.preserved_pixels is not None
-        ),
-        default=delivery.untouched_pixels,
-    )
+    preserved_counts = [one.preserved_pixels for one in processed_images]
     return ProcessedEdit(
         finished_images,
-        metadata,
-        preserved_pixels,
+        _edit_metadata(finished_images[0], billed_images),
+        min(
+            (count for count in preserved_counts if count is not None),
+            default=delivery.untouched_pixels,
+        ),
         tuple(dict.fromkeys(notes)),
         is_complete=not (errors or unprocessed or any(map(_is_released, processed_images))),
     )
+
+
+def _edit_metadata(
+    image: GeneratedImage, billed_images: Sequence[GeneratedImage]
+) -> dict[str, Any]:
+    """Return the metadata of an image, with the total usage in place of its own."""
+    metadata = {name: value for name, value in image.metadata.items() if name != "usage"}
+    usage = total_usage(billed_images)
+    return metadata if usage is None else {**metadata, "usage": usage}
 
 
 def _is_released(processed: ProcessedImage) -> bool:
