@@ -2,12 +2,14 @@
 PYTHON ?= python3
 PORT ?= 8787
 VENV := .venv
+PROGRESS := make/progress.sh
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 # More than there are processors, because many tests wait for a process, a lease or a provider.
 TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() * 3 // 2)")
 # The import path has the layer, as in Lambda, and the repository folder for the tools.
 export PYTHONPATH := $(CURDIR)/layers/retouch:$(CURDIR)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-slow check fmt bench bench-vs docs docs-site screenshots lock clean
@@ -39,14 +41,14 @@ fmt: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
-	$(BIN)/python -m tools.docs
-	$(BIN)/python -m tools.portkey --write
+	@$(PROGRESS) "writing the generated parts of the documentation" $(BIN)/python -m tools.docs
+	@$(PROGRESS) "running the rows of docs/portkey.md" $(BIN)/python -m tools.portkey --write
 
 screenshots: $(VENV)/.dev ## Take the pictures of the playground for the docs; needs Chromium
 	$(BIN)/python -m tools.screenshots
 
 docs-site: $(VENV)/.dev ## Build the documentation site into .work/site; a broken link is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file .mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 $(PROGRESS) "building the documentation site" $(BIN)/mkdocs build --config-file .mkdocs.yml
 
 bench: $(VENV)/.dev ## Compare the speed with Portkey and LiteLLM; QUICK=1 takes three minutes; needs Node
 	$(BIN)/python -m bench $(if $(QUICK),--quick)
@@ -72,22 +74,19 @@ endef
 # Use an installed uv, or install uv into the environment. Both use the same lock files.
 $(VENV)/.uv:
 	@$(call require-python,$(PYTHON),Name another one: make PYTHON=python3.13 ...)
-	@echo "creating $(VENV)"
-	@[ -e $(VENV) ] || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@[ -e $(VENV) ] || $(PROGRESS) "creating $(VENV)" $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
-	@command -v uv >/dev/null || $(BIN)/pip install -q uv==$(UV_VERSION)
+	@command -v uv >/dev/null || $(PROGRESS) "installing uv" $(BIN)/pip install -q uv==$(UV_VERSION)
 	@ln -sf "$$(command -v uv || echo $(CURDIR)/$(BIN)/uv)" $(VENV)/.uv
 
 $(VENV)/.run: make/requirements/run.txt | $(VENV)/.uv
 	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
-	@echo "installing the packages for run"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/run.txt
+	@VIRTUAL_ENV=$(VENV) $(PROGRESS) "installing the packages for run" $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: make/requirements/dev.txt | $(VENV)/.uv
 	@$(call require-python,$(BIN)/python,Run \`make clean\` first.)
-	@echo "installing the packages for test and check"
-	@VIRTUAL_ENV=$(VENV) $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(PROGRESS) "installing the packages for test and check" $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/dev.txt
 	@touch $@ $(VENV)/.run
 
 include make/aws.mk

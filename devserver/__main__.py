@@ -38,14 +38,14 @@ cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{r
 
 def main() -> int:
     """Run the server. Return 0 after a signal, and 1 for an invalid setting or a port that is taken."""
-    if sys.stderr.isatty():
-        start_terminal_log()
     try:
         settings = DevServerSettings.from_env(os.environ)
         reject_unknown_models(PROVIDERS, Settings.from_env(os.environ))
     except InvalidSetting as error:
         print(error, file=sys.stderr)
         return 1
+    if sys.stderr.isatty():
+        start_terminal_log(settings.own_defaults)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run_until_signalled(settings))

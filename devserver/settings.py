@@ -77,6 +77,7 @@ class DevServerSettings:
     workers: Workers = Workers()
     timeouts: Timeouts = Timeouts()
     sweep_seconds: float = 900.0  # Between two runs of the sweeper, as in the template.
+    chosen: frozenset[str] = frozenset()  # The names of the variables that the caller has set.
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> DevServerSettings:
@@ -107,7 +108,14 @@ class DevServerSettings:
             workers=Workers(min(min_workers, max_workers), max_workers),
             timeouts=Timeouts(function=_read_number(env, "RETOUCH_LOCAL_TIMEOUT", 900, 1)),
             sweep_seconds=_read_number(env, "RETOUCH_LOCAL_SWEEP_SECONDS", 900, 1),
+            chosen=frozenset(name for name, text in env.items() if text),
         )
+
+    @property
+    def own_defaults(self) -> tuple[str, ...]:
+        """The settings that open the gateway although nobody has asked for it: only this machine reaches it."""
+        defaults = ("RETOUCH_AUTH_MODE", "RETOUCH_WEBHOOK_ALLOW")
+        return () if self.is_exposed else tuple(n for n in defaults if n not in self.chosen)
 
     @property
     def is_exposed(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import orjson
@@ -16,24 +16,29 @@ import orjson
 _STDERR_DESCRIPTOR = 2
 
 
-def start_terminal_log() -> None:
-    """Write everything that this process and its children write to the standard error in a readable form."""
+def start_terminal_log(hidden_settings: Collection[str] = ()) -> None:
+    """Write everything that this process and its children write to the standard error in a readable form.
+
+    A warning about one of the hidden settings is left out: the server itself has chosen their values.
+    """
     terminal = os.dup(_STDERR_DESCRIPTOR)
     read_end, write_end = os.pipe()
     os.dup2(write_end, _STDERR_DESCRIPTOR)
     os.close(write_end)
-    threading.Thread(target=_copy_lines, args=(read_end, terminal), daemon=True).start()
+    threading.Thread(
+        target=_copy_lines, args=(read_end, terminal, tuple(hidden_settings)), daemon=True
+    ).start()
 
 
-def _copy_lines(read_end: int, terminal: int) -> None:
+def _copy_lines(read_end: int, terminal: int, hidden_settings: tuple[str, ...]) -> None:
     with os.fdopen(read_end, "rb") as source, os.fdopen(terminal, "wb", buffering=0) as target:
         for line in source:
-            text = readable_line(line)
+            text = readable_line(line, hidden_settings)
             if text is not None:
                 target.write(text)
 
 
-def readable_line(line: bytes) -> bytes | None:
+def readable_line(line: bytes, hidden_settings: tuple[str, ...] = ()) -> bytes | None:
     """Return a line of the log for a person, or None for one that only machines read."""
     try:
         record = orjson.loads(line)
@@ -45,6 +50,8 @@ def readable_line(line: bytes) -> bytes | None:
         return None
     if record.get("message") == "request":
         return _request_line(record).encode() + b"\n"
+    if str(record.get("message", "")).startswith(hidden_settings):
+        return None
     if "message" in record and "level" in record:
         return f"{record['level'].lower()}: {record['message']}\n".encode()
     return line

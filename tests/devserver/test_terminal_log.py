@@ -38,6 +38,12 @@ def test_line_is_readable(line, expected):
     assert readable_line(line) == expected
 
 
+def test_warning_about_a_setting_that_the_server_has_chosen_is_left_out():
+    line = b'{"level":"WARNING","message":"RETOUCH_AUTH_MODE=open: anybody may use it"}\n'
+    assert readable_line(line, ("RETOUCH_AUTH_MODE",)) is None
+    assert readable_line(line) == b"warning: RETOUCH_AUTH_MODE=open: anybody may use it\n"
+
+
 def run_on_terminal(port, **env):
     """Start the server with a pseudo terminal as its standard error, and return both."""
     terminal, child_end = pty.openpty()
@@ -75,6 +81,7 @@ def test_request_is_one_readable_line_on_a_terminal(tmp_path):
         output = read_until(terminal, b"billed no")
         assert b"edit  local/erase  200  " in output
         assert b"{" not in output
+        assert b"warning" not in output  # the server itself has chosen the open settings
     finally:
         process.terminate()
         process.wait(30)
