@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 Node = Mapping[str, Any]
-_METHODS = ("get", "post", "put", "delete")
+_METHODS = ("post", "get", "put", "delete")
+_EXAMPLE = """\
+```
+curl -s http://127.0.0.1:8787/v1/images/edits -F image=@events/photo.png -F mask=@events/mask.png \\
+  -F prompt="remove the ball" -F response_format=url
+curl -s http://127.0.0.1:8787/openapi.json     # this page as an OpenAPI document
+```"""
 _MAX_VALUES = 8  # of an enumeration that a table shows
 
 
@@ -18,7 +24,7 @@ class ApiReference:
     def render(self) -> str:
         """Return the page as Markdown."""
         return "\n\n".join(
-            ["# API reference", self.document["info"]["description"], *self._sections()]
+            ["# API reference", self.document["info"]["description"], _EXAMPLE, *self._sections()]
         )
 
     def _sections(self) -> Iterator[str]:

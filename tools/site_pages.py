@@ -19,10 +19,10 @@ _LINK_OUT_OF_DOCS = re.compile(r"\[([^\]]*)\]\(\.\./([^)]*)\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the decisions to the navigation, in the order of their numbers."""
+    """Add the decisions to the navigation, in the order of their numbers, before the changelog."""
     decisions = sorted(Path(config.docs_dir, "decisions").glob("*.md"))
     assert config.nav is not None, "the configuration has a navigation"
-    config.nav.append({"Decisions": [f"decisions/{page.name}" for page in decisions]})
+    config.nav.insert(-1, {"Decisions": [f"decisions/{page.name}" for page in decisions]})
     return config
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 FOREIGN_ADDRESS = re.compile(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]+")
 
 
@@ -40,6 +41,25 @@ def test_page_of_site_loads_nothing_from_another_host(site):
 def test_site_has_changelog_and_reference_of_every_route(site):
     assert "Unreleased" in (site / "changelog.html").read_text()
     assert "/v1/images/edits/{id}/content" in (site / "api.html").read_text()
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_page_says_in_its_first_screen_what_to_type(page):
+    first_screen = page.read_text().splitlines()[:20]
+    assert any(line.startswith("```") for line in first_screen)
+
+
+ORDER = re.findall(
+    r"\w[\w-]*",
+    "index quick-start masks providers errors large-pictures cost jobs events tenants deploy security troubleshooting "
+    "portkey api architecture changelog",
+)
+
+
+def test_pages_are_in_the_order_in_which_a_newcomer_needs_them():
+    text = (ROOT / ".mkdocs.yml").read_text().partition("\nnav:")[2]
+    pages = re.findall(r": ([\w-]+)\.md$", text, re.M)
+    assert [page for page in pages if page in ORDER] == ORDER
 
 
 @pytest.mark.parametrize("link", ["[gone](gone.md)", "[gone](masks.md#gone)", "![gone](gone.png)"])
