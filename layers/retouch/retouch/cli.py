@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from retouch import cli
 from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
+from retouch.entry_points.account_reports import add_report_commands, run_report_command
 from retouch.imaging.codec import encode, flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
@@ -19,27 +19,69 @@ from retouch.imaging.masks.shapes import adjust_mask, draw_shapes, select_colour
 from retouch.imaging.masks.write import write_mask
 from retouch.imaging.pillow import Image
 
+_EXAMPLES = """\
+examples:
+  retouch mask photo.png --circle 512,512,200 --out mask.png
+  retouch recipe check white.json --photo photo.jpg
+  RETOUCH_KEY=rt_... retouch quota
+  RETOUCH_KEY=rt_... retouch usage --month 2026-11
+
+`retouch mask --help` and so on say more."""
+_MASK_EXAMPLES = """\
+Positions are in pixels from the top left corner of the photo. The shapes and colours together are the mask. Examples:
+
+  retouch mask photo.png --circle 450,560,110 --out mask.png --preview look.png
+  retouch mask photo.png --polygon "100,100 300,120 200,400" --box 0,0,50,50 --grow 6 --out mask.png
+  retouch mask photo.png --colour "#dc1e1e,30" --invert --out mask.png --format white"""
+_RECIPE_HELP = "Say what a recipe of an inbox will do with a photo, and what that costs"
+_RECIPE_EXAMPLES = """\
+It needs no key, asks no provider and buys nothing. Example:
+
+  retouch recipe check white.json --photo photo.jpg"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 for success, 1 for an error. For invalid arguments argparse exits with 2."""
-    parser = argparse.ArgumentParser(
-        prog="retouch", description="Tools for image edits in the terminal"
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    cli.add_arguments(commands.add_parser("mask", help=cli.HELP, description=cli.HELP))
-    recipe = commands.add_parser("recipe", help="Tools for recipes of an inbox")
-    check = recipe.add_subparsers(dest="action", required=True).add_parser("check")
-    _add_check_arguments(check)
-    parsed = parser.parse_args(arguments)
+    parsed = _build_parser().parse_args(arguments)
     if parsed.command == "mask":
-        return cli.run_mask_command(parsed)
-    from retouch.entry_points.recipe_check import run_recipe_command  # it loads all providers
+        return run_mask_command(parsed)
+    if parsed.command == "recipe":
+        from retouch.entry_points.recipe_check import run_recipe_command  # it loads all providers
 
-    return run_recipe_command(parsed)
+        return run_recipe_command(parsed)
+    return run_report_command(parsed)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="retouch",
+        description="Tools for image edits in the terminal.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    add_arguments(_add_command(commands, "mask", HELP, _MASK_EXAMPLES))
+    recipe = commands.add_parser(
+        "recipe", help="Check a recipe of an inbox", description="Tools for recipes of an inbox."
+    )
+    actions = recipe.add_subparsers(dest="action", required=True, metavar="action")
+    _add_check_arguments(_add_command(actions, "check", _RECIPE_HELP, _RECIPE_EXAMPLES))
+    add_report_commands(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, text: str, examples: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
 
 
 def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Say what a recipe of an inbox will do with a photo, and what that costs"
     parser.add_argument("file", type=Path, help="the recipe, named as its folder in the inbox")
     parser.add_argument("--photo", type=Path, help="a photo; without it, one of 1024x1024 pixels")
     parser.add_argument("--mask", type=Path, help="the mask, if the recipe waits for one")
@@ -49,6 +91,11 @@ HELP = "Make a mask for a photo from shapes or a colour"
 # red, green, blue, and the tolerance in levels
 ColourWithTolerance = tuple[tuple[int, int, int], int]
 
+_SHAPE_HELP = {
+    "box": "mark a rectangle: its left, its top, its width and its height",
+    "circle": "mark a circle: its centre and its radius",
+    "ellipse": "mark an ellipse: its centre and its two radii",
+}
 _SHAPE_FIELDS = {
     "box": ("x", "y", "width", "height"),
     "circle": ("cx", "cy", "r"),
@@ -88,20 +135,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
     for kind, fields in _SHAPE_FIELDS.items():
         parser.add_argument(
-            f"--{kind}", type=_shape_parser(kind), **_repeatable_option(",".join(fields))
+            f"--{kind}",
+            type=_shape_parser(kind),
+            **_repeatable_option(",".join(fields), _SHAPE_HELP[kind]),
         )
-    parser.add_argument("--polygon", type=_parse_polygon, **_repeatable_option('"x,y x,y x,y ..."'))
-    parser.add_argument("--colour", type=_parse_colour, **_repeatable_option("#rrggbb[,TOLERANCE]"))
     parser.add_argument(
-        "--fraction", action="store_true", help="numbers are fractions of the image size"
+        "--polygon",
+        type=_parse_polygon,
+        **_repeatable_option('"x,y x,y x,y ..."', "mark the area between these corners"),
     )
     parser.add_argument(
-        "--grow", type=float, default=0, help="grow (or, below 0, shrink) all of it"
+        "--colour",
+        type=_parse_colour,
+        **_repeatable_option(
+            "#rrggbb[,TOLERANCE]",
+            f"mark every pixel of this colour, {_DEFAULT_TOLERANCE} levels more or less",
+        ),
+    )
+    parser.add_argument(
+        "--fraction", action="store_true", help="positions are fractions of the image size, 0 to 1"
+    )
+    parser.add_argument(
+        "--grow",
+        type=float,
+        default=0,
+        help="grow the mask by this many pixels, or shrink it below 0",
     )
     parser.add_argument("--invert", action="store_true", help="mark everything outside the shapes")
-    parser.add_argument("--feather", type=float, default=0, help="width of the soft inner edge")
     parser.add_argument(
-        "--format", choices=("alpha", "white"), default="alpha", help="what means edit"
+        "--feather", type=float, default=0, help="the width of a soft inner edge in pixels"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("alpha", "white"),
+        default="alpha",
+        help="what marks the area: transparency or white",
     )
     parser.add_argument("--preview", type=Path, help="a PNG of the photo with the marked area red")
 
@@ -151,9 +219,14 @@ def _mask_spec(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"shapes": shapes, "unit": unit, **adjustments}
 
 
-def _repeatable_option(metavar: str) -> dict[str, Any]:
+def _repeatable_option(metavar: str, text: str) -> dict[str, Any]:
     """Return the argparse settings of an option that may be repeated."""
-    return {"action": "append", "default": [], "metavar": metavar, "help": "may be repeated"}
+    return {
+        "action": "append",
+        "default": [],
+        "metavar": metavar,
+        "help": f"{text}; may be repeated",
+    }
 
 
 def _shape_parser(kind: str) -> Any:
