@@ -27,7 +27,10 @@ def test_host_is_the_address_to_listen_at(host, address, is_exposed, url_host):
 @pytest.mark.parametrize(("port", "s3_port"), [(8787, 9787), (0, 0), (65000, 64000)])
 def test_links_to_results_have_a_port_that_follows_from_the_port_of_the_server(port, s3_port):
     assert DevServerSettings.from_env({"PORT": str(port)}).s3_port == s3_port
-    assert DevServerSettings.from_env({"PORT": str(port), "RETOUCH_LOCAL_S3_PORT": "9900"}).s3_port == 9900
+    assert (
+        DevServerSettings.from_env({"PORT": str(port), "RETOUCH_LOCAL_S3_PORT": "9900"}).s3_port
+        == 9900
+    )
 
 
 @pytest.mark.parametrize(
