@@ -89,6 +89,8 @@ class Batch:
     ended_at: int = 0
     output_file: str = ""
     error_file: str = ""
+    model: str = ""  # that every line names, if it is one
+    usage: str = ""  # the sum of the tokens of all edits, as JSON in OpenAI's shape
     version: str = ""
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from retouch.batches.files import StoredFile, content_key, file_row
 from retouch.batches.held_batch import HeldBatch
 from retouch.batches.lines import parse_line
 from retouch.batches.stores import BatchStores
+from retouch.batches.usage import Usage, sum_usage
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.rows import RowConflict
 from retouch.orders.order import Order, StoredAnswer
@@ -41,6 +43,9 @@ class LineResult:
 
     is_success: bool
     data: bytes | None
+    usage: Usage = field(
+        default_factory=dict
+    )  # the tokens of its edit, as the provider states them
 
 
 def write_results(held: HeldBatch, extend_links: ExtendLinks) -> None:
@@ -48,6 +53,7 @@ def write_results(held: HeldBatch, extend_links: ExtendLinks) -> None:
     batch, stores, now = held.batch, held.stores, held.clock.unix_time()
     expires = now + batch.output_seconds
     results = list(_iter_results(batch, stores, lambda body: extend_links(body, expires)))
+    usage = sum_usage(one.usage for one in results)
     files, counts = {}, {}
     for kind, is_success in (("output", True), ("error", False)):
         lines = [one.data for one in results if one.data and one.is_success == is_success]
@@ -55,7 +61,9 @@ def write_results(held: HeldBatch, extend_links: ExtendLinks) -> None:
         files[kind] = _write_file(batch, kind, lines, now, expires, stores) if lines else ""
     totals = {"completed": counts["output"], "failed": counts["error"]}
     held.change(
-        lambda batch, now: transitions.finish(batch, totals, files["output"], files["error"], now)
+        lambda batch, now: transitions.finish(
+            batch, totals, usage, files["output"], files["error"], now
+        )
     )
 
 
@@ -120,7 +128,7 @@ def line_result(
     body = orjson.loads(extend_links(answer.body) if answer.status < 400 else answer.body)
     response = {"status_code": answer.status, "request_id": order.id, "body": body}
     if answer.status < 400:
-        return _result(order, custom_id, response, None)
+        return replace(_result(order, custom_id, response, None), usage=body.get("usage") or {})
     details = body.get("error") or {}
     error = dict[str, Any](
         code=details.get("code") or details.get("type"), message=details.get("message")

@@ -27,6 +27,7 @@ class StepFunctions:
 
     price_line: PriceLine
     check_room: Callable[[int], None]  # micro-dollars; raises Fault when a budget has less
+    only_model: Callable[[], str]  # of the lines that were priced; empty: they name several
     extend_links: ExtendLinks
     has_time: HasTime
 
@@ -75,7 +76,10 @@ def _validate(held: HeldBatch, functions: StepFunctions) -> None:
     if errors:
         held.change(lambda batch, now: transitions.fail(batch, errors, now))
     else:
-        held.change(lambda batch, now: transitions.start(batch, plan.lines, plan.worst_cost, now))
+        model = functions.only_model()
+        held.change(
+            lambda batch, now: transitions.start(batch, plan.lines, plan.worst_cost, model, now)
+        )
 
 
 def _budget_errors(

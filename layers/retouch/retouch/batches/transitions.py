@@ -54,10 +54,12 @@ def fail(batch: Batch, errors: tuple[LineError, ...], now: int) -> Batch:
     return replace(batch, status="failed", errors=errors, ended_at=now, holder="", lease=0)
 
 
-def start(batch: Batch, lines: int, worst_cost: int, now: int) -> Batch:
+def start(batch: Batch, lines: int, worst_cost: int, model: str, now: int) -> Batch:
     """Return the valid batch, whose lines may become jobs. A cancelled one stays cancelled."""
     status: BatchStatus = "in_progress" if batch.status == "validating" else batch.status
-    return replace(batch, status=status, lines=lines, worst_cost=worst_cost, started_at=now)
+    return replace(
+        batch, status=status, lines=lines, worst_cost=worst_cost, model=model, started_at=now
+    )
 
 
 def cancel(batch: Batch, wake: int, now: int) -> Batch:
@@ -82,7 +84,12 @@ def begin_results(batch: Batch, now: int) -> Batch:
 
 
 def finish(
-    batch: Batch, counts: Mapping[str, int], output_file: str, error_file: str, now: int
+    batch: Batch,
+    counts: Mapping[str, int],
+    usage: str,
+    output_file: str,
+    error_file: str,
+    now: int,
 ) -> Batch:
     """Return the batch with its files of results. An empty file has no id."""
     status: BatchStatus = (
@@ -93,6 +100,7 @@ def finish(
         status=status,
         completed=counts["completed"],
         failed=counts["failed"],
+        usage=usage,
         output_file=output_file,
         error_file=error_file,
         ended_at=now,

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from openai.types import Batch
 
 from retouch.api.handlers.sweeper import build_handler as build_sweeper
 from retouch.batches import feeding
@@ -13,9 +14,9 @@ from retouch.core.errors import OrdersUnavailable
 from retouch.orders.sweeper import sweep as sweep_orders
 from tests.support.batches import BatchGateway, batch_line
 from tests.support.images import data_url
-from tests.support.jobs import DEAD_LETTERS
+from tests.support.jobs import DEAD_LETTERS, SUCCESS
 from tests.support.killed_process import ProcessKilled
-from tests.support.upstream import Upstream
+from tests.support.upstream import Upstream, json_response
 
 BAD_PICTURE = data_url(b"no image")
 
@@ -42,6 +43,34 @@ def test_batch_is_completed_with_one_result_for_each_line(gateway):
     assert result["response"]["status_code"] == 200
     assert result["response"]["body"]["data"][0]["url"].startswith("https://")
     assert gateway.paid_prompts == {f"prompt-{i}-": 1 for i in range(3)}
+
+
+def test_batch_has_the_model_and_the_tokens_of_its_lines_as_the_sdk_reads_them(gateway):
+    usage = {
+        "input_tokens": 10,
+        "input_tokens_details": {"text_tokens": 4, "image_tokens": 6, "cached_tokens": 2},
+        "output_tokens": 20,
+        "total_tokens": 30,
+    }
+    gateway.upstream.responses[:] = [json_response({**SUCCESS, "usage": usage})]
+    identifier = gateway.create(lines_of(3))
+    assert gateway.get_batch(identifier)["usage"] is None
+    batch = Batch.model_validate(gateway.run(identifier))
+    assert batch.model == "openai/gpt-image-2"
+    assert batch.usage is not None
+    assert batch.usage.model_dump() == {
+        "input_tokens": 30,
+        "input_tokens_details": {"cached_tokens": 6},
+        "output_tokens": 60,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 90,
+    }
+
+
+def test_batch_of_several_models_names_none(gateway):
+    other = {**batch_line(1)["body"], "model": "openai/gpt-image-1.5"}
+    batch = gateway.run(gateway.create([batch_line(0), batch_line(1, body=other)]))
+    assert (batch["status"], batch["model"]) == ("completed", None)
 
 
 @pytest.mark.parametrize(("seconds", "folder"), [(86_400, "kept/3"), (30 * 86_400, "kept/33")])
@@ -103,6 +132,7 @@ def test_failures_of_the_provider_are_errors_of_their_lines(gateway):
         (batch_line(6, url="/v1/images/generations"), "invalid_url", "url"),
         (batch_line(6, body={"prompt": "p"}), "missing_required_parameter", "body.image"),
         (batch_line(6, "ftp://x"), "invalid_image_url", "body.images[0]"),
+        (batch_line(6, "s3://bucket/a.png"), "unsupported_image_url", "body.images[0]"),
         (batch_line(6, body={**batch_line(6)["body"], "n": 0}), "invalid_value", "body.n"),
         (batch_line(6, body={**batch_line(6)["body"], "qualty": "low"}), "unknown_parameter", "body.qualty"),
         (batch_line(6, body={**batch_line(6)["body"], "model": "nobody/x"}), "model_not_found", "body.model"),

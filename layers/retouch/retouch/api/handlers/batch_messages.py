@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 import orjson
@@ -59,6 +59,7 @@ def run_batch(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
     functions = StepFunctions(
         lines.price,
         lines.check_room,
+        lines.only_model,
         lambda body, expires: extend_links(body, expires, pepper),
         lambda: clock.now() < worker.deadline,
     )
@@ -101,6 +102,7 @@ class _BatchLines:
     worker: WorkerContext
     # What the lines may cost that only one virtual key can pay for.
     virtual_keys: dict[str, LinePrice] = field(default_factory=dict)
+    models: set[str] = field(default_factory=set)
 
     def price(self, body: Mapping[str, Any]) -> int:
         """Return the most that the edit of a line may cost. Raises Fault."""
@@ -110,11 +112,16 @@ class _BatchLines:
             if error.code in _IMAGE_CODES:
                 return 0
             raise
+        self.models.add(price.model)
         if price.payer:
             others = self.virtual_keys.get(price.payer.budget_name, LinePrice(0))
-            total = LinePrice(others.amount + price.amount, price.payer)
+            total = replace(price, amount=others.amount + price.amount)
             self.virtual_keys[price.payer.budget_name] = total
         return price.amount
+
+    def only_model(self) -> str:
+        """Return the model of all lines, or an empty text when they may be made by several."""
+        return next(iter(self.models)) if len(self.models) == 1 else ""
 
     def check_room(self, worst_cost: int) -> None:
         """Raise Fault when the key that made the batch is revoked, or when a budget has less."""

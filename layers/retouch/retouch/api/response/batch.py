@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from retouch.batches.batch import ENDPOINT, Batch, LineError
 from retouch.batches.files import StoredFile
 
@@ -33,6 +35,8 @@ def batch_document(batch: Batch, counts: Mapping[str, int]) -> dict[str, Any]:
         **ended,
         "request_counts": dict(counts),
         "metadata": dict(batch.metadata),
+        "model": batch.model or None,
+        "usage": orjson.loads(batch.usage) if batch.usage else None,
     }
 
 

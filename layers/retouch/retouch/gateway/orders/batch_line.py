@@ -28,6 +28,7 @@ class LinePrice:
     """The most that an edit may cost its workspace at any of its targets, in micro-dollars."""
 
     amount: int
+    model: str = ""  # of its only target
     payer: VirtualKeyRecord | None = None  # that alone can pay for it, if it has limits
 
 
@@ -49,17 +50,21 @@ def price_line(context: RequestContext, services: Services) -> LinePrice:
     if isinstance(routed, EditResult):
         assert isinstance(routed.outcome, Fault), "targets that cannot be chosen are a Fault"
         raise routed.outcome
-    prices, payers, refusals = [], list[VirtualKeyRecord | None](), []
+    prices, priced, refusals = [], list[TargetRequest](), []
     for target in routed.targets.values():
         try:
             price = _price_target(target, context, has_mask=form.mask is not None)
             prices.append(price)
-            payers.append(target.payer.limits)
+            priced.append(target)
         except Fault as refusal:
             refusals.append(refusal)
     if not prices:
         raise refusals[0]
-    return LinePrice(max(prices), payers[0] if len(payers) == 1 else None)
+    if len(priced) > 1:
+        return LinePrice(max(prices))
+    (target,) = priced
+    model = target.model.model_id if target.model else ""
+    return LinePrice(prices[0], model, target.payer.limits)
 
 
 def _price_target(target: TargetRequest, context: RequestContext, *, has_mask: bool) -> int:
