@@ -15,12 +15,28 @@ from typing import Any
 
 from retouch.core.errors import InvalidRequest, UsageUnavailable
 from retouch.infrastructure.aws.usage_table import UsageDynamoTable
+from retouch.tenants.keys import DEFAULT_WORKSPACE
+from retouch.tenants.rows import WORKSPACES
 from retouch.usage.event import day_of, start_of_day
-from retouch.usage.groups import COLUMNS, METADATA_PREFIX, dimensions_of, summary_document
+from retouch.usage.groups import (
+    COLUMNS,
+    METADATA_PREFIX,
+    WORKSPACE,
+    WORKSPACE_NAME,
+    dimensions_of,
+    summary_document,
+)
 from retouch.usage.query import UsageQuery, UsageReader
 from retouch.usage.stores import UsageStore
-from tools.stack import CommandError, locate_stack, run_command, stack_output
-from tools.tenant_keys import StackClients
+from tools.stack import (
+    CommandError,
+    StackLocation,
+    locate_stack,
+    run_command,
+    stack_output,
+    stack_outputs,
+)
+from tools.tenant_keys import StackClients, open_tenant_table
 
 _SECONDS_PER_DAY = 86_400
 _KEPT_DAYS = 90
@@ -34,7 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def month_summary(
-    store: UsageStore, month: str, columns: Sequence[str], now: int
+    store: UsageStore,
+    month: str,
+    columns: Sequence[str],
+    now: int,
+    workspace_names: Mapping[str, str],
 ) -> Mapping[str, Any]:
     """Return the sums of a month by these columns. Raises CommandError."""
     start = start_of_day(f"{month}-01")
@@ -42,7 +62,8 @@ def month_summary(
     workspaces = tuple(store.list_workspaces(month))
     query = UsageQuery(workspaces, start, end, _SECONDS_PER_DAY, dimensions_of(columns))
     try:
-        return summary_document(UsageReader(store, now).read_rows(query), columns)
+        found = UsageReader(store, now).read_rows(query)
+        return summary_document(found, columns, workspace_names)
     except InvalidRequest as error:
         raise CommandError(str(error)) from None
 
@@ -51,19 +72,30 @@ def _run(options: argparse.Namespace) -> int:
     stack, now = locate_stack(options.stack, options.region), int(time.time())
     table = stack_output(stack, "UsageTable")
     store = UsageDynamoTable(table, _KEPT_DAYS, StackClients(stack))
-    columns = _read_columns(options.by)
+    columns, month = _read_columns(options.by), _read_month(options.month, now)
     try:
-        summary = month_summary(store, _read_month(options.month, now), columns, now)
+        summary = month_summary(store, month, columns, now, _workspace_names(stack))
     except UsageUnavailable as error:
         raise error.__cause__ or error from None
-    rows = [*summary["data"], {**dict.fromkeys(columns, "together"), **summary["totals"]}]
-    names = (*columns, *_AMOUNTS)
+    shown = (*((WORKSPACE_NAME,) if WORKSPACE in columns else ()), *columns)
+    rows = [*summary["data"], {**dict.fromkeys(shown, "together"), **summary["totals"]}]
+    names = (*shown, *_AMOUNTS)
     lines = [[_show(row[name]) for name in names] for row in rows]
     if options.csv:
         csv.writer(sys.stdout).writerows([names, *lines])
     else:
         print("\n".join(_table([list(names), *lines])))
     return 0
+
+
+def _workspace_names(stack: StackLocation) -> dict[str, str]:
+    """Return the names of the workspaces by their ids. A stack of an earlier version has none."""
+    table = stack_outputs(stack).get("TenantsTable")
+    if not table:
+        return {}
+    rows = open_tenant_table(table, stack).list(WORKSPACES)
+    default = {DEFAULT_WORKSPACE.id: DEFAULT_WORKSPACE.name}
+    return default | {row.name: str(row.record["name"]) for row in rows}
 
 
 def _show(value: Any) -> str:

@@ -73,6 +73,7 @@ def test_page_sells_edits_to_two_customers_up_to_the_invoice(output):
     (rotated,) = answers(output["Replace a key"])
     assert rotated["limits"][0]["taken_usd"] == acme[0]["taken_usd"]
     (invoice,) = answers(output["Send the invoice"])
+    assert {item["workspace_name"] for item in invoice["data"]} == {"Acme", "Globex"}
     prices = {item["workspace"]: item for item in invoice["data"]}
     assert len(prices) == 2
     assert sum(item["requests"] for item in prices.values()) == 2

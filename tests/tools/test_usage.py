@@ -8,14 +8,20 @@ import pytest
 from moto import mock_aws
 
 from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.tenant_table import TenantDynamoTable
 from retouch.infrastructure.aws.usage_table import UsageDynamoTable
+from retouch.tenants.keys import Workspace
+from retouch.tenants.rows import workspace_row
+from retouch.tenants.table import Change
 from retouch.usage.recorder import UsageRecorder
+from tests.support.tenants import TABLE as TENANTS_TABLE
+from tests.support.tenants import TABLE_DEFINITION as TENANTS_DEFINITION
 from tests.support.usage import TABLE, TABLE_DEFINITION, make_event
 from tools import usage
 
 TEMPLATE = {
     "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-    "Outputs": {"UsageTable": {"Value": TABLE}},
+    "Outputs": {"UsageTable": {"Value": TABLE}, "TenantsTable": {"Value": TENANTS_TABLE}},
 }
 
 
@@ -26,7 +32,11 @@ def run_usage(monkeypatch, capsys):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        boto3.client("dynamodb").create_table(**TABLE_DEFINITION)
+        for definition in (TABLE_DEFINITION, TENANTS_DEFINITION):
+            boto3.client("dynamodb").create_table(**definition)
+        tenants = TenantDynamoTable(TENANTS_TABLE, AwsClients())
+        shop = Workspace(id="w_shop", slug="shop", name="Acme, Inc. \u2764")
+        tenants.write([Change(workspace_row(shop))])
         boto3.client("cloudformation").create_stack(
             StackName="retouch", TemplateBody=json.dumps(TEMPLATE)
         )
@@ -51,12 +61,12 @@ def test_month_is_shown_by_workspace_and_model_with_its_total(run_usage):
     status, out, _ = run_usage("--month", "2026-11", "--csv")
     assert status == 0
     rows = list(csv.DictReader(out.splitlines()))
-    found = [(row["workspace"], row["model"], row["cost"], row["price"]) for row in rows]
-    assert found == [
-        ("w_shop", "gpt-image-2", "0.041200", "0.050000"),
-        ("w_cafe", "gpt-image-2", "0.000007", "0.000008"),
-        ("w_shop", "other", "0.000001", "0.000002"),
-        ("together", "together", "0.041208", "0.050010"),
+    columns = ("workspace_name", "workspace", "model", "cost", "price")
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("Acme, Inc. \u2764", "w_shop", "gpt-image-2", "0.041200", "0.050000"),
+        ("", "w_cafe", "gpt-image-2", "0.000007", "0.000008"),  # it is deleted
+        ("Acme, Inc. \u2764", "w_shop", "other", "0.000001", "0.000002"),
+        ("together", "together", "together", "0.041208", "0.050010"),
     ]
 
 

@@ -18,14 +18,15 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "configs": (("config",), "config"),
     "status-codes": (("status",), "status_code"),
 }
+WORKSPACE, WORKSPACE_NAME = "workspace", "workspace_name"
 METADATA_PREFIX = "metadata."
 # The columns by which the summary may be grouped.
-COLUMNS = ("workspace", *DIMENSIONS, "size", "user", "source", "trace", "code", "blame", "billed")
+COLUMNS = (WORKSPACE, *DIMENSIONS, "size", "user", "source", "trace", "code", "blame", "billed")
 
 
 def dimensions_of(columns: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that are dimensions. The workspace is not: each row has it."""
-    return tuple(column for column in columns if column != "workspace")
+    return tuple(column for column in columns if column != WORKSPACE)
 
 
 def group_items(
@@ -43,8 +44,10 @@ def group_items(
     ]
 
 
-def summary_document(rows: Sequence[UsageRow], columns: Sequence[str]) -> dict[str, Any]:
-    """Return the sums of all rows, and the sums by these columns."""
+def summary_document(
+    rows: Sequence[UsageRow], columns: Sequence[str], workspace_names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the sums of all rows, and the sums by these columns. A deleted workspace has no name."""
     groups = _sorted_groups(rows, columns) if columns else []
     return {
         "object": "usage.summary",
@@ -52,10 +55,19 @@ def summary_document(rows: Sequence[UsageRow], columns: Sequence[str]) -> dict[s
         "unit": "usd",
         "totals": _amounts(sum_rows(rows)),
         "data": [
-            {**dict(zip(columns, values, strict=True)), **_amounts(totals)}
+            {**_values(columns, values, workspace_names), **_amounts(totals)}
             for values, totals in groups
         ],
     }
+
+
+def _values(
+    columns: Sequence[str], values: Sequence[Any], workspace_names: Mapping[str, str]
+) -> dict[str, Any]:
+    named = dict(zip(columns, values, strict=True))
+    if WORKSPACE not in named:
+        return named
+    return {WORKSPACE_NAME: workspace_names.get(named[WORKSPACE], ""), **named}
 
 
 def _sorted_groups(
@@ -64,7 +76,7 @@ def _sorted_groups(
     groups: dict[tuple[Any, ...], Totals] = {}
     for row in rows:
         values = tuple(
-            row.workspace if column == "workspace" else row.group[column] for column in columns
+            row.workspace if column == WORKSPACE else row.group[column] for column in columns
         )
         groups.setdefault(values, Totals()).add(row.totals)
     return sorted(groups.items(), key=lambda item: (-item[1].cost, -item[1].requests, str(item[0])))

@@ -23,6 +23,7 @@ from retouch.api.admin.usage_params import (
     split_list,
     visible_workspaces,
 )
+from retouch.api.admin.workspaces import all_workspaces
 from retouch.core.errors import InvalidRequest
 from retouch.usage.event import SECONDS_PER_DAY
 from retouch.usage.graphs import (
@@ -115,7 +116,8 @@ def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         read_filter(request),
         request.amounts,
     )
-    return 200, summary_document(read_rows(query, services), columns)
+    names = {one.id: one.name for one in all_workspaces(services)}
+    return 200, summary_document(read_rows(query, services), columns, names)
 
 
 def _list_columns(
