@@ -85,7 +85,7 @@ class EventGateway(JobGateway):
         bucket: Any = self.services.bucket
         queue: Any = self.queue
         bucket.put = self._put_result
-        bucket.read_object = lambda name: self.results.get(name.partition("/")[2])
+        bucket.read_result = self.results.get
         queue.send = self.post
         queue.delay = self._delay
         self.write_recipe()

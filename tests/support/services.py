@@ -66,6 +66,9 @@ class InMemoryObjectStore:
     def sign(self, key, seconds):
         return f"https://results.example/{key}"
 
+    def read_result(self, key):
+        return self.objects.get(f"https://results.example/{key}")
+
     def read_upload(self, upload_id):
         return self.objects.get(upload_id)
 

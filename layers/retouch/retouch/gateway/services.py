@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 class ObjectStore(ResultStore, InputStore, Protocol):
     """The bucket of the stack."""
 
+    def read_result(self, key: str) -> bytes | None:
+        """Return a stored result of any size, or None when it is absent."""
+
     def create_upload(
         self, content_type: str, owner: str, max_bytes: int
     ) -> tuple[str, dict[str, Any]]:

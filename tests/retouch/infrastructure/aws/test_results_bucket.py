@@ -18,9 +18,9 @@ def credentials(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
-def s3_bucket(monkeypatch, endpoint):
+def s3_bucket(monkeypatch, endpoint, **settings):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    return S3Bucket(Settings(bucket="b"), AwsClients())
+    return S3Bucket(Settings(bucket="b", **settings), AwsClients())
 
 
 def test_no_bucket_raises_not_stored():
@@ -53,3 +53,23 @@ def test_link_without_credentials_raises_not_stored(monkeypatch):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     with pytest.raises(NotStored, match="could not be signed"):
         s3_bucket(monkeypatch, "http://127.0.0.1:1").sign("results/a.png", 60)
+
+
+def test_result_larger_than_an_upload_may_be_is_read_whole(monkeypatch):
+    with Upstream() as server:
+        server.files["/b/results/a.png"] = server.files["/b/uploads/a"] = bytes(101)
+        bucket = s3_bucket(monkeypatch, server.url, max_upload_bytes=100)
+        assert bucket.read_result("results/a.png") == bytes(101)
+        assert bucket.read_object("b/results/a.png") is None
+        assert bucket.read_upload("a") is None
+
+
+def test_result_that_is_gone_or_has_no_key_is_none(monkeypatch):
+    absent = ScriptedResponse(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    with Upstream() as server:
+        monkeypatch.setattr(
+            server, "download", lambda handler: server.write_response(handler, absent)
+        )
+        bucket = s3_bucket(monkeypatch, server.url)
+        assert bucket.read_result("results/a.png") is None
+        assert bucket.read_result("") is None

@@ -154,7 +154,7 @@ def _input(target: InboxTarget) -> dict[str, str]:
 
 def _read_image(url: str, services: Services) -> OutboxImage | None:
     key = find_object_key(url)
-    data = services.bucket.read_object(f"{services.settings.bucket}/{key}")
+    data = services.bucket.read_result(key)
     return OutboxImage(data, key.rpartition(".")[2]) if data else None
 
 

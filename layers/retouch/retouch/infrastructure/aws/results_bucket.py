@@ -16,6 +16,7 @@ from retouch.infrastructure.aws.signed_clients import WrittenObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _log = logging.getLogger("retouch")
 # The prefixes from which an input image may be read. Other objects and other buckets are never read.
@@ -95,23 +96,31 @@ class S3Bucket:
 
     def read_upload(self, upload_id: str) -> bytes | None:
         """Return a finished upload's bytes, or None when there is none."""
-        return self._read_bytes(f"uploads/{upload_id}") if self._bucket else None
+        return self._read_input(f"uploads/{upload_id}") if self._bucket else None
 
     def read_object(self, name: str) -> bytes | None:
         """Return the object at "bucket/key", or None when it is absent or not readable here."""
         bucket, _, key = name.partition("/")
         is_readable = self._bucket and bucket == self._bucket and key.startswith(_READABLE_PREFIXES)
-        return self._read_bytes(key) if is_readable else None
+        return self._read_input(key) if is_readable else None
+
+    def read_result(self, key: str) -> bytes | None:
+        """Return a result of any size, or None when it is absent. It may be larger than what callers upload."""
+        response = self._open(key) if self._bucket and key else None
+        return response["Body"].read() if response else None
 
     def check_access(self) -> None:
         """Raise S3's error when the bucket cannot be used."""
         self._client.list_objects_v2(Bucket=self._bucket, Prefix="results/", MaxKeys=1)
 
-    def _read_bytes(self, key: str) -> bytes | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=key)
-        except self._client.exceptions.NoSuchKey:
-            return None
-        if response["ContentLength"] > self._settings.max_upload_bytes:
+    def _read_input(self, key: str) -> bytes | None:
+        response = self._open(key)
+        if response is None or response["ContentLength"] > self._settings.max_upload_bytes:
             return None
         return response["Body"].read()
+
+    def _open(self, key: str) -> GetObjectOutputTypeDef | None:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)
+        except self._client.exceptions.NoSuchKey:
+            return None
