@@ -123,9 +123,26 @@ def test_template_uses_every_parameter(template, resources):
     assert unused == []
 
 
-def test_asynchronous_invocations_of_the_edit_function_are_not_retried(function):
+def test_asynchronous_invocations_are_repeated_only_by_the_parameter_and_end_as_dead_letters(
+    template, function, resources
+):
     # By default Lambda repeats a failed asynchronous invocation twice.
-    assert function["EventInvokeConfig"] == {"MaximumRetryAttempts": 0}
+    destination = {"Type": "SQS", "Destination": {"Fn::GetAtt": ["EventsDeadLetters", "Arn"]}}
+    assert template["Parameters"]["AsyncRetries"]["Default"] == 0
+    assert function["EventInvokeConfig"] == {
+        "MaximumRetryAttempts": {"Ref": "AsyncRetries"},
+        "DestinationConfig": {"OnFailure": destination},
+    }
+    variables = function["Environment"]["Variables"]
+    assert variables["RETOUCH_ASYNC_RETRIES"] == {"Ref": "AsyncRetries"}
+    targets = [
+        one["Resource"]
+        for one in policy_statements(resources, "EditsRole")
+        if "sqs:SendMessage" in as_list(one["Action"])
+    ]
+    assert destination["Destination"] in targets[0]
+    worker = resources["WorkerFunction"]["Properties"]["EventInvokeConfig"]
+    assert worker == {"MaximumRetryAttempts": 0}
 
 
 def test_base_url_parameter_reaches_all_functions_and_is_validated(template, resources):
@@ -369,6 +386,7 @@ def test_worker_has_the_variables_of_an_edit(resources):
         "CORS_ORIGINS",
         "AUTH_MODE",
         "URL_SECONDS",
+        "ASYNC_RETRIES",  # of direct invokes
     }
     assert edits - worker == {f"RETOUCH_{name}" for name in http_only}
     assert worker - edits == {

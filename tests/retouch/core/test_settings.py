@@ -74,6 +74,7 @@ VARIABLES = [
     ("RETOUCH_EVENTS_BUS", "bus", "event_bus", "bus"),
     ("RETOUCH_EVENTS_DEAD_LETTERS", "https://dead", "events_dlq_url", "https://dead"),
     ("RETOUCH_REPLY_QUEUES", "arn:a, arn:b", "reply_queues", ("arn:a", "arn:b")),
+    ("RETOUCH_ASYNC_RETRIES", "2", "async_retries", 2),
     ("RETOUCH_INBOX", "/tmp/inbox", "inbox_folder", "/tmp/inbox"),
     ("RETOUCH_METRICS_BY_MODEL", "true", "metrics_by_model", True),
 ]  # fmt: skip

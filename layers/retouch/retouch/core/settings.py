@@ -220,6 +220,8 @@ class Settings:
     events_dlq_url: str = _env_field("RETOUCH_EVENTS_DEAD_LETTERS")
     # ARNs of the queues to which a message may ask for its reply
     reply_queues: tuple[str, ...] = _env_field("RETOUCH_REPLY_QUEUES", (), _split_list)
+    # how often Lambda repeats a failed asynchronous invoke, which then needs a key
+    async_retries: int = _env_field("RETOUCH_ASYNC_RETRIES", 0, int)
     # the local folder that takes the place of all inboxes
     inbox_folder: str = _env_field("RETOUCH_INBOX")
     # the model is a dimension of the metrics

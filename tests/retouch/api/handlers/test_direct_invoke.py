@@ -1,6 +1,7 @@
 """Tests of direct invokes for Step Functions and Pipes: failures by name, lists of one, and keys."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,29 @@ def test_pipe_whose_target_fails_twice_buys_once(gateway):
     answers = [invoke(gateway, [{**EDIT, "idempotency_key": "m-1"}]) for _ in range(3)]
     assert len(gateway.upstream.calls) == 1
     assert all(len(one) == 1 and one[0]["data"] for one in answers)
+
+
+@pytest.fixture
+def repeating_gateway(gateway):
+    """Return a gateway of a stack in which Lambda repeats asynchronous invokes."""
+    gateway.services.settings = replace(gateway.services.settings, async_retries=2)
+    return gateway
+
+
+def test_event_without_a_key_is_refused_where_lambda_repeats_invokes(repeating_gateway):
+    report = failure_of(repeating_gateway, {**EDIT, "raise": True})
+    assert report["errorType"] == "Retouch.idempotency_key_required"
+    assert repeating_gateway.upstream.calls == []
+
+
+def test_event_with_a_key_is_bought_once_where_lambda_repeats_invokes(repeating_gateway):
+    for _ in range(3):
+        assert invoke(repeating_gateway, {**EDIT, **KEY, "raise": True})["data"]
+    assert len(repeating_gateway.upstream.calls) == 1
+
+
+def test_dry_run_needs_no_key_where_lambda_repeats_invokes(repeating_gateway):
+    assert "error" not in invoke(repeating_gateway, {**EDIT, "dry_run": True})
 
 
 @pytest.mark.parametrize(

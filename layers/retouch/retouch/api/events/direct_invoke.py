@@ -94,9 +94,18 @@ def event_order(event: Mapping[str, Any], services: Services) -> EditOrder | Non
 
     An asynchronous invoke is delivered at least once, so its sender puts a key in it.
     """
+    if event.get("dry_run"):
+        return None
     is_required = services.settings.orders_mode == "require"
     has_key = event.get(KEY_FIELD) is not None
-    if event.get("dry_run") or not (has_key or is_required):
+    if not has_key and services.settings.async_retries:
+        raise InvalidRequest(
+            "Lambda repeats failed asynchronous invokes of this function (AsyncRetries), which would buy an edit "
+            "without a key again. Add 'idempotency_key' to the event.",
+            param=KEY_FIELD,
+            code="idempotency_key_required",
+        )
+    if not (has_key or is_required):
         return None
     key = parse_idempotency_key(event[KEY_FIELD], KEY_FIELD) if has_key else None
     options = OrderOptions(key, source="direct", is_required=is_required)
