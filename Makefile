@@ -45,7 +45,7 @@ docs: $(VENV)/.dev ## Rewrite the generated parts of the documentation
 	@$(PROGRESS) "running the rows of docs/portkey.md" $(BIN)/python -m tools.portkey --write
 
 screenshots: $(VENV)/.dev ## Take the pictures of the playground for the docs; needs Chromium
-	$(BIN)/python -m tools.screenshots
+	@$(PROGRESS) "taking the pictures of the playground" $(BIN)/python -m tools.screenshots
 
 docs-site: $(VENV)/.dev ## Build the documentation site into .work/site; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(PROGRESS) "building the documentation site" $(BIN)/mkdocs build --config-file .mkdocs.yml

@@ -89,8 +89,8 @@ build-local: check-engine build-native
 
 build-native: .work/sam/.ready
 	@mkdir -p .work/local
-	@$(call BUILD_FOR,$(NATIVE)) --build-dir .work/local/build --cached --cache-dir .work/local/cache \
-	  >.work/local/build.log 2>&1 || { cat .work/local/build.log; exit 1; }
+	@$(PROGRESS) "building for this machine" sh -c '$(call BUILD_FOR,$(NATIVE)) --build-dir .work/local/build --cached \
+	  --cache-dir .work/local/cache >.work/local/build.log 2>&1 || { cat .work/local/build.log; exit 1; }'
 
 check-aws: .work/sam/.ready .work/scan/.clean
 	$(SAM_OFFLINE) validate $(CONFIG_FILE) --lint
@@ -122,14 +122,12 @@ lock-aws: $(VENV)/.uv
 
 # The emulator runs the function with its own interpreter, which must have the Python version of the layer.
 .work/stack/.ready: make/requirements/stack.txt | $(VENV)/.uv
-	@echo "installing the packages for the test of the stack"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(UV=$(VENV)/.uv tools/aws/find-python.sh 3.13)" .work/stack
-	@VIRTUAL_ENV=.work/stack $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/stack.txt
+	@VIRTUAL_ENV=.work/stack $(PROGRESS) "installing the packages for the test of the stack" $(VENV)/.uv pip install -q --compile-bytecode --require-hashes -r make/requirements/stack.txt
 	@touch $@
 
 # Each tool that pins other versions of the same libraries has its own environment.
 .work/%/.ready: make/requirements/%.txt | $(VENV)/.uv
-	@echo "installing the packages for $*"
 	@$(VENV)/.uv venv -q --allow-existing --python "$$(readlink -f $(BIN)/python)" .work/$*
-	@VIRTUAL_ENV=.work/$* $(VENV)/.uv pip install -q --require-hashes -r make/requirements/$*.txt
+	@VIRTUAL_ENV=.work/$* $(PROGRESS) "installing the packages for $*" $(VENV)/.uv pip install -q --require-hashes -r make/requirements/$*.txt
 	@touch $@
