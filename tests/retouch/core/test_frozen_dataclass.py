@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import replace as replace_fields
 
 
 @frozen_dataclass
@@ -157,3 +158,28 @@ def test_keyword_class_takes_no_positional_values_and_keeps_its_own_methods():
         untyped(4)
     assert repr(KeywordShape(sides=4)) == "a shape"
     assert KeywordShape(sides=4) == KeywordShape(sides=4, name="")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"sides": 5}, {"note": "n", "key": "x", "extra": None, "name": "y", "sides": 0}]
+)
+def test_replaced_fields_are_those_that_dataclasses_replaces(changes):
+    shape, reference = Shape(4, note="m", extra=[1]), Reference(4, note="m", extra=[1])
+    assert asdict(replace_fields(shape, **changes)) == asdict(replace(reference, **changes))
+    assert asdict(shape) == asdict(reference)
+
+
+def test_copy_has_the_same_field_values_as_objects():
+    extra = [1]
+    assert replace_fields(Shape(4, extra=extra), sides=5).extra is extra
+
+
+def test_unknown_field_cannot_be_replaced():
+    for _ in range(2):  # the first call generates the method
+        with pytest.raises(TypeError, match="colour"):
+            replace_fields(Shape(4), colour="red")
+
+
+def test_fields_of_a_class_with_keywords_are_replaced():
+    assert replace_fields(KeywordShape(sides=4), name="x").name == "x"
+    assert isinstance(replace_fields(Nothing()), Nothing)

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_MIN_CUT_BYTES = 65_536
+_MIN_CUT_BYTES = 16_384  # below this, to cut takes longer than to parse
 _IMAGE_KEY = b'"b64_json":'
 _BODY_KEY = b'"body":"'
 _PLACEHOLDER = "\0cut "  # written as \u0000cut in JSON; no image and no text starts with it

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar, dataclass_transform, overload
 
 _Class = TypeVar("_Class")
+_Instance = TypeVar("_Instance")
 
 
 @overload
@@ -25,6 +26,12 @@ def frozen_dataclass(cls: Any = None, /, *, kw_only: bool = False) -> Any:
     """
     decorate = partial(_decorate, kw_only=kw_only)
     return decorate if cls is None else decorate(cls)
+
+
+def replace(instance: _Instance, /, **changes: Any) -> _Instance:
+    """Return a copy of an object with other values in some fields. `dataclasses.replace` takes three times as long."""
+    copy: _Instance = instance.__replace__(**changes)  # type: ignore[attr-defined]
+    return copy
 
 
 def _decorate(cls: type[Any], kw_only: bool) -> type[Any]:
@@ -71,6 +78,33 @@ def _generate_initializer(cls: type[Any]) -> Callable[..., None]:
     return initializer
 
 
+def _first_replacer(cls: type[_Class]) -> Callable[..., _Class]:
+    """Return a method for `replace` that replaces itself with a generated one when the first object is copied."""
+
+    def copy_changed(self: _Class, **changes: Any) -> _Class:
+        cls.__replace__ = generated = _generate_replacer(cls)  # type: ignore[attr-defined]
+        return generated(self, **changes)
+
+    return copy_changed
+
+
+def _generate_replacer(cls: type[_Class]) -> Callable[..., _Class]:
+    """Return a method that copies an object, compiled from one assignment for each field."""
+    names = [item.name for item in fields(cls)]  # type: ignore[arg-type]
+    parameters = "".join(f", {name}=MISSING" for name in names)
+    assignments = "".join(
+        f"copy.{name} = self.{name} if {name} is MISSING else {name}; " for name in names
+    )
+    values: dict[str, Any] = {"MISSING": MISSING, "cls": cls, "new": object.__new__}
+    # Like `dataclass`, this compiles only names from the class itself.
+    exec(  # noqa: S102
+        f"def __replace__(self{', *' if names else ''}{parameters}): copy = new(cls); {assignments}return copy",
+        values,
+    )
+    replacer: Callable[..., _Class] = values["__replace__"]
+    return replacer
+
+
 def _shared_methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
     items = fields(cls)
     compared = tuple(item.name for item in items if item.compare)
@@ -90,6 +124,9 @@ def _shared_methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
 
     return {
         "__init__": _first_initializer(cls),
+        "__replace__": _first_replacer(
+            cls
+        ),  # Python 3.13 gives a dataclass this method, and copy.replace calls it
         "__eq__": equals,
         "__hash__": lambda self: hash(compared_values(self)),
         "__repr__": represent,

@@ -9,15 +9,15 @@ Every canvas is calculated here, before any pixel exists, and its pixels are lim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from math import ceil, inf, sqrt
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
 from retouch.core.errors import InvalidRequest
-from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.geometry import Placement, full_canvas_placement
 from retouch.core.sizes import (
     AspectRatios,
@@ -168,6 +168,8 @@ def place_within_limits(
     `name` is the name of the image in errors. Raises InvalidRequest when `fit` cannot bring the image within the
     limits.
     """
+    if max(image.size) <= DEFAULT_LIMITS.side and not violations(model, image.size):
+        return None
     model = _limit_to_canvas(model, _max_canvas_pixels(image.size))
     broken_rules = list(violations(model, image.size))
     for violation in broken_rules:
@@ -222,35 +224,24 @@ def _extend_short_side(placement: Placement, limits: SizeLimits) -> Placement:
 
 def violations(model: ModelCapabilities, size: Size) -> list[Violation]:
     """Return the rules of the model that an image of this size breaks."""
+    return list(_iter_violations(model, size))
+
+
+def _iter_violations(model: ModelCapabilities, size: Size) -> Iterator[Violation]:
     limits, pixels, long, short = model.size_limits, size[0] * size[1], max(size), min(size)
     max_ratio, max_edge, max_pixels = limits.max_aspect_ratio, limits.max_edge, limits.max_pixels
-    rules = (
-        (
-            model.requires_square and long != short,
-            Violation("square images", _FIXED_BY_PAD, "image_not_square"),
-        ),
-        (
-            max_ratio and long > short * max_ratio,
-            Violation(f"images of at most {max_ratio:g}:1", _FIXED_BY_PAD),
-        ),
-        (
-            max_edge and long > max_edge,
-            Violation(f"at most {max_edge} pixels an edge", _FIXED_BY_SCALE),
-        ),
-        (
-            max_pixels and pixels > max_pixels,
-            Violation(f"at most {max_pixels} pixels", _FIXED_BY_SCALE),
-        ),
-        (
-            short < limits.min_edge,
-            Violation(f"at least {limits.min_edge} pixels an edge", _FIXED_BY_SCALE),
-        ),
-        (
-            pixels < limits.min_pixels,
-            Violation(f"at least {limits.min_pixels} pixels", _FIXED_BY_SCALE),
-        ),
-    )
-    return [trouble for broken, trouble in rules if broken]
+    if model.requires_square and long != short:
+        yield Violation("square images", _FIXED_BY_PAD, "image_not_square")
+    if max_ratio and long > short * max_ratio:
+        yield Violation(f"images of at most {max_ratio:g}:1", _FIXED_BY_PAD)
+    if max_edge and long > max_edge:
+        yield Violation(f"at most {max_edge} pixels an edge", _FIXED_BY_SCALE)
+    if max_pixels and pixels > max_pixels:
+        yield Violation(f"at most {max_pixels} pixels", _FIXED_BY_SCALE)
+    if short < limits.min_edge:
+        yield Violation(f"at least {limits.min_edge} pixels an edge", _FIXED_BY_SCALE)
+    if pixels < limits.min_pixels:
+        yield Violation(f"at least {limits.min_pixels} pixels", _FIXED_BY_SCALE)
 
 
 def scale_placement(placement: Placement, factor: float) -> Placement:

@@ -48,6 +48,8 @@ def parse_portkey_headers(
         for name, value in headers.items()
         if name.startswith(PORTKEY_PREFIX) and value.strip().lower() not in ABSENT_VALUES
     }
+    if not present:
+        return PortkeyHeaders(forwardable_headers=select_forwardable(headers, headers))
     known = {name: present[name] for name in KNOWN_HEADERS if name in present}
     return PortkeyHeaders(
         config=_parse_config(known.get("config")),
@@ -119,7 +121,7 @@ def _parse_metadata(text: str) -> dict[str, str]:
 
     Text that is not a JSON object counts as empty metadata, as in Portkey.
     """
-    metadata = _parse_json(text)
+    metadata = _parse_json(text) if text else None
     pairs = metadata.items() if isinstance(metadata, dict) else ()
     texts = {
         name: _scalar_text(value) for name, value in pairs if not isinstance(value, dict | list)

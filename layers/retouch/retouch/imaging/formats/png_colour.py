@@ -10,6 +10,7 @@ from retouch.imaging.formats.png import iter_chunks, read_icc_profile
 _COLOUR_CHUNK_LENGTHS = {b"cICP": 4, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
 _MAX_RENDERING_INTENT = 3
 _GREY_COLOUR_TYPES = (0, 4)
+_SECOND_CHUNK_TYPE = slice(37, 41)  # the first chunk is IHDR, which has 25 bytes
 # Colour chunks after these chunks are not valid, and decoders ignore them.
 _FIRST_PIXEL_CHUNKS = (b"PLTE", b"IDAT")
 
@@ -36,6 +37,9 @@ class PngColourChunks(NamedTuple):
 
 def read_colour_chunks(data: bytes) -> PngColourChunks:
     """Return the colour chunks of a checked PNG. The first chunk of a type counts. Chunks of a wrong length do not."""
+    is_grey = data[25] in _GREY_COLOUR_TYPES
+    if data[_SECOND_CHUNK_TYPE] == b"IDAT":
+        return PngColourChunks(is_grey)
     found: dict[bytes, bytes] = {}
     for chunk in iter_chunks(memoryview(data)):
         if chunk.kind in _FIRST_PIXEL_CHUNKS:
@@ -43,7 +47,7 @@ def read_colour_chunks(data: bytes) -> PngColourChunks:
         if _COLOUR_CHUNK_LENGTHS.get(chunk.kind) == chunk.end - chunk.start:
             found.setdefault(chunk.kind, data[chunk.start : chunk.end])
     return PngColourChunks(
-        is_grey=data[25] in _GREY_COLOUR_TYPES,
+        is_grey=is_grey,
         coding_points=CodingPoints(*found[b"cICP"]) if b"cICP" in found else None,
         icc_profile=read_icc_profile(data),
         is_srgb=found.get(b"sRGB", b"\xff")[0] <= _MAX_RENDERING_INTENT,
