@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from math import inf
@@ -32,6 +31,7 @@ from retouch.api.response.keep_alive import max_silence, run_with_keep_alive
 from retouch.api.response.order_answers import end_order
 from retouch.api.router import path_pattern
 from retouch.core.errors import BudgetUnavailable, InvalidRequest
+from retouch.core.frozen_dataclass import replace
 from retouch.core.http_response import HttpResponse
 from retouch.core.parameters import GATEWAY_PARAMS
 from retouch.gateway.orders.edit_order import EditOrder, OrderOptions, new_order

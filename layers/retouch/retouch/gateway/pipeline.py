@@ -8,10 +8,10 @@ a cached edit needs no provider, and a dry run ends before the call. A stage tha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
+from retouch.core.frozen_dataclass import replace
 from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
 from retouch.gateway import request_stages, target_stages
 from retouch.gateway.attempt import (

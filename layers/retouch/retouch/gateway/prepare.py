@@ -6,11 +6,11 @@ This module carries out what the plan decided. It makes no decision of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
+from retouch.core.frozen_dataclass import replace
 from retouch.core.geometry import Placement
 from retouch.core.provider_protocol import ProviderJob
 from retouch.imaging.codec import encode, encode_photo, flatten

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from math import inf
@@ -11,7 +10,7 @@ from math import inf
 from retouch.core.client_credentials import ClientCredentials, is_header_safe
 from retouch.core.edit_types import EditRequest, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest, OrderOutcomeUnknown
-from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from retouch.core.errors import Billed, DeadlineExceeded, NotStored
+from retouch.core.frozen_dataclass import replace
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.gateway import cache

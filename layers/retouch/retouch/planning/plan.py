@@ -12,13 +12,13 @@ It never ignores an input without a note. `make_plan` shows the order of the ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.edit_types import EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.parameters import IntParam, ParameterSpec
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.resolved_model import ResolvedModel

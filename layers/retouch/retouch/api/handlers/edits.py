@@ -6,7 +6,6 @@ Faults are caught here, once. `retouch.api.routes` says what each route does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from logging import Logger
 from typing import Any, Protocol
 
@@ -26,6 +25,7 @@ from retouch.api.routes import EDIT_ROUTES, ROUTES, Route, allowed_methods
 from retouch.api.startup_warnings import warn_about_open_settings
 from retouch.core.clock import Clock
 from retouch.core.errors import Fault, MethodNotAllowed, NotFound
+from retouch.core.frozen_dataclass import replace
 from retouch.core.http_response import BodyStream, HttpResponse
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.gateway.authentication import Principal

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from retouch.core.errors import Billed, InvalidRequest
+from retouch.core.frozen_dataclass import replace
 from retouch.gateway.guardrails.types import (
     Check,
     CheckError,

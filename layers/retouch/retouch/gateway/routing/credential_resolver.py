@@ -8,12 +8,11 @@ with. An option or key that does not apply is refused by name; it is never ignor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 
 from retouch.core.capabilities import Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, Unauthorized
-from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PORTKEY_PREFIX, PortkeyHeaders
 from retouch.core.resolved_model import ResolvedModel

@@ -7,11 +7,10 @@ have been billed. A call that may have been billed is not repeated, unless the c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, Fault, InvalidRequest, Moderated, RateLimited, worst_billing
-from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.gateway.circuit_breaker import ProviderDown
 from retouch.gateway.result import AttemptRecord, AttemptResult
 from retouch.gateway.routing.conditions import RequestAttributes, matches_query
