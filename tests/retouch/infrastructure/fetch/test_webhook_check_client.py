@@ -21,6 +21,7 @@ from retouch.gateway.guardrails.types import (
 )
 from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 from tests.support.fake_internet import FakeInternet, ScriptedResolver
+from tests.support.raw_http import RawServer
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
 
 KEY = bytes(range(32))
@@ -122,6 +123,28 @@ def test_response_shorter_than_content_length_raises_check_error():
         )
         with pytest.raises(CheckError, match=NO_VERDICT):
             send_webhook(WebhookCheckRequest("https://a.test/x", b"{}", 3))
+
+
+def test_interim_responses_are_skipped():
+    interim = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+    verdict = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    with RawServer([interim + verdict], closes=True) as server:
+        assert build_webhook(server)(webhook_request(server)) == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (None, "truncated"),
+        (b"SSH-2.0\r\n", "bad_answer"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 70_000, "header_too_large"),
+    ],
+)
+def test_failure_of_a_post_has_the_reason_that_a_fetch_has(reply, reason):
+    log: list[Mapping[str, Any]] = []
+    with RawServer([reply], closes=True) as server, pytest.raises(CheckError, match=NO_VERDICT):
+        build_webhook(server, log=log.append)(webhook_request(server))
+    assert [line["reason"] for line in log] == [reason]
 
 
 def test_response_at_size_limit_is_accepted():

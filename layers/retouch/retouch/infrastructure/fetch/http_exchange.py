@@ -1,4 +1,4 @@
-"""One HTTP/1.1 GET over one connection. The deadline limits every wait.
+"""One HTTP/1.1 request over one connection. The deadline limits every wait.
 
 The standard library's timeouts apply to one read at a time, so a slow response could take forever. Here every read
 gets only the time that remains, and the head of a response has a maximum size.
@@ -28,10 +28,13 @@ _REQUEST_HEADERS = {
 
 
 class HttpExchange:
-    """A GET request that was sent, and the head of its response.
+    """A request that was sent, by default a GET, and the head of its response.
 
     Construction and reading raise FetchError when the exchange fails.
     """
+
+    _method = "GET"
+    _body = b""
 
     def __init__(
         self,
@@ -56,14 +59,13 @@ class HttpExchange:
     def _send_request(self, url: Url) -> HTTPResponse:
         client = _PreconnectedClient(self._limited_socket)
         try:
-            client.putrequest("GET", url.target, skip_host=True, skip_accept_encoding=True)
+            client.putrequest(self._method, url.target, skip_host=True, skip_accept_encoding=True)
             for name, value in self._request_headers(url).items():
                 client.putheader(name, value)
-            client.endheaders()
-            response = client.getresponse()
+            client.endheaders(self._body or None)
+            return client.getresponse()
         except (HTTPException, OSError, ValueError) as error:
             raise FetchError(_failure_reason(error)) from None
-        return response
 
     def _request_headers(self, url: Url) -> Mapping[str, str]:
         return {"Host": url.authority, "User-Agent": self._user_agent, **_REQUEST_HEADERS}
