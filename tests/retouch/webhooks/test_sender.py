@@ -1,6 +1,8 @@
 """Tests of deliveries: real requests over TLS, the schedule on a fake clock, and senders that crash."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
@@ -291,6 +293,26 @@ def test_redelivered_event_has_the_same_id_and_body(system, receiver):
     assert len(system.delivery(delivery).attempts) == 2
 
 
+def test_delivery_that_is_redelivered_ten_times_at_once_is_sent_once(system, receiver):
+    endpoint, _ = system.create()
+    identifier = system.emit(endpoint)
+    system.work()
+    delivered, start = system.delivery(identifier), threading.Barrier(10)
+
+    def redeliver_at_once(_):
+        start.wait()
+        try:
+            return redeliver(delivered, system.services, system.clock.unix_time()).state
+        except WebhookConflict:
+            return "refused"
+
+    with ThreadPoolExecutor(10) as pool:
+        states = sorted(pool.map(redeliver_at_once, range(10)))
+    assert states == ["pending"] + ["refused"] * 9
+    system.run_schedule()
+    assert len(receiver.received) == 2
+
+
 def test_failed_delivery_gets_a_new_schedule_when_it_is_redelivered(system, receiver):
     receiver.responses[:] = [FAILED]
     endpoint, _ = system.create()
@@ -353,11 +375,12 @@ def test_both_secrets_sign_for_24_hours_after_a_rotation(system, receiver):
     assert old != new
     system.emit(rotated, "edit_1")
     system.work()
-    system.clock.advance(86_400)
-    system.emit(rotated, "edit_2")
-    system.work()
+    for seconds, subject in ((86_399, "edit_2"), (1, "edit_3")):
+        system.clock.advance(seconds)
+        system.emit(rotated, subject)
+        system.work()
     counts = [len(r.headers["webhook-signature"].split()) for r in receiver.received]
-    assert counts == [2, 1]
+    assert counts == [2, 2, 1]
 
 
 def test_secret_is_not_stored_in_plain_text(system, tmp_path):

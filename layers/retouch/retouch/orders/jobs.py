@@ -142,13 +142,32 @@ def submit_job(
     stores.requests.put(order.id, request)
     order = stores.orders.table.write(order, replaces=stored)
     if reservation:
-        try:
-            reservation.reserve(name)
-        except Fault:
-            _withdraw_job(order, stores, now)
-            raise
+        _reserve(order, name, reservation, stores, now)
     send_job(order, stores.queue)
     return order
+
+
+def _reserve(
+    order: Order, name: str, reservation: Reservation, stores: JobStores, now: int
+) -> None:
+    """Let the amounts of a job wait, unless the job has ended or was begun before that.
+
+    Raises OrderConflict then, because nobody would release the amounts, and the Fault of the reservation.
+    """
+    try:
+        reservation.reserve(name)
+    except Fault:
+        _withdraw_job(order, stores, now)
+        raise
+    stored = stores.orders.table.read(order.key)
+    charges = stored.charges if stored and stored.id == order.id else ()
+    if any(one.hold == name and one.state == "waiting" for one in charges):
+        return
+    ledger = stores.orders.ledger
+    for charge in reservation.charges(name) if ledger else ():
+        assert ledger, "without it, nothing is reserved"
+        ledger.release(charge)
+    raise OrderConflict(stored)
 
 
 def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:

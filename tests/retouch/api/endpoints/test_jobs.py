@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -304,6 +305,24 @@ def test_racing_cancels_and_workers_end_each_job_once():
         statuses = [gateway.get(job).json["status"] for job in identifiers]
     assert set(statuses) <= {"completed", "cancelled"}
     assert len(upstream.calls) == statuses.count("completed")
+
+
+def test_message_that_ten_workers_get_at_once_is_bought_once():
+    with Upstream() as upstream:
+        gateway = JobGateway(upstream, SystemClock())
+        gateway.answer(delay=0.3)
+        job = gateway.send().json["id"]
+        start = threading.Barrier(10)
+
+        def work(number):
+            start.wait()
+            return gateway.work(job, request_id=f"worker-{number}")
+
+        with ThreadPoolExecutor(10) as pool:
+            has_finished = list(pool.map(work, range(10)))
+        assert has_finished.count(True) == 1
+        assert gateway.get(job).json["status"] == "completed"
+        assert len(upstream.calls) == 1
 
 
 def test_wait_returns_the_image_when_it_is_there_in_time():

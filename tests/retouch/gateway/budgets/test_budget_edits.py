@@ -207,6 +207,19 @@ def test_replay_of_an_answer_is_charged_once(gateway):
     assert gateway.row() == BudgetRow(41_190, 41_190)
 
 
+def test_keys_of_one_workspace_share_an_order_and_those_of_another_do_not(gateway):
+    headers = {"Idempotency-Key": "order-4711"}
+    first = gateway.edit(headers)
+    gateway.key = replace(gateway.key, id="k_2", name="rotated")
+    second = gateway.edit(headers)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.json == first.json
+    gateway.key = replace(gateway.key, workspace=replace(gateway.key.workspace, id="w_2"))
+    third = gateway.edit(headers)
+    assert "idempotent-replayed" not in third.headers
+    assert len(gateway.upstream.calls) == 2
+
+
 def test_retry_of_an_sdk_gets_the_image_that_is_paid_for(gateway):
     tries = [gateway.edit(headers={"x-stainless-retry-count": count}) for count in ("0", "1")]
     assert [one.status for one in tries] == [200, 200]

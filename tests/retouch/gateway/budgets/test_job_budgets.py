@@ -192,6 +192,28 @@ def test_budgets_that_fail_while_a_job_is_accepted_leave_no_job_to_buy(gateway):
     assert gateway.job().status == 202
 
 
+@pytest.mark.parametrize("other", ["cancel", "worker"])
+def test_job_that_ends_before_its_amounts_wait_leaves_none_behind(gateway, other):
+    gateway.key = make_key(limit=10 * CEILING)
+    wait = gateway.budgets.wait
+
+    def end_and_wait(*args):
+        (order,) = gateway.jobs()
+        if other == "cancel":
+            gateway.call(jobs.job_id(order), "/cancel", "POST")
+        else:
+            gateway.queue.messages.append(jobs.job_id(order))
+            gateway.work()
+        return wait(*args)
+
+    gateway.budgets.wait = end_and_wait
+    response = gateway.job()
+    expected = ("cancelled", 0) if other == "cancel" else ("completed", COST)
+    assert response.status == 202
+    assert (response.json["status"], gateway.row().taken) == expected
+    assert gateway.waiting() == []
+
+
 def test_try_that_fails_for_free_gives_the_room_back_and_the_next_one_holds_it_again(gateway):
     gateway.upstream.responses = [json_response({"error": {"message": "slow down"}}, 429)]
     gateway.job()
