@@ -7,9 +7,9 @@ import pytest
 
 from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import EditRequest
+from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.colour_names import find_colour_name
 from retouch.imaging.formats.png import SIGNATURE
-from retouch.imaging.inspect import inspect_image
 from retouch.planning.input_rules import fit_images
 from tests.retouch.imaging.formats.test_heif import with_colour_codes
 from tests.retouch.imaging.icc_profiles import P3, SRGB, rgb_profile
@@ -20,7 +20,18 @@ DISPLAY_P3_CODES = (12, 13, 0)
 
 def notes_on(data):
     request = EditRequest(
-        "p", (inspect_image(data),), None, None, 1, None, False, None, "auto", False, False, {}
+        "p",
+        (inspect_input_image(data),),
+        None,
+        None,
+        1,
+        None,
+        False,
+        None,
+        "auto",
+        False,
+        False,
+        {},
     )
     return fit_images(ModelCapabilities(id="m"), request, None)[1]
 

@@ -46,16 +46,31 @@ _MAX_BRAND_BYTES = 256
 
 
 @frozen_dataclass
+class ColourFacts:
+    """How the levels of a file differ from 8-bit grey or RGB levels in sRGB. The defaults are those of such a file."""
+
+    has_16_bits: bool = False  # a channel
+    is_cmyk: bool = False
+    has_other_colours: bool = False  # a profile or colour codes other than those of sRGB
+    colour_name: str = ""  # of the colour space, if it is another one and the file names it
+
+
+COMMON_COLOURS = ColourFacts()
+
+
+@frozen_dataclass
 class ImageHeader:
     """The header of an image file.
 
-    Sizes are in pixels as stored. `orientation` is EXIF's 1..8, and 5..8 swap the sides.
+    Sizes are in pixels as stored. `orientation` is EXIF's 1..8, and 5..8 swap the sides. `colours` is read for the
+    images of a request only.
     """
 
     width: int
     height: int
     has_alpha: bool
     orientation: int = 1
+    colours: ColourFacts = COMMON_COLOURS
 
     @property
     def displayed_size(self) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from retouch.core.edit_types import (
 )
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import GATEWAY_PARAMS, BoolParam, EnumParam, IntParam, StringParam
-from retouch.imaging.inspect import inspect_image
+from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.read import MaskMode, read_mask
 from retouch.imaging.masks.shapes import draw_mask
@@ -112,7 +112,7 @@ def _inspect_images(inputs: ResolvedInputs) -> tuple[EncodedImage, ...]:
         raise _missing_image_error()
     has_several = len(inputs.images) > 1
     return tuple(
-        inspect_image(data, param=f"image[{i}]" if has_several else "image")
+        inspect_input_image(data, f"image[{i}]" if has_several else "image")
         for i, data in enumerate(inputs.images)
     )
 

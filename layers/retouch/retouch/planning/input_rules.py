@@ -8,9 +8,7 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import Placement
-from retouch.imaging.colour import has_other_colours
-from retouch.imaging.colour_names import find_colour_name
-from retouch.imaging.formats.structure import has_16_bits, is_8bit_grey_or_rgb
+from retouch.core.image_formats import COMMON_COLOURS
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits
 
@@ -123,23 +121,22 @@ def fit_images(
 
 
 def _pixel_notes(image: EncodedImage) -> Notes:
-    """Return notes on pixels that are converted to 8 bits a channel, to RGB or to sRGB."""
-    if is_8bit_grey_or_rgb(image.data, image.format):
-        return _colour_notes(image)
-    if has_16_bits(image.data, image.format):
-        return (
-            f"image: the 16 bits a channel of the {image.format} were converted to 8",
-            *_colour_notes(image),
-        )
-    return (f"image: the CMYK colours of the {image.format} were converted to sRGB",)
+    """Return notes on pixels that are converted to 8 bits a channel, to RGB or to sRGB.
 
-
-def _colour_notes(image: EncodedImage) -> Notes:
-    """Return a note on colours that are converted to sRGB. It names the colour space if the file does."""
-    if not has_other_colours(image.data, image.format):
+    The note on colours names the colour space if the file does.
+    """
+    colours = image.header.colours if image.header else COMMON_COLOURS
+    if colours == COMMON_COLOURS:
         return ()
-    name = find_colour_name(image.data, image.format)
-    return (f"image: its colours{f' ({name})' if name else ''} were converted to sRGB",)
+    if colours.is_cmyk:
+        return (f"image: the CMYK colours of the {image.format} were converted to sRGB",)
+    notes = []
+    if colours.has_16_bits:
+        notes.append(f"image: the 16 bits a channel of the {image.format} were converted to 8")
+    if colours.has_other_colours:
+        name = f" ({colours.colour_name})" if colours.colour_name else ""
+        notes.append(f"image: its colours{name} were converted to sRGB")
+    return tuple(notes)
 
 
 def _place_image(serving: ModelCapabilities, request: EditRequest, index: int) -> Placement | None:
