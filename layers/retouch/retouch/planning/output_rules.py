@@ -60,6 +60,9 @@ class ImageDelivery:
     # number of pixels that the model leaves unchanged, so nothing restores them
     untouched_pixels: int | None = None
     density: KnownDensity | None = None  # that of the first image; results of its size get it
+    # What the provider was asked for. A result in another format is converted, because some hosts ignore the request.
+    asked_format: str | None = None
+    asked_compression: int | None = None
 
     @property
     def has_image_changes(self) -> bool:
@@ -111,6 +114,12 @@ def fit_delivery(
         preservation.original_pixels,
         None if loss_notes else preservation.untouched_pixels,
     )
+    if not delivery.convert_to and not serving.is_local_editor:
+        delivery = replace(
+            delivery,
+            asked_format=sent_params.get("output_format"),
+            asked_compression=sent_params.get("output_compression"),
+        )
     if delivery.has_image_changes or serving.is_local_editor:  # the gateway makes the file
         delivery = replace(delivery, density=_density_to_keep(request.images[0]))
     output_size = request.images[0].size if placement or preserves_pixels else None

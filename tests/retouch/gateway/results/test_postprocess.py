@@ -1,5 +1,6 @@
 """Tests of post-processing and delivery: every paid image is delivered, and the preserved pixels are exact."""
 
+import base64
 import zlib
 from dataclasses import replace
 
@@ -14,8 +15,10 @@ from retouch.gateway.results.postprocess import postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
 from retouch.planning.output_rules import ImageDelivery
 from retouch.planning.preserve import OriginalPixels
+from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, decode_image, encode_image, format_name, photo
 from tests.support.time_budgets import time_budget
+from tests.support.upstream import Upstream, json_response
 
 SIZE = (64, 48)
 USAGE = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
@@ -141,6 +144,44 @@ def test_unprocessed_image_is_delivered_unchanged():
     result = postprocess_artifacts(image)
     assert deliver(result).images == (DeliveredImage(b64_json=image.b64),)
     assert (result.metadata, result.notes, result.preserved_pixels) == ({"size": "64x64"}, (), None)
+
+
+@pytest.mark.parametrize("asked", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("made", ["PNG", "JPEG", "WEBP", "AVIF"])
+def test_result_has_the_format_that_the_provider_was_asked_for(asked, made):
+    image = GeneratedImage(data=photo(format=made))
+    result = postprocess_artifacts(image, asked_format=asked)
+    assert format_name(decode_image(result.images[0].to_bytes())) == asked
+    if made.lower() == asked:
+        assert (result.images, result.notes) == ((image,), ())
+        return
+    assert result.metadata["output_format"] == asked
+    assert result.notes == (
+        f"output_format: the provider returned a {made.lower()}, which was converted to {asked}",
+    )
+
+
+def test_result_in_another_format_is_compressed_as_the_provider_was_asked():
+    noise = GeneratedImage(data=encode_image(Image.effect_noise((64, 64), 90)))
+    sizes = [
+        len(
+            postprocess_artifacts(noise, asked_format="jpeg", asked_compression=quality)
+            .images[0]
+            .data
+        )
+        for quality in (10, 90)
+    ]
+    assert sizes[0] < sizes[1] / 2
+
+
+def test_edit_has_the_asked_format_at_a_server_that_ignores_it():
+    with Upstream(json_response({"data": [{"b64_json": b64(photo())}]})) as upstream:
+        env = {"OPENAI_BASE_URL": upstream.url, "OPENAI_API_KEY": "k"}
+        fields = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}
+        response = post_edit({**fields, "output_format": "jpeg"}, env)
+    data = base64.b64decode(response.json["data"][0]["b64_json"])
+    assert format_name(decode_image(data)) == response.json["output_format"] == "jpeg"
+    assert "converted to jpeg" in response.headers["x-retouch-notes"]
 
 
 @pytest.mark.parametrize("delivery", [{}, {"convert_to": "png"}])

@@ -70,16 +70,20 @@ def postprocess(
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
-    A result in a format that results do not have, such as AVIF, becomes a PNG. The processing starts only when more
+    A result in a format that results do not have, such as AVIF, becomes a PNG. One in another format than the provider
+    was asked for is converted. The processing starts only when more
     than `min_seconds` remain, and is cut off at the deadline. An image that cannot be processed is returned as the
     provider made it, because it is paid for. `original` is what is in memory of the original. It is not changed. Raises
     UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
     """
+    delivery, format_notes = _require_asked_format(image, delivery)
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
         return _keep_density(_pass_through(image), delivery)
     try:
         time.require(min_seconds)
-        return time.run(lambda: _keep_density(_process(image, delivery, time, original), delivery))
+        processed = time.run(lambda: _process(image, delivery, time, original))
+        processed = _keep_density(processed, delivery)
+        return replace(processed, notes=(*format_notes, *processed.notes))
     except TimeoutError:
         reason = "no time was left"
     except UnsupportedResult:
@@ -93,6 +97,17 @@ def postprocess(
     return replace(
         _pass_through(image), preserved_pixels=preserved_pixels, unprocessed_reason=reason
     )
+
+
+def _require_asked_format(
+    image: GeneratedImage, delivery: ImageDelivery
+) -> tuple[ImageDelivery, tuple[str, ...]]:
+    """Return the delivery, with a conversion and a note when the provider made another format than it was asked for."""
+    asked, made = delivery.asked_format, result_format(image)
+    if asked in (None, made):
+        return delivery, ()
+    note = f"output_format: the provider returned a {made}, which was converted to {asked}"
+    return replace(delivery, convert_to=asked, compression=delivery.asked_compression), (note,)
 
 
 def _keep_density(processed: ProcessedImage, delivery: ImageDelivery) -> ProcessedImage:
