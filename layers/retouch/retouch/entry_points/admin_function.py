@@ -13,7 +13,11 @@ from retouch.core.settings import InvalidSetting, Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
+from retouch.infrastructure.budget_stores import (
+    add_ledger,
+    budget_table_opener,
+    rate_limiter_opener,
+)
 from retouch.infrastructure.key_lookup import key_lookup
 from retouch.infrastructure.metric_dimensions import EditDimensions
 from retouch.infrastructure.order_stores import order_stores
@@ -43,6 +47,7 @@ def build_function(environment: Mapping[str, str]) -> Handler:
         tenants=tenants,
         orders=add_ledger(order_stores(settings, aws_clients), open_budgets, settings, aws_clients),
         open_budgets=open_budgets,
+        open_rates=rate_limiter_opener(settings, aws_clients, clock),
         usage=usage_store(settings, aws_clients),
         documents=usage_documents(settings, aws_clients, clock),
         queue=export_queue(settings, aws_clients),

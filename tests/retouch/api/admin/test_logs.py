@@ -8,9 +8,11 @@ import pytest
 
 from retouch.api.handlers.edits_queue import build_handler
 from retouch.core.errors import UsageUnavailable
+from retouch.gateway.rates.rate_limiter import RateLimiter
 from retouch.orders.order import order_id
 from retouch.usage.event import format_time, start_of_day
 from retouch.usage.exports import ExportPorts
+from tests.support.budgets import InMemoryRates
 from tests.support.events import lambda_context
 from tests.support.gateway_client import telemetry
 from tests.support.services import build_services
@@ -112,6 +114,26 @@ class _Jobs:
 @pytest.fixture
 def api(tmp_path):
     return Logs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/logs", {"request": {}, "response": {"status": 200}}),
+        ("/v1/feedback", {"trace_id": "t", "value": 1}),
+    ],
+)
+def test_writes_of_a_workspace_are_limited_in_a_minute(api, path, body):
+    limiter = RateLimiter(InMemoryRates(), api.clock)
+    api.services = replace(api.services, open_rates=lambda: limiter)
+    statuses = [api.call("POST", path, body, key=api.shop_key).status for _ in range(301)]
+    assert (statuses[:300], statuses[300]) == ([200] * 300, 429)
+    refused = api.call("POST", path, body, key=api.shop_key)
+    assert refused.json["error"]["code"] == "rate_limit_exceeded"
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert api.call("POST", path, body, key=api.cafe_key).status == 200
+    api.clock.advance(60)
+    assert api.call("POST", path, body, key=api.shop_key).status == 200
 
 
 @pytest.mark.parametrize("identifier", [ORDERS[0], f"{ORDERS[0]}.2", "trace-1"])

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from retouch.api.admin.fields import FieldReader
+from retouch.api.admin.log_rates import count_log_write
 from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices, not_found
 from retouch.api.admin.usage_params import (
     analytics_query,
@@ -44,6 +45,7 @@ _MILLION = 1_000_000
 def create_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     """Store one feedback, or a list of them."""
     request.require_scope(_SCOPE)
+    count_log_write(request, services)
     found = [_read_feedback(values, request, services) for values in _read_bodies(request)]
     documents = require_documents(services)
     for feedback in found:
@@ -54,6 +56,7 @@ def create_feedback(request: AdminRequest, services: AdminServices) -> AdminAnsw
 def update_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     """Change the value, the weight or the metadata of a feedback."""
     request.require_scope(_SCOPE)
+    count_log_write(request, services)
     documents, identifier = require_documents(services), request.path_values["id"]
     fields = FieldReader(request.body())
     while True:

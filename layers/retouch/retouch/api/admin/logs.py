@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from retouch.api.admin.log_rates import count_log_write
 from retouch.api.admin.request import (
     AdminAnswer,
     AdminRequest,
@@ -55,6 +56,7 @@ def get_log(request: AdminRequest, services: AdminServices) -> AdminAnswer:
 def insert_logs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     """Store the logs of requests that did not go through the gateway. They count in no budget."""
     request.require_scope(_WRITE_SCOPE)
+    count_log_write(request, services)
     events = [_read_log(values, request, services) for values in _read_bodies(request)]
     for event in events:
         require_store(services).write_event(event)

@@ -16,6 +16,7 @@ from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import KeyLookup
+from retouch.gateway.rates.rate_limiter import RateLimiter
 from retouch.orders.jobs import EditsQueue
 from retouch.orders.stores import OrderStores
 from retouch.tenants.budget_table import BudgetTable
@@ -42,6 +43,7 @@ class AdminServices:
     documents: DocumentStore | None = None  # feedback and exports; None: as above
     queue: EditsQueue | None = None  # its workers write exports; None: there is none
     orders: OrderStores | None = None  # None: there is no table of orders
+    open_rates: Callable[[], RateLimiter] | None = None  # None: nothing limits the writes of logs
     open_budgets: Callable[[], BudgetTable] | None = None  # None: there is no table of budgets
 
 
