@@ -1,20 +1,25 @@
 """Budgets over real sockets: worker processes of `make run` that share a budget, and one that is killed."""
 
 import os
+import random
 import signal
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 import requests
 
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
+from tests.retouch.gateway.budgets.test_budget_crashes import UnreliableProxy
+from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.images import b64, photo
+from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 
 ADMIN_KEY = "rt_" + "M" * 43
@@ -29,8 +34,9 @@ def provider():
 
 
 @contextmanager
-def run_server(provider, tenants, *, s3):
+def run_server(provider, tenants, *, s3, **aws):
     env = {
+        **aws,
         "RETOUCH_AUTH_MODE": "keys",
         "RETOUCH_ADMIN_KEY": ADMIN_KEY,
         "RETOUCH_TENANTS_FOLDER": str(tenants),
@@ -117,6 +123,57 @@ def test_fifty_edits_at_once_over_several_processes_buy_exactly_ten(server, prov
     limit, running = quota(server, key)
     assert (limit["remaining_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0, 0.5, 0)
     assert running == 0
+
+
+@pytest.mark.parametrize(
+    ("lost_share", "kills"),
+    [(0.0, 0), pytest.param(0.3, 3, marks=pytest.mark.slow)],
+    ids=["", "lost and killed"],
+)
+def test_processes_that_share_tables_of_dynamodb_never_buy_more_than_ten(
+    provider, tmp_path, lost_share, kills
+):
+    with moto_server() as port, ExitStack() as stack:
+        proxy = UnreliableProxy(port, lost_share)
+        stack.callback(proxy.close)
+        url, session = f"http://127.0.0.1:{port}", boto3.Session("testing", "testing")
+        client = session.client("dynamodb", endpoint_url=url, region_name="us-east-1")
+        client.create_table(**BUDGETS_TABLE_DEFINITION)
+        env = {
+            **CREDENTIALS,
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ENDPOINT_URL_DYNAMODB": proxy.url,
+            "RETOUCH_ORDERS_TABLE": TABLE,
+            "RETOUCH_BUDGETS_TABLE": BUDGETS_TABLE,
+            "RETOUCH_BUCKET": BUCKET,
+        }
+        server = stack.enter_context(run_server(provider, tmp_path, s3=False, **env))
+        key, calls = make_key(server, "dynamo", EDITS * PRICE_USD / 5), len(provider.calls)
+        pool = stack.enter_context(ThreadPoolExecutor(EDITS))
+        statuses = [pool.submit(status_of_edit, server, key) for _ in range(EDITS)]
+        for number in range(kills):
+            wait_for_calls(provider, calls + 2 * number + 1)
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(server.pids), signal.SIGKILL)
+        counts = Counter(status.result() for status in statuses)
+    bought = len(provider.calls) - calls
+    assert 0 < bought <= 10
+    assert counts[200] <= bought
+    if not kills:
+        assert counts == {200: 10, 429: 40}
+
+
+def status_of_edit(server, key):
+    """Return the status of an edit, or 0 when the connection broke."""
+    with suppress(requests.ConnectionError):
+        return edit(server, key).status_code
+    return 0
+
+
+def wait_for_calls(provider, number):
+    deadline = time.monotonic() + 20
+    while len(provider.calls) < number and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def test_job_is_charged_by_its_worker_and_the_next_one_refused(provider, tmp_path):

@@ -96,6 +96,30 @@ class InMemoryBudgets:
         return changed
 
 
+class RepeatingBudgets(InMemoryBudgets):
+    """A table that makes each write twice, as when the response to the first one is lost."""
+
+    def hold(self, row, name, hold, limit, waiting=None):
+        super().hold(row, name, hold, limit, waiting)
+        return super().hold(row, name, hold, limit, waiting)
+
+    def wait(self, row, new, most):
+        super().wait(row, new, most)
+        return super().wait(row, new, most)
+
+    def release(self, row, waiting):
+        super().release(row, waiting)
+        super().release(row, waiting)
+
+    def settle(self, row, name, amount, actual, at_risk):
+        super().settle(row, name, amount, actual, at_risk)
+        return super().settle(row, name, amount, actual, at_risk)
+
+    def restore(self, row, name, hold):
+        super().restore(row, name, hold)
+        super().restore(row, name, hold)
+
+
 class InMemoryRates:
     """The windows of rate limits of one process, and the number of its writes."""
 

@@ -23,7 +23,7 @@ from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.budgets import budgets_of_key
 from retouch.tenants.keys import GatewayKey, Workspace
 from retouch.tenants.limits import UsageLimit
-from tests.support.budgets import InMemoryBudgets, RecordedNotices
+from tests.support.budgets import InMemoryBudgets, RecordedNotices, RepeatingBudgets
 from tests.support.orders import InMemoryOrders, answer, claim
 from tests.support.services import FakeClock
 
@@ -34,11 +34,18 @@ AMOUNTS = st.integers(1, 400)
 class World:
     """Orders and budgets in memory, and one key with a budget of its own and one of its workspace."""
 
-    def __init__(self, key_limit=1000, workspace_limit=1500, concurrency=None, **limit_fields):
+    def __init__(
+        self,
+        key_limit=1000,
+        workspace_limit=1500,
+        concurrency=None,
+        make_budgets=InMemoryBudgets,
+        **limit_fields,
+    ):
         self.clock = FakeClock(today=date(2026, 11, 30))
         self.orders, self.budgets, self.notices = (
             InMemoryOrders(),
-            InMemoryBudgets(),
+            make_budgets(),
             RecordedNotices(),
         )
         ledger = BudgetLedger(lambda: self.budgets, self.notices)
@@ -264,9 +271,12 @@ def test_amounts_are_written_with_as_many_digits_as_they_have():
 class Budgets(RuleBasedStateMachine):
     """Holds, settlements, crashes and sweeps in any order, against a ledger that only adds."""
 
-    @initialize(limit=st.integers(200, 1500))
-    def begin(self, limit):
-        self.world = World(key_limit=limit)
+    @initialize(
+        limit=st.integers(200, 1500),
+        make_budgets=st.sampled_from([InMemoryBudgets, RepeatingBudgets]),
+    )
+    def begin(self, limit, make_budgets):
+        self.world = World(key_limit=limit, make_budgets=make_budgets)
         self.running, self.spent, self.overruns, self.largest_limit = [], {}, {}, {}
 
     @property
