@@ -37,7 +37,9 @@ def test_models_without_a_key_are_marked_and_come_last(page):
     assert ready == labels[: len(ready)]
     assert {"local", "openai"} <= set(ready)
     assert "google (needs a key)" in labels
+    expect(page.locator("#model-facts")).to_contain_text("does not read the text below")
     page.select_option("#model", "google/gemini-nano-banana-2.1")
+    expect(page.locator("#model-facts")).not_to_contain_text("does not read")
     expect(page.locator("#model-facts")).to_contain_text("The gateway has no key of google.")
 
 

@@ -144,10 +144,11 @@ const MASKS = {
   none: 'takes no mask; your pixels outside it are put back',
 };
 
-function modelFacts({ mask, max_images: images, streaming }) {
+function modelFacts({ mask, max_images: images, streaming, paints }) {
   const facts = [MASKS[mask] ?? `mask: ${mask}`, images === 1 ? 'one picture' : `up to ${images} pictures`];
   if (streaming) facts.push('shows partial pictures');
-  return `${facts.join(' · ')}.`;
+  const isFilling = paints === false && mask === 'required';
+  return `${facts.join(' · ')}.${isFilling ? ' It fills the mask from its surroundings and does not read the text below.' : ''}`;
 }
 
 // Say what to do when the gateway has no key of the model's provider.
