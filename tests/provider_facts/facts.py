@@ -31,6 +31,7 @@ _FIELDS_WITHOUT_FACTS = (
     "edit_flow",
     "parse_error",
     "read_shutdown_dates",
+    "read_model_names",
     "upstream_images",
     "deployment_template",
 )

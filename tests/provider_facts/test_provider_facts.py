@@ -38,6 +38,7 @@ FIELDS_WITHOUT_FACTS = {
     "edit_flow",
     "parse_error",
     "read_shutdown_dates",
+    "read_model_names",
     "upstream_images",
     "deployment_template",
 }

@@ -13,6 +13,7 @@ from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.orders.stores import OrderStores
 from retouch.providers import PROVIDERS
+from retouch.providers.google import PROVIDER as GOOGLE
 from tests.support.orders import InMemoryOrders
 from tests.support.services import build_services
 from tests.support.upstream import ScriptedResponse, Upstream, json_response
@@ -244,3 +245,47 @@ def test_unreadable_list_of_models_is_no_failure(body):
     report = health_report(body)
     assert report["checks"]["openai"] == OK
     assert report["status"] == "ok"
+
+
+def google_report(body):
+    with ServerByPath(lambda _: json_response(body)) as server:
+        env = {"GOOGLE_API_KEY": "k", "GOOGLE_BASE_URL": server.url}
+        report = check_health(build_services(env))
+    (request,) = server.received
+    assert request.query["pageSize"] == "1000"
+    return report
+
+
+def google_list(*absent, **more):
+    names = [model.id for model in GOOGLE.models if model.id not in absent]
+    return {"models": [{"name": f"models/{name}"} for name in (*names, "gemini-4")], **more}
+
+
+def test_model_that_the_provider_lists_no_more_is_a_warning():
+    report = google_report(google_list("gemini-3-pro-image", "gemini-2.5-flash-image"))
+    assert (report["status"], report["checks"]["google"]) == ("warn", OK)
+    assert report["lifecycle"] == [
+        {"model": "google/gemini-3-pro-image", "ours": None, "theirs": "not listed"},
+        {"model": "google/gemini-2.5-flash-image", "ours": "2027-03-15", "theirs": "not listed"},
+    ]
+
+
+def test_complete_list_of_models_is_no_warning():
+    report = google_report(google_list())
+    assert (report["status"], report["lifecycle"]) == ("ok", [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        google_list("gemini-3-pro-image", nextPageToken="t"),
+        {"models": []},
+        {"models": None},
+        {"models": [{}]},
+        {},
+    ],
+)
+def test_list_of_models_that_is_not_complete_says_nothing(body):
+    report = google_report(body)
+    assert report["checks"]["google"] == OK
+    assert (report["status"], report["lifecycle"]) == ("ok", NOT_CHECKED)

@@ -6,7 +6,7 @@ capabilities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import field
 from datetime import date
 from typing import Any, Literal
@@ -225,6 +225,8 @@ class Provider:
     health_check: ProviderRequest | Callable[[Mapping[str, str]], ProviderRequest] | None = None
     # The shutdown date of each model in the response to the health check; None: none is announced.
     read_shutdown_dates: Callable[[ProviderResponse], Mapping[str, date | None]] | None = None
+    # The names of all models in the response to the health check; None: it does not list them all.
+    read_model_names: Callable[[ProviderResponse], Collection[str] | None] | None = None
     # capabilities for deployment names that the operator chose
     deployment_template: ModelCapabilities | None = None
     is_paid: bool = True  # a successful edit costs money

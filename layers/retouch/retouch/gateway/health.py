@@ -40,12 +40,12 @@ def check_health(services: Services, max_seconds: float = 18.0) -> dict[str, Any
 
     The report is {"status": "ok" | "warn" | "degraded", "checks": {name: "ok" | "not configured" | "not checked" |
     error}, "circuits": {provider: "closed" | "open" | "half-open"}, "lifecycle": "not checked" | list}. It has no
-    circuits while the circuit breaker is off. "warn" means that only shutdown dates differ. It is complete two seconds
-    after `max_seconds`, even if a check hangs. API Gateway waits 29 seconds.
+    circuits while the circuit breaker is off. "warn" means that only shutdown dates or lists of models differ. The
+    report is complete two seconds after `max_seconds`, even if a check hangs. API Gateway waits 29 seconds.
     """
     settings = services.settings_with_secrets()
     deadline = services.clock.now() + max_seconds
-    lifecycle = LifecycleReport()
+    lifecycle = LifecycleReport(services.clock.today())
     provider_checks = {
         provider.name: partial(_check_provider, services, settings, provider, deadline, lifecycle)
         for provider in services.providers

@@ -20,6 +20,7 @@ from retouch.core.provider_protocol import (
 from retouch.providers._shared import gemini_errors
 from retouch.providers._shared.gemini import build_body, request_image
 from retouch.providers._shared.gemini_models import GEMINI_MODELS
+from retouch.providers._shared.response_parsing import mapping_or_empty
 
 MAX_REQUEST_BYTES = 13_500_000  # 18 MB in base64
 
@@ -36,6 +37,15 @@ def parse_error(response: ProviderResponse) -> ParsedError:
     return replace(error, billed="no") if response.status in (500, 503) else error
 
 
+def read_model_names(response: ProviderResponse) -> frozenset[str] | None:
+    """Return the names in the list of models, or None when the list goes on at another page."""
+    payload = mapping_or_empty(response.json())
+    if payload.get("nextPageToken"):
+        return None
+    names = (mapping_or_empty(model)["name"] for model in payload["models"])
+    return frozenset(name.removeprefix("models/") for name in names)
+
+
 PROVIDER = Provider(
     name="google",
     title="Google Gemini",
@@ -47,7 +57,8 @@ PROVIDER = Provider(
     auth=Auth("x-goog-api-key"),
     edit_flow=edit,
     parse_error=parse_error,
-    health_check=ProviderRequest("GET", "/models", {"pageSize": "1"}, idempotent=True),
+    health_check=ProviderRequest("GET", "/models", {"pageSize": "1000"}, idempotent=True),
+    read_model_names=read_model_names,
     default_model="gemini-nano-banana-2.1",
     models=tuple(replace(model, max_request_bytes=MAX_REQUEST_BYTES) for model in GEMINI_MODELS),
 )
