@@ -16,6 +16,7 @@ from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.imaging.pillow import Image
 from retouch.imaging.png_16bit import decode_16bit, rounding_table
+from retouch.imaging.png_inflate import is_photo, iter_stored_data
 from retouch.imaging.png_writer import write_photo
 
 _PILLOW_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
@@ -30,6 +31,9 @@ def load_with_pillow(
     `raw_mode` is the raw mode of Pillow that says what the bytes of a pixel are; None is that of the file. Raises
     InvalidImage when the decoder finds the file damaged or finds another size.
     """
+    image = _load_photo(data, size) if format == "png" and is_photo(data) else None
+    if image:
+        return image
     try:
         with Image.open(BytesIO(data), formats=[_PILLOW_FORMATS[format]]) as image:
             if image.size == size:
@@ -41,6 +45,19 @@ def load_with_pillow(
     except Exception as error:
         raise damaged_image_error(f"its {format.upper()} data is broken") from error
     raise damaged_image_error(f"its {format.upper()} data has another size than its header states")
+
+
+def _load_photo(data: bytes, size: Size) -> Image.Image | None:
+    """Decode a PNG with ISA-L. Returns None when it fails, because only zlib says whether a file is damaged."""
+    try:
+        with Image.open(BytesIO(data), formats=[_PILLOW_FORMATS["png"]]) as image:
+            stored_data = iter_stored_data(data)
+            # Pillow reads the data of the image with this method.
+            image.load_read = lambda _: next(stored_data, b"")  # type: ignore[attr-defined]
+            image.load()
+            return image if image.size == size else None
+    except Exception:  # for the reason given above
+        return None
 
 
 def _load_as_stored(
