@@ -2,9 +2,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from retouch.core.settings import Settings
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.budget_notices import BudgetNotices
+from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
+from retouch.infrastructure.order_stores import order_stores
 from retouch.orders.charges import Charge
 from retouch.tenants.budget_rows import BudgetRow
+from tests.retouch.gateway.budgets.test_budget_holds import LEASE_SECONDS, World
+from tests.support.orders import CREDENTIALS
+from tests.support.upstream import Upstream, json_response
 
 CHARGE = Charge("key#k_5f2c", "2026-11", "ord_a.1", 50_000, alert_at=16_000_000)
 
@@ -35,3 +43,30 @@ def test_overrun_is_a_metric_in_dollars(capsys):
 
 def test_threshold_without_a_bus_is_only_logged():
     BudgetNotices({}).report_threshold(CHARGE, BudgetRow(taken=16_100_000))
+
+
+def test_sweeper_publishes_the_threshold_that_a_crashed_edit_reaches(tmp_path, monkeypatch):
+    bus = json_response({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})
+    with Upstream(bus) as events:
+        env = {
+            **CREDENTIALS,
+            "RETOUCH_EVENTS_BUS": "billing",
+            "RETOUCH_ORDERS_FOLDER": str(tmp_path),
+            "AWS_ENDPOINT_URL": events.url,
+        }
+        for name, value in env.items():
+            monkeypatch.setenv(name, value)
+        settings, aws = Settings.from_env(env), AwsClients(AwsEnvironment.from_env(env))
+        open_table: Any = budget_table_opener(settings, aws)
+        stores = add_ledger(order_stores(settings, aws), open_table, settings, aws)
+        world: Any = World(alert_threshold=250, workspace_limit=None)
+        world.budgets, world.stores = open_table(), stores
+        world.orders = world.stores.table
+        world.buy(300)  # its process ends after the send mark
+        for _ in range(2):
+            world.clock.advance(LEASE_SECONDS + 1)
+            world.sweep()
+        (call,) = events.received
+    (entry,) = json.loads(call.body)["Entries"]
+    assert (entry["EventBusName"], entry["DetailType"]) == ("billing", "retouch.budget.threshold")
+    assert json.loads(entry["Detail"])["data"]["taken"] == 300

@@ -7,7 +7,9 @@ import pytest
 from retouch.api.admin.routes import ADMIN_ROUTES
 from retouch.core.pending_writes import finish_writes
 from retouch.gateway.authentication import key_digest
+from retouch.usage.cloud_events import usage_cloud_event
 from retouch.usage.event import format_time
+from retouch.usage.log_rows import log_row
 from retouch.usage.recorder import UsageRecorder
 from tests.support.events import form_event
 from tests.support.images import b64, photo
@@ -59,6 +61,14 @@ def marked(tmp_path_factory):
     api.clock.advance(60)
     assert len(store.events) == 3
     return api, key
+
+
+def test_no_marker_is_in_a_row_of_an_export_or_an_event_on_the_bus(marked):
+    api, key = marked
+    for event in api.services.usage.events.values():
+        shown = json.dumps([log_row(event), usage_cloud_event(event, "prod")])
+        for secret in ("MARKER", key, key_digest(key, PEPPER)):
+            assert secret not in shown
 
 
 @pytest.mark.parametrize("path", PATHS)
