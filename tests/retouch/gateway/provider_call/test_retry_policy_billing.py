@@ -161,6 +161,17 @@ def test_overloaded_provider_is_called_at_most_three_times():
     assert response.headers["x-retouch-billed"] == "no"
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("value", "calls"), [("false", 1), ("true", 3)])
+def test_retry_that_the_provider_forbids_is_not_made(status, value, calls):
+    body = {"error": {"message": "later", "code": "slow_down"}}
+    headers = {"x-should-retry": value, "retry-after": "1"}
+    with Upstream(json_response(body, status, **headers)) as upstream:
+        response, _ = send_edit(upstream)
+        assert len(upstream.calls) == calls
+    assert response.headers["x-retouch-billed"] == "no"
+
+
 def test_connect_failure_is_retried_and_not_billed():
     clock = FakeClock()
     env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": f"http://127.0.0.1:{unused_port()}"}

@@ -96,9 +96,11 @@ def _transient_error_delay(resolved: ResolvedModel, response: ProviderResponse) 
 def _rate_limit_delay(resolved: ResolvedModel, response: ProviderResponse) -> float | None:
     """Return the seconds to wait before a paid request is sent again, or None.
 
-    A 503 without a known error kind allows no retry, because a server may have failed during the edit.
+    A 503 without a known error kind allows no retry, because a server may have failed during the edit. OpenAI forbids a
+    retry with the header x-should-retry.
     """
-    if response.status not in _BUSY_STATUSES:
+    is_forbidden = response.headers.get("x-should-retry", "").lower() == "false"
+    if response.status not in _BUSY_STATUSES or is_forbidden:
         return None
     error = parsed_error(resolved.provider, response)
     if error.kind == "not_started":
