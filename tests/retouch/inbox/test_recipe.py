@@ -60,6 +60,7 @@ def test_recipe_with_a_byte_order_mark_and_nulls_is_read():
         ({"mask": {"shapes": []}}, "mask", "'shapes'"),
         ({"match": "*.{png"}, "match", "braces"),
         ({"output": "inbox/{stem}.{ext}"}, "output", "outbox/{recipe}/{stem}.{ext}"),
+        ({"output": "outbox/../inbox/{stem}.{ext}"}, "output", "outbox/{recipe}/{stem}.{ext}"),
         ({"output": "outbox/{name}.png"}, "output", "{recipe}, {stem}, {ext} or {index}"),
         ({"output": "outbox/result.png"}, "output", "{stem}"),
         ({"on_same": "always"}, "on_same", "skip or buy"),

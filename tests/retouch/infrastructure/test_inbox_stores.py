@@ -8,6 +8,7 @@ from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.inbox_bucket import InboxBuckets
 from retouch.infrastructure.inbox_folder import InboxFolder
 from tests.support.orders import BUCKET, CREDENTIALS, moto_server
+from tests.support.upstream import ScriptedResponse, Upstream
 
 KEY = "inbox/white/my photo+1 (ü)%.png"
 
@@ -85,6 +86,38 @@ def test_write_in_place_of_a_deleted_object_is_refused(store):
 def test_bucket_that_does_not_exist_is_unavailable(s3):
     with pytest.raises(InboxUnavailable):
         InboxBuckets(AwsClients()).read_metadata("no-such-bucket-here", "")
+
+
+def test_object_behind_a_delete_marker_is_none_and_its_older_version_is_not_read(s3):
+    bucket = "versions"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    older, newer = (
+        s3.put_object(Bucket=bucket, Key=KEY, Body=data)["ETag"].strip('"') for data in (b"1", b"2")
+    )
+    store = InboxBuckets(AwsClients())
+    assert store.read(bucket, KEY, older) is None
+    current = store.read(bucket, KEY, newer)
+    assert current is not None
+    assert current.data == b"2"
+    s3.delete_object(Bucket=bucket, Key=KEY)
+    assert store.read(bucket, KEY, newer) is None
+    assert store.read_metadata(bucket, KEY) is None
+
+
+def test_bucket_without_permission_is_unavailable_and_no_absent_object(s3, monkeypatch):
+    denied = ScriptedResponse(403, b"<Error><Code>AccessDenied</Code></Error>")
+    with Upstream(denied) as server:
+        monkeypatch.setattr(server, "download", lambda handler: server.serve(handler))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        store = InboxBuckets(AwsClients())
+        for call in (
+            lambda: store.read(BUCKET, KEY),
+            lambda: store.list_objects(BUCKET, "inbox/"),
+            lambda: write(store),
+        ):
+            with pytest.raises(InboxUnavailable):
+                call()
 
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "inbox/../../x", "a\0b"])

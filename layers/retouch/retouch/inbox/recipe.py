@@ -151,7 +151,7 @@ def _parse_output(member: str, value: Any) -> str:
             member,
             f"is {quote_value(text)}. It may contain {_words([f'{{{one}}}' for one in _PLACEHOLDERS])}.",
         )
-    if not text.startswith(OUTBOX_PREFIX) or text.endswith("/"):
+    if not text.startswith(OUTBOX_PREFIX) or text.endswith("/") or ".." in text.split("/"):
         raise _recipe_error(
             member,
             f"is {quote_value(text)}. It must be the name of an object below {OUTBOX_PREFIX}, so that a result never "

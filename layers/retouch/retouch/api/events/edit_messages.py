@@ -117,8 +117,8 @@ def _read_record(record: Mapping[str, Any]) -> ObjectCreated | None:
     try:
         bucket, stored = record["s3"]["bucket"]["name"], record["s3"]["object"]
         return ObjectCreated(
-            bucket,
-            decode_record_key(stored["key"]),
+            _name(bucket),
+            decode_record_key(_name(stored["key"])),
             _etag(stored.get("eTag") or stored.get("etag")),
             _size(stored.get("size")),
             str(stored.get("sequencer") or ""),
@@ -153,8 +153,8 @@ def _read_object_event(detail: Mapping[str, Any]) -> ObjectCreated:
     try:
         stored = detail["object"]
         return ObjectCreated(
-            detail["bucket"]["name"],
-            stored["key"],
+            _name(detail["bucket"]["name"]),
+            _name(stored["key"]),
             _etag(stored.get("etag") or stored.get("eTag")),
             _size(stored.get("size")),
             str(stored.get("sequencer") or ""),
@@ -233,6 +233,13 @@ def _deadline(body: Mapping[str, Any]) -> int | None:
         f"'deadline' must be a whole number of seconds from 60 to {_MAX_DEADLINE_SECONDS}.",
         param="deadline",
     )
+
+
+def _name(value: Any) -> str:
+    """Return the name of a bucket or an object. Raises TypeError."""
+    if isinstance(value, str) and value:
+        return value
+    raise TypeError("It is no text.")
 
 
 def _etag(value: Any) -> str:
