@@ -162,13 +162,13 @@ def documented_machine():
     return machine
 
 
-def run_documented_machine(stack, prompt, crash=""):
+def run_documented_machine(stack, prompt, crash="", **fields):
     machine = documented_machine()
     machine["States"]["Edit"]["Parameters"]["Payload"]["idempotency_key"] = prompt
     del machine["States"]["Edit"]["Parameters"]["Payload"]["idempotency_key.$"]
     if crash:
         (stack.steps / order_key(f"direct:{DIRECT_SCOPE}", prompt)).write_text(crash)
-    execution = stack.run_machine(machine, edit(prompt))
+    execution = stack.run_machine(machine, edit(prompt, **fields))
     return stack.wait_for_machine(execution)
 
 
@@ -195,6 +195,18 @@ def test_state_whose_function_is_killed_after_the_send_mark_fails_by_its_name(st
     ended = run_documented_machine(stack, "lost", crash="after call")
     assert (ended["status"], ended["error"]) == ("FAILED", "OutcomeUnknown"), ended
     assert stack.paid_calls("lost") == 1
+
+
+def test_state_whose_function_is_killed_twice_while_the_provider_works_gets_the_picture(stack):
+    model = "black-forest-labs/flux-kontext-pro"
+    twice = "after submitted\nafter submitted"
+    ended = run_documented_machine(stack, "worked", crash=twice, model=model)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"])["billed"] == "yes"
+    assert stack.paid_calls("worked") == 1
+    assert not (
+        stack.steps / order_key(f"direct:{DIRECT_SCOPE}", "worked")
+    ).exists()  # both crashes
 
 
 def waiting_machine(**fields):

@@ -18,6 +18,7 @@ from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
 from retouch.orders.order import order_key
 from tests.support.images import b64, photo
+from tests.support.job_provider import JobProvider
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 
@@ -41,29 +42,13 @@ STEPS = [
 ]
 
 
-class JobProvider(Upstream):
-    """A provider that makes edits in the background, besides one that responds with the image."""
-
-    def __init__(self):
-        super().__init__(SUCCESS)
-        self.files["/result"] = IMAGE
-
-    def serve(self, handler):
-        job = {"id": "1", "polling_url": f"{self.url}/poll"}
-        is_job = "flux" in handler.path
-        self.responses[:] = [json_response(job) if is_job else SUCCESS]
-        super().serve(handler)
-
-
 @contextmanager
 def run_gateway(
     tmp_path_factory, has_table=False, clocks="0", margin="1", function_seconds=FUNCTION_SECONDS
 ):
     """Run a server whose workers end at a step, with the orders in a folder or in DynamoDB and S3."""
     steps = tmp_path_factory.mktemp("steps")
-    with moto_server() as port, JobProvider() as provider:
-        result = {"sample": f"{provider.url}/result"}
-        provider.files["/poll"] = json.dumps({"status": "Ready", "result": result}).encode()
+    with moto_server() as port, JobProvider(IMAGE) as provider:
         env = {
             "RETOUCH_AUTH_MODE": "open",
             "OPENAI_API_KEY": "sk",

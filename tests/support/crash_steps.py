@@ -1,6 +1,7 @@
 """Crashes of a function at named steps: its process kills or stops itself, once for each order that a file names.
 
-The name of the file is the key of the order, and its text is the step: "after sent", or "stop before answer".
+The name of the file is the key of the order, and its text is the step: "after sent", or "stop before answer". A file
+with several lines has a step for each process that works on the order.
 """
 
 import os
@@ -51,8 +52,9 @@ class CrashingSteps:
             text = file.read_text()
         except OSError:
             return
-        if text == step:
-            file.unlink()
+        first, _, others = text.partition("\n")
+        if first == step:
+            file.write_text(others) if others else file.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
         if text == f"stop {step}":
             file.write_text(str(os.getpid()))

@@ -25,14 +25,13 @@ from devserver.error_responses import RequestFailed
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
 from tests.support.event_source import RETRY_SECONDS
-from tests.support.images import b64, photo
+from tests.support.images import photo
+from tests.support.job_provider import JobProvider
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
-from tests.support.upstream import Upstream, json_response
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 BUS = "shop"
 PHOTO = photo(64, 64)
-SUCCESS = json_response({"created": 1, "data": [{"b64_json": b64(PHOTO)}]})
 FUNCTION_SECONDS = 8.0
 ROOT = Path(__file__).parents[2]
 _CRASH = json.dumps({"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}).encode()
@@ -224,7 +223,7 @@ class EventStack:
 @contextmanager
 def run_event_stack(tmp_path_factory):
     """Run a stack while the context is open."""
-    with moto_server() as port, Upstream(SUCCESS) as provider:
+    with moto_server() as port, JobProvider(PHOTO) as provider:
         endpoint = f"http://127.0.0.1:{port}"
         requests.post(
             f"{endpoint}/moto-api/config",
@@ -247,6 +246,8 @@ def run_event_stack(tmp_path_factory):
             "RETOUCH_USAGE_TABLE": "",
             "OPENAI_API_KEY": "k",
             "OPENAI_BASE_URL": f"{provider.url}/v1",
+            "BFL_API_KEY": "k",
+            "BFL_BASE_URL": provider.url,
         }
         timeouts = Timeouts(function=FUNCTION_SECONDS)
         steps = tmp_path_factory.mktemp("steps")
