@@ -17,7 +17,7 @@ _PROGRAM_HEADERS_OFFSET, _SECTION_HEADERS_OFFSET, _HEADER_COUNTS = 32, 40, 54
 _PT_LOAD = 1
 
 
-class Segment(NamedTuple):
+class ElfSegment(NamedTuple):
     """A program header. Its fields are those of Elf64_Phdr, in order."""
 
     type: int
@@ -39,7 +39,7 @@ def strip_library(data: bytes) -> bytes:
         return data
     table, count = _program_headers(data)
     segments = [
-        Segment(*_SEGMENT.unpack_from(data, table + i * _SEGMENT.size)) for i in range(count)
+        ElfSegment(*_SEGMENT.unpack_from(data, table + i * _SEGMENT.size)) for i in range(count)
     ]
     loaded = sorted(
         {s for s in segments if s.type == _PT_LOAD and s.file_bytes}, key=lambda s: s.offset
@@ -67,9 +67,9 @@ def _program_headers(data: bytes) -> tuple[int, int]:
     return offset, count
 
 
-def _move_together(loaded: list[Segment]) -> list[tuple[Segment, int]]:
+def _move_together(loaded: list[ElfSegment]) -> list[tuple[ElfSegment, int]]:
     """Return each segment with its new offset. The loader needs offset and address to agree modulo the alignment."""
-    moved: list[tuple[Segment, int]] = []
+    moved: list[tuple[ElfSegment, int]] = []
     end = 0
     for segment in loaded:
         offset = end + (segment.offset - end) % max(segment.alignment, 1)
@@ -78,7 +78,7 @@ def _move_together(loaded: list[Segment]) -> list[tuple[Segment, int]]:
     return moved
 
 
-def _new_offset(offset: int, moved: list[tuple[Segment, int]]) -> int:
+def _new_offset(offset: int, moved: list[tuple[ElfSegment, int]]) -> int:
     """Return where a byte of the old file is in the new one."""
     for segment, new_offset in moved:
         if segment.offset <= offset < segment.offset + segment.file_bytes:
