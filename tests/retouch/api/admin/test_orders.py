@@ -70,6 +70,8 @@ def test_finding_has_an_audit_row(api, world):
     (row,) = [row for row in rows if row["action"] == "order.reconcile"]
     assert row["resource_id"] == order_of(world).id
     assert (row["before"]["state"], row["after"]["billed"]) == ("unknown", "no")
+    _, key = api.key("default", scopes=["audit_logs.list"])
+    assert "order.reconcile" not in api.call("GET", "/v1/audit-logs", key=key).text
 
 
 def test_repetition_with_its_idempotency_key_gets_the_same_answer(api, world):
