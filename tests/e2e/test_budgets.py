@@ -160,7 +160,8 @@ def test_processes_that_share_tables_of_dynamodb_never_buy_more_than_ten(
     assert 0 < bought <= 10
     assert counts[200] <= bought
     if not kills:
-        assert counts == {200: 10, 429: 40}
+        assert counts[200] == bought == 10
+        assert counts[429] + counts[503] == 40  # 503: the table was too slow to hold anything
 
 
 def status_of_edit(server, key):
