@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from tests.support import mirror
 from tests.support.images import b64, photo
 from tests.support.upstream import Upstream, json_response
 
 RESULT = photo(1024, 1024)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_service_descriptions():
+    """Let botocore parse each description of a service once. It would parse them for every new session."""
+    load, parsed = JSONFileLoader.load_file, {}
+
+    def load_once(loader, path):
+        if path not in parsed:
+            parsed[path] = load(loader, path)
+        return parsed[path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_once)
+        yield
 
 
 @pytest.fixture
