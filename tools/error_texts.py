@@ -205,6 +205,10 @@ TEXTS = {
         "An equal request with the same key still runs.",
         "Send it again: it gets the same answer ([orders](orders.md)).",
     ),
+    "order_outcome_known": (
+        "The order that the operator reconciles has a known outcome.",
+        "Read the order ([budgets](budgets.md)). Nothing is left to find out.",
+    ),
     "order_outcome_unknown": (
         "An earlier try of this order broke off after it was sent to the provider.",
         "The order is not bought again with this key. A new key buys it again ([orders](orders.md)).",

@@ -19,6 +19,7 @@ from devserver.settings import Timeouts, Workers
 from tests.retouch.gateway.budgets.test_budget_crashes import UnreliableProxy
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.images import b64, photo
+from tests.support.job_client import wait_for_job
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 
@@ -183,10 +184,7 @@ def test_job_is_charged_by_its_worker_and_the_next_one_refused(provider, tmp_pat
         job = edit(server, key, {"Prefer": "respond-async"})
         assert job.status_code == 202, job.text
         url = f"{server.url}/v1/images/edits/{job.json()['id']}"
-        headers = {**bearer(key), "Prefer": "wait=30"}
-        ended = job.json()
-        while ended["status"] in ("queued", "in_progress"):  # each change of the status ends a wait
-            ended = requests.get(url, headers=headers, timeout=60).json()
+        ended = wait_for_job(url, bearer(key))
         assert ended["status"] == "completed", ended
         refused = edit(server, key, {"Prefer": "respond-async"})
         assert refused.json()["error"]["code"] == "budget_exceeded"

@@ -23,6 +23,7 @@ from retouch.infrastructure.order_stores import order_stores
 from retouch.orders.order import order_key
 from retouch.orders.transitions import JobDetails, queue_job
 from tests.support.images import b64, box_mask, data_url, photo
+from tests.support.job_client import wait_for_job
 from tests.support.orders import claim
 from tests.support.upstream import Upstream, json_response
 
@@ -40,22 +41,13 @@ def url():
         yield gateway.url
 
 
-def wait_for_end(location, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        job = requests.get(location, headers={"Prefer": "wait=2"}, timeout=30).json()
-        if job["status"] not in ("queued", "in_progress"):
-            return job
-    raise AssertionError(f"the job did not end: {job}")
-
-
 def test_newcomer_sees_a_job_finish_and_fetches_its_image(url):
     files = {**FILES, "mask": ("m.png", box_mask(64, 64))}
     started = time.monotonic()
     response = requests.post(f"{url}/v1/images/edits", files=files, headers=ASYNC, timeout=30)
     assert response.status_code == 202
     assert time.monotonic() - started < 5
-    job = wait_for_end(response.headers["Location"])
+    job = wait_for_job(response.headers["Location"])
     assert job["status"] == "completed"
     image = requests.get(f"{response.headers['Location']}/content", timeout=30)
     assert image.content.startswith(b"\x89PNG")
@@ -87,7 +79,7 @@ def test_job_of_a_killed_worker_ends_and_is_bought_once():
                 time.sleep(0.02)
             for pid in worker_pids(gateway):
                 os.kill(pid, signal.SIGKILL)
-            job = wait_for_end(response.headers["Location"])
+            job = wait_for_job(response.headers["Location"])
     assert (job["status"], job["billed"]) == ("failed", "unknown")
     assert job["error"]["code"] == "order_outcome_unknown"
     assert len(upstream.calls) == 1
@@ -167,7 +159,7 @@ def test_job_of_a_worker_that_is_killed_at_any_step_ends_and_is_bought_at_most_o
                     timeout=30,
                 )
                 assert response.status_code == 202, response.text
-                return wait_for_end(response.headers["Location"], seconds=60)
+                return wait_for_job(response.headers["Location"], seconds=60)
 
             with ThreadPoolExecutor(len(STEPS)) as pool:
                 jobs = list(pool.map(crash, [step for step, _, _ in STEPS]))
@@ -212,7 +204,7 @@ def test_worker_that_is_stopped_beyond_its_lease_buys_nothing_twice_and_changes_
                 location = response.headers["Location"]
                 while not file.read_text().isdigit():
                     time.sleep(0.02)
-                meanwhile = wait_for_end(location)
+                meanwhile = wait_for_job(location)
                 os.kill(int(file.read_text()), signal.SIGCONT)
                 time.sleep(1.5)
                 return meanwhile, requests.get(location, timeout=30).json()

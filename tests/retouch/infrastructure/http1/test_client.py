@@ -90,7 +90,7 @@ def test_connection_that_the_server_closed_meanwhile_is_not_used():
 
 def _wait_for_close(client):
     """Wait until the idle connection can be read, which means that the server has closed it."""
-    for idle in client._idle.values():
+    for idle in client._pool._idle.values():
         for connection, _ in idle:
             while connection.is_reusable():
                 pass

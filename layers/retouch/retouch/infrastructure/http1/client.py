@@ -1,4 +1,4 @@
-"""The client: connections that stay open, one exchange at a time on each.
+"""The client: one exchange at a time on each connection of its pool.
 
 It has no proxies, cookies, redirects, retries and content decoding. A caller that knows what a failure costs decides
 about each of them.
@@ -11,27 +11,24 @@ from collections.abc import Callable, Iterable, Mapping
 from time import time
 
 from retouch.infrastructure.http1.connection import Connection, open_connection
-from retouch.infrastructure.http1.origin import Origin, RequestTarget, parse_target
+from retouch.infrastructure.http1.connection_pool import ConnectionPool
+from retouch.infrastructure.http1.origin import RequestTarget, parse_target
 from retouch.infrastructure.http1.response import Response
 
-_MAX_IDLE_CONNECTIONS = 16  # Of one origin.
-# A peer or a NAT gateway on the way may forget a connection without a word. AWS's NAT gateways do so after 350 seconds.
-_MAX_IDLE_SECONDS = 60.0
 _BODY_METHODS = ("POST", "PUT", "PATCH")
 # A first chunk up to this size is sent together with the head.
 _MAX_JOINED_BYTES = 65_536
 
 
 class HttpClient:
-    """Sends requests over open connections. Threads may share it: list.append and list.pop are atomic."""
+    """Sends requests over open connections. Threads may share it."""
 
     def __init__(self, ca_bundle: str = "", unix_time: Callable[[], float] = time) -> None:
         """Create the client. `ca_bundle` is a file of trusted certificates. Empty: those of the system.
 
         `unix_time` tells how long a connection was idle. The monotonic clock stops while a function is frozen.
         """
-        self._ca_bundle, self._unix_time = ca_bundle, unix_time
-        self._idle: dict[Origin, list[tuple[Connection, float]]] = {}
+        self._ca_bundle, self._pool = ca_bundle, ConnectionPool(unix_time)
 
     def send(
         self,
@@ -51,37 +48,16 @@ class HttpClient:
         """
         target = parse_target(url)
         head = _encode_head(method, target, headers)
-        connection = self._take_idle(target.origin) or open_connection(
+        connection = self._pool.take(target.origin) or open_connection(
             target.origin, connect_seconds, self._ca_bundle
         )
         try:
             connection.limit_time(read_seconds)
             _send_request(connection, head, body)
-            return Response(connection, method, lambda kept: self._keep(target.origin, kept))
+            return Response(connection, method, lambda kept: self._pool.keep(target.origin, kept))
         except BaseException:
             connection.close()
             raise
-
-    def _take_idle(self, origin: Origin) -> Connection | None:
-        """Return a kept connection that the server has not closed, or None."""
-        idle = self._idle.get(origin)
-        while idle:
-            try:
-                connection, kept_at = idle.pop()
-            except IndexError:  # Another thread took it.
-                return None
-            is_recent = 0 <= self._unix_time() - kept_at <= _MAX_IDLE_SECONDS
-            if is_recent and connection.is_reusable():
-                return connection
-            connection.close()
-        return None
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        idle = self._idle.setdefault(origin, [])
-        if len(idle) < _MAX_IDLE_CONNECTIONS:
-            idle.append((connection, self._unix_time()))
-        else:
-            connection.close()
 
 
 def _send_request(connection: Connection, head: bytes, body: Iterable[bytes]) -> None:

@@ -1,0 +1,43 @@
+"""The connections that stay open after an exchange, and how long they wait for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from retouch.infrastructure.http1.connection import Connection
+from retouch.infrastructure.http1.origin import Origin
+
+_MAX_IDLE_CONNECTIONS = 16  # Of one origin.
+# A peer or a NAT gateway on the way may forget a connection without a word. AWS's NAT gateways do so after 350 seconds.
+_MAX_IDLE_SECONDS = 60.0
+
+
+class ConnectionPool:
+    """The idle connections of each origin. Threads may share it: list.append and list.pop are atomic."""
+
+    def __init__(self, unix_time: Callable[[], float]) -> None:
+        """`unix_time` tells how long a connection was idle."""
+        self._unix_time = unix_time
+        self._idle: dict[Origin, list[tuple[Connection, float]]] = {}
+
+    def take(self, origin: Origin) -> Connection | None:
+        """Return a kept connection that the server has not closed, or None."""
+        idle = self._idle.get(origin)
+        while idle:
+            try:
+                connection, kept_at = idle.pop()
+            except IndexError:  # Another thread took it.
+                return None
+            is_recent = 0 <= self._unix_time() - kept_at <= _MAX_IDLE_SECONDS
+            if is_recent and connection.is_reusable():
+                return connection
+            connection.close()
+        return None
+
+    def keep(self, origin: Origin, connection: Connection) -> None:
+        """Keep a connection after its exchange, or close it when the origin has enough of them."""
+        idle = self._idle.setdefault(origin, [])
+        if len(idle) < _MAX_IDLE_CONNECTIONS:
+            idle.append((connection, self._unix_time()))
+        else:
+            connection.close()
