@@ -1,18 +1,20 @@
 """Keeps the objects of the local S3 in a folder, so that the links to them still work after a restart.
 
-moto has its objects in memory. Each object that is written is also written to a file. An object that is read and is
-not in memory comes from its file.
+moto has its objects in memory. Each object that is written is also written to a file. An object that a request names
+and that is not in memory comes from its file.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
@@ -56,8 +58,9 @@ class ObjectFolder:
     def delete_old(self, now: float) -> None:
         """Delete the files to which no link leads any more."""
         for file in self._folder.glob("*"):
-            if file.stat().st_mtime < now - _MAX_AGE_SECONDS:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another server with this folder has deleted it
+                if file.stat().st_mtime < now - _MAX_AGE_SECONDS:
+                    file.unlink()
 
     def _file(self, name: str) -> Path:
         return self._folder / quote(name, safe="")
@@ -77,26 +80,36 @@ class KeptObjects:
         self._folder.delete_old(time.time())
         self._backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
         self._saved: dict[str, FakeKey] = {}
+        self._lock = threading.Lock()  # requests run in threads
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Respond to a request."""
-        path = environ["PATH_INFO"].encode("latin-1").decode()  # WSGI
-        bucket, _, name = path.removeprefix("/").partition("/")
-        keys = self._keys()
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD") and bucket == self._bucket:
-            self._load(name, keys)
+        with self._lock:
+            for name in self._named_objects(environ):
+                self._load(name)
         body = list(self._app(environ, start_response))
         if environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE"):
-            self._save_changes()
+            with self._lock:
+                self._save_changes()
         return body
+
+    def _named_objects(self, environ: WSGIEnvironment) -> Iterator[str]:
+        """Yield the names of the objects of the bucket that a request reads, replaces, deletes or copies."""
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")  # WSGI
+        for place in (path, unquote(environ.get("HTTP_X_AMZ_COPY_SOURCE", ""))):
+            bucket, _, name = place.removeprefix("/").partition("/")
+            if name and bucket == self._bucket:
+                yield name
 
     def _keys(self) -> dict[str, FakeKey]:
         """Return the objects in memory. There is no bucket before the first request."""
         bucket = self._backend.buckets.get(self._bucket)
-        return dict(bucket.keys.items()) if bucket else {}
+        # moto's own iterator fails when another thread deletes an object meanwhile.
+        versions = dict(bucket.keys) if bucket else {}
+        return {name: keys[-1] for name, keys in versions.items()}
 
-    def _load(self, name: str, keys: Mapping[str, FakeKey]) -> None:
-        stored = None if name in keys else self._folder.read(name)
+    def _load(self, name: str) -> None:
+        stored = None if name in self._keys() else self._folder.read(name)
         if stored:
             data, headers = stored
             key = self._backend.put_object(self._bucket, name, data)

@@ -2,8 +2,10 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -73,3 +75,35 @@ def test_object_without_a_valid_link_is_deleted_at_the_start(folder):
             "results%2Fnew.png",
             "results%2Fnew.png.headers",
         ]
+
+
+def test_objects_that_are_written_at_the_same_time_are_all_kept(folder):
+    names = [f"results/{number}.png" for number in range(200)]
+    with run_s3(folder) as s3:
+        address = f"http://127.0.0.1:{s3.port}/{BUCKET}"
+
+        def put(name):
+            return requests.put(f"{address}/{name}", data=name.encode(), timeout=60).status_code
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(put, names)) == {200}
+    assert {file.name for file in folder.iterdir()} == {
+        quote(name, safe="") + suffix for name in names for suffix in ("", ".headers")
+    }
+
+
+def test_object_of_an_earlier_process_is_copied_deleted_and_not_replaced(folder):
+    with run_s3(folder) as s3:
+        for name in (ODD_NAME, "files/gone", "files/kept"):
+            s3.client.put_object(Bucket=BUCKET, Key=name, Body=name.encode())
+    with run_s3(folder) as s3:
+        source = {"Bucket": BUCKET, "Key": ODD_NAME}
+        s3.client.copy_object(Bucket=BUCKET, Key="files/copy", CopySource=source)
+        s3.client.delete_object(Bucket=BUCKET, Key="files/gone")
+        with pytest.raises(s3.client.exceptions.ClientError, match="PreconditionFailed"):
+            s3.client.put_object(Bucket=BUCKET, Key="files/kept", Body=b"new", IfNoneMatch="*")
+    with run_s3(folder) as s3:
+        copy = s3.client.get_object(Bucket=BUCKET, Key="files/copy")
+        assert copy["Body"].read() == ODD_NAME.encode()
+        with pytest.raises(s3.client.exceptions.NoSuchKey):
+            s3.client.get_object(Bucket=BUCKET, Key="files/gone")
