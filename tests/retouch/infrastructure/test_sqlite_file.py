@@ -81,3 +81,21 @@ def test_second_object_on_a_database_with_an_open_write_waits_for_it(tmp_path):
 def test_database_that_cannot_be_opened_raises_the_error_of_its_store(tmp_path):
     with pytest.raises(WebhooksUnavailable, match="the database is down"):
         _count(SqliteFile(tmp_path / "missing" / "a.sqlite", _SCHEMA, _unavailable_error))
+
+
+def test_connection_is_used_again(tmp_path):
+    database = SqliteFile(tmp_path / "db", "", _unavailable_error)
+    assert database.run(lambda db: db) is database.run(lambda db: db)
+
+
+def test_connection_of_a_failed_operation_is_not_used_again(tmp_path):
+    database = SqliteFile(tmp_path / "db", "", _unavailable_error)
+    used = []
+
+    def fail(db):
+        used.append(db)
+        raise KeyError("reason")
+
+    with pytest.raises(KeyError):
+        database.run(fail)
+    assert database.run(lambda db: db) not in used

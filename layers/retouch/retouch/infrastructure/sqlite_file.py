@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,22 +16,42 @@ _WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL;"
 
 
 class SqliteFile:
-    """A database with a schema. Each operation opens it, so threads share nothing."""
+    """A database with a schema. Each operation has a connection to itself, which a later one uses again.
+
+    To open a connection for each operation takes longer than a small edit, because the last one that is closed also
+    empties the write-ahead log.
+    """
 
     def __init__(self, path: Path, schema: str, unavailable_error: Callable[[], Fault]) -> None:
         """`schema` is a script that creates what does not exist yet."""
         self.path, self._schema, self._unavailable_error = path, schema, unavailable_error
         self._is_created = False
+        self._idle: list[sqlite3.Connection] = []  # append and pop are atomic
 
     def run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return the result of an operation, which is one transaction. Raises the error of the store."""
         try:
-            with closing(sqlite3.connect(self.path, timeout=_LOCK_TIMEOUT_SECONDS)) as db, db:
-                if not self._is_created:
-                    self._create(db)
-                return operation(db)
+            db = self._take_connection()
+            try:
+                with db:
+                    if not self._is_created:
+                        self._create(db)
+                    result = operation(db)
+            except BaseException:
+                db.close()
+                raise
         except sqlite3.Error as error:
             raise self._unavailable_error() from error
+        self._idle.append(db)
+        return result
+
+    def _take_connection(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return sqlite3.connect(
+                self.path, timeout=_LOCK_TIMEOUT_SECONDS, check_same_thread=False
+            )
 
     def _create(self, db: sqlite3.Connection) -> None:
         # SQLite does not wait for the lock when two connections change the journal mode.
