@@ -205,6 +205,10 @@ TEXTS = {
         "An equal request with the same key still runs.",
         "Send it again: it gets the same answer ([orders](orders.md)).",
     ),
+    "idempotency_key_required": (
+        "Lambda may repeat this asynchronous invoke, and it has no key that keeps an edit from being bought twice.",
+        "Add `idempotency_key` to the event ([orders](orders.md)).",
+    ),
     "order_outcome_known": (
         "The order that the operator reconciles has a known outcome.",
         "Read the order ([budgets](budgets.md)). Nothing is left to find out.",
