@@ -1,4 +1,4 @@
-"""Tests of tenants over sockets: Portkey's SDK at the admin API of `make run`, the walls, and what is never shown."""
+"""Tests of tenants over sockets: Portkey's SDK at the admin API of `make run`, isolation, and what is never shown."""
 
 import json
 import shutil

@@ -50,14 +50,14 @@ class InMemoryBudgets:
                 stored = self._write(row, add_hold(before, name, hold))
             return HoldResult(outcome, stored)
 
-    def wait(self, row, new, most):
+    def add_waiting(self, row, new, most):
         with self._stored(row) as stored:
             outcome = check_waiting(stored, new, most)
             if outcome == "held":
                 stored = self._write(row, add_waiting(stored, new))
             return HoldResult(outcome, stored)
 
-    def release(self, row, waiting):
+    def remove_waiting(self, row, waiting):
         with self._stored(row) as stored:
             released = remove_waiting(stored, waiting.name)
             if released:
@@ -103,13 +103,13 @@ class RepeatingBudgets(InMemoryBudgets):
         super().hold(row, name, hold, limit, waiting)
         return super().hold(row, name, hold, limit, waiting)
 
-    def wait(self, row, new, most):
-        super().wait(row, new, most)
-        return super().wait(row, new, most)
+    def add_waiting(self, row, new, most):
+        super().add_waiting(row, new, most)
+        return super().add_waiting(row, new, most)
 
-    def release(self, row, waiting):
-        super().release(row, waiting)
-        super().release(row, waiting)
+    def remove_waiting(self, row, waiting):
+        super().remove_waiting(row, waiting)
+        super().remove_waiting(row, waiting)
 
     def settle(self, row, name, amount, actual, at_risk):
         super().settle(row, name, amount, actual, at_risk)

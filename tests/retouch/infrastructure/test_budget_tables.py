@@ -115,8 +115,8 @@ def test_amount_at_risk_can_be_restored_once(table, row):
 
 def test_hold_takes_over_the_room_of_a_waiting_amount(table, row):
     for _ in range(2):  # the second time its first response was lost
-        assert table.wait(row, JOB_A, 50_000).outcome == "held"
-        assert table.wait(row, JOB_B, 50_000).outcome == "no_room"
+        assert table.add_waiting(row, JOB_A, 50_000).outcome == "held"
+        assert table.add_waiting(row, JOB_B, 50_000).outcome == "no_room"
     one, dearer = RowLimit(50_000, 1), RowHold(50_001, LEASE)
     assert table.hold(row, "ord_c.1", CENTS_5, one).outcome == "no_room"
     assert table.hold(row, "ord_a.2", dearer, one, JOB_A).outcome == "no_room"
@@ -125,7 +125,7 @@ def test_hold_takes_over_the_room_of_a_waiting_amount(table, row):
         result = table.hold(row, "ord_a.2", CENTS_5, one, JOB_A)
         assert result.outcome == "held"
         assert result.row == BudgetRow(50_000, holds={"ord_a.2": CENTS_5})
-    table.release(row, JOB_A)
+    table.remove_waiting(row, JOB_A)
     assert table.read(row).taken == 50_000
 
 
@@ -136,22 +136,22 @@ def test_job_without_its_waiting_amount_holds_like_any_other(table, row):
 
 
 def test_released_amount_gives_its_room_back_once(table, row):
-    table.wait(row, JOB_A, 100_000)
-    table.wait(row, JOB_B, 100_000)
+    table.add_waiting(row, JOB_A, 100_000)
+    table.add_waiting(row, JOB_B, 100_000)
     for _ in range(2):
-        table.release(row, JOB_A)
+        table.remove_waiting(row, JOB_A)
     assert table.read(row) == BudgetRow(50_000, waiting={"ord_b.1": 50_000})
 
 
 def test_waiting_amounts_are_limited_by_the_room_and_in_number(table, row, monkeypatch):
     cent = [WaitingAmount(f"ord_{number}.1", 10_000) for number in range(12)]
     outcomes = [
-        one.outcome for one in run_together(12, lambda n: table.wait(row, cent[n], 100_000))
+        one.outcome for one in run_together(12, lambda n: table.add_waiting(row, cent[n], 100_000))
     ]
     assert sorted(outcomes) == ["held"] * 10 + ["no_room"] * 2
     for module in (budget_rows, budget_table):
         monkeypatch.setattr(module, "MAX_WAITING", 10)
-    assert table.wait(row, JOB_A, 10**6).outcome == "too_many"
+    assert table.add_waiting(row, JOB_A, 10**6).outcome == "too_many"
     assert table.hold(row, "ord_b.1", CENTS_5, RowLimit(None, 1)).outcome == "held"
 
 
@@ -162,7 +162,7 @@ def test_row_of_an_earlier_version_takes_waiting_amounts(proxy):
     client = session.client("dynamodb", endpoint_url=proxy.url)
     key = {"pk": {"S": "B#key#old"}, "sk": {"S": "P#all"}}
     client.update_item(TableName=BUDGETS_TABLE, Key=key, UpdateExpression="REMOVE waiting")
-    assert table.wait(row, JOB_A, 100_000).outcome == "held"
+    assert table.add_waiting(row, JOB_A, 100_000).outcome == "held"
     assert table.read(row) == BudgetRow(
         100_000, holds={"ord_z.1": CENTS_5}, waiting={"ord_a.1": 50_000}
     )
@@ -197,11 +197,11 @@ def test_lost_responses_change_nothing(proxy):
         lambda: table.settle(row, "ord_a.1", 50_000, 50_000, 50_000).at_risk,
         lambda: table.restore(row, "ord_a.1", CENTS_5),
         lambda: table.settle(row, "ord_a.1", 50_000, 7, 0),
-        lambda: table.wait(row, JOB_B, 100_000).outcome,
+        lambda: table.add_waiting(row, JOB_B, 100_000).outcome,
         lambda: table.hold(row, "ord_b.2", CENTS_5, TEN, JOB_B).outcome,
         lambda: table.settle(row, "ord_b.2", 50_000, 0, 0),
-        lambda: table.wait(row, JOB_A, 100_000).outcome,
-        lambda: table.release(row, JOB_A),
+        lambda: table.add_waiting(row, JOB_A, 100_000).outcome,
+        lambda: table.remove_waiting(row, JOB_A),
     ]
     results = []
     for step in steps:

@@ -43,9 +43,8 @@ class LineResult:
 
     is_success: bool
     data: bytes | None
-    usage: Usage = field(
-        default_factory=dict
-    )  # the tokens of its edit, as the provider states them
+    # The tokens of its edit, as the provider states them.
+    usage: Usage = field(default_factory=dict)
 
 
 def write_results(held: HeldBatch, extend_links: ExtendLinks) -> None:

@@ -124,9 +124,8 @@ def _shared_methods(cls: type[Any]) -> dict[str, Callable[..., Any]]:
 
     return {
         "__init__": _first_initializer(cls),
-        "__replace__": _first_replacer(
-            cls
-        ),  # Python 3.13 gives a dataclass this method, and copy.replace calls it
+        # Python 3.13 gives a dataclass this method, and copy.replace calls it.
+        "__replace__": _first_replacer(cls),
         "__eq__": equals,
         "__hash__": lambda self: hash(compared_values(self)),
         "__repr__": represent,

@@ -60,7 +60,7 @@ class BudgetFolderTable:
 
         return self._change(row, change)
 
-    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+    def add_waiting(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
         """Add the amount of a waiting job, if not more than `most` is taken then."""
 
         def change(stored: BudgetRow) -> tuple[BudgetRow | None, HoldResult]:
@@ -72,7 +72,7 @@ class BudgetFolderTable:
 
         return self._change(row, change)
 
-    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
         """Remove a waiting amount, if it is there."""
         self._change(row, lambda stored: (remove_waiting(stored, waiting.name), None))
 

@@ -58,7 +58,7 @@ class Ledger(Protocol):
     def settle(self, charge: Charge, scope: str) -> bool:
         """Turn a held amount into the actual one. Return False when it was settled before.
 
-        `scope` is whose order it is, who may be told about the budget.
+        `scope` is the scope of the order. Only the owner of the budget gets an event about it.
         """
 
     def restore(self, charge: Charge) -> None:
@@ -84,7 +84,7 @@ def restore_charges(charges: Iterable[Charge], hold: str, outcome: Outcome) -> C
     return tuple(map(change, charges))
 
 
-def release_waiting(charges: Iterable[Charge]) -> Charges:
+def release_waiting_charges(charges: Iterable[Charge]) -> Charges:
     """Return the charges after the job needs the waiting ones no longer."""
     return tuple(
         replace(one, state="released") if one.state == "waiting" else one for one in charges

@@ -134,9 +134,9 @@ class HeldOrder:
         """Settle what the attempt holds of budgets. The next write stores what is left, and the sweeper repairs it."""
         self._settle(lambda order: transitions.decide_order(order, outcome))
 
-    def release_room(self) -> None:
-        """Release what waited for this attempt, whose holds are made."""
-        self._settle(transitions.release_room)
+    def release_waiting(self) -> None:
+        """Release the waiting amounts of the job, because this attempt holds its budgets now."""
+        self._settle(transitions.release_waiting)
 
     def _settle(self, decide: Callable[[Order], Order]) -> None:
         if not self.order.charges:

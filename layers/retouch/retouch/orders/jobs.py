@@ -82,7 +82,7 @@ class Reservation(Protocol):
         """Return the charges of the job. Each waits in its row under the name."""
 
     def reserve(self, name: str) -> None:
-        """Let the amounts wait in the rows. Raises Fault when there is no room or no table."""
+        """Add the waiting amounts to the rows. Raises Fault when there is no room or no table."""
 
 
 @frozen_dataclass
@@ -150,9 +150,9 @@ def submit_job(
 def _reserve(
     order: Order, name: str, reservation: Reservation, stores: JobStores, now: int
 ) -> None:
-    """Let the amounts of a job wait, unless the job has ended or was begun before that.
+    """Reserve the amounts of a job. Raises the Fault of the reservation.
 
-    Raises OrderConflict then, because nobody would release the amounts, and the Fault of the reservation.
+    Raises OrderConflict when the job has ended or was begun before, because then nobody would release the amounts.
     """
     try:
         reservation.reserve(name)

@@ -29,7 +29,7 @@ from retouch.orders.charges import (
     Charges,
     Outcome,
     decide_charges,
-    release_waiting,
+    release_waiting_charges,
     restore_charges,
 )
 from retouch.orders.order import (
@@ -187,7 +187,7 @@ def mark_sent(order: Order, target: str, now: int) -> Order:
         target=target,
         sent_at=now,
         submissions=(),
-        charges=release_waiting(order.charges),
+        charges=release_waiting_charges(order.charges),
     )
 
 
@@ -206,13 +206,13 @@ def decide_order(order: Order, outcome: Outcome) -> Order:
     return replace(order, charges=decide_charges(order.charges, outcome))
 
 
-def release_room(order: Order) -> Order:
+def release_waiting(order: Order) -> Order:
     """Return the order after its waiting amounts are no longer needed."""
-    return replace(order, charges=release_waiting(order.charges))
+    return replace(order, charges=release_waiting_charges(order.charges))
 
 
 def _end_charges(order: Order, outcome: Outcome) -> Order:
-    return decide_order(release_room(order), outcome)
+    return decide_order(release_waiting(order), outcome)
 
 
 def add_submission(order: Order, submission: Submission) -> Order:
@@ -251,7 +251,7 @@ def _caller_cost(answer: StoredAnswer) -> str:
 def reopen(order: Order, now: int, validity: int) -> Order:
     """Return the order after a try that cost nothing, ready for another try of the same request."""
     return replace(
-        _release_charges(release_room(order)),
+        _release_charges(release_waiting(order)),
         state="open",
         submissions=(),
         holder="",

@@ -4,11 +4,11 @@ An edit holds the most that it may cost before it is bought. Its end settles the
 `taken` counts the holds and everything that was settled. A table makes each change in one conditional write, so two
 processes never both take the last of a budget. The name of a hold is used once, so a repeated write changes nothing.
 
-    hold      taken + amount                           if there is room, and not too many others hold
-    settle    taken + actual - amount, spent + actual  if the hold is there; it is gone afterwards
-    restore   spent - amount, at risk - amount         if the hold is not there; it is there again afterwards
-    wait      taken + amount                           if there is room, and not too many jobs wait
-    release   taken - amount                           if the waiting amount is there; it is gone afterwards
+    hold            taken + amount                           if there is room, and not too many others hold
+    settle          taken + actual - amount, spent + actual  if the hold is there; it is gone afterwards
+    restore         spent - amount, at risk - amount         if the hold is not there; it is there again afterwards
+    add waiting     taken + amount                           if there is room, and not too many jobs wait
+    remove waiting  taken - amount                           if the waiting amount is there; it is gone afterwards
 
 A settlement at 0 is a release. One whose outcome nobody knows counts the held amount as spent and as at risk. `restore`
 turns it back into a hold when the outcome becomes known.
@@ -26,9 +26,8 @@ from typing import Literal
 from retouch.core.frozen_dataclass import frozen_dataclass
 
 HoldOutcome = Literal["held", "no_room", "too_many"]
-MAX_WAITING = (
-    300  # jobs with an amount in one row, because each write of a row is billed by its size
-)
+# Jobs with an amount in one row. Each write of a row is billed by its size.
+MAX_WAITING = 300
 
 
 @frozen_dataclass
@@ -87,7 +86,7 @@ def add_hold(row: BudgetRow, name: str, hold: RowHold) -> BudgetRow:
 
 
 def check_waiting(row: BudgetRow, new: WaitingAmount, most: int) -> HoldOutcome:
-    """Return what becomes of a waiting amount, of which and all others at most `most` may be taken."""
+    """Return whether a waiting amount may be added, so that not more than `most` is taken then."""
     if new.name in row.waiting:
         return "held"
     if len(row.waiting) >= MAX_WAITING:

@@ -50,10 +50,10 @@ class BudgetTable(Protocol):
         The hold takes over the room of the waiting amount, if that is there.
         """
 
-    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+    def add_waiting(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
         """Add the amount of a waiting job, if not more than `most` is taken then."""
 
-    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
         """Remove a waiting amount, if it is there."""
 
     def settle(

@@ -1,4 +1,4 @@
-"""Tests of the keys API: what a key shows, gives and loses, and the walls between workspaces."""
+"""Tests of the keys API: what a key shows, gives and loses, and the isolation of workspaces."""
 
 from concurrent.futures import ThreadPoolExecutor
 

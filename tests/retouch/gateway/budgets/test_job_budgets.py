@@ -175,16 +175,16 @@ def test_room_that_could_not_be_given_back_is_given_back_by_the_sweeper(gateway)
 
 
 def test_budgets_that_fail_while_a_job_is_accepted_leave_no_job_to_buy(gateway):
-    wait = gateway.budgets.wait
+    add_waiting = gateway.budgets.add_waiting
 
-    def wait_and_fail(*args):
-        wait(*args)
+    def add_and_fail(*args):
+        add_waiting(*args)
         gateway.budgets.is_down = True
-        return wait(*args)
+        return add_waiting(*args)
 
-    gateway.budgets.wait = wait_and_fail
+    gateway.budgets.add_waiting = add_and_fail
     assert gateway.job().status == 503
-    gateway.budgets.is_down, gateway.budgets.wait = False, wait
+    gateway.budgets.is_down, gateway.budgets.add_waiting = False, add_waiting
     gateway.clock.advance(100)
     gateway.sweep()
     assert gateway.queue.messages == []
@@ -195,18 +195,18 @@ def test_budgets_that_fail_while_a_job_is_accepted_leave_no_job_to_buy(gateway):
 @pytest.mark.parametrize("other", ["cancel", "worker"])
 def test_job_that_ends_before_its_amounts_wait_leaves_none_behind(gateway, other):
     gateway.key = make_key(limit=10 * CEILING)
-    wait = gateway.budgets.wait
+    add_waiting = gateway.budgets.add_waiting
 
-    def end_and_wait(*args):
+    def end_and_add(*args):
         (order,) = gateway.jobs()
         if other == "cancel":
             gateway.call(jobs.job_id(order), "/cancel", "POST")
         else:
             gateway.queue.messages.append(jobs.job_id(order))
             gateway.work()
-        return wait(*args)
+        return add_waiting(*args)
 
-    gateway.budgets.wait = end_and_wait
+    gateway.budgets.add_waiting = end_and_add
     response = gateway.job()
     expected = ("cancelled", 0) if other == "cancel" else ("completed", COST)
     assert response.status == 202
@@ -240,10 +240,10 @@ def run_with_crash(upstream, role, moment):
     gateway = Gateway(upstream, make_key(limit=CEILING, workspace_limit=10 * CEILING))
     if role == "worker":
         assert gateway.job().status == 202
-    bomb = Bomb(gateway, moment)
+    crash = CrashAtWrite(gateway, moment)
     with suppress(ProcessKilled):
         (gateway.job if role == "front" else gateway.work)()
-    bomb.defuse()
+    crash.remove()
     for _ in range(4):
         gateway.clock.advance(1000)
         gateway.sweep()
@@ -260,37 +260,37 @@ def run_with_crash(upstream, role, moment):
         )
     assert len(upstream.calls) - before <= 1
     assert not any(order.is_unsettled for order in gateway.jobs())
-    return bomb.has_exploded
+    return crash.has_happened
 
 
-class Bomb:
+class CrashAtWrite:
     """Ends the process before or after the write with this number, counted from 0."""
 
     def __init__(self, gateway, moment):
-        self.left, self.has_exploded, self._targets = moment, False, []
+        self.left, self.has_happened, self._targets = moment, False, []
         for target, names in (
             (gateway.orders, ("write", "put", "remove")),
-            (gateway.budgets, ("wait", "hold", "settle", "release")),
+            (gateway.budgets, ("add_waiting", "hold", "settle", "remove_waiting")),
         ):
             for name in names:
                 self._targets.append((target, name, getattr(target, name)))
-                setattr(target, name, self._arm(getattr(target, name)))
+                setattr(target, name, self._add_crashes(getattr(target, name)))
 
-    def defuse(self):
+    def remove(self):
         for target, name, method in self._targets:
             setattr(target, name, method)
 
-    def _arm(self, method):
+    def _add_crashes(self, method):
         def call(*args, **kwargs):
-            self._tick()
+            self._count_moment()
             result = method(*args, **kwargs)
-            self._tick()
+            self._count_moment()
             return result
 
         return call
 
-    def _tick(self):
-        if self.has_exploded or self.left == 0:
-            self.has_exploded = True  # a process that is dead makes no further write
+    def _count_moment(self):
+        if self.has_happened or self.left == 0:
+            self.has_happened = True  # a process that is dead makes no further write
             raise ProcessKilled
         self.left -= 1

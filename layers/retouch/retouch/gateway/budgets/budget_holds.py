@@ -56,7 +56,7 @@ class BudgetHolder:
         except Fault:
             self.held.settle_charges(Outcome("no"))
             raise
-        self.held.release_room()
+        self.held.release_waiting()
         return remaining_amount(budgets, rows)
 
     def _note(self, charges: Charges) -> None:

@@ -70,7 +70,8 @@ class BudgetLedger:
 
     def release(self, charge: Charge) -> None:
         """Remove the amount of a waiting job, if it is there."""
-        self.open_table().release(_row_name(charge), WaitingAmount(charge.hold, charge.amount))
+        waiting = WaitingAmount(charge.hold, charge.amount)
+        self.open_table().remove_waiting(_row_name(charge), waiting)
 
 
 def _row_name(charge: Charge) -> RowName:

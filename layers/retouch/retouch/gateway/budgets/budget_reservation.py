@@ -39,19 +39,19 @@ class BudgetReservation:
                 continue
             row = self.table.read(row_name_of(budget))
             if row.taken + held_amount(budget, self.amount) > budget.limit.amount:
-                raise self._refuse(budget, row)
+                raise self._budget_error(budget, row)
 
     def charges(self, name: str) -> Charges:
         """Return the charges of the job. Each waits in its row under the name."""
         return charges_of(self._cost_budgets, name, self.amount, "waiting")
 
     def reserve(self, name: str) -> None:
-        """Let the amounts wait in the rows. Raises BudgetExceeded, TooManyAtOnce or BudgetUnavailable."""
+        """Add the waiting amounts to the rows. Raises BudgetExceeded, TooManyAtOnce or BudgetUnavailable."""
         new = WaitingAmount(name, self.amount)
         for budget in self._cost_budgets:
-            result = self.table.wait(row_name_of(budget), new, budget.limit.amount or 0)
+            result = self.table.add_waiting(row_name_of(budget), new, budget.limit.amount or 0)
             if result.outcome == "no_room":
-                raise self._refuse(budget, result.row)
+                raise self._budget_error(budget, result.row)
             if result.outcome == "too_many":
                 raise _waiting_error()
 
@@ -59,7 +59,7 @@ class BudgetReservation:
     def _cost_budgets(self) -> tuple[Budget, ...]:
         return tuple(one for one in self.budgets if one.is_cost)
 
-    def _refuse(self, budget: Budget, row: BudgetRow) -> Fault:
+    def _budget_error(self, budget: Budget, row: BudgetRow) -> Fault:
         return budget_error(budget, row, self.amount, is_portkey_client=self.is_portkey_client)
 
 

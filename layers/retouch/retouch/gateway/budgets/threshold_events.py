@@ -1,4 +1,4 @@
-"""The threshold of a budget: what is told about it, and the webhook event for the owner of the budget."""
+"""The report that a budget has reached its threshold, and the webhook event of it for the owner of the budget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ID_DIGITS = 32
 
 
 def threshold_data(charge: Charge, taken: int) -> dict[str, Any]:
-    """Return what is told about a budget whose use has reached its threshold."""
+    """Return the report about a budget whose use has reached its threshold."""
     scope, _, owner = charge.account.partition("#")
     return {
         "scope": _SCOPES[scope],
@@ -43,7 +43,7 @@ def emit_threshold_event(
 
     A budget has one event in each period. Two edits that reach the threshold at once may send it twice, with one id.
     """
-    webhooks = load_webhooks() if _may_be_told(charge, scope) else None
+    webhooks = load_webhooks() if _is_owned_by(charge, scope) else None
     if webhooks is None:
         return
     from retouch.webhooks.event import make_event
@@ -59,7 +59,7 @@ def emit_threshold_event(
         _log.warning("the event of a threshold was not queued", exc_info=error)
 
 
-def _may_be_told(charge: Charge, scope: str) -> bool:
-    """Return whether the budget belongs to whose order it is. In the default workspace each key is a tenant."""
+def _is_owned_by(charge: Charge, scope: str) -> bool:
+    """Return whether the scope of the order owns the budget. In the default workspace each key is a tenant."""
     kind, _, owner = charge.account.partition("#")
     return kind == "key" or owner.partition("/")[0] == scope

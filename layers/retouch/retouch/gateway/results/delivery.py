@@ -1,4 +1,4 @@
-"""ImageDelivery of finished images: as base64, or stored in the bucket and delivered as links."""
+"""The delivery of finished images: as base64, or stored in the bucket and delivered as links."""
 
 from __future__ import annotations
 

@@ -37,11 +37,11 @@ _TAKE_OVER = (
     "SET holds.#o = :hold, taken = taken + :amount REMOVE waiting.#w",
     "attribute_not_exists(holds.#o) AND attribute_exists(waiting.#w) AND taken <= :room AND size(holds) < :most",
 )
-_WAIT = (
+_ADD_WAITING = (
     "SET waiting.#o = :amount, taken = taken + :amount",
     "attribute_exists(waiting) AND attribute_not_exists(waiting.#o) AND taken <= :room AND size(waiting) < :most",
 )
-_RELEASE = ("SET taken = taken - :amount REMOVE waiting.#o", "attribute_exists(waiting.#o)")
+_REMOVE_WAITING = ("SET taken = taken - :amount REMOVE waiting.#o", "attribute_exists(waiting.#o)")
 # A row of an earlier version has no map of waiting amounts.
 _ADD_MAP = ("SET waiting = :empty", "attribute_exists(pk) AND attribute_not_exists(waiting)")
 _SETTLE = (
@@ -76,14 +76,14 @@ class BudgetDynamoTable:
         """Hold an amount if there is room. It takes over the room of the waiting amount, if that is there."""
         return self._table.run(lambda: self._hold(row, name, hold, limit, waiting))
 
-    def wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+    def add_waiting(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
         """Add the amount of a waiting job, if not more than `most` is taken then."""
-        return self._table.run(lambda: self._wait(row, new, most))
+        return self._table.run(lambda: self._add_waiting(row, new, most))
 
-    def release(self, row: RowName, waiting: WaitingAmount) -> None:
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
         """Remove a waiting amount, if it is there."""
         values = {":amount": _number(waiting.amount)}
-        self._table.run(lambda: self._update(row, _RELEASE, values, waiting.name))
+        self._table.run(lambda: self._update(row, _REMOVE_WAITING, values, waiting.name))
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
@@ -146,14 +146,14 @@ class BudgetDynamoTable:
             waiting = waiting if before else None
         raise _race_error()
 
-    def _wait(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
+    def _add_waiting(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
         values = {
             ":amount": _number(new.amount),
             ":room": _number(most - new.amount),
             ":most": _number(MAX_WAITING),
         }
         for _ in range(_MAX_RACES):
-            changed, old = self._update(row, _WAIT, values, new.name)
+            changed, old = self._update(row, _ADD_WAITING, values, new.name)
             if changed is not None:
                 return HoldResult("held", changed)
             old = old or self._read_new(row)

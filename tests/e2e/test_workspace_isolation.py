@@ -1,4 +1,4 @@
-"""The walls between workspaces at every route. The OpenAPI documents list the routes, so that none is forgotten.
+"""Tests of the isolation of workspaces at every route. The OpenAPI documents list the routes, so that none is left out.
 
 A key of another workspace that has every scope calls each route with the ids of a workspace, and gets 404. It reads
 every list, and finds none of these ids.
