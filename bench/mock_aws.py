@@ -11,6 +11,7 @@ from bench.targets import API_KEY
 BUCKET = "bench"
 SECRET_ID, PEPPER_SECRET_ID = "bench/provider-keys", "bench/pepper"
 KEYS_TABLE, BREAKER_TABLE = "bench-keys", "bench-circuits"
+ORDERS_TABLE, USAGE_TABLE = "bench-orders", "bench-usage"
 PEPPER = "p" * 64
 SECRET = {"OPENAI_API_KEY": API_KEY, "RETOUCH_PEPPER": PEPPER}
 _AMZ_JSON = "application/x-amz-json-1.0"

@@ -1,4 +1,4 @@
-"""Run Retouch as `make run` does: the development server in place of API Gateway, and one Lambda worker.
+"""Run Retouch: the development server in place of API Gateway, and one Lambda worker.
 
 The server is a separate process, so that its CPU time counts neither for the worker nor for the load driver.
 """
@@ -36,9 +36,16 @@ class Configuration:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# `make run`: no gateway key, the provider key in the environment.
-OPEN = Configuration(RETOUCH, {"OPENAI_API_KEY": API_KEY, "RETOUCH_PEPPER": mock_aws.PEPPER})
-# As template.yaml deploys it: secrets, gateway keys and circuits in AWS, and the keep-alive thread.
+# No gateway key, the provider key in the environment, and no store of usage: Portkey's gateway keeps none either.
+OPEN = Configuration(
+    RETOUCH,
+    {
+        "OPENAI_API_KEY": API_KEY,
+        "RETOUCH_PEPPER": mock_aws.PEPPER,
+        "RETOUCH_USAGE_FOLDER": "",
+    },
+)
+# As template.yaml deploys it: secrets, gateway keys, circuits, orders and usage in AWS, and the keep-alive thread.
 AS_DEPLOYED = Configuration(
     DEPLOYED,
     {
@@ -47,6 +54,8 @@ AS_DEPLOYED = Configuration(
         "RETOUCH_SECRET_ID": mock_aws.SECRET_ID,
         "RETOUCH_PEPPER_SECRET_ID": mock_aws.PEPPER_SECRET_ID,
         "RETOUCH_BREAKER_TABLE": mock_aws.BREAKER_TABLE,
+        "RETOUCH_ORDERS_TABLE": mock_aws.ORDERS_TABLE,
+        "RETOUCH_USAGE_TABLE": mock_aws.USAGE_TABLE,
         "RETOUCH_SILENCE_SECONDS": "240",
     },
     {"Authorization": f"Bearer {GATEWAY_KEY}"},
