@@ -6,6 +6,7 @@ of the order decides which worker holds the job, so it is bought once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
@@ -26,6 +27,7 @@ from retouch.orders.order import EVENT_SOURCES, RUNNING, Order, StoredAnswer, ke
 from retouch.orders.stores import OrderConflict, OrderStores
 from retouch.orders.transitions import Claim, JobDetails
 
+_log = logging.getLogger("retouch")
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 MAX_TRIES = 5  # claims of one job whose free failures may pass
 _ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
@@ -133,7 +135,8 @@ def submit_job(
     """Store a request as a queued job and send its message.
 
     The job names what it reserves of budgets before it is reserved, so the sweeper releases it after a crash. Raises
-    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job.
+    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job. A failure of the
+    stores after that is no error, because the sweeper sends the message of the job that is stored, and it is bought.
     """
     order = transitions.queue_job(stored, claim, details, now)
     name, validity = order.next_hold, stores.orders.validity
@@ -143,7 +146,7 @@ def submit_job(
     order = stores.orders.table.write(order, replaces=stored)
     if reservation:
         _reserve(order, name, reservation, stores, now)
-    send_job(order, stores.queue)
+    send_stored_job(order, stores.queue)
     return order
 
 
@@ -159,7 +162,11 @@ def _reserve(
     except Fault:
         _withdraw_job(order, stores, now)
         raise
-    stored = stores.orders.table.read(order.key)
+    try:
+        stored = stores.orders.table.read(order.key)
+    except OrdersUnavailable as error:
+        _log.warning("the reservation of a job was not checked", exc_info=error)
+        return  # a job that has just been stored has hardly ended
     charges = stored.charges if stored and stored.id == order.id else ()
     if any(one.hold == name and one.state == "waiting" for one in charges):
         return
@@ -182,6 +189,16 @@ def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:
 def send_job(order: Order, queue: EditsQueue) -> None:
     """Send the message of a job. A job that is sent twice is worked on once. Raises OrdersUnavailable."""
     queue.send({"order": job_id(order)})
+
+
+def send_stored_job(order: Order, queue: EditsQueue) -> None:
+    """Send the message of a job that is stored. When the queue cannot be used, the sweeper sends it."""
+    try:
+        send_job(order, queue)
+    except OrdersUnavailable as error:
+        _log.warning(
+            "the sweeper sends the message of a job", extra={"order": order.id}, exc_info=error
+        )
 
 
 def cancel_job(order: Order, stores: JobStores, now: int) -> Order:

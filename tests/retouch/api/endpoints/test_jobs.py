@@ -10,6 +10,7 @@ import pytest
 
 from retouch.core.clock import SystemClock
 from retouch.core.errors import OrdersUnavailable
+from retouch.orders.sweeper import sweep
 from tests.support.events import form_event, json_event
 from tests.support.gateway_client import file_part, send_event
 from tests.support.images import box_mask, data_url, photo
@@ -401,17 +402,52 @@ def test_job_that_nobody_begins_in_time_is_expired_and_never_bought(gateway):
     assert gateway.upstream.calls == []
 
 
-def test_front_that_cannot_send_the_message_answers_503_and_a_repetition_finds_the_job(gateway):
-    def fail(_):
-        raise OrdersUnavailable("down")
-
+@pytest.mark.parametrize("headers", [KEY, ASYNC])
+def test_job_whose_message_cannot_be_sent_is_accepted_and_made_after_a_sweep(gateway, headers):
     send, gateway.queue.send = gateway.queue.send, fail
-    assert gateway.send(KEY).status == 503
+    assert gateway.send(headers).status == 202
     gateway.queue.send = send
-    response = gateway.send(KEY)
-    assert (response.status, len(gateway.orders.orders)) == (202, 1)
+    gateway.clock.advance(1000)
+    sweep(gateway.stores, gateway.queue, gateway.clock.unix_time())
     gateway.work()
+    assert len(gateway.upstream.calls) == len(gateway.orders.orders) == 1
+
+
+def test_repetition_with_the_key_sends_the_message_that_could_not_be_sent(gateway):
+    send, gateway.queue.send = gateway.queue.send, fail
+    gateway.send(KEY)
+    gateway.queue.send = send
+    assert gateway.send(KEY).status == 202
+    gateway.work()
+    assert len(gateway.upstream.calls) == len(gateway.orders.orders) == 1
+
+
+@pytest.mark.parametrize("step", ["put", "add_recent", "write"])
+@pytest.mark.parametrize("is_made", [False, True], ids=["failed", "lost answer"])
+def test_retry_of_an_sdk_buys_nothing_twice_whichever_store_fails(gateway, step, is_made):
+    stores = gateway.requests if step == "put" else gateway.orders
+    method = getattr(stores, step)
+
+    def fail_once(*args, **named):
+        setattr(stores, step, method)
+        if is_made:
+            method(*args, **named)
+        fail()
+
+    setattr(stores, step, fail_once)
+    tries = [{**ASYNC, "x-stainless-retry-count": str(retry)} for retry in (0, 1)]
+    statuses = [gateway.send(headers).status for headers in tries]
+    assert statuses == [503, 202]
+    for _ in range(2):
+        gateway.clock.advance(1000)
+        sweep(gateway.stores, gateway.queue, gateway.clock.unix_time())
+        while gateway.queue.messages:
+            gateway.work()
     assert len(gateway.upstream.calls) == 1
+
+
+def fail(*_, **__):
+    raise OrdersUnavailable("down")
 
 
 def fields_of(order):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from retouch.api.handlers.edits_queue import build_handler
+from retouch.core.errors import OrdersUnavailable
 from retouch.orders import jobs
 from retouch.orders.jobs import JobStores
 from retouch.orders.order import StoredAnswer
@@ -190,6 +191,21 @@ def test_budgets_that_fail_while_a_job_is_accepted_leave_no_job_to_buy(gateway):
     assert gateway.queue.messages == []
     assert gateway.row().taken == 0
     assert gateway.job().status == 202
+
+
+def test_orders_that_fail_after_the_amounts_wait_leave_an_accepted_job(gateway):
+    read = gateway.orders.read
+
+    def fail_once(key):
+        gateway.orders.read = read
+        raise OrdersUnavailable("down")
+
+    gateway.orders.read = fail_once
+    assert gateway.job().status == 202
+    assert gateway.orders.read == read
+    gateway.work()
+    row = gateway.row()
+    assert (row.taken, row.spent, row.holds, row.waiting) == (COST, COST, {}, {})
 
 
 @pytest.mark.parametrize("other", ["cancel", "worker"])

@@ -121,18 +121,18 @@ def submit_edit(
     claim = replace(claim, key=stored.key if stored else claim.key)
     # The edit of an event waits for a larger budget, so it reserves nothing.
     reservation = plan.outcome.reservation if options.source == "http" else None
+    if options.key is None and options.retry_count is not None:
+        # Before the job is stored, so that a retry of the SDK finds it whatever fails after that.
+        stores.orders.table.add_recent(
+            claim.fingerprint.digest, claim.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
+        )
     try:
-        order = jobs.submit_job(stored, claim, details, request, stores, now, reservation)
+        return jobs.submit_job(stored, claim, details, request, stores, now, reservation)
     except OrderConflict as conflict:
         existing = _find_existing(conflict.stored, claim, stores)
         if existing is None:
             raise in_progress_error() from None
         return existing
-    if options.key is None and options.retry_count is not None:
-        stores.orders.table.add_recent(
-            claim.fingerprint.digest, order.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
-        )
-    return order
 
 
 def find_submitted(
@@ -240,7 +240,7 @@ def _find_existing(
         return None
     if stored.is_job:
         if stored.state == "queued":  # perhaps its message was not sent
-            jobs.send_job(stored, stores.queue)
+            jobs.send_stored_job(stored, stores.queue)
         return stored
     if stored.state in RUNNING:
         raise in_progress_error()
