@@ -17,9 +17,8 @@ LAYER_FOLDER = REPOSITORY / "layers" / "retouch"
 
 DEFAULT_INBOX = REPOSITORY / ".work" / "local"
 _OBJECTS_FOLDER = "objects"  # of the local S3, in the folder of the inbox
-_S3_PORT_DISTANCE = (
-    1_000  # The links to results have the port of the local S3, so it is the same after a restart.
-)
+# The links to results have the port of the local S3, so it is the same after a restart.
+_S3_PORT_DISTANCE = 1_000
 # The receiver of webhooks in the examples of the documentation. Other addresses of this machine are refused.
 EXAMPLE_RECEIVER = "127.0.0.1:8790"
 MAX_BODY_BYTES = 10_485_760  # The limit of API Gateway for a request body.

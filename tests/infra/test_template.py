@@ -249,15 +249,17 @@ def test_sweeper_reads_its_indexes_and_answers_and_writes_orders_and_messages_on
     }
 
 
-def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources):
-    def permissions(role):
-        return {
-            (action, json.dumps(resource))
-            for statement in policy_statements(resources, role)
-            for action in as_list(statement["Action"])
-            for resource in as_list(statement["Resource"])
-        }
+def permissions(resources, role):
+    """Return the pairs of an action and a resource that a role permits."""
+    return {
+        (action, json.dumps(resource))
+        for statement in policy_statements(resources, role)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
 
+
+def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources):
     queue, lines, dead = (
         json.dumps({"Fn::GetAtt": [name, "Arn"]})
         for name in ("EditsQueue", "BatchesQueue", "EditsDeadLetters")
@@ -265,7 +267,7 @@ def test_worker_has_the_permissions_of_an_edit_and_of_its_queues_only(resources)
     logs = json.dumps({"Fn::GetAtt": ["WorkerLogs", "Arn"]})
     usage = json.dumps({"Fn::GetAtt": ["UsageTable", "Arn"]})  # for exports
     reads = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-    added = permissions("WorkerRole") - permissions("EditsRole")
+    added = permissions(resources, "WorkerRole") - permissions(resources, "EditsRole")
     assert {one for one in added if not is_for_events(*one)} == {
         *((action, resource) for action in reads for resource in (queue, lines, dead)),
         ("sqs:ChangeMessageVisibility", queue),
@@ -290,17 +292,9 @@ def is_for_events(action, resource):
 
 
 def test_admin_role_writes_tenants_and_no_other_function_does(resources):
-    def permissions(role):
-        return {
-            (action, json.dumps(resource))
-            for statement in policy_statements(resources, role)
-            for action in as_list(statement["Action"])
-            for resource in as_list(statement["Resource"])
-        }
-
     table = json.dumps({"Fn::GetAtt": ["TenantsTable", "Arn"]})
     parameters = "parameter/${AWS::StackName}/vk/*"
-    admin = permissions("AdminRole")
+    admin = permissions(resources, "AdminRole")
     assert {action for action, place in admin if place == table} == {
         f"dynamodb:{name}" for name in ("GetItem", "PutItem", "DeleteItem", "Query")
     }
@@ -309,7 +303,7 @@ def test_admin_role_writes_tenants_and_no_other_function_does(resources):
         "ssm:DeleteParameter",
     }
     for role in ("EditsRole", "WorkerRole", "MirrorRole", "SweeperRole"):
-        own = permissions(role)
+        own = permissions(resources, role)
         assert {action for action, place in own if place == table} <= {"dynamodb:GetItem"}
         assert {action for action, place in own if parameters in place} <= {"ssm:GetParameter"}
 

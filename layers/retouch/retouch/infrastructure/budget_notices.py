@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from retouch.core.pricing import MICRO_DOLLARS
 from retouch.gateway.budgets.threshold_events import THRESHOLD_EVENT, threshold_data
 from retouch.infrastructure.embedded_metrics import Metric, MetricsWriter
 from retouch.orders.charges import Charge
 from retouch.tenants.budget_rows import BudgetRow
 
 _log = logging.getLogger("retouch")
-_MICRO_DOLLARS = 1_000_000
 THRESHOLD_TYPE = f"retouch.{THRESHOLD_EVENT}"
 _SOURCE = "urn:retouch:budgets"
 Publish = Callable[[Sequence[Mapping[str, Any]]], None]
@@ -35,7 +35,7 @@ class BudgetNotices:
             "an edit cost more than it held",
             extra={"budget": charge.account, "hold": charge.hold, "overrun_micro_usd": amount},
         )
-        self._metrics.write([Metric("CostOverrun", "None", amount / _MICRO_DOLLARS)])
+        self._metrics.write([Metric("CostOverrun", "None", amount / MICRO_DOLLARS)])
 
     def report_threshold(self, charge: Charge, row: BudgetRow) -> None:
         """Report that the use of a budget has reached its threshold."""

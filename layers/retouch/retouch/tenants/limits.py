@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 
-MICRO_USD = 1_000_000  # micro-dollars of one dollar
+MILLIONTHS = 1_000_000  # in one
 UsageUnit = Literal["cost", "tokens"]
 ResetPeriod = Literal["daily", "weekly", "monthly"]
 CountedThing = Literal["requests", "tokens", "pictures"]
@@ -48,12 +48,12 @@ class RateLimit:
 class WorkspacePrice:
     """What a tenant is charged for an edit, compared with what it costs the operator."""
 
-    multiplier: int = MICRO_USD  # in millionths: 1_200_000 charges 1.2 times the cost
+    multiplier: int = MILLIONTHS  # in millionths: 1_200_000 charges 1.2 times the cost
     per_picture: int = 0  # micro-dollars in addition, for each picture
 
     def apply_to(self, cost: int, pictures: int) -> int:
         """Return the price in micro-dollars of pictures with this cost. Half a micro-dollar is rounded up."""
-        scaled = (cost * self.multiplier + MICRO_USD // 2) // MICRO_USD
+        scaled = (cost * self.multiplier + MILLIONTHS // 2) // MILLIONTHS
         return scaled + self.per_picture * pictures
 
 

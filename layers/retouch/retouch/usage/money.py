@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MICRO_DOLLARS = 1_000_000  # in one US dollar
+from retouch.core.pricing import MICRO_DOLLARS
 
 
 def dollars(micro_dollars: int) -> float:

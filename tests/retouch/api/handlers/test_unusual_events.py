@@ -1,4 +1,4 @@
-"""Tests of events that few producers send: names that need encoding, values of other types, batches with poison."""
+"""Tests of events that few producers send: names that need encoding, values of other types, unreadable messages."""
 
 import json
 import random

@@ -9,7 +9,7 @@ from typing import Any
 
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import quote_value
-from retouch.tenants.limits import MICRO_USD
+from retouch.tenants.limits import MILLIONTHS
 
 _MAX_USD = 1_000_000_000
 _MAX_TEXT_CHARS = 1024
@@ -82,7 +82,7 @@ class FieldReader:
             number = Decimal("NaN")
         if not number.is_finite() or not 0 <= number <= maximum:
             raise self.error(name, f"must be a number from 0 to {maximum}")
-        scaled = number * MICRO_USD
+        scaled = number * MILLIONTHS
         if scaled != scaled.to_integral_value():
             raise self.error(name, "must have at most six decimal places")
         return int(scaled)

@@ -11,7 +11,6 @@ from retouch.api.admin.times import show_time
 from retouch.tenants.budget_periods import current_period
 from retouch.tenants.limits import (
     COUNTED_THINGS,
-    MICRO_USD,
     RATE_SECONDS,
     RESET_PERIODS,
     USAGE_UNITS,
@@ -22,6 +21,7 @@ from retouch.tenants.limits import (
     UsageLimit,
     UsageUnit,
 )
+from retouch.usage.money import dollars
 
 _MAX_COUNT = 10**12
 
@@ -62,11 +62,6 @@ def show_limits(limits: Sequence[UsageLimit], now: int) -> Any:
 def show_rate_limits(limits: Sequence[RateLimit]) -> list[dict[str, Any]]:
     """Return limits as the API shows them."""
     return [{"type": limit.type, "unit": limit.unit, "value": limit.value} for limit in limits]
-
-
-def dollars(micro_dollars: int) -> float:
-    """Return an amount in dollars for JSON. It is exact to the micro-dollar up to a billion dollars."""
-    return round(micro_dollars / MICRO_USD, 6)
 
 
 def _read_usage_limit(fields: FieldReader) -> UsageLimit:

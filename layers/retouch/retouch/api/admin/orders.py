@@ -17,7 +17,7 @@ from retouch.orders.reconciliation import (
     reconcile_order,
 )
 from retouch.orders.stores import OrderStores
-from retouch.tenants.limits import MICRO_USD
+from retouch.usage.money import dollars
 
 _SCOPE = "workspaces.update"  # only keys of the organisation have it
 _NO_WORKSPACE = ""  # the audit row has the provider's cost, which only keys of the organisation see
@@ -71,7 +71,7 @@ def _read_finding(fields: FieldReader) -> Finding:
 
 def _amounts(finding: Finding) -> dict[str, float | None]:
     amounts = {"cost_usd": finding.cost, "price_usd": finding.price}
-    return {name: None if one is None else one / MICRO_USD for name, one in amounts.items()}
+    return {name: None if one is None else dollars(one) for name, one in amounts.items()}
 
 
 def _document(order: Order) -> dict[str, Any]:

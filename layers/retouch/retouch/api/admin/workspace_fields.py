@@ -9,7 +9,6 @@ from typing import Any
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.key_defaults import read_defaults, show_defaults
 from retouch.api.admin.limit_fields import (
-    dollars,
     read_rate_limits,
     read_usage_limits,
     show_rate_limits,
@@ -20,7 +19,8 @@ from retouch.api.admin.slugs import make_slug
 from retouch.api.admin.times import show_time
 from retouch.core.errors import InvalidRequest
 from retouch.tenants.keys import Workspace
-from retouch.tenants.limits import AT_COST, MICRO_USD, WorkspacePrice
+from retouch.tenants.limits import AT_COST, MILLIONTHS, WorkspacePrice
+from retouch.usage.money import dollars
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,47}", re.ASCII)
 _MAX_MULTIPLIER = 1000
@@ -47,7 +47,7 @@ def _read_price(fields: FieldReader) -> WorkspacePrice:
     multiplier = price.millionths("multiplier", _MAX_MULTIPLIER)
     per_picture = price.millionths("per_picture_usd")
     price.reject_unknown()
-    return WorkspacePrice(MICRO_USD if multiplier is None else multiplier, per_picture or 0)
+    return WorkspacePrice(MILLIONTHS if multiplier is None else multiplier, per_picture or 0)
 
 
 def read_workspace_slug(fields: FieldReader, name: str) -> str:
@@ -80,7 +80,7 @@ def workspace_fields(workspace: Workspace, now: int) -> dict[str, Any]:
         "rate_limits": show_rate_limits(workspace.rate_limits),
         "concurrency": workspace.concurrency,
         "price": {
-            "multiplier": dollars(workspace.price.multiplier),
+            "multiplier": workspace.price.multiplier / MILLIONTHS,
             "per_picture_usd": dollars(workspace.price.per_picture),
         },
         "defaults": show_defaults(workspace.defaults),

@@ -9,14 +9,14 @@ from retouch.core.capabilities import ModelCapabilities, Provider
 from retouch.core.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.parameters import quote_value
-from retouch.core.pricing import to_micro_dollars
+from retouch.core.pricing import MICRO_DOLLARS, to_micro_dollars
 from retouch.core.settings import Settings
 from retouch.planning.connection import is_configured, provider_target, resolve_connection
 from retouch.planning.model_catalogue import is_generative
 from retouch.planning.model_resolution import find_model
 from retouch.planning.retirement import retirements
 from retouch.tenants.keys import GatewayKey
-from retouch.tenants.limits import AT_COST, MICRO_USD
+from retouch.tenants.limits import AT_COST
 from retouch.tenants.permissions import is_model_allowed, require_model
 
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -114,7 +114,7 @@ def _tenant_price(model: ModelCapabilities, key: GatewayKey | None) -> dict[str,
         ("call_usd", price.per_call, 0),
     )
     return {
-        name: charged.apply_to(to_micro_dollars(cost), pictures) / MICRO_USD if cost else None
+        name: charged.apply_to(to_micro_dollars(cost), pictures) / MICRO_DOLLARS if cost else None
         for name, cost, pictures in kinds
     }
 
