@@ -11,6 +11,7 @@ from typing import Any
 from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.entry_points.account_reports import add_report_commands, run_report_command
+from retouch.entry_points.command_parser import add_command
 from retouch.imaging.codec import encode, flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
@@ -60,24 +61,13 @@ def _build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    add_arguments(_add_command(commands, "mask", HELP, _MASK_EXAMPLES))
+    add_arguments(add_command(commands, "mask", HELP, _MASK_EXAMPLES))
     recipe = commands.add_parser(
         "recipe", help="Check a recipe of an inbox", description="Tools for recipes of an inbox."
     )
     actions = recipe.add_subparsers(dest="action", required=True, metavar="action")
-    _add_check_arguments(_add_command(actions, "check", _RECIPE_HELP, _RECIPE_EXAMPLES))
+    _add_check_arguments(add_command(actions, "check", _RECIPE_HELP, _RECIPE_EXAMPLES))
     add_report_commands(commands)
-    return parser
-
-
-def _add_command(commands: Any, name: str, text: str, examples: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text}.",
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     return parser
 
 

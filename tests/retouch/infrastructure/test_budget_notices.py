@@ -10,7 +10,7 @@ from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
 from retouch.infrastructure.order_stores import order_stores
 from retouch.orders.charges import Charge
 from retouch.tenants.budget_rows import BudgetRow
-from tests.retouch.gateway.budgets.test_budget_holds import LEASE_SECONDS, World
+from tests.support.budget_system import LEASE_SECONDS, BudgetSystem
 from tests.support.orders import CREDENTIALS
 from tests.support.upstream import Upstream, json_response
 
@@ -59,13 +59,13 @@ def test_sweeper_publishes_the_threshold_that_a_crashed_edit_reaches(tmp_path, m
         settings, aws = Settings.from_env(env), AwsClients(AwsEnvironment.from_env(env))
         open_table: Any = budget_table_opener(settings, aws)
         stores = add_ledger(order_stores(settings, aws), open_table, settings, aws)
-        world: Any = World(alert_threshold=250, workspace_limit=None)
-        world.budgets, world.stores = open_table(), stores
-        world.orders = world.stores.table
-        world.buy(300)  # its process ends after the send mark
+        system: Any = BudgetSystem(alert_threshold=250, workspace_limit=None)
+        system.budgets, system.stores = open_table(), stores
+        system.orders = system.stores.table
+        system.buy(300)  # its process ends after the send mark
         for _ in range(2):
-            world.clock.advance(LEASE_SECONDS + 1)
-            world.sweep()
+            system.clock.advance(LEASE_SECONDS + 1)
+            system.sweep()
         (call,) = events.received
     (entry,) = json.loads(call.body)["Entries"]
     assert (entry["EventBusName"], entry["DetailType"]) == ("billing", "retouch.budget.threshold")

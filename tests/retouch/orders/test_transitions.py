@@ -28,22 +28,22 @@ STEPS = ("claim", "mark", "submit", "finish", "fail free", "die", "sweep", "time
 class Actor:
     """One worker process. It dies and comes back as another request."""
 
-    def __init__(self, number, world):
-        self.number, self.world = number, world
+    def __init__(self, number, system):
+        self.number, self.system = number, system
         self.requests, self.held, self.has_paid, self.is_frozen = 0, None, False, False
 
     def claim(self):
         if self.held:
             return
         self.requests += 1
-        clock = self.world.clock
+        clock = self.system.clock
         request = claim(request_id=f"{self.number}-{self.requests}", lease=clock.unix_time() + 100)
         try:
-            outcome = Claimant(request, self.world.stores, clock, clock.now()).run()
+            outcome = Claimant(request, self.system.stores, clock, clock.now()).run()
         except (OrderInProgress, OrderOutcomeUnknown):
             return
         if isinstance(outcome, OrderReplay):
-            self.world.answers_given.add(outcome.answer.body)
+            self.system.answers_given.add(outcome.answer.body)
         else:
             self.held, self.has_paid = outcome, outcome.is_resumed
 
@@ -55,7 +55,7 @@ class Actor:
                 self.held = None
                 return
             self.has_paid = True
-            self.world.paid_calls += 1
+            self.system.paid_calls += 1
 
     def submit(self):
         if self.held and self.has_paid and not self.held.is_pending:
@@ -66,7 +66,7 @@ class Actor:
             own = f"{self.number}-{self.requests}".encode()
             body = b"picture of the job" if self.held.is_pending else own
             given = self.held.finish(answer(body))
-            self.world.answers_given.add(given.body)
+            self.system.answers_given.add(given.body)
             self.held = None
 
     def fail_free(self):
@@ -78,7 +78,7 @@ class Actor:
         self.held = None
 
 
-class World:
+class OrderSystem:
     def __init__(self):
         self.clock, orders = FakeClock(), InMemoryOrders()
         self.orders, self.stores = orders, OrderStores(orders, orders)
@@ -97,13 +97,13 @@ class World:
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, ACTORS - 1)), max_size=60))
 def test_no_interleaving_buys_twice_or_gives_two_answers(steps):
-    world = World()
+    system = OrderSystem()
     final = None
     for step, number in steps:
-        world.run(step, number)
-        stored = next(iter(world.orders.orders.values()), None)
-        assert world.paid_calls <= 1
-        assert len(world.answers_given) <= 1
+        system.run(step, number)
+        stored = next(iter(system.orders.orders.values()), None)
+        assert system.paid_calls <= 1
+        assert len(system.answers_given) <= 1
         if final:
             assert stored == final
         if stored and stored.state == "done":
@@ -113,16 +113,16 @@ def test_no_interleaving_buys_twice_or_gives_two_answers(steps):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, ACTORS - 1)), max_size=40))
 def test_nothing_is_listed_as_abandoned_after_two_sweeps(steps):
-    world = World()
+    system = OrderSystem()
     for step, number in steps:
-        world.run(step, number)
-    for actor in world.actors:
+        system.run(step, number)
+    for actor in system.actors:
         actor.die()
-    world.clock.sleep(1000)
+    system.clock.sleep(1000)
     for _ in range(2):
-        sweep(world.stores, None, world.clock.unix_time())
-    assert not world.orders.list_abandoned(world.clock.unix_time())
-    assert all(not one.is_listed for one in world.orders.orders.values())
+        sweep(system.stores, None, system.clock.unix_time())
+    assert not system.orders.list_abandoned(system.clock.unix_time())
+    assert all(not one.is_listed for one in system.orders.orders.values())
 
 
 @pytest.mark.parametrize("state", ["done", "unknown", "open", "accepted", "sent", "submitted"])

@@ -14,6 +14,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+from retouch.entry_points.command_parser import add_command
+
 _DEFAULT_GATEWAY = "http://127.0.0.1:8787"
 _KEY_VARIABLE, _GATEWAY_VARIABLE = "RETOUCH_KEY", "RETOUCH_URL"
 _TIMEOUT_SECONDS = 60
@@ -28,14 +30,17 @@ The key is read from {_KEY_VARIABLE}, so that no list of processes shows it. Exa
 
 def add_report_commands(commands: Any) -> None:
     """Add both commands to the parser."""
-    quota = _add_command(
-        commands, "quota", "Show what is used and left of the limits of a gateway key"
-    )
-    quota.epilog = _EXAMPLES % {"command": "quota", "more": ""}
-    usage = _add_command(
-        commands, "usage", "Show who made which edits in a month, and what they cost"
-    )
-    usage.epilog = _EXAMPLES % {"command": "usage", "more": " --month 2026-11 --by workspace,model"}
+    quota_examples = _EXAMPLES % {"command": "quota", "more": ""}
+    usage_examples = _EXAMPLES % {
+        "command": "usage",
+        "more": " --month 2026-11 --by workspace,model",
+    }
+    quota_text = "Show what is used and left of the limits of a gateway key"
+    usage_text = "Show who made which edits in a month, and what they cost"
+    quota = add_command(commands, "quota", quota_text, quota_examples)
+    usage = add_command(commands, "usage", usage_text, usage_examples)
+    for parser in (quota, usage):
+        _add_gateway_argument(parser)
     usage.add_argument("--month", default="", help="such as 2026-11; by default this month")
     usage.add_argument(
         "--by", default="workspace,model", help="the columns of the groups (default: %(default)s)"
@@ -59,19 +64,12 @@ class ReportError(Exception):
     """A report that the gateway does not give. The text says why."""
 
 
-def _add_command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text}.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def _add_gateway_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gateway",
         default=os.environ.get(_GATEWAY_VARIABLE) or _DEFAULT_GATEWAY,  # noqa: TID251 - of the caller
         help=f"the address of the gateway; by default {_GATEWAY_VARIABLE}, or {_DEFAULT_GATEWAY}",
     )
-    return parser
 
 
 def _quota(arguments: argparse.Namespace) -> Iterator[str]:

@@ -9,122 +9,43 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from retouch.core.errors import BudgetUnavailable, Fault
-from retouch.gateway.budgets.budget_holds import BudgetHolder, usd_text
-from retouch.gateway.budgets.budget_ledger import BudgetLedger
+from retouch.gateway.budgets.budget_holds import usd_text
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
 from retouch.orders.charges import Outcome
-from retouch.orders.held_order import HeldOrder
-from retouch.orders.order import random_order_key
-from retouch.orders.stores import OrderStores
-from retouch.orders.sweeper import sweep
 from retouch.tenants.budget_errors import BudgetExceeded, TooManyAtOnce
 from retouch.tenants.budget_rows import BudgetRow
-from retouch.tenants.budgets import budgets_of_key
-from retouch.tenants.keys import GatewayKey, Workspace
-from retouch.tenants.limits import UsageLimit
-from tests.support.budgets import InMemoryBudgets, RecordedNotices, RepeatingBudgets
-from tests.support.orders import InMemoryOrders, answer, claim
-from tests.support.services import FakeClock
+from tests.support.budget_system import LEASE_SECONDS, BudgetSystem
+from tests.support.budgets import InMemoryBudgets, RepeatingBudgets
+from tests.support.orders import answer
 
-LEASE_SECONDS, DAY = 100, 86_400
+DAY = 86_400
 AMOUNTS = st.integers(1, 400)
 
 
-class World:
-    """Orders and budgets in memory, and one key with a budget of its own and one of its workspace."""
-
-    def __init__(
-        self,
-        key_limit=1000,
-        workspace_limit=1500,
-        concurrency=None,
-        make_budgets=InMemoryBudgets,
-        **limit_fields,
-    ):
-        self.clock = FakeClock(today=date(2026, 11, 30))
-        self.orders, self.budgets, self.notices = (
-            InMemoryOrders(),
-            make_budgets(),
-            RecordedNotices(),
-        )
-        ledger = BudgetLedger(lambda: self.budgets, self.notices)
-        self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
-        self.key_limit, self.workspace_limit = key_limit, workspace_limit
-        self.concurrency = concurrency
-        self.limit_fields = {"periodic_reset": "daily", **limit_fields}
-
-    def key(self):
-        def limits(amount):
-            return () if amount is None else (UsageLimit("cost", amount, **self.limit_fields),)
-
-        workspace = Workspace(
-            id="w_1", slug="one", name="one", usage_limits=limits(self.workspace_limit)
-        )
-        return GatewayKey(
-            id="k_1",
-            name="one",
-            workspace=workspace,
-            usage_limits=limits(self.key_limit),
-            concurrency=self.concurrency,
-        )
-
-    def open_order(self):
-        now = self.clock.unix_time()
-        order = transitions.claim_order(
-            None,
-            transitions.Claim(
-                random_order_key(),
-                "tenant",
-                claim().fingerprint,
-                "request",
-                now + LEASE_SECONDS,
-                86_400,
-            ),
-            now,
-        )
-        return HeldOrder(self.orders.write(order, None), self.stores, self.clock)
-
-    def hold(self, held, amount):
-        holder = BudgetHolder(held, self.budgets, self.stores, self.clock)
-        return holder.hold(budgets_of_key(self.key(), self.clock.unix_time()), amount)
-
-    def buy(self, amount, price=None, billed="yes"):
-        held = self.open_order()
-        self.hold(held, amount)
-        held.mark_sent("config")
-        return held if price is None else held.finish(answer(price=price, billed=billed))
-
-    def row(self, account="key#k_1", period="2026-11-30"):
-        return self.budgets.rows.get((account, period), BudgetRow())
-
-    def sweep(self):
-        return sweep(self.stores, None, self.clock.unix_time())
-
-
 def test_settlement_frees_what_the_edit_did_not_cost_in_every_budget():
-    world = World()
-    world.buy(300, price=123)
+    system = BudgetSystem()
+    system.buy(300, price=123)
     for account in ("key#k_1", "ws#w_1"):
-        assert world.row(account) == BudgetRow(taken=123, spent=123)
-    assert world.open_order().order.charges == ()
+        assert system.row(account) == BudgetRow(taken=123, spent=123)
+    assert system.open_order().order.charges == ()
 
 
 def test_refusal_of_the_workspace_releases_the_key():
-    world = World(workspace_limit=100)
-    held = world.open_order()
+    system = BudgetSystem(workspace_limit=100)
+    held = system.open_order()
     with pytest.raises(BudgetExceeded, match="workspace") as refusal:
-        world.hold(held, 200)
+        system.hold(held, 200)
     assert (refusal.value.status, refusal.value.should_retry) == (429, False)
-    assert world.row() == BudgetRow()
+    assert system.row() == BudgetRow()
     assert held.order.charges == ()
 
 
 def test_refusal_names_the_limit_the_ceiling_the_rest_and_the_reset():
-    world = World(key_limit=1_000_000, workspace_limit=None)
-    world.buy(600_000, price=550_000)
+    system = BudgetSystem(key_limit=1_000_000, workspace_limit=None)
+    system.buy(600_000, price=550_000)
     with pytest.raises(BudgetExceeded) as refusal:
-        world.hold(world.open_order(), 600_000)
+        system.hold(system.open_order(), 600_000)
     text = str(refusal.value)
     assert "is $1.00. $0.45 is left" in text
     assert "up to $0.60" in text
@@ -132,130 +53,130 @@ def test_refusal_names_the_limit_the_ceiling_the_rest_and_the_reset():
 
 
 def test_concurrency_is_the_number_of_holds():
-    world = World(key_limit=None, workspace_limit=None, concurrency=2)
-    held = [world.open_order() for _ in range(3)]
-    world.hold(held[0], 0)
-    world.hold(held[1], 0)
+    system = BudgetSystem(key_limit=None, workspace_limit=None, concurrency=2)
+    held = [system.open_order() for _ in range(3)]
+    system.hold(held[0], 0)
+    system.hold(held[1], 0)
     with pytest.raises(TooManyAtOnce) as refusal:
-        world.hold(held[2], 0)
+        system.hold(held[2], 0)
     assert refusal.value.retry_after == 5
     held[0].settle_charges(Outcome("no"))
-    world.hold(held[2], 0)
+    system.hold(held[2], 0)
 
 
 def test_free_failure_gives_everything_back_and_unknown_one_counts_as_at_risk():
-    world = World()
-    world.buy(300).settle_charges(Outcome("no"))
-    assert world.row() == BudgetRow()
-    held = world.buy(300)
+    system = BudgetSystem()
+    system.buy(300).settle_charges(Outcome("no"))
+    assert system.row() == BudgetRow()
+    held = system.buy(300)
     held.settle_charges(Outcome("unknown"))
-    row = world.row()
+    row = system.row()
     assert (row.taken, row.spent, row.at_risk) == (300, 300, 300)
     assert [charge.state for charge in held.order.charges] == ["at_risk"] * 2
 
 
 def test_price_above_the_hold_is_counted_and_reported():
-    world = World(key_limit=500)
-    world.buy(400, price=4000)
-    assert world.row().spent == 4000
-    assert world.notices.overruns[0] == ("key#k_1", 3600)
+    system = BudgetSystem(key_limit=500)
+    system.buy(400, price=4000)
+    assert system.row().spent == 4000
+    assert system.notices.overruns[0] == ("key#k_1", 3600)
     with pytest.raises(BudgetExceeded):
-        world.buy(1)
+        system.buy(1)
 
 
 def test_hold_of_midnight_is_settled_in_its_own_period():
-    world = World()
-    held = world.buy(300)
-    world.clock.advance(DAY)
+    system = BudgetSystem()
+    held = system.buy(300)
+    system.clock.advance(DAY)
     held.finish(answer(price=200))
-    assert world.row() == BudgetRow(200, 200)
-    assert world.row(period="2026-12-01") == BudgetRow()
-    world.buy(1000, price=1000)
-    assert world.row(period="2026-12-01").spent == 1000
+    assert system.row() == BudgetRow(200, 200)
+    assert system.row(period="2026-12-01") == BudgetRow()
+    system.buy(1000, price=1000)
+    assert system.row(period="2026-12-01").spent == 1000
 
 
 def test_threshold_is_reported_once_in_a_period():
-    world = World(alert_threshold=250, workspace_limit=None)
+    system = BudgetSystem(alert_threshold=250, workspace_limit=None)
     for _ in range(4):
-        world.buy(100, price=90)
-    assert world.notices.thresholds == [("key#k_1", "2026-11-30")]
+        system.buy(100, price=90)
+    assert system.notices.thresholds == [("key#k_1", "2026-11-30")]
 
 
 def test_next_refusal_settles_what_a_dead_process_holds():
-    world = World(key_limit=500)
-    world.hold(world.open_order(), 300)  # its process ends before the send mark
+    system = BudgetSystem(key_limit=500)
+    system.hold(system.open_order(), 300)  # its process ends before the send mark
     with pytest.raises(BudgetExceeded):
-        world.buy(300)
-    world.clock.advance(LEASE_SECONDS + 1)
-    world.buy(300, price=300)
-    assert world.row() == BudgetRow(300, 300)
+        system.buy(300)
+    system.clock.advance(LEASE_SECONDS + 1)
+    system.buy(300, price=300)
+    assert system.row() == BudgetRow(300, 300)
 
 
 def test_sweeper_counts_what_may_have_been_bought():
-    world = World()
-    world.buy(300)  # its process ends after the send mark
-    world.clock.advance(LEASE_SECONDS + 1)
-    assert world.sweep() == {"unknown": 1}
-    row = world.row()
+    system = BudgetSystem()
+    system.buy(300)  # its process ends after the send mark
+    system.clock.advance(LEASE_SECONDS + 1)
+    assert system.sweep() == {"unknown": 1}
+    row = system.row()
     assert (row.taken, row.spent, row.at_risk, row.holds) == (300, 300, 300, {})
-    assert world.sweep() == {}
+    assert system.sweep() == {}
 
 
 def test_sweeper_settles_at_the_price_of_a_stored_answer():
-    world = World()
-    held = world.buy(300)
-    world.orders.put(held.order.id, answer(price=120))
-    world.clock.advance(LEASE_SECONDS + 1)
-    assert world.sweep() == {"done": 1}
-    assert world.row() == BudgetRow(120, 120)
+    system = BudgetSystem()
+    held = system.buy(300)
+    system.orders.put(held.order.id, answer(price=120))
+    system.clock.advance(LEASE_SECONDS + 1)
+    assert system.sweep() == {"done": 1}
+    assert system.row() == BudgetRow(120, 120)
 
 
 def test_charges_are_settled_by_the_sweeper_when_the_table_was_down_at_the_end():
-    world = World()
-    held = world.buy(300)
-    world.budgets.is_down = True
+    system = BudgetSystem()
+    held = system.buy(300)
+    system.budgets.is_down = True
     held.finish(answer(price=120))
-    (stored,) = world.orders.orders.values()
+    (stored,) = system.orders.orders.values()
     assert (stored.state, stored.is_listed) == ("done", True)
-    world.budgets.is_down = False
-    world.clock.advance(LEASE_SECONDS + 1)
-    world.sweep()
-    assert world.row() == BudgetRow(120, 120)
-    (stored,) = world.orders.orders.values()
+    system.budgets.is_down = False
+    system.clock.advance(LEASE_SECONDS + 1)
+    system.sweep()
+    assert system.row() == BudgetRow(120, 120)
+    (stored,) = system.orders.orders.values()
     assert (stored.charges, stored.is_listed) == ((), False)
 
 
 def test_nothing_is_bought_while_the_table_is_down():
-    world = World()
-    world.budgets.is_down = True
+    system = BudgetSystem()
+    system.budgets.is_down = True
     with pytest.raises(BudgetUnavailable) as refusal:
-        world.buy(300)
+        system.buy(300)
     assert refusal.value.should_retry is True
 
 
 @pytest.mark.parametrize(("billed", "cost", "spent"), [("no", "", 0), ("yes", "0.000123", 123)])
 def test_reconciled_order_moves_its_money_once(billed, cost, spent):
-    world = World()
-    world.buy(300)
-    world.clock.advance(LEASE_SECONDS + 1)
-    world.sweep()
-    (order,) = world.orders.orders.values()
-    known = transitions.reconcile(order, billed, cost, world.clock.unix_time(), 86_400)
-    known = world.orders.write(known, replaces=order)
-    settle_abandoned(known, world.stores, world.clock.unix_time())
-    row = world.row()
+    system = BudgetSystem()
+    system.buy(300)
+    system.clock.advance(LEASE_SECONDS + 1)
+    system.sweep()
+    (order,) = system.orders.orders.values()
+    known = transitions.reconcile(order, billed, cost, system.clock.unix_time(), 86_400)
+    known = system.orders.write(known, replaces=order)
+    settle_abandoned(known, system.stores, system.clock.unix_time())
+    row = system.row()
     assert (row.taken, row.spent, row.at_risk, row.holds) == (spent, spent, 0, {})
-    (order,) = world.orders.orders.values()
+    (order,) = system.orders.orders.values()
     assert not transitions.can_be_reconciled(order)
 
 
 def test_late_answer_of_an_unknown_order_corrects_its_price():
-    world = World()
-    held = world.buy(300)
-    world.clock.advance(LEASE_SECONDS + 1)
-    world.sweep()
+    system = BudgetSystem()
+    held = system.buy(300)
+    system.clock.advance(LEASE_SECONDS + 1)
+    system.sweep()
     held.finish(answer(price=120))
-    row = world.row()
+    row = system.row()
     assert (row.taken, row.spent, row.at_risk, row.holds) == (120, 120, 0, {})
 
 
@@ -276,24 +197,24 @@ class Budgets(RuleBasedStateMachine):
         make_budgets=st.sampled_from([InMemoryBudgets, RepeatingBudgets]),
     )
     def begin(self, limit, make_budgets):
-        self.world = World(key_limit=limit, make_budgets=make_budgets)
+        self.system = BudgetSystem(key_limit=limit, make_budgets=make_budgets)
         self.running, self.spent, self.overruns, self.largest_limit = [], {}, {}, {}
 
     @property
     def period(self):
-        day = self.world.clock.unix_time() // DAY
+        day = self.system.clock.unix_time() // DAY
         return str(date.fromordinal(date(1970, 1, 1).toordinal() + day))
 
     @rule(amount=AMOUNTS)
     def hold(self, amount):
-        world = self.world
+        system = self.system
         limit = self.largest_limit.get(self.period, 0)
-        self.largest_limit[self.period] = max(limit, world.key_limit)
-        held = world.open_order()
+        self.largest_limit[self.period] = max(limit, system.key_limit)
+        held = system.open_order()
         with suppress(BudgetExceeded):
-            world.hold(held, amount)
+            system.hold(held, amount)
             held.mark_sent("config")
-            lease = world.clock.unix_time() + LEASE_SECONDS
+            lease = system.clock.unix_time() + LEASE_SECONDS
             self.running.append((held, self.period, amount, lease))
 
     @rule(price=AMOUNTS)
@@ -311,7 +232,7 @@ class Budgets(RuleBasedStateMachine):
     @rule(price=AMOUNTS)
     def crash_after_the_answer(self, price):
         for held, period, amount, _ in self._take_live():
-            self.world.orders.put(held.order.id, answer(price=price))
+            self.system.orders.put(held.order.id, answer(price=price))
             self._count(period, price, amount)
 
     @rule()
@@ -322,28 +243,28 @@ class Budgets(RuleBasedStateMachine):
     @rule(amount=AMOUNTS)
     def crash_after_the_hold(self, amount):
         self.largest_limit[self.period] = max(
-            self.largest_limit.get(self.period, 0), self.world.key_limit
+            self.largest_limit.get(self.period, 0), self.system.key_limit
         )
         with suppress(BudgetExceeded):
-            self.world.hold(self.world.open_order(), amount)
+            self.system.hold(self.system.open_order(), amount)
 
     @rule(amount=AMOUNTS)
     def lose_the_table_during_a_hold(self, amount):
-        world, held = self.world, self.world.open_order()
-        world.budgets.is_down = True
+        system, held = self.system, self.system.open_order()
+        system.budgets.is_down = True
         with suppress(Fault):
-            world.hold(held, amount)
-        world.budgets.is_down = False
+            system.hold(held, amount)
+        system.budgets.is_down = False
         held.reopen()
 
     @rule(limit=st.integers(100, 2000))
     def change_the_limit(self, limit):
-        self.world.key_limit = limit
+        self.system.key_limit = limit
 
     @rule(seconds=st.sampled_from([1, LEASE_SECONDS + 1, DAY]))
     def let_time_pass(self, seconds):
-        self.world.clock.advance(seconds)
-        now = self.world.clock.unix_time()
+        self.system.clock.advance(seconds)
+        now = self.system.clock.unix_time()
         for held, period, amount, lease in list(self.running):
             if lease < now:  # a function ends before its lease
                 self._count(period, amount, amount)
@@ -351,28 +272,28 @@ class Budgets(RuleBasedStateMachine):
 
     @rule()
     def run_the_sweeper(self):
-        self.world.sweep()
+        self.system.sweep()
 
     @invariant()
     def no_row_exceeds_its_limit(self):
-        for (account, period), row in self.world.budgets.rows.items():
+        for (account, period), row in self.system.budgets.rows.items():
             assert row.taken == row.spent + sum(hold.amount for hold in row.holds.values())
             if account == "key#k_1":
                 most = self.largest_limit.get(period, 0) + self.overruns.get(period, 0)
                 assert row.taken <= most
 
     def teardown(self):
-        if not hasattr(self, "world"):
+        if not hasattr(self, "system"):
             return
         for _, period, amount, _ in self.running:
             self._count(period, amount, amount)
-        self.world.clock.advance(LEASE_SECONDS + 1)
+        self.system.clock.advance(LEASE_SECONDS + 1)
         for _ in range(2):
-            self.world.sweep()
-        for (_, period), row in self.world.budgets.rows.items():
+            self.system.sweep()
+        for (_, period), row in self.system.budgets.rows.items():
             assert (row.spent, row.holds) == (self.spent.get(period, 0), {})
             assert row.taken == row.spent
-        assert all(not one.is_listed for one in self.world.orders.orders.values())
+        assert all(not one.is_listed for one in self.system.orders.orders.values())
 
     def _take_live(self):
         return [self.running.pop(0)] if self.running else []
