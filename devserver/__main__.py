@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ import uvloop
 
 from devserver.inbox_watcher import FIRST_RECIPE
 from devserver.settings import DevServerSettings
-from devserver.startup import RunningServer, run_server
+from devserver.startup import RunningServer, UnusableAddress, run_server
 from devserver.tenants import ADMIN_KEY_VARIABLE
 from devserver.terminal_log import start_terminal_log
 from retouch.core.settings import InvalidSetting, Settings
@@ -37,7 +36,7 @@ cp events/photo.png {folder}/inbox/{recipe}/ && sleep 5 && ls {folder}/outbox/{r
 
 
 def main() -> int:
-    """Run the server. Return 0 after a signal, and 1 for an invalid setting or a port that is taken."""
+    """Run the server. Return 0 after a signal, and 1 for an invalid setting or an address that cannot be used."""
     try:
         settings = DevServerSettings.from_env(os.environ)
         reject_unknown_models(PROVIDERS, Settings.from_env(os.environ))
@@ -49,10 +48,8 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run_until_signalled(settings))
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        print(f"Port {settings.port} is taken. Set another: PORT=8788 make run", file=sys.stderr)
+    except UnusableAddress as error:
+        print(error, file=sys.stderr)
         return 1
 
 

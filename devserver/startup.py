@@ -37,10 +37,22 @@ _CLIENT_IDLE_SECONDS = 60
 _WORKER_IDLE_SECONDS = 86_400
 _LEASE_MARGIN_SECONDS = 60  # as in the settings of the functions
 _MAX_DELIVERY_RECEIVES = 100  # as in the template
+_UNUSABLE_ADDRESS = {
+    errno.EADDRINUSE: "Port {port} is taken. Set another: PORT=8788 make run",
+    errno.EACCES: "Port {port} needs administrator rights on this machine. Set another: PORT=8788 make run",
+    errno.EADDRNOTAVAIL: "HOST is '{host}', which is not an address of this machine. Leave HOST out, or set "
+    "HOST=0.0.0.0 for all its addresses.",
+    errno.EAFNOSUPPORT: "HOST is '{host}', and this machine has no IPv6. Leave HOST out, or set HOST=0.0.0.0 for "
+    "all its addresses.",
+}
 _S3_PORT_TAKEN = (
     "warning: port {port} is taken, so the links to results work only until this server stops. "
     "To choose another port: RETOUCH_LOCAL_S3_PORT=9900 make run"
 )
+
+
+class UnusableAddress(Exception):
+    """The server cannot listen at its address. The text says why and what to set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +73,10 @@ class RunningServer:
 
 @asynccontextmanager
 async def run_server(settings: DevServerSettings) -> AsyncIterator[RunningServer]:
-    """Run a development server while the context is open."""
+    """Run a development server while the context is open. Raises UnusableAddress."""
     keep_freed_blocks()
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(bind_listener(settings.port, settings.host))
+        listener = stack.enter_context(_bind_address(settings))
         s3 = _start_s3(stack, settings) if settings.s3 else None
         # Every worker has its own memory, so the workers share the orders through a folder.
         # A process that is ending may still write there when the folder is removed.
@@ -93,6 +105,21 @@ async def run_server(settings: DevServerSettings) -> AsyncIterator[RunningServer
         api_gateway = ApiGateway({pool.function.name: pool for pool in pools}, settings.timeouts)
         await stack.enter_async_context(serve_asgi(api_gateway, [listener], _CLIENT_IDLE_SECONDS))
         yield RunningServer(url, functions_started, pools, s3)
+
+
+def _bind_address(settings: DevServerSettings) -> socket.socket:
+    try:
+        return bind_listener(settings.port, settings.host)
+    except OSError as error:
+        raise UnusableAddress(address_problem(error, settings.host, settings.port)) from error
+
+
+def address_problem(error: OSError, host: str, port: int) -> str:
+    """Return why the server cannot listen at an address, and the remedy."""
+    text = _UNUSABLE_ADDRESS.get(
+        error.errno or 0, "Port {port} of HOST '{host}' cannot be used: {reason}."
+    )
+    return text.format(host=host, port=port, reason=error.strerror)
 
 
 def _start_s3(stack: AsyncExitStack, settings: DevServerSettings) -> LocalS3:

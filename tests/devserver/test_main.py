@@ -1,5 +1,6 @@
 """Tests of the command: its output, its exit status and its child processes."""
 
+import errno
 import os
 import signal
 import socket
@@ -12,6 +13,8 @@ import boto3
 import psutil
 import pytest
 import requests
+
+from devserver.startup import address_problem
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -159,6 +162,27 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
         out, err = start_server(port).communicate(timeout=60)
     assert out == ""
     assert err.splitlines() == [f"Port {port} is taken. Set another: PORT=8788 make run"]
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1"])
+def test_server_prints_one_line_for_an_address_of_another_machine(host, start_server):
+    out, err = start_server(free_port(), HOST=host).communicate(timeout=60)
+    (line,) = err.splitlines()
+    assert line.startswith(f"HOST is '{host}', ")
+    assert "Leave HOST out" in line
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (errno.EACCES, "Port 80 needs administrator rights on this machine."),
+        (errno.EINVAL, "Port 80 of HOST 'fe80::1' cannot be used: Invalid argument."),
+    ],
+)
+def test_address_problem_names_the_port_and_the_reason(number, text):
+    error = OSError(number, os.strerror(number))
+    assert address_problem(error, "fe80::1", 80).startswith(text)
 
 
 def test_taken_port_of_links_is_told_and_the_server_runs(start_server):

@@ -128,7 +128,10 @@ def test_preview_option_tints_only_marked_pixels(run_mask_command, folder):
         ((), "marks nothing"),
         (("--box", "0,0,5,5", "--feather", "-1"), "'mask.feather'"),
         (("--polygon", "1,1 2,2"), "'2 points'"),
-        (("--box", "0,0,5,5", "--preview", "no/such/folder.png"), "No such file"),
+        (
+            ("--box", "0,0,5,5", "--preview", "no/such/folder.png"),
+            "no/such/folder.png: No such file",
+        ),
     ],
 )
 def test_invalid_mask_prints_one_line_error_and_returns_1(arguments, message, run_mask_command):

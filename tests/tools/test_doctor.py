@@ -208,7 +208,7 @@ def test_doctor_shows_the_reason_of_a_gateway_that_cannot_check_keys(run_doctor)
     assert status == 1
     finding = findings["authentication"]
     assert "With an unknown key it returns 500" in finding
-    assert "The gateway has no pepper for its keys." in finding
+    assert "The gateway has no pepper for its keys. Its operator sets RETOUCH_ADMIN_KEY" in finding
     assert "docs/configuration.md" in finding
 
 

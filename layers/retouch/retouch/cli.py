@@ -168,11 +168,17 @@ def run_mask_command(arguments: argparse.Namespace) -> int:
     """Return the exit status. An error is written to standard error in one line."""
     try:
         summary = _write_files(arguments)
-    except (InvalidRequest, OSError) as error:
-        sys.stderr.write(f"retouch mask: {error}\n")
-        return 1
+    except InvalidRequest as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error.filename}: {error.strerror}")
     sys.stdout.write(summary + "\n")
     return 0
+
+
+def _fail(text: str) -> int:
+    sys.stderr.write(f"retouch mask: {text}\n")
+    return 1
 
 
 def _write_files(arguments: argparse.Namespace) -> str:

@@ -67,7 +67,10 @@ def test_usage_is_a_table_of_the_edits_of_the_month(url, limited_key, monkeypatc
         (["usage", "--month", "2026-13"], "--month is '2026-13'. It must be a month such as"),
         (["usage", "--by", "nothing"], "needs one of its own keys"),
         (["quota", "--gateway", "ftp://x"], "It must begin with https://"),
-        (["quota", "--gateway", f"http://127.0.0.1:{unused_port()}"], "does not answer"),
+        (
+            ["quota", "--gateway", f"http://127.0.0.1:{unused_port()}"],
+            "does not answer as a gateway: Connection refused",
+        ),
     ],
 )
 def test_failure_is_one_line_with_a_reason(url, arguments, words, monkeypatch, capsys):

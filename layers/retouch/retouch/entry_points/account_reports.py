@@ -150,6 +150,7 @@ def _read(gateway: str, path: str) -> Any:
         ) from None
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        reason = getattr(reason, "strerror", None) or reason
         raise ReportError(f"{gateway} does not answer as a gateway: {reason}") from None
 
 

@@ -88,7 +88,9 @@ def require_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     if not pepper:
         raise GatewayMisconfigured(
-            "The gateway has no pepper for its keys.", code="gateway_not_configured"
+            "The gateway has no pepper for its keys. Its operator sets RETOUCH_ADMIN_KEY for `make run`, or "
+            "RETOUCH_PEPPER in the secret of the stack.",
+            code="gateway_not_configured",
         )
     key = find_key(key_digest(gateway_key, pepper))
     if key is None:

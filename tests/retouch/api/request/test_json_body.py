@@ -101,6 +101,14 @@ def test_text_that_is_no_image_is_refused(url, code):
     assert response.json["error"]["code"] == code
 
 
+@pytest.mark.parametrize("name", ["image", "mask"])
+def test_file_name_in_json_is_refused_with_what_it_may_be(name):
+    body = {"model": "local/erase", "image": PHOTO, "mask": SHAPES, name: "photo.png"}
+    message = send_event(json_event(body)).json["error"]["message"]
+    assert "'photo.png', which is neither an https:// URL nor a data:image/" in message
+    assert "the file itself as multipart/form-data" in message
+
+
 def test_mask_whose_json_is_a_text_is_read():
     body = {"model": "local/erase", "image": PHOTO, "mask": json.dumps(SHAPES), "dry_run": True}
     assert send_event(json_event(body)).status == 200

@@ -66,7 +66,8 @@ def _decode_data_url(url: str, field: str) -> bytes:
     base64 = url[prefix.end() :] if prefix else text_to_base64(url)
     if prefix is None and not base64:
         raise InvalidRequest(
-            f"'{field}' is {quote_value(url)}, which is not a data:image/...;base64,... URL.",
+            f"'{field}' is {quote_value(url)}, which is neither an https:// URL nor a data:image/...;base64,... URL. "
+            "Send one of them, or the file itself as multipart/form-data.",
             param=field,
             code="invalid_image_url",
         )
