@@ -1,5 +1,7 @@
 """Tests of the worker function: retries, crashes, redeliveries, dead letters."""
 
+import json
+
 import pytest
 
 from retouch.api.handlers.edits_queue import build_handler
@@ -211,6 +213,20 @@ def sweep_at(gateway, seconds):
     """Run the sweeper this much later."""
     gateway.clock.advance(seconds)
     return sweep(gateway.stores, gateway.queue, gateway.clock.unix_time())
+
+
+def test_log_of_a_message_does_not_name_the_key_of_the_message_before(gateway, capsys):
+    job = gateway.send().json["id"]
+    lines = telemetry()
+    handler = build_handler(gateway.services, lambda: None, lines)
+    handler(message_event(json.dumps({"order": job})), lambda_context(60))
+    lines.set_caller({"key": "one", "key_id": "k_1", "workspace": "w_1"})  # that of the job
+    capsys.readouterr()
+    handler(message_event("{}"), lambda_context(60))
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["message"] == "a message of the queue of edits has no known kind"
+    assert (line["key"], line.keys() & {"key_id", "workspace"}) == ("", set())
+    assert line["trace_id"] != job.replace("edit_", "ord_")
 
 
 def test_sweeper_sends_the_lost_message_of_a_queued_job_again(gateway):

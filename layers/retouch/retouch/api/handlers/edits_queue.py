@@ -72,6 +72,7 @@ def build_handler(
         if ports and "tasks" in event:
             from retouch.api.handlers.batch_operations import run_tasks
 
+            telemetry.set_trace_id(worker.request_id)
             return run_tasks(event, worker, ports)
         records = zip(event["Records"], parse_messages(event), strict=True)
         unfinished = [
@@ -86,6 +87,7 @@ def _process(
     message: QueueMessage, record: Mapping[str, Any], worker: WorkerContext
 ) -> Pause | None:
     """Work on a message. Return the pause before it comes again, or None when it may be deleted."""
+    worker.telemetry.set_trace_id(worker.request_id)  # not the key of the message before
     body, kind = _read_message(message.body)
     is_dead_letter = _queue_name(record) == worker.services.settings.edits_dead_letters
     try:
