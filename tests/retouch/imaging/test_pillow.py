@@ -46,6 +46,21 @@ print(Image.MAX_IMAGE_PIXELS == DEFAULT_LIMITS.pixels, *sorted(Image.OPEN))
     assert run_python(code) == ["True", "JPEG", "PNG", "WEBP"]
 
 
+@pytest.mark.parametrize("format", ["GIF", "TIFF", "BMP", "AVIF"])
+def test_first_image_of_a_format_with_a_decoder_of_its_own_restricts_pillow(format, tmp_path):
+    file = tmp_path / "image"
+    PillowImage.new("RGB", (16, 16), "red").save(file, format)
+    code = f"""
+from pathlib import Path
+from retouch.imaging.codec import decode
+from retouch.imaging.limits import DEFAULT_LIMITS
+decode(Path({str(file)!r}).read_bytes())
+from PIL import Image, _imaging
+print(Image.MAX_IMAGE_PIXELS == DEFAULT_LIMITS.pixels, Image._initialized, _imaging.get_block_size())
+"""
+    assert run_python(code) == ["True", "2", "67108864"]
+
+
 def test_attribute_that_is_not_in_pillow_is_named():
     with pytest.raises(AttributeError, match=r"PIL.Image.*no_such_function"):
         Image.no_such_function  # type: ignore[attr-defined] # noqa: B018

@@ -14,7 +14,7 @@ from retouch.imaging.formats.structure import is_16bit, strip_metadata
 from retouch.imaging.free_memory import release_free_memory
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
-from retouch.imaging.pillow import Image
+from retouch.imaging.pillow import Image, restrict_pillow
 from retouch.imaging.png_16bit import decode_16bit, rounding_table
 from retouch.imaging.png_inflate import is_photo, iter_stored_data
 from retouch.imaging.png_writer import write_photo
@@ -73,6 +73,7 @@ def _load_as_stored(
         if format == "jpeg":
             check_coefficient_bytes(data, DEFAULT_LIMITS)
         return _load_8bit(strip_metadata(data, format), format, size, levels_16bit)
+    restrict_pillow()  # the decoders import other plugins of Pillow, perhaps before anything else of it
     decoder = import_module(f"retouch.imaging.decoders.{format}")
     try:
         image: Image.Image = decoder.load(data)

@@ -27,7 +27,7 @@ else:
 
         @cached_property
         def _module(self) -> Any:
-            _restrict_pillow()
+            restrict_pillow()
             return import_module(self._name)
 
         def __getattr__(self, attribute: str) -> Any:
@@ -40,7 +40,7 @@ else:
 
 
 @cache
-def _restrict_pillow() -> None:
+def restrict_pillow() -> None:
     """Import the plugins of three formats, and let Pillow import no others and open no image above the limits."""
     from PIL import Image, _imaging
 
