@@ -26,7 +26,9 @@ class StepFunctions:
     """What the steps of one batch need from the gateway."""
 
     price_line: PriceLine
-    check_room: Callable[[int], None]  # micro-dollars; raises Fault when a budget has less
+    check_room: Callable[
+        [int], None
+    ]  # takes micro-dollars; raises Fault when the key is revoked or a budget has less
     only_model: Callable[[], str]  # of the lines that were priced; empty: they name several
     extend_links: ExtendLinks
     has_time: HasTime

@@ -20,7 +20,6 @@ SECONDS_PER_DAY = 86_400
 MAX_METADATA_PAIRS, MAX_METADATA_LENGTH = 8, 128
 Payer = Literal["operator", "caller"]
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-_CACHE_HIT = "HIT"
 
 
 @frozen_dataclass
@@ -82,11 +81,6 @@ class UsageEvent:
     def is_error(self) -> bool:
         """Whether the attempt failed."""
         return self.status >= 400
-
-    @property
-    def is_cache_hit(self) -> bool:
-        """Whether the images come from the cache."""
-        return self.cache == _CACHE_HIT
 
     @property
     def tokens(self) -> int:

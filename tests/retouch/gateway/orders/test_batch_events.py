@@ -10,7 +10,7 @@ from tests.support.upstream import Upstream
 from tests.support.webhooks import Receiver, WebhookSystem
 
 
-class EventGateway(BatchGateway):
+class BatchEventGateway(BatchGateway):
     """A gateway with batches and webhooks."""
 
     def __init__(self, folder, upstream, receiver):
@@ -23,16 +23,11 @@ class EventGateway(BatchGateway):
         ((scope, _),) = [key for key in self.rows.rows if key[1].startswith("batch_")]
         return self.webhooks.create(event_types=event_types, scope=scope)[0]
 
-    def receive(self):
-        """Deliver everything that is due. Return the bodies of all requests so far."""
-        self.webhooks.run_schedule(days=1)
-        return [request.json() for request in self.webhooks.receiver.received]
-
 
 @pytest.fixture
 def gateway(tmp_path):
     with Upstream() as upstream, Receiver() as receiver:
-        yield EventGateway(tmp_path, upstream, receiver)
+        yield BatchEventGateway(tmp_path, upstream, receiver)
 
 
 def lines_of(count):
@@ -43,7 +38,7 @@ def test_completed_batch_sends_one_event_and_its_lines_send_none(gateway):
     identifier = gateway.create(lines_of(2), metadata={"a": "b"})
     gateway.register("batch.completed", "image.edit.completed")
     gateway.run(identifier)
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert event["id"] == f"msg_{identifier}_batch_completed"
     assert event["type"] == "batch.completed"
     assert event["data"] == {
@@ -58,7 +53,7 @@ def test_batch_with_an_invalid_line_sends_its_failure(gateway):
     identifier = gateway.create([b"no json"])
     gateway.register("batch.failed")
     gateway.run(identifier)
-    assert [event["type"] for event in gateway.receive()] == ["batch.failed"]
+    assert [event["type"] for event in gateway.webhooks.receive()] == ["batch.failed"]
 
 
 def test_cancelled_batch_sends_its_event(gateway):
@@ -66,7 +61,7 @@ def test_cancelled_batch_sends_its_event(gateway):
     gateway.register("batch.cancelled")
     gateway.call("POST", f"/v1/batches/{identifier}/cancel")
     gateway.run(identifier)
-    assert [event["type"] for event in gateway.receive()] == ["batch.cancelled"]
+    assert [event["type"] for event in gateway.webhooks.receive()] == ["batch.cancelled"]
 
 
 def test_batch_of_a_dead_letter_sends_its_failure(gateway):
@@ -74,7 +69,7 @@ def test_batch_of_a_dead_letter_sends_its_failure(gateway):
     gateway.register("batch.failed")
     message, _ = gateway.steps.messages.pop()
     assert gateway.deliver(message, queue=DEAD_LETTERS)
-    assert [event["type"] for event in gateway.receive()] == ["batch.failed"]
+    assert [event["type"] for event in gateway.webhooks.receive()] == ["batch.failed"]
 
 
 def test_event_that_could_not_be_queued_is_queued_when_the_message_comes_again(gateway):
@@ -89,7 +84,7 @@ def test_event_that_could_not_be_queued_is_queued_when_the_message_comes_again(g
     assert not gateway.step()
     gateway.webhooks.services.table.read = read
     assert gateway.step()
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
 
 
 def test_message_of_an_ended_batch_that_comes_again_sends_nothing_twice(gateway):
@@ -97,6 +92,6 @@ def test_message_of_an_ended_batch_that_comes_again_sends_nothing_twice(gateway)
     gateway.register("batch.failed")
     message, _ = gateway.steps.messages[0]
     assert gateway.step()
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
     assert gateway.deliver(message)
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1

@@ -14,8 +14,8 @@ from tests.support.upstream import Upstream
 from tests.support.webhooks import URL, Receiver, WebhookSystem
 
 
-class EventGateway(JobGateway):
-    """A gateway with jobs and webhooks. The receiver gets what `receive` returns."""
+class JobEventGateway(JobGateway):
+    """A gateway with jobs and webhooks."""
 
     def __init__(self, folder, upstream, receiver):
         clock = FakeClock()
@@ -42,11 +42,6 @@ class EventGateway(JobGateway):
             self.queue.messages.clear()
         return self.webhooks.create(event_types=event_types, scope=self.orders_scope)[0]
 
-    def receive(self):
-        """Deliver everything that is due. Return the bodies of all requests so far."""
-        self.webhooks.run_schedule(days=1)
-        return [request.json() for request in self.webhooks.receiver.received]
-
     def sweep(self, seconds=61):
         self.clock.advance(seconds)
         return sweep(
@@ -62,14 +57,14 @@ class EventGateway(JobGateway):
 @pytest.fixture
 def gateway(tmp_path):
     with Upstream() as upstream, Receiver() as receiver:
-        yield EventGateway(tmp_path, upstream, receiver)
+        yield JobEventGateway(tmp_path, upstream, receiver)
 
 
 def test_completed_job_sends_its_event_once(gateway):
     gateway.register()
     job = gateway.start(metadata='{"order": "4711"}')
     assert gateway.work()
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert event["id"] == f"msg_{job}_image_edit_completed"
     assert event["type"] == "image.edit.completed"
     assert event["data"] == {
@@ -82,7 +77,7 @@ def test_completed_job_sends_its_event_once(gateway):
     }
     assert gateway.stored.event == ""
     assert gateway.sweep() == {}
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
 
 
 def test_failed_job_sends_its_event(gateway):
@@ -90,7 +85,7 @@ def test_failed_job_sends_its_event(gateway):
     job = gateway.start()
     gateway.answer(400, {"error": {"message": "no", "code": "x"}})
     assert gateway.work()
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert (event["type"], event["data"]["billed"]) == ("image.edit.failed", "no")
     assert gateway.get(job).json["status"] == "failed"
 
@@ -102,7 +97,7 @@ def test_cancelled_job_sends_its_event_and_the_second_cancel_none(gateway):
     assert (first.status, second.status) == (200, 200)
     assert first.json == second.json
     assert first.headers["etag"] == second.headers["etag"]
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert event["type"] == "image.edit.cancelled"
     assert gateway.upstream.calls == []
 
@@ -116,7 +111,7 @@ def test_expired_job_sends_its_event(gateway, by):
         assert gateway.work()
     else:
         gateway.sweep()
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert (event["type"], event["data"]["billed"]) == ("image.edit.expired", "no")
 
 
@@ -124,7 +119,7 @@ def test_job_of_a_dead_letter_sends_its_event(gateway):
     gateway.register()
     job = gateway.start()
     assert gateway.work(job, DEAD_LETTERS)
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert event["type"] == "image.edit.failed"
 
 
@@ -163,7 +158,7 @@ def test_event_of_a_worker_that_dies_after_the_end_is_sent_by_the_next(gateway, 
     else:
         gateway.sweep()
     assert gateway.stored.event == ""
-    assert [event["type"] for event in gateway.receive()] == ["image.edit.completed"]
+    assert [event["type"] for event in gateway.webhooks.receive()] == ["image.edit.completed"]
     assert len(gateway.upstream.calls) == 1
 
 
@@ -179,10 +174,10 @@ def test_event_waits_for_the_sweeper_while_the_table_of_webhooks_is_down(gateway
     services.table.read = fail
     assert gateway.work()
     assert gateway.stored.state == "done"
-    assert gateway.receive() == []
+    assert gateway.webhooks.receive() == []
     services.table.read = read
     gateway.sweep()
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
 
 
 def test_job_with_an_unknown_outcome_sends_its_event(gateway):
@@ -193,7 +188,7 @@ def test_job_with_an_unknown_outcome_sends_its_event(gateway):
         gateway.work(job)
     gateway.orders.put = put
     gateway.sweep(200)
-    (event,) = gateway.receive()
+    (event,) = gateway.webhooks.receive()
     assert (event["type"], event["data"]["billed"]) == ("image.edit.failed", "unknown")
 
 
@@ -203,7 +198,7 @@ def test_named_endpoint_is_the_only_one_that_gets_the_event(gateway):
     gateway.start(webhook=named.id)
     assert gateway.stored.webhooks == named.id
     assert gateway.work()
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
     assert "webhook" not in gateway.upstream.calls[0].fields
 
 
@@ -227,7 +222,7 @@ def test_endpoint_without_the_type_of_the_end_gets_nothing(gateway):
     gateway.register(["image.edit.failed"])
     gateway.start()
     assert gateway.work()
-    assert gateway.receive() == []
+    assert gateway.webhooks.receive() == []
     assert gateway.stored.event == ""
 
 
@@ -236,7 +231,7 @@ def test_endpoint_that_is_deleted_meanwhile_gets_nothing(gateway):
     gateway.start()
     gateway.webhooks.services.table.delete(endpoint.scope, endpoint.id)
     assert gateway.work()
-    assert gateway.receive() == []
+    assert gateway.webhooks.receive() == []
     assert gateway.stored.event == ""
 
 
@@ -264,7 +259,7 @@ def test_deleted_job_sends_its_event_first(gateway):
     services.queue.send = send
     assert gateway.get(job, method="DELETE").status == 200
     assert not gateway.orders.orders
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
 
 
 def test_endpoint_of_another_key_gets_nothing(gateway):
@@ -285,7 +280,7 @@ def test_end_of_an_order_that_changed_meanwhile_keeps_its_event(gateway):
     assert gateway.stored.event == "pending"
     gateway.sweep()
     assert gateway.stored.event == ""
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1
 
 
 def test_failure_of_the_orders_after_the_event_sends_it_once(gateway):
@@ -302,4 +297,4 @@ def test_failure_of_the_orders_after_the_event_sends_it_once(gateway):
     assert gateway.work()
     gateway.orders.write = write
     gateway.sweep()
-    assert len(gateway.receive()) == 1
+    assert len(gateway.webhooks.receive()) == 1

@@ -22,17 +22,12 @@ from tests.support.upstream import ScriptedResponse, Upstream, unused_port
 UPSTREAM_ERROR = UpstreamError("It answered nonsense.")
 START = FakeClock().unix_time()  # a boundary of every window
 
+pytestmark = pytest.mark.usefixtures("credentials")
+
 
 @pytest.fixture
 def clock():
     return FakeClock()
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
 def end_refreshes():

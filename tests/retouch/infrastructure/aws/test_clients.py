@@ -13,12 +13,7 @@ from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 BUSY = ScriptedResponse(503, b"<Error><Code>SlowDown</Code></Error>")
 
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 def run_in_threads(work, count=8):

@@ -24,12 +24,7 @@ CANARY = "canary-2f9e71"
 SECRET = {"RETOUCH_PEPPER": f"pepper-{CANARY}", "OPENAI_API_KEY": f"sk-{CANARY}", "EMPTY": ""}
 SETTINGS = Settings(secret_id="secret", keys_table="keys", auth_mode="keys")
 
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 @pytest.fixture

@@ -100,8 +100,8 @@ class _BatchLines:
     batch: Batch
     settings: Settings
     worker: WorkerContext
-    # What the lines may cost that only one virtual key can pay for.
-    virtual_keys: dict[str, LinePrice] = field(default_factory=dict)
+    # By virtual key: the most that the lines may cost for which only this key can pay.
+    virtual_key_totals: dict[str, LinePrice] = field(default_factory=dict)
     models: set[str] = field(default_factory=set)
 
     def price(self, body: Mapping[str, Any]) -> int:
@@ -114,9 +114,9 @@ class _BatchLines:
             raise
         self.models.add(price.model)
         if price.payer:
-            others = self.virtual_keys.get(price.payer.budget_name, LinePrice(0))
+            others = self.virtual_key_totals.get(price.payer.budget_name, LinePrice(0))
             total = replace(price, amount=others.amount + price.amount)
-            self.virtual_keys[price.payer.budget_name] = total
+            self.virtual_key_totals[price.payer.budget_name] = total
         return price.amount
 
     def only_model(self) -> str:
@@ -124,17 +124,17 @@ class _BatchLines:
         return next(iter(self.models)) if len(self.models) == 1 else ""
 
     def check_room(self, worst_cost: int) -> None:
-        """Raise Fault when the key that made the batch is revoked, or when a budget has less."""
+        """Raise Fault when the key that made the batch is revoked, or when a budget has less left than this."""
         services = self.worker.services
         key = self._context_of({"images": []}).principal.key
         key = require_current_key(key, services) if key else None
-        if not self.virtual_keys and not (key and key.has_budgets):
+        if not self.virtual_key_totals and not (key and key.has_budgets):
             return
         from retouch.gateway.budgets.batch_budget import check_room  # most keys have no budget
 
         now = services.clock.unix_time()
         check_room(worst_cost, budgets_of_key(key, now), services)
-        for total in self.virtual_keys.values():
+        for total in self.virtual_key_totals.values():
             check_room(total.amount, budgets_of_virtual_key(total.payer, now), services)
 
     def _context_of(self, body: Mapping[str, Any]) -> RequestContext:

@@ -28,8 +28,8 @@ class LinePrice:
     """The most that an edit may cost its workspace at any of its targets, in micro-dollars."""
 
     amount: int
-    model: str = ""  # of its only target
-    payer: VirtualKeyRecord | None = None  # that alone can pay for it, if it has limits
+    model: str = ""  # empty: its targets have several
+    payer: VirtualKeyRecord | None = None  # a virtual key with limits, if no other key can pay
 
 
 def price_line(context: RequestContext, services: Services) -> LinePrice:
