@@ -53,6 +53,7 @@ def test_missing_or_invalid_key_returns_the_same_401(headers):
     assert response.status == 401
     assert response.json["error"] == reference.json["error"]
     assert response.json["error"]["code"] == "invalid_api_key"
+    assert "the request has none that is valid" in response.json["error"]["message"]
     assert response.headers["x-retouch-billed"] == "no"
 
 

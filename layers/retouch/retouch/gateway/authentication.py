@@ -108,6 +108,6 @@ def _missing_key_error() -> Unauthorized:
 
 def _invalid_key_error() -> Unauthorized:
     return Unauthorized(
-        "This gateway needs one of its own keys: send 'Authorization: Bearer rt_...', or 'x-portkey-api-key: rt_...' "
-        "in addition to your own provider key."
+        "This gateway needs one of its own keys, and the request has none that is valid: send "
+        "'Authorization: Bearer rt_...', or 'x-portkey-api-key: rt_...' in addition to your own provider key."
     )
