@@ -171,7 +171,7 @@ def test_price_is_the_cost_of_what_the_operator_pays_when_it_is_asked_for(store,
     )
     store.write_event(own)
     costs, prices = (
-        sum_rows(_read(store, amounts=amounts, **fields)) for amounts in ("cost", "price")
+        sum_rows(_read(store, cost_basis=basis, **fields)) for basis in ("cost", "price")
     )
     assert prices.cost == costs.price + own.cost
     assert prices.price == costs.price != costs.cost

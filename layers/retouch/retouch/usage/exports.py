@@ -19,7 +19,7 @@ from typing import IO, Any, Literal, Protocol
 import orjson
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.usage.amounts import Amounts
+from retouch.usage.cost_basis import CostBasis
 from retouch.usage.documents import Document, DocumentStore, export_group
 from retouch.usage.event import UsageEvent, day_of
 from retouch.usage.log_rows import COLUMN_NAMES, log_row
@@ -48,7 +48,7 @@ class Export:
     total: int = 0  # rows of the file
     updated: int = 0
     created_by: str = ""  # the id of the key
-    amounts: Amounts = "cost"  # what its maker may see as the cost
+    cost_basis: CostBasis = "cost"  # what its maker may see as the cost
 
     @property
     def object_key(self) -> str:

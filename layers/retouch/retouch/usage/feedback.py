@@ -9,7 +9,7 @@ from dataclasses import asdict, field
 from typing import Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.usage.amounts import event_with_amounts
+from retouch.usage.cost_basis import event_with_cost_basis
 from retouch.usage.documents import Document, DocumentStore, feedback_group
 from retouch.usage.event import UsageEvent, day_of
 from retouch.usage.graphs import graph_envelope, show_timestamp
@@ -91,7 +91,9 @@ class FeedbackReader:
             return True
         found = self._usage.find_by_trace(feedback.trace)
         own = (event for event in found if event.workspace == feedback.workspace)
-        return any(query.filter.matches(event_with_amounts(one, query.amounts)) for one in own)
+        return any(
+            query.filter.matches(event_with_cost_basis(one, query.cost_basis)) for one in own
+        )
 
 
 def final_event(events: Iterable[UsageEvent], workspace: str) -> UsageEvent | None:

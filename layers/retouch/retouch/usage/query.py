@@ -7,7 +7,7 @@ from dataclasses import field
 
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.usage.amounts import Amounts, event_with_amounts, row_with_amounts
+from retouch.usage.cost_basis import CostBasis, event_with_cost_basis, row_with_cost_basis
 from retouch.usage.event import SECONDS_PER_DAY, UsageEvent, day_of
 from retouch.usage.filters import UsageFilter
 from retouch.usage.rollup import (
@@ -36,7 +36,7 @@ class UsageQuery:
     width: int = SECONDS_PER_HOUR
     dimensions: tuple[str, ...] = ()
     filter: UsageFilter = field(default_factory=UsageFilter)
-    amounts: Amounts = "cost"  # what counts as the cost
+    cost_basis: CostBasis = "cost"  # what counts as the cost
 
     @property
     def needs_events(self) -> bool:
@@ -79,7 +79,7 @@ class UsageReader:
         if is_whole_day and is_closed(day_of(start), self._now) and not query.needs_events:
             for row in self._day_rows(workspace, start, end):
                 if query.filter.matches_group(row.group):
-                    collector.add_row(row_with_amounts(row, query.amounts))
+                    collector.add_row(row_with_cost_basis(row, query.cost_basis))
             return
         for event in self._select(query, self._store.read_events(workspace, start, end)):
             collector.add_event(event)
@@ -87,7 +87,7 @@ class UsageReader:
     def _select(self, query: UsageQuery, events: Iterator[UsageEvent]) -> Iterator[UsageEvent]:
         """Yield the events that the query asks for, as it asks for them."""
         for event in self._limit(events):
-            shown = event_with_amounts(event, query.amounts)
+            shown = event_with_cost_basis(event, query.cost_basis)
             if query.filter.matches(shown):
                 yield shown
 

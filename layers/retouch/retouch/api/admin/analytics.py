@@ -114,7 +114,7 @@ def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         SECONDS_PER_DAY,
         dimensions_of(columns),
         read_filter(request),
-        request.amounts,
+        request.cost_basis,
     )
     names = {one.id: one.name for one in all_workspaces(services)}
     return 200, summary_document(read_rows(query, services), columns, names)

@@ -150,7 +150,7 @@ def _read_content(
         "columns": tuple(columns),
         "start": start,
         "end": end,
-        "amounts": request.amounts,
+        "cost_basis": request.cost_basis,
     }
 
 
@@ -165,8 +165,8 @@ def _find(request: AdminRequest, services: AdminServices) -> Document:
 
 def _can_see(export: Export, request: AdminRequest) -> bool:
     """Return whether the key may see all of an export, which a key of the organisation may have made."""
-    may_see_cost = request.amounts == "cost"
-    return (may_see_cost or export.amounts == "price") and all(
+    may_see_cost = request.cost_basis == "cost"
+    return (may_see_cost or export.cost_basis == "price") and all(
         map(request.can_see, export.workspaces)
     )
 

@@ -19,7 +19,7 @@ from retouch.api.admin.request import (
 from retouch.api.admin.usage_params import log_query, require_store, visible_workspaces
 from retouch.core.errors import InvalidRequest
 from retouch.orders.order import order_id, random_order_key, time_of_order
-from retouch.usage.amounts import event_with_amounts
+from retouch.usage.cost_basis import event_with_cost_basis
 from retouch.usage.event import SECONDS_PER_DAY, UsageEvent, limit_metadata
 from retouch.usage.log_rows import log_id, log_object, log_row
 from retouch.usage.query import UsageQuery, UsageReader
@@ -44,7 +44,7 @@ def get_log(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     request.require_scope(_VIEW_SCOPE)
     identifier = request.path_values["id"]
     events = [
-        event_with_amounts(one, request.amounts)
+        event_with_cost_basis(one, request.cost_basis)
         for one in _find_events(identifier, request, services)
         if request.can_see(one.workspace)
     ]

@@ -81,7 +81,7 @@ def _show_buckets(
         width,
         dimensions_of(sorted(dimensions)),
         filter_,
-        request.amounts,
+        request.cost_basis,
     )
     rows = read_rows(query, services)
     buckets = [

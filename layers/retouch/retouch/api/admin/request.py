@@ -23,7 +23,7 @@ from retouch.tenants.budget_table import BudgetTable
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 from retouch.tenants.table import TenantStores
-from retouch.usage.amounts import Amounts
+from retouch.usage.cost_basis import CostBasis
 from retouch.usage.documents import DocumentStore
 from retouch.usage.stores import UsageStore
 
@@ -65,8 +65,8 @@ class AdminRequest:
         return self.key.type == "organisation"
 
     @property
-    def amounts(self) -> Amounts:
-        """What the key may see as the cost of edits."""
+    def cost_basis(self) -> CostBasis:
+        """What the key sees as the cost of edits."""
         return "cost" if self.key.own_price is None else "price"
 
     def query_list(self, name: str) -> Sequence[str]:

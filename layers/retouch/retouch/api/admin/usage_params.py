@@ -67,7 +67,7 @@ def analytics_query(request: AdminRequest, services: AdminServices) -> UsageQuer
         request, services, request.query.get("workspace_slug", ""), (start, end)
     )
     width = choose_width(end - start)
-    return UsageQuery(workspaces, start, end, width, (), read_filter(request), request.amounts)
+    return UsageQuery(workspaces, start, end, width, (), read_filter(request), request.cost_basis)
 
 
 def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
@@ -77,7 +77,9 @@ def log_query(request: AdminRequest, services: AdminServices) -> UsageQuery:
     workspaces = visible_workspaces(
         request, services, request.query.get("workspace_slug", ""), (start, end)
     )
-    return UsageQuery(workspaces, start, end, filter=read_filter(request), amounts=request.amounts)
+    return UsageQuery(
+        workspaces, start, end, filter=read_filter(request), cost_basis=request.cost_basis
+    )
 
 
 def choose_width(seconds: int) -> int:

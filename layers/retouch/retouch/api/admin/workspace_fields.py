@@ -65,7 +65,7 @@ def read_workspace_slug(fields: FieldReader, name: str) -> str:
 
 def visible_fields(fields: Mapping[str, Any], request: AdminRequest) -> dict[str, Any]:
     """Return the fields that a key may see. A workspace does not see how its price follows from the cost."""
-    is_hidden = request.amounts == "price" and "price" in fields
+    is_hidden = request.cost_basis == "price" and "price" in fields
     return {**fields, **({"price": None} if is_hidden else {})}
 
 

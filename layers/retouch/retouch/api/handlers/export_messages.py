@@ -22,7 +22,7 @@ def run_export(message: QueuedMessage, worker: WorkerContext) -> Pause | None:
             export.start,
             export.end,
             filter=filter_from_values(export.filters),
-            amounts=export.amounts,
+            cost_basis=export.cost_basis,
         )
         write_export(document, query, ports, worker.services.clock.unix_time())
     return None

@@ -11,20 +11,20 @@ from typing import Literal
 from retouch.usage.event import UsageEvent
 from retouch.usage.totals import Totals, UsageRow
 
-Amounts = Literal["cost", "price"]
+CostBasis = Literal["cost", "price"]
 _OWN_PAYER = "caller"  # pays the provider itself, so that it may know the cost
 
 
-def event_with_amounts(event: UsageEvent, amounts: Amounts) -> UsageEvent:
+def event_with_cost_basis(event: UsageEvent, basis: CostBasis) -> UsageEvent:
     """Return the event with the price as its cost, if the price is asked for."""
-    if amounts == "cost" or event.payer == _OWN_PAYER:
+    if basis == "cost" or event.payer == _OWN_PAYER:
         return event
     return replace(event, cost=event.price)
 
 
-def row_with_amounts(row: UsageRow, amounts: Amounts) -> UsageRow:
+def row_with_cost_basis(row: UsageRow, basis: CostBasis) -> UsageRow:
     """Return the row of a rollup with the price as its cost, if the price is asked for."""
-    if amounts == "cost" or row.group["payer"] == _OWN_PAYER:
+    if basis == "cost" or row.group["payer"] == _OWN_PAYER:
         return row
     totals = Totals()
     totals.add(row.totals)
