@@ -110,7 +110,10 @@ def test_amount_at_risk_can_be_restored_once(table, row):
         assert (stored.taken, stored.spent, stored.at_risk) == (50_000, 0, 0)
         assert stored.holds == {"ord_a.1": CENTS_5}
     table.settle(row, "ord_a.1", 50_000, 0, 0)
-    assert table.read(row) == BudgetRow(last_at_risk="ord_a.1")
+    settled = BudgetRow(last_at_risk="ord_a.1", last_restored="ord_a.1")
+    assert table.read(row) == settled
+    table.restore(row, "ord_a.1", CENTS_5)  # of a process that was paused meanwhile
+    assert table.read(row) == settled
 
 
 def test_hold_takes_over_the_room_of_a_waiting_amount(table, row):

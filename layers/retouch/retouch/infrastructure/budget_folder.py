@@ -90,7 +90,7 @@ class BudgetFolderTable:
         return self._change(row, change)
 
     def restore(self, row: RowName, name: str, hold: RowHold) -> None:
-        """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
+        """Turn an amount that was settled at risk back into a hold. Does nothing when it is there, or was restored."""
         self._change(row, lambda stored: (restore_hold(stored, name, hold), None))
 
     def read(self, row: RowName) -> BudgetRow:

@@ -63,8 +63,12 @@ def reconcile_order(
     cost = "" if finding.cost is None else str(Cost(finding.cost, estimated=False))
     known = transitions.reconcile(order, finding.billed, cost, now, validity, price=finding.price)
     try:
-        return settle_charges(table.write(known, replaces=order), table, ledger)
+        known = table.write(known, replaces=order)
     except OrderConflict:
         raise OutcomeKnown(
             f"The order {order.id} has changed meanwhile. Read its state, and send the request again."
         ) from None
+    try:
+        return settle_charges(known, table, ledger)
+    except OrderConflict:  # the sweeper makes the steps at the same time
+        return table.read(known.key) or known

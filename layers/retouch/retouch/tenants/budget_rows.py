@@ -55,6 +55,9 @@ class BudgetRow:
     at_risk: int = 0  # the part of `spent` of which nobody knows whether it was paid
     holds: Mapping[str, RowHold] = field(default_factory=dict)
     last_at_risk: str = ""  # the hold that was last settled at risk
+    last_restored: str = (
+        ""  # the hold that was last restored, so that a late repetition changes nothing
+    )
     is_alerted: bool = False  # the threshold was reported
     waiting: Mapping[str, int] = field(default_factory=dict)  # the amounts of waiting jobs
 
@@ -129,12 +132,13 @@ def settle_hold(row: BudgetRow, name: str, actual: int, at_risk: int = 0) -> Bud
 
 
 def restore_hold(row: BudgetRow, name: str, hold: RowHold) -> BudgetRow | None:
-    """Return the row with the hold as it was before it was settled at risk. None: the hold is there."""
-    if name in row.holds:
+    """Return the row with the hold as it was before it was settled at risk. None: it is there or was restored."""
+    if name in row.holds or name == row.last_restored:
         return None
     return replace(
         row,
         spent=row.spent - hold.amount,
         at_risk=row.at_risk - hold.amount,
+        last_restored=name,
         holds={**row.holds, name: hold},
     )

@@ -62,7 +62,7 @@ class BudgetTable(Protocol):
         """Turn a hold of `amount` into `actual`. Return the row, or None when the hold was settled before."""
 
     def restore(self, row: RowName, name: str, hold: RowHold) -> None:
-        """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
+        """Turn an amount that was settled at risk back into a hold. Does nothing when it is there, or was restored."""
 
     def read(self, row: RowName) -> BudgetRow:
         """Return the row as it was last written. A row that does not exist is empty."""

@@ -57,6 +57,25 @@ def test_finding_corrects_every_budget_once(api, system, body, spent, state):
         assert (row.taken, row.spent, row.at_risk, row.holds) == (spent, spent, 0, {})
 
 
+@pytest.mark.parametrize("account", ["key#k_1", "ws#w_1"])
+def test_sweep_during_a_reconciliation_corrects_every_budget_once(api, system, account):
+    restore = system.budgets.restore
+
+    def sweep_and_restore(row, *values):
+        if row.account == account:
+            system.budgets.restore = restore
+            system.sweep()
+        restore(row, *values)
+
+    system.budgets.restore = sweep_and_restore
+    answer = reconcile(api, system, {"billed": "yes", "cost_usd": 0.000123})
+    assert (answer.status, answer.json["state"], answer.json["cost_usd"]) == (200, "done", 0.000123)
+    system.sweep()
+    for name in ("key#k_1", "ws#w_1"):
+        row = system.row(name)
+        assert (row.taken, row.spent, row.at_risk, row.holds) == (123, 123, 0, {})
+
+
 def test_order_keeps_the_cost_and_tells_its_caller_the_price(api, system):
     answer = reconcile(api, system, {"billed": "yes", "cost_usd": 0.04, "price_usd": 0.06})
     assert (answer.json["cost_usd"], answer.json["price_usd"]) == (0.04, 0.06)

@@ -50,8 +50,9 @@ _SETTLE = (
 )
 _SETTLE_AT_RISK = (_SETTLE[0].replace(" REMOVE", ", last_at_risk = :name REMOVE"), _SETTLE[1])
 _RESTORE = (
-    "SET holds.#o = :hold, spent = spent - :amount, at_risk = at_risk - :amount",
-    "attribute_exists(pk) AND attribute_not_exists(holds.#o)",
+    "SET holds.#o = :hold, spent = spent - :amount, at_risk = at_risk - :amount, last_restored = :name",
+    "attribute_exists(pk) AND attribute_not_exists(holds.#o) AND (attribute_not_exists(last_restored) "
+    "OR last_restored <> :name)",
 )
 _MARK_ALERTED = (
     "SET is_alerted = :yes",
@@ -102,8 +103,12 @@ class BudgetDynamoTable:
         return new
 
     def restore(self, row: RowName, name: str, hold: RowHold) -> None:
-        """Turn an amount that was settled at risk back into a hold. Does nothing when the hold is there."""
-        values = {":hold": _hold_value(hold), ":amount": _number(hold.amount)}
+        """Turn an amount that was settled at risk back into a hold. Does nothing when it is there, or was restored."""
+        values = {
+            ":hold": _hold_value(hold),
+            ":amount": _number(hold.amount),
+            ":name": {"S": name},
+        }
         self._table.run(lambda: self._update(row, _RESTORE, values, name))
 
     def read(self, row: RowName) -> BudgetRow:
@@ -243,8 +248,8 @@ def _row_of_item(item: Mapping[str, Any] | None) -> BudgetRow | None:
     }
     stored = item.get("waiting", {}).get("M", {})
     waiting = {name: int(value["N"]) for name, value in stored.items()}
-    last = item.get("last_at_risk", {}).get("S", "")
-    return BudgetRow(taken, spent, at_risk, holds, last, "is_alerted" in item, waiting)
+    last, restored = (item.get(name, {}).get("S", "") for name in ("last_at_risk", "last_restored"))
+    return BudgetRow(taken, spent, at_risk, holds, last, restored, "is_alerted" in item, waiting)
 
 
 def _unavailable_error() -> BudgetUnavailable:
