@@ -3,7 +3,7 @@ AT_STACK = --stack "$(STACK)" --region "$(REGION)"
 KEYS = $(BIN)/python -m tools.keys $(AT_STACK)
 URL ?=
 
-.PHONY: key revoke budget reconcile usage keys secret check-secret doctor
+.PHONY: key revoke budget reconcile usage keys secret check-order check-secret doctor
 
 key: $(VENV)/.dev ## Create a key for $NAME, in $WORKSPACE or with ADMIN=1 for the admin API; it is shown once
 	@$(KEYS) new $(if $(WORKSPACE),--workspace "$(WORKSPACE)") $(if $(ADMIN),--admin) "$(NAME)"
@@ -14,8 +14,12 @@ revoke: $(VENV)/.dev ## Revoke the key of $NAME
 budget: $(VENV)/.dev ## Show the budgets of the key $NAME, or set $BUDGET in US dollars (none: no budget), $RESET daily, weekly, monthly
 	@$(BIN)/python -m tools.budgets "$(NAME)" $(if $(BUDGET),--set "$(BUDGET)") $(if $(RESET),--reset "$(RESET)") $(AT_STACK)
 
-reconcile: $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST and $PRICE in US dollars
+reconcile: check-order $(VENV)/.dev ## End the unknown order $ORDER: $BILLED is no or yes; $COST and $PRICE in US dollars
 	@$(BIN)/python -m tools.reconcile "$(ORDER)" --billed "$(BILLED)" $(if $(COST),--cost "$(COST)") $(if $(PRICE),--price "$(PRICE)") $(AT_STACK)
+
+check-order:
+	@[ -n "$(ORDER)" ] && [ -n "$(filter no yes,$(BILLED))" ] || { \
+	  echo "Name the order, and say whether the provider billed it: make reconcile ORDER=ord_... BILLED=no, or BILLED=yes." >&2; exit 1; }
 
 usage: $(VENV)/.dev ## Show the usage of $MONTH (2026-11) by $BY (workspace,model); CSV=1 prints CSV
 	@$(BIN)/python -m tools.usage $(AT_STACK) $(if $(MONTH),--month "$(MONTH)") $(if $(BY),--by "$(BY)") $(if $(CSV),--csv)

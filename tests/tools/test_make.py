@@ -238,6 +238,36 @@ def test_secret_takes_a_value_from_the_environment_without_an_argument(installed
     assert "sk-1" not in out + err
 
 
+@pytest.mark.parametrize(
+    "arguments", [(), ("ORDER=ord_1",), ("BILLED=no",), ("ORDER=ord_1", "BILLED=maybe")]
+)
+def test_reconcile_without_its_order_or_its_finding_says_how_it_is_called(arguments, installed):
+    status, out, err = installed.make("reconcile", *arguments)
+    assert status != 0
+    assert out == ""
+    assert "make reconcile ORDER=ord_... BILLED=no, or BILLED=yes." in err
+
+
+def test_reconcile_passes_the_order_and_the_finding(installed):
+    status, out, err = installed.make("reconcile", "ORDER=ord_1", "BILLED=yes", "COST=0.04")
+    assert (status, err) == (0, "")
+    assert "tools.reconcile ord_1 --billed yes --cost 0.04 " in out
+
+
+def test_missing_python_of_the_build_names_the_uv_that_installs_it(checkout):
+    uv = checkout.folder / ".venv/.uv"
+    write_program(uv, "exit 1")
+    completed = subprocess.run(
+        [checkout.folder / "tools/aws/find-python.sh", "3.99"],
+        env={"PATH": os.environ["PATH"], "HOME": str(checkout.folder), "UV": str(uv)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert completed.returncode == 1
+    assert completed.stderr.endswith(f"without one: {uv} python install 3.99\n")
+
+
 @pytest.mark.parametrize("command", ["run", "test", "key", "build"])
 def test_old_python_is_refused_in_words_and_leaves_no_environment(checkout, command):
     old_python = checkout.folder / "old-python"

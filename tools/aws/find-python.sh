@@ -8,5 +8,5 @@ for candidate in "${!named:-}" "python$minor" "$managed" "$HOME/.pyenv/versions/
   found=$("$candidate" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
   if [ "$found" = "$minor" ]; then echo "$candidate"; exit 0; fi
 done
-echo "retouch: this needs CPython $minor on PATH; without one: uv python install $minor" >&2
+echo "retouch: this needs CPython $minor on PATH; without one: ${UV:-uv} python install $minor" >&2
 exit 1
