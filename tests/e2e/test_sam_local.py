@@ -45,7 +45,7 @@ def sam_build():
 
 
 @pytest.fixture
-def endpoint(sam_build):
+def endpoint(sam_build, tmp_path):
     """Run `sam local start-lambda` with a warm container and yield the invocation URL."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -55,27 +55,31 @@ def endpoint(sam_build):
         f"-t {WORK}/build/template.yaml --env-vars events/env/local.json --skip-pull-image "
         f"--warm-containers EAGER --parameter-overrides Architecture={os.uname().machine.replace('aarch64', 'arm64')}"
     )
-    server = subprocess.Popen(
-        ["bash", "-c", command], cwd=ROOT, env=ENV, stderr=subprocess.PIPE, text=True
-    )
+    log = tmp_path / "sam.log"  # a pipe that nobody reads would stop the server when it is full
+    with log.open("wb") as stderr:
+        server = subprocess.Popen(["bash", "-c", command], cwd=ROOT, env=ENV, stderr=stderr)
     try:
-        assert server.stderr is not None
-        for line in server.stderr:
-            if "Running on" in line:
-                break
+        wait_for_text(log, "Running on", server)
         yield f"http://127.0.0.1:{port}/2015-03-31/functions/EditsFunction/invocations"
     finally:
         stop_server(server)
+
+
+def wait_for_text(log, text, server):
+    """Wait until the log of the server has the text. Fail when the server has ended before."""
+    while text not in log.read_text(errors="replace"):
+        assert server.poll() is None, log.read_text(errors="replace")
+        time.sleep(0.1)
 
 
 def stop_server(server):
     """Stop the server and its containers with SIGINT. Kill the server when it does not end in time."""
     server.send_signal(signal.SIGINT)
     try:
-        server.communicate(timeout=100)
+        server.wait(timeout=100)
     except subprocess.TimeoutExpired:
         server.kill()
-        server.communicate()
+        server.wait()
 
 
 def time_invocation(endpoint, event):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -45,7 +46,7 @@ class Worker:
 
     def jobs(self):
         """Return the number of jobs that wait in the local queue."""
-        with sqlite3.connect(self.folder / "jobs.sqlite") as database:
+        with closing(sqlite3.connect(self.folder / "jobs.sqlite")) as database:
             bodies = database.execute("SELECT body FROM messages").fetchall()
         return len({body for (body,) in bodies if '"order"' in body})
 

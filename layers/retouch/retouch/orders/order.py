@@ -114,9 +114,13 @@ class Order:
 
     @property
     def cost_usd(self) -> float | None:
-        """The cost as the caller is told it. The stored text may also say that it is an estimate."""
-        cost = self.caller_cost or self.cost
-        return float(cost.partition(" ")[0]) if cost else None
+        """The cost as the caller is told it."""
+        return float(self.cost_text) if self.cost_text else None
+
+    @property
+    def cost_text(self) -> str:
+        """The cost as the caller is told it, without the word that says that it is an estimate. Empty: not known."""
+        return (self.caller_cost or self.cost).partition(" ")[0]
 
     @property
     def is_job(self) -> bool:

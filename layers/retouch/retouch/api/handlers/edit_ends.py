@@ -134,7 +134,7 @@ def _write(
     ports: EventPorts,
 ) -> dict[str, Any]:
     """Write the objects of the end. Return what the job says about them."""
-    end = EditEnd(order.id, order.billed, order.cost.partition(" ")[0], document)
+    end = EditEnd(order.id, order.billed, order.cost_text, document)
     if document["status"] != "completed":
         write_failure(target, end, ports.store)
         return {"input": _input(target)}
