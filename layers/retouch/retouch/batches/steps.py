@@ -26,9 +26,8 @@ class StepFunctions:
     """What the steps of one batch need from the gateway."""
 
     price_line: PriceLine
-    check_room: Callable[
-        [int], None
-    ]  # takes micro-dollars; raises Fault when the key is revoked or a budget has less
+    # Takes micro-dollars. Raises Fault when the key is revoked or a budget has less.
+    check_room: Callable[[int], None]
     only_model: Callable[[], str]  # of the lines that were priced; empty: they name several
     extend_links: ExtendLinks
     has_time: HasTime

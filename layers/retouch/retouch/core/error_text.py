@@ -31,10 +31,8 @@ _BYTE_ORDER_MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_SLOW_CODECS = (
-    "idna",
-    "punycode",
-)  # codecs of names; their time grows with the square of the length
+# Codecs of names. Their time grows with the square of the length.
+_SLOW_CODECS = ("idna", "punycode")
 _HIDDEN_ELEMENTS = ("script", "style", "template")
 
 

@@ -111,15 +111,13 @@ def _read_variable(variable: str, text: str, parse: Callable[[str], Any]) -> Any
 class Settings:
     """The operator's settings. Times are in seconds."""
 
-    default_model: str = _env_field(
-        "RETOUCH_DEFAULT_MODEL"
-    )  # empty: the keyless provider's default model
+    # empty: the keyless provider's default model
+    default_model: str = _env_field("RETOUCH_DEFAULT_MODEL")
     # open: no key is needed
     auth_mode: str = _env_field("RETOUCH_AUTH_MODE", "keys", _parse_choice("keys", "open"))
     keys_table: str = _env_field("RETOUCH_KEYS_TABLE")  # the table of gateway keys
-    tenants_table: str = _env_field(
-        "RETOUCH_TENANTS_TABLE"
-    )  # the table of workspaces and their keys
+    # the table of workspaces and their keys
+    tenants_table: str = _env_field("RETOUCH_TENANTS_TABLE")
     tenants_folder: str = _env_field("RETOUCH_TENANTS_FOLDER")  # without a table: for local workers
     # the path of the provider keys of virtual keys in the Parameter Store
     virtual_keys_path: str = _env_field("RETOUCH_VIRTUAL_KEYS_PATH", "/retouch/vk", _strip_slash)

@@ -135,9 +135,8 @@ class CheckedImages:
     """Images that passed the guardrails."""
 
     generated: GeneratedImages
-    images: Sequence[
-        GeneratedImage
-    ]  # those that the guardrails could read, if there are any guardrails
+    # Those that the guardrails could read, if there are any guardrails.
+    images: Sequence[GeneratedImage]
     notes: tuple[str, ...] = ()
 
 

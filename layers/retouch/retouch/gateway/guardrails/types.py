@@ -75,9 +75,8 @@ class BedrockGuardrailRequest:
 class GuardrailClients:
     """The clients of the remote checks. Both raise CheckError when they get no response."""
 
-    webhook: Callable[
-        [WebhookCheckRequest], bytes
-    ]  # returns the body of a response with status 200
+    # returns the body of a response with status 200
+    webhook: Callable[[WebhookCheckRequest], bytes]
     # returns ApplyGuardrail's response
     bedrock: Callable[[BedrockGuardrailRequest], Mapping[str, Any]]
     clock: Clock
