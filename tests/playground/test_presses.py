@@ -147,6 +147,7 @@ UNBILLED = {"x-retouch-billed": "no", "content-type": "application/json"}
 GATEWAY_REFUSALS = {
     "bad key": (401, "invalid_api_key", "This key is not known.", "type a key"),
     "over budget": (429, "budget_exceeded", "The budget is used up.", "ask the operator"),
+    "no mask": (400, "mask_required", "Send 'mask', a PNG.", "Paint on the photo"),
     "no access": (403, "model_not_allowed", "The key may not use it.", "choose another model"),
 }
 

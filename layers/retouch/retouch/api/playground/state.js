@@ -51,6 +51,7 @@ const REMEDIES = {
 
 function remedy({ status = 0, code = '' }) {
   if (/moderation|content_policy/.test(code)) return 'Change the prompt or the picture.';
+  if (code === 'mask_required') return 'Paint on the photo what to change, then press Edit again.';
   if (code === 'insufficient_quota') return 'The account of the provider needs credit, or choose another model.';
   if (code === 'budget_exceeded') return 'Use another key, or ask the operator for more.';
   if (status === 429) return 'Wait a moment and press Edit again.';
