@@ -12,9 +12,9 @@ from retouch.inbox.object_names import read_inbox_key
 from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
 from retouch.orders.sweeper import sweep
 from retouch.tenants.keys import GatewayKey, Workspace
-from retouch.tenants.limits import UsageLimit
+from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from retouch.tenants.reader import TenantReader
-from retouch.tenants.rows import KEYS, key_of_row, key_row, workspace_row
+from retouch.tenants.rows import KEYS, WORKSPACES, key_of_row, key_row, workspace_row
 from retouch.tenants.table import Change, TenantStores
 from tests.support.budgets import InMemoryBudgets
 from tests.support.event_gateway import EDIT, PHOTO, PHOTO_KEY, REPLIES, EventGateway
@@ -370,6 +370,27 @@ def test_key_of_a_recipe_owns_the_order_of_its_edits(keyed_gateway):
     assert keyed_gateway.calls == 1
     assert keyed_gateway.stored.scope == "w_1"
     assert OUTPUT in keyed_gateway.inbox.objects
+
+
+def test_objects_of_a_workspace_with_its_own_price_do_not_tell_the_cost(keyed_gateway, tmp_path):
+    gateway, table = keyed_gateway, TenantFolderTable(str(tmp_path))
+    workspace = Workspace(
+        id="w_1", slug="s", name="s", price=WorkspacePrice(multiplier=0, per_picture=700_000)
+    )
+    row = table.read(WORKSPACES, "w_1")
+    table.write([Change(workspace_row(workspace), row)])
+    gateway.restart()
+    gateway.write_recipe(key="k_shop")
+    gateway.upload()
+    gateway.work_all()
+    assert gateway.stored.cost == "0.053 estimated"
+    assert gateway.read_json(f"{OUTPUT}.json")["cost_usd"] == 0.7
+    costs = {
+        stored.metadata.get("retouch-cost-usd")
+        for name, stored in gateway.inbox.objects.items()
+        if name.startswith(OUTPUT)
+    }
+    assert costs == {"0.7"}
 
 
 def test_key_of_a_message_owns_the_order_of_its_edit(keyed_gateway):
