@@ -67,6 +67,12 @@ def test_missing_key_of_a_route_that_always_needs_one_names_the_way_to_the_first
     assert ("RETOUCH_ADMIN_KEY" in str(caught.value)) is names_the_first_key
 
 
+def test_any_key_at_an_open_gateway_without_a_pepper_gets_a_401_because_it_has_no_keys():
+    settings = Settings.from_env({"RETOUCH_AUTH_MODE": "open"})
+    with pytest.raises(Unauthorized, match="RETOUCH_ADMIN_KEY"):
+        require_key(KEY, settings, lambda _: None)
+
+
 def test_gateway_key_is_never_sent_to_provider(upstream, env):
     services = services_with_keys(**env)
     fields = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}

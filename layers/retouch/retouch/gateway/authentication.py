@@ -83,9 +83,9 @@ def authenticate_key(gateway_key: str | None, settings: Settings, find_key: KeyL
 
 def require_key(gateway_key: str | None, settings: Settings, find_key: KeyLookup) -> Principal:
     """Return the principal of a gateway key, also at an open gateway. Raises as `authenticate_key`."""
-    if not gateway_key:
-        raise _missing_key_error() if settings.auth_mode == "open" else _invalid_key_error()
-    pepper = settings.environment.get("RETOUCH_PEPPER", "")
+    pepper, is_open = settings.environment.get("RETOUCH_PEPPER", ""), settings.auth_mode == "open"
+    if not gateway_key or (is_open and not pepper):  # a gateway without a pepper has no keys
+        raise _missing_key_error() if is_open else _invalid_key_error()
     if not pepper:
         raise GatewayMisconfigured(
             "The gateway has no pepper for its keys. Its operator sets RETOUCH_ADMIN_KEY for `make run`, or "
