@@ -1,5 +1,6 @@
 """Tests of AwsClients: one session per process, cached clients, and client settings that take effect."""
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,21 @@ def run_in_threads(work, count=8):
 def test_concurrent_threads_share_one_client():
     aws = AwsClients()
     assert len(set(map(id, run_in_threads(lambda: aws.client("s3"))))) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "name"),
+    [("dynamodb", "ConditionalCheckFailedException"), ("s3", "NoSuchKey")],
+)
+def test_threads_with_the_first_error_of_a_client_get_one_class_for_it(service, name):
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            client = AwsClients().client(service)
+            assert len(set(run_in_threads(lambda: getattr(client.exceptions, name), 16))) == 1  # noqa: B023
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_client_is_cached_per_service_config_region_and_endpoint():

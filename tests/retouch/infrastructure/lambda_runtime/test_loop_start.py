@@ -72,7 +72,8 @@ def test_wrapper_given_a_script_finds_an_interpreter(api, tmp_path):
 
 
 def test_wrapper_puts_layer_before_task_root_in_python_path(api):
-    api.start("import os\ndef handler(e, c): return os.environ['PYTHONPATH']", [str(WRAPPER)])
+    command = [str(WRAPPER), sys.executable]  # another interpreter may lack the packages
+    api.start("import os\ndef handler(e, c): return os.environ['PYTHONPATH']", command)
     assert api.send({}).json == f"/opt/python:/var/runtime:{api.folder}:{LAYER}"
 
 

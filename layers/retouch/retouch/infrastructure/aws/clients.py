@@ -125,6 +125,9 @@ class AwsClients:
         make_client: Any = self._session.client  # typed for literal names of services only
         options = {"region_name": region or None, "endpoint_url": endpoint or None}
         client = make_client(service, config=_botocore_config(service, config), **options)
+        # botocore creates the classes of errors at their first use. Threads that first use them at the same time get
+        # different classes of one name, and `except` misses the error of another thread's class.
+        _ = client.exceptions
         if self._session.get_credentials():  # a client made without credentials never gets any
             if len(self._clients) >= _MAX_KEPT_CLIENTS:
                 self._clients.pop(next(iter(self._clients)))
