@@ -7,7 +7,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from retouch.core.edit_types import EditRequest, EncodedImage, Mask
+from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.resolved_model import ResolvedModel
@@ -16,6 +16,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS
 from retouch.planning.image_fit import violations
 from retouch.planning.plan import make_plan
 from tests.contract.registry import MODELS, parameter_id
+from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.images import encode_image
 
 SIZES = [(16_383, 1), (1, 16_384), (2, 9000), (1, 1), (6200, 2900)]
@@ -46,19 +47,13 @@ def edit_request(model, image_format, size, fit):
         bool(model.mask_format or model.follows_instructions) and not model.changes_geometry
     )
     preserve = None if model.mask_format else takes_mask
-    return EditRequest(
-        prompt="p",
+    return replace(
+        PLAIN_REQUEST,
         images=(image,) * min(2, model.max_images),
         mask=mask if takes_mask else None,
-        model=None,
-        n=1,
-        response_format=None,
-        stream=False,
         preserve=preserve,
         fit_mode=fit,
-        dry_run=False,
         allow_full_mask=True,
-        params={},
     )
 
 

@@ -2,37 +2,25 @@
 
 import struct
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import EditRequest
 from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.colour_names import find_colour_name
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.planning.input_rules import fit_images
 from tests.retouch.imaging.formats.test_heif import with_colour_codes
 from tests.retouch.imaging.icc_profiles import P3, SRGB, rgb_profile
+from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.images import encode_image, scene
 
 DISPLAY_P3_CODES = (12, 13, 0)
 
 
 def notes_on(data):
-    request = EditRequest(
-        "p",
-        (inspect_input_image(data),),
-        None,
-        None,
-        1,
-        None,
-        False,
-        None,
-        "auto",
-        False,
-        False,
-        {},
-    )
+    request = replace(PLAIN_REQUEST, images=(inspect_input_image(data),))
     return fit_images(ModelCapabilities(id="m"), request, None)[1]
 
 

@@ -6,26 +6,14 @@ import pytest
 from PIL import Image
 
 from retouch.core.capabilities import ALPHA_MASK, ModelCapabilities
-from retouch.core.edit_types import EditRequest, EncodedImage, Mask
+from retouch.core.edit_types import EncodedImage, Mask
 from retouch.core.sizes import AspectRatios, FixedSizes, SizeRange
 from retouch.planning.fit_mode import choose_fit_mode, drop_own_size, find_other_size
+from tests.support.edit_requests import PLAIN_REQUEST
 
 MODEL = ModelCapabilities(id="m", mask_format=ALPHA_MASK)
 MASK = Mask(Image.new("L", (40, 30)), 0.5)
-REQUEST = EditRequest(
-    "p",
-    (EncodedImage(b"", "png", 40, 30),),
-    MASK,
-    None,
-    1,
-    None,
-    False,
-    None,
-    "auto",
-    False,
-    False,
-    {},
-)
+REQUEST = replace(PLAIN_REQUEST, images=(EncodedImage(b"", "png", 40, 30),), mask=MASK)
 
 
 def test_masked_edit_of_own_size_stays_auto():

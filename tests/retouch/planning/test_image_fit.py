@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
-from retouch.core.edit_types import EditRequest, EncodedImage
+from retouch.core.edit_types import EncodedImage
 from retouch.core.errors import InvalidRequest
 from retouch.core.geometry import full_canvas_placement
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange, parse_size
 from retouch.planning.image_fit import fit_geometry, place_within_limits, violations
+from tests.support.edit_requests import PLAIN_REQUEST
 
 PLAIN_MODEL = ModelCapabilities(id="m", params={"size": SameAsInput()})
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9")
@@ -23,9 +24,7 @@ edges = st.integers(16, 5000)
 
 def edit_request(image_size, fit_mode="strict", **params):
     image = EncodedImage(b"", "png", *image_size)
-    return EditRequest(
-        "p", (image,), None, None, 1, None, False, None, fit_mode, False, False, params
-    )
+    return replace(PLAIN_REQUEST, images=(image,), fit_mode=fit_mode, params=params)
 
 
 def test_image_within_limits_is_not_placed():

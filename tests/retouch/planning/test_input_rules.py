@@ -9,13 +9,13 @@ from PIL import Image, JpegImagePlugin
 from PIL import TiffImagePlugin as TiffImagePlugin
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import EditRequest
 from retouch.gateway.prepare import file_to_send
 from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.formats.tiff_directory import Tag
 from retouch.planning.input_rules import fit_images
 from retouch.providers import local
 from tests.retouch.imaging.formats.test_tiff import SHORT, grey_tags, tiff_file
+from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.images import decode_image, encode_image, scene
 
 SIZE = (64, 48)
@@ -25,20 +25,7 @@ LOCAL_MODEL = local.PROVIDER.models[0]
 
 
 def fit(data, model=MODEL):
-    request = EditRequest(
-        "p",
-        (inspect_input_image(data),),
-        None,
-        None,
-        1,
-        None,
-        False,
-        None,
-        "auto",
-        False,
-        False,
-        {},
-    )
+    request = replace(PLAIN_REQUEST, images=(inspect_input_image(data),))
     (image,), notes = fit_images(model, request, None)
     return image, notes
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.core.edit_types import EditRequest, FormText
+from retouch.core.edit_types import FormText
 from retouch.core.parameters import StringParam
 from retouch.gateway.guardrails.config import read_guardrails
 from retouch.gateway.guardrails.runner import HooksFailed, memoize_clients
 from retouch.gateway.guardrails.stage import check_request, describe_request, require_permission
 from retouch.providers import PROVIDERS
 from tests.contract.standins.stability_ai import StabilityAIStandIn
+from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, box_mask, photo
 from tests.support.services import build_services
@@ -31,7 +32,7 @@ FIELDS = {"prompt": "p", "image": file_part(photo()), "model": "gpt-image-2"}
 
 
 def edit_request(prompt="p", **params):
-    return EditRequest(prompt, (), None, None, 1, None, False, None, "strict", False, False, params)
+    return replace(PLAIN_REQUEST, prompt=prompt, fit_mode="strict", params=params)
 
 
 def check_edit(request, hooks, providers):
