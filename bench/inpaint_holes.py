@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
-from retouch.core.edit_types import Size
+from retouch.core.geometry import Size
 
 
 def draw_hole(name: str, size: Size) -> Image.Image:

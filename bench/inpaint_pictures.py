@@ -8,7 +8,7 @@ from math import pi, sin
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
-from retouch.core.edit_types import Size
+from retouch.core.geometry import Size
 
 Colour = tuple[int, int, int]
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.core.safe_regex import LONGEST_TEXT, PatternError, compile_pattern
+from retouch.core.regex_syntax import PatternError
+from retouch.core.safe_regex import LONGEST_TEXT, compile_pattern
 from tests.support.cpu_time import cpu_seconds
 
 ROOT = Path(__file__).parents[3]

@@ -5,7 +5,8 @@ Node 20.20.2 computed them. The test does not need Node.
 
 import pytest
 
-from retouch.core.safe_regex import PatternError, compile_pattern
+from retouch.core.regex_syntax import PatternError
+from retouch.core.safe_regex import compile_pattern
 
 SPACES = "\t\n\v\f\r \xa0\u1680\u2000\u2005\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 OTHER_CHARACTERS = "\x08\x0e\x1c\x1f!\x85\u180e\u200b\u2027\u2060\ufefea漢"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.core.parameters import EnumParam, raise_invalid_value
 
 _SAME_SHAPE_DIFFERENCE = 0.001

@@ -6,7 +6,8 @@ from importlib import import_module
 from io import BytesIO
 from typing import Any
 
-from retouch.core.edit_types import EncodedImage, Size
+from retouch.core.edit_types import EncodedImage
+from retouch.core.geometry import Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
 from retouch.imaging.formats.jpeg_coefficients import check_coefficient_bytes

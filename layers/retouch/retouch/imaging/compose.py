@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import FloatBox
+from retouch.core.geometry import Box, FloatBox, Size
 from retouch.imaging.codec import has_transparency, normalize_mode
 from retouch.imaging.colour import to_srgb
 from retouch.imaging.masks.edges import feather_box
-from retouch.imaging.masks.regions import Box, box_area, split_into_bands
+from retouch.imaging.masks.regions import box_area, split_into_bands
 from retouch.imaging.pillow import Image
 
 _FEATHER_DIVISOR = 200  # the default feather is the shorter side divided by this

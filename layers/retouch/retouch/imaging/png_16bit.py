@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import Box
+from retouch.core.geometry import Box, Size
 from retouch.imaging.pillow import Image, ImageChops
 
 # Decodes the file with a raw mode of Pillow, which says what the bytes of a pixel are. None is the file's own.

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from isal import isal_zlib
 
-from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Box, Size
 from retouch.imaging.formats.png import SIGNATURE
-from retouch.imaging.masks.regions import Box, split_into_bands
+from retouch.imaging.masks.regions import split_into_bands
 from retouch.imaging.pillow import Image, ImageChops
 
 _SUB_FILTER, _UP_FILTER = b"\1", b"\2"

@@ -9,8 +9,8 @@ import hashlib
 import logging
 from datetime import UTC, datetime
 
-from retouch.core.edit_types import Size
 from retouch.core.errors import Fault, InvalidRequest
+from retouch.core.geometry import Size
 from retouch.core.image_formats import detect_format, detect_other_format
 from retouch.core.url_policy.errors import FetchError
 from retouch.imaging.inspect import check_file

@@ -15,10 +15,10 @@ from math import ceil, inf, sqrt
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, SizeLimits
-from retouch.core.edit_types import EditRequest, EncodedImage, FitMode, Size
+from retouch.core.edit_types import EditRequest, EncodedImage, FitMode
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass, replace
-from retouch.core.geometry import Placement, full_canvas_placement
+from retouch.core.geometry import Placement, Size, full_canvas_placement
 from retouch.core.sizes import (
     AspectRatios,
     FixedSizes,

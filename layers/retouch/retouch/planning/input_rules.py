@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import Conversion, EditRequest, EncodedImage, Size
+from retouch.core.edit_types import Conversion, EditRequest, EncodedImage
 from retouch.core.errors import InvalidRequest
-from retouch.core.geometry import Placement
+from retouch.core.geometry import Placement, Size
 from retouch.core.image_formats import COMMON_COLOURS
 from retouch.imaging.limits import exceeds_webp_limits
 from retouch.planning.image_fit import place_within_limits

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import EditRequest, EncodedImage, ResponseFormat, Size
+from retouch.core.edit_types import EditRequest, EncodedImage, ResponseFormat
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import Placement
+from retouch.core.geometry import Placement, Size
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
 from retouch.core.sizes import (

@@ -27,6 +27,7 @@ from retouch.core.capabilities import (
     Price,
     Provider,
 )
+from retouch.core.error_text import error_message
 from retouch.core.parameters import EnumParam, NotForwarded, ParameterSpec
 from retouch.core.provider_protocol import (
     Conversation,
@@ -47,7 +48,7 @@ from retouch.providers._shared.gpt_image_models import (
     GPT_IMAGE_2_PRICE,
 )
 from retouch.providers._shared.request_building import validate_label
-from retouch.providers._shared.response_parsing import error_message, mapping_or_empty
+from retouch.providers._shared.response_parsing import mapping_or_empty
 
 DEFAULT_API_VERSION = "2025-04-01-preview"
 V1_API_VERSIONS = ("v1", "latest", "preview")

@@ -31,6 +31,7 @@ from retouch.core.capabilities import (
     Provider,
     SizeLimits,
 )
+from retouch.core.error_text import error_message
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -54,7 +55,7 @@ from retouch.providers._shared.flux import (
     request_fields,
     task_cost_micro_dollars,
 )
-from retouch.providers._shared.response_parsing import error_message, find_object
+from retouch.providers._shared.response_parsing import find_object
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {403: "auth", 404: "no_such_model"}
 PRICE_SOURCE = "docs.bfl.ai, 2026-11"

@@ -12,6 +12,7 @@ Whether the models are still served was not confirmed since 2026-04.
 from __future__ import annotations
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Price, Provider
+from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import (
     Conversation,
     ProviderJob,
@@ -19,11 +20,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.providers._shared.flux import fetch_task_result, kontext_model, request_fields
-from retouch.providers._shared.response_parsing import (
-    error_message,
-    find_object,
-    text_or_empty,
-)
+from retouch.providers._shared.response_parsing import find_object, text_or_empty
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {404: "no_such_model", 412: "suspended"}
 PRICE_SOURCE = "litellm 1.109.1 model map (unconfirmed)"

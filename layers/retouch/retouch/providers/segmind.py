@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Provider, ProviderFailure
+from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import (
     Conversation,
     ConversationStep,
@@ -30,7 +31,6 @@ from retouch.core.provider_protocol import (
 )
 from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
-    error_message,
     fetch_image,
     find_object,
     find_result,

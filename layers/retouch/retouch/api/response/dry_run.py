@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities
-from retouch.core.edit_types import EncodedImage, Size
+from retouch.core.edit_types import EncodedImage
+from retouch.core.geometry import Size
 from retouch.core.pricing import estimate_cost
 from retouch.core.provider_protocol import ProviderJob
 from retouch.core.sizes import parse_size

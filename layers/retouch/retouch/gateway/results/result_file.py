@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retouch.core.edit_types import EncodedImage, Size
+from retouch.core.edit_types import EncodedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.gateway.results.kept_original import KeptOriginal, may_restore_in_png
 from retouch.gateway.results.result_images import convert_to_provider_fault

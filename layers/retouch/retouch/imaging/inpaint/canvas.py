@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.imaging.masks.regions import Box, shift_box
+from retouch.core.geometry import Box
+from retouch.imaging.masks.regions import shift_box
 from retouch.imaging.pillow import Image
 
 

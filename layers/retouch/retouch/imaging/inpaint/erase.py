@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from math import ceil, sqrt
 
-from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
+from retouch.core.geometry import Box, Size
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
@@ -19,7 +19,6 @@ from retouch.imaging.inpaint.remains import measure_remains
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
 from retouch.imaging.inpaint.thin_areas import fill_thin_areas
 from retouch.imaging.masks.regions import (
-    Box,
     box_area,
     expand_box,
     find_regions,

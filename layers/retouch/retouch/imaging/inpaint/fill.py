@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from retouch.core.geometry import Box
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.colour_range import ColourRange
 from retouch.imaging.inpaint.patch_search import SourcePatch, find_source_patch, refine_offset
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
-from retouch.imaging.masks.regions import Box, expand_box, shift_box, split_box
+from retouch.imaging.masks.regions import expand_box, shift_box, split_box
 from retouch.imaging.pillow import Image, ImageChops
 
 _MARGIN = 24  # pixels around the hole that define the smooth surface

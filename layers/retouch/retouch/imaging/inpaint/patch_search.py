@@ -8,9 +8,10 @@ from math import inf
 from operator import mul
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Box
 from retouch.imaging.inpaint.canvas import InpaintCanvas
 from retouch.imaging.inpaint.smooth_fill import smooth_fill
-from retouch.imaging.masks.regions import Box, are_disjoint, expand_box, is_inside, shift_box
+from retouch.imaging.masks.regions import are_disjoint, expand_box, is_inside, shift_box
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 Offset = tuple[int, int]

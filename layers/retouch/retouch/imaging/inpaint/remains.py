@@ -8,8 +8,9 @@ from __future__ import annotations
 from itertools import islice, pairwise, takewhile
 from math import ceil, sqrt
 
+from retouch.core.geometry import Box
 from retouch.imaging.inpaint.halo import RingColours, compare_ring, mean_nearby
-from retouch.imaging.masks.regions import Box, box_area, expand_box
+from retouch.imaging.masks.regions import box_area, expand_box
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _MAX_PIXELS = 12  # the widest rim that counts as a rest of the object

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from itertools import islice
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Box
 from retouch.imaging.inpaint.colour_range import ColourRange, measure_colour_range
 from retouch.imaging.inpaint.halo import grow_one_pixel, has_halo
 from retouch.imaging.inpaint.thin_fill import fill_thin_hole
-from retouch.imaging.masks.regions import Box, expand_box, shift_box
+from retouch.imaging.masks.regions import expand_box, shift_box
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 _THIN_PIXELS = 17

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
-from retouch.imaging.masks.regions import Box, expand_box, shift_box, split_into_bands
+from retouch.core.geometry import Box
+from retouch.imaging.masks.regions import expand_box, shift_box, split_into_bands
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 # This is the largest blur radius at which a single 255 among zeros does not round to 0.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin, Size
+from retouch.core.edit_types import EncodedImage, Mask, MaskMarking, MaskOrigin
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.codec import apply_orientation, decode_as_stored, flatten
 from retouch.imaging.errors import InvalidImage, to_invalid_request

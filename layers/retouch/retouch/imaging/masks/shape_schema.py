@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
-from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.core.parameters import quote_value
 from retouch.imaging.masks.adjust import MAX_FEATHER, MAX_GROW, MaskAdjustments
 from retouch.imaging.masks.rasterize import Ellipse, Polygon, Rectangle, Shape

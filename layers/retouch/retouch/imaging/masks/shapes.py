@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 from typing import Any
 
-from retouch.core.edit_types import EncodedImage, Mask, MaskEdge, MaskOrigin, Size
+from retouch.core.edit_types import EncodedImage, Mask, MaskEdge, MaskOrigin
+from retouch.core.geometry import Size
 from retouch.imaging.codec import flatten
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.errors import InvalidImage, to_invalid_request

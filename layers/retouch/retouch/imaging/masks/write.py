@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from retouch.core.edit_types import EncodedImage, Mask
+from retouch.core.geometry import Box
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.levels import harden_levels
-from retouch.imaging.masks.regions import Box
 from retouch.imaging.pillow import Image, ImageChops
 from retouch.imaging.png_writer import write_png
 

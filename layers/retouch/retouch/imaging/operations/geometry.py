@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from retouch.core.edit_types import Size
+from retouch.core.geometry import Size
 from retouch.core.sizes import parse_ratio
 from retouch.imaging.codec import resize as scaled
 from retouch.imaging.operations.values import Colour, Values, check_image_size

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from retouch.core.edit_types import Size
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.core.parameters import quote_value
 from retouch.imaging.codec import normalize_mode
 from retouch.imaging.operations.registry import MAX_STEPS, OPERATIONS, Operation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from retouch.core.edit_types import Size
+from retouch.core.geometry import Size
 from retouch.imaging.operations.values import Colour, InvalidSteps, Values
 from retouch.imaging.pillow import Image
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from retouch.core.edit_types import Size
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size
 from retouch.imaging.pillow import Image
 
 # Left, top, right and bottom in pixels. The right and bottom edges are not part of the box.

@@ -22,6 +22,7 @@ from retouch.core.capabilities import (
     SizeLimits,
 )
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.error_text import error_message
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -39,7 +40,6 @@ from retouch.core.provider_protocol import (
 from retouch.core.sizes import AspectRatios
 from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
-    error_message,
     fetch_image,
     find_object,
     find_result,

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retouch.core.capabilities import ErrorKind, ParsedError
+from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.providers._shared.response_parsing import (
     count_or_none,
-    error_message,
     list_or_empty,
     mapping_or_empty,
     text_or_empty,
