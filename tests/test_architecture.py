@@ -169,3 +169,34 @@ def test_top_level_has_at_most_15_names():
     paths = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     names = {path.partition("/")[0] for path in paths.splitlines()}
     assert len({name for name in names if not name.startswith(".")}) <= 15
+
+
+def top_level_names(file):
+    """Names that the module binds itself, and names that it imports from a module of the package."""
+    defined, imported = set(), {}
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            defined.update(target.id for target in targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.ImportFrom):
+            imported.update({alias.asname or alias.name: node.module for alias in node.names})
+    return defined, imported
+
+
+NAMES_OF_MODULES = {
+    f"retouch.{relative_path(file).removesuffix('.py').replace('/', '.')}": top_level_names(file)
+    for file in PACKAGE_FILES
+}
+
+
+@pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
+def test_name_is_imported_from_the_module_that_defines_it(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in NAMES_OF_MODULES:
+            defined, imported = NAMES_OF_MODULES[node.module]
+            for alias in node.names:
+                assert alias.name in defined or alias.name not in imported, (
+                    f"import {alias.name} from {imported[alias.name]}, not from {node.module}"
+                )
