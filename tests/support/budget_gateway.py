@@ -43,7 +43,7 @@ class BudgetGateway:
             InMemoryBudgets(),
             RecordedNotices(),
         )
-        ledger = BudgetLedger(lambda: self.budgets, self.notices)
+        ledger = BudgetLedger(lambda: self.budgets, self.notices, clock=self.clock)
         self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
         self.services = build_services(
             {

@@ -37,7 +37,7 @@ class BudgetSystem:
             make_budgets(),
             RecordedNotices(),
         )
-        ledger = BudgetLedger(lambda: self.budgets, self.notices)
+        ledger = BudgetLedger(lambda: self.budgets, self.notices, clock=self.clock)
         self.stores = OrderStores(self.orders, self.orders, ledger=ledger)
         self.key_limit, self.workspace_limit = key_limit, workspace_limit
         self.concurrency = concurrency

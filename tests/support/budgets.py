@@ -44,11 +44,13 @@ class InMemoryBudgets:
 
     def hold(self, row, name, hold, limit, waiting=None):
         with self._stored(row) as stored:
-            before = (remove_waiting(stored, waiting.name) if waiting else None) or stored
+            without = remove_waiting(stored, waiting.name) if waiting else None
+            before = without or stored
             outcome = check_hold(before, name, hold, limit)
+            is_missing = waiting is not None and without is None and name not in stored.holds
             if outcome == "held":
                 stored = self._write(row, add_hold(before, name, hold))
-            return HoldResult(outcome, stored)
+            return HoldResult(outcome, stored, is_missing)
 
     def add_waiting(self, row, new, most):
         with self._stored(row) as stored:
@@ -62,6 +64,7 @@ class InMemoryBudgets:
             released = remove_waiting(stored, waiting.name)
             if released:
                 self._write(row, released)
+            return released is not None
 
     def settle(self, row, name, amount, actual, at_risk):
         with self._stored(row) as stored:
@@ -109,7 +112,7 @@ class RepeatingBudgets(InMemoryBudgets):
 
     def remove_waiting(self, row, waiting):
         super().remove_waiting(row, waiting)
-        super().remove_waiting(row, waiting)
+        return super().remove_waiting(row, waiting)
 
     def settle(self, row, name, amount, actual, at_risk):
         super().settle(row, name, amount, actual, at_risk)

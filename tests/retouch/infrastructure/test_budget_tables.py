@@ -126,14 +126,15 @@ def test_hold_takes_over_the_room_of_a_waiting_amount(table, row):
     assert table.read(row) == BudgetRow(50_000, waiting={"ord_a.1": 50_000})
     for _ in range(2):
         result = table.hold(row, "ord_a.2", CENTS_5, one, JOB_A)
-        assert result.outcome == "held"
+        assert (result.outcome, result.is_waiting_missing) == ("held", False)
         assert result.row == BudgetRow(50_000, holds={"ord_a.2": CENTS_5})
     table.remove_waiting(row, JOB_A)
     assert table.read(row).taken == 50_000
 
 
 def test_job_without_its_waiting_amount_holds_like_any_other(table, row):
-    assert table.hold(row, "ord_a.2", CENTS_5, TEN, JOB_A).outcome == "held"
+    result = table.hold(row, "ord_a.2", CENTS_5, TEN, JOB_A)
+    assert (result.outcome, result.is_waiting_missing) == ("held", True)
     assert table.hold(row, "ord_b.2", CENTS_5, RowLimit(50_000, 5), JOB_B).outcome == "no_room"
     assert table.read(row).taken == 50_000
 
@@ -141,8 +142,7 @@ def test_job_without_its_waiting_amount_holds_like_any_other(table, row):
 def test_released_amount_gives_its_room_back_once(table, row):
     table.add_waiting(row, JOB_A, 100_000)
     table.add_waiting(row, JOB_B, 100_000)
-    for _ in range(2):
-        table.remove_waiting(row, JOB_A)
+    assert [table.remove_waiting(row, JOB_A) for _ in range(2)] == [True, False]
     assert table.read(row) == BudgetRow(50_000, waiting={"ord_b.1": 50_000})
 
 
@@ -211,7 +211,7 @@ def test_lost_responses_change_nothing(proxy):
         proxy.lose(b"UpdateExpression", times=1)
         results.append(step())
         assert proxy.lost == 1
-    assert results == ["held", 50_000, None, None, "held", "held", None, "held", None]
+    assert results == ["held", 50_000, None, None, "held", "held", None, "held", False]
     stored = table.read(row)
     assert (stored.taken, stored.spent, stored.at_risk) == (7, 7, 0)
     assert (stored.holds, stored.waiting) == ({}, {})

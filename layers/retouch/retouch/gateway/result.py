@@ -19,7 +19,7 @@ from retouch.gateway.budgets.budget_report import BudgetReport
 from retouch.gateway.guardrails.report import STATUS_PASSED, GuardrailReport
 from retouch.gateway.orders.edit_order import OrderReport
 from retouch.gateway.results.delivery import DeliveredImage
-from retouch.orders.jobs import Reservation
+from retouch.orders.job_creation import Reservation
 from retouch.orders.order import StoredAnswer
 from retouch.planning.plan import Plan
 from retouch.tenants.limits import WorkspacePrice

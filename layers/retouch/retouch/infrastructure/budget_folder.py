@@ -51,12 +51,14 @@ class BudgetFolderTable:
         """Hold an amount if there is room. It takes over the room of the waiting amount, if that is there."""
 
         def change(stored: BudgetRow) -> tuple[BudgetRow | None, HoldResult]:
-            before = (remove_waiting(stored, waiting.name) if waiting else None) or stored
+            without = remove_waiting(stored, waiting.name) if waiting else None
+            before = without or stored
             outcome = check_hold(before, name, hold, limit)
             if outcome != "held":
                 return None, HoldResult(outcome, stored)
             held = add_hold(before, name, hold)
-            return held, HoldResult(outcome, held)
+            is_missing = waiting is not None and without is None and name not in stored.holds
+            return held, HoldResult(outcome, held, is_missing)
 
         return self._change(row, change)
 
@@ -72,9 +74,14 @@ class BudgetFolderTable:
 
         return self._change(row, change)
 
-    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
-        """Remove a waiting amount, if it is there."""
-        self._change(row, lambda stored: (remove_waiting(stored, waiting.name), None))
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Remove a waiting amount. Return False when it is not there."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, bool]:
+            removed = remove_waiting(stored, waiting.name)
+            return removed, removed is not None
+
+        return self._change(row, change)
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int

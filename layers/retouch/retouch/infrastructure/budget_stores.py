@@ -91,9 +91,9 @@ class _LazyLedger:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
         self.open().restore(charge)
 
-    def release(self, charge: Charge) -> None:
-        """Remove the amount of a waiting job, if it is there."""
-        self.open().release(charge)
+    def release(self, charge: Charge) -> bool:
+        """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
+        return self.open().release(charge)
 
 
 def _open_ledger(

@@ -11,12 +11,12 @@ of a charge is written to the order before the next one begins, and a ledger mak
 A job has charges before a worker works on it, and the attempt of the worker takes their room over:
 
     waiting    the amount may wait in the row, so that the job finds its room
-    released   the job needs it no longer; the row may still have it
+    released   the job needs it no longer; the row may still have it, or get it from a request that is slow
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Literal, Protocol
 
@@ -64,8 +64,8 @@ class Ledger(Protocol):
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
 
-    def release(self, charge: Charge) -> None:
-        """Remove the amount of a waiting job, if it is there."""
+    def release(self, charge: Charge) -> bool:
+        """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
 
 
 def decide_charges(charges: Iterable[Charge], outcome: Outcome) -> Charges:
@@ -88,6 +88,16 @@ def release_waiting_charges(charges: Iterable[Charge]) -> Charges:
     """Return the charges after the job needs the waiting ones no longer."""
     return tuple(
         replace(one, state="released") if one.state == "waiting" else one for one in charges
+    )
+
+
+def drop_taken_charges(charges: Iterable[Charge], rows: Collection[tuple[str, str]]) -> Charges:
+    """Return the charges without the waiting ones of these rows, whose room a hold has taken over.
+
+    A row is an account and a period.
+    """
+    return tuple(
+        one for one in charges if one.state != "waiting" or (one.account, one.period) not in rows
     )
 
 
@@ -130,8 +140,7 @@ def _advance(charge: Charge, ledger: Ledger | None, scope: str) -> Charge | None
             ledger.restore(charge)
             return replace(charge, state="due", is_at_risk=False)
         if charge.state == "released":
-            ledger.release(charge)
-            return None
+            return None if ledger.release(charge) else charge
         if charge.state == "due":
             is_settled = ledger.settle(charge, scope)
             return replace(charge, state="at_risk") if charge.is_at_risk and is_settled else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import inf
@@ -134,9 +134,12 @@ class HeldOrder:
         """Settle what the attempt holds of budgets. The next write stores what is left, and the sweeper repairs it."""
         self._settle(lambda order: transitions.decide_order(order, outcome))
 
-    def release_waiting(self) -> None:
-        """Release the waiting amounts of the job, because this attempt holds its budgets now."""
-        self._settle(transitions.release_waiting)
+    def take_over_waiting(self, rows: Collection[tuple[str, str]]) -> None:
+        """Drop the waiting amounts of the job that this attempt has taken over, and release the others.
+
+        A row is an account and a period.
+        """
+        self._settle(lambda order: transitions.take_over_waiting(order, rows))
 
     def _settle(self, decide: Callable[[Order], Order]) -> None:
         if not self.order.charges:

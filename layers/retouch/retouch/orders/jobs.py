@@ -11,21 +11,14 @@ from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from retouch.core.clock import Clock
-from retouch.core.errors import (
-    BudgetUnavailable,
-    Fault,
-    JobConflict,
-    NotFound,
-    OrdersUnavailable,
-)
+from retouch.core.errors import BudgetUnavailable, JobConflict, NotFound, OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned, settle_charges
-from retouch.orders.charges import Charges, are_settled
+from retouch.orders.charges import are_settled
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import EVENT_SOURCES, RUNNING, Order, StoredAnswer, key_of_order
 from retouch.orders.stores import OrderConflict, OrderStores
-from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
@@ -77,16 +70,6 @@ class JobStores:
     queue: EditsQueue
 
 
-class Reservation(Protocol):
-    """The most that a job may cost, in the budgets that its edit must pass."""
-
-    def charges(self, name: str) -> Charges:
-        """Return the charges of the job. Each waits in its row under the name."""
-
-    def reserve(self, name: str) -> None:
-        """Add the waiting amounts to the rows. Raises Fault when there is no room or no table."""
-
-
 @frozen_dataclass
 class Pause:
     """A job that cannot be worked on now. Its message comes again after this time."""
@@ -121,69 +104,6 @@ def find_job(identifier: str, scope: str, stores: JobStores, now: int) -> Order:
     if order is None or order.scope != scope or order.expires <= now:
         raise NotFound("There is no such job. It may have expired, or it belongs to another key.")
     return order
-
-
-def submit_job(
-    stored: Order | None,
-    claim: Claim,
-    details: JobDetails,
-    request: bytes,
-    stores: JobStores,
-    now: int,
-    reservation: Reservation | None = None,
-) -> Order:
-    """Store a request as a queued job and send its message.
-
-    The job names what it reserves of budgets before it is reserved, so the sweeper releases it after a crash. Raises
-    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job. A failure of the
-    stores after that is no error, because the sweeper sends the message of the job that is stored, and it is bought.
-    """
-    order = transitions.queue_job(stored, claim, details, now)
-    name, validity = order.next_hold, stores.orders.validity
-    if reservation:
-        order = transitions.add_charges(order, reservation.charges(name), validity)
-    stores.requests.put(order.id, request)
-    order = stores.orders.table.write(order, replaces=stored)
-    if reservation:
-        _reserve(order, name, reservation, stores, now)
-    send_stored_job(order, stores.queue)
-    return order
-
-
-def _reserve(
-    order: Order, name: str, reservation: Reservation, stores: JobStores, now: int
-) -> None:
-    """Reserve the amounts of a job. Raises the Fault of the reservation.
-
-    Raises OrderConflict when the job has ended or was begun before, because then nobody would release the amounts.
-    """
-    try:
-        reservation.reserve(name)
-    except Fault:
-        _withdraw_job(order, stores, now)
-        raise
-    try:
-        stored = stores.orders.table.read(order.key)
-    except OrdersUnavailable as error:
-        _log.warning("the reservation of a job was not checked", exc_info=error)
-        return  # a job that has just been stored has hardly ended
-    charges = stored.charges if stored and stored.id == order.id else ()
-    if any(one.hold == name and one.state == "waiting" for one in charges):
-        return
-    ledger = stores.orders.ledger
-    for charge in reservation.charges(name) if ledger else ():
-        assert ledger, "without it, nothing is reserved"
-        ledger.release(charge)
-    raise OrderConflict(stored)
-
-
-def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:
-    """End a job that finds no room in a budget. Nobody was told about it. Raises OrderConflict when a worker has it."""
-    table = stores.orders.table
-    order = table.write(transitions.reopen(order, now, stores.orders.validity), replaces=order)
-    order = settle_charges(order, table, stores.orders.ledger)
-    if are_settled(order.charges):
-        table.remove(order)
 
 
 def send_job(order: Order, queue: EditsQueue) -> None:
@@ -242,7 +162,7 @@ def delete_job(order: Order, stores: JobStores) -> bool:
         order = settle_charges(order, stores.orders.table, stores.orders.ledger)
         if not are_settled(order.charges):  # the budgets would keep its amounts for ever
             raise BudgetUnavailable(
-                "The table of budgets cannot be used now. Send the request again."
+                "The budgets of the job are not settled yet. Send the request again in a few minutes."
             )
         stores.orders.table.remove(order)
     except OrderConflict:

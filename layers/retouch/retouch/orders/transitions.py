@@ -18,7 +18,7 @@ A job begins as queued, and its free failures are its end:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import Literal, cast
 
@@ -29,6 +29,7 @@ from retouch.orders.charges import (
     Charges,
     Outcome,
     decide_charges,
+    drop_taken_charges,
     release_waiting_charges,
     restore_charges,
 )
@@ -209,6 +210,11 @@ def decide_order(order: Order, outcome: Outcome) -> Order:
 def release_waiting(order: Order) -> Order:
     """Return the order after its waiting amounts are no longer needed."""
     return replace(order, charges=release_waiting_charges(order.charges))
+
+
+def take_over_waiting(order: Order, rows: Collection[tuple[str, str]]) -> Order:
+    """Return the order after an attempt holds its budgets, and has taken over what waited in these rows."""
+    return release_waiting(replace(order, charges=drop_taken_charges(order.charges, rows)))
 
 
 def _end_charges(order: Order, outcome: Outcome) -> Order:

@@ -29,6 +29,7 @@ class HoldResult:
 
     outcome: HoldOutcome
     row: BudgetRow
+    is_waiting_missing: bool = False  # the waiting amount that it takes over was not there
 
 
 class BudgetTable(Protocol):
@@ -53,8 +54,8 @@ class BudgetTable(Protocol):
     def add_waiting(self, row: RowName, new: WaitingAmount, most: int) -> HoldResult:
         """Add the amount of a waiting job, if not more than `most` is taken then."""
 
-    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
-        """Remove a waiting amount, if it is there."""
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Remove a waiting amount. Return False when it is not there, or when it has just been removed."""
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int

@@ -230,6 +230,37 @@ def test_job_that_ends_before_its_amounts_wait_leaves_none_behind(gateway, other
     assert gateway.waiting() == []
 
 
+@pytest.mark.parametrize("other", ["cancel", "worker", "expiry"])
+def test_amount_that_a_crashed_request_adds_to_an_ended_job_is_released_by_the_sweeper(
+    gateway, other
+):
+    gateway.key = make_key(limit=10 * CEILING, workspace_limit=10 * CEILING)
+    add_waiting = gateway.budgets.add_waiting
+
+    def end_add_and_die(*args):
+        (order,) = gateway.jobs()
+        if other == "cancel":
+            gateway.call(jobs.job_id(order), "/cancel", "POST")
+        elif other == "worker":
+            gateway.queue.messages.append(jobs.job_id(order))
+            gateway.work()
+        else:
+            gateway.clock.advance(100)
+            gateway.sweep()
+        add_waiting(*args)
+        raise ProcessKilled
+
+    gateway.budgets.add_waiting = end_add_and_die
+    with suppress(ProcessKilled):
+        gateway.job({"x-retouch-deadline": "90"})
+    for _ in range(4):
+        gateway.clock.advance(900)
+        gateway.sweep()
+    assert gateway.waiting() == gateway.waiting("ws#w_1") == []
+    assert gateway.row().taken == (COST if other == "worker" else 0)
+    assert not gateway.jobs()[0].is_unsettled
+
+
 def test_try_that_fails_for_free_gives_the_room_back_and_the_next_one_holds_it_again(gateway):
     gateway.upstream.responses = [json_response({"error": {"message": "slow down"}}, 429)]
     gateway.job()

@@ -20,7 +20,7 @@ from retouch.orders.order import key_of_order
 from retouch.orders.stores import OrderStores
 from retouch.tenants.budget_errors import BudgetExceeded, TooManyAtOnce
 from retouch.tenants.budget_rows import BudgetRow, RowHold, WaitingAmount
-from retouch.tenants.budget_table import BudgetTable, RowName
+from retouch.tenants.budget_table import BudgetTable, HoldResult, RowName
 from retouch.tenants.budgets import Budget
 
 _KEPT_SECONDS = 400 * 86_400  # a row is kept for this time after the end of its period
@@ -52,12 +52,17 @@ class BudgetHolder:
         name = self.held.next_hold
         self._note(charges_of(budgets, name, amount))
         try:
-            rows = [self._hold_in(budget, name, amount) for budget in budgets]
+            results = [self._hold_in(budget, name, amount) for budget in budgets]
         except Fault:
             self.held.settle_charges(Outcome("no"))
             raise
-        self.held.release_waiting()
-        return remaining_amount(budgets, rows)
+        taken_over = {
+            (budget.account, budget.period.name)
+            for budget, result in zip(budgets, results, strict=True)
+            if not result.is_waiting_missing
+        }
+        self.held.take_over_waiting(taken_over)
+        return remaining_amount(budgets, [result.row for result in results])
 
     def _note(self, charges: Charges) -> None:
         try:
@@ -69,7 +74,7 @@ class BudgetHolder:
                 retry_after=error.retry_after,
             ) from error
 
-    def _hold_in(self, budget: Budget, name: str, amount: int) -> BudgetRow:
+    def _hold_in(self, budget: Budget, name: str, amount: int) -> HoldResult:
         row_name = row_name_of(budget)
         hold = RowHold(held_amount(budget, amount), self.held.order.lease)
         waiting = self._waiting_in(row_name)
@@ -80,7 +85,7 @@ class BudgetHolder:
             raise _concurrency_error(budget)
         if result.outcome == "no_room":
             raise budget_error(budget, result.row, amount, is_portkey_client=self.is_portkey_client)
-        return result.row
+        return result
 
     def _waiting_in(self, row: RowName) -> WaitingAmount | None:
         """Return what the job has reserved in a row before its worker began it."""

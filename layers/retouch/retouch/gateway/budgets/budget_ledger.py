@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from retouch.core.clock import Clock, SystemClock
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.orders.charges import Charge
+from retouch.orders.order import time_of_order
 from retouch.tenants.budget_rows import BudgetRow, RowHold, WaitingAmount
 from retouch.tenants.budget_table import BudgetTable, RowName
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # A restored hold is settled at once. After this time, it counts as that of a crashed process.
 _RESTORED_LEASE = 0
+# The function of the request that makes a job has ended after this time: the longest run of a function, and a minute.
+_REQUEST_SECONDS = 960
 
 
 class BudgetNoticesPort(Protocol):
@@ -68,10 +71,13 @@ class BudgetLedger:
         hold = RowHold(charge.amount, _RESTORED_LEASE)
         self.open_table().restore(_row_name(charge), charge.hold, hold)
 
-    def release(self, charge: Charge) -> None:
-        """Remove the amount of a waiting job, if it is there."""
+    def release(self, charge: Charge) -> bool:
+        """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
         waiting = WaitingAmount(charge.hold, charge.amount)
-        self.open_table().remove_waiting(_row_name(charge), waiting)
+        if self.open_table().remove_waiting(_row_name(charge), waiting):
+            return True
+        created = time_of_order(charge.hold.rpartition(".")[0])
+        return self.clock.unix_time() >= created + _REQUEST_SECONDS
 
 
 def _row_name(charge: Charge) -> RowName:

@@ -30,6 +30,7 @@ from retouch.gateway.webhook_access import require_webhooks
 from retouch.orders import jobs
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.orders.held_order import HeldOrder
+from retouch.orders.job_creation import JobUncertain, submit_job
 from retouch.orders.jobs import JobStores, Pause
 from retouch.orders.order import (
     EVENT_SOURCES,
@@ -127,12 +128,23 @@ def submit_edit(
             claim.fingerprint.digest, claim.key, now + KEYLESS_VALIDITY_SECONDS, options.retry_count
         )
     try:
-        return jobs.submit_job(stored, claim, details, request, stores, now, reservation)
+        return submit_job(stored, claim, details, request, stores, now, reservation)
     except OrderConflict as conflict:
         existing = _find_existing(conflict.stored, claim, stores)
         if existing is None:
             raise in_progress_error() from None
         return existing
+    except JobUncertain as error:
+        raise _add_remedy(error, options) from error
+
+
+def _add_remedy(error: JobUncertain, options: JobOptions) -> Fault:
+    if options.key is not None or options.retry_count is not None:
+        return error.with_free_repetition("Send the same request again: it gets the same job.")
+    return error.with_remedy(
+        "If it does not exist after a minute, send the request again. A request with an Idempotency-Key can be "
+        "repeated at once."
+    )
 
 
 def find_submitted(

@@ -81,10 +81,13 @@ class BudgetDynamoTable:
         """Add the amount of a waiting job, if not more than `most` is taken then."""
         return self._table.run(lambda: self._add_waiting(row, new, most))
 
-    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> None:
-        """Remove a waiting amount, if it is there."""
+    def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Remove a waiting amount. Return False when it is not there."""
         values = {":amount": _number(waiting.amount)}
-        self._table.run(lambda: self._update(row, _REMOVE_WAITING, values, waiting.name))
+        changed, _ = self._table.run(
+            lambda: self._update(row, _REMOVE_WAITING, values, waiting.name)
+        )
+        return changed is not None
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
@@ -129,6 +132,7 @@ class BudgetDynamoTable:
         waiting: WaitingAmount | None,
     ) -> HoldResult:
         most = _ANY_AMOUNT if limit.amount is None else limit.amount
+        is_missing = False
         for _ in range(_MAX_RACES):
             amount = hold.amount - (waiting.amount if waiting else 0)
             values = {
@@ -140,7 +144,7 @@ class BudgetDynamoTable:
             statement, other = (_TAKE_OVER, waiting.name) if waiting else (_HOLD, "")
             new, old = self._update(row, statement, values, name, other)
             if new is not None:
-                return HoldResult("held", new)
+                return HoldResult("held", new, is_missing)
             old = old or self._read_new(row)
             if name in old.holds:  # an earlier write, whose response was lost
                 return HoldResult("held", old)
@@ -148,6 +152,7 @@ class BudgetDynamoTable:
             outcome = check_hold(before or old, name, hold, limit)
             if outcome != "held":
                 return HoldResult(outcome, old)
+            is_missing = is_missing or (waiting is not None and before is None)
             waiting = waiting if before else None
         raise _race_error()
 
