@@ -60,9 +60,9 @@ logs: .work/sam/.ready ## Follow the logs of the deployed functions
 	@options=$$($(ACCOUNT) --deployed) && $(SAM) logs $(STACK_CONFIG_FILE) $$options --stack-name "$(STACK)" --cw-log-group "/aws/lambda/$(STACK)-edits" \
 	  --cw-log-group "/aws/lambda/$(STACK)-mirror" --tail
 
-delete: .work/sam/.ready ## Delete the stack; the bucket, the secret and the keys table remain
+delete: .work/sam/.ready ## Delete the stack; the bucket, the secrets and the tables remain
 	@options=$$($(ACCOUNT) --deployed) && $(SAM) delete $(STACK_CONFIG_FILE) $$options --stack-name "$(STACK)"
-	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the keys table."
+	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the tables and the dead letters."
 
 emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS emulator until Ctrl-C; needs no account, no Docker
 	@$(BIN)/python -m tools.aws.emulated_stack
