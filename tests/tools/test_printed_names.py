@@ -1,0 +1,39 @@
+"""Names that the documentation prints: targets of make, modules of Python and variables exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
+MAKEFILES = "\n".join(p.read_text() for p in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")])
+TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILES, re.MULTILINE))
+SOURCES = MAKEFILES + "\n".join(
+    path.read_text()
+    for folder in ("layers/retouch/retouch", "devserver", "tools", "bench")
+    for path in (ROOT / folder).rglob("*.py")
+)
+CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def code(request):
+    """Return everything that a page prints as code."""
+    return "\n".join(CODE.findall(request.param.read_text()))
+
+
+def test_printed_target_of_make_exists(code):
+    printed = set(re.findall(r"^`?(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]+)", code, re.MULTILINE))
+    assert printed - TARGETS == set()
+
+
+def test_printed_module_exists(code):
+    for name in set(re.findall(r"python -m ((?:bench|tools|tests|devserver)[\w.]*)", code)):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_printed_variable_is_read_by_the_code(code):
+    printed = set(re.findall(r"\bRETOUCH_[A-Z][A-Z_]*[A-Z]\b", code))
+    assert {name for name in printed if name not in SOURCES} == set()
