@@ -49,7 +49,7 @@ FIELD_MEANINGS: Mapping[str, str] = {
     "default_response_format": "The `response_format` when the caller sends none.",
     "may_return_transparency": "Whether a result may be transparent although the request does not ask for it.",
     "changes_geometry": "Whether the result has another geometry by design.",
-    "follows_instructions": "Whether the prompt may be an instruction, such as `make the car red`.",
+    "follows_instructions": 'Whether the prompt may be an instruction, such as "make the car red".',
     "price": (
         "The prices in US dollars. `per_image` and `per_call` are for one image and one call. If `per_megapixel` is "
         "listed, `per_image` covers the first megapixel of a result, and `per_megapixel` is for each further one and "

@@ -14,7 +14,7 @@ SOURCES = MAKEFILES + "\n".join(
     for folder in ("layers/retouch/retouch", "devserver", "tools", "bench")
     for path in (ROOT / folder).rglob("*.py")
 )
-CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^```.*?^```$|(?<!\w)`[^`\n]+`", re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
