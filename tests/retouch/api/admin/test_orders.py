@@ -102,6 +102,46 @@ def test_repetition_with_its_idempotency_key_gets_the_same_answer(api, system):
     assert [row["action"] for row in rows].count("order.reconcile") == 1
 
 
+def audit_rows(api):
+    rows = api.call("GET", "/v1/audit-logs").json["data"]
+    return [row["after"]["billed"] for row in rows if row["action"] == "order.reconcile"]
+
+
+@pytest.mark.parametrize("write", ["audit row", "order"])
+def test_finding_during_another_one_is_refused_without_an_audit_row(
+    api, system, write, monkeypatch
+):
+    table = api.stores.table if write == "audit row" else system.orders
+    original, others = table.write, []
+
+    def reconcile_and_write(*args, **named):
+        monkeypatch.setattr(table, "write", original)
+        others.append(reconcile(api, system, {"billed": "no"}))
+        return original(*args, **named)
+
+    monkeypatch.setattr(table, "write", reconcile_and_write)
+    answer = reconcile(api, system, {"billed": "yes", "cost_usd": 0.0002})
+    (other,) = others
+    assert sorted([answer.status, other.status]) == [200, 409]
+    assert audit_rows(api) == (["no"] if other.status == 200 else ["yes"])
+    assert system.row().spent == (0 if other.status == 200 else 200)
+
+
+def test_finding_after_a_crash_without_an_idempotency_key_is_taken_a_minute_later(
+    api, system, monkeypatch
+):
+    def crash(order, replaces):
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system.orders, "write", crash)
+        assert reconcile(api, system, {"billed": "no"}).status == 500
+    assert reconcile(api, system, {"billed": "no"}).status == 409
+    api.clock.advance(60)
+    assert reconcile(api, system, {"billed": "no"}).status == 200
+    assert system.row().spent == 0
+
+
 def test_crash_after_the_audit_row_leaves_the_order_to_the_repetition(api, system, monkeypatch):
     def crash(order, replaces):
         raise RuntimeError

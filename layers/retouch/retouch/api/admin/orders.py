@@ -6,7 +6,12 @@ from typing import Any, Literal, cast
 
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
-from retouch.api.admin.writes import audit_entry, find_created, write_changes
+from retouch.api.admin.writes import (
+    audit_entry,
+    changed_meanwhile_error,
+    find_created,
+    write_changes,
+)
 from retouch.core.errors import OrdersUnavailable
 from retouch.orders.order import Order
 from retouch.orders.reconciliation import (
@@ -17,9 +22,12 @@ from retouch.orders.reconciliation import (
     reconcile_order,
 )
 from retouch.orders.stores import OrderStores
+from retouch.tenants.rows import ONLY
+from retouch.tenants.table import Change, TenantRow
 from retouch.usage.money import dollars
 
 _SCOPE = "workspaces.update"  # only keys of the organisation have it
+_CLAIM_SECONDS = 60  # the request of another finding has surely ended after this time
 _NO_WORKSPACE = ""  # the audit row has the provider's cost, which only keys of the organisation see
 
 
@@ -42,10 +50,19 @@ def reconcile(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         entry = audit_entry(
             request, "order.reconcile", place, {"state": order.state, "billed": "unknown"}, after
         )
-        write_changes(request, services, [], [entry], order.id)
+        write_changes(request, services, [_claim_finding(order, services)], [entry], order.id)
     now = services.clock.unix_time()
     known = reconcile_order(order, finding, stores.table, stores.ledger, now, stores.validity)
     return 200, _document(known)
+
+
+def _claim_finding(order: Order, services: AdminServices) -> Change:
+    """Return the change that lets only one of two findings at the same time write its audit row. Raises Conflict."""
+    partition, now = f"RECONCILE#{order.id}#{order.version}", services.clock.unix_time()
+    stored = services.tenants.table.read(partition, ONLY)
+    if stored and now < (stored.expires or 0):
+        raise changed_meanwhile_error()
+    return Change(TenantRow(partition, ONLY, {}, now + _CLAIM_SECONDS), stored)
 
 
 def _require_orders(services: AdminServices) -> OrderStores:
