@@ -56,18 +56,21 @@ def test_job_ends_as_completed_with_the_image_object(gateway):
     assert len(gateway.upstream.calls) == 1
 
 
-@pytest.mark.parametrize("flag", [True, "true", "True"])
-def test_background_true_is_a_job_too(gateway, flag):
-    if flag is True:
-        event = json_event(
-            {"model": "gpt-image-2", "prompt": "p", "images": [data_url(IMAGE)], "background": flag}
-        )
-    else:
-        event = form_event({**FIELDS, "background": flag})
-    response = send_event(event, services=gateway.services)
+@pytest.mark.parametrize("flag", ["true", "True", " TRUE ", "1", "yes"])
+def test_background_true_in_a_form_is_a_job_too(gateway, flag):
+    response = gateway.send({}, {**FIELDS, "background": flag})
     assert response.status == 202
     assert gateway.work()
     assert gateway.get(response.json["id"]).json["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("flag", "status"), [(True, 202), ("true", 202), (False, 200), ("false", 200), (1, 400)]
+)
+def test_background_in_json_is_a_boolean_or_its_word(gateway, flag, status):
+    fields = {"model": "gpt-image-2", "prompt": "p", "images": [data_url(IMAGE)]}
+    event = json_event({**fields, "background": flag})
+    assert send_event(event, services=gateway.services).status == status
 
 
 def test_background_word_stays_the_parameter_of_the_model(gateway):
@@ -76,8 +79,9 @@ def test_background_word_stays_the_parameter_of_the_model(gateway):
     assert gateway.upstream.calls[0].fields["background"] == "opaque"
 
 
-def test_background_false_is_no_job_and_is_not_sent(gateway):
-    assert gateway.send({}, {**FIELDS, "background": "false"}).status == 200
+@pytest.mark.parametrize("flag", ["false", "0", "no"])
+def test_background_false_is_no_job_and_is_not_sent(gateway, flag):
+    assert gateway.send({}, {**FIELDS, "background": flag}).status == 200
     assert "background" not in gateway.upstream.calls[0].fields
 
 

@@ -3,7 +3,12 @@
 import pytest
 
 from retouch.core.errors import Gone, NotFound
-from retouch.gateway.results.signed_links import link_builder, resolve_token, signed_token
+from retouch.gateway.results.signed_links import (
+    find_object_key,
+    link_builder,
+    resolve_token,
+    signed_token,
+)
 from tests.support.events import proxy_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import box_mask, photo
@@ -19,6 +24,18 @@ def sign_url(key, seconds):
 def test_link_without_base_url_or_pepper_is_presigned():
     assert link_builder("", PEPPER, NOW + 60, NOW, sign_url)(KEY) == sign_url(KEY, 60)
     assert link_builder("https://gw.example", "", NOW + 60, NOW, sign_url)(KEY) == sign_url(KEY, 60)
+
+
+@pytest.mark.parametrize("key", ["results/abc.png", "kept/3/abc.png", "kept/33/abc.webp"])
+@pytest.mark.parametrize("base_url", ["", "https://gw.example/prod"])
+def test_object_behind_a_link_is_found(key, base_url):
+    link = link_builder(base_url, PEPPER, NOW + 60, NOW, sign_url)(key)
+    assert find_object_key(link) == key
+
+
+@pytest.mark.parametrize("path", ["orders/a/answer", "files/a", "kept/abc.png", "x/y.png", ""])
+def test_link_to_another_object_leads_to_none(path):
+    assert find_object_key(sign_url(path, 60)) == ""
 
 
 def test_signed_link_resolves_until_its_expiry():

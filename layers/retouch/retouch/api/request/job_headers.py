@@ -1,12 +1,11 @@
 """Reads whether a request is a job: `Prefer: respond-async` (RFC 7240), or the field `background`.
 
-OpenAI's edits have a parameter of the same name, whose values are words such as "transparent". Only `true` and `false`
-say something about a job.
+OpenAI's edits have a parameter of the same name, whose values are words such as "transparent". Only a boolean, or a
+text that spells one, says something about a job.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,20 +16,20 @@ from retouch.api.request.job_fields import (
     read_metadata,
     read_webhook,
 )
-from retouch.api.request.order_headers import read_wait
+from retouch.api.request.preferences import read_preferences, read_wait
 from retouch.api.request.sdk_headers import read_retry_count
-from retouch.core.edit_types import FormText, ParsedForm
+from retouch.core.edit_types import ParsedForm
+from retouch.core.parameters import FALSE_WORDS, TRUE_WORDS
 from retouch.gateway.orders.edit_job import JobOptions
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 
 MAX_WAIT_SECONDS = 60.0
 _FIELD = "background"
-_RESPOND_ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.ASCII)
 
 
 def read_job_options(headers: Mapping[str, str], form: ParsedForm) -> JobOptions | None:
     """Return what a request says about its job, or None when it is no job. Raises InvalidRequest."""
-    prefers_job = _RESPOND_ASYNC.search(headers.get("prefer", "").lower()) is not None
+    prefers_job = read_preferences(headers).get("respond-async") == ""
     if not prefers_job and _job_flag(form) is not True:
         return None
     text = headers.get(HEADER_NAME.lower())
@@ -66,6 +65,7 @@ def _remove_fields(form: ParsedForm, names: set[str]) -> ParsedForm:
 
 def _job_flag(form: ParsedForm) -> bool | None:
     value: Any = form.values.get(_FIELD)
-    if isinstance(value, FormText):
-        return {"true": True, "false": False}.get(value.strip().lower())
-    return value if isinstance(value, bool) else None
+    if not isinstance(value, str):
+        return value if isinstance(value, bool) else None
+    word = value.strip().lower()
+    return word in TRUE_WORDS if word in TRUE_WORDS + FALSE_WORDS else None

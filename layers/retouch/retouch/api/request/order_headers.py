@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from math import inf
 
+from retouch.api.request.preferences import read_wait
 from retouch.api.request.sdk_headers import read_retry_count
 from retouch.gateway.orders.edit_order import OrderOptions
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
-
-_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?=$|[,;])", re.ASCII)
 
 
 def read_order_options(headers: Mapping[str, str], *, is_required: bool) -> OrderOptions | None:
@@ -26,9 +24,3 @@ def read_order_options(headers: Mapping[str, str], *, is_required: bool) -> Orde
         return None
     wait = read_wait(headers)
     return OrderOptions(key, retry_count, inf if wait is None else wait, is_required=is_required)
-
-
-def read_wait(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds in `Prefer: wait`, or None."""
-    wait = _WAIT.search(headers.get("prefer", "").lower())
-    return float(wait[1]) if wait else None

@@ -19,7 +19,7 @@ from retouch.core.errors import Gone, NotFound
 
 LinkBuilder = Callable[[str], str]  # an object's key -> its result URL
 PresignUrl = Callable[[str, int], str]  # (key, seconds) -> a presigned S3 URL
-_STORED_RESULT = re.compile(r"results/[^/]+$")
+_STORED_RESULT = re.compile(r"(?:results|kept/\d+)/[^/]+$")
 _SIGNATURE_BYTES = 24  # bytes; 192 bits of HMAC-SHA256
 _PRESIGNED_SECONDS = 300  # how long the presigned URL of a redirect is valid
 
