@@ -8,8 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+from retouch.core.clock import SystemClock
 from retouch.core.errors import WebhookConflict
 from retouch.core.url_policy.policy import FetchPolicy
+from retouch.infrastructure.fetch import event_client
 from retouch.infrastructure.fetch.event_client import EventHttpClient
 from retouch.webhooks.endpoint import FAILING, GONE
 from retouch.webhooks.outbox import redeliver
@@ -17,7 +19,7 @@ from retouch.webhooks.registry import rotate_secret
 from retouch.webhooks.sender import Sender
 from tests.support.killed_process import ProcessKilled
 from tests.support.services import FakeClock
-from tests.support.upstream import ScriptedResponse
+from tests.support.upstream import ScriptedResponse, Upstream
 from tests.support.webhooks import (
     ACCEPTED,
     LEASE_SECONDS,
@@ -227,6 +229,31 @@ def test_attempt_of_a_silent_receiver_ends_after_15_seconds(system, receiver):
     delivery = system.emit(endpoint)
     system.work()
     assert system.delivery(delivery).attempts[0].reason == "timeout"
+
+
+def test_success_after_the_timeout_is_a_failure_and_the_event_comes_again_with_its_id(
+    system, monkeypatch
+):
+    monkeypatch.setattr(event_client, "_TIMEOUT_SECONDS", 0.3)
+    with Upstream(ScriptedResponse(200, b"ok", delay=0.8), ACCEPTED) as late:
+        client = EventHttpClient(
+            FetchPolicy.from_text(f"127.0.0.1:{late.server.server_address[1]}"), SystemClock()
+        )
+        system.services = replace(system.services, client=client)
+        system.sender = Sender(system.services, system.clock, PEPPER, print, LEASE_SECONDS)
+        endpoint, _ = system.create(f"{late.url}/")
+        delivery = system.emit(endpoint)
+        system.work()
+        first = system.delivery(delivery)
+        assert (first.state, first.failures) == ("pending", 1)
+        system.run_schedule()
+        ended = system.delivery(delivery)
+    assert (ended.state, ended.failures) == ("delivered", 1)
+    assert [(one.status, one.reason) for one in ended.attempts] == [(0, "timeout"), (204, "")]
+    one, two = late.received
+    assert one.headers["webhook-id"] == two.headers["webhook-id"] == ended.message
+    assert one.body == two.body
+    assert one.headers["webhook-timestamp"] != two.headers["webhook-timestamp"]
 
 
 def test_message_that_arrives_twice_or_early_sends_nothing_twice(system, receiver):

@@ -16,9 +16,8 @@ from dataclasses import asdict, field, replace
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Literal, Protocol
 
-import orjson
-
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.json_lines import encode_json_line
 from retouch.usage.cost_basis import CostBasis
 from retouch.usage.documents import Document, DocumentStore, export_group
 from retouch.usage.event import UsageEvent, day_of
@@ -108,6 +107,6 @@ def _write_lines(file: IO[bytes], events: Iterator[UsageEvent], columns: Sequenc
     total = 0
     with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as lines:
         for event in events:
-            lines.write(orjson.dumps(log_row(event, columns)) + b"\n")
+            lines.write(encode_json_line(log_row(event, columns)) + b"\n")
             total += 1
     return total

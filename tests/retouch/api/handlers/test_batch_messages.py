@@ -45,6 +45,14 @@ def test_batch_is_completed_with_one_result_for_each_line(gateway):
     assert gateway.paid_prompts == {f"prompt-{i}-": 1 for i in range(3)}
 
 
+def test_line_breaks_of_unicode_in_a_custom_id_do_not_break_the_lines_of_the_output(gateway):
+    custom_id = "a\u2028b\u2029c\x85d\ne"
+    batch = gateway.run(gateway.create([batch_line(0, custom_id=custom_id)]))
+    data = gateway.contents.objects[f"files/{batch['output_file_id']}"]
+    (line,) = data.decode().splitlines()
+    assert json.loads(line)["custom_id"] == custom_id
+
+
 def test_batch_has_the_model_and_the_tokens_of_its_lines_as_the_sdk_reads_them(gateway):
     usage = {
         "input_tokens": 10,
