@@ -131,6 +131,18 @@ CHANGES = {
     "URL-safe base64 without padding": change_each_image(to_url_safe),
     "percent-encoded base64": change_each_image(lambda text: quote(text, safe="")),
     "status 201": set_status_201,
+    "zlib without a label": lambda response: replace(response, body=zlib.compress(response.body)),
+    "gzip twice": compress_with("gzip", lambda data: gzip.compress(gzip.compress(data))),
+    "zlib called gzip": compress_with("gzip", zlib.compress),
+    "type of an image": lambda response: set_headers(response, content_type="image/png"),
+    "string of JSON": change_body(lambda body: json.dumps(body.decode()).encode()),
+    "event stream with CR": change_body(lambda body: b": ping\r\rdata: " + body + b"\r\r"),
+    "error event after the document": change_body(
+        lambda body: b"data: " + body + b'\n\nevent: error\ndata: {"error": "late"}\n\n'
+    ),
+    "data URL in a data URL": change_each_image(
+        lambda text: f"data:image/png;base64,data:image/png;base64,{text}"
+    ),
 }
 
 

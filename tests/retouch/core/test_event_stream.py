@@ -34,7 +34,7 @@ def test_other_body_is_no_event_stream(body):
     assert not is_event_stream(body)
 
 
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_event_name_is_the_type_of_an_object_without_one(line_end):
     stream = 'event: a\ndata: {"x": 1}\n\ndata: {"x": 2}\n\nevent: b\ndata: {"type": "c"}\n\n'
     parsed = events(stream.replace("\n", line_end).encode())
@@ -62,6 +62,27 @@ def test_json_of_a_body_without_event_stream_skips_byte_order_mark():
 def test_json_of_an_event_stream_is_its_last_object():
     body = b': ping\n\ndata: {"x": 1}\n\ndata: {"x": 2}\n\ndata: [DONE]\n\n'
     assert ProviderResponse(200, {}, body).json() == {"x": 2}
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 100])
+def test_line_end_that_is_split_between_two_chunks_ends_one_line(chunk_bytes):
+    body = b'data: {"x":\r\ndata: 1}\r\n\r\ndata: {"x": 2}\r\rdata: {"x": 3}\n\n'
+    chunks = (body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))
+    assert list(parse_sse_events(chunks)) == [{"x": 1}, {"x": 2}, {"x": 3}]
+
+
+@pytest.mark.parametrize(
+    "error", ['{"error": {"message": "late"}}', '{"type": "error", "code": "late", "message": "m"}']
+)
+def test_error_event_after_an_object_does_not_replace_it(error):
+    body = b'data: {"x": 1}\n\ndata: %b\n\n' % error.encode()
+    assert ProviderResponse(200, {}, body).json() == {"x": 1}
+    assert "x" not in ProviderResponse(200, {}, body.partition(b"\n\n")[2]).json()
+
+
+def test_state_of_a_failed_task_is_no_error_event():
+    body = b'data: {"status": "Pending"}\n\ndata: {"status": "FAILED", "error": "no GPU"}\n\n'
+    assert ProviderResponse(200, {}, body).json()["status"] == "FAILED"
 
 
 @pytest.mark.parametrize("body", [b"", b"data: [DONE]\n\n", b": ping\n\n", b"{"])

@@ -39,6 +39,14 @@ FORMS = {
     "prefix": f"base64,{B64}",
     "quotes": f'"{B64}"',
     "Python bytes": f"b'{B64}'",
+    "prefix with a colon": f"base64:{B64}",
+    "media type": f"image/png;base64,{B64}",
+    "data URL in a data URL": f"data:image/png;base64,data:image/png;base64,{B64}",
+    "percent encoding twice": quote(quote(B64, safe=""), safe=""),
+    "byte order mark": "\ufeff" + B64,
+    "invisible characters": B64[:40] + "\u200b" + B64[40:],
+    "Markdown": f"![image](data:image/png;base64,{B64})",
+    "HTML": f'<img src="data:image/png;base64,{B64}" alt="(a) cat">',
 }
 
 

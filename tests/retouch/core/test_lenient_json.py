@@ -27,6 +27,8 @@ BODIES = {
     "second copy": TEXT.encode() * 2,
     "shorter document before": b'{"status": "working"}\n' + TEXT.encode(),
     "shorter document after": TEXT.encode() + b'\n{"status": "done", "data": []}',
+    "missing brackets": TEXT[:-3].encode(),
+    "missing brackets and a trailing comma": (TEXT[:-3] + ", ").encode(),
     "empty duplicate": (HEAD + '}], "data": [], "data": null}').encode(),
 }
 
@@ -35,6 +37,13 @@ BODIES = {
 def test_invalid_json_of_success_is_read(name):
     assert ProviderResponse(200, {}, BODIES[name]).json() == ANSWER or name == "empty duplicate"
     assert parse_invalid_json(BODIES[name]) == ANSWER
+
+
+def test_string_of_json_in_a_success_is_read_as_its_document():
+    body = json.dumps(TEXT).encode()
+    assert ProviderResponse(200, {}, body).json() == ANSWER
+    assert ProviderResponse(400, {}, body).json() == TEXT
+    assert ProviderResponse(200, {}, b'"a cat"').json() == "a cat"
 
 
 @pytest.mark.parametrize("name", ["trailing commas", "utf-16", "page after"])
@@ -50,6 +59,11 @@ def test_invalid_json_of_error_is_not_read(name):
         ("Infinity", None),
         ("-Infinity", None),
         ("1e999", None),
+        ("undefined", None),
+        ("None", None),
+        ("True", True),
+        ("False", False),
+        ('"None, undefined"', "None, undefined"),
         ("9" * 5000, None),
         ("9" * 30, int("9" * 30)),
         ('"a\tb\n\x01c"', "a\tb\n\x01c"),

@@ -90,6 +90,14 @@ def test_bomb_that_was_compressed_twice_is_decoded_in_small_pieces():
         (TEXT, "gzip"),
         (TEXT, ""),
         (GZIP, ""),
+        (ZLIB, ""),
+        (zlib.compress(TEXT, 1), ""),
+        (zlib.compress(TEXT, 9), ""),
+        (GZIP, "deflate"),
+        (ZLIB, "gzip"),
+        (gzip.compress(GZIP), "gzip"),
+        (gzip.compress(ZLIB), "gzip"),
+        (zlib.compress(GZIP), "deflate"),
     ],
     ids=describe,
 )
@@ -122,7 +130,7 @@ def test_damaged_body_raises_undecodable_body(body, coding):
         decode_in_chunks(body, coding)
 
 
-@pytest.mark.parametrize("first", [b"a", b"{", b"data: x"])
+@pytest.mark.parametrize("first", [b"a", b"{", b"data: x", b"xy"])
 def test_first_chunk_of_body_without_coding_is_yielded_before_the_next_one(first):
     def chunks():
         yield first

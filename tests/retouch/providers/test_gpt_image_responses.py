@@ -75,6 +75,12 @@ def test_image_in_a_data_url_is_delivered_as_bare_base64(server, item):
     assert len(server.received) == 1
 
 
+def test_all_images_of_a_response_inside_an_envelope_are_delivered(server):
+    document = {"created": 1, "data": [{"b64_json": B64}, {"b64_json": B64}]}
+    envelope = {"code": 0, "msg": "success", "data": document}
+    assert images(openai_edit(server, json_response(envelope), n="2")) == [B64, B64]
+
+
 @pytest.mark.parametrize("value", ["data:text/html;base64,PGh0bWw+", "data:image/png,abc", "data:"])
 def test_data_url_without_an_image_is_not_delivered(server, value):
     response = openai_edit(server, json_response({"data": [{"b64_json": value}]}))

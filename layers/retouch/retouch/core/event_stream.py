@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from retouch.core.fast_json import loads
 
 UTF8_BOM = b"\xef\xbb\xbf"
+_ERROR_FIELDS = {"error", "type"}
 _HEAD_BYTES = 64  # enough for a BOM, some blank lines and the first field name
 # No JSON document starts with one of these.
 _FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
@@ -36,6 +37,13 @@ def parse_sse_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             name, data = "", []
             if event is not None:
                 yield event
+
+
+def is_error_event(event: Mapping[str, Any]) -> bool:
+    """Return whether an event reports an error and nothing else. The state of a task that failed is more."""
+    return event.get("type") == "error" or bool(
+        event.get("error") and event.keys() <= _ERROR_FIELDS
+    )
 
 
 def _parse_event(name: str, payload: bytes) -> dict[str, Any] | None:
@@ -67,14 +75,23 @@ def _parse_payload(payload: bytes) -> Any:
 def _split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     # One image is one line of several megabytes. The pieces are joined once, at the end of the line, to avoid copies.
     pending: list[bytes] = []
-    for chunk in _strip_bom(chunks):
+    for chunk in _normalize_line_ends(_strip_bom(chunks)):
         head, *rest = chunk.split(b"\n")
         pending.append(head)
         for piece in rest:
-            yield b"".join(pending).rstrip(b"\r")
+            yield b"".join(pending)
             pending = [piece]
-    yield b"".join(pending).rstrip(b"\r")
+    yield b"".join(pending)
     yield b""
+
+
+def _normalize_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks with LF as the end of each line. The standard also allows CR LF and CR."""
+    was_cr = False
+    for chunk in chunks:
+        rest = chunk[1:] if was_cr and chunk.startswith(b"\n") else chunk
+        was_cr = chunk.endswith(b"\r")
+        yield rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in rest else rest
 
 
 def _strip_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,8 +13,14 @@ import pybase64
 
 from retouch.core.image_formats import detect_format, detect_other_format
 
-# A data: URL up to its data, or quotes and prefixes that some serializers add.
-_PREFIX = re.compile(r"""\s*(?:b?["'])?\s*(?:data:(?P<header>[^,]*),|base64,)?""", re.IGNORECASE)
+# The text before base64: a data: URL up to its data, Markdown or HTML with one, "base64:", "image/png;base64,". JSON
+# is left to its parsers.
+_BASE64_PREFIX = re.compile(r"\s*+(?![{\[]).{0,300}base64\s*[,:]", re.IGNORECASE | re.DOTALL)
+# A data: URL without base64 up to its data, or quotes that some serializers add.
+_PREFIX = re.compile(r"""\s*(?:b?["'])?\s*(?P<header>data:[^,]*,)?""", re.IGNORECASE)
+_CLOSING_MARKS = ('"', "'", ")", "<", ">")  # after the base64 in Markdown, HTML or Python
+_INVISIBLE_CHARACTERS = re.compile("[\ufeff\u200b-\u200d\u2060]")
+_MAX_PERCENT_ENCODINGS = 2
 _DETECTION_CHARS = 64  # base64 characters that are enough to detect the image format
 _FOREIGN_CHARACTERS = re.compile(r"[^A-Za-z0-9+/]+")
 _URL_SAFE = str.maketrans("-_", "+/")
@@ -22,11 +28,9 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 def text_to_base64(text: str) -> str:
     """Return the image in a text as standard base64, or "" when the text is no image of a known format."""
-    prefix = _PREFIX.match(text)
-    header, data = (
-        (prefix["header"], text[prefix.end() :]) if prefix and prefix.end() else (None, text)
-    )
-    if header is not None and not header.lower().rstrip().endswith("base64"):
+    prefix = _BASE64_PREFIX.match(text) or _PREFIX.match(text)
+    data = text[prefix.end() :] if prefix and prefix.end() else text
+    if prefix and prefix.re is _PREFIX and prefix["header"]:
         return _encode_image(unquote_to_bytes(data))
     base64 = _standard_base64(data)
     return base64 if detect_base64_format(base64) else ""
@@ -57,12 +61,10 @@ def _standard_base64(text: str) -> str:
     Each step runs only when it is needed, because the text may have many megabytes.
     """
     if not text.isascii():
+        text = _INVISIBLE_CHARACTERS.sub("", text)
+    if not text.isascii():
         return ""
-    text = text.strip("\"' \t\r\n")
-    if "%" in text:
-        text = unquote_to_bytes(text).decode("latin-1")
-    if "\\" in text:
-        text = text.replace("\\n", "").replace("\\r", "").replace("\\", "")
+    text = _remove_quoting(text.strip("\"' \t\r\n"))
     if " " in text:
         text = _replace_spaces(text)
     if "\n" in text or "\r" in text or "\t" in text:
@@ -70,6 +72,18 @@ def _standard_base64(text: str) -> str:
     if "-" in text or "_" in text:
         text = text.translate(_URL_SAFE)
     return _fix_padding(text) if len(text) % 4 or text.endswith("===") else text
+
+
+def _remove_quoting(text: str) -> str:
+    """Return the text without closing marks, percent encoding and backslashes."""
+    if text.endswith(_CLOSING_MARKS):
+        text = min((text.partition(mark)[0] for mark in _CLOSING_MARKS), key=len)
+    for _ in range(_MAX_PERCENT_ENCODINGS):
+        if "%" in text:
+            text = unquote_to_bytes(text).decode("latin-1")
+    if "\\" in text:
+        text = text.replace("\\n", "").replace("\\r", "").replace("\\", "")
+    return text
 
 
 def _replace_spaces(text: str) -> str:

@@ -5,7 +5,9 @@ write:
 
 - UTF-16, UTF-32, a byte order mark, and bytes that are not UTF-8;
 - NaN, Infinity and numbers that are too large, which become None;
+- undefined and the words of Python (None, True, False), which become their JSON values;
 - trailing commas, control characters in strings, and lone surrogates, which become U+FFFD;
+- missing brackets at the end, where the text does not end inside a string;
 - text before and after the document, and several documents, of which the longest is returned;
 - a name that an object has twice: an empty value never replaces another value.
 
@@ -22,24 +24,47 @@ from typing import Any
 
 _MAX_PREFIX_CHARS = 1024  # of text before the document, e.g. ")]}'," or "callback("
 _MAX_ATTEMPTS = 50  # to parse a document
+_MAX_MISSING_BRACKETS = 20
 _MAX_NUMBER_CHARS = 400  # Python takes quadratic time for longer integers
-# A string, or a comma before a closing bracket. Strings are matched so that commas inside them are not.
-_STRING_OR_TRAILING_COMMA = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|,(?=\s*+[}\]])', re.DOTALL)
+# A string, a comma before a closing bracket, or a word. Strings are matched so that what is inside them is not.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRING_OR_INVALID = re.compile(
+    _STRING + r"|,(?=\s*+[}\]])|\b(?:undefined|None|True|False)\b", re.DOTALL
+)
+_VALID_TEXTS = {",": "", "undefined": "null", "None": "null", "True": "true", "False": "false"}
+_STRING_OR_BRACKET = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
+_CLOSING_BRACKETS = {"{": "}", "[": "]"}
 _DOCUMENT_START = re.compile(r"[{\[]")
 
 
 def parse_invalid_json(body: bytes) -> Any:
     """Return the longest JSON object or array in a text. Raises ValueError when there is none."""
     text = body.decode(json.detect_encoding(body), errors="replace")
-    documents = list(_parse_documents(_STRING_OR_TRAILING_COMMA.sub(_drop_comma, text)))
+    valid_text = _STRING_OR_INVALID.sub(lambda m: _VALID_TEXTS.get(m[0], m[0]), text)
+    documents = list(_parse_documents(valid_text))
+    if closing_brackets := _missing_brackets(valid_text):
+        closed = _parse_documents(valid_text.rstrip(" \t\r\n,") + closing_brackets)
+        documents += [(length, document) for length, document in closed if document]
     if not documents:
         raise ValueError("the text has no JSON document")
     # max() returns the first of equal documents.
     return _replace_surrogates(max(documents, key=lambda document: document[0])[1])
 
 
-def _drop_comma(match: re.Match[str]) -> str:
-    return "" if match[0] == "," else match[0]
+def _missing_brackets(text: str) -> str:
+    """Return the closing brackets that a text lacks at its end, or "" when it ends inside a string."""
+    expected: list[str] = []
+    token = ""
+    for match in _STRING_OR_BRACKET.finditer(text):
+        token = match[0]
+        if token in _CLOSING_BRACKETS:
+            expected.append(_CLOSING_BRACKETS[token])
+        elif expected and token == expected[-1]:
+            expected.pop()
+    is_in_string = token.startswith('"') and (len(token) == 1 or not token.endswith('"'))
+    return (
+        "" if is_in_string or len(expected) > _MAX_MISSING_BRACKETS else "".join(reversed(expected))
+    )
 
 
 def _parse_documents(text: str) -> Iterator[tuple[int, Any]]:

@@ -11,7 +11,12 @@ from typing import Any
 
 from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
-from retouch.core.event_stream import UTF8_BOM, is_event_stream, parse_sse_events
+from retouch.core.event_stream import (
+    UTF8_BOM,
+    is_error_event,
+    is_event_stream,
+    parse_sse_events,
+)
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Size as Size
 
@@ -66,27 +71,32 @@ class ProviderResponse:
     chunks: Iterator[bytes] | None = None
 
     def json(self) -> Any:
-        """Return the body parsed as JSON. Of an event stream, the last object. Raises ValueError for any other body.
+        """Return the body parsed as JSON. Raises ValueError for any other body.
 
-        A success may be paid for, so its JSON is also read when it is not valid.
+        Of an event stream this is the last object that is no error: an error after a result does not take it back.
+        A success may be paid for, so its JSON is also read when it is not valid, or when it is a string of JSON.
         """
         if not is_event_stream(self.body):
-            return self._parse_document()
+            return self._parse_document(self.body)
         events = list(parse_sse_events([self.body]))
         if not events:
             raise ValueError("the event stream has no object")
-        return events[-1]
+        results = [event for event in events if not is_error_event(event)]
+        return (results or events)[-1]
 
-    def _parse_document(self) -> Any:
+    def _parse_document(self, text: bytes) -> Any:
+        is_success = 200 <= self.status < 300
         try:
-            return fast_json.loads(self.body.removeprefix(UTF8_BOM))
+            document = fast_json.loads(text.removeprefix(UTF8_BOM))
         except ValueError:
-            if not 200 <= self.status < 300:
+            if not is_success:
                 raise
             # Imported here, because few responses need it.
             from retouch.core.lenient_json import parse_invalid_json
 
-            return parse_invalid_json(self.body)
+            return parse_invalid_json(text)
+        is_nested = isinstance(document, str) and document.lstrip()[:1] in ("{", "[")
+        return self._parse_document(document.encode()) if is_nested and is_success else document
 
 
 @frozen_dataclass

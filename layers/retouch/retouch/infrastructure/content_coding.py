@@ -13,7 +13,8 @@ from itertools import chain
 from retouch.core.image_formats import detect_format
 
 _GZIP_CODINGS = ("gzip", "x-gzip")
-DECODABLE_CODINGS = (*_GZIP_CODINGS, "deflate")
+_DEFLATE_CODING = "deflate"
+DECODABLE_CODINGS = (*_GZIP_CODINGS, _DEFLATE_CODING)
 # Every other value ("aws-chunked", "utf-8", "undefined", an empty one) is a label that some servers send for a plain
 # body. Sources: https://www.iana.org/assignments/http-parameters and the names of common compression formats.
 _HTTP_COMPRESSIONS = frozenset(
@@ -27,6 +28,8 @@ _COMPRESSIONS = frozenset(
     )
 )
 _GZIP_MAGIC = b"\x1f\x8b"
+# The starts of zlib data with the usual window, except the one that is text. No image and no text starts so.
+_ZLIB_MAGICS = (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
 _GZIP_WINDOW, _ZLIB_WINDOW, _RAW_WINDOW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _PIECE_BYTES = 262_144
 _MAX_CODINGS = 2  # some proxies compress again what the server has compressed
@@ -73,8 +76,12 @@ def remove_wrong_label(chunks: Iterable[bytes], coding: str) -> tuple[str, Itera
 
 
 def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    """Yield the body without its compression. `coding` is decodable, as `is_decodable` says. Raises UndecodableBody."""
-    for name in reversed(coding.split(", ")):
+    """Yield the body without its compression. `coding` is decodable, as `is_decodable` says. Raises UndecodableBody.
+
+    A body that is still compressed afterwards is decoded once more: a server and its proxy may share one label.
+    """
+    names = coding.split(", ")
+    for name in reversed(names if names[1:] or not coding else ["", *names]):
         chunks = _decode_once(chunks, name)
     return iter(chunks)
 
@@ -82,23 +89,23 @@ def decode_body(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
 def _decode_once(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """Yield the body without one compression. `coding` is "" or a member of DECODABLE_CODINGS.
 
-    A body that is not compressed at all is passed through: some proxies decompress and leave the header. Others remove
-    the header and do not decompress, so a body without a coding is decompressed when it starts as gzip. A first chunk
-    that does not start so is yielded at once. Raises UndecodableBody.
+    The first bytes decide more than the label: some proxies decompress and leave the header, others remove the header
+    and do not decompress. So a body that does not start as compressed data is passed through. A first chunk without a
+    coding that does not start so is yielded at once. Raises UndecodableBody.
     """
-    head, rest = _split_head(chunks, len(_GZIP_MAGIC), _may_be_gzip if not coding else None)
-    coding = coding or _GZIP_CODINGS[0]
-    if coding in _GZIP_CODINGS and head[:2] != _GZIP_MAGIC:
+    head, rest = _split_head(chunks, len(_GZIP_MAGIC), None if coding else _may_be_compressed)
+    window_bits = _window_bits(coding, head)
+    if window_bits is None:
         yield from chain([head] if head else [], rest)
         return
     try:
-        yield from _inflate(chain([head], rest), _window_bits(coding, head))
+        yield from _inflate(chain([head], rest), window_bits)
     except zlib.error:
         raise UndecodableBody("the compressed data is damaged") from None
 
 
-def _may_be_gzip(head: bytes) -> bool:
-    return _GZIP_MAGIC.startswith(head)
+def _may_be_compressed(head: bytes) -> bool:
+    return any(magic.startswith(head) for magic in (_GZIP_MAGIC, *_ZLIB_MAGICS))
 
 
 def _split_head(
@@ -117,10 +124,15 @@ def _split_head(
     return head, rest
 
 
-def _window_bits(coding: str, head: bytes) -> int:
-    """Return zlib's name for the container. "deflate" means zlib data, but some servers send raw deflate data."""
-    if coding in _GZIP_CODINGS:
+def _window_bits(coding: str, head: bytes) -> int | None:
+    """Return zlib's name for the container of the body, or None for a body that is not compressed.
+
+    "deflate" means zlib data, but some servers send raw deflate data, which has no header.
+    """
+    if head[:2] == _GZIP_MAGIC:
         return _GZIP_WINDOW
+    if coding != _DEFLATE_CODING:
+        return _ZLIB_WINDOW if head[:2] in _ZLIB_MAGICS else None
     has_zlib_header = len(head) > 1 and head[0] & 15 == 8 and int.from_bytes(head[:2]) % 31 == 0
     return _ZLIB_WINDOW if has_zlib_header else _RAW_WINDOW
 

@@ -101,7 +101,7 @@ def edit(job: ProviderJob) -> Conversation:
         return [image]
     if job.model != RELIGHT_MODEL:
         return [_parse_image(find_object(response.json(), "finish_reason"))]
-    result_path = f"/v2beta/results/{quote(response.json()['id'], safe='')}"
+    result_path = f"/v2beta/results/{quote(find_object(response.json(), 'id')['id'], safe='')}"
     result = yield from poll(
         ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
         _read_result,

@@ -153,9 +153,10 @@ def test_paid_call_is_not_retried_after_failure(provider, failure):
     assert response.headers["x-retouch-billed"] == "unknown"
 
 
-@pytest.mark.parametrize("status", [408, 500, 502, 504])
+@pytest.mark.parametrize("status", [408, 460, 499, 500, 502, 504, 524])
 def test_paid_call_is_not_retried_despite_retry_after(provider, status):
     provider.responses = [ScriptedResponse(status, b"", {"retry-after": "1"})]
     env = {"OPENAI_API_KEY": "sk-k", "OPENAI_BASE_URL": provider.url}
-    _, clock = send_edit("gpt-image-2", **env)
+    response, clock = send_edit("gpt-image-2", **env)
     assert (len(provider.calls), clock.sleeps) == (1, [])
+    assert response.headers["x-retouch-billed"] == "unknown"

@@ -22,6 +22,9 @@ _MIN_IMAGE_CHARS = 64  # of base64; no image file is smaller
 # A JSON string. It may end with the text: otherwise the search would begin again at each quote of an open string, and
 # take quadratic time.
 _STRING = re.compile(r'"((?:[^"\\]++|\\.?)*+)(?:"|\Z)', re.DOTALL)
+# The same with the quotes of Python. It is used only where the other one finds no image.
+_SINGLE_QUOTED_STRING = re.compile(r"'((?:[^'\\]++|\\.?)*+)(?:'|\Z)", re.DOTALL)
+_MAX_NESTED_TEXTS = 3  # JSON documents in strings of JSON documents
 
 
 def search_images(response: ProviderResponse, job: ProviderJob) -> list[GeneratedImage]:
@@ -68,9 +71,20 @@ def _text_images(body: bytes) -> Iterator[str]:
     if image := text_to_base64(text):
         yield image
         return
-    for match in _STRING.finditer(text):
-        if len(match[1]) >= _MIN_IMAGE_CHARS and (image := text_to_base64(_unescape(match))):
+    found = list(_string_images(text, _STRING, _MAX_NESTED_TEXTS))
+    yield from found or _string_images(text, _SINGLE_QUOTED_STRING, _MAX_NESTED_TEXTS)
+
+
+def _string_images(text: str, pattern: re.Pattern[str], depth: int) -> Iterator[str]:
+    """Yield the images in the strings of a JSON document, and of documents inside them."""
+    for match in pattern.finditer(text):
+        if len(match[1]) < _MIN_IMAGE_CHARS:
+            continue
+        value = _unescape(match)
+        if image := text_to_base64(value):
             yield image
+        elif depth and value.lstrip()[:1] in ("{", "["):
+            yield from _string_images(value, pattern, depth - 1)
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.error_text import error_message as error_message
+from retouch.core.event_stream import is_event_stream
 from retouch.core.image_formats import detect_format, detect_other_format
 from retouch.core.image_text import text_to_base64
 from retouch.core.pricing import to_micro_dollars
@@ -56,7 +57,7 @@ def _search_object(value: Any, name: str, depth: int) -> Mapping[str, Any] | Non
     if not depth or not isinstance(value, Mapping | list):
         return None
     if isinstance(value, Mapping) and value.get(name):
-        return value
+        return _search_object(value[name], name, 1) or value
     children = value.values() if isinstance(value, Mapping) else value
     found = (_search_object(child, name, depth - 1) for child in children)
     return next((one for one in found if one is not None), None)
@@ -107,10 +108,18 @@ def _all_texts(value: Any, depth: int) -> Iterator[str]:
 
 
 def response_image(response: ProviderResponse) -> GeneratedImage | None:
-    """Return the image that is the whole body of a response, or None. Either its type or its first bytes say so."""
+    """Return the image that is the whole body of a response, or None. Either its type or its first bytes say so.
+
+    A body with the type of an image may also be JSON, which is no image, or base64.
+    """
+    body = response.body
+    if detect_format(body) or detect_other_format(body):
+        return GeneratedImage(data=body)
     is_labelled = response.headers.get("content-type", "").strip().lower().startswith("image/")
-    is_image = is_labelled or detect_format(response.body) or detect_other_format(response.body)
-    return GeneratedImage(data=response.body) if is_image else None
+    if not is_labelled or is_event_stream(body) or body.lstrip()[:1] in (b"{", b"["):
+        return None
+    base64 = image_base64(body.decode("latin-1"))
+    return GeneratedImage(b64=base64) if base64 else GeneratedImage(data=body)
 
 
 def fetch_image(url: str) -> Generator[ConversationStep, ProviderResponse, GeneratedImage]:
