@@ -29,7 +29,7 @@ def measure_fresh(
     results: Results = {}
     progress = Progress(sum(request_count(scenario, n) for scenario in scenarios))
     for scenario in scenarios:
-        upstream.select_response(scenario.response_kind)
+        upstream.select_response(scenario.response_kind, scenario.provider_ms)
         with start_targets() as targets:
             results[scenario] = {target.name: Measurements() for target in targets}
             with _open_clients(scenario, targets, results[scenario]) as clients:
@@ -64,7 +64,7 @@ def measure_warm(
     progress = Progress(sum(request_count(scenario, n) for scenario in scenarios) * rounds)
     for round_index in range(rounds):
         for scenario in scenarios:
-            upstream.select_response(scenario.response_kind)
+            upstream.select_response(scenario.response_kind, scenario.provider_ms)
             with _open_clients(scenario, targets, results[scenario]) as clients:
                 count = request_count(scenario, n)
                 if round_index == 0:

@@ -5,7 +5,7 @@ It knows every gateway key and stores nothing. The cost of a real service is not
 
 import json
 
-from bench.mock_server import MockRequest, http_response, run_server
+from bench.mock_server import MockRequest, MockResponse, http_response, run_server
 from bench.targets import API_KEY
 
 BUCKET = "bench"
@@ -20,8 +20,13 @@ _STORED = http_response(
 )
 
 
-def respond(request: MockRequest) -> bytes:
-    """Return the response to one call of a service. S3 calls have no operation header."""
+def respond(request: MockRequest) -> MockResponse:
+    """Return the response to one call of a service."""
+    return MockResponse(_response_bytes(request))
+
+
+def _response_bytes(request: MockRequest) -> bytes:
+    # S3 calls have no operation header.
     if not request.operation:
         return _STORED
     operation = request.operation.rsplit(".", 1)[-1]

@@ -10,9 +10,9 @@ class MockControl:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def select_response(self, kind: str) -> None:
-        """Select the response of /auto."""
-        self._get_json(f"/use/{kind}")
+    def select_response(self, kind: str, wait_ms: int = 0) -> None:
+        """Select the response of /auto, and how long the mock waits before it."""
+        self._get_json(f"/use/{kind}/{wait_ms}")
 
     def edit_count(self) -> int:
         """Return the number of edits that the mock provider has served."""

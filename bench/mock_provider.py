@@ -1,7 +1,8 @@
 """A mock provider with minimal cost.
 
 The first path segment selects the response: /small/v1, /url/v1, /big/v1 or /photo/v1. /auto/v1 uses the kind that
-GET /use/<kind> selected last, so that a gateway with one fixed upstream needs no restart for each scenario.
+GET /use/<kind>/<milliseconds> selected last, so that a gateway with one fixed upstream needs no restart for each
+scenario. An edit waits for these milliseconds.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import base64
 import json
 from pathlib import Path
 
-from bench.mock_server import MockRequest, http_response, run_server
+from bench.mock_server import MockRequest, MockResponse, http_response, run_server
 from bench.scenarios import BIG, PHOTO, SMALL, URL
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -24,6 +25,7 @@ class MockResponses:
     def __init__(self, images: Path, port: int) -> None:
         files = {kind: (images / name).read_bytes() for kind, name in IMAGES.items()}
         self.selected_kind = SMALL
+        self.wait_seconds = 0.0
         self.counts = {"edits": 0, "refused": 0}
         self.file_response = http_response(files[SMALL], "image/png")
         self.edit_responses = {
@@ -34,11 +36,11 @@ class MockResponses:
             },
         }
 
-    def respond(self, request: MockRequest) -> bytes:
-        """Return the response to a request."""
+    def respond(self, request: MockRequest) -> MockResponse:
+        """Return the response to a request. Only an edit waits."""
         if request.method == b"GET":
-            return self._respond_to_get(request.path)
-        return self._respond_to_post(request.path, request.body)
+            return MockResponse(self._respond_to_get(request.path))
+        return MockResponse(self._respond_to_post(request.path, request.body), self.wait_seconds)
 
     def _respond_to_post(self, path: str, body: bytes) -> bytes:
         """Return the response to an upload. An upload that is cut off or has no image gets a 400."""
@@ -51,11 +53,12 @@ class MockResponses:
         return response
 
     def _respond_to_get(self, path: str) -> bytes:
-        """Return the image behind the result URL or the counters. /use/<kind> selects the response of /auto."""
+        """Return the image behind the result URL or the counters. /use selects the response of /auto."""
         if path == "/file.png":
             return self.file_response
         if path.startswith("/use/"):
-            self.selected_kind = path.removeprefix("/use/")
+            self.selected_kind, _, wait_ms = path.removeprefix("/use/").partition("/")
+            self.wait_seconds = int(wait_ms) / 1000
         return http_response(json.dumps(self.counts).encode())
 
 

@@ -17,7 +17,14 @@ class MockRequest(NamedTuple):
     body: bytes
 
 
-Respond = Callable[[MockRequest], bytes]
+class MockResponse(NamedTuple):
+    """The bytes of a response, and how long the server waits before it sends them."""
+
+    data: bytes
+    wait_seconds: float = 0.0
+
+
+Respond = Callable[[MockRequest], MockResponse]
 
 
 def http_response(
@@ -71,14 +78,19 @@ class MockProtocol(asyncio.Protocol):
         self.chunks.append(chunk)
 
     def on_message_complete(self) -> None:
-        """Send the response."""
+        """Send the response, at once or after its wait."""
         request = MockRequest(
             self.parser.get_method(),
             self.path.decode("latin-1"),
             self.operation,
             b"".join(self.chunks),
         )
-        self.transport.write(self.respond(request))
+        response = self.respond(request)
+        if response.wait_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(response.wait_seconds, self.transport.write, response.data)
+        else:
+            self.transport.write(response.data)
 
 
 def run_server(create_responder: Callable[[int], Respond]) -> None:

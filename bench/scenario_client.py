@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from bench.client import Connection, Response
 from bench.mock_control import MockControl
@@ -30,6 +31,7 @@ class ScenarioClient:
     ) -> None:
         self.target = target
         self.measurements = measurements
+        self._scenario = scenario
         self._body = scenario.request_body(images)
         self._head = target.request_head(len(self._body))
         self._connection = Connection(target.base_url)
@@ -66,7 +68,13 @@ class ScenarioClient:
         self._connection.close()
 
     def _send(self) -> Response:
-        return self._connection.send(self._head, self._body)
+        return self._connection.send(self._request_head(), self._body)
+
+    def _request_head(self) -> bytes:
+        if not self._scenario.has_key:
+            return self._head
+        key_line = f"Idempotency-Key: {uuid4()}\r\n\r\n".encode()
+        return self._head.removesuffix(b"\r\n") + key_line
 
 
 def failure_text(response: Response) -> str:

@@ -22,12 +22,21 @@ class Scenario:
     response_kind: str
     has_mask: bool = False
     wants_link: bool = False  # response_format=url, while the provider sends base64.
+    has_key: bool = (
+        False  # Each request has an Idempotency-Key of its own, so the order is durable.
+    )
+    provider_ms: int = 0  # The provider waits so long before it answers.
 
     @property
     def label(self) -> str:
         """The name of the row in the tables."""
-        mask, link = (", with mask" * self.has_mask, ", as own link" * self.wants_link)
-        return f"{self.upload} → {RESPONSES[self.response_kind]}{mask}{link}"
+        parts = (
+            ", as own link" * self.wants_link,
+            ", with Idempotency-Key" * self.has_key,
+            f", provider takes {self.provider_ms} ms" * bool(self.provider_ms),
+            ", with mask" * self.has_mask,
+        )
+        return f"{self.upload} → {RESPONSES[self.response_kind]}{''.join(parts)}"
 
     def request_body(self, images: Path) -> bytes:
         """Return the multipart body that every target receives."""
@@ -47,9 +56,12 @@ SCENARIOS = (
     *(Scenario(upload, kind) for upload in ("20 KB", "3 MB") for kind in (SMALL, URL, BIG)),
     Scenario("photo", PHOTO),
     Scenario("20 KB", SMALL, wants_link=True),
+    Scenario("20 KB", SMALL, has_key=True),
     Scenario("20 KB", SMALL, has_mask=True),
     Scenario("3 MB", BIG, has_mask=True),
     Scenario("photo", PHOTO, has_mask=True),
+    # Real providers take seconds. Work that needs only the original is done in this time.
+    Scenario("photo", PHOTO, has_mask=True, provider_ms=100),
 )
 
 

@@ -43,7 +43,7 @@ def measure(
     interval = max(1, n // SAMPLES // len(clients)) * len(clients)
     progress, samples = Progress(n), []
     for i, (scenario, client) in enumerate(islice(cycle(clients), n), 1):
-        upstream.select_response(scenario.response_kind)
+        upstream.select_response(scenario.response_kind, scenario.provider_ms)
         client.send_timed()
         progress.advance("soak")
         if i % interval == 0:

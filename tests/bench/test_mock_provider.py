@@ -1,10 +1,15 @@
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import closing
+from queue import Queue
+from threading import Thread
 
 import pytest
 
 from bench.client import Connection
 from bench.mock_control import MockControl
+from bench.mock_server import http_response
 from bench.processes import run_mock_provider
 from bench.response_check import describe_response
 from bench.scenario_client import Measurements, ScenarioClient
@@ -54,7 +59,7 @@ def test_mock_provider_result_url_serves_a_png(upstream, images_folder) -> None:
 def test_mock_provider_auto_path_follows_the_selected_response(
     upstream, images_folder, scenario
 ) -> None:
-    upstream.select_response(scenario.response_kind)
+    upstream.select_response(scenario.response_kind, scenario.provider_ms)
     client = ScenarioClient(
         direct_target(upstream.url), scenario, images_folder, Measurements(seconds=[[]])
     )
@@ -69,6 +74,44 @@ def test_mock_provider_auto_path_follows_the_selected_response(
             f"{upstream.url}/{scenario.response_kind}/v1", scenario.request_body(images_folder)
         ).body
     )
+
+
+def test_mock_provider_waits_before_an_edit_but_not_before_its_counters(
+    upstream, images_folder
+) -> None:
+    waiting = Scenario("20 KB", SMALL, provider_ms=100)
+    upstream.select_response(waiting.response_kind, waiting.provider_ms)
+    response = send_edit(f"{upstream.url}/auto/v1", waiting.request_body(images_folder))
+    assert response.status == 200
+    assert response.seconds >= 0.1
+    upstream.select_response(SMALL)
+    assert waiting.label == "20 KB → 20 KB picture, provider takes 100 ms"
+
+
+def test_scenario_client_sends_another_idempotency_key_with_each_request(images_folder) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        target = Target("recorder", f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
+        keys = Queue[bytes]()
+        Thread(target=record_keys, args=(listener, keys), daemon=True).start()
+        scenario = Scenario("20 KB", SMALL, has_key=True)
+        client = ScenarioClient(target, scenario, images_folder, Measurements(seconds=[[]]))
+        client.send_timed()
+        client.send_timed()
+        client.close()
+        first, second = keys.get(timeout=10), keys.get(timeout=10)
+    assert first.startswith(b"Idempotency-Key: ")
+    assert first != second
+
+
+def record_keys(listener: socket.socket, keys: "Queue[bytes]") -> None:
+    connection, _ = listener.accept()
+    with connection, connection.makefile("rb") as reader:
+        for _ in range(2):
+            headers = list(iter(reader.readline, b"\r\n"))
+            length = next(int(line.split(b":")[1]) for line in headers if b"Length" in line)
+            reader.read(length)
+            keys.put(next(line for line in headers if line.startswith(b"Idempotency-Key")))
+            connection.sendall(http_response(b"{}"))
 
 
 def test_mock_provider_returns_400_for_incomplete_edits(upstream, images_folder) -> None:

@@ -143,6 +143,7 @@ def test_goals_are_stricter_for_a_large_upload_than_for_a_small_one() -> None:
     assert find_goals(Scenario("3 MB", URL)).cpu_fresh == 0.35
     assert find_goals(Scenario("3 MB", SMALL)).cpu_fresh == 0.3
     assert find_goals(Scenario("3 MB", SMALL, has_mask=True)).cpu_fresh == 1.0
+    assert find_goals(Scenario("20 KB", SMALL, has_key=True)).cpu_fresh is None
 
 
 def test_chart_has_a_bar_for_every_scenario_and_series(result) -> None:
