@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextvars import ContextVar
 
 from retouch.core.pending_writes import finish_writes, start_write
 
@@ -18,6 +19,21 @@ def test_writes_run_beside_and_are_waited_for():
     may_end.set()
     finish_writes()
     assert written == [1]
+
+
+def test_write_runs_in_the_context_of_its_own_request():
+    request, may_end, seen = ContextVar("request", default=""), threading.Event(), []
+    request.set("one")
+
+    def write():
+        may_end.wait(10)
+        seen.append(request.get())
+
+    start_write(write)
+    request.set("two")
+    may_end.set()
+    finish_writes()
+    assert seen == ["one"]
 
 
 def test_failure_of_a_write_goes_to_the_log(caplog):

@@ -2,7 +2,10 @@
 
 import json
 import logging
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -62,6 +65,24 @@ def test_line_has_the_fields_of_the_request_and_the_trace():
     formatter.context = {"trace_id": "t-1"}
     line = json.loads(formatter.format(logging.makeLogRecord({"msg": "request"})))
     assert (line["trace_id"], line["xray_trace_id"]) == ("t-1", "1-abc-def")
+
+
+def test_thread_that_outlives_its_request_writes_the_fields_of_that_request():
+    formatter, is_over = JsonFormatter(SERVICE, {}), threading.Event()
+
+    def write_late():
+        is_over.wait(10)
+        return json.loads(formatter.format(logging.makeLogRecord({"msg": "late"})))
+
+    with ThreadPoolExecutor() as pool:
+        formatter.context = {"trace_id": "t-1"}
+        own = pool.submit(copy_context().run, write_late)
+        other = pool.submit(write_late)
+        formatter.context.update(key="k-1")
+        formatter.context = {"trace_id": "t-2"}
+        is_over.set()
+    assert (own.result()["trace_id"], own.result()["key"]) == ("t-1", "k-1")
+    assert other.result()["trace_id"] == "t-2"
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])

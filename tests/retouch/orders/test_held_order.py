@@ -2,6 +2,7 @@
 
 import time
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pytest
 
@@ -48,6 +49,26 @@ def at_most(seconds):
     start = time.monotonic()
     yield
     assert time.monotonic() - start < seconds
+
+
+def test_late_write_runs_in_the_context_of_its_own_request():
+    request, seen = ContextVar("request", default=""), []
+    request.set("one")
+    edit = HeldEdit()
+    write = edit.store.write
+
+    def write_late(*args, **named):
+        written = write(*args, **named)
+        seen.append(request.get())
+        return written
+
+    edit.store.write = write_late
+    edit.store.hang()
+    edit.held.finish(answer())
+    request.set("two")
+    edit.store.resume()
+    edit.wait_for("done")
+    assert seen == ["one"]
 
 
 def test_answer_does_not_wait_for_slow_stores_and_is_written_later():

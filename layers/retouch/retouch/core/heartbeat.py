@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from contextvars import copy_context
 from math import isinf
 from queue import Empty, SimpleQueue
 from typing import TypeVar
@@ -30,7 +31,7 @@ def add_heartbeats(items: Generator[T, None, None], interval: float) -> Iterator
     """
     queue: SimpleQueue[object] = SimpleQueue()
     abandoned = threading.Event()
-    _PRODUCER_THREADS.submit(_produce, items, queue, abandoned)
+    _PRODUCER_THREADS.submit(copy_context().run, _produce, items, queue, abandoned)
     try:
         while True:
             try:
@@ -49,7 +50,7 @@ def add_heartbeats(items: Generator[T, None, None], interval: float) -> Iterator
 
 def run_in_background(function: Callable[[], T]) -> Future[T]:
     """Start the function in a thread, and return its future result."""
-    return _TASK_THREADS.submit(function)
+    return _TASK_THREADS.submit(copy_context().run, function)
 
 
 def is_done_within(future: Future[T], seconds: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 
 _log = logging.getLogger("retouch")
 _MAX_SECONDS = 10.0  # a write has timeouts of its own
@@ -17,8 +18,8 @@ _pending: set[Future[bool]] = set()
 
 
 def start_write(write: Callable[[], None]) -> Future[bool]:
-    """Start a write in a thread. The result says whether it was made. A failure goes to the log."""
-    future = _threads.submit(_run, write)
+    """Start a write in a thread. The result says whether it was made. A failure goes to the log, with its request."""
+    future = _threads.submit(copy_context().run, _run, write)
     _pending.add(future)
     future.add_done_callback(_pending.discard)
     return future

@@ -11,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -29,13 +30,29 @@ _TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
 class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON object. `context` has the fields of the current request.
 
+    A thread that runs in the context of an earlier request (`contextvars`) writes the fields of that request.
     `environment` is read for each line, because Lambda's runtime puts the trace of each invocation there.
     """
 
     def __init__(self, service: str, environment: Mapping[str, str]) -> None:
         super().__init__()
         self._service, self._environment = service, environment
-        self.context: Mapping[str, Any] = {}
+        self._current: dict[str, Any] = {}
+        self._own: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """The fields of the request that this thread works for, or else those of the current request.
+
+        All threads of a request share them, so a field that one of them adds is in the lines of the others too.
+        """
+        own = self._own.get()
+        return self._current if own is None else own
+
+    @context.setter
+    def context(self, fields: Mapping[str, Any]) -> None:
+        self._current = dict(fields)
+        self._own.set(self._current)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line without its end. Values that are not JSON become text."""

@@ -122,7 +122,7 @@ class EditTelemetry:
 
     def set_caller(self, log_fields: Mapping[str, str]) -> None:
         """Add the caller's key and workspace to every log line, until the next request."""
-        self._formatter.context = {**self._formatter.context, **log_fields}
+        self._formatter.context.update(log_fields)
 
     def record_request(
         self, operation: str, status: int, milliseconds: float, log_fields: Mapping[str, Any]

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from math import inf
 from typing import Protocol, TypeVar
@@ -78,6 +79,9 @@ class HeldOrder:
         self._has_begun = self._is_required = is_stored
         self._lock = threading.Lock()  # is never held during a write
         self._writer = ThreadPoolExecutor(1, "order")
+        self._context = (
+            copy_context()
+        )  # a write may outlive the request, and its log lines belong to it
         # Whether a conversation has gone on with a response of an earlier holder.
         self.is_continued = False
         # Whether the provider may still have a result that this request could not fetch.
@@ -108,7 +112,7 @@ class HeldOrder:
             if self._has_begun or self._has_ended:
                 return
             self._has_begun = True
-            self._writer.submit(self._write_first, make_fingerprint, retry)
+            self._writer.submit(self._context.run, self._write_first, make_fingerprint, retry)
 
     @property
     def next_hold(self) -> str:
@@ -125,7 +129,7 @@ class HeldOrder:
             self._stores = replace(
                 self._stores, validity=max(self._stores.validity, CHARGED_VALIDITY_SECONDS)
             )
-            note = self._writer.submit(self._write_charges, charges)
+            note = self._writer.submit(self._context.run, self._write_charges, charges)
         if not is_done_within(note, self._remaining()):
             raise OrdersUnavailable("The table of orders is too slow, so nothing was bought.")
         note.result()
@@ -145,7 +149,7 @@ class HeldOrder:
         if not self.order.charges:
             return
         with self._lock:
-            settlement = self._writer.submit(self._settle_charges, decide)
+            settlement = self._writer.submit(self._context.run, self._settle_charges, decide)
         if is_done_within(settlement, _MAX_WAIT_SECONDS):
             settlement.result()
 
@@ -158,7 +162,7 @@ class HeldOrder:
             if not self._has_begun:
                 self.order = self._sent_order(target)
                 return
-            mark = self._writer.submit(self._write_mark, target)
+            mark = self._writer.submit(self._context.run, self._write_mark, target)
         seconds = self._remaining() if self._is_required else _OPTIONAL_WAIT_SECONDS
         try:
             if not is_done_within(mark, seconds):
@@ -171,7 +175,7 @@ class HeldOrder:
     def add_submission(self, submission: Submission) -> None:
         """Write a provider's response that a later holder can continue with. A failure goes to the log."""
         with self._lock:
-            write = self._writer.submit(self._write_submission, submission)
+            write = self._writer.submit(self._context.run, self._write_submission, submission)
         if is_done_within(write, _OPTIONAL_WAIT_SECONDS):
             write.result()
 
@@ -210,7 +214,7 @@ class HeldOrder:
     def _end(self, write: Callable[[], Result]) -> Result | None:
         """Write the end of the order. Return what `write` returns, or None when the request must not wait longer."""
         with self._lock:
-            end = self._writer.submit(write)
+            end = self._writer.submit(self._context.run, write)
         max_wait = max(_MAX_WAIT_SECONDS, sum(self._end_pauses))
         seconds = max(_MIN_WAIT_SECONDS, min(max_wait, self._remaining()))
         if is_done_within(end, seconds if self._is_stored else _OPTIONAL_WAIT_SECONDS):
