@@ -51,7 +51,7 @@ def at_most(seconds):
     assert time.monotonic() - start < seconds
 
 
-def test_late_write_runs_in_the_context_of_its_own_request():
+def test_late_write_runs_in_the_context_of_its_own_request(monkeypatch):
     request, seen = ContextVar("request", default=""), []
     request.set("one")
     edit = HeldEdit()
@@ -62,7 +62,7 @@ def test_late_write_runs_in_the_context_of_its_own_request():
         seen.append(request.get())
         return written
 
-    edit.store.write = write_late
+    monkeypatch.setattr(edit.store, "write", write_late)
     edit.store.hang()
     edit.held.finish(answer())
     request.set("two")
