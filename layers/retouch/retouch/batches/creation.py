@@ -20,6 +20,7 @@ from retouch.batches.record import batch_of_row
 from retouch.batches.stores import BatchStores
 from retouch.core.errors import IdempotencyKeyReused, InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.parameters import quote_value
 from retouch.core.rows import Row, RowConflict
 from retouch.core.upload_ids import MAX_LINES_BYTES
 from retouch.orders.order import order_key
@@ -132,7 +133,8 @@ def _check_size(request: BatchRequest, size: int | None) -> int:
     """Return the size of the input. Raises NotFound or InvalidRequest."""
     if size is None:
         raise NotFound(
-            f"There is no file '{request.input_file}'. It may be deleted, or its upload was not completed.",
+            f"There is no file '{request.input_file}': it was deleted, or its upload was not completed. "
+            "Store the file again.",
             param="input_file_id",
             code="file_not_found",
         )
@@ -149,5 +151,8 @@ def find_batch(scope: str, identifier: str, stores: BatchStores, now: int) -> Ba
     """Return a batch of the scope. Raises NotFound for any other id, and OrdersUnavailable."""
     batch = read_batch(scope, identifier, stores) if identifier.startswith(BATCH_PREFIX) else None
     if batch is None or batch.expires + KEPT_SECONDS <= now:
-        raise NotFound("There is no such batch. It may have expired, or it belongs to another key.")
+        raise NotFound(
+            f"There is no batch {quote_value(identifier)} for this caller, or it has expired. "
+            "GET /v1/batches lists the batches."
+        )
     return batch

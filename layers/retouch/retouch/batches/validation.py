@@ -43,7 +43,11 @@ def plan_batch(batch: Batch, read: ReadRange, price_line: PriceLine) -> BatchPla
     except InvalidLine as invalid:
         errors.append(invalid.error)
     if not lines and not errors:
-        errors.append(LineError("empty_file", "The file has no line with an edit."))
+        errors.append(
+            LineError(
+                "empty_file", "The file has no line with an edit. Write one edit in each line."
+            )
+        )
     return BatchPlan(lines, worst_cost, tuple(errors))
 
 

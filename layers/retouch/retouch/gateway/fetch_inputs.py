@@ -115,7 +115,8 @@ def _missing_input_error(reference: ImageReference) -> InvalidRequest:
             status=404,
         )
     return InvalidRequest(
-        f"'{reference.field}' names an object that is not in this stack's bucket.",
+        f"'{reference.field}' names an object that is not in this stack's bucket. "
+        "Check its key, or send the image itself.",
         param=reference.field,
         code="object_not_found",
     )

@@ -173,7 +173,8 @@ def _tree_of_order(request: RoutedRequest) -> RoutingTree:
         if target.path == path:
             return replace(target, retry=RetryPolicy())
     raise OrderOutcomeUnknown(
-        f"The order {held.order.id} was sent to {path}, which the config no longer has."
+        f"The order {held.order.id} was sent to {path}, which the config no longer has. "
+        "Restore this target in the config, and send the request again."
     )
 
 

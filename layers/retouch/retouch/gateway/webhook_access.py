@@ -32,6 +32,7 @@ def webhook_pepper(settings: Settings) -> str:
     pepper = settings.environment.get("RETOUCH_PEPPER", "")
     if not pepper and settings.webhooks_table:
         raise GatewayMisconfigured(
-            "The gateway has no pepper for the secrets of webhooks.", code="gateway_not_configured"
+            "The gateway has no pepper for the secrets of webhooks. Set RETOUCH_PEPPER in its secret.",
+            code="gateway_not_configured",
         )
     return pepper or _LOCAL_PEPPER

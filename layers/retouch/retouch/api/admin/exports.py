@@ -185,7 +185,7 @@ def _change(
 def _require_state(export: Export, *states: ExportState) -> None:
     if export.state not in states:
         raise JobConflict(
-            f"The export is {export.state}. This is possible only while it is {' or '.join(states)}.",
+            f"The export is {export.state}. The request is possible only while it is {' or '.join(states)}.",
             code="export_state",
         )
 

@@ -46,7 +46,9 @@ def read_secret(fields: FieldReader, provider: Provider) -> str:
     """Return the provider's key. Raises InvalidRequest, which never repeats it."""
     value = fields.raw("key")
     if provider.auth is None:
-        raise fields.error("provider", f"is {provider.name}, which needs no key")
+        raise fields.error(
+            "provider", f"is {provider.name}, which needs no key; edits use it without one"
+        )
     text = value.strip() if isinstance(value, str) else ""
     problem = "is required" if not text else key_problem(text)
     if problem or len(text) > _MAX_SECRET_CHARS:

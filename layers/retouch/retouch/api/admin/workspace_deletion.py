@@ -21,7 +21,7 @@ def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminAns
     request.require_scope("workspaces.delete")
     workspace = find_workspace(request.path_values["id"], request, services)
     if workspace.id == DEFAULT_WORKSPACE_ID:
-        raise Conflict("The default workspace cannot be deleted.")
+        raise Conflict("The default workspace cannot be deleted. Revoke its keys instead.")
     table = services.tenants.table
     if _has_holds(workspace, services):
         raise Conflict(

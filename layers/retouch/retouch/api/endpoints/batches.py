@@ -82,7 +82,7 @@ def _find_source(input_file: str, request: EndpointRequest, services: Services) 
     if UPLOAD_ID_PATTERN.fullmatch(input_file):
         if not principal.is_own_upload(input_file):
             raise NotFound(
-                "There is no such upload. It may belong to another key.",
+                f"There is no upload '{input_file}' for this caller. Upload the file with POST /v1/uploads.",
                 param="input_file_id",
                 code="file_not_found",
             )

@@ -26,7 +26,7 @@ from retouch.batches.files import (
 from retouch.batches.stores import BatchStores
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.http_response import HttpResponse
-from retouch.core.parameters import EnumParam
+from retouch.core.parameters import EnumParam, quote_value
 from retouch.gateway.authentication import Principal
 from retouch.gateway.orders.edit_job import job_scope
 from retouch.gateway.services import Services
@@ -128,7 +128,8 @@ def find_file(identifier: str, principal: Principal, stores: BatchStores, now: i
     row = stores.rows.read(job_scope(principal), identifier) if is_id else None
     if row is None or row.expires <= now:
         raise NotFound(
-            "There is no such file. It may have expired, or it belongs to another key.",
+            f"There is no file {quote_value(identifier)} for this caller, or it has expired. "
+            "GET /v1/files lists the files.",
             code="file_not_found",
         )
     return file_of_row(row)

@@ -37,5 +37,8 @@ def add_images(result: dict[str, Any] | None, services: Services) -> dict[str, A
 def _read_image(url: str, services: Services) -> bytes:
     data = services.bucket.read_result(find_object_key(url))
     if data is None:
-        raise Gone("An image of the result has expired.", code="result_expired")
+        raise Gone(
+            "An image of the result has expired. Make the edit again with a new job.",
+            code="result_expired",
+        )
     return data

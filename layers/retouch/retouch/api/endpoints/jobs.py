@@ -138,10 +138,14 @@ def get_content(request: EndpointRequest, services: Services) -> HttpResponse:
     if status in _OPEN_STATUSES:
         raise NotFound("The job has no result yet. Ask again later.", code="not_ready")
     if status == "completed" and now >= order.ended + LINK_SECONDS:
-        raise Gone("The result has expired.", code="result_expired")
+        raise Gone(
+            "The result has expired. Make the edit again with a new job.", code="result_expired"
+        )
     answer = _stored_answer(order, services)
     if status != "completed" or answer is None:
-        raise NotFound(f"The job is {status}, so it has no result.", code="no_result")
+        raise NotFound(
+            f"The job is {status}, so it has no result. Its 'error' says why.", code="no_result"
+        )
     images = orjson.loads(answer.body)["data"]
     index = _read_index(request.query, len(images))
     headers = {

@@ -22,7 +22,10 @@ def read_quota(key: GatewayKey | None, services: Services) -> dict[str, Any]:
     budgets = budgets_of_key(key, now)
     windows = windows_of_key(key, now)
     if (budgets and services.open_budgets is None) or (windows and services.open_rates is None):
-        raise BudgetUnavailable("This gateway has no table of budgets.", retryable=False)
+        raise BudgetUnavailable(
+            "This gateway has no table of budgets. Set RETOUCH_BUDGETS_TABLE on the gateway.",
+            retryable=False,
+        )
     table = services.open_budgets() if budgets and services.open_budgets else None
     rows = [table.read(row_name_of(budget)) for budget in budgets] if table else []
     uses = services.open_rates().read(windows) if services.open_rates and windows else ()

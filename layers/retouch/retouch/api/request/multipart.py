@@ -95,7 +95,7 @@ def _check_segment(segment: MultipartSegment, limits: BodyLimits) -> MultipartSe
         segment.filename = segment.filename.encode("latin-1").decode(errors="replace")
     if len(segment.name.encode()) > limits.max_name_bytes:
         raise InvalidRequest(
-            f"A part's name is longer than {limits.max_name_bytes} bytes.",
+            f"A part's name is longer than {limits.max_name_bytes} bytes. Shorten it.",
             code="invalid_part_header",
         )
     encoding = (segment.header("Content-Transfer-Encoding") or "").strip().lower()

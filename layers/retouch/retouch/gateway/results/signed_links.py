@@ -62,7 +62,9 @@ def resolve_token(token: str, pepper: str, now: int, presign: PresignUrl) -> str
     signature = rest.partition(".")[0]
     is_verifiable = bool(pepper) and token.isascii()  # compare_digest accepts only ASCII strings
     if not (is_verifiable and hmac.compare_digest(signature, _signature(payload, pepper))):
-        raise NotFound("There is no such file: the link is incomplete or is not from this gateway.")
+        raise NotFound(
+            "There is no such file: the link is incomplete or is not from this gateway. Copy the whole link."
+        )
     expires_at, key = _read_payload(payload)
     remaining = expires_at - now
     if remaining <= 0:

@@ -47,7 +47,8 @@ class ApiKeyTable:
             return self._read_key(digest)
         except Exception as error:
             raise GatewayMisconfigured(
-                "The gateway cannot read its keys.", code="gateway_not_configured"
+                "The gateway cannot read its keys. Tell the gateway's operator.",
+                code="gateway_not_configured",
             ) from error
 
     def _read_key(self, digest: str) -> GatewayKey | None:

@@ -53,7 +53,8 @@ class SecretStore:
             self._refresh_at = 0.0
             if self._last_values is None:
                 raise GatewayMisconfigured(
-                    "The gateway cannot read its secret.", code="gateway_not_configured"
+                    "The gateway cannot read its secret. Tell the gateway's operator.",
+                    code="gateway_not_configured",
                 ) from error
         return self._last_values
 
