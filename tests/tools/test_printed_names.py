@@ -15,6 +15,8 @@ SOURCES = MAKEFILES + "\n".join(
     for path in (ROOT / folder).rglob("*.py")
 )
 CODE = re.compile(r"^```.*?^```$|(?<!\w)`[^`\n]+`", re.DOTALL | re.MULTILINE)
+PACKAGE = ROOT / "layers/retouch/retouch"
+EXAMPLE = re.compile(r"acme[-_]images|<")  # the provider that the text adds, and placeholders
 
 
 @pytest.fixture(params=PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -32,6 +34,18 @@ def test_printed_module_exists(code):
     for name in set(re.findall(r"python -m ((?:bench|tools|tests|devserver)[\w.]*)", code)):
         path = ROOT / name.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
+
+
+def test_file_in_the_tables_of_contributing_exists():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    names = re.findall(r"`([\w.*/-]+(?:\.(?:py|json|yaml|yml|md)|/))`", text)
+    assert len(names) > 200
+    missing = [
+        name
+        for name in names
+        if not EXAMPLE.search(name) and not any([*PACKAGE.glob(name), *ROOT.glob(name)])
+    ]
+    assert missing == []
 
 
 def test_printed_variable_is_read_by_the_code(code):
