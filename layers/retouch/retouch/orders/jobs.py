@@ -23,7 +23,7 @@ from retouch.orders.stores import OrderConflict, OrderStores
 _log = logging.getLogger("retouch")
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
 MAX_TRIES = 5  # claims of one job whose free failures may pass
-_ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
+ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
 _PAGE_SIZE = 100
 _ENDED = ("done", "unknown", "cancelled", "open")
 # Pauses of a worker, for whose answer nobody waits, before it tries again to write the end of its job.
@@ -84,7 +84,7 @@ UNWRITTEN_PAUSE = Pause(60)  # the end of a try could not be written
 
 def job_id(order: Order) -> str:
     """Return the id of a job, which is that of its order with another prefix."""
-    return _ID_PREFIX + order.id.removeprefix(_ORDER_PREFIX)
+    return ID_PREFIX + order.id.removeprefix(_ORDER_PREFIX)
 
 
 def job_status(order: Order, now: int) -> JobStatus:
@@ -178,7 +178,7 @@ def list_jobs(
     """Return the newest jobs of the scope that have the status, after the job with the id `after`."""
     found: list[Order] = []
     page_size = limit if status is None else _PAGE_SIZE
-    before = _ORDER_PREFIX + after.removeprefix(_ID_PREFIX) if after else ""
+    before = _ORDER_PREFIX + after.removeprefix(ID_PREFIX) if after else ""
     while len(found) < limit:
         page = stores.orders.table.list_jobs(scope, before, page_size)
         found += [
@@ -279,7 +279,7 @@ def abandon_job(identifier: str, answer: StoredAnswer, stores: JobStores, now: i
 def read_job(identifier: str, stores: JobStores) -> Order | None:
     """Return the job with an id, also one that has expired, or None."""
     try:
-        key = key_of_order(_ORDER_PREFIX + identifier.removeprefix(_ID_PREFIX))
+        key = key_of_order(_ORDER_PREFIX + identifier.removeprefix(ID_PREFIX))
     except ValueError:
         return None
     order = stores.orders.table.read(key)

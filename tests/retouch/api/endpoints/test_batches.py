@@ -187,6 +187,8 @@ def test_lists_have_pages_in_both_orders(gateway):
     rest = gateway.call("GET", "/v1/batches", query={"after": newest[1]}).json
     assert [one["id"] for one in rest["data"]] == newest[2:]
     assert rest["has_more"] is False
+    for path in ("/v1/batches", "/v1/files"):
+        assert gateway.call("GET", path, query={"after": "x"}).json["error"]["param"] == "after"
     files = gateway.call("GET", "/v1/files", query={"order": "asc", "limit": "3"}).json
     created = [one["created_at"] for one in files["data"]]
     assert created == sorted(created)

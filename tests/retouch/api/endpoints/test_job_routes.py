@@ -52,6 +52,8 @@ def test_list_goes_on_after_a_job(gateway):
     third = gateway.list(limit="2", after=second.json["last_id"])
     assert [*ids(first), *ids(second), *ids(third)] == expected
     assert [page.json["has_more"] for page in (first, second, third)] == [True, True, False]
+    assert ids(gateway.list(after=expected[-1])) == []
+    assert gateway.list(after="edit_x").json["error"]["param"] == "after"
 
 
 def test_list_of_a_status_has_only_these_jobs(gateway):

@@ -135,6 +135,8 @@ def test_list_of_endpoints_is_paged(gateway):
     rest = gateway.request("GET", ENDPOINTS, query={"after": first["last_id"]}).json
     assert [one["id"] for one in rest["data"]] == ids[2:]
     assert gateway.request("GET", ENDPOINTS, query={"limit": "0"}).status == 400
+    for path in (ENDPOINTS, DELIVERIES):
+        assert gateway.request("GET", path, query={"after": "we"}).json["error"]["param"] == "after"
 
 
 def test_endpoint_is_updated_rotated_and_deleted(gateway):

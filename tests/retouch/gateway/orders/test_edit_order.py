@@ -2,7 +2,9 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +83,34 @@ def test_same_key_with_another_request_is_refused_by_the_name_of_the_field(gatew
     assert f"'{name}'" in error["message"]
     assert response.headers["x-should-retry"] == "false"
     assert response.headers["x-retouch-billed"] == "no"
+    assert len(gateway.upstream.calls) == 1
+
+
+def test_reused_key_is_refused_after_one_call_of_the_table_and_before_any_other_work(gateway):
+    gateway.send()
+    calls = []
+    for name in ("read", "write", "put", "get", "add_recent", "recent_orders"):
+        method = getattr(gateway.orders, name)
+
+        def record(*args, _name=name, _method=method, **named):
+            calls.append(_name)
+            return _method(*args, **named)
+
+        setattr(gateway.orders, name, record)
+
+    def work(*_):
+        raise AssertionError("a refused request fetches and stores nothing")
+
+    bucket = SimpleNamespace(put=work, read_upload=work, read_object=work, sign=work)
+    gateway.services = replace(gateway.services, fetch_image=work, bucket=bucket)
+    invalid = file_part(b"no image, which would be refused with 400")
+    for fields in (
+        {**FIELDS, "prompt": "q", "image": invalid},
+        {"model": "gpt-image-2", "prompt": "q", "image": "https://images.example/a.png"},
+    ):
+        calls.clear()
+        assert gateway.send(KEY, fields).status == 422
+        assert calls == ["write"]
     assert len(gateway.upstream.calls) == 1
 
 

@@ -49,7 +49,9 @@ def create_batch(request: EndpointRequest, services: Services) -> HttpResponse:
 def list_batches(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return the caller's batches, the newest first."""
     stores = require_batches(services)
-    fields = read_list_fields(request.query, ("after", "limit"), _MAX_LIMIT, _DEFAULT_LIMIT)
+    fields = read_list_fields(
+        request.query, ("after", "limit"), BATCH_PREFIX, _MAX_LIMIT, _DEFAULT_LIMIT
+    )
     rows = stores.rows.list_rows(
         job_scope(request.caller.principal),
         BATCH_PREFIX,

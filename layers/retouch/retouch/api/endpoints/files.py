@@ -68,7 +68,7 @@ def create_file(request: EndpointRequest, services: Services) -> HttpResponse:
 
 def list_files(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return the caller's files, the newest first."""
-    fields = read_list_fields(request.query, _LIST_NAMES, _MAX_LIMIT, _MAX_LIMIT)
+    fields = read_list_fields(request.query, _LIST_NAMES, FILE_PREFIX, _MAX_LIMIT, _MAX_LIMIT)
     purpose = request.query.get("purpose")
     if purpose is not None:
         _PURPOSES.read("purpose", purpose)

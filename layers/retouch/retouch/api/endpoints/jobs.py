@@ -11,8 +11,10 @@ import orjson
 
 from retouch.api.endpoint_request import EndpointRequest, json_response, plain_response
 from retouch.api.endpoints.job_images import add_images
+from retouch.api.request.entity_tags import is_known
 from retouch.api.request.job_headers import read_job_wait
 from retouch.api.request.job_query import read_include, read_list_query
+from retouch.api.request.list_cursor import read_cursor
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import error_document
 from retouch.api.response.job import job_document, job_url
@@ -72,7 +74,7 @@ def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
     order = _wait(
         order, read_job_wait(headers), request, services, lambda _, current: current != status
     )
-    if headers.get("if-none-match") == _etag(order):
+    if is_known(_etag(order), headers):
         return plain_response(304, _job_headers(order, request, services), b"")
     if read_include(request.query):
         document = _document(order, request, services)
@@ -112,7 +114,7 @@ def list_jobs(request: EndpointRequest, services: Services) -> HttpResponse:
     now = services.clock.unix_time()
     found = jobs.list_jobs(
         job_scope(request.caller.principal),
-        request.query.get("after", ""),
+        read_cursor(request.query, jobs.ID_PREFIX),
         status,
         limit + 1,
         require_jobs(services),

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from retouch.api.endpoint_request import EndpointRequest, own_headers, plain_response
+from retouch.api.request.entity_tags import is_known
 from retouch.core.errors import NotFound, NotStored
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse
@@ -84,7 +85,7 @@ def get_playground(request: EndpointRequest, services: Services) -> HttpResponse
         "Cache-Control": "no-cache",
         "ETag": file.entity_tag,
     }
-    if request.http_request.headers.get("if-none-match") == file.entity_tag:
+    if is_known(file.entity_tag, request.http_request.headers):
         return plain_response(304, headers, b"")
     return plain_response(200, headers, file.data)
 

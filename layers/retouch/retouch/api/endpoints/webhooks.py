@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from retouch.api.endpoint_request import EndpointRequest, json_response
+from retouch.api.request.list_cursor import read_cursor
 from retouch.api.request.webhook_fields import (
     read_endpoint_changes,
     read_keep_old,
@@ -22,7 +23,7 @@ from retouch.gateway.services import Services
 from retouch.gateway.webhook_access import require_webhooks, webhook_pepper
 from retouch.webhooks import outbox, registry, sender
 from retouch.webhooks.delivery import DELIVERY_PREFIX, Delivery
-from retouch.webhooks.endpoint import Endpoint
+from retouch.webhooks.endpoint import ENDPOINT_PREFIX, Endpoint
 from retouch.webhooks.event import EVENT_TYPES
 from retouch.webhooks.records import delivery_of_row
 
@@ -45,7 +46,7 @@ def create_endpoint(request: EndpointRequest, services: Services) -> HttpRespons
 
 def list_endpoints(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the endpoints of the caller's key, the newest first."""
-    limit, after = read_limit(request.query), request.query.get("after", "")
+    limit, after = read_limit(request.query), read_cursor(request.query, ENDPOINT_PREFIX)
     endpoints = registry.list_endpoints(_scope(request), require_webhooks(services).table)
     later = [one for one in endpoints if not after or one.id < after]
     documents = [endpoint_document(one) for one in later[:limit]]
@@ -149,7 +150,7 @@ def redeliver(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def _iter_deliveries(request: EndpointRequest, services: Services) -> Iterator[Delivery]:
-    table, before = require_webhooks(services).table, request.query.get("after", "")
+    table, before = require_webhooks(services).table, read_cursor(request.query, DELIVERY_PREFIX)
     while True:
         rows = table.list_rows(
             _scope(request), DELIVERY_PREFIX, before, _ROWS_PER_READ, is_ascending=False

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from retouch.api.request import multipart
+from retouch.api.request.list_cursor import read_cursor
 from retouch.batches.batch import ENDPOINT
 from retouch.core.edit_types import FormText, HttpRequest, Part
 from retouch.core.errors import InvalidRequest, UnsupportedMedia
@@ -102,13 +103,20 @@ def read_batch_fields(request: HttpRequest) -> BatchFields:
 
 
 def read_list_fields(
-    query: Mapping[str, str], names: tuple[str, ...], max_limit: int, default_limit: int
+    query: Mapping[str, str],
+    names: tuple[str, ...],
+    prefix: str,
+    max_limit: int,
+    default_limit: int,
 ) -> ListFields:
-    """Return the parameters of a list. `names` are those that the list has. Raises InvalidRequest."""
+    """Return the parameters of a list. Raises InvalidRequest.
+
+    `names` are the parameters that the list has, and `prefix` begins the ids of its objects.
+    """
     _reject_unknown(query, names)
     limit = IntParam(1, max_limit).read("limit", FormText(query.get("limit", str(default_limit))))
     order = _ORDER_PARAM.read("order", query.get("order", "desc"))
-    return ListFields(query.get("after", ""), limit, order == "asc")
+    return ListFields(read_cursor(query, prefix), limit, order == "asc")
 
 
 def _read_form_seconds(fields: Mapping[str, Part]) -> int | None:
