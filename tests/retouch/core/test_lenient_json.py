@@ -79,6 +79,20 @@ def test_value_that_json_does_not_have_is_replaced(text, value):
     json.dumps(parsed).encode()
 
 
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": [{"b": 1}, {"b": 2}, {"c": "open', {"a": [{"b": 1}, {"b": 2}, {}]}),
+        (b'{"a": 1, "b": ', {"a": 1}),
+        (b'{"a": 1, "open na', {"a": 1}),
+        (b'{"a": "x", "b": [1, 2, ', {"a": "x", "b": [1, 2]}),
+        (b'{"a": "x\\"y", "b": "', {"a": 'x"y'}),
+    ],
+)
+def test_text_that_ends_early_is_read_without_its_last_value(body, value):
+    assert parse_invalid_json(body) == value
+
+
 def test_bytes_that_are_no_utf_8_are_replaced():
     assert parse_invalid_json(b'{"a": "\xff", "b": 1}') == {"a": "\ufffd", "b": 1}
 

@@ -7,7 +7,7 @@ write:
 - NaN, Infinity and numbers that are too large, which become None;
 - undefined and the words of Python (None, True, False), which become their JSON values;
 - trailing commas, control characters in strings, and lone surrogates, which become U+FFFD;
-- missing brackets at the end, where the text does not end inside a string;
+- a text that ends early: a last value that is cut off is dropped, and the missing brackets are added;
 - text before and after the document, and several documents, of which the longest is returned;
 - a name that an object has twice: an empty value never replaces another value.
 
@@ -33,6 +33,7 @@ _STRING_OR_INVALID = re.compile(
 )
 _VALID_TEXTS = {",": "", "undefined": "null", "None": "null", "True": "true", "False": "false"}
 _STRING_OR_BRACKET = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
+_SEPARATORS = " \t\r\n,"
 _CLOSING_BRACKETS = {"{": "}", "[": "]"}
 _DOCUMENT_START = re.compile(r"[{\[]")
 
@@ -42,29 +43,41 @@ def parse_invalid_json(body: bytes) -> Any:
     text = body.decode(json.detect_encoding(body), errors="replace")
     valid_text = _STRING_OR_INVALID.sub(lambda m: _VALID_TEXTS.get(m[0], m[0]), text)
     documents = list(_parse_documents(valid_text))
-    if closing_brackets := _missing_brackets(valid_text):
-        closed = _parse_documents(valid_text.rstrip(" \t\r\n,") + closing_brackets)
-        documents += [(length, document) for length, document in closed if document]
+    if completed_text := _complete_text(valid_text):
+        completed = _parse_documents(completed_text)
+        documents += [(length, document) for length, document in completed if document]
     if not documents:
         raise ValueError("the text has no JSON document")
     # max() returns the first of equal documents.
     return _replace_surrogates(max(documents, key=lambda document: document[0])[1])
 
 
-def _missing_brackets(text: str) -> str:
-    """Return the closing brackets that a text lacks at its end, or "" when it ends inside a string."""
+def _complete_text(text: str) -> str:
+    """Return a text that ends early, without its last value if that is cut off, and with its closing brackets.
+
+    Returns "" for a text that lacks no bracket, or too many.
+    """
     expected: list[str] = []
-    token = ""
+    end = len(text)
     for match in _STRING_OR_BRACKET.finditer(text):
-        token = match[0]
-        if token in _CLOSING_BRACKETS:
-            expected.append(_CLOSING_BRACKETS[token])
-        elif expected and token == expected[-1]:
+        matched = match[0]
+        if matched in _CLOSING_BRACKETS:
+            expected.append(_CLOSING_BRACKETS[matched])
+        elif expected and matched == expected[-1]:
             expected.pop()
-    is_in_string = token.startswith('"') and (len(token) == 1 or not token.endswith('"'))
-    return (
-        "" if is_in_string or len(expected) > _MAX_MISSING_BRACKETS else "".join(reversed(expected))
-    )
+        elif matched == '"' or (matched.startswith('"') and not matched.endswith('"')):
+            end = match.start()  # the last string is open
+    if not 0 < len(expected) <= _MAX_MISSING_BRACKETS:
+        return ""
+    return _drop_open_name(text[:end].rstrip(_SEPARATORS)) + "".join(reversed(expected))
+
+
+def _drop_open_name(text: str) -> str:
+    """Return a text without a name at its end that has no value."""
+    if not text.endswith(":"):
+        return text
+    name_end = text.rfind('"')
+    return text[: text.rfind('"', 0, max(0, name_end))].rstrip(_SEPARATORS)
 
 
 def _parse_documents(text: str) -> Iterator[tuple[int, Any]]:

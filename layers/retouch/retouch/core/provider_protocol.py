@@ -11,6 +11,7 @@ from typing import Any
 
 from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
+from retouch.core.errors import Fault
 from retouch.core.event_stream import (
     UTF8_BOM,
     is_error_event,
@@ -63,12 +64,16 @@ class ProviderRequest:
 
 @frozen_dataclass
 class ProviderResponse:
-    """An HTTP response from a provider. `chunks` replaces `body` if the request asked for a stream."""
+    """An HTTP response from a provider. `chunks` replaces `body` if the request asked for a stream.
+
+    `failure` says why the rest of the body of a success is missing, if it ended early.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     chunks: Iterator[bytes] | None = None
+    failure: Fault | None = None
 
     def json(self) -> Any:
         """Return the body parsed as JSON. Raises ValueError for any other body.

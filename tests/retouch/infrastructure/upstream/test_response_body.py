@@ -92,17 +92,18 @@ def test_error_body_is_decompressed():
 
 
 @pytest.mark.parametrize(
-    "response",
+    ("response", "start"),
     [
-        ScriptedResponse(429, COMPRESSED, {"content-encoding": "br"}),
-        ScriptedResponse(429, gzip.compress(BODY)[:50], {"content-encoding": "gzip"}),
-        ScriptedResponse(429, BODY, network_failure="cut"),
+        (ScriptedResponse(429, COMPRESSED, {"content-encoding": "br"}), b""),
+        (ScriptedResponse(429, gzip.compress(BODY)[:50], {"content-encoding": "gzip"}), BODY[:14]),
+        (ScriptedResponse(429, BODY, network_failure="cut"), BODY[:14]),
     ],
     ids=["br", "damaged", "cut"],
 )
-def test_status_of_an_error_with_an_unreadable_body_is_kept(response):
+def test_status_of_an_error_with_an_unreadable_body_is_kept(response, start):
     returned = response_to(POST, response)
-    assert (returned.status, returned.body) == (429, b"")
+    assert (returned.status, returned.body[: len(start)]) == (429, start)
+    assert len(returned.body) < len(BODY)
 
 
 def test_connection_is_reused_after_compressed_response():

@@ -98,6 +98,7 @@ class FetchError(Exception):
         """Build the error. `reason` is a key of REASONS. `message` replaces the default message of its code."""
         self.reason = reason
         self.code, self.retryable = REASONS[reason]
+        self.received = b""  # the start of the file, where the connection failed after it
         super().__init__(message or MESSAGES[self.code])
 
     @property

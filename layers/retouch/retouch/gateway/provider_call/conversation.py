@@ -32,6 +32,7 @@ from retouch.gateway.provider_call.error_mapping import (
     to_fault,
 )
 from retouch.gateway.provider_call.image_search import search_images
+from retouch.gateway.provider_call.incomplete_responses import whole_images
 from retouch.gateway.provider_call.retry_policy import SendToProvider
 
 ImageStream = Generator[PartialImage | CompletedImage, None, None]
@@ -79,7 +80,8 @@ def run_conversation(
         while completed_count < job.n:
             step = _next_step(resolved, conversation, response)
             if isinstance(step, list):
-                yield from map(CompletedImage, _require_images(resolved, step, completed_count))
+                images = _require_images(resolved, step, completed_count)
+                yield from map(CompletedImage, whole_images(images, response, job.n))
                 return
             if isinstance(step, ProviderRequest):
                 is_free_result = paid_call_succeeded and step.idempotent
@@ -92,7 +94,7 @@ def run_conversation(
                 yield step
     except _NoImageFound as missing:
         is_paid_for = paid_call_succeeded and not completed_count
-        images = search_images(response, job) if response and is_paid_for else []
+        images = _search_whole_body(response, job) if is_paid_for else []
         if not images:
             fault = _missing_image_fault(missing, resolved, response)
             raise _set_billing(fault, resolved, paid_call_succeeded, response) from None
@@ -109,6 +111,11 @@ def run_conversation(
         raise _set_billing(fault, resolved, paid_call_succeeded, None) from None
     finally:
         conversation.close()
+
+
+def _search_whole_body(response: ProviderResponse | None, job: ProviderJob) -> list[GeneratedImage]:
+    """Return the images anywhere in a body. One that ended early may have previews without their result."""
+    return search_images(response, job) if response and response.failure is None else []
 
 
 def _set_billing(
@@ -167,6 +174,8 @@ def _missing_image_fault(
     """
     if response is None:
         return missing
+    if response.failure:
+        return response.failure
     error = parsed_error(resolved.provider, response)
     fault = to_fault(resolved, response, error) if error.message else missing
     return fault.without_outage() if _is_json(response.body) else fault

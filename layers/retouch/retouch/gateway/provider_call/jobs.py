@@ -18,6 +18,7 @@ from retouch.core.provider_protocol import (
 )
 from retouch.core.resolved_model import ResolvedModel, SendRequest
 from retouch.gateway.provider_call.conversation import Senders, run_conversation
+from retouch.gateway.provider_call.incomplete_responses import accept_whole_body
 from retouch.gateway.provider_call.parallel import FanoutResult, run_parallel
 from retouch.gateway.provider_call.purchases import Purchases
 from retouch.gateway.provider_call.result_requests import ResultRequests
@@ -59,7 +60,8 @@ class JobRunner:
         send_request = self.purchases.wrap_send(self.send, index) if self.purchases else self.send
 
         def send(request: ProviderRequest, attempt_deadline: float) -> ProviderResponse:
-            response = send_request(request, self.resolved, attempt_deadline)
+            received = send_request(request, self.resolved, attempt_deadline)
+            response = accept_whole_body(received, is_free=request.idempotent)
             if isinstance(response.chunks, Generator):
                 streams.callback(response.chunks.close)
             return response

@@ -21,6 +21,11 @@ from retouch.infrastructure.fetch.connector import (
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 from retouch.infrastructure.fetch.session import FetchedImage, FetchSession, WriteLog, discard_log
 
+_INCOMPLETE_REASONS = (
+    "truncated",
+    "timeout",
+    "bad_answer",
+)  # the file may have everything but its end
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 
 
@@ -53,9 +58,16 @@ class Fetcher:
             raise
 
     def read(self, url: str, deadline: float, *, max_bytes: int | None = None) -> bytes:
-        """Return the whole image. Raises FetchError like `open`."""
-        with self.open(url, deadline, max_bytes=max_bytes) as image:
-            return b"".join(image.chunks)
+        """Return the whole image. Raises FetchError like `open`, with the bytes that were received before it."""
+        received: list[bytes] = []
+        try:
+            with self.open(url, deadline, max_bytes=max_bytes) as image:
+                received.extend(image.chunks)  # after an error it has the chunks before it
+        except FetchError as error:
+            if error.reason in _INCOMPLETE_REASONS:
+                error.received = b"".join(received)
+            raise
+        return b"".join(received)
 
     def _follow_redirects(self, text: str, session: FetchSession) -> FetchedImage:
         url = parse_url(text, self._policy.max_url_length)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from email.errors import MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect
 from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead, LineTooLong
 from socket import socket
 from typing import cast
@@ -18,6 +19,8 @@ from retouch.infrastructure.content_coding import parse_content_coding
 from retouch.infrastructure.fetch.connector import SocketConnection
 from retouch.infrastructure.interim_responses import FinalResponse
 
+# Of an image that is labelled as a form. They say nothing about the head.
+_BODY_DEFECTS = (MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect)
 _MAX_HEAD_BYTES = 65_536
 _MAX_LENGTH_DIGITS = 18
 _REQUEST_HEADERS = {
@@ -72,10 +75,11 @@ class HttpExchange:
 
     def _check_head(self) -> None:
         head = self._response.msg
-        if head.defects or len(set(map(str.strip, head.get_all("Content-Length", [])))) > 1:
+        lengths = set(map(str.strip, head.get_all("Content-Length", [])))
+        if any(not isinstance(one, _BODY_DEFECTS) for one in head.defects) or len(lengths) > 1:
             raise FetchError("bad_answer")
-        framings = head.get_all("Transfer-Encoding", [])
-        if framings and [f.strip().lower() for f in framings] != ["chunked"]:
+        framings = [f.strip().lower() for f in head.get_all("Transfer-Encoding", [])]
+        if framings not in ([], ["chunked"], ["identity"]):
             raise FetchError("content_encoding")
 
     @property

@@ -7,8 +7,9 @@ There are no ambient proxies, cookies, netrc entries or redirects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
+from itertools import chain
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
@@ -67,7 +68,7 @@ class ProviderHttpClient:
     def __call__(
         self, request: ProviderRequest, model: ResolvedModel, deadline: float
     ) -> ProviderResponse:
-        """Return the provider's response, whatever its status.
+        """Return the provider's response, whatever its status. The body of a success may have ended early.
 
         Raises UpstreamUnreachable, DeadlineExceeded or UpstreamError when there is none.
         """
@@ -91,7 +92,7 @@ class ProviderHttpClient:
             return ProviderResponse(response.status, headers, reader.read_error())
         if request.stream:
             return _streamed_response(response.status, headers, reader.stream())
-        return ProviderResponse(response.status, headers, b"".join(reader.stream()))
+        return _collected_response(response.status, headers, reader.stream())
 
     def _fetch_result(
         self, url: str, request: ProviderRequest, model: ResolvedModel, deadline: float
@@ -110,11 +111,14 @@ class ProviderHttpClient:
                 200, {}, self._fetch(url, deadline, model.provider.result_hosts)
             )
         except FetchError as error:
-            raise UpstreamError(
+            failure = UpstreamError(
                 f"{title}'s result could not be fetched. {error.problem}",
                 code="result_not_fetched",
                 retryable=None if error.is_final else True,
-            ) from None
+            )
+            if not error.received:
+                raise failure from None
+            return ProviderResponse(200, {}, error.received, failure=failure)
 
     def _auth_headers(
         self, method: str, url: str, body: RequestBody, model: ResolvedModel
@@ -172,6 +176,25 @@ class ProviderHttpClient:
         )
 
 
+def _collected_response(
+    status: int, headers: Mapping[str, str], chunks: Iterator[bytes]
+) -> ProviderResponse:
+    """Return the response with its body.
+
+    Raises Fault for a body that is too large or cannot be decoded, and when nothing of it arrived before an error.
+    """
+    received: list[bytes] = []
+    failure: Fault | None = None
+    try:
+        received.extend(chunks)  # after an error it has the chunks before it
+    except Fault as error:
+        is_early_end = error.retryable or isinstance(error, DeadlineExceeded)
+        if not (received and is_early_end):
+            raise
+        failure = error
+    return ProviderResponse(status, headers, b"".join(received), failure=failure)
+
+
 def _streamed_response(
     status: int, headers: Mapping[str, str], chunks: Generator[bytes, None, None]
 ) -> ProviderResponse:
@@ -183,11 +206,18 @@ def _streamed_response(
     is_json = head.lstrip().startswith((b"{", b"["))
     if is_event_stream(head) or (is_labelled and not is_json):
         return ProviderResponse(status, headers, chunks=_prepend(head, chunks))
-    return ProviderResponse(status, headers, b"".join((head, *chunks)))
+    return _collected_response(status, headers, chain([head], chunks))
 
 
 def _prepend(head: bytes, chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    """Yield all chunks. The generator closes `chunks` when it is closed."""
+    """Yield all chunks. The generator closes `chunks` when it is closed.
+
+    An empty line comes before an error: it ends the last event, which may be whole although the body is not.
+    """
     with closing(chunks):
         yield head
-        yield from chunks
+        try:
+            yield from chunks
+        except Fault:
+            yield b"\n\n"
+            raise

@@ -55,14 +55,17 @@ class BodyReader:
             self.response.close()
 
     def read_error(self) -> bytes:
-        """Return the body of an error response, or b"" when it is not readable: its status still says enough.
+        """Return the body of an error response, as far as it is readable: its status still says enough.
 
         Raises DeadlineExceeded.
         """
+        body = bytearray()
         try:
-            return b"".join(self.stream())
+            for chunk in self.stream():
+                body += chunk
         except UpstreamError:
-            return b""
+            pass  # the words that have arrived are kept
+        return bytes(body)
 
     def _received_chunks(self) -> Iterator[bytes]:
         """Yield the bytes as received. The deadline also ends a slow body."""

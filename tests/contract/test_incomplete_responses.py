@@ -1,0 +1,140 @@
+"""A response whose end is missing, and whose content is whole, is delivered. The content decides, not the framing."""
+
+import gzip
+import json
+
+import pytest
+
+from tests.contract.registry import make_standin
+from tests.contract.runner import send_request, services_for
+from tests.contract.test_mutated_responses import CASES, PROVIDERS_BY_NAME, sample_request
+from tests.support.images import decode_image
+
+WHOLE_CASES = [case for case in CASES if case != "openai-stream"]
+
+
+def head(response, **headers):
+    lines = {**response.headers, **{name.replace("_", "-"): v for name, v in headers.items()}}
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {response.status} OK\r\n{text}\r\n".encode()
+
+
+def too_long_length(response):
+    return head(response, content_length=len(response.body) + 100) + response.body
+
+
+def missing_last_chunk(response):
+    chunk = b"%x\r\n%b\r\n" % (len(response.body), response.body)
+    return head(response, transfer_encoding="chunked") + chunk
+
+
+def invalid_last_chunk(response):
+    return missing_last_chunk(response) + b"oops\r\n\r\n"
+
+
+def gzip_without_trailer(response):
+    data = gzip.compress(response.body)[:-8]
+    return head(response, content_encoding="gzip", content_length=len(data)) + data
+
+
+def gzip_with_length_of_the_plain_body(response):
+    data = gzip.compress(response.body)
+    return head(response, content_encoding="gzip", content_length=len(data) + 5000) + data
+
+
+def half(response):
+    return (
+        head(response, content_length=len(response.body))
+        + response.body[: -len(response.body) // 2]
+    )
+
+
+FRAMINGS = (
+    too_long_length,
+    missing_last_chunk,
+    invalid_last_chunk,
+    gzip_without_trailer,
+    gzip_with_length_of_the_plain_body,
+)
+
+
+class FramedResponses:
+    """The responses of a stand-in and of its result host as exact bytes. Each connection ends after its response."""
+
+    def __init__(self, server, framing):
+        for one in (server, server.result_host):
+            one.write_response = self.writer(one, framing)
+
+    @staticmethod
+    def writer(server, framing):
+        write = type(server).write_response
+
+        def write_framed(handler, response):
+            if response.network_failure:
+                return write(server, handler, response)
+            handler.wfile.write(framing(response))
+            handler.close_connection = True
+            return None
+
+        return write_framed
+
+
+def run_case(case, framing):
+    request = sample_request(case)
+    with make_standin(PROVIDERS_BY_NAME[request.model.partition("/")[0]]) as server:
+        FramedResponses(server, framing)
+        outcome = send_request(request, services=services_for(server))
+        return outcome, request, len(server.calls)
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("case", WHOLE_CASES)
+def test_whole_content_without_its_end_is_delivered(case, framing):
+    outcome, request, _ = run_case(case, framing)
+    assert outcome.error is None
+    assert len(outcome.images) == request.n
+    assert all(decode_image(image) for image in outcome.images)
+    assert outcome.headers["x-retouch-billed"] == "yes"
+
+
+@pytest.mark.parametrize("case", ["openai", "google", "bedrock", "stability-ai", "segmind-other"])
+def test_half_of_a_paid_response_is_an_error_that_is_never_called_unbilled(case):
+    outcome, _, paid_calls = run_case(case, half)
+    assert outcome.images == ()
+    assert outcome.error["message"].endswith("response ended early.")
+    # A usage that has arrived proves that the image was billed.
+    assert outcome.headers["x-retouch-billed"] == ("yes" if case == "openai" else "unknown")
+    assert paid_calls == 1
+
+
+def test_image_before_the_cut_is_delivered_with_a_note_about_the_rest():
+    def cut_in_the_last_image(response):
+        body = response.body[: response.body.rindex(b'"b64_json"') + 200]
+        return head(response, content_length=len(response.body)) + body
+
+    outcome, request, paid_calls = run_case("openai", cut_in_the_last_image)
+    assert (request.n, len(outcome.images), paid_calls) == (2, 1, 1)
+    assert decode_image(outcome.images[0])
+    assert "n: 1 of 2 images, the rest failed: OpenAI's response ended early." in outcome.notes
+
+
+def test_streamed_image_whose_event_has_no_end_is_delivered():
+    def without_last_line_ends(response):
+        if response.chunks is None:
+            return head(response) + response.body
+        events = b"".join(response.chunks).rstrip()
+        return head(response, transfer_encoding="chunked") + b"%x\r\n%b" % (len(events) + 9, events)
+
+    outcome, _, _ = run_case("openai-stream", without_last_line_ends)
+    assert outcome.error is None
+    assert decode_image(outcome.images[-1])
+
+
+def test_words_of_an_error_that_ends_early_are_kept():
+    def refuse(response):
+        body = json.dumps({"error": {"message": "the size is wrong"}}).encode()
+        return b"HTTP/1.1 400 Bad Request\r\ncontent-length: 999\r\n\r\n" + body
+
+    outcome, _, _ = run_case("openai", refuse)
+    assert outcome.error["message"] == "the size is wrong"
+    assert outcome.headers["x-retouch-billed"] == "no"
