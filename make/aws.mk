@@ -70,10 +70,10 @@ emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
 
-invoke: check-event build-local ## sam local invoke of $FUNCTION (EditsFunction, WorkerFunction, MirrorFunction, AdminFunction, SweeperFunction, WebhooksFunction) with $EVENT; needs Docker or podman
+invoke: check-event build-local ## Run $FUNCTION (default EditsFunction) once with $EVENT; events/README.md lists both; needs Docker or podman
 	@$(LOCAL) invoke $(FUNCTION) $(LOCAL_OPTIONS) -e "$(EVENT)"
 
-local: build-local ## sam local start-api on 127.0.0.1:3000; needs Docker or podman
+local: build-local ## Serve the API on 127.0.0.1:3000 from a container; needs Docker or podman
 	@$(LOCAL) start-api $(LOCAL_OPTIONS)
 
 # Before the build, which takes longer.

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")]
+FOLDERS = ("docs", "events", "functions", ".github")
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md")),
+]
 MAKEFILES = "\n".join(p.read_text() for p in [ROOT / "Makefile", *(ROOT / "make").glob("*.mk")])
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILES, re.MULTILINE))
 SOURCES = MAKEFILES + "\n".join(
