@@ -20,6 +20,7 @@ from retouch.core.pricing import MICRO_DOLLARS
 from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
+from retouch.infrastructure.aws.tenant_table import TenantDynamoTable
 from retouch.infrastructure.budget_notices import BudgetNotices
 from retouch.orders.charges import Ledger
 from retouch.orders.reconciliation import (
@@ -29,6 +30,9 @@ from retouch.orders.reconciliation import (
     reconcile_order,
 )
 from retouch.orders.stores import OrderTable
+from retouch.tenants.limits import AT_COST
+from retouch.tenants.rows import find_price_of_owner
+from retouch.tenants.table import TenantTable
 from tools.stack import CommandError, locate_stack, run_command, stack_outputs
 from tools.tenant_keys import StackClients
 
@@ -42,11 +46,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def reconcile(
-    identifier: str, finding: Finding, table: OrderTable, ledger: Ledger | None, now: int
+    identifier: str,
+    finding: Finding,
+    table: OrderTable,
+    ledger: Ledger | None,
+    now: int,
+    tenants: TenantTable | None = None,
 ) -> str:
     """Store what was found out about an unknown order, and return its new state. Raises CommandError."""
     try:
         order = find_unknown_order(table, identifier)
+        if tenants and finding.needs_price and find_price_of_owner(tenants, order.scope) != AT_COST:
+            raise CommandError(
+                "The workspace of the order has a price of its own. Give PRICE, what its budgets are charged."
+            )
         return reconcile_order(order, finding, table, ledger, now).state
     except (NotFound, OutcomeKnown) as error:
         raise CommandError(str(error)) from None
@@ -75,9 +88,12 @@ def _run(options: argparse.Namespace) -> int:
     if "BudgetsTable" in outputs:  # stacks of earlier versions have none
         budgets = BudgetDynamoTable(outputs["BudgetsTable"], clients)
         ledger = BudgetLedger(lambda: budgets, BudgetNotices(os.environ))
+    tenants = (
+        TenantDynamoTable(outputs["TenantsTable"], clients) if "TenantsTable" in outputs else None
+    )
     finding = Finding(options.billed, read_amount(options.cost), read_amount(options.price))
     try:
-        state = reconcile(options.order, finding, table, ledger, int(time.time()))
+        state = reconcile(options.order, finding, table, ledger, int(time.time()), tenants)
     except OrdersUnavailable as error:
         raise error.__cause__ or error from None
     print(f"The order {options.order} is now {state}.")

@@ -158,3 +158,12 @@ def test_reconciled_order_is_open_when_it_was_free_and_else_done(billed, state):
     unknown = declare_unknown(mark_sent(claim_order(None, claim(), NOW), "config", NOW), NOW, 60)
     order = reconcile(unknown, billed, "0.04", NOW, 60)
     assert (order.state, order.billed) == (state, billed)
+
+
+def test_reconciled_order_is_kept_at_least_as_long_as_its_key_was_promised_to_be_valid():
+    sent = mark_sent(claim_order(None, claim(), NOW), "config", NOW)
+    unknown = declare_unknown(sent, NOW, validity=30 * 86_400)
+    order = reconcile(unknown, "yes", "0.04", NOW + 60, validity=86_400)
+    assert order.expires == unknown.expires
+    later = reconcile(unknown, "yes", "0.04", NOW + 60, validity=40 * 86_400)
+    assert later.expires == NOW + 60 + 40 * 86_400

@@ -28,6 +28,11 @@ class Finding:
     cost: int | None = None  # what the provider took; None: budgets keep the held amount
     price: int | None = None  # what the budgets are charged; None: the cost
 
+    @property
+    def needs_price(self) -> bool:
+        """Whether a workspace with a price of its own would be charged, and shown, the provider's cost."""
+        return self.cost is not None and self.billed == "yes" and self.price is None
+
 
 def find_unknown_order(table: OrderTable, identifier: str) -> Order:
     """Return the order if nobody knows whether it was billed. Raises NotFound, OutcomeKnown and OrdersUnavailable."""
@@ -58,7 +63,8 @@ def reconcile_order(
 ) -> Order:
     """Store what was found out about an unknown order, settle its charges, and return it. Raises OutcomeKnown.
 
-    The sweeper makes the steps of the charges that fail now, and writes the usage event that corrects the first one.
+    The order is kept for at least `validity`, a day by default, and never for a shorter time than before. The sweeper
+    makes the steps of the charges that fail now, and writes the usage event that corrects the first one.
     """
     cost = "" if finding.cost is None else str(Cost(finding.cost, estimated=False))
     known = transitions.reconcile(order, finding.billed, cost, now, validity, price=finding.price)

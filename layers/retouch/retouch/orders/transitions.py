@@ -309,7 +309,8 @@ def reconcile(
 ) -> Order:
     """Return the order after the operator has found out whether it was billed. What was at risk is no longer.
 
-    A free one whose answer nobody knows is open again. Without a price, the budgets are charged the cost.
+    A free one whose answer nobody knows is open again. Without a price, the budgets are charged the cost. The order is
+    not kept for a shorter time than before, because its key was promised to be valid until then.
     """
     caller_cost = "" if price is None else str(Cost(price, estimated=False))
     if price is None and cost:
@@ -325,7 +326,7 @@ def reconcile(
         caller_cost=caller_cost,
         price=price or 0,
         ended=now,
-        expires=end_expiry(order, now, validity),
+        expires=max(order.expires, end_expiry(order, now, validity)),
     )
 
 

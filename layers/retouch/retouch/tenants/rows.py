@@ -9,6 +9,7 @@ from retouch.tenants.keys import (
     VirtualKeyRecord,
     Workspace,
 )
+from retouch.tenants.limits import AT_COST, WorkspacePrice
 from retouch.tenants.records import from_record, to_record
 from retouch.tenants.table import TenantRow, TenantTable
 
@@ -65,6 +66,12 @@ def read_workspace(table: TenantTable, workspace_id: str) -> Workspace | None:
     if row is None:
         return DEFAULT_WORKSPACE if workspace_id == DEFAULT_WORKSPACE_ID else None
     return from_record(Workspace, row.record)
+
+
+def find_price_of_owner(table: TenantTable, owner: str) -> WorkspacePrice:
+    """Return the price of a workspace by the owner of its orders: its id, or a key of the default workspace."""
+    workspace = read_workspace(table, owner) or read_workspace(table, DEFAULT_WORKSPACE_ID)
+    return workspace.price if workspace else AT_COST
 
 
 def key_of_row(row: TenantRow, workspace: Workspace) -> GatewayKey:

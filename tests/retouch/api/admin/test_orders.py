@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from retouch.orders.reconciliation import Finding
 from retouch.orders.stores import OrderConflict
 from tests.support.budget_system import LEASE_SECONDS, BudgetSystem
 from tests.support.tenants import AdminApi
+from tools.reconcile import reconcile as tools_reconcile
+from tools.stack import CommandError
 
 HELD = 300
 
@@ -74,6 +77,20 @@ def test_sweep_during_a_reconciliation_corrects_every_budget_once(api, system, a
     for name in ("key#k_1", "ws#w_1"):
         row = system.row(name)
         assert (row.taken, row.spent, row.at_risk, row.holds) == (123, 123, 0, {})
+
+
+def test_cost_without_a_price_is_refused_for_a_workspace_with_a_price_of_its_own(api, system):
+    order = order_of(system)
+    owner = api.workspace(price={"multiplier": 1.5})
+    system.orders.orders[order.key] = replace(order, scope=owner)
+    answer = reconcile(api, system, {"billed": "yes", "cost_usd": 0.04})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "price_usd")
+    assert (order_of(system).state, audit_rows(api)) == ("unknown", [])
+    finding = Finding("yes", 40_000)
+    with pytest.raises(CommandError, match="PRICE"):
+        tools_reconcile(order.id, finding, system.orders, None, 0, api.stores.table)
+    body = {"billed": "yes", "cost_usd": 0.04, "price_usd": 0.06}
+    assert reconcile(api, system, body).json["price_usd"] == 0.06
 
 
 def test_order_keeps_the_cost_and_tells_its_caller_the_price(api, system):

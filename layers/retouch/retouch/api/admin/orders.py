@@ -12,7 +12,7 @@ from retouch.api.admin.writes import (
     find_created,
     write_changes,
 )
-from retouch.core.errors import OrdersUnavailable
+from retouch.core.errors import InvalidRequest, OrdersUnavailable
 from retouch.orders.order import Order
 from retouch.orders.reconciliation import (
     Finding,
@@ -22,7 +22,8 @@ from retouch.orders.reconciliation import (
     reconcile_order,
 )
 from retouch.orders.stores import OrderStores
-from retouch.tenants.rows import ONLY
+from retouch.tenants.limits import AT_COST
+from retouch.tenants.rows import ONLY, find_price_of_owner
 from retouch.tenants.table import Change, TenantRow
 from retouch.usage.money import dollars
 
@@ -43,6 +44,12 @@ def reconcile(request: AdminRequest, services: AdminServices) -> AdminAnswer:
         if not repeated:
             raise
         return 200, _document(read_order(stores.table, identifier))
+    if finding.needs_price and find_price_of_owner(services.tenants.table, order.scope) != AT_COST:
+        raise InvalidRequest(
+            "'price_usd' is required, because the workspace of the order has a price of its own. It is what the "
+            "budgets are charged and what the workspace sees.",
+            param="price_usd",
+        )
     if not repeated:
         # It comes first, so that no change is without a row. A crash between both leaves the order unknown.
         place = (_NO_WORKSPACE, order.id)
