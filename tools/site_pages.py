@@ -19,8 +19,9 @@ _LINK_OUT_OF_DOCS = re.compile(r"\[([^\]]*)\]\(\.\./([^)]*)\)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the decisions to the navigation, in the order of their numbers, before the changelog."""
-    decisions = sorted(Path(config.docs_dir, "decisions").glob("*.md"))
+    """Add the decisions to the navigation before the changelog: their list, and then each by its number."""
+    pages = Path(config.docs_dir, "decisions").glob("*.md")
+    decisions = sorted(pages, key=lambda page: (page.name != "README.md", page.name))
     assert config.nav is not None, "the configuration has a navigation"
     config.nav.insert(-1, {"Decisions": [f"decisions/{page.name}" for page in decisions]})
     return config

@@ -62,6 +62,16 @@ def test_pages_are_in_the_order_in_which_a_newcomer_needs_them():
     assert [page for page in pages if page in ORDER] == ORDER
 
 
+def test_list_of_decisions_has_every_decision_with_its_title():
+    folder = DOCS / "decisions"
+    listed = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|", (folder / "README.md").read_text(), re.M)
+    titles = [
+        (page.read_text().partition("\n")[0].removeprefix("# "), page.name)
+        for page in sorted(folder.glob("0*.md"))
+    ]
+    assert listed == titles
+
+
 @pytest.mark.parametrize("link", ["[gone](gone.md)", "[gone](masks.md#gone)", "![gone](gone.png)"])
 def test_build_fails_for_broken_link(tmp_path, link):
     for name in ("docs", "tools", "layers/retouch/retouch/api"):
