@@ -122,6 +122,28 @@ def test_damaged_image_is_named_beside_a_readable_one():
     )
 
 
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_image_that_was_cut_is_named_although_nothing_is_changed(format, is_base64):
+    data = photo(format=format)[:-40]
+    cut = GeneratedImage(b64=b64(data)) if is_base64 else GeneratedImage(data=data)
+    alone = postprocess_artifacts(cut)
+    assert alone.images == (cut,)
+    assert alone.notes[0].startswith(f"image_damaged: the provider returned a damaged {format}")
+    beside = postprocess_artifacts(cut, GeneratedImage(data=photo(format=format)))
+    assert [image.data for image in beside.images] == [photo(format=format)]
+    assert beside.notes[0].startswith("n: 1 of 2 images cannot be read")
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("trailing", [b"", b"\0", b"\n", b"trailing bytes", bytes(3000)])
+def test_whole_image_is_returned_as_it_is_whatever_follows_it(format, trailing):
+    data = photo(format=format) + trailing
+    for image in (GeneratedImage(data=data), GeneratedImage(b64=b64(data))):
+        result = postprocess_artifacts(image)
+        assert (result.images, result.notes) == ((image,), ())
+
+
 def test_file_of_an_unknown_format_is_returned_unchanged_with_a_note():
     file = GeneratedImage(data=b"FUTURE\0" + bytes(200))
     result = postprocess_artifacts(file)

@@ -20,6 +20,7 @@ from retouch.gateway.results.result_images import (
     UnsupportedResult,
     damage_note,
     open_result,
+    require_whole,
     result_format,
     unreadable_notes,
 )
@@ -78,6 +79,7 @@ def postprocess(
     """
     delivery, format_notes = _require_asked_format(image, delivery)
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
+        require_whole(image)
         return _keep_density(_pass_through(image), delivery)
     try:
         time.require(min_seconds)

@@ -7,7 +7,7 @@ image that the gateway cannot open, or that is damaged, is still what was paid f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import pybase64
@@ -28,6 +28,8 @@ from retouch.imaging.limits import RESULT_LIMITS
 _HEAD_BYTES = (
     132  # enough to identify the format; a multiple of 3, so that its base64 needs no padding
 )
+_END_BYTES = 12  # of the file, a multiple of 3 too
+_USUAL_ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
 UNKNOWN_FORMAT = "unknown"  # of a file that is no text, and so may be an image in a new format
 # Errors about a file that is intact, but larger than the gateway opens.
 _SIZE_CODES = ("image_too_large", "image_file_too_large", "image_metadata_too_large")
@@ -100,6 +102,24 @@ def result_format(image: GeneratedImage) -> str:
     if b"\0" not in head:
         raise _unreadable_result()
     return UNKNOWN_FORMAT
+
+
+def require_whole(image: GeneratedImage) -> None:
+    """Raise DamagedResult for an image that was cut short. The whole file is read only when its end is unusual."""
+    if not _has_usual_end(image):
+        with suppress(UnsupportedResult):
+            open_result(image)
+
+
+def _has_usual_end(image: GeneratedImage) -> bool:
+    """Return whether a file ends as its format ends. The last bytes are enough, except for WebP, which has a length."""
+    format = result_format(image)
+    if format == "webp":
+        size = len(image.data) or len(image.b64) // 4 * 3 - image.b64[-2:].count("=")
+        head = image.data[:_HEAD_BYTES] or pybase64.b64decode(image.b64[: _HEAD_BYTES * 4 // 3])
+        return int.from_bytes(head[4:8], "little") + 8 == size
+    end = image.data[-_END_BYTES:] or decode_damaged_base64(image.b64[-_END_BYTES * 4 // 3 :])
+    return end.endswith(_USUAL_ENDS.get(format, b""))
 
 
 def open_result(image: GeneratedImage) -> OpenedResult:
