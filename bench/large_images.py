@@ -18,6 +18,7 @@ from PIL import TiffImagePlugin as TiffImagePlugin
 from bench.paths import ROOT
 
 PHONE_SIZE = (8160, 6144)  # pixels of a phone with a camera of 50 megapixels
+PORTRAIT_SIZE = (4000, 6000)  # pixels after the turn that the file's EXIF asks for
 _GRAIN_LEVELS = 6.0  # levels of noise, similar to a camera's
 _RESULT_SIZE = (1536, 1152)
 
@@ -48,9 +49,18 @@ def _jpeg(**options: Any) -> bytes:
 
 
 def _turned_jpeg() -> bytes:
+    return _jpeg(progressive=True, exif=_quarter_turn())
+
+
+def _portrait_jpeg() -> bytes:
+    photo = _photo(PORTRAIT_SIZE[::-1], 0.3)
+    return _encode(photo, "JPEG", quality=88, exif=_quarter_turn())
+
+
+def _quarter_turn() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return _jpeg(progressive=True, exif=exif)
+    return exif
 
 
 def _cmyk_jpeg() -> bytes:
@@ -86,6 +96,15 @@ def _mask(size: tuple[int, int]) -> bytes:
     return _encode(image, "PNG", compress_level=1)
 
 
+def _object_mask(size: tuple[int, int]) -> bytes:
+    """Return a mask of one object in the middle, a third of the picture wide and high."""
+    width, height = size
+    image = Image.new("RGBA", size, "black")
+    box = (width // 3, height // 3, 2 * width // 3, 2 * height // 3)
+    ImageDraw.Draw(image).ellipse(box, fill=(0, 0, 0, 0))
+    return _encode(image, "PNG", compress_level=1)
+
+
 _WRITERS: Mapping[str, Callable[[], bytes]] = {
     "progressive.jpg": lambda: _jpeg(progressive=True),
     "progressive-422.jpg": lambda: _jpeg(progressive=True, subsampling="4:2:2"),
@@ -100,6 +119,8 @@ _WRITERS: Mapping[str, Callable[[], bytes]] = {
     "photo.tiff": lambda: _encode(
         _photo(PHONE_SIZE, 0.0), "TIFF", compression="tiff_adobe_deflate"
     ),
+    "portrait.jpg": _portrait_jpeg,
+    "portrait-mask.png": lambda: _object_mask(PORTRAIT_SIZE),
     "mask.png": lambda: _mask(PHONE_SIZE),
     "turned-mask.png": lambda: _mask(PHONE_SIZE[::-1]),
     "result.png": lambda: _encode(_photo(_RESULT_SIZE, 0.3), "PNG", compress_level=6),

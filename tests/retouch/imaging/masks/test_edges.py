@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw
 
+from retouch.imaging.masks import edges
 from retouch.imaging.masks.edges import dilate, erode, feather
 from tests.retouch.imaging.strategies import mask_areas
 from tests.support.images import grey_value
@@ -112,3 +113,17 @@ def test_empty_mask_or_zero_width_returns_the_same_image(width):
     assert feather(empty, width) is empty
     full = Image.new("L", (9, 9), 255)
     assert feather(full, 0) is full
+
+
+@pytest.mark.parametrize("width", [1, 5, 31, 64])
+def test_feather_in_tiles_equals_feather_of_the_whole_mask(monkeypatch, width) -> None:
+    mask = Image.new("L", (1100, 900))
+    draw = ImageDraw.Draw(mask)
+    draw.ellipse((50, 60, 800, 700), fill=255)
+    draw.rectangle((300, 200, 420, 900), fill=0)
+    draw.line((0, 850, 1100, 400), fill=128, width=3)
+    draw.rectangle((900, 0, 1100, 500), fill=1)
+    in_tiles = feather(mask, width)
+    monkeypatch.setattr(edges, "_TILE_PIXELS", 1_000_000)
+    assert ImageChops.difference(in_tiles, feather(mask, width)).getbbox() is None
+    assert in_tiles.getcolors(256) != mask.getcolors(256)

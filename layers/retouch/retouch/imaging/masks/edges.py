@@ -5,12 +5,20 @@ from __future__ import annotations
 from math import ceil
 
 from retouch.core.geometry import Box
-from retouch.imaging.masks.regions import expand_box, shift_box, split_into_bands
+from retouch.imaging.masks.regions import (
+    box_area,
+    expand_box,
+    shift_box,
+    split_box,
+    split_into_bands,
+)
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
 # This is the largest blur radius at which a single 255 among zeros does not round to 0.
 _MAX_BLUR_RADIUS = 240
 _INFLUENCE_HALF_RAMPS = 4  # half ramp widths from which a pixel at the edge may be influenced
+_TILE_PIXELS = 65_536  # pixels of a tile that is not split further
+_TILE_INFLUENCES = 4  # A tile is not much smaller than its surroundings, which are computed too.
 _NONZERO_TO_255 = [0] + [255] * 255
 _ONLY_255 = [0] * 255 + [255]
 
@@ -48,13 +56,30 @@ def feather(mask: Image.Image, width: int) -> Image.Image:
 
 
 def feather_box(mask: Image.Image, box: Box, width: int) -> Image.Image:
-    """Return the part of `feather(mask, width)` that lies in the box, without computing the rest."""
+    """Return the part of `feather(mask, width)` that lies in the box, without computing the rest.
+
+    Only tiles near an edge are computed. A large mask has few of them.
+    """
     part = mask.crop(box)
     if width < 1:
         return part
-    around = expand_box(box, _INFLUENCE_HALF_RAMPS * ceil(width / 2) + 1, mask.size)
-    ramp = _build_ramp(mask.crop(around).point(_NONZERO_TO_255), width)
+    influence = _INFLUENCE_HALF_RAMPS * ceil(width / 2) + 1
+    around = expand_box(box, influence, mask.size)
+    surroundings = mask.crop(around)
+    if not _has_edge(surroundings):
+        return part
+    if box_area(box) > max(_TILE_PIXELS, (_TILE_INFLUENCES * influence) ** 2):
+        for half in split_box(box):
+            part.paste(feather_box(mask, half, width), shift_box(half, -box[0], -box[1])[:2])
+        return part
+    ramp = _build_ramp(surroundings.point(_NONZERO_TO_255), width)
     return ImageChops.multiply(part, ramp.crop(shift_box(box, -around[0], -around[1])))
+
+
+def _has_edge(mask: Image.Image) -> bool:
+    """Return whether some pixels are marked and others are not."""
+    lowest, highest = mask.getextrema()
+    return lowest == 0 and highest != 0
 
 
 def _build_ramp(marked: Image.Image, width: int) -> Image.Image:
