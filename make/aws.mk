@@ -42,7 +42,7 @@ deploy: check-stack check-account build ## Deploy $STACK to your AWS account; as
 # Before the build, because a stack that would be deployed with a wrong name or a wrong layer must not be built.
 check-stack:
 	@case "$(STACK)" in [A-Za-z]*) ;; *) bad=1 ;; esac; case "$(STACK)" in *[!A-Za-z0-9-]*) bad=1 ;; esac; \
-	if [ -n "$${bad:-}" ]; then echo "STACK=$(STACK) is no name of a stack: use letters, digits and '-', and begin with a letter." >&2; exit 1; \
+	if [ -n "$${bad:-}" ]; then echo "STACK=$(STACK) is not a name of a stack: use letters, digits and '-', and begin with a letter." >&2; exit 1; \
 	elif [ "$(or $(DEPLOYED),$(STACK))" != "$(STACK)" ]; then \
 	  echo "$(STACK_CONFIG) is of the stack '$(DEPLOYED)', not '$(STACK)': rename the file, or change its stack_name." >&2; exit 1; \
 	elif [ "$(or $(DEPLOYED_ARCH),$(ARCH))" != "$(ARCH)" ]; then \

@@ -76,12 +76,12 @@ def _new_limits(dollars: str, reset: str) -> tuple[UsageLimit, ...]:
         amount = 0
     if amount <= 0:
         raise CommandError(
-            f"{dollars!r} is no budget. Give an amount in US dollars above 0, or 'none'."
+            f"{dollars!r} is not a budget. Give an amount in US dollars above 0, or 'none'."
         )
     period = next((known for known in RESET_PERIODS if known == reset), None)
     if reset and period is None:
         raise CommandError(
-            f"{reset!r} is no period. Use {', '.join(RESET_PERIODS)}, or leave it out."
+            f"{reset!r} is not a period. Use {', '.join(RESET_PERIODS)}, or leave it out."
         )
     return (UsageLimit("cost", amount, periodic_reset=period),)  # type: ignore[arg-type]
 

@@ -76,7 +76,7 @@ def read_amount(text: str) -> int | None:
     except InvalidOperation:
         pass
     raise CommandError(
-        f"{text!r} is no amount. Give US dollars from 0 on, with at most six decimal places."
+        f"{text!r} is not an amount. Give US dollars from 0 on, with at most six decimal places."
     )
 
 

@@ -60,9 +60,9 @@ def test_key_without_budgets_says_so(table):
     ("name", "dollars", "reset", "message"),
     [
         ("nobody", "20", "", "no key 'nobody'"),
-        ("till", "much", "", "'much' is no budget"),
-        ("till", "-1", "", "'-1' is no budget"),
-        ("till", "20", "hourly", "'hourly' is no period"),
+        ("till", "much", "", "'much' is not a budget"),
+        ("till", "-1", "", "'-1' is not a budget"),
+        ("till", "20", "hourly", "'hourly' is not a period"),
     ],
 )
 def test_wrong_argument_is_named(table, name, dollars, reset, message):

@@ -195,9 +195,9 @@ def test_later_deploy_of_a_second_stack_uses_its_own_answers(installed):
     ("arguments", "message"),
     [
         (("STACK=staging",), "is of the stack 'other', not 'staging'"),
-        (("STACK=my stack",), "is no name of a stack"),
-        (("STACK=1shop",), "is no name of a stack"),
-        (("STACK=a/b",), "is no name of a stack"),
+        (("STACK=my stack",), "is not a name of a stack"),
+        (("STACK=1shop",), "is not a name of a stack"),
+        (("STACK=a/b",), "is not a name of a stack"),
         (("ARCH=x86_64",), "runs on arm64"),
     ],
 )

@@ -54,7 +54,7 @@ def test_quoted_messages_of_our_commands_exist():
         "needs Docker, or podman and runc",
         "There are no usable AWS credentials",
         "AWS cannot be reached",
-        "is no name of a stack",
+        "is not a name of a stack",
     ):
         assert message in text
     for message in ("There are no usable AWS credentials", "AWS cannot be reached"):

@@ -52,7 +52,7 @@ def test_photo_gives_its_name_and_its_size(check, tmp_path):
         ({"edit": {"model": "openai/gpt-image-2"}}, "prompt"),
         ({"edit": {"model": "local/erase"}}, "mask_required"),
         ({"edit": {"prompt": "p"}, "mask": "brother"}, "'mask' is 'brother'"),
-        ({"prompt": "p"}, "'prompt' is no field of a recipe"),
+        ({"prompt": "p"}, "'prompt' is not a field of a recipe"),
     ],
 )
 def test_recipe_that_cannot_work_is_refused_with_the_reason(check, recipe, words):

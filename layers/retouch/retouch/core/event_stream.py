@@ -23,8 +23,8 @@ def parse_sse_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of a server-sent event stream. Line ends and chunk boundaries may be anywhere.
 
     An object without a `type` gets the name of its event. An "error" event may have plain text, which becomes its
-    message. Comment lines (keep-alives), the "[DONE]" that some gateways add and everything else that is no object are
-    skipped.
+    message. Comment lines (keep-alives), the "[DONE]" that some gateways add and everything else that is not an
+    object are skipped.
     """
     name, data = "", []
     for line in _split_lines(chunks):
@@ -56,7 +56,7 @@ def _parse_event(name: str, payload: bytes) -> dict[str, Any] | None:
 
 
 def _parse_payload(payload: bytes) -> Any:
-    """Return the JSON value, or the text when it is no JSON. Invalid JSON is read too, because it may be paid for."""
+    """Return the JSON value, or the text when it is not JSON. Invalid JSON is read too, because it may be paid for."""
     try:
         return loads(payload)
     except ValueError:

@@ -27,7 +27,7 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def text_to_base64(text: str) -> str:
-    """Return the image in a text as standard base64, or "" when the text is no image of a known format."""
+    """Return the image in a text as standard base64, or "" when the text is not an image of a known format."""
     prefix = _BASE64_PREFIX.match(text) or _PREFIX.match(text)
     data = text[prefix.end() :] if prefix and prefix.end() else text
     if prefix and prefix.re is _PREFIX and prefix["header"]:

@@ -51,7 +51,7 @@ def parse_sidecar(data: bytes) -> Mapping[str, Any]:
     except ValueError as error:
         raise _override_error(f"is not valid JSON: {error}.") from None
     if not isinstance(values, dict):
-        raise _override_error("is no JSON object.")
+        raise _override_error("is not a JSON object.")
     try:
         return parse_edit_fields("sidecar", values)
     except InvalidRecipe as error:

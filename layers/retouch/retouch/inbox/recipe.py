@@ -81,7 +81,8 @@ def parse_recipe(name: str, data: bytes, etag: str) -> Recipe:
     if unknown:
         raise _recipe_error(
             unknown[0],
-            f"is no field of a recipe. The fields are {', '.join(_PARSERS)}. Put parameters of the edit into 'edit'.",
+            f"is not a field of a recipe. The fields are {', '.join(_PARSERS)}. "
+            "Put parameters of the edit into 'edit'.",
         )
     if "edit" not in values:
         raise _recipe_error("edit", 'is missing. Add "edit": {"model": "...", "prompt": "..."}.')

@@ -216,7 +216,7 @@ def order_id(key: str, unix_time: int) -> str:
 
 
 def key_of_order(identifier: str) -> str:
-    """Return the table's key in the id of an order. Raises ValueError when the text is not such an id."""
+    """Return the table's key in the id of an order. Raises ValueError for another text."""
     prefix, _, rest = identifier.partition("_")
     key = rest[TIME_CHARS:]
     if prefix != "ord" or len(key) != len(encode_key(bytes(_KEY_BYTES))) or not rest.isalnum():
@@ -225,7 +225,7 @@ def key_of_order(identifier: str) -> str:
 
 
 def time_of_order(identifier: str) -> int:
-    """Return the Unix time at which an order was made, from its id. Raises ValueError when the text is no such id."""
+    """Return the Unix time at which an order was made, from its id. Raises ValueError for another text."""
     key_of_order(identifier)
     return decode_time(identifier.partition("_")[2][:TIME_CHARS])
 

@@ -169,7 +169,7 @@ def require_connection(resolved: ResolvedModel) -> ResolvedModel:
     if not resolved.key and not provider.auth.identity:
         raise Unauthorized(
             f"No key for {provider.title}: send it as 'Authorization: Bearer ...' "
-            f"or set {provider.env_prefix}_API_KEY on the gateway. A placeholder such as 'none' is no key. "
+            f"or set {provider.env_prefix}_API_KEY on the gateway. A placeholder such as 'none' is not a key. "
             "The model local/erase needs none, and dry_run=true checks a request without a key."
         )
     return resolved

@@ -44,7 +44,7 @@ def nested_lists(depth):
         ([{"op": "x" * 5000}], "is no operation"),
         (
             [{**GREYSCALE_STEP, "file": "/etc/passwd"}],
-            "Step 1 \\(greyscale\\): 'file' is no field of it; it has region",
+            "Step 1 \\(greyscale\\): 'file' is not a field of it; it has region",
         ),
         ([{"op": "flip"}], "it needs 'axis': one of left-right, top-bottom"),
         ([{"op": "flip", "axis": None}], "it needs 'axis'"),

@@ -83,8 +83,8 @@ def read_events(event: QueuedEvent) -> Sequence[Event]:
     if body.keys() & EDIT_FIELDS:
         return [_read_edit(body, _message_key(event), "sqs", event)]
     raise UnknownEvent(
-        "The message is no notification of S3, no event of EventBridge, no CloudEvent and no edit with 'prompt' and "
-        "'images'."
+        "The message is none of these: a notification of S3, an event of EventBridge, a CloudEvent, an edit with "
+        "'prompt' and 'images'."
     )
 
 
@@ -95,16 +95,16 @@ def _unwrap_sns(body: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         message = orjson.loads(body["Message"])
     except ValueError:
-        raise UnknownEvent("The message of the SNS notification is no JSON.") from None
+        raise UnknownEvent("The message of the SNS notification is not JSON.") from None
     if not isinstance(message, dict):
-        raise UnknownEvent("The message of the SNS notification is no JSON object.")
+        raise UnknownEvent("The message of the SNS notification is not a JSON object.")
     return message
 
 
 def _read_records(body: Mapping[str, Any], _: QueuedEvent) -> Sequence[Event]:
     records = body["Records"]
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
-        raise UnknownEvent("'Records' is no list of notification records.")
+        raise UnknownEvent("'Records' is not a list of notification records.")
     created = [_read_record(record) for record in records]
     return [one for one in created if one]
 
@@ -239,7 +239,7 @@ def _name(value: Any) -> str:
     """Return the name of a bucket or an object. Raises TypeError."""
     if isinstance(value, str) and value:
         return value
-    raise TypeError("It is no text.")
+    raise TypeError("It is not a text.")
 
 
 def _etag(value: Any) -> str:

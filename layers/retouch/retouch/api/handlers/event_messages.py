@@ -160,7 +160,7 @@ class EventWorker:
         reply_to = edit.destination.reply_to
         if reply_to and reply_to not in self._services.settings.reply_queues:
             fault = InvalidRequest(
-                "'reply_to' is no queue that this gateway may send to. The operator lists them in "
+                "'reply_to' is not a queue that this gateway may send to. The operator lists them in "
                 "RETOUCH_REPLY_QUEUES.",
                 param="reply_to",
                 code="reply_queue_not_allowed",

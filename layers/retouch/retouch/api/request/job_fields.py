@@ -44,7 +44,7 @@ def read_metadata(form: ParsedForm) -> Mapping[str, str]:
 
 
 def read_webhook(form: ParsedForm, headers: Mapping[str, str]) -> str:
-    """Return the webhook of a job, or "". Raises InvalidRequest for a value that is no id and no URL."""
+    """Return the webhook of a job, or "". Raises InvalidRequest for a value that is neither an id nor a URL."""
     field, header = form.values.get("webhook"), headers.get(WEBHOOK_HEADER)
     if field is not None and header is not None:
         raise InvalidRequest(
@@ -97,7 +97,7 @@ def _form_pairs(form: ParsedForm) -> list[tuple[re.Match[str], Any]]:
 
 
 def _json_value(text: str) -> Any:
-    """Return the JSON value in a text, or the text itself when it is no JSON."""
+    """Return the JSON value in a text, or the text itself when it is not JSON."""
     try:
         return orjson.loads(text.encode())
     except ValueError:

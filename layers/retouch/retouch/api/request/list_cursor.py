@@ -12,9 +12,9 @@ _ID_CHARS = re.compile("[0-9a-z]{24}(?:[0-9a-z]{10})?", re.ASCII)
 
 
 def read_cursor(query: Mapping[str, str], prefix: str) -> str:
-    """Return the id in `after`, or "" without one. Raises InvalidRequest for a text that is no id of that kind.
+    """Return the id in `after`, or "" without one. Raises InvalidRequest for a text that is not an id of that kind.
 
-    A text that is no id would lead to the first page again, and a client that follows the pages would never end.
+    A text that is not an id would lead to the first page again, and a client that follows the pages would never end.
     """
     after = query.get("after", "")
     if after and not (after.startswith(prefix) and _ID_CHARS.fullmatch(after.removeprefix(prefix))):

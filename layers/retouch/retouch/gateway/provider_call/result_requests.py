@@ -168,7 +168,7 @@ class ResultRequests:
 
 
 def _image_trouble(response: ProviderResponse) -> Trouble | None:
-    """Return what is wrong with a downloaded image, or None. Files that are no text may be images of other formats."""
+    """Return what is wrong with a downloaded image, or None. Files that are not text may be images of other formats."""
     image_format = detect_format(response.body)
     if image_format is None:
         is_text = b"\0" not in response.body[:1024]

@@ -30,7 +30,7 @@ _HEAD_BYTES = (
 )
 _END_BYTES = 12  # of the file, a multiple of 3 too
 _USUAL_ENDS = {"png": b"IEND\xaeB`\x82", "jpeg": b"\xff\xd9"}
-UNKNOWN_FORMAT = "unknown"  # of a file that is no text, and so may be an image in a new format
+UNKNOWN_FORMAT = "unknown"  # of a file that is not text, and so may be an image in a new format
 # Errors about a file that is intact, but larger than the gateway opens.
 _SIZE_CODES = ("image_too_large", "image_file_too_large", "image_metadata_too_large")
 _SEVERAL_FRAMES_CODES = ("image_animated", "image_multipage")
@@ -41,7 +41,7 @@ _FIRST_FRAME_NOTE = (
 
 
 class UnreadableResult(UpstreamError):
-    """A result that is not a readable image: it is no image, or it is damaged."""
+    """A result that is not a readable image: it is not an image, or it is damaged."""
 
     code = "no_image_returned"
 

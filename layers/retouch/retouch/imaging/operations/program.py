@@ -155,7 +155,7 @@ def _read_values(operation: Operation, given: Mapping[str, Any], has_mask: bool)
     unknown_name = next((name for name in given if name not in operation.fields), None)
     if unknown_name is not None:
         fields = ", ".join(operation.fields) or "no fields"
-        raise InvalidSteps(f"{quote_value(unknown_name)} is no field of it; it has {fields}.")
+        raise InvalidSteps(f"{quote_value(unknown_name)} is not a field of it; it has {fields}.")
     nested_name = next((name for name, value in given.items() if _is_nested(value)), None)
     if nested_name is not None:
         raise InvalidSteps(

@@ -45,7 +45,7 @@ def items_or_empty(value: Any) -> list[Any]:
 def find_object(document: Any, name: str, depth: int = _MAX_ENVELOPE_DEPTH) -> Mapping[str, Any]:
     """Return the object that has a value under `name`: the document, or one inside it. Without one, the document.
 
-    Raises ValueError when the document is no object and has none.
+    Raises ValueError when the document is not an object and has none.
     """
     found = _search_object(document, name, depth)
     if found is None and not isinstance(document, Mapping):
@@ -82,7 +82,7 @@ def micro_dollars_or_none(value: Any, unit_dollars: float = 1.0) -> int | None:
 
 
 def image_base64(value: Any) -> str:
-    """Return the image in a field as standard base64, or "" when the field is no text or no image."""
+    """Return the image in a field as standard base64, or "" when the field is not a text or not an image."""
     return text_to_base64(value) if isinstance(value, str) else ""
 
 
@@ -110,7 +110,7 @@ def _all_texts(value: Any, depth: int) -> Iterator[str]:
 def response_image(response: ProviderResponse) -> GeneratedImage | None:
     """Return the image that is the whole body of a response, or None. Either its type or its first bytes say so.
 
-    A body with the type of an image may also be JSON, which is no image, or base64.
+    A body with the type of an image may also be JSON, which is not an image, or base64.
     """
     body = response.body
     if detect_format(body) or detect_other_format(body):
