@@ -13,6 +13,7 @@ from retouch.tenants.budget_rows import (
     check_waiting,
     remove_waiting,
     restore_hold,
+    return_hold,
     settle_hold,
 )
 from retouch.tenants.budget_table import HoldResult
@@ -66,6 +67,13 @@ class InMemoryBudgets:
                 self._write(row, released)
             return released is not None
 
+    def return_hold(self, row, waiting):
+        with self._stored(row) as stored:
+            returned = return_hold(stored, waiting.name)
+            if returned:
+                self._write(row, returned)
+            return returned is not None or waiting.name in stored.waiting
+
     def settle(self, row, name, amount, actual, at_risk):
         with self._stored(row) as stored:
             settled = settle_hold(stored, name, actual, at_risk)
@@ -113,6 +121,10 @@ class RepeatingBudgets(InMemoryBudgets):
     def remove_waiting(self, row, waiting):
         super().remove_waiting(row, waiting)
         return super().remove_waiting(row, waiting)
+
+    def return_hold(self, row, waiting):
+        super().return_hold(row, waiting)
+        return super().return_hold(row, waiting)
 
     def settle(self, row, name, amount, actual, at_risk):
         super().settle(row, name, amount, actual, at_risk)

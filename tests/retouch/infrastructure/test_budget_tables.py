@@ -24,6 +24,7 @@ ROW, LEASE = RowName("key#k_1", "2026-11"), 1_800_000_000
 TEN = RowLimit(500_000, 100)  # room for ten holds of 5 cents
 CENTS_5 = RowHold(50_000, LEASE)
 JOB_A, JOB_B = WaitingAmount("ord_a.1", 50_000), WaitingAmount("ord_b.1", 50_000)
+RETURNED = WaitingAmount("ord_a.2", 50_000)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,18 @@ def test_job_without_its_waiting_amount_holds_like_any_other(table, row):
     assert table.read(row).taken == 50_000
 
 
+def test_returned_hold_waits_with_its_room_and_is_taken_over_again(table, row):
+    one = RowLimit(50_000, 1)
+    table.hold(row, "ord_a.2", CENTS_5, one)
+    for _ in range(2):  # the second time its first response was lost
+        assert table.return_hold(row, RETURNED)
+    assert table.read(row) == BudgetRow(50_000, waiting={"ord_a.2": 50_000})
+    assert table.hold(row, "ord_b.1", CENTS_5, one).outcome == "no_room"
+    assert table.hold(row, "ord_a.3", CENTS_5, one, RETURNED).outcome == "held"
+    assert not table.return_hold(row, RETURNED)
+    assert table.read(row) == BudgetRow(50_000, holds={"ord_a.3": CENTS_5})
+
+
 def test_released_amount_gives_its_room_back_once(table, row):
     table.add_waiting(row, JOB_A, 100_000)
     table.add_waiting(row, JOB_B, 100_000)
@@ -205,13 +218,29 @@ def test_lost_responses_change_nothing(proxy):
         lambda: table.settle(row, "ord_b.2", 50_000, 0, 0),
         lambda: table.add_waiting(row, JOB_A, 100_000).outcome,
         lambda: table.remove_waiting(row, JOB_A),
+        lambda: table.hold(row, "ord_a.2", CENTS_5, TEN).outcome,
+        lambda: table.return_hold(row, RETURNED),
+        lambda: table.remove_waiting(row, RETURNED),
     ]
     results = []
     for step in steps:
         proxy.lose(b"UpdateExpression", times=1)
         results.append(step())
         assert proxy.lost == 1
-    assert results == ["held", 50_000, None, None, "held", "held", None, "held", False]
+    assert results == [
+        "held",
+        50_000,
+        None,
+        None,
+        "held",
+        "held",
+        None,
+        "held",
+        False,
+        "held",
+        True,
+        False,
+    ]
     stored = table.read(row)
     assert (stored.taken, stored.spent, stored.at_risk) == (7, 7, 0)
     assert (stored.holds, stored.waiting) == ({}, {})

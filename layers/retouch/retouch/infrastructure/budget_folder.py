@@ -23,6 +23,7 @@ from retouch.tenants.budget_rows import (
     check_waiting,
     remove_waiting,
     restore_hold,
+    return_hold,
     settle_hold,
 )
 from retouch.tenants.budget_table import HoldResult, RowName
@@ -80,6 +81,15 @@ class BudgetFolderTable:
         def change(stored: BudgetRow) -> tuple[BudgetRow | None, bool]:
             removed = remove_waiting(stored, waiting.name)
             return removed, removed is not None
+
+        return self._change(row, change)
+
+    def return_hold(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Turn the hold of that name into the waiting amount. Return False when there is neither."""
+
+        def change(stored: BudgetRow) -> tuple[BudgetRow | None, bool]:
+            returned = return_hold(stored, waiting.name)
+            return returned, returned is not None or waiting.name in stored.waiting
 
         return self._change(row, change)
 

@@ -91,6 +91,10 @@ class _LazyLedger:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
         self.open().restore(charge)
 
+    def return_hold(self, charge: Charge) -> bool:
+        """Turn a held amount into a waiting one. Return False when there is neither."""
+        return self.open().return_hold(charge)
+
     def release(self, charge: Charge) -> bool:
         """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
         return self.open().release(charge)

@@ -8,7 +8,8 @@ of a charge is written to the order before the next one begins, and a ledger mak
     at risk    it was settled at the held amount, because nobody knows whether the provider billed it
     restoring  the outcome has become known, and the amount is to be held again and then settled at it
 
-A job has charges before a worker works on it, and the attempt of the worker takes their room over:
+A job has charges before a worker works on it. The attempt of the worker takes their room over, and returns it when it
+cost nothing:
 
     waiting    the amount may wait in the row, so that the job finds its room
     released   the job needs it no longer; the row may still have it, or get it from a request that is slow
@@ -64,6 +65,9 @@ class Ledger(Protocol):
     def restore(self, charge: Charge) -> None:
         """Turn an amount that was settled at risk back into a held one, if it is not held."""
 
+    def return_hold(self, charge: Charge) -> bool:
+        """Turn a held amount into a waiting one. Return False when there is neither."""
+
     def release(self, charge: Charge) -> bool:
         """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
 
@@ -71,6 +75,14 @@ class Ledger(Protocol):
 def decide_charges(charges: Iterable[Charge], outcome: Outcome) -> Charges:
     """Return the charges with what the held ones become."""
     return tuple(_decide(one, outcome) if one.state == "held" else one for one in charges)
+
+
+def return_charges(charges: Iterable[Charge], ledger: Ledger | None) -> Charges:
+    """Return the charges after an attempt of a job cost nothing: its holds wait for the next attempt.
+
+    Tokens and what cannot wait are released.
+    """
+    return tuple(_return(one, ledger) if one.state == "held" else one for one in charges)
 
 
 def restore_charges(charges: Iterable[Charge], hold: str, outcome: Outcome) -> Charges:
@@ -121,6 +133,15 @@ def settle_due_charges(charges: Iterable[Charge], ledger: Ledger | None, scope: 
 def are_settled(charges: Iterable[Charge]) -> bool:
     """Return whether no charge has a step left. One that is at risk stays until its outcome becomes known."""
     return all(charge.state == "at_risk" for charge in charges)
+
+
+def _return(charge: Charge, ledger: Ledger | None) -> Charge:
+    try:
+        if ledger and charge.unit == "cost" and ledger.return_hold(charge):
+            return replace(charge, state="waiting")
+    except BudgetUnavailable:
+        pass  # the settlement removes what waits nevertheless
+    return _decide(charge, Outcome("no"))
 
 
 def _decide(charge: Charge, outcome: Outcome) -> Charge:

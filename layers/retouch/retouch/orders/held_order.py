@@ -20,7 +20,9 @@ from retouch.orders.charges import (
     Charges,
     Outcome,
     are_settled,
+    drop_taken_charges,
     restore_charges,
+    return_charges,
     settle_due_charges,
 )
 from retouch.orders.order import Fingerprint, Order, StoredAnswer, Submission
@@ -137,6 +139,19 @@ class HeldOrder:
     def settle_charges(self, outcome: Outcome) -> None:
         """Settle what the attempt holds of budgets. The next write stores what is left, and the sweeper repairs it."""
         self._settle(lambda order: transitions.decide_order(order, outcome))
+
+    def return_charges(self, taken_over: Collection[tuple[str, str]] = ()) -> None:
+        """Let what an attempt of a job holds wait for the next one, because this one cost nothing.
+
+        `taken_over` are the rows, each an account and a period, whose waiting amounts the attempt had taken over.
+        """
+        ledger = self._stores.ledger
+
+        def change(order: Order) -> Order:
+            charges = drop_taken_charges(order.charges, taken_over)
+            return replace(order, charges=return_charges(charges, ledger))
+
+        self._settle(change)
 
     def take_over_waiting(self, rows: Collection[tuple[str, str]]) -> None:
         """Drop the waiting amounts of the job that this attempt has taken over, and release the others.

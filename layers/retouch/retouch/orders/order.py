@@ -128,6 +128,11 @@ class Order:
         return self.begin_by > 0
 
     @property
+    def has_reservation(self) -> bool:
+        """Whether the order is a job that has reserved what it may cost. The jobs of events and batches have not."""
+        return self.is_job and self.source == "http"
+
+    @property
     def batch_end(self) -> BatchEnd:
         """How a job of a batch has ended, as it is counted. Empty: it has not ended."""
         if self.state == "done":

@@ -9,12 +9,14 @@ processes never both take the last of a budget. The name of a hold is used once,
     restore         spent - amount, at risk - amount         if the hold is not there; it is there again afterwards
     add waiting     taken + amount                           if there is room, and not too many jobs wait
     remove waiting  taken - amount                           if the waiting amount is there; it is gone afterwards
+    return          taken                                    if the hold is there; it is a waiting amount afterwards
 
 A settlement at 0 is a release. One whose outcome nobody knows counts the held amount as spent and as at risk. `restore`
 turns it back into a hold when the outcome becomes known.
 
 A job that waits for a worker has a waiting amount, which is no hold: it does not count as an edit that runs. The
-attempt of the worker takes it over: one write removes the waiting amount and adds the hold.
+attempt of the worker takes it over: one write removes the waiting amount and adds the hold. An attempt that cost
+nothing returns its hold, so the next attempt finds its room.
 """
 
 from __future__ import annotations
@@ -111,6 +113,15 @@ def remove_waiting(row: BudgetRow, name: str) -> BudgetRow | None:
         return None
     rest = {other: amount for other, amount in row.waiting.items() if other != name}
     return replace(row, taken=row.taken - row.waiting[name], waiting=rest)
+
+
+def return_hold(row: BudgetRow, name: str) -> BudgetRow | None:
+    """Return the row after the hold has become a waiting amount of the same name. None: the hold is not there."""
+    hold = row.holds.get(name)
+    if hold is None:
+        return None
+    holds = {other: one for other, one in row.holds.items() if other != name}
+    return replace(row, holds=holds, waiting={**row.waiting, name: hold.amount})
 
 
 def settle_hold(row: BudgetRow, name: str, actual: int, at_risk: int = 0) -> BudgetRow | None:

@@ -57,6 +57,9 @@ class BudgetTable(Protocol):
     def remove_waiting(self, row: RowName, waiting: WaitingAmount) -> bool:
         """Remove a waiting amount. Return False when it is not there, or when it has just been removed."""
 
+    def return_hold(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Turn the hold of that name into the waiting amount. Return False when there is neither."""
+
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
     ) -> BudgetRow | None:

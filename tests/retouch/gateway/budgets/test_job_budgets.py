@@ -261,14 +261,54 @@ def test_amount_that_a_crashed_request_adds_to_an_ended_job_is_released_by_the_s
     assert not gateway.jobs()[0].is_unsettled
 
 
-def test_try_that_fails_for_free_gives_the_room_back_and_the_next_one_holds_it_again(gateway):
-    gateway.upstream.responses = [json_response({"error": {"message": "slow down"}}, 429)]
+FREE_FAILURE = json_response({"error": {"message": "slow down"}}, 429)
+
+
+def test_try_that_fails_for_free_keeps_its_room_for_the_next_one(gateway):
+    gateway.key = make_key(limit=CEILING, workspace_limit=500_000)
+    gateway.upstream.responses = [FREE_FAILURE]
     gateway.job()
     gateway.work()
-    assert gateway.row().taken == 0
+    assert gateway.waiting() == gateway.waiting("ws#w_1") == [CEILING]
+    assert gateway.edit().status == 429
     gateway.upstream.responses = [json_response(success())]
     gateway.work()
-    assert gateway.row().spent == COST
+    for account in ("key#k_1", "ws#w_1"):
+        row = gateway.row(account)
+        assert (row.taken, row.spent, row.holds, row.waiting) == (COST, COST, {}, {})
+    assert not gateway.jobs()[0].is_unsettled
+
+
+@pytest.mark.parametrize("end", ["last try", "cancel", "deadline", "lower limit"])
+def test_job_that_ends_after_a_free_failure_gives_its_room_back(gateway, end):
+    gateway.key = make_key(limit=CEILING, workspace_limit=500_000)
+    gateway.upstream.responses = [FREE_FAILURE]
+    identifier = gateway.job().json["id"]
+    gateway.work()
+    if end == "cancel":
+        assert gateway.call(identifier, "/cancel", "POST").json["status"] == "cancelled"
+    elif end == "deadline":
+        gateway.clock.advance(HOUR + 1)
+    elif end == "lower limit":
+        gateway.key = make_key(limit=CEILING, workspace_limit=CEILING - 1)
+    while gateway.queue.messages:
+        gateway.work()
+    job = gateway.call(identifier).json
+    expected = "cancelled" if end == "cancel" else "failed"
+    assert (job["status"], job["billed"]) == (expected, "no")
+    if end == "lower limit":
+        assert job["error"]["code"] == "budget_exceeded"
+    for account in ("key#k_1", "ws#w_1"):
+        assert gateway.row(account) == budget_rows.BudgetRow()
+    assert not gateway.jobs()[0].is_unsettled
+
+
+def test_process_that_dies_at_any_write_after_a_free_failure_leaves_no_amount_behind():
+    with Upstream() as upstream:
+        moment = 0
+        while run_with_crash(upstream, "free failure", moment):
+            moment += 1
+    assert moment >= 12
 
 
 @pytest.mark.parametrize("role", ["front", "worker"])
@@ -283,14 +323,16 @@ def test_process_that_dies_at_any_write_of_a_job_leaves_no_amount_behind(role):
 
 def run_with_crash(upstream, role, moment):
     """Return whether the process has died."""
-    before = len(upstream.calls)
+    before, is_failing = len(upstream.calls), role == "free failure"
+    upstream.responses[:] = [FREE_FAILURE] if is_failing else [json_response(success())]
     gateway = Gateway(upstream, make_key(limit=CEILING, workspace_limit=10 * CEILING))
-    if role == "worker":
+    if role != "front":
         assert gateway.job().status == 202
     crash = CrashAtWrite(gateway, moment)
     with suppress(ProcessKilled):
         (gateway.job if role == "front" else gateway.work)()
     crash.remove()
+    upstream.responses[:] = [json_response(success())]
     for _ in range(4):
         gateway.clock.advance(1000)
         gateway.sweep()
@@ -300,12 +342,13 @@ def run_with_crash(upstream, role, moment):
         row = gateway.row(account)
         assert (row.holds, row.waiting) == ({}, {}), moment
         assert row.taken == row.spent, moment
-        assert row.spent == sum(
-            COST if order.billed == "yes" else CEILING
-            for order in gateway.jobs()
-            if order.billed != "no"
-        )
-    assert len(upstream.calls) - before <= 1
+        if not is_failing:  # nobody knows after a crash that its try was free
+            assert row.spent == sum(
+                COST if order.billed == "yes" else CEILING
+                for order in gateway.jobs()
+                if order.billed != "no"
+            )
+    assert len(upstream.calls) - before <= (2 if is_failing else 1)
     assert not any(order.is_unsettled for order in gateway.jobs())
     return crash.has_happened
 
@@ -317,7 +360,7 @@ class CrashAtWrite:
         self.left, self.has_happened, self._targets = moment, False, []
         for target, names in (
             (gateway.orders, ("write", "put", "remove")),
-            (gateway.budgets, ("add_waiting", "hold", "settle", "remove_waiting")),
+            (gateway.budgets, ("add_waiting", "hold", "settle", "remove_waiting", "return_hold")),
         ):
             for name in names:
                 self._targets.append((target, name, getattr(target, name)))

@@ -51,18 +51,21 @@ class BudgetHolder:
         """
         name = self.held.next_hold
         self._note(charges_of(budgets, name, amount))
+        rows, taken_over = list[BudgetRow](), set[tuple[str, str]]()
         try:
-            results = [self._hold_in(budget, name, amount) for budget in budgets]
+            for budget in budgets:
+                result = self._hold_in(budget, name, amount)
+                rows.append(result.row)
+                if not result.is_waiting_missing:
+                    taken_over.add((budget.account, budget.period.name))
         except Fault:
-            self.held.settle_charges(Outcome("no"))
+            if self.held.order.has_reservation:
+                self.held.return_charges(taken_over)
+            else:
+                self.held.settle_charges(Outcome("no"))
             raise
-        taken_over = {
-            (budget.account, budget.period.name)
-            for budget, result in zip(budgets, results, strict=True)
-            if not result.is_waiting_missing
-        }
         self.held.take_over_waiting(taken_over)
-        return remaining_amount(budgets, [result.row for result in results])
+        return remaining_amount(budgets, rows)
 
     def _note(self, charges: Charges) -> None:
         try:

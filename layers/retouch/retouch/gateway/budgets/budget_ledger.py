@@ -42,15 +42,17 @@ class BudgetLedger:
     clock: Clock = field(default_factory=SystemClock)
 
     def settle(self, charge: Charge, scope: str) -> bool:
-        """Turn a held amount into the actual one. Return False when it was settled before.
+        """Turn a held amount into the actual one. Return False when it was settled before, or waits again.
 
-        The webhook of a threshold is queued before the row says that it was reported, so a crash cannot lose it.
+        A process may have died after it had returned the hold, so a waiting amount of that name is removed then. The
+        webhook of a threshold is queued before the row says that it was reported, so a crash cannot lose it.
         """
         at_risk = charge.actual if charge.is_at_risk else 0
         row = self.open_table().settle(
             _row_name(charge), charge.hold, charge.amount, charge.actual, at_risk
         )
         if row is None:
+            self.open_table().remove_waiting(_row_name(charge), _waiting_amount(charge))
             return False
         if charge.unit == "cost" and charge.actual > charge.amount:
             self.notices.report_overrun(charge, charge.actual - charge.amount)
@@ -71,13 +73,20 @@ class BudgetLedger:
         hold = RowHold(charge.amount, _RESTORED_LEASE)
         self.open_table().restore(_row_name(charge), charge.hold, hold)
 
+    def return_hold(self, charge: Charge) -> bool:
+        """Turn a held amount into a waiting one. Return False when there is neither."""
+        return self.open_table().return_hold(_row_name(charge), _waiting_amount(charge))
+
     def release(self, charge: Charge) -> bool:
         """Remove the amount of a waiting job. Return False when the request of the job may still add it."""
-        waiting = WaitingAmount(charge.hold, charge.amount)
-        if self.open_table().remove_waiting(_row_name(charge), waiting):
+        if self.open_table().remove_waiting(_row_name(charge), _waiting_amount(charge)):
             return True
         created = time_of_order(charge.hold.rpartition(".")[0])
         return self.clock.unix_time() >= created + _REQUEST_SECONDS
+
+
+def _waiting_amount(charge: Charge) -> WaitingAmount:
+    return WaitingAmount(charge.hold, charge.amount)
 
 
 def _row_name(charge: Charge) -> RowName:

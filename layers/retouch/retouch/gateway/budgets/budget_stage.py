@@ -57,10 +57,15 @@ def note_charge(generated: GeneratedImages, _: Services) -> GeneratedImages:
 
 
 def end_holds(attempt: Attempt, fault: Fault) -> None:
-    """Settle what a failed attempt holds: nothing for a free failure, and the held amount for any other."""
+    """Settle what a failed attempt holds: nothing for a free failure, and the held amount for any other.
+
+    A job keeps the room of a free failure for its next attempt.
+    """
     held = attempt.context.held_order
     if held is None or not held.order.charges or attempt.log.budget is None:
         return
-    # The order was lost before the paid request.
-    billed = "no" if isinstance(fault, OrderInProgress) else fault.billed
-    held.settle_charges(Outcome(billed, attempt.log.charge))
+    is_lost = isinstance(fault, OrderInProgress)  # before the paid request
+    if fault.billed == "no" and held.order.has_reservation and not is_lost:
+        held.return_charges()
+        return
+    held.settle_charges(Outcome("no" if is_lost else fault.billed, attempt.log.charge))

@@ -42,6 +42,10 @@ _ADD_WAITING = (
     "attribute_exists(waiting) AND attribute_not_exists(waiting.#o) AND taken <= :room AND size(waiting) < :most",
 )
 _REMOVE_WAITING = ("SET taken = taken - :amount REMOVE waiting.#o", "attribute_exists(waiting.#o)")
+_RETURN = (
+    "SET waiting.#o = :amount REMOVE holds.#o",
+    "attribute_exists(waiting) AND attribute_exists(holds.#o)",
+)
 # A row of an earlier version has no map of waiting amounts.
 _ADD_MAP = ("SET waiting = :empty", "attribute_exists(pk) AND attribute_not_exists(waiting)")
 _SETTLE = (
@@ -88,6 +92,10 @@ class BudgetDynamoTable:
             lambda: self._update(row, _REMOVE_WAITING, values, waiting.name)
         )
         return changed is not None
+
+    def return_hold(self, row: RowName, waiting: WaitingAmount) -> bool:
+        """Turn the hold of that name into the waiting amount. Return False when there is neither."""
+        return self._table.run(lambda: self._return_hold(row, waiting))
 
     def settle(
         self, row: RowName, name: str, amount: int, actual: int, at_risk: int
@@ -170,6 +178,18 @@ class BudgetDynamoTable:
             outcome = check_waiting(old, new, most)
             if outcome != "held" or new.name in old.waiting:
                 return HoldResult(outcome, old)
+            self._update(row, _ADD_MAP, {":empty": {"M": {}}})
+        raise _race_error()
+
+    def _return_hold(self, row: RowName, waiting: WaitingAmount) -> bool:
+        values = {":amount": _number(waiting.amount)}
+        for _ in range(_MAX_RACES):
+            changed, old = self._update(row, _RETURN, values, waiting.name)
+            if changed is not None:
+                return True
+            old = old or self._read(row)
+            if waiting.name not in old.holds:
+                return waiting.name in old.waiting
             self._update(row, _ADD_MAP, {":empty": {"M": {}}})
         raise _race_error()
 
