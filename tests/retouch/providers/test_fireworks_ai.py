@@ -188,13 +188,25 @@ def test_task_not_found_for_eleven_polls_fails():
         run_adapter(*[NOT_FOUND_PAYLOAD] * (MAX_NOT_FOUND_POLLS + 1))
 
 
-@pytest.mark.parametrize("status", ["Ready", "Complete", "Finished"])
+@pytest.mark.parametrize(
+    "status", ["Ready", "Complete", "Finished", "SUCCEEDED", "Image Ready", "x"]
+)
 def test_each_success_status_ends_polling(status):
     assert run_adapter({**READY_PAYLOAD, "status": status})[1] == 1
 
 
-def test_undocumented_status_is_polled_again():
-    assert run_adapter({"status": "Queued"}, {"status": "Processing"}, READY_PAYLOAD)[1] == 3
+def test_undocumented_status_without_a_result_is_polled_again():
+    assert run_adapter({"status": "Queued"}, {"status": "x"}, READY_PAYLOAD)[1] == 3
+
+
+def test_result_of_an_unfinished_task_is_a_preview():
+    assert run_adapter({**READY_PAYLOAD, "status": "In-Progress"}, READY_PAYLOAD)[1] == 2
+
+
+@pytest.mark.parametrize("status", ["Cancelled", "canceled", "Expired", "Timed Out", "FAILURE"])
+def test_each_failure_status_ends_polling(status):
+    with pytest.raises(ProviderFailure, match=status):
+        run_adapter({"status": status}, READY_PAYLOAD)
 
 
 @pytest.mark.parametrize(

@@ -271,6 +271,23 @@ def test_failed_task_has_unknown_billing_and_no_result_request(server, status, w
     assert len(server.received) == 2
 
 
+@pytest.mark.parametrize("status", ["completed", "SUCCEEDED", "Finished", "no known word"])
+def test_task_with_another_word_for_its_success_is_fetched(server, status):
+    result = {"status": status, "output": b64(PHOTO)}
+    server.final_response = json_response(result)
+    response = segmind_edit(server)
+    assert response.status == 200
+    assert response.headers["x-retouch-billed"] == "yes"
+
+
+@pytest.mark.parametrize("status", ["CANCELLED", "error", "Timed out"])
+def test_task_with_another_word_for_its_failure_ends_the_edit(server, status):
+    server.final_response = json_response({"status": status, "error": "no GPU"})
+    response = segmind_edit(server)
+    assert (response.status, response.json["error"]["message"]) == (502, "no GPU")
+    assert len(server.received) == 2
+
+
 def test_base64_result_in_json_is_returned(server):
     server.failure_responses = [
         json_response({"image": b64(PHOTO), "status": "Success", "infer_time": 3.1})

@@ -310,3 +310,27 @@ def test_health_check_requests_balance_only(server):
     services = build_services(server.env(), providers=(PROVIDER,))
     assert check_health(services)["checks"]["stability-ai"] == "ok"
     assert [received.path for received in server.received] == ["/v1/user/balance"]
+
+
+@pytest.mark.parametrize("reason", ["COMPLETED", "STOP", "success", "", None])
+def test_image_with_another_finish_reason_is_delivered(server, reason):
+    image = photo(64, 64)
+    server.failure_responses = [json_response({"image": b64(image), "finish_reason": reason})]
+    response = stability_edit(server, {"image": file_part(image), "prompt": "p"})
+    assert (response.status, response.headers["x-retouch-billed"]) == (200, "yes")
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("CONTENT_FILTERED", "moderation_blocked"),
+        ("FILTERED", "moderation_blocked"),
+        ("ERROR", "provider_error"),
+    ],
+)
+def test_filtered_or_failed_image_is_an_error(server, reason, code):
+    body = {"image": b64(photo(64, 64)), "finish_reason": reason}
+    server.failure_responses = [json_response(body)]
+    response = stability_edit(server, {"image": file_part(photo(64, 64)), "prompt": "p"})
+    assert response.json["error"]["code"] == code
+    assert response.headers["x-retouch-billed"] == "unknown"

@@ -40,6 +40,7 @@ from retouch.providers._shared.response_parsing import (
     text_or_empty,
 )
 from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
+from retouch.providers._shared.task_states import is_failure, is_success, is_unknown
 
 # Only whole words match: "safety_tolerance must be at most 6" is no refusal.
 MODERATION_PATTERN = re.compile(r"\b(nsfw|safety|moderat(ion|ed)|flagged)\b", re.IGNORECASE)
@@ -47,7 +48,6 @@ QUOTA_PATTERN = re.compile(r"\b(credits?|spend(ing)?|balance|quota)\b", re.IGNOR
 # A failed task is a 422. A 500 is often an invalid parameter.
 KIND_BY_STATUS: Mapping[int, ErrorKind] = {422: "failed", 500: "undetermined"}
 NOT_SERVED_STATUSES = {404, 405, 410}  # unknown slug, not in this API version, retired
-COMPLETED, FAILED = "COMPLETED", "FAILED"  # the final states of a task
 POLL_SECONDS = 1.0  # seconds between polls, as in the SDK
 _OUTPUT_FIELDS = ("output", "images", "image", "result")  # the documented name is the first
 
@@ -131,7 +131,7 @@ def _fetch_task_result(
     final_state = yield from poll(
         ProviderRequest("GET", status_url),
         _read_state,
-        lambda state: state["status"].upper() in (COMPLETED, FAILED),
+        _has_ended,
         interval_seconds=POLL_SECONDS,
     )
     _require_success(final_state)
@@ -167,8 +167,15 @@ def _require_success(state: Mapping[str, Any]) -> None:
         raise ProviderFailure(_failure_error(error_message(state), "failed"))
 
 
+def _has_ended(state: Mapping[str, Any]) -> bool:
+    """Return whether the task is in a final state. An unknown one with a result is final too."""
+    status = state["status"]
+    has_result = is_unknown(status) and bool(_find_output(state))
+    return is_success(status) or is_failure(status) or has_result
+
+
 def _is_failed(state: Mapping[str, Any]) -> bool:
-    return text_or_empty(state.get("status")).upper() == FAILED
+    return is_failure(text_or_empty(state.get("status")))
 
 
 def _require_same_origin(url: str, job: ProviderJob) -> str:

@@ -80,7 +80,7 @@ _CLIENT_HEADERS = ("stability-client-id", _USER_HEADER, "stability-client-versio
 _PRICE_SOURCE = "Stability's OpenAPI document, 2026-08: credits of $0.01"
 _IN_PROGRESS_STATUS = 202
 _UNPAID_NAMES = ("payment_required", "insufficient_balance")
-_SUCCESS = "SUCCESS"
+_SUCCESS, _ERROR = "SUCCESS", "ERROR"
 # of the API and of the proxies in front of it; the edit may go on behind them
 _TIMEOUT_STATUSES = (408, 499, 504, 520, 522, 524, 598, 599)
 # the names that the result field has had, and those of similar services
@@ -180,16 +180,18 @@ def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
 
 
 def _parse_image(payload: Mapping[str, Any]) -> GeneratedImage:
-    """Return the image, whichever name its field has. Raises ProviderFailure for a filtered (blurred) or failed one."""
-    reason = _finish_reason(payload)
-    if reason == "CONTENT_FILTERED":
+    """Return the image, whichever name its field has. Raises ProviderFailure for a filtered (blurred) or failed one.
+
+    An image is paid for, so it is returned with a reason that is not documented too.
+    """
+    reason, image = _finish_reason(payload), _find_image(payload)
+    if "FILTER" in reason:
         # Stability does not say whether a filtered image is billed.
         raise ProviderFailure(
             moderation_error("Stability AI filtered the finished image.", "output")
         )
-    if reason != _SUCCESS:
+    if reason == _ERROR or (reason != _SUCCESS and not image):
         raise ProviderFailure(ParsedError("failed", f"Stability AI ended the edit with {reason}."))
-    image = _find_image(payload)
     if not image:
         raise ValueError("a success without an image")
     return GeneratedImage(b64=image)

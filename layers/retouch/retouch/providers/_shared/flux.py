@@ -48,10 +48,8 @@ from retouch.providers._shared.response_parsing import (
     micro_dollars_or_none,
     text_or_empty,
 )
+from retouch.providers._shared.task_states import is_failure, is_success, is_unknown
 
-# In lower case. The names that no host documents are those of similar services.
-SUCCESS_STATUSES = ("ready", "complete", "finished", "completed", "succeeded", "success", "done")
-FAILURE_STATUSES = ("error", "failed")
 MODERATION_STAGES = {"Request Moderated": "input", "Content Moderated": "output"}
 TASK_NOT_FOUND = "Task not found"  # normal for a short time after the task was created
 RESULT_FIELDS = ("result", "sample", "output", "images", "image", "url")
@@ -109,8 +107,7 @@ def fetch_task_result(
     """Poll a task with `poll_request` until it has ended, then fetch and return its image.
 
     The cost of the image is the one that the finished task states, else `ordered_cost`, in micro-dollars. Raises
-    ProviderFailure when the task ends without an image. An undocumented status counts as unfinished: the edit is
-    already paid for, and the deadline ends the polling in any case.
+    ProviderFailure when the task ends without an image. An unknown status without a result counts as unfinished.
     """
     not_found_polls = count(1)
 
@@ -118,8 +115,7 @@ def fetch_task_result(
         status = task["status"]
         if status == TASK_NOT_FOUND:
             return next(not_found_polls) > MAX_NOT_FOUND_POLLS
-        is_failed = status.lower() in FAILURE_STATUSES or _is_moderated(status)
-        return is_failed or _is_successful(task)
+        return is_failure(status) or _is_moderated(status) or _is_successful(task)
 
     task = yield from poll(poll_request, _read_task, is_finished, interval_seconds=POLL_SECONDS)
     if not _is_successful(task):
@@ -145,13 +141,19 @@ def _read_task(response: ProviderResponse) -> Mapping[str, Any]:
 
 
 def _is_successful(task: Mapping[str, Any]) -> bool:
-    return task["status"].lower() in SUCCESS_STATUSES
+    """Return whether the task is ready. One with a result is ready too, if its status is none of the known words."""
+    status = task["status"]
+    is_new_word = is_unknown(status) and not _is_moderated(status)
+    return is_success(status) or (is_new_word and bool(_documented_sample(task)))
 
 
 def _find_sample(task: Mapping[str, Any]) -> str:
     """Return the URL or the base64 of the result. It is in `result.sample`. Other names are tried after it."""
-    documented = text_or_empty(mapping_or_empty(task.get("result")).get("sample"))
-    return documented or find_result([task.get(name) for name in RESULT_FIELDS])
+    return _documented_sample(task) or find_result([task.get(name) for name in RESULT_FIELDS])
+
+
+def _documented_sample(task: Mapping[str, Any]) -> str:
+    return text_or_empty(mapping_or_empty(task.get("result")).get("sample"))
 
 
 def parse_task_error(task: Mapping[str, Any]) -> ParsedError:
