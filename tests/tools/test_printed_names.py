@@ -1,4 +1,4 @@
-"""Names that the documentation prints: targets of make, modules of Python and variables exist."""
+"""Names and links that the documentation prints: targets of make, modules, variables, files and headings exist."""
 
 import re
 from pathlib import Path
@@ -27,6 +27,21 @@ EXAMPLE = re.compile(r"acme[-_]images|<")  # the provider that the text adds, an
 def code(request):
     """Return everything that a page prints as code."""
     return "\n".join(CODE.findall(request.param.read_text()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_link_leads_to_a_file_and_a_heading(page):
+    # mkdocs checks the links within docs/, but not those of the pages outside of it and those that lead out.
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if anchor and file.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+            anchors = {
+                re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings
+            }
+            assert anchor in anchors, target
 
 
 def test_printed_target_of_make_exists(code):
