@@ -4,9 +4,11 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
 from retouch.core.clock import SystemClock
 from retouch.core.errors import WebhookConflict
@@ -15,7 +17,8 @@ from retouch.infrastructure.fetch import event_client
 from retouch.infrastructure.fetch.event_client import EventHttpClient
 from retouch.webhooks.endpoint import FAILING, GONE
 from retouch.webhooks.outbox import redeliver
-from retouch.webhooks.registry import rotate_secret
+from retouch.webhooks.records import endpoint_of_row
+from retouch.webhooks.registry import rotate_secret, signing_keys
 from retouch.webhooks.sender import Sender
 from tests.support.killed_process import ProcessKilled
 from tests.support.services import FakeClock
@@ -408,6 +411,47 @@ def test_both_secrets_sign_for_24_hours_after_a_rotation(system, receiver):
         system.work()
     counts = [len(r.headers["webhook-signature"].split()) for r in receiver.received]
     assert counts == [2, 2, 1]
+
+
+def test_every_old_secret_signs_for_its_24_hours_after_several_rotations(system, receiver):
+    """The response to a rotation may be lost, and the SDK repeats it."""
+    endpoint, first = system.create()
+    known, start = [first], system.clock.unix_time()
+    for _ in range(2):
+        now = system.clock.unix_time()
+        endpoint, secret = rotate_secret(
+            endpoint, system.services.table, PEPPER, now, keep_old=True
+        )
+        known.append(secret)
+        system.clock.advance(100)
+    for seconds, signing in ((86_399, known), (86_400, known[1:]), (86_500, known[2:])):
+        system.clock.advance(start + seconds - system.clock.unix_time())
+        system.emit(endpoint, f"edit_{seconds}")
+        system.work()
+        request = receiver.received[-1]
+        signatures = request.headers["webhook-signature"].split()
+        time = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+        assert signatures == [
+            Webhook(secret).sign(request.headers["webhook-id"], time, request.body.decode())
+            for secret in reversed(signing)
+        ]
+
+
+def test_row_of_an_earlier_version_keeps_its_old_secret(system):
+    endpoint, _ = system.create()
+    rotated, _ = rotate_secret(endpoint, system.services.table, PEPPER, 0, keep_old=True)
+    row = system.services.table.read(rotated.scope, rotated.id)
+    values = json.loads(row.values["record"])
+    ((old, until),) = values.pop("old_secrets")
+    text = json.dumps({**values, "old_secret": old, "old_secret_until": until})
+    assert endpoint_of_row(replace(row, values={"record": text})) == rotated
+
+
+def test_rotations_without_end_do_not_make_requests_without_end(system, receiver):
+    endpoint, _ = system.create()
+    for _ in range(12):
+        endpoint, _ = rotate_secret(endpoint, system.services.table, PEPPER, 0, keep_old=True)
+    assert len(signing_keys(endpoint, PEPPER, 0)) == 11
 
 
 def test_secret_is_not_stored_in_plain_text(system, tmp_path):

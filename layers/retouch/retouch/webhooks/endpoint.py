@@ -24,8 +24,8 @@ class Endpoint:
     secret_hint: str
     created: int
     updated: int
-    old_secret: str = field(default="", repr=False)
-    old_secret_until: int = 0  # until then the old secret signs too
+    # Each signs too until its time, the newest first.
+    old_secrets: tuple[tuple[str, int], ...] = field(default=(), repr=False)
     failures: int = 0  # since the last success
     failing_since: int = 0
     disabled_reason: str = ""  # GONE, FAILING, or "" while it gets events

@@ -33,11 +33,18 @@ def read_delivery(table: RowTable, scope: str, identifier: str) -> Delivery | No
 def endpoint_of_row(row: Row) -> Endpoint:
     """Return the endpoint in a row."""
     values = orjson.loads(str(row.values[_RECORD]))
+    # A row of an earlier version has one old secret in two fields.
+    old, until = values.pop("old_secret", ""), values.pop("old_secret_until", 0)
+    old_secrets = values.get("old_secrets") or ([(old, until)] if old else [])
     return Endpoint(
         id=row.id,
         scope=row.scope,
         version=row.version,
-        **{**values, "event_types": tuple(values["event_types"])},
+        **{
+            **values,
+            "event_types": tuple(values["event_types"]),
+            "old_secrets": tuple((text, until) for text, until in old_secrets),
+        },
     )
 
 

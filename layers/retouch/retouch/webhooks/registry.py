@@ -24,6 +24,7 @@ from retouch.webhooks.records import (
 from retouch.webhooks.services import EventClient, WebhookServices
 
 MAX_ENDPOINTS = 20  # of one scope
+_MAX_OLD_SECRETS = 10  # each adds a signature to every request
 _OVERLAP_SECONDS = 86_400  # how long an old secret signs too
 _KEY_BYTES, _ID_BYTES = 32, 10
 _HINT_CHARS = 4
@@ -109,17 +110,22 @@ def update_endpoint(
 def rotate_secret(
     endpoint: Endpoint, table: RowTable, pepper: str, now: int, *, keep_old: bool
 ) -> tuple[Endpoint, str]:
-    """Give an endpoint a new secret. Return both. With `keep_old`, the old secret signs too for 24 hours."""
+    """Give an endpoint a new secret. Return both. With `keep_old`, the old secret signs too for 24 hours.
+
+    An earlier old secret keeps its time, because a client repeats a rotation whose response was lost. Without
+    `keep_old`, no earlier secret signs any more.
+    """
     secret = _new_secret()
     sealed = seal_text(secret, endpoint.id, pepper)
 
     def change(stored: Endpoint) -> Endpoint:
+        earlier = [one for one in stored.old_secrets if now < one[1]]
+        old = [(stored.secret, now + _OVERLAP_SECONDS), *earlier] if keep_old else []
         return replace(
             stored,
             secret=sealed,
             secret_hint=_hint(secret),
-            old_secret=stored.secret if keep_old else "",
-            old_secret_until=now + _OVERLAP_SECONDS if keep_old else 0,
+            old_secrets=tuple(old[:_MAX_OLD_SECRETS]),
             updated=now,
         )
 
@@ -128,9 +134,7 @@ def rotate_secret(
 
 def signing_keys(endpoint: Endpoint, pepper: str, now: int) -> list[bytes]:
     """Return the keys that sign an event now, the newest first. Raises ValueError for another pepper."""
-    sealed = [endpoint.secret]
-    if endpoint.old_secret and now < endpoint.old_secret_until:
-        sealed.append(endpoint.old_secret)
+    sealed = [endpoint.secret, *(text for text, until in endpoint.old_secrets if now < until)]
     return [signing_key(open_text(text, endpoint.id, pepper)) for text in sealed]
 
 
