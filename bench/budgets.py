@@ -15,9 +15,9 @@ from bench.progress import Progress
 from retouch.core.clock import SystemClock
 from retouch.gateway.budgets.budget_holds import BudgetHolder
 from retouch.gateway.budgets.budget_ledger import BudgetLedger
-from retouch.infrastructure.budget_folder import BudgetFolderTable
-from retouch.infrastructure.budget_notices import BudgetNotices
-from retouch.infrastructure.order_folder import AnswerFolder, OrderFolderTable
+from retouch.infrastructure.local.budget_folder import BudgetFolderTable
+from retouch.infrastructure.local.order_folder import AnswerFolder, OrderFolderTable
+from retouch.infrastructure.telemetry.budget_notices import BudgetNotices
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import Fingerprint, StoredAnswer, random_order_key
 from retouch.orders.stores import OrderStores

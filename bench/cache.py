@@ -85,7 +85,7 @@ def cache_key_function(data: bytes) -> Callable[[], str]:
     """Return a function that computes the cache key of an edit of that image, as the gateway does."""
     from datetime import date
 
-    from retouch.core.client_credentials import ClientCredentials
+    from retouch.core.credentials.client_credentials import ClientCredentials
     from retouch.core.edit_types import ResolvedInputs
     from retouch.core.settings import Settings
     from retouch.gateway.cache import cache_key

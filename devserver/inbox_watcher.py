@@ -14,8 +14,8 @@ from retouch.api.events.edit_messages import object_message
 from retouch.core.errors import OrdersUnavailable
 from retouch.inbox.object_names import FAILED_PREFIX, INBOX_PREFIX, OUTBOX_PREFIX, RECIPES_PREFIX
 from retouch.inbox.store import InboxUnavailable, ObjectCreated
-from retouch.infrastructure.inbox_folder import InboxFolder
-from retouch.infrastructure.job_folder import EditsFolderQueue
+from retouch.infrastructure.local.inbox_folder import InboxFolder
+from retouch.infrastructure.local.job_folder import EditsFolderQueue
 
 LOCAL_BUCKET = "local"
 FIRST_RECIPE, MASKED_RECIPE = "erase", "masked"

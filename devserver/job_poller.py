@@ -15,7 +15,7 @@ from devserver.proxy_event import ACCOUNT_ID
 from devserver.settings import MAX_PAYLOAD_BYTES
 from devserver.worker_pool import WorkerPool
 from retouch.core.errors import OrdersUnavailable
-from retouch.infrastructure.job_folder import EditsFolderQueue, FolderMessage
+from retouch.infrastructure.local.job_folder import EditsFolderQueue, FolderMessage
 
 DEAD_LETTERS, DELIVERIES_DEAD_LETTERS = "edits-dead-letters", "deliveries-dead-letters"
 JOBS_QUEUE, LINES_QUEUE = "jobs", "batches"  # LINES_QUEUE has the lines of batches

@@ -8,8 +8,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from devserver.tenants import ADMIN_KEY_VARIABLE
-from retouch.core.client_credentials import is_header_safe
-from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
+from retouch.core.credentials.client_credentials import is_header_safe
+from retouch.core.credentials.gateway_keys import GATEWAY_KEY_PREFIX
 from retouch.core.settings import InvalidSetting
 
 REPOSITORY = Path(__file__).resolve().parent.parent

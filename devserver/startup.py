@@ -29,8 +29,8 @@ from devserver.schedule import run_schedule
 from devserver.settings import SWEEPER, WEBHOOKS, WORKER, DevServerSettings, Function
 from devserver.tenants import tenants_environment
 from devserver.worker_pool import WorkerPool
-from retouch.infrastructure.job_folder import EditsFolderQueue
-from retouch.infrastructure.webhook_folder import DELIVERIES_QUEUE
+from retouch.infrastructure.local.job_folder import EditsFolderQueue
+from retouch.infrastructure.local.webhook_folder import DELIVERIES_QUEUE
 
 _CLIENT_IDLE_SECONDS = 60
 # A worker may work on one invocation for longer than any client waits.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retouch.gateway.authentication import key_digest
-from retouch.infrastructure.tenant_folder import TenantFolderTable
+from retouch.infrastructure.local.tenant_folder import TenantFolderTable
 from retouch.tenants.new_keys import store_organisation_key
 
 ADMIN_KEY_VARIABLE = "RETOUCH_ADMIN_KEY"

@@ -24,7 +24,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from retouch.core.gateway_keys import new_gateway_key
+from retouch.core.credentials.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
 from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.table import TenantsUnavailable, TenantTable

@@ -21,7 +21,7 @@ from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.aws.tenant_table import TenantDynamoTable
-from retouch.infrastructure.budget_notices import BudgetNotices
+from retouch.infrastructure.telemetry.budget_notices import BudgetNotices
 from retouch.orders.charges import Ledger
 from retouch.orders.reconciliation import (
     Finding,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from retouch.core.gateway_keys import new_gateway_key
+from retouch.core.credentials.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.tenant_table import TenantDynamoTable

@@ -13,9 +13,9 @@ from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.fetch.mirror_fetchers import mirror_fetchers
-from retouch.infrastructure.key_lookup import key_lookup
-from retouch.infrastructure.telemetry import MirrorTelemetry
-from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.infrastructure.stores.key_lookup import key_lookup
+from retouch.infrastructure.stores.tenant_stores import tenant_stores
+from retouch.infrastructure.telemetry.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
 from retouch.tenants.reader import TenantReader
 

@@ -9,11 +9,11 @@ from retouch.core.settings import Settings
 from retouch.gateway.metering.order_usage import add_usage
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.budget_stores import add_ledger, budget_table_opener
-from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
-from retouch.infrastructure.telemetry import SweeperTelemetry
-from retouch.infrastructure.usage_stores import usage_recorder
-from retouch.infrastructure.webhook_stores import webhook_services
+from retouch.infrastructure.stores.budget_stores import add_ledger, budget_table_opener
+from retouch.infrastructure.stores.order_stores import batch_stores, job_stores, order_stores
+from retouch.infrastructure.stores.usage_stores import usage_recorder
+from retouch.infrastructure.stores.webhook_stores import webhook_services
+from retouch.infrastructure.telemetry.telemetry import SweeperTelemetry
 
 settings = Settings.from_env(os.environ)
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))

@@ -8,8 +8,8 @@ from retouch.core.settings import InvalidSetting, Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.telemetry import WebhookTelemetry
-from retouch.infrastructure.webhook_stores import webhook_services
+from retouch.infrastructure.stores.webhook_stores import webhook_services
+from retouch.infrastructure.telemetry.telemetry import WebhookTelemetry
 
 settings, clock = Settings.from_env(os.environ), SystemClock()
 aws_clients = AwsClients(AwsEnvironment.from_env(os.environ))

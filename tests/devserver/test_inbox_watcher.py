@@ -9,7 +9,7 @@ from devserver.inbox_watcher import FIRST_RECIPE, MASKED_RECIPE, InboxWatcher, p
 from devserver.settings import DEFAULT_INBOX, DevServerSettings
 from retouch.api.events.edit_messages import QueuedEvent, read_events
 from retouch.inbox.recipe import parse_recipe
-from retouch.infrastructure.job_folder import EditsFolderQueue
+from retouch.infrastructure.local.job_folder import EditsFolderQueue
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from retouch.api.stored_request import encode_event
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.job_folder import RequestFolder
-from retouch.infrastructure.order_stores import order_stores
+from retouch.infrastructure.local.job_folder import RequestFolder
+from retouch.infrastructure.stores.order_stores import order_stores
 from retouch.orders.order import order_key
 from retouch.orders.transitions import JobDetails, queue_job
 from tests.support.images import b64, box_mask, data_url, photo

@@ -19,13 +19,13 @@ from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
 from retouch.core.errors import GatewayMisconfigured
 from retouch.core.settings import Settings
-from retouch.infrastructure.event_ports import event_ports
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
 from retouch.infrastructure.lambda_runtime.runtime_api import (
     RuntimeApiConnection,
     RuntimeApiResponse,
 )
-from retouch.infrastructure.telemetry import SweeperTelemetry
+from retouch.infrastructure.stores.event_ports import event_ports
+from retouch.infrastructure.telemetry.telemetry import SweeperTelemetry
 from tests.support import mirror
 from tests.support.cloudwatch import (
     Datum,

@@ -47,7 +47,7 @@ EDITS_LAZY_MODULES = (
     "retouch.infrastructure.fetch.event_client",
     "retouch.infrastructure.fetch.fetcher",
     "retouch.infrastructure.fetch.webhook_check_client",
-    "retouch.infrastructure.order_folder",
+    "retouch.infrastructure.local.order_folder",
     "retouch.webhooks.services",
     "sqlite3",
     "standardwebhooks.webhooks",

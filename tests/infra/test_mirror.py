@@ -5,7 +5,7 @@ import json
 import pytest
 
 from retouch.core.settings import Settings
-from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.infrastructure.telemetry.telemetry import MirrorTelemetry
 from retouch.mirror import request, retry_decision
 from retouch.mirror.cloud_events import FAILED_TYPE, STORED_TYPE
 from tests.infra.conftest import ROOT

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from retouch.infrastructure.order_folder import OrderFolderTable
+from retouch.infrastructure.local.order_folder import OrderFolderTable
 from retouch.orders import transitions
 from tests.infra.conftest import ROOT
 from tests.support.events import lambda_context

@@ -92,7 +92,7 @@ def test_sample_object_becomes_a_job_when_its_recipe_is_there(worker, name):
     (inbox / "recipes").mkdir()
     (inbox / "recipes" / "erase.json").write_text(json.dumps(RECIPE))
     event = (EVENTS_FOLDER / f"{name}.json").read_text()
-    from retouch.infrastructure.inbox_folder import InboxFolder
+    from retouch.infrastructure.local.inbox_folder import InboxFolder
 
     stored = InboxFolder(str(inbox)).read_metadata("photos", KEY)
     assert stored is not None

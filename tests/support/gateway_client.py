@@ -5,8 +5,8 @@ import os
 from types import SimpleNamespace
 
 from retouch.api.handlers.edits import build_handler
-from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.telemetry import EditTelemetry
+from retouch.infrastructure.telemetry.metric_dimensions import EditDimensions
+from retouch.infrastructure.telemetry.telemetry import EditTelemetry
 from retouch.providers import PROVIDERS
 from tests.support.events import form_event, lambda_context
 from tests.support.services import build_services

@@ -23,7 +23,7 @@ from retouch.infrastructure.aws.mirror_bucket import MirrorBucket, permanent_lin
 from retouch.infrastructure.aws.mirror_messaging import MirrorMessaging
 from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.fetch.mirror_fetchers import mirror_fetchers
-from retouch.infrastructure.telemetry import MirrorTelemetry
+from retouch.infrastructure.telemetry.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
 from tests.support.services import find_key
 from tests.support.upstream import ScriptedResponse, Upstream

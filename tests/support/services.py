@@ -3,8 +3,8 @@
 from datetime import UTC, date, datetime, time
 
 from retouch.core.capabilities import collect_header_prefixes
+from retouch.core.credentials.upload_ids import make_upload_id
 from retouch.core.settings import Settings
-from retouch.core.upload_ids import make_upload_id
 from retouch.gateway.circuit_breaker import CircuitBreaker
 from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.gateway.guardrails.types import GuardrailClients

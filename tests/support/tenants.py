@@ -14,7 +14,7 @@ from retouch.api.router import path_pattern
 from retouch.core.capabilities import collect_header_prefixes
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import key_digest
-from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
+from retouch.infrastructure.local.tenant_folder import SecretFolder, TenantFolderTable
 from retouch.providers import PROVIDERS
 from retouch.tenants.new_keys import store_organisation_key
 from retouch.tenants.reader import TenantReader

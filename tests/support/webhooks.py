@@ -9,7 +9,7 @@ from retouch.core.settings import Settings
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.fetch.connector import Connector
 from retouch.infrastructure.fetch.event_client import EventHttpClient
-from retouch.infrastructure.row_folder import RowFolderTable
+from retouch.infrastructure.local.row_folder import RowFolderTable
 from retouch.webhooks.delivery import new_delivery
 from retouch.webhooks.event import EVENT_TYPES, make_event
 from retouch.webhooks.outbox import queue_event

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from retouch.infrastructure.tenant_folder import TenantFolderTable
+from retouch.infrastructure.local.tenant_folder import TenantFolderTable
 from retouch.tenants import rows
 from retouch.tenants.audit import list_audit_rows
 from retouch.tenants.budget_rows import RowHold, RowLimit

@@ -14,8 +14,8 @@ from retouch.core.settings import Settings
 from retouch.gateway.authentication import authenticate_key
 from retouch.infrastructure.aws.api_key_table import ApiKeyTable
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.key_lookup import key_lookup
-from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.infrastructure.stores.key_lookup import key_lookup
+from retouch.infrastructure.stores.tenant_stores import tenant_stores
 from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.reader import TenantReader
 from retouch.tenants.rows import workspace_row

@@ -9,9 +9,9 @@ import pytest
 from retouch.api.endpoint_request import EndpointRequest, authenticate_caller
 from retouch.api.events.unknown import UnknownEvent
 from retouch.api.routes import create_edit
+from retouch.core.credentials.upload_ids import make_upload_id
 from retouch.core.edit_types import HttpRequest
 from retouch.core.portkey_types import KNOWN_HEADERS
-from retouch.core.upload_ids import make_upload_id
 from retouch.gateway.authentication import key_digest
 from retouch.providers import PROVIDERS
 from tests.support.events import encode_multipart, form_event, proxy_event

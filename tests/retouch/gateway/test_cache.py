@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image, PngImagePlugin
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import GeneratedImage, ResolvedInputs
 from retouch.core.errors import UpstreamError
 from retouch.core.settings import Settings

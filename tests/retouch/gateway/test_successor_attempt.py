@@ -6,7 +6,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.settings import Settings
 from retouch.planning.model_resolution import resolve_model
 from retouch.planning.retirement import retirements

@@ -14,10 +14,10 @@ from retouch.infrastructure.aws.edits_queue import EditsSqsQueue
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.aws.row_table import RowDynamoTable
-from retouch.infrastructure.job_folder import EditsFolderQueue
-from retouch.infrastructure.order_folder import OrderFolderTable
-from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
-from retouch.infrastructure.row_folder import RowFolderTable
+from retouch.infrastructure.local.job_folder import EditsFolderQueue
+from retouch.infrastructure.local.order_folder import OrderFolderTable
+from retouch.infrastructure.local.row_folder import RowFolderTable
+from retouch.infrastructure.stores.order_stores import batch_stores, job_stores, order_stores
 from retouch.orders import transitions
 from tests.support.orders import BUCKET, CREDENTIALS, NOW, answer, claim, moto_server
 from tests.support.orders import TABLE as ORDERS_TABLE

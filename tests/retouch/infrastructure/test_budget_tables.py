@@ -12,7 +12,7 @@ from retouch.infrastructure.aws import budget_table
 from retouch.infrastructure.aws.budget_table import BudgetDynamoTable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.budget_folder import BudgetFolderTable
+from retouch.infrastructure.local.budget_folder import BudgetFolderTable
 from retouch.tenants import budget_rows
 from retouch.tenants.budget_rows import BudgetRow, RowHold, RowLimit, WaitingAmount
 from retouch.tenants.budget_table import RowName

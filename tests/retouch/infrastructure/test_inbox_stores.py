@@ -6,7 +6,7 @@ import pytest
 from retouch.inbox.store import InboxUnavailable, WrittenFile
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.inbox_bucket import InboxBuckets
-from retouch.infrastructure.inbox_folder import InboxFolder
+from retouch.infrastructure.local.inbox_folder import InboxFolder
 from tests.support.orders import BUCKET, CREDENTIALS, moto_server
 from tests.support.upstream import ScriptedResponse, Upstream
 

@@ -10,8 +10,8 @@ from retouch.core.errors import OrdersUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.edits_queue import EditsSqsQueue, RequestBucket
-from retouch.infrastructure.job_folder import EditsFolderQueue, RequestFolder
-from retouch.infrastructure.order_stores import job_stores, order_stores
+from retouch.infrastructure.local.job_folder import EditsFolderQueue, RequestFolder
+from retouch.infrastructure.stores.order_stores import job_stores, order_stores
 from tests.support.orders import BUCKET, CREDENTIALS
 from tests.support.upstream import unused_port
 

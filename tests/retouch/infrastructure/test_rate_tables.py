@@ -10,7 +10,7 @@ from retouch.core.errors import BudgetUnavailable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.rate_table import RateDynamoTable
-from retouch.infrastructure.rate_folder import RateFolderTable
+from retouch.infrastructure.local.rate_folder import RateFolderTable
 from retouch.tenants.limits import RateLimit
 from retouch.tenants.rates import RateWindow
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION

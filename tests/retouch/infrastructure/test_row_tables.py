@@ -12,7 +12,7 @@ from retouch.core.rows import Row, RowConflict
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.row_table import RowDynamoTable
-from retouch.infrastructure.row_folder import RowFolderTable
+from retouch.infrastructure.local.row_folder import RowFolderTable
 from tests.support.batches import BATCHES_DEFINITION, TABLE
 from tests.support.orders import CREDENTIALS, NOW, moto_server
 from tests.support.upstream import unused_port

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import FormText, ImageReference, MaskShapes, ParsedForm
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.orders.fingerprint import make_fingerprint

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured
 from retouch.core.settings import InvalidSetting, Settings
 from retouch.planning.connection import provider_target, reject_own_address, resolve_connection

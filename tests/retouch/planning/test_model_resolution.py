@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, ModelNotFound
 from retouch.core.settings import InvalidSetting, Settings
 from retouch.planning.connection import resolve_connection

@@ -10,7 +10,7 @@ from retouch.api.endpoints import deployments
 from retouch.api.events.direct_invoke import form_from_event
 from retouch.api.request.body import parse_form, reject_object_references
 from retouch.api.request.gateway_keys import key_search, reject_keys_in_form
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.settings import Settings
 from retouch.gateway.authentication import Principal
 from retouch.gateway.services import RequestContext, Services

@@ -18,11 +18,11 @@ from retouch.batches.batch import (
 from retouch.batches.held_batch import read_batch, send_step, write_batch
 from retouch.batches.record import batch_of_row
 from retouch.batches.stores import BatchStores
+from retouch.core.credentials.upload_ids import MAX_LINES_BYTES
 from retouch.core.errors import IdempotencyKeyReused, InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.core.rows import Row, RowConflict
-from retouch.core.upload_ids import MAX_LINES_BYTES
 from retouch.orders.order import order_key
 
 _JOIN_SECONDS, _MAX_JOINED = 900, 20  # a retry of an SDK looks for its first try this far back

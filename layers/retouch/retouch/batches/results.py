@@ -20,8 +20,8 @@ from retouch.batches.lines import parse_line
 from retouch.batches.stores import BatchStores
 from retouch.batches.usage import Usage, sum_usage
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.json_lines import encode_json_line
 from retouch.core.rows import RowConflict
+from retouch.core.text.json_lines import encode_json_line
 from retouch.orders.order import Order, StoredAnswer
 from retouch.orders.order_errors import unknown_error
 

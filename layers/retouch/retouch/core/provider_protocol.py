@@ -9,17 +9,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
-from retouch.core import fast_json
 from retouch.core.edit_types import EncodedImage, GeneratedImage, Mask
 from retouch.core.errors import Fault
-from retouch.core.event_stream import (
+from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.core.geometry import Size as Size
+from retouch.core.text import fast_json
+from retouch.core.text.event_stream import (
     UTF8_BOM,
     is_error_event,
     is_event_stream,
     parse_sse_events,
 )
-from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.geometry import Size as Size
 
 
 @frozen_dataclass
@@ -97,7 +97,7 @@ class ProviderResponse:
             if not is_success:
                 raise
             # Imported here, because few responses need it.
-            from retouch.core.lenient_json import parse_invalid_json
+            from retouch.core.text.lenient_json import parse_invalid_json
 
             return parse_invalid_json(text)
         is_nested = isinstance(document, str) and document.lstrip()[:1] in ("{", "[")

@@ -13,17 +13,17 @@ from retouch.core.settings import InvalidSetting, Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.budget_stores import (
+from retouch.infrastructure.stores.budget_stores import (
     add_ledger,
     budget_table_opener,
     rate_limiter_opener,
 )
-from retouch.infrastructure.key_lookup import key_lookup
-from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.order_stores import order_stores
-from retouch.infrastructure.telemetry import EditTelemetry
-from retouch.infrastructure.tenant_stores import tenant_stores
-from retouch.infrastructure.usage_stores import export_queue, usage_documents, usage_store
+from retouch.infrastructure.stores.key_lookup import key_lookup
+from retouch.infrastructure.stores.order_stores import order_stores
+from retouch.infrastructure.stores.tenant_stores import tenant_stores
+from retouch.infrastructure.stores.usage_stores import export_queue, usage_documents, usage_store
+from retouch.infrastructure.telemetry.metric_dimensions import EditDimensions
+from retouch.infrastructure.telemetry.telemetry import EditTelemetry
 from retouch.providers import PROVIDERS
 from retouch.tenants.reader import TenantReader
 

@@ -26,21 +26,21 @@ from retouch.infrastructure.aws.config_bucket import ConfigBucket
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.results_bucket import S3Bucket
 from retouch.infrastructure.aws.secrets import SecretStore
-from retouch.infrastructure.budget_stores import (
+from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
+from retouch.infrastructure.stores.budget_stores import (
     add_ledger,
     budget_table_opener,
     rate_limiter_opener,
 )
-from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
-from retouch.infrastructure.key_lookup import key_lookup
-from retouch.infrastructure.metric_dimensions import EditDimensions
-from retouch.infrastructure.order_stores import batch_stores, job_stores, order_stores
-from retouch.infrastructure.telemetry import EditTelemetry
-from retouch.infrastructure.tenant_stores import tenant_stores
+from retouch.infrastructure.stores.key_lookup import key_lookup
+from retouch.infrastructure.stores.order_stores import batch_stores, job_stores, order_stores
+from retouch.infrastructure.stores.tenant_stores import tenant_stores
+from retouch.infrastructure.stores.usage_stores import export_ports, usage_recorder
+from retouch.infrastructure.stores.webhook_stores import webhook_services
+from retouch.infrastructure.telemetry.metric_dimensions import EditDimensions
+from retouch.infrastructure.telemetry.telemetry import EditTelemetry
 from retouch.infrastructure.upstream.http_client import ProviderHttpClient
 from retouch.infrastructure.upstream.identity.providers import IdentityProviders
-from retouch.infrastructure.usage_stores import export_ports, usage_recorder
-from retouch.infrastructure.webhook_stores import webhook_services
 from retouch.planning.connection import reject_own_address
 from retouch.planning.model_resolution import reject_unknown_models
 from retouch.providers import PROVIDERS

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import EditRequest, GeneratedImage
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, RequestTimeout
 from retouch.core.frozen_dataclass import frozen_dataclass

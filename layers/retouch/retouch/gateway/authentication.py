@@ -12,10 +12,10 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from retouch.core.credentials.upload_ids import is_owner_of_upload
 from retouch.core.errors import GatewayMisconfigured, Unauthorized
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.settings import Settings
-from retouch.core.upload_ids import is_owner_of_upload
 from retouch.tenants.keys import GatewayKey
 from retouch.tenants.scopes import require_scope
 

@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from orjson import dumps
 
-from retouch.core.client_credentials import is_placeholder, key_problem
+from retouch.core.credentials.client_credentials import is_placeholder, key_problem
 from retouch.core.errors import InvalidRequest
 from retouch.core.portkey_types import ABSENT_VALUES
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from retouch.core.capabilities import Provider
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import Fault
 from retouch.core.provider_protocol import ProviderRequest
 from retouch.core.settings import Settings

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from retouch.core.errors import Fault
 from retouch.core.frozen_dataclass import replace
-from retouch.core.safe_regex import PatternTimeExceeded, limit_pattern_time
+from retouch.core.text.safe_regex import PatternTimeExceeded, limit_pattern_time
 from retouch.gateway import request_stages, target_stages
 from retouch.gateway.attempt import (
     Attempt,

@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha256
 from math import inf
 
-from retouch.core.client_credentials import ClientCredentials, is_header_safe
+from retouch.core.credentials.client_credentials import ClientCredentials, is_header_safe
 from retouch.core.edit_types import EditRequest, ResolvedInputs
 from retouch.core.errors import Fault, InvalidRequest, OrderOutcomeUnknown
 from retouch.core.frozen_dataclass import frozen_dataclass, replace

@@ -8,8 +8,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from retouch.core.capabilities import Provider
-from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import ParsedForm
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.portkey_types import PortkeyHeaders

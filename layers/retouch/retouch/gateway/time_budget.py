@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from retouch.core.bounded_call import call_within
 from retouch.core.clock import Clock
+from retouch.core.concurrency.bounded_call import call_within
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.planning.output_rules import ImageDelivery
 

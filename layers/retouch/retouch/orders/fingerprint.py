@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import ImageInput, ImageReference, MaskShapes, ParsedForm
 from retouch.core.portkey_types import PortkeyHeaders
 from retouch.orders.order import Fingerprint

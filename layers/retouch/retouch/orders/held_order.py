@@ -12,8 +12,8 @@ from math import inf
 from typing import Protocol, TypeVar
 
 from retouch.core.clock import Clock
+from retouch.core.concurrency.heartbeat import is_done_within
 from retouch.core.errors import OrderInProgress, OrdersUnavailable
-from retouch.core.heartbeat import is_done_within
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_charges
 from retouch.orders.charges import (

@@ -7,7 +7,7 @@ from hashlib import sha256
 from urllib.parse import urlsplit
 
 from retouch.core.capabilities import API_KEY_SETTING, Provider
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest, Unauthorized
 from retouch.core.frozen_dataclass import replace
 from retouch.core.resolved_model import ResolvedModel

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 
 from retouch.core.capabilities import ModelCapabilities, Provider
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, ModelNotFound, ModelRetired
 from retouch.core.parameters import quote_value
 from retouch.core.resolved_model import ResolvedModel

@@ -27,7 +27,6 @@ from retouch.core.capabilities import (
     Price,
     Provider,
 )
-from retouch.core.error_text import error_message
 from retouch.core.parameters import EnumParam, NotForwarded, ParameterSpec
 from retouch.core.provider_protocol import (
     Conversation,
@@ -35,6 +34,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.gpt_image import build_body, parse_openai_error, request_images
 from retouch.providers._shared.gpt_image_models import (
     DALL_E_2,

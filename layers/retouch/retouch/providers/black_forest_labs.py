@@ -31,7 +31,6 @@ from retouch.core.capabilities import (
     Provider,
     SizeLimits,
 )
-from retouch.core.error_text import error_message
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -47,6 +46,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.sizes import AspectRatios, SameAsInput, SizeRange, parse_size
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.flux import (
     COMMON_PARAMS,
     SIZE_LIMITS,

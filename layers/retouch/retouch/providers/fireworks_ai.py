@@ -12,13 +12,13 @@ Whether the models are still served was not confirmed since 2026-04.
 from __future__ import annotations
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Price, Provider
-from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import (
     Conversation,
     ProviderJob,
     ProviderRequest,
     ProviderResponse,
 )
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.flux import fetch_task_result, kontext_model, request_fields
 from retouch.providers._shared.response_parsing import find_object, text_or_empty
 

@@ -24,7 +24,6 @@ from retouch.core.capabilities import (
     Provider,
 )
 from retouch.core.edit_types import EncodedImage
-from retouch.core.error_text import error_message
 from retouch.core.image_formats import INPUT_FORMATS
 from retouch.core.parameters import EnumParam, IntParam, NotForwarded, StringParam
 from retouch.core.provider_protocol import (
@@ -35,6 +34,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.sizes import SizeRange
+from retouch.core.text.error_text import error_message
 from retouch.imaging.operations.values import MAX_PIXELS
 from retouch.providers._shared.planner.protocol import ChatMessages, PlannerReply
 from retouch.providers._shared.response_parsing import (

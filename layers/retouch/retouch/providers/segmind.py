@@ -21,7 +21,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Provider, ProviderFailure
-from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import (
     Conversation,
     ConversationStep,
@@ -29,6 +28,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
     fetch_image,

@@ -24,7 +24,6 @@ from retouch.core.capabilities import (
     ProviderFailure,
 )
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.error_text import error_message as sentence
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import (
     BoolParam,
@@ -40,6 +39,7 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
+from retouch.core.text.error_text import error_message as sentence
 from retouch.providers._shared.request_building import poll, to_form_value
 from retouch.providers._shared.response_parsing import (
     find_base64,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from retouch.core.clock import Clock
-from retouch.core.timed_cache import TimedCache
+from retouch.core.concurrency.timed_cache import TimedCache
 from retouch.tenants import rows
 from retouch.tenants.keys import (
     DEFAULT_WORKSPACE,

@@ -17,7 +17,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Literal, Protocol
 
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.json_lines import encode_json_line
+from retouch.core.text.json_lines import encode_json_line
 from retouch.usage.cost_basis import CostBasis
 from retouch.usage.documents import Document, DocumentStore, export_group
 from retouch.usage.event import UsageEvent, day_of

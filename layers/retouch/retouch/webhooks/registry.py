@@ -7,13 +7,13 @@ from base64 import b32encode
 from collections.abc import Sequence
 from dataclasses import replace
 
+from retouch.core.credentials.sealed_text import open_text, seal_text
+from retouch.core.credentials.webhook_signature import signing_key, signing_secret
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.rows import RowTable
-from retouch.core.sealed_text import open_text, seal_text
 from retouch.core.sortable_time import encode_time
 from retouch.core.url_policy.errors import FetchError
-from retouch.core.webhook_signature import signing_key, signing_secret
 from retouch.webhooks.endpoint import ENDPOINT_PREFIX, Endpoint
 from retouch.webhooks.records import (
     change_endpoint,

@@ -12,9 +12,9 @@ import secrets
 from collections.abc import Callable
 
 from retouch.core.clock import Clock
+from retouch.core.credentials.webhook_signature import signature_headers
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.rows import RowConflict
-from retouch.core.webhook_signature import signature_headers
 from retouch.webhooks import delivery as deliveries
 from retouch.webhooks import endpoint as endpoints
 from retouch.webhooks.delivery import Delivery, DeliveryAttempt

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from retouch.api.admin.routes import ADMIN_ROUTES
-from retouch.core.pending_writes import finish_writes
+from retouch.core.concurrency.pending_writes import finish_writes
 from retouch.gateway.authentication import key_digest
 from retouch.usage.cloud_events import usage_cloud_event
 from retouch.usage.event import format_time

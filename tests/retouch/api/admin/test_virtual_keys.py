@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from retouch.infrastructure.tenant_folder import SecretFolder
+from retouch.infrastructure.local.tenant_folder import SecretFolder
 from retouch.tenants.table import TenantsUnavailable
 from tests.support.events import form_event
 from tests.support.gateway_client import file_part

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from retouch.api.admin import workspaces
-from retouch.infrastructure.budget_folder import BudgetFolderTable
+from retouch.infrastructure.local.budget_folder import BudgetFolderTable
 from retouch.tenants.budget_rows import RowHold, RowLimit
 from retouch.tenants.budget_table import RowName
 from retouch.tenants.rows import read_workspace

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from retouch.api.endpoints import files
-from retouch.core.upload_ids import make_upload_id
+from retouch.core.credentials.upload_ids import make_upload_id
 from tests.support.batches import BatchGateway, batch_body, batch_line, call_route
 from tests.support.jobs import JobGateway
 from tests.support.killed_process import ProcessKilled

@@ -9,7 +9,7 @@ import pytest
 from retouch.api.event_edit import submit_event_edit
 from retouch.api.handlers import event_messages
 from retouch.inbox.object_names import read_inbox_key
-from retouch.infrastructure.tenant_folder import SecretFolder, TenantFolderTable
+from retouch.infrastructure.local.tenant_folder import SecretFolder, TenantFolderTable
 from retouch.orders.sweeper import sweep
 from retouch.tenants.keys import GatewayKey, Workspace
 from retouch.tenants.limits import UsageLimit, WorkspacePrice

@@ -10,9 +10,9 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from retouch.core.clock import SystemClock
+from retouch.core.credentials.sealed_text import seal_text
+from retouch.core.credentials.webhook_signature import signing_secret
 from retouch.core.errors import WebhooksUnavailable
-from retouch.core.sealed_text import seal_text
-from retouch.core.webhook_signature import signing_secret
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.aws.row_table import RowDynamoTable

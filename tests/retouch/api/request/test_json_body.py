@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from retouch.api.request.json_body import drop_nulls
-from retouch.core.upload_ids import make_upload_id
+from retouch.core.credentials.upload_ids import make_upload_id
 from tests.support.events import json_event, proxy_event
 from tests.support.gateway_client import send_event
 from tests.support.images import b64, box_mask, cutout, data_url, photo

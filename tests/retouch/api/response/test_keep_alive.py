@@ -11,7 +11,7 @@ import pytest
 from retouch.api.handlers.edits import build_handler
 from retouch.api.response.keep_alive import max_silence
 from retouch.core.clock import SystemClock
-from retouch.core.heartbeat import add_heartbeats
+from retouch.core.concurrency.heartbeat import add_heartbeats
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import file_part, parse_sse, telemetry
 from tests.support.images import b64, photo

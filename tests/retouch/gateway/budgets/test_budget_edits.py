@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from retouch.api.handlers.edits import build_handler
-from retouch.core.pending_writes import finish_writes
+from retouch.core.concurrency.pending_writes import finish_writes
 from retouch.orders.reconciliation import Finding
 from retouch.tenants.budget_rows import BudgetRow
 from retouch.tenants.limits import UsageLimit, WorkspacePrice

@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
+from retouch.core.credentials.webhook_signature import signing_key
 from retouch.core.edit_types import FormText
-from retouch.core.webhook_signature import signing_key
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.guardrails.types import GuardrailInput, ImageMetadata
 

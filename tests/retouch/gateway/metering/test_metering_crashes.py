@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.core.pending_writes import finish_writes
+from retouch.core.concurrency.pending_writes import finish_writes
 from retouch.gateway.budgets.budget_ledger import BudgetLedger
 from retouch.gateway.metering.order_usage import OrderUsage
 from retouch.orders import transitions

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retouch.core.pending_writes import finish_writes
+from retouch.core.concurrency.pending_writes import finish_writes
 from retouch.gateway.authentication import key_digest
 from retouch.orders.stores import OrderStores
 from retouch.tenants.keys import GatewayKey, Workspace, plain_key

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import DeadlineExceeded, Moderated, UpstreamError
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.settings import Settings

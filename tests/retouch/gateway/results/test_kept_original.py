@@ -5,7 +5,7 @@ import threading
 import pytest
 from PIL import Image
 
-from retouch.core.background_call import BackgroundCall
+from retouch.core.concurrency.background_call import BackgroundCall
 from retouch.gateway.results import kept_original
 from retouch.gateway.results.kept_original import KeptOriginal
 from retouch.imaging.prepared_original import prepare_original

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import (
     GatewayMisconfigured,
     InvalidRequest,

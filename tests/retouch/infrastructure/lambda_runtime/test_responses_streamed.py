@@ -29,7 +29,7 @@ def handler(event, context):
 
 WRITING_HANDLER = """
 import time
-from retouch.core.pending_writes import start_write
+from retouch.core.concurrency.pending_writes import start_write
 written = []
 def write():
     time.sleep(0.5)

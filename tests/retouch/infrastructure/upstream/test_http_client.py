@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import ProviderRequest
 from retouch.core.settings import Settings

@@ -25,8 +25,8 @@ from retouch.api.admin.request import (
 from retouch.api.admin.times import show_time
 from retouch.api.admin.workspaces import find_workspace, requested_workspace
 from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_changes
+from retouch.core.credentials.gateway_keys import new_gateway_key
 from retouch.core.errors import NotFound
-from retouch.core.gateway_keys import new_gateway_key
 from retouch.gateway.authentication import key_digest
 from retouch.tenants import rows
 from retouch.tenants.keys import GatewayKey, KeySubtype, KeyType

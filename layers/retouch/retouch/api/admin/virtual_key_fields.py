@@ -14,7 +14,7 @@ from retouch.api.admin.limit_fields import (
 )
 from retouch.api.admin.times import show_time
 from retouch.core.capabilities import API_KEY_SETTING, Provider
-from retouch.core.client_credentials import key_problem
+from retouch.core.credentials.client_credentials import key_problem
 from retouch.core.errors import InvalidRequest
 from retouch.tenants.keys import VirtualKeyRecord
 from retouch.tenants.reader import is_expired

@@ -15,10 +15,10 @@ from retouch.batches.creation import create_batch as create_stored_batch
 from retouch.batches.files import content_key
 from retouch.batches.record import batch_of_row
 from retouch.batches.steps import count_requests
+from retouch.core.credentials.upload_ids import UPLOAD_ID_PATTERN
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import InvalidRequest, NotFound
 from retouch.core.http_response import HttpResponse
-from retouch.core.upload_ids import UPLOAD_ID_PATTERN
 from retouch.gateway.orders.edit_job import job_scope, reject_secrets
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key

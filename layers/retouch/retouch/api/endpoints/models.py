@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retouch.core.capabilities import ModelCapabilities, Provider
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.parameters import quote_value
 from retouch.core.pricing import MICRO_DOLLARS, to_micro_dollars

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from retouch.api.request.json_object import read_json_object
+from retouch.core.credentials.upload_ids import LINES_MEDIA_TYPE, MAX_LINES_BYTES
 from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import GatewayMisconfigured
 from retouch.core.image_formats import INPUT_MEDIA_TYPES
 from retouch.core.parameters import EnumParam
-from retouch.core.upload_ids import LINES_MEDIA_TYPE, MAX_LINES_BYTES
 from retouch.gateway.services import Services
 
 _CONTENT_TYPE_PARAM = EnumParam((*INPUT_MEDIA_TYPES, LINES_MEDIA_TYPE))

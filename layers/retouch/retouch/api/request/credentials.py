@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from retouch.core.client_credentials import ClientCredentials, is_header_safe, is_placeholder
+from retouch.core.credentials.client_credentials import (
+    ClientCredentials,
+    is_header_safe,
+    is_placeholder,
+)
+from retouch.core.credentials.gateway_keys import GATEWAY_KEY_PREFIX
 from retouch.core.errors import Unauthorized
-from retouch.core.gateway_keys import GATEWAY_KEY_PREFIX
 
 KEY_HEADERS = ("authorization", "api-key", "x-portkey-api-key")
 

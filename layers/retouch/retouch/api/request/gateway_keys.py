@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from retouch.api.request.credentials import KEY_HEADERS, has_gateway_key
+from retouch.core.credentials.gateway_keys import contains_gateway_key, contains_plain_key
 from retouch.core.edit_types import ImageInput, ImageReference, MaskShapes, ParsedForm
 from retouch.core.errors import InvalidRequest
-from retouch.core.gateway_keys import contains_gateway_key, contains_plain_key
 from retouch.core.parameters import quote_value
 from retouch.core.portkey_types import PORTKEY_PREFIX
 from retouch.core.settings import Settings

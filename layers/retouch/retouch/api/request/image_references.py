@@ -9,11 +9,11 @@ from typing import Any
 import pybase64
 
 from retouch.api.request.limits import BodyLimits
+from retouch.core.credentials.upload_ids import UPLOAD_ID_PATTERN
 from retouch.core.edit_types import ImageInput, ImageReference
 from retouch.core.errors import InvalidRequest
-from retouch.core.image_text import text_to_base64
 from retouch.core.parameters import quote_value
-from retouch.core.upload_ids import UPLOAD_ID_PATTERN
+from retouch.core.text.image_text import text_to_base64
 
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 _UPLOAD_SCHEME = "upload://"

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from retouch.api.request.credentials import read_gateway_key
-from retouch.core.client_credentials import key_problem
+from retouch.core.credentials.client_credentials import key_problem
+from retouch.core.credentials.gateway_keys import contains_gateway_key
 from retouch.core.errors import InvalidRequest
-from retouch.core.gateway_keys import contains_gateway_key
 from retouch.core.parameters import FALSE_WORDS, TRUE_WORDS, quote_value
 from retouch.core.portkey_types import (
     ABSENT_VALUES,

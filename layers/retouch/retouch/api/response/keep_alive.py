@@ -18,7 +18,7 @@ from retouch.api.request.sdk_headers import read_sdk_timeout
 from retouch.api.response import edit as edit_response
 from retouch.api.response.errors import Dialect, fault_from_exception
 from retouch.api.response.log_fields import log_fields
-from retouch.core.heartbeat import is_done_within, run_in_background
+from retouch.core.concurrency.heartbeat import is_done_within, run_in_background
 from retouch.core.http_response import BodyStream, HttpResponse, json_headers
 from retouch.gateway.orders.edit_order import WRITE_AFTER_SECONDS, EditOrder
 from retouch.gateway.result import EditResult

@@ -8,10 +8,10 @@ import orjson
 
 from retouch.api.response.errors import error_envelope, error_response, fault_from_exception
 from retouch.api.response.header_text import notes_text
-from retouch.core import fast_json
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import Fault
 from retouch.core.http_response import BodyStream
+from retouch.core.text import fast_json
 from retouch.gateway.result import AttemptReport, EditStream, StreamedImage
 
 SSE_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}

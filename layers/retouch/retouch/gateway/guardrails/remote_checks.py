@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from retouch.core.gateway_keys import contains_gateway_key
+from retouch.core.credentials.gateway_keys import contains_gateway_key
+from retouch.core.credentials.webhook_signature import signing_key
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import parse_url
-from retouch.core.webhook_signature import signing_key
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.text_normalization import normalized_variants
 from retouch.gateway.guardrails.types import (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from unicodedata import normalize
 
-from retouch.core.regex_syntax import PatternError
-from retouch.core.safe_regex import LONGEST_TEXT, PatternTimeExceeded, compile_pattern
+from retouch.core.text.regex_syntax import PatternError
+from retouch.core.text.safe_regex import LONGEST_TEXT, PatternTimeExceeded, compile_pattern
 from retouch.gateway.config_reader import ConfigReader, InvalidConfig
 from retouch.gateway.guardrails.config import read_range
 from retouch.gateway.guardrails.text_normalization import has_word, normalized_variants

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from retouch.core.fast_json import loads
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.pricing import MICRO_DOLLARS
+from retouch.core.text.fast_json import loads
 from retouch.core.usage import token_counts
 from retouch.gateway.metering.usage_fields import token_fields
 from retouch.gateway.metering.usage_notes import mark_written

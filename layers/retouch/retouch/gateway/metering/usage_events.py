@@ -8,8 +8,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+from retouch.core.concurrency.pending_writes import start_write
 from retouch.core.errors import Fault
-from retouch.core.pending_writes import start_write
 from retouch.gateway.attempt import Attempt
 from retouch.gateway.metering.usage_fields import (
     AttemptCost,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
-from retouch.core.heartbeat import is_done_within
+from retouch.core.concurrency.heartbeat import is_done_within
 from retouch.usage.order_lines import UsageLine, decode_lines, encode_lines
 
 # The end of an order is written after its answer, and the events beside both.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any
 
-from retouch.core.client_credentials import ClientCredentials
 from retouch.core.clock import Clock
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.edit_types import ParsedForm
 from retouch.core.errors import Fault, InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass

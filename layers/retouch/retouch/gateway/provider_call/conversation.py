@@ -12,7 +12,6 @@ from retouch.core.capabilities import ProviderFailure
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import DeadlineExceeded, Fault, UpstreamError
-from retouch.core.event_stream import UTF8_BOM, is_event_stream
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import (
     CompletedImage,
@@ -24,6 +23,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.resolved_model import ResolvedModel
+from retouch.core.text.event_stream import UTF8_BOM, is_event_stream
 from retouch.core.usage import token_counts
 from retouch.gateway.provider_call.error_mapping import (
     NO_IMAGE_REMEDY,

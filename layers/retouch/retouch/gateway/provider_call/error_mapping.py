@@ -14,7 +14,6 @@ from typing import Any
 import orjson
 
 from retouch.core.capabilities import ErrorKind, ParsedError, Provider
-from retouch.core.error_text import decode_text, error_message, page_sentence
 from retouch.core.errors import (
     Billed,
     DeadlineExceeded,
@@ -28,9 +27,10 @@ from retouch.core.errors import (
     Unauthorized,
     UpstreamError,
 )
-from retouch.core.event_stream import is_event_stream
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
+from retouch.core.text.error_text import decode_text, error_message, page_sentence
+from retouch.core.text.event_stream import is_event_stream
 
 FAULTS_BY_KIND: dict[ErrorKind, type[Fault]] = {
     "moderated": Moderated,

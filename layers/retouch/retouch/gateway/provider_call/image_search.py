@@ -15,8 +15,8 @@ import pybase64
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import detect_format, detect_other_format
-from retouch.core.image_text import text_to_base64
 from retouch.core.provider_protocol import ProviderJob, ProviderResponse
+from retouch.core.text.image_text import text_to_base64
 
 _MIN_IMAGE_CHARS = 64  # of base64; no image file is smaller
 # A JSON string. It may end with the text: otherwise the search would begin again at each quote of an open string, and

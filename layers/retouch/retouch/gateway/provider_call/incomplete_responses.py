@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from retouch.core import fast_json
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.image_formats import detect_format
 from retouch.core.provider_protocol import ProviderResponse
+from retouch.core.text import fast_json
 from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats.structure import check_structure
 from retouch.imaging.limits import RESULT_LIMITS

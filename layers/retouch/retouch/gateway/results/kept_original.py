@@ -6,7 +6,7 @@ import logging
 from dataclasses import field
 from typing import TYPE_CHECKING
 
-from retouch.core.background_call import BackgroundCall
+from retouch.core.concurrency.background_call import BackgroundCall
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.imaging.compose import default_feather
 from retouch.imaging.prepared_original import PreparedOriginal, prepare_original

@@ -16,8 +16,8 @@ from retouch.core.edit_types import EncodedImage, GeneratedImage
 from retouch.core.errors import Billed, InvalidRequest, UpstreamError
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.image_formats import INPUT_FORMATS, detect_format, detect_other_format
-from retouch.core.image_text import decode_damaged_base64
 from retouch.core.resolved_model import ResolvedModel
+from retouch.core.text.image_text import decode_damaged_base64
 from retouch.core.usage import token_counts
 from retouch.gateway.provider_call.error_mapping import NO_IMAGE_REMEDY
 from retouch.imaging import first_frame

@@ -7,8 +7,8 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from retouch.core.concurrency.heartbeat import add_heartbeats
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.heartbeat import add_heartbeats
 from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage
 from retouch.gateway.provider_call.conversation import ImageStream

@@ -13,8 +13,8 @@ from typing import Any
 
 from retouch.core.edit_types import EncodedImage, FormText
 from retouch.core.parameters import quote_value
-from retouch.core.regex_syntax import PatternError
-from retouch.core.safe_regex import LONGEST_TEXT, PATTERN_SECONDS, compile_pattern
+from retouch.core.text.regex_syntax import PatternError
+from retouch.core.text.safe_regex import LONGEST_TEXT, PATTERN_SECONDS, compile_pattern
 from retouch.gateway.config_reader import InvalidConfig
 
 RequestAttributes = Mapping[str, Any]  # "metadata.plan" -> "paid"

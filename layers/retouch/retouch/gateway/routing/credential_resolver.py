@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from retouch.core.capabilities import Provider
-from retouch.core.client_credentials import ClientCredentials
+from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import InvalidRequest, Unauthorized
 from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.parameters import quote_value

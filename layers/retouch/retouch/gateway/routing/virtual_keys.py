@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from retouch.core.capabilities import Provider
-from retouch.core.client_credentials import key_problem
+from retouch.core.credentials.client_credentials import key_problem
 from retouch.core.errors import GatewayMisconfigured, InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value

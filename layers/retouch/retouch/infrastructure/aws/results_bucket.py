@@ -8,9 +8,9 @@ import secrets
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
+from retouch.core.credentials.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
-from retouch.core.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.signed_clients import WrittenObject
 

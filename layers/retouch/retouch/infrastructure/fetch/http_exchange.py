@@ -17,7 +17,7 @@ from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url
 from retouch.infrastructure.content_coding import parse_content_coding
 from retouch.infrastructure.fetch.connector import SocketConnection
-from retouch.infrastructure.interim_responses import FinalResponse
+from retouch.infrastructure.fetch.interim_responses import FinalResponse
 
 # Of an image that is labelled as a form. They say nothing about the head.
 _BODY_DEFECTS = (MultipartInvariantViolationDefect, NoBoundaryInMultipartDefect)

@@ -11,10 +11,10 @@ import secrets
 from collections.abc import Iterator
 
 from retouch.core.clock import Clock
+from retouch.core.credentials.webhook_signature import signature_headers
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url
-from retouch.core.webhook_signature import signature_headers
 from retouch.gateway.guardrails.types import CheckError, WebhookCheckRequest
 from retouch.infrastructure.fetch.connector import (
     Connector,

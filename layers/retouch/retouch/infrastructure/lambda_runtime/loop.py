@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
-from retouch.core import fast_json
+from retouch.core.text import fast_json
 from retouch.infrastructure.lambda_runtime import responses
 from retouch.infrastructure.lambda_runtime.context import LambdaContext
 from retouch.infrastructure.lambda_runtime.errors import ErrorReport, log_error
@@ -79,8 +79,8 @@ def serve_invocation(connection: RuntimeApiConnection, handler: Handler) -> None
 
 
 def _finish_writes() -> None:
-    """Wait for the writes of `retouch.core.pending_writes`. A function that has none does not load it."""
-    writes = sys.modules.get("retouch.core.pending_writes")
+    """Wait for the writes of `retouch.core.concurrency.pending_writes`. A function that has none does not load it."""
+    writes = sys.modules.get("retouch.core.concurrency.pending_writes")
     if writes:
         writes.finish_writes()
 

@@ -13,10 +13,10 @@ from itertools import chain
 
 from retouch.core.clock import Clock
 from retouch.core.errors import Billed, DeadlineExceeded, Fault, UpstreamError, UpstreamUnreachable
-from retouch.core.event_stream import is_event_stream
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
 from retouch.core.resolved_model import ResolvedModel
 from retouch.core.settings import Settings
+from retouch.core.text.event_stream import is_event_stream
 from retouch.core.url_policy.errors import FetchError
 from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.response import Response

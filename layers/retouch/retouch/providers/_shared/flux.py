@@ -22,7 +22,6 @@ from retouch.core.capabilities import (
     SizeLimits,
 )
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.error_text import error_message
 from retouch.core.parameters import (
     BoolParam,
     EnumParam,
@@ -38,6 +37,7 @@ from retouch.core.provider_protocol import (
     ProviderResponse,
 )
 from retouch.core.sizes import AspectRatios
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.request_building import poll
 from retouch.providers._shared.response_parsing import (
     fetch_image,

@@ -15,9 +15,9 @@ from typing import Any
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.event_stream import is_event_stream, parse_sse_events
-from retouch.core.image_text import detect_base64_format
 from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
+from retouch.core.text.event_stream import is_event_stream, parse_sse_events
+from retouch.core.text.image_text import detect_base64_format
 from retouch.providers._shared.gemini_errors import missing_image_error
 from retouch.providers._shared.request_building import drop_none
 from retouch.providers._shared.response_parsing import (

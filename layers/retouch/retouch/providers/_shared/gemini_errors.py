@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from retouch.core.capabilities import ErrorKind, ParsedError
-from retouch.core.error_text import error_message
 from retouch.core.provider_protocol import ProviderResponse
+from retouch.core.text.error_text import error_message
 from retouch.providers._shared.response_parsing import (
     count_or_none,
     list_or_empty,

@@ -13,9 +13,7 @@ from typing import Any
 
 from retouch.core.capabilities import ErrorKind, ParsedError, ProviderFailure
 from retouch.core.edit_types import EncodedImage, GeneratedImage
-from retouch.core.error_text import error_message
 from retouch.core.errors import InvalidRequest
-from retouch.core.event_stream import is_event_stream, parse_sse_events
 from retouch.core.provider_protocol import (
     CompletedImage,
     Conversation,
@@ -25,6 +23,8 @@ from retouch.core.provider_protocol import (
     ProviderRequest,
     ProviderResponse,
 )
+from retouch.core.text.error_text import error_message
+from retouch.core.text.event_stream import is_event_stream, parse_sse_events
 from retouch.providers._shared.request_building import drop_none, to_form_value
 from retouch.providers._shared.response_parsing import (
     count_or_none,

@@ -10,12 +10,12 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.error_text import error_message as error_message
-from retouch.core.event_stream import is_event_stream
 from retouch.core.image_formats import detect_format, detect_other_format
-from retouch.core.image_text import text_to_base64
 from retouch.core.pricing import to_micro_dollars
 from retouch.core.provider_protocol import ConversationStep, ProviderRequest, ProviderResponse
+from retouch.core.text.error_text import error_message as error_message
+from retouch.core.text.event_stream import is_event_stream
+from retouch.core.text.image_text import text_to_base64
 
 _MAX_DEPTH = 8  # nested levels that are searched for an image
 _MAX_ENVELOPE_DEPTH = 3  # nested levels that are searched for an object

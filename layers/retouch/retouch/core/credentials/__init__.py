@@ -1,0 +1,1 @@
+"""Credentials: keys of clients and of the gateway, signatures, and secrets that are stored encrypted."""

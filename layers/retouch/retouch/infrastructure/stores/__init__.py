@@ -1,0 +1,1 @@
+"""The choice between AWS and local files for each store, from the settings."""
