@@ -123,6 +123,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to the parser."""
     parser.add_argument("photo", type=Path, help="the image to edit")
     parser.add_argument("--out", type=Path, required=True, help="the PNG to write")
+    _add_shape_arguments(parser)
+    _add_adjustment_arguments(parser)
+    parser.add_argument(
+        "--format",
+        choices=("alpha", "white"),
+        default="alpha",
+        help="what marks the area: transparency or white",
+    )
+    parser.add_argument("--preview", type=Path, help="a PNG of the photo with the marked area red")
+
+
+def _add_shape_arguments(parser: argparse.ArgumentParser) -> None:
     for kind, fields in _SHAPE_FIELDS.items():
         parser.add_argument(
             f"--{kind}",
@@ -145,6 +157,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fraction", action="store_true", help="positions are fractions of the image size, 0 to 1"
     )
+
+
+def _add_adjustment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grow",
         type=float,
@@ -155,13 +170,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--feather", type=float, default=0, help="the width of a soft inner edge in pixels"
     )
-    parser.add_argument(
-        "--format",
-        choices=("alpha", "white"),
-        default="alpha",
-        help="what marks the area: transparency or white",
-    )
-    parser.add_argument("--preview", type=Path, help="a PNG of the photo with the marked area red")
 
 
 def run_mask_command(arguments: argparse.Namespace) -> int:

@@ -6,22 +6,12 @@ was checked, no proxies and no redirects. Nothing of the response's body is read
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-from retouch.core.clock import Clock
 from retouch.core.url_policy.errors import FetchError
-from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url
-from retouch.infrastructure.fetch.connector import (
-    Connector,
-    GuardedConnector,
-    OpenConnection,
-    ResolveName,
-    resolve_name,
-)
+from retouch.infrastructure.fetch.guarded_client import GuardedClient
 from retouch.infrastructure.fetch.post_exchange import PostExchange
-from retouch.infrastructure.fetch.session import WriteLog, discard_log
 from retouch.webhooks.services import EventRequest, EventResponse
 
 _TIMEOUT_SECONDS, _CHECK_SECONDS = 15.0, 3.0
@@ -29,27 +19,13 @@ _MAX_DIGITS = 9
 _PRODUCT = "Retouch-Webhooks/1"
 
 
-class EventHttpClient:
-    """A client for the endpoints. It has no state between two requests, so threads may share it."""
-
-    def __init__(
-        self,
-        policy: FetchPolicy,
-        clock: Clock,
-        *,
-        resolve_name: ResolveName = resolve_name,
-        open_connection: OpenConnection | None = None,
-        log: WriteLog = discard_log,
-    ) -> None:
-        self._policy, self._clock, self._log = policy, clock, log
-        self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
-        contact = policy.user_agent.partition(" ")[2]
-        self._user_agent = f"{_PRODUCT} {contact}".strip()
+class EventHttpClient(GuardedClient):
+    """A client for the endpoints."""
 
     def check(self, url: str) -> None:
         """Raise FetchError when the URL policy forbids the URL or an address of its host."""
         parsed = parse_url(url, self._policy.max_url_length)
-        self._connect.check(parsed, self._remaining_seconds(_CHECK_SECONDS))
+        self._connect.check(parsed, self._seconds_until(self._clock.now() + _CHECK_SECONDS))
 
     def post(self, request: EventRequest) -> EventResponse:
         """Send a request once. It takes at most 15 seconds."""
@@ -69,22 +45,15 @@ class EventHttpClient:
         return EventResponse(status, ms, reason, retry_after)
 
     def _send(self, request: EventRequest, url: Url) -> PostExchange:
-        remaining_seconds = self._remaining_seconds(_TIMEOUT_SECONDS)
+        remaining_seconds = self._seconds_until(self._clock.now() + _TIMEOUT_SECONDS)
         connection = self._connect(url, remaining_seconds, lambda _address: None)
         return PostExchange(
-            connection, url, remaining_seconds, self._user_agent, request.headers, request.body
+            connection, url, remaining_seconds, self._user_agent(), request.headers, request.body
         )
 
-    def _remaining_seconds(self, seconds: float) -> Callable[[], float]:
-        deadline = self._clock.now() + seconds
-
-        def remaining_seconds() -> float:
-            remaining = deadline - self._clock.now()
-            if remaining <= 0:
-                raise TimeoutError("the deadline passed")
-            return remaining
-
-        return remaining_seconds
+    def _user_agent(self) -> str:
+        contact = self._policy.user_agent.partition(" ")[2]
+        return f"{_PRODUCT} {contact}".strip()
 
     def _retry_after(self, exchange: PostExchange) -> float | None:
         """Return the seconds that the receiver asks for, as a number or a date, or None."""

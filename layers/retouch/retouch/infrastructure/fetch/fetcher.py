@@ -7,19 +7,11 @@ hosts, address, verdict. The line never contains a path or a query, because thos
 
 from __future__ import annotations
 
-from retouch.core.clock import Clock
 from retouch.core.url_policy.errors import FetchError
-from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url, resolve_redirect
-from retouch.infrastructure.fetch.connector import (
-    Connector,
-    GuardedConnector,
-    OpenConnection,
-    ResolveName,
-    resolve_name,
-)
+from retouch.infrastructure.fetch.guarded_client import GuardedClient
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
-from retouch.infrastructure.fetch.session import FetchedImage, FetchSession, WriteLog, discard_log
+from retouch.infrastructure.fetch.session import FetchedImage, FetchSession
 
 _INCOMPLETE_REASONS = (
     "truncated",
@@ -29,20 +21,8 @@ _INCOMPLETE_REASONS = (
 _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 
 
-class Fetcher:
-    """A client that fetches images under a policy. It has no state between two fetches, so threads may share it."""
-
-    def __init__(
-        self,
-        policy: FetchPolicy,
-        clock: Clock,
-        *,
-        resolve_name: ResolveName = resolve_name,
-        open_connection: OpenConnection | None = None,
-        log: WriteLog = discard_log,
-    ) -> None:
-        self._policy, self._clock, self._log = policy, clock, log
-        self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
+class Fetcher(GuardedClient):
+    """A client that fetches images under a policy."""
 
     def open(self, url: str, deadline: float, *, max_bytes: int | None = None) -> FetchedImage:
         """Return the image behind the URL, with its head already read. Raises FetchError for everything else.

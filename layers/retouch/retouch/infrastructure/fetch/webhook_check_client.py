@@ -10,41 +10,20 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 
-from retouch.core.clock import Clock
 from retouch.core.credentials.webhook_signature import signature_headers
 from retouch.core.url_policy.errors import FetchError
-from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import Url, parse_url
 from retouch.gateway.guardrails.types import CheckError, WebhookCheckRequest
-from retouch.infrastructure.fetch.connector import (
-    Connector,
-    GuardedConnector,
-    OpenConnection,
-    ResolveName,
-    resolve_name,
-)
+from retouch.infrastructure.fetch.guarded_client import GuardedClient
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 from retouch.infrastructure.fetch.post_exchange import PostExchange
-from retouch.infrastructure.fetch.session import WriteLog, discard_log
 
 _MAX_RESPONSE_BYTES = 65_536
 _CHUNK_BYTES = 16_384
 
 
-class WebhookCheckClient:
-    """A client that calls webhooks under a policy. It has no state between two requests, so threads may share it."""
-
-    def __init__(
-        self,
-        policy: FetchPolicy,
-        clock: Clock,
-        *,
-        resolve_name: ResolveName = resolve_name,
-        open_connection: OpenConnection | None = None,
-        log: WriteLog = discard_log,
-    ) -> None:
-        self._policy, self._clock, self._log = policy, clock, log
-        self._connect = GuardedConnector(policy, resolve_name, open_connection or Connector())
+class WebhookCheckClient(GuardedClient):
+    """A client that calls webhooks under a policy."""
 
     def __call__(self, request: WebhookCheckRequest) -> bytes:
         """Return the body of a response with status 200, at most 64 KiB.
@@ -66,12 +45,7 @@ class WebhookCheckClient:
             self._log({"event": "webhook", "host": host, "reason": reason, "ms": ms})
 
     def _send(self, request: WebhookCheckRequest, url: Url, deadline: float) -> bytes:
-        def remaining_seconds() -> float:
-            seconds = deadline - self._clock.now()
-            if seconds <= 0:
-                raise TimeoutError("the deadline passed")
-            return seconds
-
+        remaining_seconds = self._seconds_until(deadline)
         connection = self._connect(url, remaining_seconds, lambda _address: None)
         message_id = f"msg_{secrets.token_hex(16)}"
         keys = [request.signing_key] if request.signing_key else []
