@@ -22,6 +22,7 @@ from retouch.imaging.colour_space import (
 )
 from retouch.imaging.formats.png_colour import CodingPoints, read_colour_chunks
 from retouch.imaging.formats.structure import (
+    colour_model,
     is_8bit_grey_or_rgb,
     is_16bit,
     read_colour_codes,
@@ -40,6 +41,8 @@ _MODES_BY_COLOUR_SPACE = {
     "CMYK": ("CMYK",),
     "GRAY": ("L", "LA", "1", "I;16"),
 }
+# What the channels are -> the colour spaces of the profiles that apply. Grey is a colour of every RGB space.
+_PROFILE_SPACES = {"GRAY": ("GRAY", "RGB"), "RGB": ("RGB",), "CMYK": ("CMYK",)}
 _RGB_MATRIX = 0  # the only matrix of ITU-T H.273 that a PNG may name
 _SRGB_TRANSFER, _TELEVISION_TRANSFERS = 13, (1, 6, 14, 15)  # ITU-T H.273
 _PROBE_LEVELS = range(0, 256, 15)
@@ -203,11 +206,18 @@ def normalize_image(image: EncodedImage, pixels: Image.Image | None = None) -> E
 
 def has_other_colours(data: bytes, format: str) -> bool:
     """Return whether the colour information of a checked file makes its colours other than sRGB."""
-    colour = read_png_colour(data) if format == "png" else read_icc_profile(data, format)
+    colour = read_png_colour(data) if format == "png" else _matching_profile(data, format)
     colour = colour or _space_from_codes(read_colour_codes(data, format)) or b""
     if isinstance(colour, ColourSpace):
         return not colour.is_srgb
     return _is_effective_profile(colour)
+
+
+def _matching_profile(data: bytes, format: str) -> bytes:
+    """Return the ICC profile of a checked file, or b"" when it describes other channels than the image has."""
+    profile = read_icc_profile(data, format)
+    usable_spaces = _PROFILE_SPACES[colour_model(data, format)] if profile else ()
+    return profile if _usable_colour_space(profile) in usable_spaces else b""
 
 
 def read_png_colour(data: bytes) -> ColourSpace | bytes:
@@ -218,8 +228,8 @@ def read_png_colour(data: bytes) -> ColourSpace | bytes:
     """
     chunks = read_colour_chunks(data)
     space = _coded_space(chunks.coding_points) if chunks.coding_points else None
-    usable_profiles = ("GRAY", "RGB") if chunks.is_grey else ("RGB",)
-    if space is None and _usable_colour_space(chunks.icc_profile) in usable_profiles:
+    usable_spaces = _PROFILE_SPACES["GRAY" if chunks.is_grey else "RGB"]
+    if space is None and _usable_colour_space(chunks.icc_profile) in usable_spaces:
         return chunks.icc_profile
     if space is None and not chunks.is_srgb and chunks.gamma is not None:
         space = colour_space_from_gamma(chunks.gamma, chunks.chromaticities)

@@ -78,6 +78,14 @@ def test_heif_cut_at_any_offset_is_damaged_or_truncated(kind):
 
 
 @pytest.mark.parametrize("kind", HEIF_KINDS)
+@pytest.mark.parametrize("tail", [b"junk", b"\0" * 99, b"motion photo data", b"\xff" * 40])
+def test_bytes_after_the_last_box_are_ignored(kind, tail):
+    data, format = sample_bytes(kind), format_of(kind)
+    assert check_structure(data + tail, format) == check_structure(data, format)
+    assert strip_metadata(data + tail, format) == strip_metadata(data, format)
+
+
+@pytest.mark.parametrize("kind", HEIF_KINDS)
 def test_pixels_are_close_to_the_original(kind):
     image = decode(sample_bytes(kind))
     assert difference(image, sample_image().convert("RGB").convert(image.mode)) < 110

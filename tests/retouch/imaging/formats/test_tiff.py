@@ -265,6 +265,49 @@ def test_extra_channel_is_alpha_when_the_file_says_so(extra, alpha, pixel):
     assert decode(data).getpixel((0, 0)) == pixel
 
 
+@pytest.mark.parametrize(
+    ("photometric", "samples", "extra", "plane", "text"),
+    [
+        (5, 5, 1, 1, "CMYK colours with transparency"),
+        (5, 5, 2, 1, "CMYK colours with transparency"),
+        (0, 2, 0, 1, "0 is white, and an extra channel"),
+        (0, 2, 2, 1, "0 is white, and an extra channel"),
+        (1, 2, 1, 2, "an extra channel in a plane"),
+        (1, 2, 0, 2, "an extra channel in a plane"),
+        (2, 4, 2, 2, "an extra channel in a plane"),
+    ],
+)
+def test_extra_channel_that_the_decoder_cannot_read_is_unsupported_by_name(
+    photometric, samples, extra, plane, text
+):
+    tags = grey_tags(
+        1,
+        1,
+        PHOTOMETRIC=(SHORT, (photometric,)),
+        BITS_PER_SAMPLE=(SHORT, (8,) * samples),
+        SAMPLES_PER_PIXEL=(SHORT, (samples,)),
+        EXTRA_SAMPLES=(SHORT, (extra,)),
+        PLANAR_CONFIGURATION=(SHORT, (plane,)),
+    )
+    error = rejection_of(tiff_file(tags, bytes(5)))
+    assert error.code == "unsupported_image_format"
+    assert text in str(error)
+
+
+def test_compressed_grey_and_alpha_in_planes_is_unsupported():
+    """The decoder reads the two planes as one line of pixels."""
+    tags = grey_tags(
+        1,
+        1,
+        BITS_PER_SAMPLE=(SHORT, (8, 8)),
+        SAMPLES_PER_PIXEL=(SHORT, (2,)),
+        EXTRA_SAMPLES=(SHORT, (2,)),
+        PLANAR_CONFIGURATION=(SHORT, (2,)),
+        COMPRESSION=(SHORT, (32773,)),
+    )
+    assert "in a plane" in str(rejection_of(tiff_file(tags, bytes(4))))
+
+
 RGB_TAGS = {
     "PHOTOMETRIC": (SHORT, (2,)),
     "BITS_PER_SAMPLE": (SHORT, (8, 8, 8)),

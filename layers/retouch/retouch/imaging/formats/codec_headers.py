@@ -49,6 +49,16 @@ def iter_av1_sizes(configuration: bytes, data: bytes) -> Iterator[Size]:
     yield from _sizes_of_obus(data)
 
 
+def is_monochrome_hevc(configuration: bytes) -> bool:
+    """Return whether the box `hvcC` states an image without chroma."""
+    return configuration[16:17] != b"" and not configuration[16] & 3
+
+
+def is_monochrome_av1(configuration: bytes) -> bool:
+    """Return whether the box `av1C` states an image without chroma."""
+    return bool(configuration[2:3] and configuration[2] & 16)
+
+
 def _sizes_of_nal_unit(unit: bytes) -> Iterator[Size]:
     if len(unit) > 2 and unit[0] >> 1 & 63 == _SEQUENCE_PARAMETER_SET:
         yield _read_hevc_size(unit[2:_MAX_HEADER_BYTES])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retouch.core.geometry import Box
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.formats import heif
-from retouch.imaging.formats.codec_headers import iter_hevc_sizes
+from retouch.imaging.formats.codec_headers import is_monochrome_hevc, iter_hevc_sizes
 from retouch.imaging.formats.heif_colours import find_colour_codes, find_icc_profile
 from retouch.imaging.limits import Limits
 
@@ -16,6 +16,7 @@ _CODEC = heif.Codec(
     item_kinds=(b"hvc1", b"hev1"),
     configuration=b"hvcC",
     iter_sizes=iter_hevc_sizes,
+    is_monochrome=is_monochrome_hevc,
 )
 
 
@@ -37,6 +38,11 @@ def read_crop(data: bytes) -> Box:
 def read_icc_profile(data: bytes) -> bytes:
     """Return the ICC colour profile of a checked file, or b"" when it has none."""
     return find_icc_profile(heif.iter_colours(data, _CODEC))
+
+
+def colour_model(data: bytes) -> str:
+    """Return what the channels of a checked file are, as an ICC signature."""
+    return heif.colour_model(data, _CODEC)
 
 
 def read_colour_codes(data: bytes) -> tuple[int, int] | None:

@@ -30,7 +30,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 
 class Codec(NamedTuple):
-    """What distinguishes HEIC from AVIF: names, types, and how to read the sizes in the coded data."""
+    """What distinguishes HEIC from AVIF: names, types, and how to read the coded data and its configuration."""
 
     name: str
     brand: bytes
@@ -38,6 +38,7 @@ class Codec(NamedTuple):
     item_kinds: tuple[bytes, ...]
     configuration: bytes
     iter_sizes: Callable[[bytes, bytes], Iterator[Size]]
+    is_monochrome: Callable[[bytes], bool]
 
 
 _GRID = b"grid"
@@ -146,6 +147,21 @@ def iter_colours(data: bytes, codec: Codec) -> Iterator[bytes]:
                 yield data[box.start : box.end]
 
 
+def colour_model(data: bytes, codec: Codec) -> str:
+    """Return "GRAY" when the primary image, or else its first tile, has no chroma. Else return "RGB"."""
+    table = read_image(data, DEFAULT_LIMITS, codec).table
+    coded_id = (*_tile_ids(table, table.primary_id), table.primary_id)[0]
+    configuration = _find_configuration(data, table, coded_id, codec)
+    return "GRAY" if configuration and codec.is_monochrome(configuration) else "RGB"
+
+
+def _find_configuration(data: bytes, table: ItemTable, item_id: int, codec: Codec) -> bytes | None:
+    """Return the codec header of a coded image, or None when it has none."""
+    properties = table.item_properties(item_id)
+    boxes = (box for box, _ in properties if box.kind == codec.configuration)
+    return next((data[box.start : box.end] for box in boxes), None)
+
+
 def _check_kind(kind: bytes, codec: Codec) -> None:
     if kind != _GRID and kind not in codec.item_kinds:
         text = kind.decode("ascii", "replace")
@@ -242,14 +258,7 @@ def _check_coded_image(image: HeifImage, item_id: int) -> None:
     """Raise InvalidImage unless the coded data is complete and has the size that the container states."""
     table, codec = image.table, image.codec
     stated = _read_size(table, image.data, item_id)
-    configuration = next(
-        (
-            image.data[b.start : b.end]
-            for b, _ in table.item_properties(item_id)
-            if b.kind == codec.configuration
-        ),
-        None,
-    )
+    configuration = _find_configuration(image.data, table, item_id, codec)
     if configuration is None:
         raise damaged_image_error(f"the {codec.name} has an image without its codec header")
     sizes = list(codec.iter_sizes(configuration, item_bytes(image.data, table, item_id)))

@@ -21,6 +21,7 @@ from retouch.imaging.limits import Limits
 _MAX_USES_PER_PIECE = 16  # properties of an item, on average
 _FIELD_SIZES = (0, 4, 8)  # the sizes of offsets and lengths in an item location box, in bytes
 
+_FILE_BOXES = (b"meta", b"mdat", b"moov")  # the boxes with the image and its data
 # The boxes around the sample entry of a track, and the bytes before the boxes that each contains. The sample entry has
 # the type of its codec.
 _SAMPLE_ENTRY_PATH = (
@@ -101,7 +102,7 @@ def read_items(data: bytes, limits: Limits, name: str) -> ItemTable:
 
     Raises InvalidImage for a sequence without a still image, a damaged or an incomplete file.
     """
-    boxes = {box.kind: box for box in iter_boxes(data, 0, len(data), limits, name)}
+    boxes = _read_file_boxes(data, limits, name)
     meta = boxes.get(b"meta")
     if meta is None:
         raise animated_image_error(name) if b"moov" in boxes else _no_image_error(name)
@@ -113,6 +114,23 @@ def read_items(data: bytes, limits: Limits, name: str) -> ItemTable:
     if table.primary_id not in table.kinds:
         raise _no_image_error(name)
     return table
+
+
+def _read_file_boxes(data: bytes, limits: Limits, name: str) -> dict[bytes, Box]:
+    """Return the boxes of the file by type. Bytes after its last box that are no box are ignored, as in a JPEG.
+
+    Raises InvalidImage when a box that a file needs is cut short.
+    """
+    boxes: dict[bytes, Box] = {}
+    end = 0
+    try:
+        for box in iter_boxes(data, 0, len(data), limits, name):
+            boxes[box.kind], end = box, box.end
+    except InvalidImage:
+        is_complete = boxes.keys() >= {b"meta", b"mdat"}
+        if not is_complete or data[end + 4 : end + 8] in _FILE_BOXES:
+            raise
+    return boxes
 
 
 def item_size(data: bytes, table: ItemTable, item_id: int) -> int:

@@ -28,6 +28,7 @@ _STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}  # markers without a segment
 _SEGMENT_MARKERS = {*range(0xC0, 0xD0), *range(0xDA, 0xF0), 0xFE}
 _APP_MARKERS = range(0xE0, 0xF0)
 _COMMENT = 0xFE
+_MODELS_BY_CHANNELS = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 _ICC_SIGNATURE = b"ICC_PROFILE\0"
 
 
@@ -92,6 +93,12 @@ def is_8bit_grey_or_rgb(data: bytes) -> bool:
     return all(
         data[part.start + 5] < 4 for part in iter_segments(data) if part.code in SUPPORTED_FRAMES
     )
+
+
+def colour_model(data: bytes) -> str:
+    """Return what the channels of a checked JPEG are, as an ICC signature."""
+    frame = next(part for part in iter_segments(data) if part.code in SUPPORTED_FRAMES)
+    return _MODELS_BY_CHANNELS[data[frame.start + 5]]
 
 
 def uses_arithmetic_coding(data: bytes) -> bool:

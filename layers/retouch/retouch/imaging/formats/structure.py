@@ -24,6 +24,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 _LOADED_MODULES: dict[str, Any] = {"png": png, "jpeg": jpeg, "webp": webp}
 _FORMATS_WITH_MORE_CHANNELS = ("png", "jpeg", "tiff")  # those that may have 16 bits or CMYK
+_FORMATS_OF_MANY_MODELS = ("jpeg", "tiff", "heic", "avif")
 _HEIF_FORMATS = ("heic", "avif")
 _LOSSY_FORMATS = ("jpeg", "heic", "avif")
 _FORMATS_OF_BOTH_KINDS = ("webp", "tiff")  # those that may be lossy or not
@@ -76,6 +77,15 @@ def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
         return True
     is_common: bool = _module(format).is_8bit_grey_or_rgb(data)
     return is_common
+
+
+def colour_model(data: bytes, format: str) -> str:
+    """Return what the channels of a checked file are, as an ICC signature: "GRAY", "RGB" or "CMYK".
+
+    A palette has colours of RGB. Not for PNG, whose colour chunks say it.
+    """
+    model: str = _module(format).colour_model(data) if format in _FORMATS_OF_MANY_MODELS else "RGB"
+    return model
 
 
 def has_16_bits(data: bytes, format: str) -> bool:

@@ -33,7 +33,7 @@ _COMPRESSIONS = {
     32773: "PackBits",
 }
 _ACCEPTED_COMPRESSIONS = "none, LZW, Deflate, PackBits, JPEG and CCITT are"
-_CCITT, _JPEG = (2, 3, 4), 7
+_UNCOMPRESSED, _CCITT, _JPEG = 1, (2, 3, 4), 7
 _INVERTED_GREY, _GREY, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 1, 2, 3, 5, 6
 # The photometric interpretation -> the channels and the bits a channel that are accepted.
 _CHANNELS = {_INVERTED_GREY: 1, _GREY: 1, _RGB: 3, _PALETTE: 1, _CMYK: 4, _YCBCR: 3}
@@ -45,6 +45,7 @@ _DEPTHS = {
     _CMYK: (8, 16),
     _YCBCR: (8,),
 }
+_MODELS = {_INVERTED_GREY: "GRAY", _GREY: "GRAY", _CMYK: "CMYK"}  # others are RGB
 _ALPHA_KINDS = (1, 2)  # the values of ExtraSamples that mean alpha
 _MAX_SEGMENT_BYTES = 160_000_000  # the decoder holds one decoded strip or tile beside the image
 _RAW_CAMERA_TAGS = {Tag.DNG_VERSION: "DNG", Tag.CFA_PATTERN: "raw"}
@@ -117,6 +118,11 @@ def is_8bit_grey_or_rgb(data: bytes) -> bool:
     return layout.depth <= 8 and layout.photometric != _CMYK
 
 
+def colour_model(data: bytes) -> str:
+    """Return what the channels of a checked TIFF are, as an ICC signature."""
+    return _MODELS.get(read_layout(_read_page(data)).photometric, "RGB")
+
+
 def has_16_bits(data: bytes) -> bool:
     """Return whether a checked TIFF has 16 bits a channel."""
     return read_layout(_read_page(data)).depth == 16
@@ -137,7 +143,7 @@ def read_layout(directory: Directory) -> TiffLayout:
     extra_samples = directory.numbers(Tag.EXTRA_SAMPLES)
     photometric = directory.number(Tag.PHOTOMETRIC)
     depths = directory.numbers(Tag.BITS_PER_SAMPLE) or (1,)
-    compression = directory.number(Tag.COMPRESSION, 1)
+    compression = directory.number(Tag.COMPRESSION, _UNCOMPRESSED)
     is_jpeg_colour = compression == _JPEG and photometric in (_RGB, _YCBCR)
     samples = directory.number(Tag.SAMPLES_PER_PIXEL, 3 if is_jpeg_colour else 1)
     if len(set(depths)) > 1:
@@ -212,6 +218,19 @@ def _check_channels(layout: TiffLayout) -> None:
         )
     if extra and not layout.extra_samples and layout.photometric != _RGB:
         raise _unsupported_tiff_error("has an extra channel of unknown meaning")
+    if extra:
+        _check_extra_channel(layout)
+
+
+def _check_extra_channel(layout: TiffLayout) -> None:
+    """Raise InvalidImage for an extra channel that the decoder does not read, or reads wrongly."""
+    if layout.photometric == _CMYK and layout.has_alpha:
+        raise _unsupported_tiff_error("has CMYK colours with transparency")
+    if layout.photometric == _INVERTED_GREY:
+        raise _unsupported_tiff_error("has grey in which 0 is white, and an extra channel")
+    is_grey_with_alpha = layout.photometric == _GREY and layout.has_alpha
+    if layout.is_planar and (layout.compression == _UNCOMPRESSED or is_grey_with_alpha):
+        raise _unsupported_tiff_error("stores an extra channel in a plane of its own")
 
 
 def _check_combination(layout: TiffLayout) -> None:
@@ -254,7 +273,7 @@ def _check_segments(data: bytes, directory: Directory, layout: TiffLayout) -> No
         )
     if any(offset + count > len(data) for offset, count in zip(offsets, counts, strict=True)):
         raise truncated_image_error("the TIFF's pixels reach beyond the end of the file")
-    if layout.compression == 1:
+    if layout.compression == _UNCOMPRESSED:
         last_rows = layout.height - (ceil(layout.height / height) - 1) * height
         last_bytes = segment_bytes if is_tiled else segment_bytes // height * last_rows
         _check_uncompressed_bytes(counts, segment_bytes, last_bytes, planes)
