@@ -235,8 +235,8 @@ TEXTS = {
         "Use a model with a price. Operator: set `RETOUCH_CEILINGS` ([budgets](budgets.md#ceilings)).",
     ),
     "orders_unavailable": (
-        "The table of orders cannot be used. Nothing was bought. If the message names a job, that job may exist.",
-        "Send the edit again later. If the message names a job, ask for it first. Operator: check the table.",
+        "The table of orders cannot be used. Nothing was bought. A job or a batch that the message names may exist.",
+        "Ask for the job or batch that the message names. Else send the edit again later. Operator: check the table.",
     ),
     "plan_not_understood": (
         "The planning model made no valid plan. The message has its words.",

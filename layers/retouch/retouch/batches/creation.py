@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -19,12 +20,19 @@ from retouch.batches.held_batch import read_batch, send_step, write_batch
 from retouch.batches.record import batch_of_row
 from retouch.batches.stores import BatchStores
 from retouch.core.credentials.upload_ids import MAX_LINES_BYTES
-from retouch.core.errors import IdempotencyKeyReused, InvalidRequest, NotFound
+from retouch.core.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    NotFound,
+    OrdersUnavailable,
+)
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import quote_value
 from retouch.core.rows import Row, RowConflict
 from retouch.orders.order import order_key
+from retouch.orders.order_errors import uncertain_error
 
+_log = logging.getLogger("retouch")
 _JOIN_SECONDS, _MAX_JOINED = 900, 20  # a retry of an SDK looks for its first try this far back
 
 
@@ -51,11 +59,19 @@ class BatchRequest:
 def create_batch(request: BatchRequest, stores: BatchStores, now: int) -> Batch:
     """Return the new batch, whose first step is on its way, or that of an equal request.
 
-    Raises NotFound or InvalidRequest for its input, IdempotencyKeyReused, and OrdersUnavailable.
+    A batch that is stored is made, also when its message could not be sent. Raises NotFound or InvalidRequest for its
+    input, IdempotencyKeyReused, OrdersUnavailable and CreationUncertain.
     """
     batch = _find_repeated(request, stores, now) or _new_batch(request, stores, now)
     if batch.status == "validating":  # perhaps the message of an earlier try was not sent
-        send_step(batch, stores)
+        try:
+            send_step(batch, stores)
+        except OrdersUnavailable as error:
+            _log.warning(
+                "the sweeper sends the message of a batch",
+                extra={"batch": batch.id},
+                exc_info=error,
+            )
     return batch
 
 
@@ -83,6 +99,18 @@ def _new_batch(request: BatchRequest, stores: BatchStores, now: int) -> Batch:
         if conflict.stored is None:
             raise
         return batch_of_row(conflict.stored)
+    except OrdersUnavailable as error:  # perhaps only the answer to the write was lost
+        stored = _read_anyway(batch, stores)
+        if stored is None:
+            raise uncertain_error(f"/v1/batches/{batch.id}", error) from error
+        return stored
+
+
+def _read_anyway(batch: Batch, stores: BatchStores) -> Batch | None:
+    try:
+        return read_batch(batch.scope, batch.id, stores)
+    except OrdersUnavailable:
+        return None
 
 
 def _claim_id(request: BatchRequest, stores: BatchStores, now: int) -> str:

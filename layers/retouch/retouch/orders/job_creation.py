@@ -13,16 +13,11 @@ from retouch.orders import transitions
 from retouch.orders.charges import Charges
 from retouch.orders.jobs import JobStores, job_id, send_stored_job
 from retouch.orders.order import Order
+from retouch.orders.order_errors import CreationUncertain, uncertain_error
 from retouch.orders.stores import OrderConflict, OrderTable
 from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
-
-
-class JobUncertain(OrdersUnavailable):
-    """The table of orders has not answered, so nobody knows whether the job is stored. The message names its id."""
-
-    billed = "unknown"
 
 
 class Reservation(Protocol):
@@ -47,9 +42,9 @@ def submit_job(
     """Store a request as a queued job and send its message.
 
     The job names what it reserves of budgets before it is reserved, so the sweeper releases it after a crash. Raises
-    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job, and JobUncertain. A
-    failure of the stores after that is no error, because the sweeper sends the message of the job that is stored, and
-    it is bought.
+    OrdersUnavailable, OrderConflict, or the Fault of the reservation, after which there is no job, and
+    CreationUncertain. A failure of the stores after that is no error, because the sweeper sends the message of the job
+    that is stored, and it is bought.
     """
     order = transitions.queue_job(stored, claim, details, now)
     name, validity = order.next_hold, stores.orders.validity
@@ -66,7 +61,7 @@ def submit_job(
 def _store_job(order: Order, replaces: Order | None, table: OrderTable) -> Order:
     """Write the record of a job, and return it. When the answer to the write is lost, read whether it is stored.
 
-    Raises OrderConflict and JobUncertain.
+    Raises OrderConflict and CreationUncertain.
     """
     try:
         return table.write(order, replaces=replaces)
@@ -86,19 +81,14 @@ def _read_anyway(order: Order, table: OrderTable) -> Order | None:
         return None
 
 
-def _uncertain_error(order: Order, error: OrdersUnavailable) -> JobUncertain:
-    identifier = job_id(order)
-    return JobUncertain(
-        f"The table of orders has not answered, so nobody knows whether the job {identifier} exists. If it does, it is "
-        f"made and paid for. GET /v1/images/edits/{identifier} tells it.",
-        retry_after=error.retry_after,
-    )
+def _uncertain_error(order: Order, cause: OrdersUnavailable) -> CreationUncertain:
+    return uncertain_error(f"/v1/images/edits/{job_id(order)}", cause)
 
 
 def _reserve(
     order: Order, name: str, reservation: Reservation, stores: JobStores, now: int
 ) -> None:
-    """Reserve the amounts of a job. Raises the Fault of the reservation, and JobUncertain.
+    """Reserve the amounts of a job. Raises the Fault of the reservation, and CreationUncertain.
 
     Raises OrderConflict when the job has ended or was begun before, because then nobody would release the amounts.
     """
@@ -122,7 +112,7 @@ def _reserve(
 def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:
     """End a job that finds no room in a budget. Nobody was told about it.
 
-    Raises OrderConflict when a worker has it, and JobUncertain.
+    Raises OrderConflict when a worker has it, and CreationUncertain.
     """
     table = stores.orders.table
     try:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from retouch.core.errors import (
+    Fault,
     IdempotencyKeyReused,
     JobConflict,
     OrderInProgress,
     OrderOutcomeUnknown,
+    OrdersUnavailable,
 )
 from retouch.orders.idempotency_key import HEADER_NAME
 from retouch.orders.order import Fingerprint, Order
 
 _RETRY_AFTER_SECONDS = 5
+
+
+class CreationUncertain(OrdersUnavailable):
+    """A table has not answered, so nobody knows whether the job or the batch is stored. The message names its id."""
+
+    billed = "unknown"
+
+
+def uncertain_error(path: str, cause: OrdersUnavailable) -> CreationUncertain:
+    """Return the error for a job or a batch that may be stored. `path` is where it would be."""
+    identifier = path.rpartition("/")[2]
+    return CreationUncertain(
+        f"The table has not answered, so nobody knows whether {identifier} exists. If it does, it is made and paid "
+        f"for. GET {path} tells it.",
+        retry_after=cause.retry_after,
+    )
+
+
+def add_remedy(error: CreationUncertain, *, is_repeatable: bool) -> Fault:
+    """Return the error with what the caller can do. A repeatable request finds what its first try has stored."""
+    if is_repeatable:
+        return error.with_free_repetition("Send the same request again: it gets the same object.")
+    return error.with_remedy(
+        "If it does not exist after a minute, send the request again. A request with an Idempotency-Key can be "
+        "repeated at once."
+    )
 
 
 def in_progress_error() -> OrderInProgress:

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from retouch.api.endpoints import files
+from retouch.batches.cancelling import resend_overdue
 from retouch.core.credentials.upload_ids import make_upload_id
+from retouch.core.errors import OrdersUnavailable
 from tests.support.batches import BatchGateway, batch_body, batch_line, call_route
 from tests.support.jobs import JobGateway
 from tests.support.killed_process import ProcessKilled
@@ -267,6 +269,73 @@ def test_request_that_died_after_its_key_was_written_is_continued(gateway):
     first = gateway.call("POST", "/v1/batches", body, key)
     assert first.status == 200
     assert gateway.call("POST", "/v1/batches", body, key).json["id"] == first.json["id"]
+
+
+@pytest.mark.parametrize("is_made", [False, True], ids=["failed", "lost answer"])
+@pytest.mark.parametrize(
+    ("headers", "should_retry"),
+    [({}, "false"), (FIRST, "true"), ({"Idempotency-Key": "k-1"}, "true")],
+    ids=["plain", "sdk", "key"],
+)
+def test_error_of_a_table_that_does_not_answer_names_the_batch_that_may_exist(
+    gateway, headers, should_retry, is_made, monkeypatch
+):
+    body = batch_body(gateway.upload([batch_line(0)]).json["id"])
+    write = gateway.rows.write
+
+    def fail(*_, **__):
+        raise OrdersUnavailable("down")
+
+    with monkeypatch.context() as patch:
+
+        def fail_from_now_on(row, replaces):
+            if not row.id.startswith("batch_"):
+                return write(row, replaces)
+            if is_made:
+                write(row, replaces)
+            patch.setattr(gateway.rows, "write", fail)
+            patch.setattr(gateway.rows, "read", fail)
+            return fail()
+
+        patch.setattr(gateway.rows, "write", fail_from_now_on)
+        response = gateway.call("POST", "/v1/batches", body, headers)
+    error = response.json["error"]
+    assert (response.status, error["code"]) == (503, "orders_unavailable")
+    assert response.headers["x-should-retry"] == should_retry
+    (path,) = re.findall("/v1/batches/batch_[a-z0-9]+", error["message"])
+    assert gateway.call("GET", path).status == (200 if is_made else 404)
+    if headers:
+        retry = RETRY if headers is FIRST else headers
+        repeated = gateway.call("POST", "/v1/batches", body, retry).json["id"]
+        assert path.endswith(repeated) or (headers is FIRST and not is_made)
+    gateway.clock.advance(1000)
+    resend_overdue(gateway.batch_stores, gateway.clock.unix_time())
+    while gateway.steps.messages:
+        gateway.step()
+        gateway.work_on_lines()
+    assert len(gateway.upstream.calls) == (1 if is_made or headers else 0)
+
+
+@pytest.mark.parametrize("failing", ["row", "message"])
+def test_batch_that_is_stored_is_accepted_whatever_fails_after_that(gateway, failing, monkeypatch):
+    body = batch_body(gateway.upload([batch_line(0)]).json["id"])
+    table = gateway.rows if failing == "row" else gateway.steps
+    name = "write" if failing == "row" else "send"
+    method = getattr(table, name)
+
+    def fail_once(*args, **named):
+        monkeypatch.setattr(table, name, method)
+        if failing == "row":
+            method(*args, **named)
+        raise OrdersUnavailable("down")
+
+    monkeypatch.setattr(table, name, fail_once)
+    batch = gateway.call("POST", "/v1/batches", body)
+    assert (batch.status, batch.json["status"]) == (200, "validating")
+    gateway.clock.advance(1000)
+    resend_overdue(gateway.batch_stores, gateway.clock.unix_time())
+    assert gateway.run(batch.json["id"])["status"] == "completed"
+    assert len(gateway.upstream.calls) == 1
 
 
 def test_own_provider_key_is_refused_because_a_batch_is_stored(gateway):

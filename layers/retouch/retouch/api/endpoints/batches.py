@@ -22,6 +22,7 @@ from retouch.core.http_response import HttpResponse
 from retouch.gateway.orders.edit_job import job_scope, reject_secrets
 from retouch.gateway.services import Services
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
+from retouch.orders.order_errors import CreationUncertain, add_remedy
 
 _MAX_LIMIT, _DEFAULT_LIMIT = 100, 20
 _PATH = "/v1/batches/"
@@ -32,7 +33,8 @@ def create_batch(request: EndpointRequest, services: Services) -> HttpResponse:
     stores, now = require_batches(services), services.clock.unix_time()
     fields = read_batch_fields(request.http_request)
     reject_secrets(request.to_context(ParsedForm({}), services))
-    key = request.http_request.headers.get(HEADER_NAME.lower())
+    headers = request.http_request.headers
+    key, retry_count = headers.get(HEADER_NAME.lower()), read_retry_count(headers)
     wanted = BatchRequest(
         job_scope(request.caller.principal),
         fields.input_file,
@@ -41,9 +43,14 @@ def create_batch(request: EndpointRequest, services: Services) -> HttpResponse:
         fields.output_seconds,
         fields.metadata,
         None if key is None else parse_idempotency_key(key),
-        bool(read_retry_count(request.http_request.headers)),
+        bool(retry_count),
     )
-    return _batch_response(create_stored_batch(wanted, stores, now), request, services)
+    try:
+        batch = create_stored_batch(wanted, stores, now)
+    except CreationUncertain as error:
+        is_repeatable = key is not None or retry_count is not None
+        raise add_remedy(error, is_repeatable=is_repeatable) from error
+    return _batch_response(batch, request, services)
 
 
 def list_batches(request: EndpointRequest, services: Services) -> HttpResponse:

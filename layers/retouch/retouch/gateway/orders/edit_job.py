@@ -30,7 +30,7 @@ from retouch.gateway.webhook_access import require_webhooks
 from retouch.orders import jobs
 from retouch.orders.fingerprint import make_fingerprint
 from retouch.orders.held_order import HeldOrder
-from retouch.orders.job_creation import JobUncertain, submit_job
+from retouch.orders.job_creation import submit_job
 from retouch.orders.jobs import JobStores, Pause
 from retouch.orders.order import (
     EVENT_SOURCES,
@@ -41,7 +41,13 @@ from retouch.orders.order import (
     order_key,
     random_order_key,
 )
-from retouch.orders.order_errors import in_progress_error, reused_error, unknown_error
+from retouch.orders.order_errors import (
+    CreationUncertain,
+    add_remedy,
+    in_progress_error,
+    reused_error,
+    unknown_error,
+)
 from retouch.orders.stores import OrderConflict, OrderTable
 from retouch.orders.transitions import Claim, JobDetails
 
@@ -134,17 +140,9 @@ def submit_edit(
         if existing is None:
             raise in_progress_error() from None
         return existing
-    except JobUncertain as error:
-        raise _add_remedy(error, options) from error
-
-
-def _add_remedy(error: JobUncertain, options: JobOptions) -> Fault:
-    if options.key is not None or options.retry_count is not None:
-        return error.with_free_repetition("Send the same request again: it gets the same job.")
-    return error.with_remedy(
-        "If it does not exist after a minute, send the request again. A request with an Idempotency-Key can be "
-        "repeated at once."
-    )
+    except CreationUncertain as error:
+        is_repeatable = options.key is not None or options.retry_count is not None
+        raise add_remedy(error, is_repeatable=is_repeatable) from error
 
 
 def find_submitted(
