@@ -160,7 +160,9 @@ def postprocess_images(checked: CheckedImages, services: Services) -> FinishedIm
             time,
             original=generated.original,
             billed_images=generated.images,
-            release=EarlyStorage(links, time, images_left=len(checked.images)),
+            release=EarlyStorage(
+                links, time, len(checked.images), processing_seconds(planned.plan.delivery)
+            ),
         )
     if checked.notes:
         result = replace(result, notes=(*checked.notes, *result.notes), is_complete=False)

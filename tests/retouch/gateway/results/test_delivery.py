@@ -7,6 +7,7 @@ import pytest
 
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import NotStored
+from retouch.gateway.results import delivery as delivery_module
 from retouch.gateway.results.delivery import deliver
 from retouch.gateway.results.postprocess import ProcessedEdit, postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
@@ -155,3 +156,16 @@ def test_result_too_large_is_encoded_even_after_the_deadline():
         "b64_json", [image], FakeStore(reject), max_bytes=60_000, time=time_budget(0)
     )
     assert delivered.images[0].b64_json
+
+
+def test_provider_image_is_delivered_when_a_finished_one_is_too_large_and_no_time_is_left(
+    monkeypatch,
+):
+    monkeypatch.setattr(delivery_module, "_MIN_REDUCE_SECONDS", 0.0)
+    finished = GeneratedImage(data=encode_image(noise_image(400, 400)))
+    result = ProcessedEdit((finished,) * 3, {}, 77, sources=(GeneratedImage(data=photo()),) * 3)
+    links = ResultLinks(FakeStore(reject), str.lower, 0)
+    data = deliver(result, ImageDelivery(), links, 60_000, time_budget(0))
+    assert [image.b64_json for image in data.images] == [b64(photo())] * 3
+    assert data.preserved_pixels(result) == 0
+    assert "unchanged from the provider, because no time was left" in " ".join(data.notes)

@@ -11,7 +11,7 @@ from retouch.core.errors import NotStored
 from retouch.gateway.results import early_storage, result_links
 from retouch.gateway.results.delivery import deliver
 from retouch.gateway.results.early_storage import EarlyStorage
-from retouch.gateway.results.postprocess import postprocess_all
+from retouch.gateway.results.postprocess import ProcessedImage, postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
 from retouch.planning.output_rules import ImageDelivery
 from tests.support.images import decode_image, encode_image
@@ -112,6 +112,17 @@ def test_image_that_the_bucket_does_not_take_is_delivered_smaller_beside_the_lin
     assert all(len(image.data) <= IMAGE_BYTES for image in result.images)
     assert all(image.b64_json for image in delivered.images[1:])
     assert delivered.is_linked
+
+
+def test_bucket_that_hangs_leaves_the_time_that_the_next_images_need(monkeypatch):
+    monkeypatch.setattr(early_storage, "MAX_HELD_BYTES", IMAGE_BYTES)
+    monkeypatch.setattr(early_storage, "_MIN_STORAGE_SECONDS", 0.2)
+    store, budget = HangingStore(0), time_budget(8)
+    storage = EarlyStorage(ResultLinks(store, str, 99), budget, images_left=3, seconds_per_image=3)
+    image = GeneratedImage(data=encode_image(noise_image(SIDE, SIDE)))
+    storage(ProcessedImage(image))
+    assert 5 < budget.remaining() < 7.5  # the bucket got 8 - 2 * 3 seconds
+    store.release.set()
 
 
 @pytest.mark.parametrize("response_format", ["url", "b64_json"])

@@ -81,3 +81,24 @@ def test_lossless_encoding_is_skipped_when_time_is_short():
     large = GeneratedImage(data=encode_image(scene(4000, 2000), compress_level=0))
     reduced = reduce_images([large], 2_000_000, time_budget(2.3))
     assert not reduced.images or not reduced.is_lossless
+
+
+def test_provider_image_takes_the_place_of_one_that_no_time_is_left_for():
+    finished, source = [NOISE] * 3, [SMALL, NOISE, SMALL]
+    reduced = reduce_images(finished, 60_000, time_budget(0), source)
+    assert [one.image for one in reduced.images] == [SMALL, SMALL]
+    assert not reduced.is_lossless
+    assert reduced.notes == (
+        "result: 2 of 3 images are unchanged from the provider, because no time was left to encode the finished ones "
+        "again",
+        "n: 1 of 3 images are too large for this response",
+    )
+
+
+def test_lossless_encoding_is_skipped_when_it_would_take_the_time_of_the_other_images():
+    large = GeneratedImage(data=encode_image(scene(2000, 1000), compress_level=0))
+    alone = reduce_images([large], 2_000_000, time_budget(3))
+    assert alone.is_lossless
+    together = reduce_images([large] * 6, 6 * 2_000_000, time_budget(3))
+    assert len(together.images) == 6
+    assert not together.images[0].is_lossless

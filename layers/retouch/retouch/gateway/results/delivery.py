@@ -63,8 +63,8 @@ def deliver(
 
     When some images are stored already, the others become links too.
     `max_bytes` is the limit of the response; None: no limit. Images that are too large for it and cannot be stored are
-    encoded with fewer bytes. Raises UnreadableResult when no result is an image, and NotStored when none can be encoded
-    so.
+    encoded with fewer bytes, or the provider's own images take their places. Raises UnreadableResult when no result is
+    an image, and NotStored when none can be encoded so.
     """
     size = sum(map(base64_size, result.images))
     fits = max_bytes is None or size <= max_bytes
@@ -78,7 +78,8 @@ def deliver(
     except NotStored as error:
         images = [one.image for one in opened.images]
         if max_bytes is not None and not fits:
-            return _reduced_data(images, opened.notes, max_bytes, time, error)
+            sources = result.sources if len(images) == len(result.images) else ()
+            return _reduced_data(images, sources, opened.notes, max_bytes, time, error)
         part = "all of the results" if has_links else "the result"
         note = f"response_format: the bucket did not take {part}, so base64"
         return DeliveredData(
@@ -92,13 +93,14 @@ def deliver(
 
 def _reduced_data(
     images: Sequence[GeneratedImage],
+    sources: Sequence[GeneratedImage],
     notes: tuple[str, ...],
     max_bytes: int,
     time: TimeBudget,
     reason: NotStored,
 ) -> DeliveredData:
     """Return the images with at most `max_bytes` bytes. Raises NotStored with the `reason` why there are no links."""
-    reduced = reduce_images(images, max_bytes, time.extend_to(_MIN_REDUCE_SECONDS))
+    reduced = reduce_images(images, max_bytes, time.extend_to(_MIN_REDUCE_SECONDS), sources)
     if not reduced.images:
         size = sum(map(base64_size, images))
         raise NotStored(

@@ -21,6 +21,8 @@ MAX_HELD_BYTES = (
     75_000_000  # encoded images of one edit, 100 MB as base64; a single image may be larger
 )
 
+_MIN_STORAGE_SECONDS = 2.0  # most puts take less than one
+
 
 @dataclass
 class EarlyStorage:
@@ -29,6 +31,7 @@ class EarlyStorage:
     links: ResultLinks
     time: TimeBudget
     images_left: int  # images of the edit that are not finished yet
+    seconds_per_image: float = 0.0  # the estimated time to process one of them
     held_bytes: int = 0
     is_storing: bool = False  # once an image is stored early, so are all after it
     is_failing: bool = False  # the bucket did not take an image
@@ -56,11 +59,16 @@ class EarlyStorage:
         if not self.is_failing:
             try:
                 file = EncodedImage(image.data, result_format(image), 0, 0)
-                (url,) = self.links.link_all([file], self.time)
+                (url,) = self.links.link_all([file], self._storage_time())
                 return replace(processed, image=replace(image, data=b"", stored_url=url))
             except NotStored:
                 self.is_failing = True
         return self._reduce(processed)
+
+    def _storage_time(self) -> TimeBudget:
+        """Return the time that the bucket gets: what the images that are left do not need, but at least a minimum."""
+        spare = self.time.remaining() - self.images_left * self.seconds_per_image
+        return self.time.limit_to(max(spare, _MIN_STORAGE_SECONDS))
 
     def _reduce(self, processed: ProcessedImage) -> ProcessedImage:
         """Return the image with its share of the bytes that are left, or unchanged when there is no time for that."""

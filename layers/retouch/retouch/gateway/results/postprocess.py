@@ -43,6 +43,8 @@ class ProcessedEdit:
     # the number of preserved pixels of each image; None: not requested
     preserved_pixels: int | None = None
     notes: tuple[str, ...] = ()
+    # the provider's own image of each image, for one that cannot be delivered as it is
+    sources: tuple[GeneratedImage, ...] = field(default=(), repr=False)
     # every image is there, in memory and in the form that the plan requires
     is_complete: bool = True
 
@@ -56,6 +58,7 @@ class ProcessedImage:
     notes: tuple[str, ...] = ()
     unprocessed_reason: str = ""  # why the image is still the provider's own; empty: it is not
     is_reduced: bool = False  # it was made smaller than the plan requires
+    source: GeneratedImage | None = field(default=None, repr=False)  # the provider's own image
 
 
 # What becomes of a finished image before the next one is processed.
@@ -189,6 +192,7 @@ def postprocess_all(
             default=delivery.untouched_pixels,
         ),
         tuple(dict.fromkeys(notes)),
+        tuple(processed.source or processed.image for processed in processed_images),
         is_complete=not (errors or unprocessed or any(map(_is_released, processed_images))),
     )
 
@@ -235,7 +239,8 @@ def _postprocess_each(
     for image in images:
         started_at = time.remaining()
         try:
-            processed_images.append(release(postprocess(image, delivery, time, seconds, original)))
+            processed = release(postprocess(image, delivery, time, seconds, original))
+            processed_images.append(replace(processed, source=image))
         except UnreadableResult as error:
             errors.append(error)
         seconds = max(seconds, started_at - time.remaining())

@@ -24,6 +24,7 @@ class ReducedImage:
     image: GeneratedImage
     change: str = ""
     is_lossless: bool = True
+    is_source: bool = False  # the provider's own image, in place of a finished one
 
 
 @frozen_dataclass
@@ -42,11 +43,16 @@ class ReducedImages:
     def notes(self) -> tuple[str, ...]:
         """The notes on what was done."""
         changes = dict.fromkeys(one.change for one in self.images if one.change)
-        notes = tuple(f"output_format: too large for this response, so {one}" for one in changes)
-        if not self.omitted:
-            return notes
+        notes = [f"output_format: too large for this response, so {one}" for one in changes]
         total = self.omitted + len(self.images)
-        return (*notes, f"n: {self.omitted} of {total} images are too large for this response")
+        if sources := sum(one.is_source for one in self.images):
+            notes.append(
+                f"result: {sources} of {total} images are unchanged from the provider, because no time was left to "
+                "encode the finished ones again"
+            )
+        if self.omitted:
+            notes.append(f"n: {self.omitted} of {total} images are too large for this response")
+        return tuple(notes)
 
 
 def base64_size(image: GeneratedImage) -> int:
@@ -55,15 +61,21 @@ def base64_size(image: GeneratedImage) -> int:
 
 
 def reduce_images(
-    images: Sequence[GeneratedImage], max_bytes: int, time: TimeBudget
+    images: Sequence[GeneratedImage],
+    max_bytes: int,
+    time: TimeBudget,
+    sources: Sequence[GeneratedImage] = (),
 ) -> ReducedImages:
     """Return the images with at most `max_bytes` bytes of base64 in all.
 
     An image that takes no more than its share stays as it is. Another image is encoded without loss if that suffices
-    and there is time, and else with loss. An image that cannot be encoded again is left out.
+    and there is time, and else with loss. In place of an image that cannot be encoded again, the provider's own image
+    of `sources` is returned if it fits, and else nothing.
     """
     reduced = {
-        index: one for index, one in _reduce_each(images, max_bytes, time) if one is not None
+        index: one
+        for index, one in _reduce_each(images, max_bytes, time, sources)
+        if one is not None
     }
     return ReducedImages(
         tuple(reduced[index] for index in sorted(reduced)), omitted=len(images) - len(reduced)
@@ -71,31 +83,47 @@ def reduce_images(
 
 
 def _reduce_each(
-    images: Sequence[GeneratedImage], max_bytes: int, time: TimeBudget
+    images: Sequence[GeneratedImage],
+    max_bytes: int,
+    time: TimeBudget,
+    sources: Sequence[GeneratedImage],
 ) -> Iterator[tuple[int, ReducedImage | None]]:
     """Yield the index of each image and the reduced image. Small images come first: the others get what they leave."""
     by_size = sorted(enumerate(images), key=lambda item: base64_size(item[1]))
     remaining_bytes = max_bytes
     for position, (index, image) in enumerate(by_size):
-        share = remaining_bytes // (len(images) - position)
-        reduced = _reduce_image(image, share, time)
+        images_left = len(images) - position
+        share = remaining_bytes // images_left
+        reduced = _reduce_image(image, share, time, images_left) or _source_below(
+            sources[index : index + 1], share
+        )
         remaining_bytes -= base64_size(reduced.image) if reduced else 0
         yield index, reduced
 
 
-def _reduce_image(image: GeneratedImage, max_bytes: int, time: TimeBudget) -> ReducedImage | None:
+def _source_below(source: Sequence[GeneratedImage], max_bytes: int) -> ReducedImage | None:
+    """Return the provider's image if there is one that fits."""
+    fitting = [image for image in source if base64_size(image) <= max_bytes]
+    return ReducedImage(fitting[0], is_lossless=False, is_source=True) if fitting else None
+
+
+def _reduce_image(
+    image: GeneratedImage, max_bytes: int, time: TimeBudget, images_left: int
+) -> ReducedImage | None:
     if base64_size(image) <= max_bytes:
         return ReducedImage(image)
     try:
-        return time.run(lambda: _encode_below(image, max_bytes // 4 * 3, time))
+        share = time.remaining() / images_left
+        return time.run(lambda: _encode_below(image, max_bytes // 4 * 3, share))
     except (UpstreamError, InvalidRequest, ValueError, TimeoutError):
         return None
 
 
-def _encode_below(image: GeneratedImage, max_bytes: int, time: TimeBudget) -> ReducedImage:
+def _encode_below(image: GeneratedImage, max_bytes: int, seconds: float) -> ReducedImage:
+    """Return the image with at most `max_bytes` bytes. Raises InvalidRequest, UpstreamError, ValueError."""
     file = open_result(image).file
     megapixels = file.width * file.height / 1e6
-    has_time = time.remaining() > megapixels * _LOSSLESS_SECONDS_PER_MEGAPIXEL
+    has_time = seconds > megapixels * _LOSSLESS_SECONDS_PER_MEGAPIXEL
     lossless_file = encode_lossless_below(file, max_bytes) if has_time else None
     if lossless_file:
         return ReducedImage(_replace_file(image, lossless_file), "lossless WebP")
