@@ -10,7 +10,7 @@ import pytest
 from retouch.core.settings import Settings
 from retouch.gateway.health import NOT_CHECKED, NOT_CONFIGURED, OK, TIMED_OUT, check_health
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.results_bucket import ResultsBucket
 from retouch.orders.stores import OrderStores
 from retouch.providers import PROVIDERS
 from retouch.providers.google import PROVIDER as GOOGLE
@@ -141,7 +141,7 @@ def test_hanging_bucket_is_reported_as_late(monkeypatch):
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        bucket = S3Bucket(Settings(bucket="b"), AwsClients())
+        bucket = ResultsBucket(Settings(bucket="b"), AwsClients())
         services = build_services({"RETOUCH_BUCKET": "b"}, bucket=bucket)
         started = time.monotonic()
         checks_found = check_health(services, max_seconds=0.5)["checks"]

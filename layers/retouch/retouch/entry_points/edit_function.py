@@ -24,7 +24,7 @@ from retouch.infrastructure.aws.circuit_table import circuit_store
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.config_bucket import ConfigBucket
 from retouch.infrastructure.aws.environment import AwsEnvironment
-from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.results_bucket import ResultsBucket
 from retouch.infrastructure.aws.secrets import SecretStore
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
 from retouch.infrastructure.stores.budget_stores import (
@@ -116,7 +116,7 @@ def _build_services(
         send=ProviderHttpClient(
             settings, clock, image_fetcher.fetch_result, IdentityProviders(clock)
         ),
-        bucket=S3Bucket(settings, aws_clients),
+        bucket=ResultsBucket(settings, aws_clients),
         fetch_image=image_fetcher.fetch_input,
         clock=clock,
         read_secrets=secret_store.read,

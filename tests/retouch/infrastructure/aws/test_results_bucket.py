@@ -7,7 +7,7 @@ import pytest
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.results_bucket import ResultsBucket
 from tests.support.upstream import ScriptedResponse, Upstream, unused_port
 
 
@@ -20,12 +20,12 @@ def credentials(monkeypatch):
 
 def s3_bucket(monkeypatch, endpoint, **settings):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    return S3Bucket(Settings(bucket="b", **settings), AwsClients())
+    return ResultsBucket(Settings(bucket="b", **settings), AwsClients())
 
 
 def test_no_bucket_raises_not_stored():
     with pytest.raises(NotStored, match="RETOUCH_BUCKET"):
-        S3Bucket(Settings(), AwsClients()).put(b"data", "png")
+        ResultsBucket(Settings(), AwsClients()).put(b"data", "png")
 
 
 @pytest.mark.parametrize("status", [403, 404])

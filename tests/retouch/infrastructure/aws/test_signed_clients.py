@@ -14,7 +14,7 @@ from retouch.infrastructure.aws.circuit_table import CircuitTable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.mirror_bucket import MirrorBucket
-from retouch.infrastructure.aws.results_bucket import S3Bucket
+from retouch.infrastructure.aws.results_bucket import ResultsBucket
 from retouch.infrastructure.aws.signed_clients import (
     ConditionalCheckFailedException,
     DynamoDbClient,
@@ -123,7 +123,7 @@ def test_secret_is_read(aws):
 
 def test_result_is_stored_with_its_headers_and_checksum(aws, boto3_client):
     data = b"\x89PNG and so on"
-    key = S3Bucket(Settings(bucket=BUCKET, result_url_seconds=60), aws).put(data, "png")
+    key = ResultsBucket(Settings(bucket=BUCKET, result_url_seconds=60), aws).put(data, "png")
     stored = boto3_client("s3").get_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED")
     assert stored["Body"].read() == data
     assert stored["ContentType"] == "image/png"

@@ -234,7 +234,7 @@ def test_first_answer_of_an_order_stays(stores, new_order):
 @pytest.mark.parametrize("data", [b"", b"garbage\n", b"{}\n", b"[]\n", b'{"status": 200'], ids=repr)
 def test_damaged_answer_is_no_answer(proxy, tmp_path, new_order, data):
     bucket, folder = AnswerBucket(BUCKET, AwsClients()), AnswerFolder(str(tmp_path))
-    bucket._client.put_object(Bucket=BUCKET, Key=f"orders/{new_order.id}/answer", Body=data)
+    bucket._bucket.client.put_object(Bucket=BUCKET, Key=f"orders/{new_order.id}/answer", Body=data)
     (tmp_path / f"{new_order.id}.answer").write_bytes(data)
     assert bucket.get(new_order.id) is None
     assert folder.get(new_order.id) is None
@@ -265,17 +265,17 @@ def test_answer_whose_response_was_lost_is_recognized(proxy, new_order, times):
 
 def test_answer_is_put_again_after_a_race(proxy, new_order, monkeypatch):
     answers = AnswerBucket(BUCKET, AwsClients())
-    put_object, calls = answers._client.put_object, []
+    put_object, calls = answers._bucket.client.put_object, []
 
     def race_once(**parameters):
         calls.append(parameters)
         if len(calls) == 1:
-            raise answers._client.exceptions.ClientError(
+            raise answers._bucket.client.exceptions.ClientError(
                 {"Error": {"Code": "ConditionalRequestConflict"}}, "PutObject"
             )
         return put_object(**parameters)
 
-    monkeypatch.setattr(answers._client, "put_object", race_once)
+    monkeypatch.setattr(answers._bucket.client, "put_object", race_once)
     assert answers.put(new_order.id, answer()) == answer()
     assert len(calls) == 2
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.infrastructure.aws.conditional_put import put_if_absent
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
 from retouch.orders.answer_format import decode_answer, encode_answer
 from retouch.orders.order import StoredAnswer
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 Result = TypeVar("Result")
 _log = logging.getLogger("retouch")
@@ -24,7 +21,7 @@ class AnswerBucket:
     """Answers in S3. `If-None-Match` makes S3 refuse a second answer of an order."""
 
     def __init__(self, bucket: str, aws: AwsClients) -> None:
-        self._bucket, self._aws = bucket, aws
+        self._bucket = ObjectBucket(bucket, aws, _CLIENT_CONFIG)
 
     def put(self, order_id: str, answer: StoredAnswer) -> StoredAnswer:
         """Store the answer, and return it. If the order has one already, return that one."""
@@ -46,12 +43,7 @@ class AnswerBucket:
     def delete(self, order_id: str) -> None:
         """Delete the answer of an order, if there is one."""
         key = _object_key(order_id)
-        self._run(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
-
-    @property
-    def _client(self) -> S3Client:
-        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
-        return client
+        self._run(lambda: self._bucket.client.delete_object(Bucket=self._bucket.name, Key=key))
 
     def _run(self, operation: Callable[[], Result]) -> Result:
         try:
@@ -61,14 +53,11 @@ class AnswerBucket:
 
     def _put(self, order_id: str, data: bytes) -> bool:
         key = _object_key(order_id)
-        return put_if_absent(self._client, self._bucket, key, data, "application/octet-stream")
+        return self._bucket.put_if_absent(key, data, "application/octet-stream")
 
     def _get(self, order_id: str) -> bytes | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=_object_key(order_id))
-        except self._client.exceptions.NoSuchKey:
-            return None
-        return response["Body"].read()
+        response = self._bucket.open(_object_key(order_id))
+        return response["Body"].read() if response else None
 
 
 def _object_key(order_id: str) -> str:

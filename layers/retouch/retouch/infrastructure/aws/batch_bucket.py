@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.infrastructure.aws.conditional_put import put_if_absent
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
 
 Result = TypeVar("Result")
 # A copy of 200 MB takes seconds.
@@ -24,19 +21,19 @@ class BatchBucket:
     """Objects in S3. `If-None-Match` makes S3 refuse a second object of the same key."""
 
     def __init__(self, bucket: str, aws: AwsClients) -> None:
-        self._bucket, self._aws = bucket, aws
+        self._bucket = ObjectBucket(bucket, aws, _CLIENT_CONFIG)
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object. An object that is there already stays."""
-        self._run(lambda: put_if_absent(self._client, self._bucket, key, data, _MEDIA_TYPE))
+        self._run(lambda: self._bucket.put_if_absent(key, data, _MEDIA_TYPE))
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the bucket."""
         self._run(
-            lambda: self._client.copy_object(
-                Bucket=self._bucket,
+            lambda: self._bucket.client.copy_object(
+                Bucket=self._bucket.name,
                 Key=target,
-                CopySource={"Bucket": self._bucket, "Key": source},
+                CopySource={"Bucket": self._bucket.name, "Key": source},
             )
         )
 
@@ -48,32 +45,27 @@ class BatchBucket:
         """Return a range of an object."""
         byte_range = f"bytes={start}-{start + length - 1}"
         return self._run(
-            lambda: self._client.get_object(Bucket=self._bucket, Key=key, Range=byte_range)[
-                "Body"
-            ].read()
+            lambda: self._bucket.client.get_object(
+                Bucket=self._bucket.name, Key=key, Range=byte_range
+            )["Body"].read()
         )
 
     def delete(self, key: str) -> None:
         """Delete an object."""
-        self._run(lambda: self._client.delete_object(Bucket=self._bucket, Key=key))
+        self._run(lambda: self._bucket.client.delete_object(Bucket=self._bucket.name, Key=key))
 
     def sign(self, key: str, name: str) -> str:
         """Return a link for a download under this file name, which works for a few minutes."""
         parameters = {
-            "Bucket": self._bucket,
+            "Bucket": self._bucket.name,
             "Key": key,
             "ResponseContentDisposition": f'attachment; filename="{name}"',
         }
         return self._run(
-            lambda: self._client.generate_presigned_url(
+            lambda: self._bucket.client.generate_presigned_url(
                 "get_object", Params=parameters, ExpiresIn=_LINK_SECONDS
             )
         )
-
-    @property
-    def _client(self) -> S3Client:
-        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
-        return client
 
     def _run(self, operation: Callable[[], Result]) -> Result:
         try:
@@ -87,7 +79,9 @@ class BatchBucket:
         from botocore.exceptions import ClientError
 
         try:
-            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+            return self._bucket.client.head_object(Bucket=self._bucket.name, Key=key)[
+                "ContentLength"
+            ]
         except ClientError as error:
             if error.response["Error"]["Code"] in _MISSING:
                 return None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from retouch.core.clock import Clock
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
 
 _log = logging.getLogger("retouch")
 _KEY_PREFIX = "cache/"
@@ -23,14 +20,15 @@ class CacheBucket:
     """Entries in S3 under the names that `cache_key` makes. Without a bucket there are never any entries."""
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
-        self._bucket, self._clock, self._aws = settings.bucket, clock, aws
+        self._bucket = ObjectBucket(settings.bucket, aws, _CLIENT_CONFIG)
+        self._clock = clock
 
     def get(self, key: str, max_age: int) -> bytes | None:
         """Return the bytes if they are younger than `max_age` seconds and than the writer's limit.
 
         Return None in every other case, also when S3 fails.
         """
-        if not self._bucket:
+        if not self._bucket.name:
             return None
         try:
             return self._read_entry(key, max_age)
@@ -40,11 +38,11 @@ class CacheBucket:
 
     def put(self, key: str, data: bytes, max_age: int) -> None:
         """Store the bytes. They may be read until they are `max_age` seconds old."""
-        if not self._bucket:
+        if not self._bucket.name:
             return
         try:
-            self._client.put_object(
-                Bucket=self._bucket,
+            self._bucket.client.put_object(
+                Bucket=self._bucket.name,
                 Key=_KEY_PREFIX + key,
                 Body=data,
                 ContentType="application/octet-stream",
@@ -53,15 +51,9 @@ class CacheBucket:
         except Exception as error:
             _log.warning("the cache could not be written", exc_info=error)
 
-    @property
-    def _client(self) -> S3Client:
-        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
-        return client
-
     def _read_entry(self, key: str, max_age: int) -> bytes | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=_KEY_PREFIX + key)
-        except self._client.exceptions.NoSuchKey:
+        response = self._bucket.open(_KEY_PREFIX + key)
+        if response is None:
             return None
         metadata, body = response["Metadata"], response["Body"]
         age = self._clock.unix_time() - int(metadata["created"])

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from retouch.core.errors import GatewayMisconfigured
 from retouch.core.settings import Settings
-from retouch.infrastructure.aws.clients import AwsClients
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
 
 _MAX_CONFIG_BYTES = 262_144  # a config with the maximum number of targets is far smaller
 
@@ -18,19 +14,14 @@ class ConfigBucket:
     """The reader of the bucket's objects under configs/. It reads nothing else."""
 
     def __init__(self, settings: Settings, aws: AwsClients) -> None:
-        self._bucket, self._aws = settings.bucket, aws
-
-    @property
-    def _client(self) -> S3Client:
-        client: S3Client = self._aws.client("s3")
-        return client
+        self._bucket = ObjectBucket(settings.bucket, aws, ClientConfig())
 
     def read(self, key: str) -> bytes | None:
         """Return the object at "configs/...", or None when there is no object or no bucket.
 
         Raises GatewayMisconfigured when S3 fails.
         """
-        if not self._bucket:
+        if not self._bucket.name:
             return None
         try:
             return self._get_object(key)
@@ -41,8 +32,5 @@ class ConfigBucket:
             ) from error
 
     def _get_object(self, key: str) -> bytes | None:
-        try:
-            response = self._client.get_object(Bucket=self._bucket, Key=key)
-        except self._client.exceptions.NoSuchKey:
-            return None
-        return response["Body"].read(_MAX_CONFIG_BYTES)
+        response = self._bucket.open(key)
+        return response["Body"].read(_MAX_CONFIG_BYTES) if response else None

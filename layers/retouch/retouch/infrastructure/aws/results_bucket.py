@@ -6,17 +6,14 @@ import hashlib
 import logging
 import secrets
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from retouch.core.credentials.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
 from retouch.infrastructure.aws.signed_clients import WrittenObject
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _log = logging.getLogger("retouch")
 # The prefixes from which an input image may be read. Other objects and other buckets are never read.
@@ -26,17 +23,12 @@ _READABLE_PREFIXES = ("results/", "uploads/")
 _CLIENT_CONFIG = ClientConfig(read_timeout=10, max_attempts=3)
 
 
-class S3Bucket:
+class ResultsBucket:
     """Results in S3 under the hash of their content, with presigned links. Upload ids cannot be guessed."""
 
     def __init__(self, settings: Settings, aws: AwsClients) -> None:
         self._settings, self._aws = settings, aws
-        self._bucket = settings.bucket
-
-    @property
-    def _client(self) -> S3Client:
-        client: S3Client = self._aws.client("s3", _CLIENT_CONFIG)
-        return client
+        self._bucket = ObjectBucket(settings.bucket, aws, _CLIENT_CONFIG)
 
     def put(self, data: bytes, format: str, folder: str = "results") -> str:
         """Store an encoded image under its content's hash, and return the key. Raises NotStored.
@@ -44,12 +36,12 @@ class S3Bucket:
         An image that already exists is stored again, so that the bucket's lifecycle rule does not delete it before its
         link expires.
         """
-        if not self._bucket:
+        if not self._bucket.name:
             raise NotStored("There is no bucket for results: set RETOUCH_BUCKET on the gateway.")
         digest = hashlib.sha256(data)
         key = f"{folder}/{digest.hexdigest()}.{format}"
         stored = WrittenObject(
-            self._bucket,
+            self._bucket.name,
             key,
             data,
             b64encode(digest.digest()).decode(),
@@ -70,8 +62,8 @@ class S3Bucket:
         Raises NotStored when there are no credentials.
         """
         try:
-            return self._client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+            return self._bucket.client.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket.name, "Key": key}, ExpiresIn=seconds
             )
         except Exception as error:
             _log.error("a link was not signed", exc_info=error)
@@ -82,8 +74,8 @@ class S3Bucket:
     ) -> tuple[str, dict[str, Any]]:
         """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""
         upload_id = make_upload_id(owner, secrets.token_hex(RANDOM_BYTES))
-        form = self._client.generate_presigned_post(
-            self._bucket,
+        form = self._bucket.client.generate_presigned_post(
+            self._bucket.name,
             f"uploads/{upload_id}",
             Fields={"Content-Type": content_type},
             Conditions=[
@@ -96,31 +88,27 @@ class S3Bucket:
 
     def read_upload(self, upload_id: str) -> bytes | None:
         """Return a finished upload's bytes, or None when there is none."""
-        return self._read_input(f"uploads/{upload_id}") if self._bucket else None
+        return self._read_input(f"uploads/{upload_id}") if self._bucket.name else None
 
     def read_object(self, name: str) -> bytes | None:
         """Return the object at "bucket/key", or None when it is absent or not readable here."""
         bucket, _, key = name.partition("/")
-        is_readable = self._bucket and bucket == self._bucket and key.startswith(_READABLE_PREFIXES)
+        is_readable = (
+            self._bucket.name and bucket == self._bucket.name and key.startswith(_READABLE_PREFIXES)
+        )
         return self._read_input(key) if is_readable else None
 
     def read_result(self, key: str) -> bytes | None:
         """Return a result of any size, or None when it is absent. It may be larger than what callers upload."""
-        response = self._open(key) if self._bucket and key else None
+        response = self._bucket.open(key) if self._bucket.name and key else None
         return response["Body"].read() if response else None
 
     def check_access(self) -> None:
         """Raise S3's error when the bucket cannot be used."""
-        self._client.list_objects_v2(Bucket=self._bucket, Prefix="results/", MaxKeys=1)
+        self._bucket.client.list_objects_v2(Bucket=self._bucket.name, Prefix="results/", MaxKeys=1)
 
     def _read_input(self, key: str) -> bytes | None:
-        response = self._open(key)
+        response = self._bucket.open(key)
         if response is None or response["ContentLength"] > self._settings.max_upload_bytes:
             return None
         return response["Body"].read()
-
-    def _open(self, key: str) -> GetObjectOutputTypeDef | None:
-        try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)
-        except self._client.exceptions.NoSuchKey:
-            return None
