@@ -1,6 +1,6 @@
 """Render the result as markdown: ratios to Portkey with their goals, the losses, then the medians."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import goals
@@ -54,17 +54,16 @@ def time_table(fresh: Sequence[Record], warm: Sequence[Record]) -> str:
 
 
 def losses_text(result: Record) -> str:
-    """Return one sentence that names every scenario in which Retouch needs more than Portkey."""
+    """Return a list that names every scenario in which Retouch needs more than Portkey."""
     losses = [
-        f"{record['label']} ({title}, {what})"
+        f"- {what}, {title}: {'; '.join(labels)}"
         for phase, title in PHASES.items()
-        for record in result[phase]
-        for what, value in (("CPU", cpu_ratio(record)), ("p50", added_ratio(record, "p50")))
-        if value is not None and value > 1
+        for what, read_ratio in _RATIOS.items()
+        if (labels := [one["label"] for one in result[phase] if (read_ratio(one) or 0) > 1])
     ]
     if not losses:
         return "Retouch needs less than Portkey in every row."
-    return f"Retouch needs more than Portkey here: {'; '.join(losses)}."
+    return "\n".join(["Retouch needs more than Portkey here:", "", *losses])
 
 
 def summary_text(result: Record) -> str:
@@ -138,6 +137,12 @@ def added_ratio(record: Record, percentile: str, name: str = RETOUCH) -> float |
     key = f"added_{percentile}_ms"
     ours, theirs = (record["targets"].get(each, {}).get(key) for each in (name, PORTKEY))
     return ratio(ours, theirs)
+
+
+_RATIOS: Mapping[str, Callable[[Record], float | None]] = {
+    "CPU": cpu_ratio,
+    "p50": lambda record: added_ratio(record, "p50"),
+}
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -66,7 +66,7 @@ def test_losses_text_names_every_row_above_portkey(result) -> None:
     assert report.losses_text(result) == "Retouch needs less than Portkey in every row."
     result["warm"][0]["targets"][RETOUCH]["added_p50_ms"] = 9.0
     label = SCENARIOS[0].label
-    assert f"{label} (warm, p50)." in report.losses_text(result)
+    assert report.losses_text(result).endswith(f"here:\n\n- p50, warm: {label}")
 
 
 def test_summary_text_names_the_losses_with_and_without_a_mask(result) -> None:
