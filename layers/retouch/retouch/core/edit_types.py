@@ -38,6 +38,7 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: bytes = b""
     base_url: str = ""  # the gateway's own URL from the event, without a trailing slash
+    has_trailing_slash: bool = False  # of the path that the client requested; `path` has none
 
 
 class FormText(str):

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from urllib.parse import urljoin
 
 import pytest
 
@@ -44,6 +45,25 @@ def test_file_of_playground_needs_no_key_and_has_type_and_entity_tag(path, media
     again, again_headers, again_body = get(path, headers={"If-None-Match": headers["etag"]})
     assert (again, again_body) == (304, b"")
     assert again_headers["etag"] == headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/playground/", "/playground"),
+        ("/playground/page.html", "/playground"),
+        ("/playground/page.css/", "/playground/page.css"),
+    ],
+)
+@pytest.mark.parametrize("base_path", ["", "/prod", "/img/v2"])
+def test_path_below_which_links_do_not_work_redirects_to_the_right_one(path, target, base_path):
+    handler = build_handler(build_services(), lambda: None, telemetry())
+    event = proxy_event(method="GET", path=path)
+    event["requestContext"]["path"] = base_path + path
+    response = handler(event, lambda_context())
+    (location,) = response["multiValueHeaders"]["Location"]
+    assert response["statusCode"] == 308
+    assert urljoin(f"https://host{base_path}{path}", location) == f"https://host{base_path}{target}"
 
 
 @pytest.mark.parametrize("path", ["/playground", "/playground/page.js"])

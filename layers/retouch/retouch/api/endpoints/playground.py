@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from retouch.api.endpoint_request import EndpointRequest, own_headers, plain_response
 from retouch.api.request.entity_tags import is_known
+from retouch.core.edit_types import HttpRequest
 from retouch.core.errors import NotFound, NotStored
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.http_response import HttpResponse
@@ -78,6 +79,9 @@ def get_playground(request: EndpointRequest, services: Services) -> HttpResponse
     file = read_file(name) if services.settings.playground_enabled else None
     if file is None:
         raise NotFound("There is no such page.")
+    segment = _path_segment(request.http_request)
+    if segment:
+        return plain_response(308, {**own_headers(request), "Location": f"../{segment}"}, b"")
     headers = {
         **own_headers(request),
         **_security_headers(services),
@@ -88,6 +92,18 @@ def get_playground(request: EndpointRequest, services: Services) -> HttpResponse
     if is_known(file.entity_tag, request.http_request.headers):
         return plain_response(304, headers, b"")
     return plain_response(200, headers, file.data)
+
+
+def _path_segment(http_request: HttpRequest) -> str:
+    """Return where to find the file, relative to the folder above. Empty when the request has the right path.
+
+    The links of the page are relative, and lead elsewhere below a path that ends in a slash or in the page's own name.
+    A relative location also holds behind the prefix of a stage and behind the base path of a custom domain.
+    """
+    path = http_request.path.rstrip("/")
+    if http_request.has_trailing_slash:
+        return path.rpartition("/")[2]
+    return "playground" if path == "/playground/page.html" else ""
 
 
 def _security_headers(services: Services) -> dict[str, str]:

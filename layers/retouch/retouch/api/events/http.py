@@ -78,6 +78,7 @@ def to_http_request(event: Mapping[str, Any], limits: BodyLimits = DEFAULT_LIMIT
         headers=read_headers(event),
         body=read_body(event, limits),
         base_url=base_url(event),
+        has_trailing_slash=_requested_path(event).endswith("/"),
     )
 
 
