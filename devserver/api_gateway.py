@@ -41,7 +41,10 @@ class ApiGateway:
 
     async def _invoke(self, client: ClientConnection, body: bytes) -> None:
         scope = client.scope
-        route = routes.find_route(scope["method"], scope["raw_path"].decode("latin-1"))
+        path = scope["raw_path"].decode("latin-1")
+        if not path.startswith("/"):  # such as "OPTIONS *"
+            raise RequestFailed(error_responses.MALFORMED_REQUEST)
+        route = routes.find_route(scope["method"], path)
         payload = proxy_event.encode_event(scope, body, route, client.request_id, client.trace_id)
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise RequestFailed(error_responses.BODY_TOO_LARGE)

@@ -13,6 +13,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from devserver.error_responses import MALFORMED_REQUEST
+
 _BACKLOG = 1024
 
 LOOPBACK = "127.0.0.1"
@@ -30,6 +32,21 @@ def bind_listener(port: int = 0, host: str = LOOPBACK) -> socket.socket:
     return sock
 
 
+class _Protocol(HttpToolsProtocol):
+    """The protocol of uvicorn, with the error envelope of the gateway for a request that it cannot read."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the name is uvicorn's
+        error = MALFORMED_REQUEST
+        fixed_headers = (
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(error.body)).encode()),
+            (b"connection", b"close"),
+        )
+        lines = [b"%s: %s" % pair for pair in (*fixed_headers, *error.headers)]
+        self.transport.write(b"\r\n".join((b"HTTP/1.1 400 Bad Request", *lines, b"", error.body)))
+        self.transport.close()
+
+
 @asynccontextmanager
 async def serve_asgi(
     app: Any, sockets: Iterable[socket.socket], idle_seconds: int
@@ -39,8 +56,8 @@ async def serve_asgi(
     config.load()
     state = ServerState()
 
-    def create_protocol() -> HttpToolsProtocol:
-        return HttpToolsProtocol(config, state, {})
+    def create_protocol() -> _Protocol:
+        return _Protocol(config, state, {})
 
     loop = asyncio.get_running_loop()
     servers: list[asyncio.Server] = []

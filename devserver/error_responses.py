@@ -48,6 +48,14 @@ BODY_TOO_LARGE = _error_response(
     (b"x-should-retry", b"false"),
     _NOT_BILLED_HEADER,
 )
+MALFORMED_REQUEST = _error_response(
+    400,
+    "malformed_request",
+    "The request is not valid HTTP/1.1: its method, its path, its headers or the framing of its body cannot be read. "
+    "Use an HTTP library, a usual method, a path that begins with '/', and a URL below 64 KB.",
+    (b"x-should-retry", b"false"),
+    _NOT_BILLED_HEADER,
+)
 GATEWAY_TIMEOUT = _error_response(
     504,
     "gateway_timeout",
