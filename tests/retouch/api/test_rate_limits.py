@@ -126,4 +126,10 @@ def test_quota_says_what_is_used_and_left():
 def test_quota_of_a_key_without_limits_is_empty(gateway):
     gateway.key = make_key(limit=None)
     quota = gateway.quota()
-    assert quota == {"object": "quota", "limits": [], "rate_limits": [], "concurrency": {}}
+    assert quota == {
+        "object": "quota",
+        "auth_mode": "keys",
+        "limits": [],
+        "rate_limits": [],
+        "concurrency": {},
+    }

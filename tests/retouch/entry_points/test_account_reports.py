@@ -50,6 +50,13 @@ def test_quota_is_a_table_of_the_limits_of_the_key(url, limited_key, monkeypatch
     assert any("(rpm)" in row and "60" in row for row in rows)
 
 
+def test_quota_of_an_open_gateway_says_that_it_has_no_keys(monkeypatch, capsys):
+    monkeypatch.setenv("RETOUCH_KEY", "anything")
+    with DevServer(env={"RETOUCH_AUTH_MODE": "open"}) as server:
+        assert main(["quota", "--gateway", server.url]) == 0
+    assert capsys.readouterr().out.startswith("This gateway is open: it has no keys")
+
+
 def test_usage_is_a_table_of_the_edits_of_the_month(url, limited_key, monkeypatch, capsys):
     monkeypatch.setenv("RETOUCH_KEY", ADMIN)
     monkeypatch.setenv("RETOUCH_URL", f"{url}/v1")

@@ -60,6 +60,12 @@ def run_report_command(arguments: argparse.Namespace) -> int:
     return 0
 
 
+_OPEN_GATEWAY = (
+    "This gateway is open: it has no keys and so no limits, and it reads no RETOUCH_KEY. "
+    "Set RETOUCH_AUTH_MODE=keys on the gateway to give out keys."
+)
+
+
 class ReportError(Exception):
     """A report that the gateway does not give. The text says why."""
 
@@ -79,11 +85,10 @@ def _quota(arguments: argparse.Namespace) -> Iterator[str]:
         rows.append(
             (scope, "edits at the same time", use["limit"], use["limit"] - use["running"], "")
         )
-    yield from (
-        _table(("of", "limit", "at most", "left", "resets"), rows)
-        if rows
-        else ("This key has no limits.",)
-    )
+    if rows:
+        yield from _table(("of", "limit", "at most", "left", "resets"), rows)
+    else:
+        yield _OPEN_GATEWAY if quota.get("auth_mode") == "open" else "This key has no limits."
 
 
 def _limit_row(limit: Mapping[str, Any]) -> Sequence[Any]:

@@ -31,6 +31,7 @@ def read_quota(key: GatewayKey | None, services: Services) -> dict[str, Any]:
     uses = services.open_rates().read(windows) if services.open_rates and windows else ()
     return {
         "object": "quota",
+        "auth_mode": services.settings.auth_mode,
         "limits": [
             _limit_entry(budget, row)
             for budget, row in zip(budgets, rows, strict=True)
