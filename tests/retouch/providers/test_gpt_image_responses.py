@@ -98,6 +98,20 @@ def test_event_stream_in_place_of_json_is_delivered(server, headers, events):
     assert response.json["usage"] == {"total_tokens": 3}
 
 
+@pytest.mark.parametrize("stream", ["true", "false"])
+@pytest.mark.parametrize("type", [{"type": "image_edit.done"}, {"type": "image_generation"}, {}])
+def test_image_in_an_event_of_an_unknown_type_is_delivered(server, type, stream):
+    preview = {"b64_json": b64(photo(80, 48)), "partial_image_index": 0}
+    sent = [preview, {"b64_json": b64(photo(72, 48)), **type}]
+    body = b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in sent)
+    headers = {"content-type": "text/event-stream"}
+    response = openai_edit(server, ScriptedResponse(200, body, headers), stream=stream)
+    if stream == "true":
+        assert events(response) == [("image_edit.completed", b64(photo(72, 48)))]
+    else:
+        assert images(response) == [b64(photo(72, 48))]
+
+
 def test_json_document_in_an_event_stream_is_delivered(server):
     body = b"data: %b\n\n" % json.dumps({"created": 1, "data": [{"b64_json": B64}]}).encode()
     assert images(openai_edit(server, ScriptedResponse(200, body))) == [B64]

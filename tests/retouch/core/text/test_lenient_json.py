@@ -27,6 +27,7 @@ BODIES = {
     "second copy": TEXT.encode() * 2,
     "shorter document before": b'{"status": "working"}\n' + TEXT.encode(),
     "shorter document after": TEXT.encode() + b'\n{"status": "done", "data": []}',
+    "longer error after": TEXT.encode() + b'\n{"error": {"message": "%b"}}' % (b"late" * 99),
     "missing brackets": TEXT[:-3].encode(),
     "missing brackets and a trailing comma": (TEXT[:-3] + ", ").encode(),
     "empty duplicate": (HEAD + '}], "data": [], "data": null}').encode(),

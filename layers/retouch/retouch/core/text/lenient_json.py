@@ -8,7 +8,7 @@ write:
 - undefined and the words of Python (None, True, False), which become their JSON values;
 - trailing commas, control characters in strings, and lone surrogates, which become U+FFFD;
 - a text that ends early: a last value that is cut off is dropped, and the missing brackets are added;
-- text before and after the document, and several documents, of which the longest is returned;
+- text before and after the document, and several documents, of which the longest that is no error is returned;
 - a name that an object has twice: an empty value never replaces another value.
 
 The parser is Python's own, so its depth is limited too. No text takes more than linear time.
@@ -21,6 +21,8 @@ import math
 import re
 from collections.abc import Iterator
 from typing import Any
+
+from retouch.core.text.event_stream import is_error_event
 
 _MAX_PREFIX_CHARS = 1024  # of text before the document, e.g. ")]}'," or "callback("
 _MAX_ATTEMPTS = 50  # to parse a document
@@ -49,7 +51,13 @@ def parse_invalid_json(body: bytes) -> Any:
     if not documents:
         raise ValueError("the text has no JSON document")
     # max() returns the first of equal documents.
-    return _replace_surrogates(max(documents, key=lambda document: document[0])[1])
+    return _replace_surrogates(max(documents, key=_document_rank)[1])
+
+
+def _document_rank(document: tuple[int, Any]) -> tuple[bool, int]:
+    """Return what decides between several documents. An error after a result does not take it back."""
+    length, value = document
+    return not (isinstance(value, dict) and is_error_event(value)), length
 
 
 def _complete_text(text: str) -> str:

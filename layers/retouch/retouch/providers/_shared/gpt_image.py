@@ -134,10 +134,17 @@ def _event_images(
             index = count_or_none(event.get("partial_image_index")) or 0
             yield PartialImage(GeneratedImage(b64=preview, metadata=metadata), index)
         return
-    items = [event] if event_type.endswith(".completed") else items_or_empty(event.get("data"))
+    items = items_or_empty(event.get("data"))
+    if event_type.endswith(".completed") or _is_unknown_result(event):
+        items = [event]
     for item in items:
         for image in (yield from _images_from_item(item, metadata)):
             yield CompletedImage(image)
+
+
+def _is_unknown_result(event: Mapping[str, Any]) -> bool:
+    """Return whether an event of a type that is not documented has an image. One with an index is a preview."""
+    return bool(image_base64(event.get("b64_json"))) and "partial_image_index" not in event
 
 
 def _event_error(event: Mapping[str, Any]) -> Any:
