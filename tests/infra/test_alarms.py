@@ -1,13 +1,12 @@
-"""Tests that each alarm rings when the code emits its fault, and that each widget reads what the code emits.
+"""Tests that each alarm rings when the code emits its fault, read from its printed metrics.
 
-The code runs with its real telemetry. The tests read the metrics and the log lines that it prints, and evaluate the
-alarms and the widgets of the template with them. Lambda, API Gateway and SQS emit the metrics of the namespaces AWS/*.
+The code runs with its real telemetry. The tests read the metrics that it prints, and evaluate the alarms of the
+template with them. Lambda, API Gateway and SQS emit the metrics of the namespaces AWS/*.
 For those, the tests check what the services count: a failed invocation, and the messages of a queue.
 """
 
 import json
 import os
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,6 @@ import pytest
 from retouch.api.handlers import edits_queue, webhooks_queue
 from retouch.api.handlers.edits import build_handler
 from retouch.core.clock import SystemClock
-from retouch.core.errors import GatewayMisconfigured
 from retouch.core.settings import Settings
 from retouch.infrastructure.lambda_runtime.loop import serve_invocation
 from retouch.infrastructure.lambda_runtime.runtime_api import (
@@ -30,41 +28,23 @@ from tests.support import mirror
 from tests.support.cloudwatch import (
     Datum,
     emitted_metrics,
-    has_metric,
     is_alarm_raised,
-    json_lines,
-    widget_metrics,
 )
 from tests.support.events import form_event, lambda_context
-from tests.support.gateway_client import file_part, telemetry
-from tests.support.images import b64, photo
+from tests.support.gateway_client import telemetry
 from tests.support.jobs import message_event
 from tests.support.mirror import build_mirror
 from tests.support.services import build_services
+from tests.support.telemetry_edits import (
+    DIRECT_EVENT,
+    FIELDS,
+    IMAGE_RESPONSE,
+    PROVIDER_ENV,
+    fail,
+    gateway_fault_after_planning,
+    services_with_defect,
+)
 from tests.support.upstream import Upstream, json_response
-
-IMAGE = photo()
-FIELDS = {"model": "openai/gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
-PROVIDER_ENV = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://127.0.0.1:9"}
-IMAGE_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
-DIRECT_EVENT = {
-    "model": FIELDS["model"],
-    "prompt": "p",
-    "images": [{"image_url": f"data:image/png;base64,{b64(IMAGE)}"}],
-}
-
-# The metrics of AWS that the template reads, with their dimensions.
-AWS_METRICS = {
-    ("AWS/Lambda", "Invocations"): {"FunctionName"},
-    ("AWS/Lambda", "Errors"): {"FunctionName"},
-    ("AWS/Lambda", "Throttles"): {"FunctionName"},
-    ("AWS/Lambda", "ConcurrentExecutions"): {"FunctionName"},
-    ("AWS/ApiGateway", "Count"): {"ApiName", "Stage"},
-    ("AWS/ApiGateway", "4XXError"): {"ApiName", "Stage"},
-    ("AWS/ApiGateway", "5XXError"): {"ApiName", "Stage"},
-    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): {"QueueName"},
-    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): {"QueueName"},
-}
 
 
 @pytest.fixture
@@ -73,44 +53,12 @@ def alarm(resources):
     return lambda name: resources[name]["Properties"]
 
 
-@pytest.fixture
-def edit(capsys):
-    """Return a function that sends an edit to the handler, reads its whole response and returns the printed text."""
-
-    def send(fields=FIELDS, env=PROVIDER_ENV, event=None, services=None, by_model=False):
-        handler = build_handler(services or build_services(env), lambda: None, telemetry(by_model))
-        response = handler(event or form_event(fields), lambda_context())
-        body = response.get("body", b"")
-        if not isinstance(body, bytes | memoryview | str):
-            b"".join(body)
-        return capsys.readouterr().out
-
-    return send
-
-
-def fail(*_, **__):
-    raise RuntimeError("a defect of the gateway")
-
-
-def refuse_to_send(*_, **__):
-    raise GatewayMisconfigured("the settings are wrong", code="gateway_not_configured")
-
-
-def services_with_defect(**env):
-    """Return services that cause a fault of the gateway after planning, when provider and model are known."""
-    return replace(build_services({**PROVIDER_ENV, **env}), send=refuse_to_send)
-
-
 def gateway_fault_without_key_table(edit):
     services = replace(
         build_services({"RETOUCH_AUTH_MODE": "keys"}, keys={}), read_secrets=lambda: {}
     )
     event = form_event(FIELDS, {"Authorization": "Bearer rt_" + "A" * 43})
     return edit(event=event, services=services)
-
-
-def gateway_fault_after_planning(edit):
-    return edit(services=services_with_defect())
 
 
 def unexpected_error_after_planning(edit):
@@ -324,100 +272,3 @@ def test_every_alarm_has_a_test_that_lets_it_ring(resources):
     names = {n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
     source = Path(__file__).read_text()
     assert [name for name in names if f'is_alarm_raised(alarm("{name}")' not in source] == []
-
-
-def test_alarms_and_widgets_read_aws_metrics_with_their_dimensions(resources, widgets):
-    alarms = [r["Properties"] for r in resources.values() if r["Type"] == "AWS::CloudWatch::Alarm"]
-    read = [(a["Namespace"], a["MetricName"], {d["Name"] for d in a["Dimensions"]}) for a in alarms]
-    read += [
-        (namespace, name, set(dimensions))
-        for w in widgets
-        for namespace, name, dimensions in read_metrics(w)
-    ]
-    aws_metrics = [(metric[:2], metric[2]) for metric in read if metric[0].startswith("AWS/")]
-    assert aws_metrics
-    for name, dimensions in aws_metrics:
-        assert AWS_METRICS[name] == dimensions
-
-
-@pytest.fixture
-def widgets(resources):
-    body = resources["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
-    return [
-        {"type": w["type"], **w["properties"]}
-        for w in json.loads(body.replace("${AWS::Region}", "r"))["widgets"]
-    ]
-
-
-def read_metrics(widget):
-    return widget_metrics(widget) if widget["type"] == "metric" else []
-
-
-@pytest.fixture
-def printed_text(edit):
-    """Return the text that edits with each outcome print."""
-    printed = [edit(services=services_with_defect()), edit({"prompt": "p"})]
-    refusal = json_response({"error": {"message": "down"}}, 500)
-    for response in (IMAGE_RESPONSE, refusal):
-        with Upstream(response) as upstream:
-            printed.append(edit(env={**PROVIDER_ENV, "OPENAI_BASE_URL": f"{upstream.url}/v1"}))
-    return "".join(printed)
-
-
-def test_every_metric_of_the_dashboard_is_emitted(widgets, printed_text):
-    data = emitted_metrics(printed_text)
-    own = [m for w in widgets for m in read_metrics(w) if not m[0].startswith("AWS/")]
-    assert len(own) >= 5
-    assert [metric for metric in own if not has_metric(metric, data)] == []
-
-
-_QUERY_WORDS = set("filter or and ispresent stats count sum pct as by sort desc limit".split())  # noqa: SIM905
-
-
-def test_log_widgets_read_fields_that_log_lines_have(widgets, printed_text):
-    known = {name for line in json_lines(printed_text) for name in line}
-    queries = [w["query"] for w in widgets if w["type"] == "log"]
-    assert len(queries) == 2
-    for query in queries:
-        without_texts = re.sub(r"'[^']*'|@timestamp", "", query)
-        words = set(re.findall(r"[a-z_]\w*", without_texts)) - _QUERY_WORDS
-        results = set(re.findall(r" as (\w+)", query))
-        assert words - results <= known, query
-
-
-def test_log_widget_filters_match_log_lines(widgets, printed_text):
-    lines = json_lines(printed_text)
-    assert any(line.get("blame") == "gateway" for line in lines)
-    assert any(line.get("operation") == "edit" and line.get("model") for line in lines)
-
-
-def test_model_is_no_dimension_by_default(edit):
-    data = emitted_metrics(gateway_fault_after_planning(edit))
-    assert {frozenset(d.dimension_names) for d in data} == {
-        frozenset({"service", "blame"}),
-        frozenset({"service", "blame", "provider"}),
-    }
-
-
-def test_model_is_a_dimension_when_the_operator_wants_it(edit):
-    data = emitted_metrics(edit(services=services_with_defect(), by_model=True))
-    assert {("provider", "openai"), ("model", "gpt-image-2")} <= max(
-        (d.dimensions for d in data), key=len
-    )
-
-
-def test_invented_deployment_names_count_as_one_model(edit):
-    env = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"}
-    data = [
-        datum
-        for number in range(3)
-        for datum in emitted_metrics(
-            edit(
-                {**FIELDS, "model": f"azure-openai/invented-{number}"},
-                services=services_with_defect(**env),
-                by_model=True,
-            )
-        )
-    ]
-    models = {dict(d.dimensions).get("model") for d in data}
-    assert models == {None, "other"}

@@ -9,7 +9,7 @@ import pytest
 from retouch.inbox import object_names
 from retouch.orders import jobs
 from retouch.orders.order import EVENT_VALIDITY_SECONDS
-from tests.infra.test_template import as_list, policy_statements
+from tests.support.template import as_list, policy_statements
 
 RULES = ("EditRequestedRule", "InboxRule")
 FOLDERS = {

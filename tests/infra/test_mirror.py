@@ -9,7 +9,7 @@ from retouch.infrastructure.telemetry.telemetry import MirrorTelemetry
 from retouch.mirror import request, retry_decision
 from retouch.mirror.cloud_events import FAILED_TYPE, STORED_TYPE
 from tests.infra.conftest import ROOT
-from tests.infra.test_template import as_list, lifecycle_rules, policy_statements
+from tests.support.template import as_list, lifecycle_rules, policy_statements
 
 MIN_RESULT_URL_SECONDS = 600  # The minimum lifetime of a provider's result URL, in seconds.
 

@@ -240,3 +240,7 @@ def batch_line(number, picture=PICTURE, **fields):
         "body": body,
         **fields,
     }
+
+
+def lines_of(count):
+    return [batch_line(number) for number in range(count)]

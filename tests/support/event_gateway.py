@@ -15,6 +15,7 @@ from tests.support.jobs import DEAD_LETTERS, JobGateway
 PHOTO = photo(64, 64)
 RECIPE = {"edit": {"model": "gpt-image-2", "prompt": "white background"}}
 PHOTO_KEY = "inbox/white/photo.png"
+OUTPUT, FAILURE = "outbox/white/photo.png", "failed/white/photo.png.json"
 EDIT = {
     "model": "gpt-image-2",
     "prompt": "p",

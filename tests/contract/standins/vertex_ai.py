@@ -5,7 +5,8 @@ import re
 from tests.contract.paint import decode_image
 from tests.contract.standin import Failure
 from tests.contract.standins import google
-from tests.contract.standins.google import error_info, error_response, magenta_image, require
+from tests.contract.standins._google_failures import error_info, error_response
+from tests.contract.standins.google import magenta_image, require
 
 PERSON_GENERATION_VALUES = {"ALLOW_ALL", "ALLOW_ADULT", "ALLOW_NONE"}
 PROMINENT_PEOPLE_VALUES = {"ALLOW_PROMINENT_PEOPLE", "BLOCK_PROMINENT_PEOPLE"}

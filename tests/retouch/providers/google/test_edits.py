@@ -1,90 +1,26 @@
-"""Tests of the Gemini adapter: text after images, aspect ratios and tiers, and every kind of 200 without an image."""
+"""Tests of edits with Gemini: the request, the images of the response, sizes, tiers and usage."""
 
 import base64
-import json
 
 import pytest
 from google import genai
 from google.genai import types
 
-from retouch.core.capabilities import ProviderFailure
-from retouch.core.edit_types import EncodedImage
-from retouch.core.provider_protocol import ProviderJob, ProviderRequest, ProviderResponse
+from retouch.core.provider_protocol import ProviderRequest
 from retouch.providers._shared import gemini as gemini_module
-from retouch.providers.google import PROVIDER, edit
-from tests.contract.standins.google import (
-    SIZE_DIVISOR,
-    GeminiStandIn,
-    error_info,
-    error_response,
-    finished_response,
-    quota_response,
-    response_body,
-    to_camel_case,
+from retouch.providers.google import edit
+from tests.contract.standins.google import SIZE_DIVISOR, response_body, to_camel_case
+from tests.support.gateway_client import file_part
+from tests.support.google import (
+    MODEL,
+    PROMPT,
+    USAGE,
+    adapter_outcome,
+    build_job,
+    google_edit,
+    sent_body,
 )
-from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import box_mask, decode_image, photo
-from tests.support.services import build_services
-from tests.support.upstream import json_response
-
-PROMPT = "put a red scarf on the cat"
-MODEL = "gemini-nano-banana-2.1"
-# The example response of Google's documentation, with invented content.
-USAGE = {
-    "promptTokenCount": 1130,
-    "promptTokensDetails": [
-        {"modality": "IMAGE", "tokenCount": 1120},
-        {"modality": "TEXT", "tokenCount": 10},
-    ],
-    "candidatesTokenCount": 1120,
-    "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1120}],
-    "thoughtsTokenCount": 180,
-    "totalTokenCount": 2430,
-}
-
-
-@pytest.fixture
-def gemini():
-    with GeminiStandIn() as server:
-        yield server
-
-
-CAT_PHOTO = photo(96, 64)
-
-
-def google_edit(server, model=MODEL, images=(CAT_PHOTO,), **fields):
-    services = build_services(server.env(), providers=(PROVIDER,))
-    form = [("model", f"google/{model}"), ("prompt", PROMPT), *fields.items()]
-    return post_edit(
-        [*form, *(("image[]", file_part(image)) for image in images)], services=services
-    )
-
-
-def sent_body(server):
-    (call,) = server.calls
-    return call.json()
-
-
-def build_job(images=1, **params):
-    data = photo(96, 64)
-    image = EncodedImage(data, "png", 96, 64)
-    return ProviderJob(MODEL, PROMPT, (image,) * images, params=params)
-
-
-def adapter_outcome(response, **params):
-    """Return the images or the ParsedError that the adapter derives from a response body."""
-    adapter = edit(build_job(**params))
-    next(adapter)
-    with pytest.raises((StopIteration, ProviderFailure)) as end:
-        adapter.send(ProviderResponse(200, {}, json.dumps(response).encode()))
-    if isinstance(end.value, StopIteration):
-        return end.value.value
-    assert isinstance(end.value, ProviderFailure)
-    return end.value.error
-
-
-def json_body(response):
-    return json.loads(response.body)
 
 
 def test_edit_request_matches_documented_example():
@@ -306,171 +242,6 @@ def test_first_of_several_images_is_returned():
 )
 def test_token_counts_are_converted_to_openai_usage(counted, usage):
     assert gemini_module.to_openai_usage(counted) == usage
-
-
-@pytest.mark.parametrize(
-    "reason", ["SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK"]
-)
-def test_block_reason_becomes_unbilled_input_moderation(reason):
-    parsed = adapter_outcome({"promptFeedback": {"blockReason": reason}, "usageMetadata": USAGE})
-    assert (parsed.kind, parsed.billed) == ("moderated", "no")
-    assert parsed.details["moderation_details"] == {
-        "moderation_stage": "input",
-        "categories": [reason.lower().replace("_", " ")],
-    }
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [
-        *("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "ESCALATION"),
-        *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
-        *("PUP_LIMITED_DISABLED", "MODEL_ARMOR"),
-    ],
-)
-def test_blocking_finish_reason_becomes_output_moderation(reason):
-    parsed = adapter_outcome(json_body(finished_response(reason)))
-    assert (parsed.kind, parsed.billed) == ("moderated", "unknown")
-    assert parsed.details["moderation_details"]["moderation_stage"] == "output"
-
-
-@pytest.mark.parametrize(
-    ("also", "stage", "categories"),
-    [
-        ({"finishMessage": "Blocked. Support code: 42876398."}, "input", ["other"]),
-        ({"finishMessage": "Support codes: 56562880, 43188360"}, "output", ["violence", "sexual"]),
-        ({"finishMessage": "Support codes: 90789179, 63429089"}, "output", ["sexual"]),
-        ({"finishMessage": "Support code: 11111111"}, "output", ["safety"]),
-        (
-            {
-                "safetyRatings": [
-                    {"category": "HARM_CATEGORY_HATE_SPEECH", "blocked": True},
-                    {"category": "HARM_CATEGORY_HARASSMENT"},
-                ]
-            },
-            "output",
-            ["hate speech"],
-        ),
-    ],
-)
-def test_support_codes_set_moderation_stage_and_categories(also, stage, categories):
-    parsed = adapter_outcome(json_body(finished_response("SAFETY", **also)))
-    assert parsed.billed == "unknown"
-    assert parsed.details["moderation_details"] == {
-        "moderation_stage": stage,
-        "categories": categories,
-    }
-
-
-@pytest.mark.parametrize(
-    "reason", ["NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "MAX_TOKENS", "NEW"]
-)
-def test_any_finish_reason_without_image_is_refusal_with_words_of_google_and_model(reason):
-    candidate = {"finishMessage": "Unable to process it."}
-    parsed = adapter_outcome(
-        json_body(finished_response(reason, [{"text": "I will"}], **candidate))
-    )
-    assert (parsed.kind, parsed.billed) == ("refused", "unknown")
-    for words in (reason, "Unable to process it.", "The model said: I will"):
-        assert words in parsed.message
-
-
-def test_blocked_result_has_words_of_google_and_model():
-    response = finished_response("IMAGE_SAFETY", [{"text": "No."}], finishMessage="Blocked.")
-    parsed = adapter_outcome(json_body(response))
-    assert (parsed.kind, parsed.message) == ("moderated", "Blocked. The model said: No.")
-
-
-def test_text_response_without_image_returns_provider_refused(gemini):
-    gemini.fail_with(gemini.failures()["in_words"])
-    response = google_edit(gemini)
-    assert response.status == 400
-    assert "I can't remove watermarks." in response.json["error"]["message"]
-    assert response.json["error"]["code"] == "provider_refused"
-
-
-def test_stop_without_image_and_words_is_refusal_with_remedy():
-    parsed = adapter_outcome(json_body(finished_response("STOP")))
-    assert parsed.kind == "refused"
-    assert "Change the prompt or the image." in parsed.message
-
-
-@pytest.mark.parametrize("nothing", [{}, {"candidates": []}, {"promptFeedback": {}}])
-def test_empty_response_yields_no_images(nothing):
-    assert adapter_outcome(nothing) == []
-
-
-@pytest.mark.parametrize(
-    ("response", "kind", "retry_after"),
-    [
-        (error_response(400, "INVALID_ARGUMENT", "m", error_info("API_KEY_INVALID")), "auth", None),
-        (
-            error_response(403, "PERMISSION_DENIED", "m", error_info("API_KEY_SERVICE_BLOCKED")),
-            "auth",
-            None,
-        ),
-        (error_response(403, "PERMISSION_DENIED", "m"), "auth", None),
-        (
-            error_response(403, "PERMISSION_DENIED", "m", error_info("SERVICE_DISABLED")),
-            "suspended",
-            None,
-        ),
-        (
-            error_response(403, "PERMISSION_DENIED", "m", error_info("BILLING_DISABLED")),
-            "out_of_quota",
-            None,
-        ),
-        (error_response(400, "FAILED_PRECONDITION", "m"), "suspended", None),
-        (error_response(400, "INVALID_ARGUMENT", "m"), "", None),
-        (error_response(401, "UNAUTHENTICATED", "m"), "auth", None),
-        (error_response(402, "RESOURCE_EXHAUSTED", "m"), "out_of_quota", None),
-        (error_response(404, "NOT_FOUND", "m"), "no_such_model", None),
-        (error_response(429, "RESOURCE_EXHAUSTED", "m"), "rate_limited", None),
-        (
-            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "18s"),
-            "rate_limited",
-            18.0,
-        ),
-        (
-            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "0.5s"),
-            "rate_limited",
-            0.5,
-        ),
-        (
-            quota_response("GenerateRequestsPerMinutePerProjectPerModel", "soon"),
-            "rate_limited",
-            None,
-        ),
-        (quota_response("GenerateRequestsPerDayPerProjectPerModel", "9s"), "out_of_quota", 9.0),
-        (quota_response("RequestsPerMinutePerProject-FreeTier", "9s"), "out_of_quota", 9.0),
-        (error_response(500, "INTERNAL", "m"), "undetermined", None),
-        (json_response([{"error": {"code": 402, "message": "m"}}], 402), "out_of_quota", None),
-    ],
-)
-def test_error_response_yields_kind_and_retry_after(response, kind, retry_after):
-    parsed = PROVIDER.parse_error(ProviderResponse(response.status, {}, response.body))
-    assert (parsed.kind, parsed.retry_after) == (kind, retry_after)
-    assert parsed.message in ("m", "Quota exceeded.")
-
-
-@pytest.mark.parametrize(("status", "billed"), [(500, "no"), (503, "no"), (504, None), (400, None)])
-def test_status_500_or_503_is_not_billed(status, billed):
-    assert (
-        PROVIDER.parse_error(
-            ProviderResponse(status, {}, error_response(status, "X", "m").body)
-        ).billed
-        == billed
-    )
-
-
-@pytest.mark.parametrize("name", sorted(GeminiStandIn().failures()))
-def test_provider_failure_maps_to_promised_status_code_and_billing(gemini, name):
-    failure = gemini.failures()[name]
-    gemini.fail_with(failure)
-    response = google_edit(gemini)
-    assert (response.status, response.json["error"]["code"]) == (failure.status, failure.code)
-    assert response.headers["x-retouch-billed"] == failure.billed
-    assert len(gemini.calls) == 1
 
 
 def test_gateway_request_equals_official_sdk_request(gemini):
