@@ -6,23 +6,19 @@ The providers repaint everything, so that each unchanged pixel is one that the g
 import base64
 from contextlib import nullcontext
 
-import pillow_heif
 import pytest
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops
 
 from retouch.providers import PROVIDERS
 from tests.contract import paint
 from tests.contract.registry import make_standin
 from tests.contract.runner import services_for
-from tests.retouch.imaging import icc_profiles
 from tests.retouch.imaging.displayed import displayed_pixels
-from tests.retouch.imaging.samples import exif_with_orientation
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import decode_image, differing_area, encode_image
 from tests.support.tool_masks import SIZE, TOOL_MASKS, ToolMask, draw_stroke
+from tests.support.user_photos import PHOTOS
 
-pillow_heif.register_heif_opener()
-P3 = icc_profiles.rgb_profile(icc_profiles.P3)
 MODELS = (
     "openai/gpt-image-2",
     "google/gemini-nano-banana-2.1",
@@ -32,36 +28,6 @@ MODELS = (
 SMALL_SIZE = (SIZE[0] // 2, SIZE[1] // 2)
 
 
-def stored_picture():
-    """Return noise as a camera stores it that was held upright: it is displayed after a turn to the right."""
-    return Image.effect_noise(SIZE, 60).convert("RGB").transpose(Image.Transpose.ROTATE_90)
-
-
-def screenshot():
-    """Return flat areas, a noisy picture and thin lines, as a screen shows them."""
-    image = Image.new("RGB", SIZE, (250, 250, 252))
-    image.paste(Image.effect_noise((120, 100), 70).convert("RGB"), (60, 40))
-    draw = ImageDraw.Draw(image)
-    for y in range(10, SIZE[1], 14):
-        draw.line((8, y, SIZE[0] - 8, y), fill=(30, 30, 34))
-    return image.convert("RGBA")
-
-
-PHOTOS = {
-    "iPhone, JPEG": lambda: encode_image(
-        stored_picture(), "JPEG", quality=92, exif=exif_with_orientation(6), icc_profile=P3
-    ),
-    "iPhone, HEIC": lambda: encode_image(
-        stored_picture(), "HEIF", exif=exif_with_orientation(6).tobytes()
-    ),
-    "screenshot": lambda: encode_image(screenshot()),
-    "scan, TIFF": lambda: encode_image(
-        Image.effect_noise(SIZE, 40).convert("RGB"),
-        "TIFF",
-        compression="tiff_lzw",
-        dpi=(300, 300),
-    ),
-}
 # A mask that a segmentation model makes of a smaller copy of the photo.
 SMALL_MASK = ToolMask(
     "auto",
