@@ -24,8 +24,9 @@ class Goals:
 
 def find_goals(scenario: Scenario) -> Goals:
     """Return the goals of a scenario. With a mask Retouch composites pixels and Portkey does not."""
-    if scenario.has_key:
-        return Goals()  # Portkey stores no order, so no ratio is a goal. The row names the cost.
+    if scenario.has_key or scenario.has_budget:
+        # Portkey stores nothing here, so no ratio is a goal. The row names the cost.
+        return Goals()
     if scenario.wants_link:
         return Goals(cpu_ms=1.2)
     if scenario.has_mask:

@@ -19,10 +19,9 @@ from bench.launcher import Launcher
 from bench.paths import ROOT
 from bench.process_usage import descendant_pids
 from bench.processes import free_port, start_process
-from bench.targets import API_KEY, BILLED_PART, DEPLOYED, RETOUCH, Target
+from bench.targets import API_KEY, BILLED_PART, DEPLOYED, GATEWAY_KEY, RETOUCH, Target
 
 CODE_FOLDERS = ("layers/retouch", "functions", "devserver")
-GATEWAY_KEY = "rt_" + "b" * 43
 # No setting of the caller's environment may change the measured program.
 _OWN_PREFIXES = ("RETOUCH_", "OPENAI_", "POWERTOOLS_")
 
@@ -45,16 +44,19 @@ OPEN = Configuration(
         "RETOUCH_USAGE_FOLDER": "",
     },
 )
-# As template.yaml deploys it: secrets, gateway keys, circuits, orders and usage in AWS, and the keep-alive thread.
+# As template.yaml deploys it: secrets, gateway keys, tenants, circuits, orders, budgets and usage in AWS, and the
+# keep-alive thread.
 AS_DEPLOYED = Configuration(
     DEPLOYED,
     {
         "RETOUCH_AUTH_MODE": "keys",
         "RETOUCH_KEYS_TABLE": mock_aws.KEYS_TABLE,
+        "RETOUCH_TENANTS_TABLE": mock_aws.TENANTS_TABLE,
         "RETOUCH_SECRET_ID": mock_aws.SECRET_ID,
         "RETOUCH_PEPPER_SECRET_ID": mock_aws.PEPPER_SECRET_ID,
         "RETOUCH_BREAKER_TABLE": mock_aws.BREAKER_TABLE,
         "RETOUCH_ORDERS_TABLE": mock_aws.ORDERS_TABLE,
+        "RETOUCH_BUDGETS_TABLE": mock_aws.BUDGETS_TABLE,
         "RETOUCH_USAGE_TABLE": mock_aws.USAGE_TABLE,
         "RETOUCH_SILENCE_SECONDS": "240",
     },

@@ -8,7 +8,7 @@ from bench.client import Connection, Response
 from bench.mock_control import MockControl
 from bench.response_check import describe_response, is_edit_response
 from bench.scenarios import Scenario
-from bench.targets import Target
+from bench.targets import BUDGET_KEY, GATEWAY_KEY, Target
 
 
 @dataclass
@@ -34,6 +34,8 @@ class ScenarioClient:
         self._scenario = scenario
         self._body = scenario.request_body(images)
         self._head = target.request_head(len(self._body))
+        if scenario.has_budget:  # Only a target that knows gateway keys sends one.
+            self._head = self._head.replace(GATEWAY_KEY.encode(), BUDGET_KEY.encode())
         self._connection = Connection(target.base_url)
 
     def send_timed(self) -> None:

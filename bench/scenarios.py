@@ -25,6 +25,7 @@ class Scenario:
     has_key: bool = (
         False  # Each request has an Idempotency-Key of its own, so the order is durable.
     )
+    has_budget: bool = False  # The gateway key has a budget, so an amount is held for the edit.
     provider_ms: int = 0  # The provider waits so long before it answers.
 
     @property
@@ -33,6 +34,7 @@ class Scenario:
         parts = (
             ", as own link" * self.wants_link,
             ", with Idempotency-Key" * self.has_key,
+            ", with a key's budget" * self.has_budget,
             f", provider takes {self.provider_ms} ms" * bool(self.provider_ms),
             ", with mask" * self.has_mask,
         )
@@ -57,6 +59,7 @@ SCENARIOS = (
     Scenario("photo", PHOTO),
     Scenario("20 KB", SMALL, wants_link=True),
     Scenario("20 KB", SMALL, has_key=True),
+    Scenario("20 KB", SMALL, has_budget=True),
     Scenario("20 KB", SMALL, has_mask=True),
     Scenario("3 MB", BIG, has_mask=True),
     Scenario("photo", PHOTO, has_mask=True),

@@ -11,6 +11,7 @@ from bench.scenarios import BOUNDARY
 DIRECT, PORTKEY, LITELLM = "direct", "Portkey", "LiteLLM"
 RETOUCH, DEPLOYED = "Retouch", "Retouch as deployed"
 API_KEY = "sk-bench"
+GATEWAY_KEY, BUDGET_KEY = "rt_" + "b" * 43, "rt_" + "c" * 43
 # The process part that a cloud provider bills. Without such a part the whole target is billed.
 BILLED_PART = "worker"
 

@@ -14,7 +14,7 @@ from bench.processes import run_mock_provider
 from bench.response_check import describe_response
 from bench.scenario_client import Measurements, ScenarioClient
 from bench.scenarios import BIG, SCENARIOS, SMALL, URL, Scenario, encode_multipart
-from bench.targets import Target, direct_target
+from bench.targets import BUDGET_KEY, GATEWAY_KEY, Target, direct_target
 
 
 @pytest.fixture(scope="module")
@@ -92,25 +92,45 @@ def test_scenario_client_sends_another_idempotency_key_with_each_request(images_
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         target = Target("recorder", f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
         keys = Queue[bytes]()
-        Thread(target=record_keys, args=(listener, keys), daemon=True).start()
+        Thread(
+            target=record_headers, args=(listener, keys, b"Idempotency-Key: "), daemon=True
+        ).start()
         scenario = Scenario("20 KB", SMALL, has_key=True)
         client = ScenarioClient(target, scenario, images_folder, Measurements(seconds=[[]]))
         client.send_timed()
         client.send_timed()
         client.close()
         first, second = keys.get(timeout=10), keys.get(timeout=10)
-    assert first.startswith(b"Idempotency-Key: ")
     assert first != second
 
 
-def record_keys(listener: socket.socket, keys: "Queue[bytes]") -> None:
+def test_scenario_client_sends_the_key_with_a_budget_instead_of_the_gateway_key(
+    images_folder,
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        target = Target("recorder", url, {"Authorization": f"Bearer {GATEWAY_KEY}"})
+        keys = Queue[bytes]()
+        Thread(
+            target=record_headers, args=(listener, keys, b"Authorization: "), daemon=True
+        ).start()
+        scenario = Scenario("20 KB", SMALL, has_budget=True)
+        client = ScenarioClient(target, scenario, images_folder, Measurements(seconds=[[]]))
+        client.send_timed()
+        client.close()
+        assert keys.get(timeout=10).strip() == f"Authorization: Bearer {BUDGET_KEY}".encode()
+
+
+def record_headers(listener: socket.socket, values: "Queue[bytes]", name: bytes) -> None:
     connection, _ = listener.accept()
     with connection, connection.makefile("rb") as reader:
         for _ in range(2):
             headers = list(iter(reader.readline, b"\r\n"))
+            if not headers:  # the client has closed the connection
+                return
             length = next(int(line.split(b":")[1]) for line in headers if b"Length" in line)
             reader.read(length)
-            keys.put(next(line for line in headers if line.startswith(b"Idempotency-Key")))
+            values.put(next(line for line in headers if line.startswith(name)))
             connection.sendall(http_response(b"{}"))
 
 
