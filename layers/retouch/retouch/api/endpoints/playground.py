@@ -33,7 +33,7 @@ MODULES = (
     "result",
     "state",
     "pictures",
-    "presses",
+    "submissions",
     "page",
 )
 _IMPORT = re.compile(r"^import [^;]*;\n", re.M)

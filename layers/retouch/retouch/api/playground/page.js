@@ -2,11 +2,11 @@
 
 import { bindPointers } from './viewport.js';
 import { gatewayAddress, listModels } from './requests.js';
-import { deletePress, deleteResults, lastPress } from './storage.js';
+import { deleteResults, deleteSubmission, findLastSubmission } from './storage.js';
 import { codeSample } from './code_samples.js';
-import { find, hideError, on, page, showError, whenChanged } from './state.js';
+import { find, hideError, on, onPageChange, page, showError } from './state.js';
 import { addBox, addPictures, downloadMask, openPicture, painter, selectTab, selectTool, takeBrushSize, takePaint, uploadMask, useSample, viewport } from './pictures.js';
-import { edit, findPending, form, result, showButtons, showHistory, showPending, showPlan } from './presses.js';
+import { findPendingEdit, form, result, showButtons, showHistory, showPendingEdit, showPlan, submitEdit } from './submissions.js';
 
 const PAN_STEP = 60;
 const TOOL_KEYS = { b: 'brush', e: 'eraser', r: 'rectangle', o: 'ellipse', p: 'polygon' };
@@ -140,16 +140,16 @@ function bindControls() {
   on('tab-result', 'click', () => selectTab('result'));
   on('model', 'change', () => form.showModel());
   on('request', 'input', () => { form.showPromptLength(); showCode(); });
-  on('request', 'submit', edit);
+  on('request', 'submit', submitEdit);
   on('plan', 'click', showPlan);
   on('cancel', 'click', () => page.waiting?.abort());
   on('use', 'click', () => openPicture(result.blob, `result.${result.blob.type.split('/')[1]}`));
-  on('again', 'click', edit);
+  on('again', 'click', submitEdit);
   on('language', 'change', showCode);
   on('copy', 'click', copyCode);
   on('history-clear', 'click', () => deleteResults().then(showHistory));
-  on('pending-find', 'click', findPending);
-  on('pending-drop', 'click', async () => { await deletePress((await lastPress()).id); showPending(); });
+  on('pending-find', 'click', findPendingEdit);
+  on('pending-drop', 'click', async () => { await deleteSubmission((await findLastSubmission()).id); showPendingEdit(); });
   on('frame', 'keydown', handleFrameKey);
 }
 
@@ -173,11 +173,11 @@ function bindPage() {
 
 bindControls();
 bindPage();
-whenChanged('pictures', showButtons);
-for (const part of ['pictures', 'mask', 'request']) whenChanged(part, showCode);
+onPageChange('pictures', showButtons);
+for (const part of ['pictures', 'mask', 'request']) onPageChange(part, showCode);
 bindPointers(viewport, painter, () => page.isSpaceHeld);
 find('mask').style.opacity = find('opacity').value / 100;
 showKey();
-showPending();
+showPendingEdit();
 showHistory();
 loadModels();

@@ -16,7 +16,7 @@ export class RequestError extends Error {
   }
 }
 
-export function newPressId() {
+export function newSubmissionId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
@@ -26,12 +26,12 @@ export async function listModels(key) {
   return (await readJson(response)).data;
 }
 
-// Send one press of the button. `press` is {id, fields, files, headers, isJob, isStream}; the same press sent again has
-// the same Idempotency-Key, so it finds its edit and buys nothing. `onPreview` gets the bytes of partial images.
-export async function sendEdit(press, key, { signal, onPreview } = {}) {
-  const body = await editBody(press, key, signal);
-  const headers = { ...keyHeader(key), ...press.headers, 'Idempotency-Key': press.id };
-  if (press.isJob) headers.Prefer = 'respond-async';
+// Send a submission: {id, fields, files, headers, isJob}. When it is sent again, it has the same Idempotency-Key, so the
+// gateway returns the same edit and nothing is bought twice. `onPreview` gets the bytes of partial images.
+export async function sendEdit(submission, key, { signal, onPreview } = {}) {
+  const body = await editBody(submission, key, signal);
+  const headers = { ...keyHeader(key), ...submission.headers, 'Idempotency-Key': submission.id };
+  if (submission.isJob) headers.Prefer = 'respond-async';
   if (typeof body === 'string') headers['Content-Type'] = 'application/json';
   const response = await send('v1/images/edits', { method: 'POST', headers, body, signal });
   if ((response.headers.get('content-type') ?? '').startsWith('text/event-stream'))
@@ -39,10 +39,10 @@ export async function sendEdit(press, key, { signal, onPreview } = {}) {
   return { response, answer: await readJson(response) };
 }
 
-export async function planEdit(press, key, signal) {
-  const fields = [...press.fields.filter(([name]) => name !== 'stream'), ['dry_run', 'true']];
-  const body = await editBody({ ...press, fields }, key, signal);
-  const headers = { ...keyHeader(key), ...press.headers };
+export async function planEdit(submission, key, signal) {
+  const fields = [...submission.fields.filter(([name]) => name !== 'stream'), ['dry_run', 'true']];
+  const body = await editBody({ ...submission, fields }, key, signal);
+  const headers = { ...keyHeader(key), ...submission.headers };
   if (typeof body === 'string') headers['Content-Type'] = 'application/json';
   return readJson(await send('v1/images/edits', { method: 'POST', headers, body, signal }));
 }
@@ -91,7 +91,7 @@ async function editBody({ fields, files }, key, signal) {
 
 // FormData would change the line ends of a prompt, so that a copied request would be another one.
 function encodeForm(fields, files) {
-  const boundary = `retouch-${newPressId()}`;
+  const boundary = `retouch-${newSubmissionId()}`;
   const parts = [];
   for (const [name, fileName, blob] of files) {
     const disposition = `form-data; name="${name}"; filename="${encodeURIComponent(fileName)}"`;
@@ -149,11 +149,11 @@ async function readJson(response) {
       billed: billed === 'no' && response.ok ? 'unknown' : billed,
     });
   }
-  if (document.error && document.object !== 'image.edit') throw errorOf(document.error, facts);
+  if (document.error && document.object !== 'image.edit') throw createError(document.error, facts);
   return document;
 }
 
-function errorOf(error, facts) {
+function createError(error, facts) {
   return new RequestError(String(error.message ?? 'The request failed.'), {
     ...facts,
     code: String(error.code ?? ''),
@@ -167,7 +167,7 @@ async function readStream(response, onPreview) {
   const images = [];
   let usage = null;
   for await (const event of readEvents(response.body.getReader())) {
-    if (event.error) throw errorOf(event.error, { ...facts, billed: event.billed ?? facts.billed });
+    if (event.error) throw createError(event.error, { ...facts, billed: event.billed ?? facts.billed });
     if (event.type?.endsWith('partial_image')) onPreview?.(base64Bytes(event.b64_json));
     if (event.type?.endsWith('completed')) {
       images.push({ b64_json: event.b64_json, revised_prompt: event.revised_prompt });

@@ -39,7 +39,7 @@ export class ResultView {
     for (const input of find('result-mode').querySelectorAll('input')) input.addEventListener('change', () => this.showMode());
   }
 
-  // `edit` is {original, mask, width, height, keepsPixels}: blobs, mask may be null. `urls` are the links of the answer.
+  // `edit` is {original, mask, width, height}: blobs, mask may be null. `urls` are the links of the answer.
   async show(edit, blobs, urls, facts, raw) {
     for (const link of this.links) URL.revokeObjectURL(link);
     this.links = [];

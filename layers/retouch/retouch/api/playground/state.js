@@ -21,7 +21,7 @@ export function announce(part) {
   document.dispatchEvent(new CustomEvent(`retouch:${part}`));
 }
 
-export function whenChanged(part, listener) {
+export function onPageChange(part, listener) {
   document.addEventListener(`retouch:${part}`, listener);
 }
 

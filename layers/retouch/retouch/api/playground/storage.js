@@ -1,17 +1,18 @@
-// What the page remembers in this browser: the results of this tab, and a press that has no answer yet.
+// What the page stores in this browser: the results of this tab, and a submission that has no response yet.
 
 const DATABASE = 'retouch-playground';
+const SUBMISSIONS = 'presses'; // the name in the browsers that have this database
 const MAX_ENTRIES = 50;
 const MAX_BYTES = 200_000_000;
 
 let opened = null;
 
-function open() {
+function openDatabase() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore('results', { keyPath: 'id', autoIncrement: true });
-      request.result.createObjectStore('presses', { keyPath: 'id' });
+      request.result.createObjectStore(SUBMISSIONS, { keyPath: 'id' });
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
@@ -19,8 +20,8 @@ function open() {
   return opened;
 }
 
-async function run(store, mode, work) {
-  const database = await open();
+async function runTransaction(store, mode, work) {
+  const database = await openDatabase();
   return new Promise((resolve, reject) => {
     const transaction = database.transaction(store, mode);
     const request = work(transaction.objectStore(store));
@@ -31,34 +32,35 @@ async function run(store, mode, work) {
 
 // Save a result: {blob, prompt, model, time}. The oldest ones go when there are too many or too large ones.
 export async function saveResult(result) {
-  await run('results', 'readwrite', (store) => store.add(result));
+  await runTransaction('results', 'readwrite', (store) => store.add(result));
   const all = await listResults();
   let bytes = 0;
   for (const [index, entry] of all.entries()) {
     bytes += entry.blob.size;
-    if (index >= MAX_ENTRIES || bytes > MAX_BYTES) await run('results', 'readwrite', (store) => store.delete(entry.id));
+    if (index >= MAX_ENTRIES || bytes > MAX_BYTES) await runTransaction('results', 'readwrite', (store) => store.delete(entry.id));
   }
 }
 
 // The newest result first.
 export async function listResults() {
-  return (await run('results', 'readonly', (store) => store.getAll())).reverse();
+  return (await runTransaction('results', 'readonly', (store) => store.getAll())).reverse();
 }
 
 export function deleteResults() {
-  return run('results', 'readwrite', (store) => store.clear());
+  return runTransaction('results', 'readwrite', (store) => store.clear());
 }
 
-// A press is kept from before it is sent until its definite end, so that a reload can find its edit. It has no key.
-export function savePress(press) {
-  return run('presses', 'readwrite', (store) => store.put(press));
+// A submission is stored before it is sent, and deleted when its outcome is definite. So a reload can find its edit. It
+// contains no key.
+export function saveSubmission(submission) {
+  return runTransaction(SUBMISSIONS, 'readwrite', (store) => store.put(submission));
 }
 
-export function deletePress(id) {
-  return run('presses', 'readwrite', (store) => store.delete(id));
+export function deleteSubmission(id) {
+  return runTransaction(SUBMISSIONS, 'readwrite', (store) => store.delete(id));
 }
 
-export async function lastPress() {
-  const presses = await run('presses', 'readonly', (store) => store.getAll());
-  return presses.sort((one, other) => one.time - other.time).at(-1) ?? null;
+export async function findLastSubmission() {
+  const submissions = await runTransaction(SUBMISSIONS, 'readonly', (store) => store.getAll());
+  return submissions.sort((one, other) => one.time - other.time).at(-1) ?? null;
 }

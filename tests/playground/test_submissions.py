@@ -1,4 +1,4 @@
-"""The presses of the button: each buys once, and every end is told with what was billed."""
+"""Submitted edits: each is bought once, and the page shows the outcome and what was billed."""
 
 import json
 import os

@@ -1,10 +1,10 @@
-// One press of the button: the request, its answer, its job, and how it is found again.
+// A submitted edit: its request, its response, its job, and how the page finds it again after a reload.
 
 import { coverage, maskFile } from './mask.js';
 import { EditForm } from './form.js';
 import { ResultView, answerFacts, element, imageBlob, rawText, resultBlobs } from './result.js';
-import { cancelJob, followJob, newPressId, planEdit, sendEdit } from './requests.js';
-import { deletePress, lastPress, listResults, savePress, saveResult } from './storage.js';
+import { cancelJob, followJob, newSubmissionId, planEdit, sendEdit } from './requests.js';
+import { deleteSubmission, findLastSubmission, listResults, saveResult, saveSubmission } from './storage.js';
 import { find, hideError, page, showError } from './state.js';
 import { openPicture, painter, pictureButton, selectTab } from './pictures.js';
 
@@ -20,27 +20,26 @@ async function requestFiles() {
   return files;
 }
 
-async function newPress() {
+async function createSubmission() {
   return {
-    id: newPressId(),
+    id: newSubmissionId(),
     time: Date.now(),
     fields: form.fields(),
     files: await requestFiles(),
     headers: form.headers(),
     isJob: form.isJob,
-    keepsPixels: find('preserve').checked,
   };
 }
 
-export async function edit(event) {
+export async function submitEdit(event) {
   event.preventDefault();
-  if (page.waiting) return; // a double click is one press
+  if (page.waiting) return; // a double click submits once
   page.waiting = new AbortController();
   setBusy(true);
   try {
-    const press = await newPress();
-    await savePress(press);
-    await finishPress(press);
+    const submission = await createSubmission();
+    await saveSubmission(submission);
+    await completeSubmission(submission);
   } catch (error) {
     showError(error);
   } finally {
@@ -49,35 +48,35 @@ export async function edit(event) {
   }
 }
 
-// Send the press and show its end. The press is forgotten only when its end is definite.
-async function finishPress(press) {
+// Send the submission and show its result. The page deletes a submission only when the outcome is definite.
+async function completeSubmission(submission) {
   const started = performance.now();
   hideError();
   const { signal } = page.waiting;
   try {
-    const { response, answer } = await sendEdit(press, page.key, { signal, onPreview: showPreview });
-    if (answer.object === 'image.edit') showJob(press, answer);
-    else await showAnswer(press, response, answer, performance.now() - started);
-    await deletePress(press.id);
+    const { response, answer } = await sendEdit(submission, page.key, { signal, onPreview: showPreview });
+    if (answer.object === 'image.edit') showJob(submission, answer);
+    else await showAnswer(submission, response, answer, performance.now() - started);
+    await deleteSubmission(submission.id);
   } catch (error) {
     if (error.name === 'AbortError')
       throw Object.assign(new Error('You stopped waiting. The edit may still be billed; "Find my last edit" looks for it.'), { billed: 'unknown' });
-    if (error.billed === 'no' && error.status) await deletePress(press.id);
+    if (error.billed === 'no' && error.status) await deleteSubmission(submission.id);
     throw error;
   } finally {
-    showPending();
+    showPendingEdit();
   }
 }
 
-async function showAnswer(press, response, answer, milliseconds) {
+async function showAnswer(submission, response, answer, milliseconds) {
   const blobs = await resultBlobs(answer);
-  const original = press.files.find(([name]) => name.startsWith('image'))[2];
-  const mask = press.files.find(([name]) => name === 'mask')?.[2] ?? null;
+  const original = submission.files.find(([name]) => name.startsWith('image'))[2];
+  const mask = submission.files.find(([name]) => name === 'mask')?.[2] ?? null;
   const size = await createImageBitmap(original);
   find('tab-result').disabled = false;
   selectTab('result');
-  const prompt = press.fields.find(([name]) => name === 'prompt')?.[1] ?? '';
-  const model = press.fields.find(([name]) => name === 'model')?.[1] ?? '';
+  const prompt = submission.fields.find(([name]) => name === 'prompt')?.[1] ?? '';
+  const model = submission.fields.find(([name]) => name === 'model')?.[1] ?? '';
   const shown = { original, mask, width: size.width, height: size.height };
   const urls = answer.data.map(({ url }) => url);
   await result.show(shown, blobs, urls, answerFacts(response, answer, milliseconds), rawText(response, answer));
@@ -96,7 +95,7 @@ export async function showPlan() {
   hideError();
   find('price').textContent = 'Asking for the plan…';
   try {
-    const plan = await planEdit(await newPress(), page.key);
+    const plan = await planEdit(await createSubmission(), page.key);
     const cost = plan.cost_usd === null ? 'The price is not known.' : `This edit costs about $${plan.cost_usd}.`;
     const [width, height] = Array.isArray(plan.answer?.size) ? plan.answer.size : [];
     const size = width ? ` The result has ${width} × ${height} pixels.` : '';
@@ -120,31 +119,31 @@ export function showButtons() {
   find('plan').disabled = !isReady || Boolean(page.waiting);
 }
 
-export async function showPending() {
-  const press = await lastPress().catch(() => null);
-  find('pending').hidden = !press || Boolean(page.waiting);
+export async function showPendingEdit() {
+  const submission = await findLastSubmission().catch(() => null);
+  find('pending').hidden = !submission || Boolean(page.waiting);
 }
 
-export async function findPending() {
-  const press = await lastPress();
-  if (!press || page.waiting) return;
+export async function findPendingEdit() {
+  const submission = await findLastSubmission();
+  if (!submission || page.waiting) return;
   page.waiting = new AbortController();
   setBusy(true);
   find('pending').hidden = true;
   try {
-    const [, name, blob] = press.files.find(([field]) => field.startsWith('image'));
+    const [, name, blob] = submission.files.find(([field]) => field.startsWith('image'));
     if (!page.pictures.length) await openPicture(blob, name);
-    await finishPress(press);
+    await completeSubmission(submission);
   } catch (error) {
     showError(error);
   } finally {
     page.waiting = null;
     setBusy(false);
-    showPending();
+    showPendingEdit();
   }
 }
 
-function showJob(press, job) {
+function showJob(submission, job) {
   find('jobs-section').hidden = false;
   const item = document.createElement('li');
   const state = element('span', job.status);
@@ -156,7 +155,7 @@ function showJob(press, job) {
     .then(async (ended) => {
       stop.remove();
       if (ended.error) throw Object.assign(new Error(ended.error.message), { billed: ended.billed, code: ended.error.code });
-      if (ended.result) await showAnswer(press, null, ended.result, performance.now() - started);
+      if (ended.result) await showAnswer(submission, null, ended.result, performance.now() - started);
     })
     .catch(showError);
 }
