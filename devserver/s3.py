@@ -78,9 +78,9 @@ def serve(descriptor: int, folder: str) -> None:
 
     app: WSGIApplication = create_backend_app("s3")
     if folder:
-        from devserver.s3_folder import KeptObjects
+        from devserver.s3_folder import FolderMiddleware
 
-        app = KeptObjects(app, Path(folder), BUCKET)
+        app = FolderMiddleware(app, Path(folder), BUCKET)
     server = make_server(
         "127.0.0.1", 0, app, threaded=True, request_handler=QuietRequestHandler, fd=descriptor
     )

@@ -72,7 +72,7 @@ class ObjectFolder:
         new.replace(file)
 
 
-class KeptObjects:
+class FolderMiddleware:
     """A WSGI application around moto's. It loads the object of a request, and saves what a request has written."""
 
     def __init__(self, app: WSGIApplication, folder: Path, bucket: str) -> None:

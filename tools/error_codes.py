@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import retouch
-from retouch.core.errors import Billed, Blame, Fault, InvalidRequest, Refused, RequestTimeout
+from retouch.core.errors import (
+    Billed,
+    Blame,
+    Fault,
+    InvalidRequest,
+    RejectedByProvider,
+    RequestTimeout,
+)
 
 PACKAGE = Path(retouch.__file__).parent
 CREATED_AS: dict[str, tuple[type[Fault], Billed]] = {
-    "plan_not_understood": (Refused, "yes"),
-    "unsupported_operation": (Refused, "yes"),
-    "invalid_language": (Refused, "no"),
+    "plan_not_understood": (RejectedByProvider, "yes"),
+    "unsupported_operation": (RejectedByProvider, "yes"),
+    "invalid_language": (RejectedByProvider, "no"),
 }
 _RETRY_DECISIONS = {True: "yes", False: "no", None: "the SDK decides"}
 

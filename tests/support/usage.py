@@ -44,7 +44,7 @@ class InMemoryUsage:
 
     def __init__(self):
         self.events, self.rollups, self.read, self.written_rollups = {}, {}, 0, 0
-        self.kept_seconds, self.is_down = sys.maxsize, False
+        self.retention_seconds, self.is_down = sys.maxsize, False
 
     def write_event(self, event):
         self._check()

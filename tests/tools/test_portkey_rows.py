@@ -11,7 +11,7 @@ from tools.portkey import __main__ as command
 from tools.portkey import page
 from tools.portkey.gateways import run_retouch, send_row_to_portkey
 from tools.portkey.observation import find_mismatches, send_row
-from tools.portkey.row import SUCCESS, Expected, Row
+from tools.portkey.row import SUCCESS, ExpectedResponse, Row
 from tools.portkey.rows import ROWS
 
 
@@ -50,16 +50,16 @@ def test_portkey_page_matches_the_rows():
 @pytest.mark.parametrize(
     "expected",
     [
-        Expected(status=201),
-        Expected(call_count=2),
-        Expected(headers={"x-portkey-provider": "nobody"}),
-        Expected(headers={"x-portkey-provider": None}),
-        Expected(headers={"x-nothing": "*"}),
-        Expected(body={"data.0.b64_json": "other"}),
-        Expected(body={"data.7": "*"}),
-        Expected(sent={"field prompt": "other"}),
-        Expected(sent={"files": []}),
-        Expected(sent={"path": "/"}),
+        ExpectedResponse(status=201),
+        ExpectedResponse(call_count=2),
+        ExpectedResponse(headers={"x-portkey-provider": "nobody"}),
+        ExpectedResponse(headers={"x-portkey-provider": None}),
+        ExpectedResponse(headers={"x-nothing": "*"}),
+        ExpectedResponse(body={"data.0.b64_json": "other"}),
+        ExpectedResponse(body={"data.7": "*"}),
+        ExpectedResponse(sent={"field prompt": "other"}),
+        ExpectedResponse(sent={"files": []}),
+        ExpectedResponse(sent={"path": "/"}),
     ],
     ids=str,
 )
@@ -69,7 +69,7 @@ def test_find_mismatches_reports_one_line_for_each_wrong_value(expected, url, up
 
 def test_run_rows_prints_and_counts_rows_with_mismatches(url, upstream, monkeypatch, capsys):
     monkeypatch.setattr(command, "ROWS", ROWS[:2])
-    expected = {ROWS[0].name: Expected(299), ROWS[1].name: ROWS[1].retouch}
+    expected = {ROWS[0].name: ExpectedResponse(299), ROWS[1].name: ROWS[1].retouch}
     assert command.run_rows("Retouch", send_row, lambda row: expected[row.name], url, upstream) == 1
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"Retouch: {ROWS[0].name}: status 200 instead of 299")

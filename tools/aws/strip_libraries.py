@@ -44,7 +44,7 @@ def strip_library(data: bytes) -> bytes:
     loaded = sorted(
         {s for s in segments if s.type == _PT_LOAD and s.file_bytes}, key=lambda s: s.offset
     )
-    moved = _move_together(loaded)
+    moved = _move_segments(loaded)
     stripped = bytearray(moved[-1][1] + moved[-1][0].file_bytes)
     for segment, offset in moved:
         end = segment.offset + segment.file_bytes
@@ -67,7 +67,7 @@ def _program_headers(data: bytes) -> tuple[int, int]:
     return offset, count
 
 
-def _move_together(loaded: list[ElfSegment]) -> list[tuple[ElfSegment, int]]:
+def _move_segments(loaded: list[ElfSegment]) -> list[tuple[ElfSegment, int]]:
     """Return each segment with its new offset. The loader needs offset and address to agree modulo the alignment."""
     moved: list[tuple[ElfSegment, int]] = []
     end = 0

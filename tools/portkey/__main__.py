@@ -8,14 +8,18 @@ from tests.support.upstream import Upstream
 from tools.portkey import page
 from tools.portkey.gateways import run_portkey, run_retouch, send_row_to_portkey
 from tools.portkey.observation import Observation, find_mismatches, send_row
-from tools.portkey.row import SUCCESS, Expected, Row
+from tools.portkey.row import SUCCESS, ExpectedResponse, Row
 from tools.portkey.rows import ROWS
 
 SendRow = Callable[[Row, str, Upstream], Observation]
 
 
 def run_rows(
-    name: str, send: SendRow, expect: Callable[[Row], Expected], url: str, upstream: Upstream
+    name: str,
+    send: SendRow,
+    expect: Callable[[Row], ExpectedResponse],
+    url: str,
+    upstream: Upstream,
 ) -> int:
     """Print the mismatches of each row and return the number of rows that have any."""
     failed_rows = 0

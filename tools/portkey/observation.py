@@ -8,7 +8,7 @@ import orjson
 import requests
 
 from tests.support.upstream import ReceivedRequest, Upstream
-from tools.portkey.row import IMAGE, MASK, NON_EMPTY, Expected, Row, Values
+from tools.portkey.row import IMAGE, MASK, NON_EMPTY, ExpectedResponse, Row, Values
 
 _TIMEOUT_SECONDS = 30
 
@@ -74,7 +74,7 @@ def _form_file(name: str, content_type: str) -> tuple[str, tuple[str, bytes, str
     return name, ("upload", MASK if name == "mask" else IMAGE, content_type)
 
 
-def find_mismatches(expected: Expected, observed: Observation) -> Iterator[str]:
+def find_mismatches(expected: ExpectedResponse, observed: Observation) -> Iterator[str]:
     """Yield one line for each value that is not as expected."""
     if observed.status != expected.status:
         yield f"status {observed.status} instead of {expected.status}: {str(observed.body)[:200]}"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tools.docs import ROOT, replace_section
-from tools.portkey.row import Expected, Row
+from tools.portkey.row import ExpectedResponse, Row
 from tools.portkey.rows import GROUPS, ROWS
 
 PAGE = ROOT / "docs" / "portkey.md"
@@ -33,7 +33,7 @@ def _group_lines(name: str) -> Iterator[str]:
         yield "| " + " | ".join(cells) + " |"
 
 
-def _outcome_text(expect: Expected) -> str:
+def _outcome_text(expect: ExpectedResponse) -> str:
     """Return the outcome as text, such as "200, 2 calls"."""
     return f"{expect.status}, {expect.call_count} call" + ("" if expect.call_count == 1 else "s")
 

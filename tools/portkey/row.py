@@ -26,7 +26,7 @@ def error_response(status: int, code: str | None = None, **headers: str) -> Scri
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedResponse:
     """The expected result of a row. Only the named entries of each mapping are compared.
 
     `headers` and `body` belong to the response. The keys of `body` are paths such as "error.code". `sent` is the last
@@ -51,8 +51,8 @@ class Row:
 
     name: str
     reason: str
-    retouch: Expected = Expected()
-    portkey: Expected | None = None
+    retouch: ExpectedResponse = ExpectedResponse()
+    portkey: ExpectedResponse | None = None
     verdict: Verdict = "same"
     headers: Mapping[str, str] = field(default_factory=lambda: OPENAI_HEADERS)
     config: Mapping[str, Any] | str | None = None

@@ -1,7 +1,14 @@
 """Rows about request bodies, guardrails and responses."""
 
 from tests.support.images import data_url
-from tools.portkey.row import IMAGE, NON_EMPTY, OPENAI_HEADERS, Expected, Row, error_response
+from tools.portkey.row import (
+    IMAGE,
+    NON_EMPTY,
+    OPENAI_HEADERS,
+    ExpectedResponse,
+    Row,
+    error_response,
+)
 
 
 def _guardrail_config(word: str, **hook: object) -> dict[str, object]:
@@ -19,8 +26,8 @@ GUARDRAILS = (
     Row(
         "input guardrail fails with deny",
         "446, and nothing is sent; in Portkey the guardrail accepts the form",
-        Expected(446, 0, body={"error.type": "hooks_failed", "hook_results": NON_EMPTY}),
-        Expected(),
+        ExpectedResponse(446, 0, body={"error.type": "hooks_failed", "hook_results": NON_EMPTY}),
+        ExpectedResponse(),
         "better",
         headers={},
         config=_guardrail_config("guardrail", deny=True),
@@ -28,8 +35,8 @@ GUARDRAILS = (
     Row(
         "input guardrail fails without deny",
         "246 with the image and the check results; in Portkey the guardrail accepts the form",
-        Expected(246, 1, body={"data.0.b64_json": NON_EMPTY, "hook_results": NON_EMPTY}),
-        Expected(),
+        ExpectedResponse(246, 1, body={"data.0.b64_json": NON_EMPTY, "hook_results": NON_EMPTY}),
+        ExpectedResponse(),
         "better",
         headers={},
         config=_guardrail_config("guardrail"),
@@ -37,8 +44,8 @@ GUARDRAILS = (
     Row(
         "guardrail saved under an id",
         "Retouch stores no guardrails; the checks are part of the config",
-        Expected(400, 0, body={"error.code": "invalid_config"}),
-        Expected(),
+        ExpectedResponse(400, 0, body={"error.code": "invalid_config"}),
+        ExpectedResponse(),
         "not offered",
         headers={},
         config={"provider": "openai", "api_key": "sk-a", "input_guardrails": ["pg-words"]},
@@ -49,7 +56,7 @@ RESPONSES = (
     Row(
         "response headers of a plain edit",
         "they name the option, the retry count and the provider",
-        Expected(
+        ExpectedResponse(
             headers={
                 "x-portkey-last-used-option-index": "config",
                 "x-portkey-retry-attempt-count": "0",
@@ -61,31 +68,33 @@ RESPONSES = (
     Row(
         "upstream's x-request-id",
         "the header has the gateway's own id; the provider's id is in `x-retouch-upstream-request-id`",
-        Expected(headers={"x-request-id": NON_EMPTY, "x-retouch-upstream-request-id": "up-1"}),
-        Expected(headers={"x-request-id": "up-1"}),
+        ExpectedResponse(
+            headers={"x-request-id": NON_EMPTY, "x-retouch-upstream-request-id": "up-1"}
+        ),
+        ExpectedResponse(headers={"x-request-id": "up-1"}),
         "not offered",
     ),
     Row(
         "upstream's 400",
         "status and message are passed on",
-        Expected(400, body={"error.message": "upstream says 400"}),
+        ExpectedResponse(400, body={"error.message": "upstream says 400"}),
         upstream_responses=(error_response(400),),
     ),
     Row(
         "the gateway's own errors",
         "in OpenAI's envelope, which SDKs display, plus `status`; Portkey returns only `status` and `message`",
-        Expected(
+        ExpectedResponse(
             400, 0, body={"error.message": NON_EMPTY, "error.type": NON_EMPTY, "status": "failure"}
         ),
-        Expected(400, 0, body={"error": None, "message": NON_EMPTY}),
+        ExpectedResponse(400, 0, body={"error": None, "message": NON_EMPTY}),
         "better",
         headers={**OPENAI_HEADERS, "x-portkey-provider": "nobody"},
     ),
     Row(
         "GET instead of POST",
         "lists the caller's jobs; Portkey sends it upstream with the key",
-        Expected(200, 0),
-        Expected(404, 1, sent={"authorization": "Bearer sk-mine"}),
+        ExpectedResponse(200, 0),
+        ExpectedResponse(404, 1, sent={"authorization": "Bearer sk-mine"}),
         "better",
         method="GET",
     ),
@@ -95,8 +104,8 @@ BODIES = (
     Row(
         "JSON body with a data URL",
         "accepted as OpenAI's JSON form of an edit; Portkey returns a plain 500",
-        Expected(body={"data.0.b64_json": NON_EMPTY}),
-        Expected(500, 0),
+        ExpectedResponse(body={"data.0.b64_json": NON_EMPTY}),
+        ExpectedResponse(500, 0),
         "better",
         json={
             "model": "gpt-image-2",
@@ -107,8 +116,8 @@ BODIES = (
     Row(
         "model `openai/gpt-image-2` in a form",
         "the prefix is removed; Portkey sends it upstream",
-        Expected(sent={"field model": "gpt-image-2"}),
-        Expected(sent={"field model": "openai/gpt-image-2"}),
+        ExpectedResponse(sent={"field model": "gpt-image-2"}),
+        ExpectedResponse(sent={"field model": "openai/gpt-image-2"}),
         "better",
         fields={"model": "openai/gpt-image-2"},
     ),
@@ -120,30 +129,30 @@ BODIES = (
     Row(
         "field `image[]`, twice",
         "sent unchanged",
-        Expected(sent={"files": ["image[]", "image[]"]}),
+        ExpectedResponse(sent={"files": ["image[]", "image[]"]}),
         files=(("image[]", "image/png"), ("image[]", "image/png")),
     ),
     Row(
         "fields `image[0]` and `image[1]`",
         "sent as `image[]`, which OpenAI reads; Portkey forwards them unchanged",
-        Expected(sent={"files": ["image[]", "image[]"]}),
-        Expected(sent={"files": ["image[0]", "image[1]"]}),
+        ExpectedResponse(sent={"files": ["image[]", "image[]"]}),
+        ExpectedResponse(sent={"files": ["image[0]", "image[1]"]}),
         "better",
         files=(("image[0]", "image/png"), ("image[1]", "image/png")),
     ),
     Row(
         "fields `image.0` and `image.1`",
         "sent as `image[]`, which OpenAI reads; Portkey forwards them unchanged",
-        Expected(sent={"files": ["image[]", "image[]"]}),
-        Expected(sent={"files": ["image.0", "image.1"]}),
+        ExpectedResponse(sent={"files": ["image[]", "image[]"]}),
+        ExpectedResponse(sent={"files": ["image.0", "image.1"]}),
         "better",
         files=(("image.0", "image/png"), ("image.1", "image/png")),
     ),
     Row(
         "image with the type application/octet-stream",
         "the type is detected from the bytes and corrected; Portkey forwards it unchanged",
-        Expected(sent={"type of image": "image/png"}),
-        Expected(sent={"type of image": "application/octet-stream"}),
+        ExpectedResponse(sent={"type of image": "image/png"}),
+        ExpectedResponse(sent={"type of image": "application/octet-stream"}),
         "better",
         files=(("image", "application/octet-stream"),),
     ),

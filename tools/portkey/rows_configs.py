@@ -1,12 +1,12 @@
 """Rows about configs: which target serves the request."""
 
-from tools.portkey.row import SUCCESS, Expected, Row, error_response
+from tools.portkey.row import SUCCESS, ExpectedResponse, Row, error_response
 
 _TARGET_A = {"provider": "openai", "api_key": "sk-a"}
 _TARGET_B = {"provider": "openai", "api_key": "sk-b"}
 _OPTION_HEADER = "x-portkey-last-used-option-index"
 _RETRY_COUNT_HEADER = "x-portkey-retry-attempt-count"
-_SERVED_BY_B = Expected(
+_SERVED_BY_B = ExpectedResponse(
     200, 2, {_OPTION_HEADER: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"}
 )
 _SERVED_BY_A = {_OPTION_HEADER: "config.targets[0]"}
@@ -28,15 +28,15 @@ CONFIGS = (
     Row(
         "inline config with provider and key",
         "the key of the config is used",
-        Expected(headers={_OPTION_HEADER: "config"}, sent={"authorization": "Bearer sk-a"}),
+        ExpectedResponse(headers={_OPTION_HEADER: "config"}, sent={"authorization": "Bearer sk-a"}),
         headers={},
         config=_TARGET_A,
     ),
     Row(
         "saved config `pc-photos`",
         "read from the operator's bucket; the open gateway accepts only JSON",
-        Expected(sent={"authorization": "Bearer sk-saved"}),
-        Expected(400, 0),
+        ExpectedResponse(sent={"authorization": "Bearer sk-saved"}),
+        ExpectedResponse(400, 0),
         "better",
         headers={},
         config="pc-photos",
@@ -44,8 +44,8 @@ CONFIGS = (
     Row(
         "fallback whose second target names an unknown guardrail",
         "rejected before the first target is called; Portkey ignores the guardrail",
-        Expected(400, 0, body={"error.code": "invalid_config"}),
-        Expected(),
+        ExpectedResponse(400, 0, body={"error.code": "invalid_config"}),
+        ExpectedResponse(),
         "better",
         headers={},
         config={
@@ -56,11 +56,16 @@ CONFIGS = (
             ],
         },
     ),
-    Row("config that is not JSON", "400, and nothing is sent", Expected(400, 0), config="{oops"),
+    Row(
+        "config that is not JSON",
+        "400, and nothing is sent",
+        ExpectedResponse(400, 0),
+        config="{oops",
+    ),
     Row(
         "config with an unknown mode",
         "400, and nothing is sent",
-        Expected(400, 0),
+        ExpectedResponse(400, 0),
         headers={},
         config={"strategy": {"mode": "roulette"}, "targets": [_TARGET_A]},
     ),
@@ -83,8 +88,8 @@ CONFIGS = (
     Row(
         "fallback on_status_codes [429], upstream 500",
         "500 is not listed, so there is no fallback; 502 says that the provider failed, not the gateway",
-        Expected(502, 1, _SERVED_BY_A),
-        Expected(500, 1, _SERVED_BY_A),
+        ExpectedResponse(502, 1, _SERVED_BY_A),
+        ExpectedResponse(500, 1, _SERVED_BY_A),
         "better",
         headers={},
         config=_fallback_config(on_status_codes=[429]),
@@ -93,7 +98,7 @@ CONFIGS = (
     Row(
         "fallback, upstream 400",
         "an invalid request is not sent to a second provider",
-        Expected(400, 1, _SERVED_BY_A),
+        ExpectedResponse(400, 1, _SERVED_BY_A),
         _SERVED_BY_B,
         "better",
         headers={},
@@ -111,7 +116,7 @@ CONFIGS = (
     Row(
         "fallback, upstream refuses the content",
         "refused content is not sent to a second provider unless `on_content_refusal` allows it",
-        Expected(400, 1, _SERVED_BY_A, {"error.code": "moderation_blocked"}),
+        ExpectedResponse(400, 1, _SERVED_BY_A, {"error.code": "moderation_blocked"}),
         _SERVED_BY_B,
         "better",
         headers={},
@@ -121,7 +126,7 @@ CONFIGS = (
     Row(
         "loadbalance with weights 0 and 1",
         "the second target is called",
-        Expected(
+        ExpectedResponse(
             headers={_OPTION_HEADER: "config.targets[1]"}, sent={"authorization": "Bearer sk-b"}
         ),
         headers={},
@@ -133,15 +138,15 @@ CONFIGS = (
     Row(
         "conditional on metadata",
         "the target of the condition is called",
-        Expected(sent={"authorization": "Bearer sk-b"}),
+        ExpectedResponse(sent={"authorization": "Bearer sk-b"}),
         headers={"x-portkey-metadata": '{"plan": "pro"}'},
         config=_conditional_config({"metadata.plan": {"$eq": "pro"}}, default="a"),
     ),
     Row(
         "conditional on params.quality of a form",
         "conditions can use form fields; in Portkey no condition on them matches",
-        Expected(sent={"authorization": "Bearer sk-b"}),
-        Expected(sent={"authorization": "Bearer sk-a"}),
+        ExpectedResponse(sent={"authorization": "Bearer sk-b"}),
+        ExpectedResponse(sent={"authorization": "Bearer sk-a"}),
         "better",
         headers={},
         config=_conditional_config({"params.quality": {"$eq": "low"}}, default="a"),
@@ -150,8 +155,8 @@ CONFIGS = (
     Row(
         "conditional, nothing matches and no default",
         "400 with the reason; Portkey returns a plain 500",
-        Expected(400, 0, body={"error.code": "no_target_matches"}),
-        Expected(500, 0),
+        ExpectedResponse(400, 0, body={"error.code": "no_target_matches"}),
+        ExpectedResponse(500, 0),
         "better",
         headers={},
         config=_conditional_config({"metadata.plan": {"$eq": "pro"}}),
@@ -159,7 +164,7 @@ CONFIGS = (
     Row(
         "fallback in a fallback",
         "the path to the serving target is returned",
-        Expected(200, 2, {_OPTION_HEADER: "config.targets[0].targets[1]"}),
+        ExpectedResponse(200, 2, {_OPTION_HEADER: "config.targets[0].targets[1]"}),
         headers={},
         config={"strategy": {"mode": "fallback"}, "targets": [_fallback_config(), _TARGET_A]},
         upstream_responses=(error_response(429), SUCCESS),
@@ -167,7 +172,7 @@ CONFIGS = (
     Row(
         "retry of the config, inherited by its targets",
         "the target is called again",
-        Expected(200, 2, {_RETRY_COUNT_HEADER: "1", **_SERVED_BY_A}),
+        ExpectedResponse(200, 2, {_RETRY_COUNT_HEADER: "1", **_SERVED_BY_A}),
         headers={},
         config={**_fallback_config(), "retry": {"attempts": 1}},
         upstream_responses=(error_response(429), SUCCESS),
@@ -175,8 +180,8 @@ CONFIGS = (
     Row(
         "override_params on a form",
         "the field is replaced; Portkey drops it",
-        Expected(sent={"field quality": "low"}),
-        Expected(sent={"field quality": None}),
+        ExpectedResponse(sent={"field quality": "low"}),
+        ExpectedResponse(sent={"field quality": None}),
         "better",
         headers={},
         config={**_TARGET_A, "override_params": {"quality": "low"}},

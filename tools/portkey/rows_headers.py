@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tools.portkey.row import NON_EMPTY, OPENAI_HEADERS, SUCCESS, Expected, Row
+from tools.portkey.row import NON_EMPTY, OPENAI_HEADERS, SUCCESS, ExpectedResponse, Row
 
-_KEY_SENT = Expected(sent={"authorization": "Bearer sk-mine"})
-_KEY_MISSING = Expected(401, 0, body={"error.type": NON_EMPTY})
+_KEY_SENT = ExpectedResponse(sent={"authorization": "Bearer sk-mine"})
+_KEY_MISSING = ExpectedResponse(401, 0, body={"error.type": NON_EMPTY})
 _SLOW_RESPONSE = replace(SUCCESS, delay=2.5)
 
 KEYS = (
@@ -14,7 +14,7 @@ KEYS = (
         "provider and x-portkey-api-key",
         "the documented call works; Portkey ignores the key and sends `undefined`",
         _KEY_SENT,
-        Expected(sent={"authorization": "Bearer undefined"}),
+        ExpectedResponse(sent={"authorization": "Bearer undefined"}),
         "better",
         {"x-portkey-provider": "openai", "x-portkey-api-key": "sk-mine"},
     ),
@@ -28,7 +28,7 @@ KEYS = (
         "placeholder `Bearer OPENAI_API_KEY` and no other key",
         "rejected as a missing key; Portkey sends the placeholder upstream with the image",
         _KEY_MISSING,
-        Expected(sent={"authorization": "Bearer OPENAI_API_KEY"}),
+        ExpectedResponse(sent={"authorization": "Bearer OPENAI_API_KEY"}),
         "better",
         {**OPENAI_HEADERS, "authorization": "Bearer OPENAI_API_KEY"},
     ),
@@ -36,15 +36,15 @@ KEYS = (
         "placeholder `Bearer DUMMY-KEY` beside x-portkey-api-key",
         "the real key is used; Portkey uses the placeholder",
         _KEY_SENT,
-        Expected(sent={"authorization": "Bearer DUMMY-KEY"}),
+        ExpectedResponse(sent={"authorization": "Bearer DUMMY-KEY"}),
         "better",
         {**OPENAI_HEADERS, "authorization": "Bearer DUMMY-KEY", "x-portkey-api-key": "sk-mine"},
     ),
     Row(
         "x-portkey-virtual-key alone",
         "found among the operator's virtual keys; the open gateway has none",
-        Expected(sent={"authorization": "Bearer sk-team"}),
-        Expected(400, 0),
+        ExpectedResponse(sent={"authorization": "Bearer sk-team"}),
+        ExpectedResponse(400, 0),
         "better",
         {"x-portkey-virtual-key": "openai-team"},
     ),
@@ -52,23 +52,23 @@ KEYS = (
         "x-portkey-provider: @openai",
         "the newer `@` before a provider name is accepted; the open gateway does not know it",
         _KEY_SENT,
-        Expected(400, 0),
+        ExpectedResponse(400, 0),
         "better",
         {**OPENAI_HEADERS, "x-portkey-provider": "@openai"},
     ),
     Row(
         "x-portkey-provider: @openai-team",
         "found among the operator's virtual keys; the open gateway has none",
-        Expected(sent={"authorization": "Bearer sk-team"}),
-        Expected(400, 0),
+        ExpectedResponse(sent={"authorization": "Bearer sk-team"}),
+        ExpectedResponse(400, 0),
         "better",
         {"x-portkey-provider": "@openai-team"},
     ),
     Row(
         "config with provider `@openai-team`",
         "found among the operator's virtual keys; the open gateway has none",
-        Expected(sent={"authorization": "Bearer sk-team"}),
-        Expected(400, 0),
+        ExpectedResponse(sent={"authorization": "Bearer sk-team"}),
+        ExpectedResponse(400, 0),
         "better",
         {},
         {"provider": "@openai-team"},
@@ -76,29 +76,31 @@ KEYS = (
     Row(
         "unknown provider",
         "rejected before anything is sent",
-        Expected(400, 0),
+        ExpectedResponse(400, 0),
         headers={**OPENAI_HEADERS, "x-portkey-provider": "nobody"},
     ),
     Row(
         "provider without image edits",
         "rejected before anything is sent; Portkey sends the image to the provider's base URL",
-        Expected(400, 0, body={"error.code": "unsupported_provider"}),
-        Expected(sent={"path": "/v1"}),
+        ExpectedResponse(400, 0, body={"error.code": "unsupported_provider"}),
+        ExpectedResponse(sent={"path": "/v1"}),
         "better",
         {**OPENAI_HEADERS, "x-portkey-provider": "anthropic"},
     ),
     Row(
         "x-portkey-aws-access-key-id",
         "long-lived AWS keys do not belong in headers; Retouch uses the function's role",
-        Expected(400, 0),
-        Expected(),
+        ExpectedResponse(400, 0),
+        ExpectedResponse(),
         "not offered",
         {**OPENAI_HEADERS, "x-portkey-aws-access-key-id": "AKIA0"},
     ),
     Row(
         "x-portkey-openai-organization, -project and -beta",
         "forwarded with the caller's own key",
-        Expected(sent={"openai-organization": "org", "openai-project": "p", "openai-beta": "b"}),
+        ExpectedResponse(
+            sent={"openai-organization": "org", "openai-project": "p", "openai-beta": "b"}
+        ),
         headers={
             **OPENAI_HEADERS,
             "x-portkey-openai-organization": "org",
@@ -109,16 +111,16 @@ KEYS = (
     Row(
         "x-portkey-azure-deployment-id with OpenAI as provider",
         "rejected by name; Portkey silently drops it",
-        Expected(400, 0, body={"error.param": "x-portkey-azure-deployment-id"}),
-        Expected(),
+        ExpectedResponse(400, 0, body={"error.param": "x-portkey-azure-deployment-id"}),
+        ExpectedResponse(),
         "better",
         {**OPENAI_HEADERS, "x-portkey-azure-deployment-id": "mine"},
     ),
     Row(
         "config with api_key and virtual_key",
         "rejected, because only one key can be used; Portkey silently drops the virtual key",
-        Expected(400, 0, body={"error.code": "invalid_config"}),
-        Expected(sent={"authorization": "Bearer sk-a"}),
+        ExpectedResponse(400, 0, body={"error.code": "invalid_config"}),
+        ExpectedResponse(sent={"authorization": "Bearer sk-a"}),
         "better",
         {},
         {"provider": "openai", "api_key": "sk-a", "virtual_key": "openai-team"},
@@ -129,14 +131,14 @@ HEADERS = (
     Row(
         "x-portkey-trace-id",
         "echoed",
-        Expected(headers={"x-portkey-trace-id": "t-7"}),
+        ExpectedResponse(headers={"x-portkey-trace-id": "t-7"}),
         headers={**OPENAI_HEADERS, "x-portkey-trace-id": "t-7"},
     ),
     Row(
         "no trace id",
         "an id is generated; Portkey returns an empty header",
-        Expected(headers={"x-portkey-trace-id": NON_EMPTY}),
-        Expected(headers={"x-portkey-trace-id": ""}),
+        ExpectedResponse(headers={"x-portkey-trace-id": NON_EMPTY}),
+        ExpectedResponse(headers={"x-portkey-trace-id": ""}),
         "better",
     ),
     Row(
@@ -147,7 +149,7 @@ HEADERS = (
     Row(
         "x-portkey-request-timeout: 1000",
         "408 after 1000 ms, with the same message",
-        Expected(
+        ExpectedResponse(
             408,
             body={
                 "error.type": "timeout_error",
@@ -165,23 +167,23 @@ HEADERS = (
     Row(
         "x-portkey-custom-host of an unlisted host",
         "off by default: images and keys go only to hosts of RETOUCH_CUSTOM_HOSTS",
-        Expected(400, 0, body={"error.code": "custom_host_not_allowed"}),
-        Expected(),
+        ExpectedResponse(400, 0, body={"error.code": "custom_host_not_allowed"}),
+        ExpectedResponse(),
         "not offered",
         {**OPENAI_HEADERS, "x-portkey-custom-host": "https://unlisted.example/v1"},
     ),
     Row(
         "x-portkey-forward-headers",
         "off by default: only headers of RETOUCH_FORWARD_HEADERS are forwarded, and never one with a key",
-        Expected(400, 0, body={"error.code": "forward_header_not_allowed"}),
-        Expected(sent={"x-team": "red"}),
+        ExpectedResponse(400, 0, body={"error.code": "forward_header_not_allowed"}),
+        ExpectedResponse(sent={"x-team": "red"}),
         "not offered",
         {**OPENAI_HEADERS, "x-portkey-forward-headers": "x-team", "x-team": "red"},
     ),
     Row(
         "a caller's own x-header, not listed",
         "not forwarded",
-        Expected(sent={"x-team": None}),
+        ExpectedResponse(sent={"x-team": None}),
         headers={**OPENAI_HEADERS, "x-team": "red"},
     ),
 )

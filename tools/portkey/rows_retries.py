@@ -1,6 +1,6 @@
 """Rows about configs: retries of a target and the cache of its responses."""
 
-from tools.portkey.row import SUCCESS, Expected, Row, error_response
+from tools.portkey.row import SUCCESS, ExpectedResponse, Row, error_response
 
 _TARGET = {"provider": "openai", "api_key": "sk-a"}
 _RETRY_COUNT_HEADER = "x-portkey-retry-attempt-count"
@@ -16,7 +16,7 @@ RETRIES = (
     Row(
         "retry, upstream 429 once",
         "called again after one second",
-        Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
+        ExpectedResponse(200, 2, {_RETRY_COUNT_HEADER: "1"}),
         headers={},
         config=_retry_config(2),
         upstream_responses=(error_response(429), SUCCESS),
@@ -24,8 +24,8 @@ RETRIES = (
     Row(
         "retry, upstream 500 once",
         "a call that may be billed is not repeated unless `may_buy_twice` allows it",
-        Expected(502, 1, {_RETRY_COUNT_HEADER: "0"}),
-        Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
+        ExpectedResponse(502, 1, {_RETRY_COUNT_HEADER: "0"}),
+        ExpectedResponse(200, 2, {_RETRY_COUNT_HEADER: "1"}),
         "better",
         headers={},
         config=_retry_config(2),
@@ -34,7 +34,7 @@ RETRIES = (
     Row(
         "retries used up",
         "the last response, and -1",
-        Expected(429, 2, {_RETRY_COUNT_HEADER: "-1"}),
+        ExpectedResponse(429, 2, {_RETRY_COUNT_HEADER: "-1"}),
         headers={},
         config=_retry_config(1),
         upstream_responses=(error_response(429),),
@@ -43,7 +43,7 @@ RETRIES = (
         Row(
             f"{spelling}, upstream 429 with retry-after-ms",
             "the delay is respected and the retry counted",
-            Expected(200, 2, {_RETRY_COUNT_HEADER: "1"}),
+            ExpectedResponse(200, 2, {_RETRY_COUNT_HEADER: "1"}),
             headers={},
             config=_retry_config(2, **{spelling: True}),
             upstream_responses=(_SHORT_RETRY_AFTER, SUCCESS),
@@ -53,15 +53,19 @@ RETRIES = (
 )
 
 _CACHE_CONFIG = {**_TARGET, "cache": {"mode": "simple", "max_age": 600}}
-_NOT_CACHED = Expected(200, 2, {_CACHE_STATUS_HEADER: "DISABLED"})
+_NOT_CACHED = ExpectedResponse(200, 2, {_CACHE_STATUS_HEADER: "DISABLED"})
 
 CACHE = (
-    Row("no cache requested", "DISABLED", Expected(headers={_CACHE_STATUS_HEADER: "DISABLED"})),
+    Row(
+        "no cache requested",
+        "DISABLED",
+        ExpectedResponse(headers={_CACHE_STATUS_HEADER: "DISABLED"}),
+    ),
     Row(
         "cache, first time",
         "MISS, and the response is stored; Portkey never caches edits",
-        Expected(headers={_CACHE_STATUS_HEADER: "MISS"}),
-        Expected(headers={_CACHE_STATUS_HEADER: "DISABLED"}),
+        ExpectedResponse(headers={_CACHE_STATUS_HEADER: "MISS"}),
+        ExpectedResponse(headers={_CACHE_STATUS_HEADER: "DISABLED"}),
         "better",
         headers={},
         config=_CACHE_CONFIG,
@@ -69,7 +73,7 @@ CACHE = (
     Row(
         "cache, the same edit again",
         "HIT, and there is no second provider call; Portkey calls the provider twice",
-        Expected(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
+        ExpectedResponse(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
         _NOT_CACHED,
         "better",
         headers={},
@@ -79,7 +83,7 @@ CACHE = (
     Row(
         "cache, again in another namespace",
         "each namespace is a separate part of the cache; the open gateway has none",
-        Expected(200, 2, {_CACHE_STATUS_HEADER: "MISS"}),
+        ExpectedResponse(200, 2, {_CACHE_STATUS_HEADER: "MISS"}),
         _NOT_CACHED,
         "better",
         headers={},
@@ -89,7 +93,7 @@ CACHE = (
     Row(
         "cache, again with force-refresh true",
         "the provider is called again and the response stored",
-        Expected(200, 2, {_CACHE_STATUS_HEADER: "REFRESH"}),
+        ExpectedResponse(200, 2, {_CACHE_STATUS_HEADER: "REFRESH"}),
         _NOT_CACHED,
         "better",
         headers={},
@@ -99,7 +103,7 @@ CACHE = (
     Row(
         "cache, again with force-refresh false",
         "false means false: HIT",
-        Expected(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
+        ExpectedResponse(200, 1, {_CACHE_STATUS_HEADER: "HIT"}),
         _NOT_CACHED,
         "better",
         headers={},

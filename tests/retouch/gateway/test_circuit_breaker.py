@@ -8,7 +8,7 @@ from retouch.core.errors import (
     Moderated,
     OutOfQuota,
     RateLimited,
-    Refused,
+    RejectedByProvider,
     Unauthorized,
     UpstreamError,
     UpstreamUnreachable,
@@ -31,7 +31,7 @@ NEUTRAL_FAULTS = (
     GatewayMisconfigured("A wrong key."),
     DeadlineExceeded("Never started.", billed="no"),
 )
-PROVIDER_UP_RESULTS = (None, Moderated("No."), Refused("Too large."))
+PROVIDER_UP_RESULTS = (None, Moderated("No."), RejectedByProvider("Too large."))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retouch.inbox.intake import ObjectEdit, RefusedObject, Skipped, take_object
+from retouch.inbox.intake import ObjectEdit, RefusedObject, SkippedObject, take_object
 from retouch.inbox.store import InboxUnavailable, ObjectCreated
 from tests.support.inbox import BUCKET, InMemoryInbox, recipe_cache
 from tests.support.services import FakeClock
@@ -48,17 +48,17 @@ def test_photo_becomes_the_edit_of_its_recipe(inbox):
 
 @pytest.mark.parametrize("key", ["outbox/white/photo.png", "inbox/white/", "results/a.png"])
 def test_object_outside_the_inbox_and_folder_marker_are_ignored_unread(inbox, key):
-    assert take(inbox, inbox.upload(key, b"")) == Skipped("not_in_inbox")
+    assert take(inbox, inbox.upload(key, b"")) == SkippedObject("not_in_inbox")
     assert inbox.reads == []
 
 
 def test_object_that_the_recipe_does_not_take_is_ignored(inbox):
-    assert take(inbox, inbox.upload("inbox/white/notes.txt", b"x")) == Skipped("no_match")
+    assert take(inbox, inbox.upload("inbox/white/notes.txt", b"x")) == SkippedObject("no_match")
 
 
 def test_result_that_is_copied_into_the_inbox_is_ignored(inbox):
     event = inbox.upload(PHOTO, b"x", {"retouch-order": "ord_1"})
-    assert take(inbox, event) == Skipped("result")
+    assert take(inbox, event) == SkippedObject("result")
 
 
 def test_job_of_a_result_that_is_copied_beside_a_photo_is_no_sidecar(inbox):
@@ -71,7 +71,7 @@ def test_job_of_a_result_that_is_copied_beside_a_photo_is_no_sidecar(inbox):
 def test_photo_and_mask_in_either_order_are_one_edit(inbox, first):
     write_recipe(inbox, mask="sibling")
     other = MASK if first == PHOTO else PHOTO
-    assert take(inbox, inbox.upload(first, first.encode())) == Skipped("waiting")
+    assert take(inbox, inbox.upload(first, first.encode())) == SkippedObject("waiting")
     late = inbox.upload(other, other.encode())
     edit = take(inbox, late)
     assert image_bytes(edit.values["images"][0]) == PHOTO.encode()
@@ -127,26 +127,26 @@ def test_same_bytes_again_have_the_same_key_unless_the_recipe_buys_them(inbox):
 
 def test_required_sidecar_is_waited_for_in_either_order(inbox):
     write_recipe(inbox, sidecar="required")
-    assert take(inbox, inbox.upload(PHOTO, b"x")) == Skipped("waiting")
+    assert take(inbox, inbox.upload(PHOTO, b"x")) == SkippedObject("waiting")
     edit = take(inbox, inbox.upload(f"{PHOTO}.json", b'{"prompt": "red"}'))
     assert edit.values["prompt"] == "red"
 
 
 def test_sidecar_alone_waits_for_its_photo(inbox):
     event = inbox.upload(f"{PHOTO}.json", b'{"prompt": "red"}')
-    assert take(inbox, event) == Skipped("waiting")
+    assert take(inbox, event) == SkippedObject("waiting")
 
 
 def test_overwritten_object_is_superseded(inbox):
     old = inbox.upload(PHOTO, b"old")
     inbox.upload(PHOTO, b"new")
-    assert take(inbox, old) == Skipped("superseded")
+    assert take(inbox, old) == SkippedObject("superseded")
 
 
 def test_deleted_object_is_superseded(inbox):
     event = inbox.upload(PHOTO, b"x")
     del inbox.objects[PHOTO]
-    assert take(inbox, event) == Skipped("superseded")
+    assert take(inbox, event) == SkippedObject("superseded")
 
 
 @pytest.mark.parametrize(("size", "code"), [(0, "empty_object"), (60_000_000, "object_too_large")])

@@ -132,7 +132,7 @@ def test_range_that_ends_before_it_begins_is_refused(store):
 
 
 def test_sums_of_a_day_whose_events_may_be_deleted_are_not_kept(store):
-    store.kept_seconds = 10 * SECONDS_PER_DAY
+    store.retention_seconds = 10 * SECONDS_PER_DAY
     _read(store)
     assert store.read_rollup("w_0", "2026-11-05") is None
     assert store.read_rollup("w_0", "2026-11-25")

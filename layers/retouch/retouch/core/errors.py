@@ -8,7 +8,7 @@
     |  +- ModelRetired, Gone         410
     |  +- TooLarge                   413
     |  +- UnsupportedMedia           415
-    |  +- Refused                    4xx  the provider rejected the request
+    |  +- RejectedByProvider         4xx  the provider rejected the request
     |  +- IdempotencyKeyReused       422  the idempotency key belongs to another request
     |  +- JobConflict                409  the state of the job does not permit the request
     |  +- PolledTooOften             429  the state of a job is asked for too often
@@ -90,7 +90,9 @@ class Fault(Exception):
     @property
     def gateway_code(self) -> str | None:
         """The gateway's own code. A provider's code may repeat a part of the request, so no record keeps it."""
-        has_provider_code = isinstance(self, Refused | RateLimited) and self.upstream_status
+        has_provider_code = (
+            isinstance(self, RejectedByProvider | RateLimited) and self.upstream_status
+        )
         return type(self).code if has_provider_code else self.code
 
     def with_billing(self, billed: Billed) -> Self:
@@ -298,7 +300,7 @@ class BudgetUnavailable(Fault):
     retryable = True
 
 
-class Refused(InvalidRequest):
+class RejectedByProvider(InvalidRequest):
     """The provider rejected the request with a 4xx. The error has the provider's message and code."""
 
     code = "provider_refused"

@@ -179,7 +179,8 @@ class StringParam:
 class NotForwarded:
     """A parameter that the gateway accepts and reports in a note, but never sends.
 
-    The provider already does what its allowed values request. `reason` is the text of the note.
+    Either the provider does what the allowed values request without it, or it has no such field. `reason` is the text
+    of the note.
     """
 
     inner: ParameterSpec
@@ -192,3 +193,6 @@ class NotForwarded:
     def rule(self) -> str:
         """Return the rule of the inner specification."""
         return self.inner.rule()
+
+
+UNSENT_USER = NotForwarded(StringParam(512), "there is no field for it, so it was not sent")

@@ -22,7 +22,7 @@ from retouch.gateway.result import (
     AttemptResult,
     DeliveredEdit,
 )
-from retouch.gateway.results.kept_original import KeptOriginal
+from retouch.gateway.results.decoded_original import DecodedOriginal
 from retouch.gateway.results.postprocess import ProcessedEdit
 from retouch.gateway.results.result_images import explain_unreadable
 from retouch.gateway.results.result_links import ResultLinks
@@ -123,7 +123,7 @@ class GeneratedImages:
     billed: Billed
     notes: tuple[str, ...] = ()
     cached: CacheEntry | None = None
-    original: KeptOriginal | None = None
+    original: DecodedOriginal | None = None
 
     def explain_errors(self) -> AbstractContextManager[None]:
         """Add the model, the remedy and the billing to an error about an unreadable image."""

@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from typing import Literal, Protocol
 
 from retouch.core.clock import Clock
-from retouch.core.errors import Billed, DeadlineExceeded, Fault, Moderated, Refused, UpstreamError
+from retouch.core.errors import (
+    Billed,
+    DeadlineExceeded,
+    Fault,
+    Moderated,
+    RejectedByProvider,
+    UpstreamError,
+)
 from retouch.core.frozen_dataclass import frozen_dataclass, replace
 
 
@@ -60,7 +67,7 @@ def is_failure(fault: Fault) -> bool:
 
 def is_success(fault: Fault | None) -> bool:
     """Return whether the provider works: it made an image, or it examined the request and refused it."""
-    return fault is None or isinstance(fault, Moderated | Refused)
+    return fault is None or isinstance(fault, Moderated | RejectedByProvider)
 
 
 def is_provider_up(fault: Fault | None) -> bool:

@@ -1,4 +1,4 @@
-"""The gateway key of an edit that began some time ago, as it is now."""
+"""Reads the gateway key of a job or a batch again, because the key may have changed since the job was made."""
 
 from __future__ import annotations
 

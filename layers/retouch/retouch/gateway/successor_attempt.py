@@ -1,4 +1,4 @@
-"""What follows when a provider says that a model does not exist which has a successor."""
+"""The second attempt, with the successor of a model, after the provider has said that the model does not exist."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ from retouch.gateway.result import (
     EditPreview,
     EditStream,
 )
+from retouch.gateway.results.decoded_original import DecodedOriginal, start_preparation
 from retouch.gateway.results.delivery import deliver
 from retouch.gateway.results.early_storage import EarlyStorage
-from retouch.gateway.results.kept_original import KeptOriginal, keep_during_call
 from retouch.gateway.results.postprocess import postprocess_all
 from retouch.gateway.results.result_links import ResultLinks
 from retouch.gateway.results.signed_links import link_builder
@@ -120,7 +120,7 @@ def call_provider(prepared: PreparedAttempt, services: Services) -> GeneratedIma
     has_circuit = attempt.settings.breaker_enabled and not attempt.context.is_paid_for
     circuit = planned.plan.resolved.circuit if has_circuit else ""
     tracking = track_call(services.breaker, circuit, runner.is_client_timeout)
-    original = keep_during_call(prepared.original, planned.plan.delivery)
+    original = start_preparation(prepared.original, planned.plan.delivery)
     if attempt.target.request.stream:
         return _start_stream(prepared, original, tracking, runner, services)
     with tracking:
@@ -255,7 +255,7 @@ def _job_runner(planned: PlannedAttempt, services: Services) -> JobRunner:
 
 def _start_stream(
     prepared: PreparedAttempt,
-    original: KeptOriginal | None,
+    original: DecodedOriginal | None,
     tracking: AbstractContextManager[None],
     runner: JobRunner,
     services: Services,

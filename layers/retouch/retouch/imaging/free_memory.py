@@ -1,4 +1,4 @@
-"""Give memory that is free back to the system."""
+"""Return free memory to the operating system."""
 
 from __future__ import annotations
 

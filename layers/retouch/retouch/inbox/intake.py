@@ -1,4 +1,4 @@
-"""What an object in the inbox becomes: an edit, or a reason why it is none.
+"""Decides what an object in the inbox becomes: an edit, or an object that is skipped or refused with a reason.
 
 Everything here may run twice. The key of the edit names the version of each file, so the same files are bought once,
 whichever event comes first. The key does not name the recipe's version: an event that is delivered again after the
@@ -43,7 +43,7 @@ SkipReason = Literal["not_in_inbox", "no_match", "result", "waiting", "supersede
 
 
 @frozen_dataclass
-class Skipped:
+class SkippedObject:
     """Nothing is to do for the event."""
 
     reason: SkipReason
@@ -67,14 +67,14 @@ class ObjectEdit:
     target: InboxTarget
 
 
-Intake = Skipped | RefusedObject | ObjectEdit
+Intake = SkippedObject | RefusedObject | ObjectEdit
 
 
 def take_object(event: ObjectCreated, store: InboxStore, recipes: RecipeCache) -> Sequence[Intake]:
     """Return what the event starts. The mask of several photos starts several edits. Raises InboxUnavailable."""
     name = read_inbox_key(event.key)
     if name is None:
-        return [Skipped("not_in_inbox")]
+        return [SkippedObject("not_in_inbox")]
     try:
         recipe = _find_recipe(event, name, recipes)
     except InvalidRecipe as fault:
@@ -84,7 +84,7 @@ def take_object(event: ObjectCreated, store: InboxStore, recipes: RecipeCache) -
     needs_list = recipe.has_mask_file or recipe.sidecar != "none"
     siblings = store.list_objects(event.bucket, name.sibling_prefix) if needs_list else []
     photos = _photos_of(event, name, recipe, siblings)
-    if isinstance(photos, Skipped):
+    if isinstance(photos, SkippedObject):
         return [photos]
     return [_take_photo(photo, recipe, siblings, store) for photo in photos]
 
@@ -108,12 +108,12 @@ def _find_recipe(event: ObjectCreated, name: InboxName, recipes: RecipeCache) ->
 
 def _photos_of(
     event: ObjectCreated, name: InboxName, recipe: Recipe, siblings: Sequence[ListedObject]
-) -> Sequence[ObjectCreated] | Skipped:
+) -> Sequence[ObjectCreated] | SkippedObject:
     """Return the photos that the event is about: the object itself, or those that it belongs to."""
     is_mask = recipe.has_mask_file and name.is_mask
     is_sidecar = recipe.sidecar != "none" and name.is_sidecar
     if not (is_mask or is_sidecar):
-        return [event] if is_match(name.name, recipe.match) else Skipped("no_match")
+        return [event] if is_match(name.name, recipe.match) else SkippedObject("no_match")
     photos = [
         ObjectCreated(event.bucket, one.key, one.etag, one.size)
         for one in siblings
@@ -121,7 +121,7 @@ def _photos_of(
         and is_match(photo.name, recipe.match)
         and (name.is_mask_of(photo) if is_mask else name.is_sidecar_of(photo))
     ]
-    return photos or Skipped("waiting")
+    return photos or SkippedObject("waiting")
 
 
 def _take_photo(
@@ -134,7 +134,7 @@ def _take_photo(
         _check_size(photo.size)
         _check_output(recipe, name)
         files = _read_files(photo, name, recipe, siblings, store)
-        if isinstance(files, Skipped):
+        if isinstance(files, SkippedObject):
             return files
         return _make_edit(photo, files, recipe, target)
     except InvalidRequest as fault:
@@ -158,7 +158,7 @@ def _read_files(
     recipe: Recipe,
     siblings: Sequence[ListedObject],
     store: InboxStore,
-) -> _Files | Skipped:
+) -> _Files | SkippedObject:
     """Return the files of the edit as they are now. Raises InvalidRequest for a size that no edit has."""
     names = [(one, sibling) for one in siblings if (sibling := read_inbox_key(one.key))]
     mask = next((one for one, other in names if other.is_mask_of(name)), None)
@@ -166,18 +166,18 @@ def _read_files(
     is_mask_missing = recipe.has_mask_file and mask is None
     is_sidecar_missing = recipe.sidecar == "required" and sidecar is None
     if is_mask_missing or is_sidecar_missing:
-        return Skipped("waiting")
+        return SkippedObject("waiting")
     stored = store.read(photo.bucket, photo.key, photo.etag)
     if stored is None:
-        return Skipped("superseded")
+        return SkippedObject("superseded")
     if stored.is_own:
-        return Skipped("result")
+        return SkippedObject("result")
     _check_size(len(stored.data))
     read = _SiblingReader(photo.bucket, store)
     stored_mask = read.read(mask) if recipe.has_mask_file else None
     stored_sidecar = read.read(sidecar) if recipe.sidecar != "none" else None
     if read.is_superseded:
-        return Skipped("superseded")
+        return SkippedObject("superseded")
     if stored_sidecar and stored_sidecar.is_own:  # the job of a result, copied into the inbox
         stored_sidecar = None
     return _Files(stored, stored_mask, stored_sidecar)

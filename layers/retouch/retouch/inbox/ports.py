@@ -1,4 +1,4 @@
-"""What event-driven edits need from the outside."""
+"""The ports of event-driven edits: what they need from AWS or from local files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the end of an edit goes that an event has started: an object, a reply queue, a state machine."""
+"""The destination of the outcome of an edit that an event has started: an object, a reply queue or a state machine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The creation of a job: its record, what it reserves of budgets, and its message.
 
-Until its record is stored, there is no job. From then on the job is made, whatever becomes of the request.
+A job exists as soon as its record is stored. From then on it is carried out, even if its request fails.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The end of an order whose outcome nobody knew, when the operator has found it out at the provider."""
+"""The end of an order with an unknown outcome, after the operator has found the outcome out at the provider."""
 
 from __future__ import annotations
 

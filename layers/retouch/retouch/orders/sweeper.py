@@ -1,4 +1,4 @@
-"""The sweep of all orders that nobody ends: their holder's process has ended, or the message of a job is lost."""
+"""Ends all orders that nobody else ends, because their holder's process has ended or the message of a job is lost."""
 
 from __future__ import annotations
 

@@ -32,11 +32,11 @@ from retouch.core.capabilities import (
     SizeLimits,
 )
 from retouch.core.parameters import (
+    UNSENT_USER,
     BoolParam,
     EnumParam,
     FloatParam,
     IntParam,
-    NotForwarded,
     StringParam,
 )
 from retouch.core.provider_protocol import (
@@ -193,7 +193,7 @@ FLUX_3_IMAGE = ModelCapabilities(
         "resolution": EnumParam(tuple(FLUX_3_TIERS)),
         "grounding": BoolParam(),
         "safety_tolerance": IntParam(0, 4),
-        "user": NotForwarded(StringParam(512), "there is no field for it, so it was not sent"),
+        "user": UNSENT_USER,
     },
     output_formats=(),
     supports_compression=False,

@@ -1,4 +1,4 @@
-"""What budgets need from the outside: a table whose every change of a row is one conditional write."""
+"""The table that budgets need. It makes each change of a row in one conditional write."""
 
 from __future__ import annotations
 

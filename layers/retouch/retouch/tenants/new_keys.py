@@ -1,4 +1,4 @@
-"""Keys that an operator makes and revokes without the admin API, which needs a key already."""
+"""Keys that an operator makes and revokes without the admin API. The first key must be made here."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class UsageReader:
         rows = roll_up(self._count_events(self._store.read_events(workspace, start, end)))
         encoded = encode_rows(rows)
         # Some events of an older day may be deleted already, and its sums must not be kept as the sums of the day.
-        has_all_events = start + self._store.kept_seconds > self._now
+        has_all_events = start + self._store.retention_seconds > self._now
         if data is None and has_all_events and len(encoded) <= MAX_ROLLUP_BYTES:
             self._store.write_rollup(workspace, day, encoded)
         return rows

@@ -1,4 +1,4 @@
-"""Writes usage events into the table, which counts, and to the event bus, from which a billing system reads them."""
+"""Writes usage events into the table, which is authoritative, and to the event bus, which a billing system may read."""
 
 from __future__ import annotations
 

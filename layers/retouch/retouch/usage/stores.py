@@ -12,7 +12,7 @@ class UsageStore(Protocol):
     """The events and the rollups. Every method raises UsageUnavailable when the store cannot be used."""
 
     @property
-    def kept_seconds(self) -> int:
+    def retention_seconds(self) -> int:
         """How long events are kept after their time."""
 
     def write_event(self, event: UsageEvent) -> bool:

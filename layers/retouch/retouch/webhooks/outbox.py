@@ -1,4 +1,4 @@
-"""The way of an event to its deliveries. Every step may be repeated: ids are derived, and a row is written once."""
+"""How an event becomes deliveries. Every step may be repeated: the ids are derived, and a row is written once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The endpoints of a scope: they are registered, changed and removed, and their secrets are made here."""
+"""Registers, changes and removes the endpoints of a scope, and makes their secrets."""
 
 from __future__ import annotations
 

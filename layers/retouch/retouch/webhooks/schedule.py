@@ -1,4 +1,4 @@
-"""When a delivery that failed is tried again."""
+"""The schedule of the attempts after a failed delivery."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from retouch.core.errors import GatewayMisconfigured, OutOfQuota, Refused, UpstreamError
+from retouch.core.errors import GatewayMisconfigured, OutOfQuota, RejectedByProvider, UpstreamError
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.gateway.provider_call.error_mapping import (
     MAX_RETRY_AFTER,
@@ -108,7 +108,7 @@ def test_rate_limit_is_no_missing_money(name, scripted):
 
 def test_words_of_the_caller_in_a_400_are_no_missing_money():
     fault = fault_for("openai", openai_error(400, message="Invalid prompt: 'insufficient credits'"))
-    assert type(fault) is Refused
+    assert type(fault) is RejectedByProvider
 
 
 @pytest.mark.parametrize("name", PAID)

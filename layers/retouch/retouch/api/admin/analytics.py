@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminEndpoint,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -51,32 +51,32 @@ _DEFAULT_DAYS = 30
 def graph_endpoint(graph: Graph) -> AdminEndpoint:
     """Return the endpoint of a graph."""
 
-    def show_graph(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+    def show_graph(request: AdminRequest, services: AdminServices) -> AdminResponse:
         query = replace(analytics_query(request, services), dimensions=graph.dimensions)
         return 200, graph_document(graph, read_rows(query, services), span_starts(query))
 
     return show_graph
 
 
-def show_status_codes(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_status_codes(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the errors by status."""
     query = replace(analytics_query(request, services), dimensions=("status",))
     return 200, status_codes_document(read_rows(query, services))
 
 
-def show_hit_rate(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_hit_rate(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the hits of the cache."""
     query = replace(analytics_query(request, services), dimensions=CACHE_DIMENSIONS)
     return 200, cache_savings_document(read_rows(query, services), span_starts(query))
 
 
-def show_cache_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_cache_summary(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the summary of the cache."""
     query = replace(analytics_query(request, services), dimensions=CACHE_DIMENSIONS)
     return 200, cache_summary(read_rows(query, services))
 
 
-def list_group(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_group(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the usage by one of Portkey's groups."""
     name = request.path_values["group"]
     if name not in GROUPS:
@@ -85,14 +85,14 @@ def list_group(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return _list_columns(columns, label, request, services)
 
 
-def list_metadata_group(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_metadata_group(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the usage by the value of one pair of the metadata."""
     return _list_columns(
         (f"{METADATA_PREFIX}{request.path_values['key']}",), "metadata_value", request, services
     )
 
 
-def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_summary(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the sums of a time by any columns. Without a time, of the last 30 days."""
     request.require_scope(SCOPE)
     columns = split_list(request.query.get("group_by"))
@@ -122,14 +122,14 @@ def show_summary(request: AdminRequest, services: AdminServices) -> AdminAnswer:
 
 def _list_columns(
     columns: tuple[str, ...], label: str, request: AdminRequest, services: AdminServices
-) -> AdminAnswer:
+) -> AdminResponse:
     query = replace(analytics_query(request, services), dimensions=dimensions_of(columns))
     items = group_items(read_rows(replace(query, width=SECONDS_PER_DAY), services), columns, label)
     return 200, list_document(items, request.query)
 
 
 _GRAPHS = "/v1/analytics/graphs/"
-ANALYTICS_ROUTES: dict[tuple[str, str], Callable[[AdminRequest, AdminServices], AdminAnswer]] = {
+ANALYTICS_ROUTES: dict[tuple[str, str], Callable[[AdminRequest, AdminServices], AdminResponse]] = {
     **{("GET", f"{_GRAPHS}{name}"): graph_endpoint(graph) for name, graph in GRAPHS.items()},
     ("GET", f"{_GRAPHS}errors/status-codes"): show_status_codes,
     ("GET", f"{_GRAPHS}cache/hit-rate"): show_hit_rate,

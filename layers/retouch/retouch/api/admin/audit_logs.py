@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from retouch.api.admin.fields import FieldReader
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices, list_document
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices, list_document
 from retouch.api.admin.times import show_time
 from retouch.api.admin.workspace_fields import visible_fields
 from retouch.core.errors import InvalidRequest
@@ -15,7 +15,7 @@ from retouch.tenants.audit import list_audit_rows
 _DEFAULT_SECONDS, _MAX_SECONDS = 7 * 86_400, 100 * 86_400
 
 
-def list_audit_logs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_audit_logs(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the changes of the workspaces that the key may see, the latest first."""
     request.require_scope("audit_logs.list")
     now = services.clock.unix_time()

@@ -11,8 +11,8 @@ import orjson
 
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -39,13 +39,13 @@ _KIND, _ID_PREFIX = "config", "pc-"
 _STATUSES = ("active", "archived")
 
 
-def create_config(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_config(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Save a config under a new id."""
     request.require_scope("configs.create")
     fields, now = FieldReader(request.body()), services.clock.unix_time()
     workspace = requested_workspace(fields.text("workspace_id", 64), request, services)
     if created := find_created(request, services):
-        return 200, _answer(_find(created, request, services), workspace)
+        return 200, _response(_find(created, request, services), workspace)
     name = fields.required_text("name", 128)
     slug = make_slug(name, _ID_PREFIX)
     record = {
@@ -69,10 +69,10 @@ def create_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
     document = _document(record, workspace)
     entry = audit_entry(request, "config.create", (workspace.id, slug), None, document)
     write_changes(request, services, changes, [entry], slug)
-    return 200, _answer(row, workspace)
+    return 200, _response(row, workspace)
 
 
-def list_configs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_configs(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the configs of the workspaces that the key may see."""
     request.require_scope("configs.list")
     documents = [
@@ -83,14 +83,14 @@ def list_configs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, list_document(documents, request.query)
 
 
-def get_config(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_config(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the latest version of a config."""
     request.require_scope("configs.read")
     row = _find(request.path_values["slug"], request, services)
-    return 200, _answer(row, _workspace(row, request, services))
+    return 200, _response(row, _workspace(row, request, services))
 
 
-def list_versions(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_versions(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the versions of a config, the latest first."""
     request.require_scope("configs.read")
     row = _find(request.path_values["slug"], request, services)
@@ -102,7 +102,7 @@ def list_versions(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, list_document(versions, request.query)
 
 
-def update_config(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_config(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change a config. A new `config` is a new version."""
     request.require_scope("configs.update")
     row = _find(request.path_values["slug"], request, services)
@@ -127,10 +127,10 @@ def update_config(request: AdminRequest, services: AdminServices) -> AdminAnswer
         request, "config.update", (workspace.id, row.name), before, _document(changed, workspace)
     )
     write_changes(request, services, [Change(new_row, row), *changes], [entry])
-    return 200, _answer(new_row, workspace)
+    return 200, _response(new_row, workspace)
 
 
-def delete_config(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def delete_config(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Delete a config. Its versions stay until its workspace is deleted."""
     request.require_scope("configs.delete")
     row = _find(request.path_values["slug"], request, services)
@@ -213,7 +213,7 @@ def _set_default_config(
     return changed, workspace_change(workspace, changed, services)
 
 
-def _answer(row: TenantRow, workspace: Workspace) -> dict[str, Any]:
+def _response(row: TenantRow, workspace: Workspace) -> dict[str, Any]:
     return resource_document(_KIND, _document(row.record, workspace))
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import orjson
 
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices
 
 
-def get_contract(_: AdminRequest, __: AdminServices) -> AdminAnswer:
+def get_contract(_: AdminRequest, __: AdminServices) -> AdminResponse:
     """Return the OpenAPI document of the admin API. Every key may read it."""
     return 200, orjson.loads((Path(__file__).parent / "openapi.json").read_bytes())

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from retouch.api.admin.fields import FieldReader
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices, not_found
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices, not_found
 from retouch.api.admin.times import show_time
 from retouch.api.admin.usage_params import (
     filter_from_values,
@@ -32,7 +32,7 @@ _LINK_SECONDS = 3600
 _MAX_DESCRIPTION_CHARS = 512
 
 
-def create_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Make an export, which is a draft until it is started."""
     request.require_scope(_SCOPE)
     fields, now = FieldReader(request.body()), services.clock.unix_time()
@@ -50,7 +50,7 @@ def create_export(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, {"id": export.id, "total": export.total, "object": "export", "success": True}
 
 
-def list_exports(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_exports(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the exports of the key's workspace whose events the key may see, the latest first."""
     request.require_scope(_SCOPE)
     documents = require_documents(services).read_group(export_group(request.key.workspace.id))
@@ -60,13 +60,13 @@ def list_exports(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, {"object": "list", "success": True, "total": len(data), "data": data}
 
 
-def get_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return an export."""
     request.require_scope(_SCOPE)
     return 200, {**_fields(from_document(_find(request, services))), "success": True}
 
 
-def update_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change the filters or the columns of a draft."""
     request.require_scope(_SCOPE)
     fields = FieldReader(request.body())
@@ -81,7 +81,7 @@ def update_export(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, {"id": export.id, "total": export.total, "object": "export", "success": True}
 
 
-def start_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def start_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Let a worker write the file. A start that is repeated sends the message again, and the file stays the same."""
     request.require_scope(_SCOPE)
     if services.queue is None:
@@ -99,7 +99,7 @@ def start_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, {"message": "The export has started", "object": "export", "success": True}
 
 
-def cancel_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def cancel_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Stop an export that has not ended."""
     request.require_scope(_SCOPE)
 
@@ -111,7 +111,7 @@ def cancel_export(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, {"message": "The export is cancelled", "object": "export", "success": True}
 
 
-def download_export(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def download_export(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return a link to the file. Each call makes a new one."""
     request.require_scope(_SCOPE)
     export = from_document(_find(request, services))

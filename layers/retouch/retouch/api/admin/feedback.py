@@ -10,7 +10,7 @@ import orjson
 
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.log_rates import count_log_write
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices, not_found
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices, not_found
 from retouch.api.admin.usage_params import (
     analytics_query,
     require_documents,
@@ -42,7 +42,7 @@ _MAX_FEEDBACKS, _MAX_TRACE_CHARS = 100, 128
 _MILLION = 1_000_000
 
 
-def create_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_feedback(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Store one feedback, or a list of them."""
     request.require_scope(_SCOPE)
     count_log_write(request, services)
@@ -53,7 +53,7 @@ def create_feedback(request: AdminRequest, services: AdminServices) -> AdminAnsw
     return 200, _saved_document([feedback.id for feedback in found])
 
 
-def update_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_feedback(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change the value, the weight or the metadata of a feedback."""
     request.require_scope(_SCOPE)
     count_log_write(request, services)
@@ -66,22 +66,22 @@ def update_feedback(request: AdminRequest, services: AdminServices) -> AdminAnsw
             return 200, _saved_document([identifier])
 
 
-def show_feedbacks(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_feedbacks(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the number of feedbacks over time."""
     return _show_over_time(request, services, count_feedback)
 
 
-def show_weighted_feedback(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_weighted_feedback(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the weighted average over time."""
     return _show_over_time(request, services, average_feedback)
 
 
-def show_scores(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_scores(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return how often each value was given."""
     return 200, scores_document(_reader(services).read(analytics_query(request, services)))
 
 
-def show_models(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_models(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the weighted average of each model."""
     query, reader = analytics_query(request, services), _reader(services)
     return 200, models_document(reader.read(query), reader.model_of)
@@ -91,7 +91,7 @@ def _show_over_time(
     request: AdminRequest,
     services: AdminServices,
     point: Callable[[Sequence[Feedback]], dict[str, Any]],
-) -> AdminAnswer:
+) -> AdminResponse:
     query = analytics_query(request, services)
     found = _reader(services).read(query)
     return 200, feedbacks_document(found, span_starts(query), point)

@@ -15,8 +15,8 @@ from retouch.api.admin.key_fields import (
 )
 from retouch.api.admin.limit_fields import reset_usage
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -36,7 +36,7 @@ _KINDS = (("workspace", "service"), ("workspace", "user"), ("organisation", "ser
 _GROUPS = tuple(f"{kind}_{subtype}_api_keys" for kind, subtype in _KINDS)
 
 
-def create_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Create a key. The answer is the only one that shows it."""
     kind, subtype = _read_kind(request)
     _require_scope(request, kind, subtype, "create")
@@ -70,7 +70,7 @@ def create_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, {"id": key.id, "key": secret, "object": "api-key", "success": True}
 
 
-def list_keys(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_keys(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the keys of the kinds and workspaces that the key may see."""
     request.require_scope(*(f"{group}.list" for group in _GROUPS))
     wanted = request.query.get("workspace_id", "")
@@ -85,13 +85,13 @@ def list_keys(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, list_document(documents, request.query)
 
 
-def get_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return a key, without the key itself."""
     key, _ = _find_key(request, services, "read")
     return 200, resource_document("api-key", key_document(key, services.clock.unix_time()))
 
 
-def update_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change the fields of a key that the body names."""
     key, row = _find_key(request, services, "update")
     fields, now = FieldReader(request.body()), services.clock.unix_time()
@@ -106,7 +106,7 @@ def update_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, resource_document("api-key", after)
 
 
-def delete_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def delete_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Revoke a key. Every function refuses it within a minute."""
     key, row = _find_key(request, services, "delete")
     links = [_digest_row(digest, services) for digest in key.digests]
@@ -117,7 +117,7 @@ def delete_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, {"success": True, "id": key.id, "object": "api-key", "deleted": True}
 
 
-def rotate_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def rotate_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Replace a key by a new one. The old one works until the end of the transition; id and limits stay."""
     key, row = _find_key(request, services, "update")
     check_grant(key, request.key)

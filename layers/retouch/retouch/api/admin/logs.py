@@ -10,8 +10,8 @@ import orjson
 
 from retouch.api.admin.log_rates import count_log_write
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -30,7 +30,7 @@ _MAX_LOGS, _MAX_TEXT_CHARS, _MAX_MS = 100, 128, 86_400_000
 INSERTED = "inserted"
 
 
-def list_logs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_logs(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the attempts of a time, the latest first."""
     request.require_scope(_LIST_SCOPE)
     query = log_query(request, services)
@@ -39,7 +39,7 @@ def list_logs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, list_document([log_row(event) for event in events], request.query)
 
 
-def get_log(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_log(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the log of one request, by the id of its order, of an attempt, or of its trace. Raises NotFound."""
     request.require_scope(_VIEW_SCOPE)
     identifier = request.path_values["id"]
@@ -53,7 +53,7 @@ def get_log(request: AdminRequest, services: AdminServices) -> AdminAnswer:
     return 200, log_object(sorted(events, key=lambda event: event.id))
 
 
-def insert_logs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def insert_logs(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Store the logs of requests that did not go through the gateway. They count in no budget."""
     request.require_scope(_WRITE_SCOPE)
     count_log_write(request, services)

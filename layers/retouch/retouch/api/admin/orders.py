@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, cast
 
 from retouch.api.admin.fields import FieldReader
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices
 from retouch.api.admin.writes import (
     audit_entry,
     changed_meanwhile_error,
@@ -32,7 +32,7 @@ _CLAIM_SECONDS = 60  # the request of another finding has surely ended after thi
 _NO_WORKSPACE = ""  # the audit row has the provider's cost, which only keys of the organisation see
 
 
-def reconcile(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def reconcile(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Store whether an unknown order was billed, and correct the budgets. A second finding is refused."""
     request.require_scope(_SCOPE)
     stores, identifier = _require_orders(services), request.path_values["id"]

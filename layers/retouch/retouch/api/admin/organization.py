@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices
 from retouch.api.admin.usage_params import SCOPE, read_rows, split_list, visible_workspaces
 from retouch.core.errors import InvalidRequest
 from retouch.usage.event import SECONDS_PER_DAY
@@ -29,7 +29,7 @@ _MAX_TIME = 10**11
 _Results = Callable[[Iterable[UsageRow], Sequence[str]], list[dict[str, Any]]]
 
 
-def show_image_usage(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_image_usage(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the pictures and the requests by time and group."""
     width = _choice(request, "bucket_width", tuple(WIDTHS), "1d")
     filter_ = UsageFilter(
@@ -44,7 +44,7 @@ def show_image_usage(request: AdminRequest, services: AdminServices) -> AdminAns
     )
 
 
-def show_costs(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def show_costs(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return the costs by day and group."""
     _choice(request, "bucket_width", ("1d",), "1d")
     filter_ = UsageFilter(
@@ -63,7 +63,7 @@ def _show_buckets(
     filter_: UsageFilter,
     columns: Mapping[str, str],
     make_results: _Results,
-) -> AdminAnswer:
+) -> AdminResponse:
     request.require_scope(SCOPE)
     names = _group_names(request, columns)
     start, last = _time_range(request, services, width)

@@ -97,8 +97,8 @@ class AdminRequest:
         return hashlib.sha256(self.http_request.body).hexdigest()
 
 
-AdminAnswer = tuple[int, Mapping[str, Any]]  # the status and the body
-AdminEndpoint = Callable[[AdminRequest, AdminServices], AdminAnswer]
+AdminResponse = tuple[int, Mapping[str, Any]]  # the status and the body
+AdminEndpoint = Callable[[AdminRequest, AdminServices], AdminResponse]
 
 
 def not_found(kind: str, identifier: str) -> NotFound:

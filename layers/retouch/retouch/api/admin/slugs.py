@@ -1,4 +1,4 @@
-"""Slugs of what has a name: words of the name, and random digits that make it unique."""
+"""Slugs that are made from names: the words of the name, and random digits that make the slug unique."""
 
 from __future__ import annotations
 

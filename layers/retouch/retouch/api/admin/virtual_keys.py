@@ -8,8 +8,8 @@ from dataclasses import replace
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.limit_fields import reset_usage
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -46,7 +46,7 @@ from retouch.tenants.table import Change, TenantRow
 _KIND = "virtual-key"
 
 
-def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Save a provider's key under a name. No answer shows the key."""
     _require_scope(request, "create")
     fields, now = FieldReader(request.body()), services.clock.unix_time()
@@ -58,7 +58,7 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
         ):  # the earlier request may have died before this
             secret = read_secret(fields, _provider(record, services))
             services.tenants.secrets.put(workspace.id, record.slug, secret)
-        return 200, _answer(record, now)
+        return 200, _response(record, now)
     provider = read_provider(fields, services.providers)
     secret, name = read_secret(fields, provider), fields.required_text("name", 128)
     record = VirtualKeyRecord(
@@ -83,10 +83,10 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
     row = rows.virtual_key_row(record)
     write_changes(request, services, [Change(row)], [entry], record.slug)
     _store_new_secret(row, secret, request, services)
-    return 200, _answer(record, now)
+    return 200, _response(record, now)
 
 
-def list_virtual_keys(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_virtual_keys(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the virtual keys of the workspaces that the key may see."""
     _require_scope(request, "list")
     now = services.clock.unix_time()
@@ -98,14 +98,14 @@ def list_virtual_keys(request: AdminRequest, services: AdminServices) -> AdminAn
     return 200, list_document(documents, request.query)
 
 
-def get_virtual_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_virtual_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return a virtual key, with its provider's key masked."""
     _require_scope(request, "read")
     record, _ = _find(request.path_values["slug"], request, services)
-    return 200, _answer(record, services.clock.unix_time())
+    return 200, _response(record, services.clock.unix_time())
 
 
-def update_virtual_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_virtual_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change the fields that the body names, also the provider's key."""
     _require_scope(request, "update")
     record, row = _find(request.path_values["slug"], request, services)
@@ -129,10 +129,10 @@ def update_virtual_key(request: AdminRequest, services: AdminServices) -> AdminA
     write_changes(request, services, [Change(rows.virtual_key_row(changed), row)], [entry])
     if secret:
         services.tenants.secrets.put(*place, secret)
-    return 200, _answer(changed, now)
+    return 200, _response(changed, now)
 
 
-def delete_virtual_key(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def delete_virtual_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Delete a virtual key and the provider's key behind it."""
     _require_scope(request, "delete")
     record, row = _find(request.path_values["slug"], request, services)
@@ -210,5 +210,5 @@ def _require_scope(request: AdminRequest, action: str) -> None:
     request.require_scope(f"virtual_keys.{action}", f"providers.{action}")
 
 
-def _answer(record: VirtualKeyRecord, now: int) -> dict[str, object]:
+def _response(record: VirtualKeyRecord, now: int) -> dict[str, object]:
     return resource_document(_KIND, virtual_key_document(record, now))

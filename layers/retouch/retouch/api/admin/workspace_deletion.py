@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retouch.api.admin.request import AdminAnswer, AdminRequest, AdminServices
+from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices
 from retouch.api.admin.workspace_fields import workspace_fields
 from retouch.api.admin.workspaces import find_workspace
 from retouch.api.admin.writes import Conflict, audit_entry, write_changes
@@ -16,7 +16,7 @@ from retouch.tenants.records import from_record
 from retouch.tenants.table import Change, TenantRow
 
 
-def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Delete a workspace, and its keys first. What it has stored is kept until it expires."""
     request.require_scope("workspaces.delete")
     workspace = find_workspace(request.path_values["id"], request, services)

@@ -10,8 +10,8 @@ from typing import Any
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.limit_fields import reset_usage
 from retouch.api.admin.request import (
-    AdminAnswer,
     AdminRequest,
+    AdminResponse,
     AdminServices,
     list_document,
     not_found,
@@ -37,7 +37,7 @@ from retouch.tenants.records import from_record
 from retouch.tenants.table import Change, TenantRow
 
 
-def create_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def create_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Create a workspace."""
     request.require_scope("workspaces.create")
     if created := find_created(request, services):
@@ -64,7 +64,7 @@ def create_workspace(request: AdminRequest, services: AdminServices) -> AdminAns
     return 200, _document(workspace, now)
 
 
-def list_workspaces(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def list_workspaces(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """List the workspaces that the key may see."""
     request.require_scope("workspaces.list", "workspaces.read")
     names = (request.query.get("name", ""), request.query.get("exact_name", ""))
@@ -78,7 +78,7 @@ def list_workspaces(request: AdminRequest, services: AdminServices) -> AdminAnsw
     return 200, list_document(found, request.query)
 
 
-def get_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def get_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Return a workspace."""
     request.require_scope("workspaces.read", "workspaces.list")
     workspace = find_workspace(request.path_values["id"], request, services)
@@ -86,7 +86,7 @@ def get_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer
     return 200, resource_document("workspace", visible_fields(fields, request))
 
 
-def update_workspace(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def update_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Change the fields of a workspace that the body names."""
     request.require_scope("workspaces.update")
     workspace = find_workspace(request.path_values["id"], request, services)
@@ -103,7 +103,7 @@ def update_workspace(request: AdminRequest, services: AdminServices) -> AdminAns
     return 200, _document(changed, changed.last_updated_at)
 
 
-def add_credits(request: AdminRequest, services: AdminServices) -> AdminAnswer:
+def add_credits(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Raise the prepaid limit of a workspace, which no period resets, by an amount in US dollars."""
     request.require_scope("workspaces.update")
     workspace = find_workspace(request.path_values["id"], request, services)

@@ -1,6 +1,6 @@
-"""What is told about the end of an edit: objects in the outbox, a reply, the end of a state, an event on the bus.
+"""Reports the end of an edit: objects in the outbox, a reply, the end of a state, an event on the bus.
 
-A worker deletes the message of a job only after all this was told, so a crash in between tells it again. Everything has
+A worker deletes the message of a job only after all these reports, so after a crash they are sent again. Everything has
 an identifier that stays the same, so a receiver can drop the second one.
 """
 

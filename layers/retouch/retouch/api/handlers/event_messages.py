@@ -1,8 +1,9 @@
 """The messages of the queue of edits that are no jobs: what events start.
 
 An event becomes one or more jobs, or an answer that says why not. Its message is deleted when all of that is stored, so
-every step may run twice. What can never work is told once, and is no retry. What may work later waits until the event's
-deadline. Only a message that nobody can read, or that our own faults stop, ends in the dead-letter queue of events.
+every step may run twice. A request that can never work is reported once, and is not tried again. What may work later
+waits until the event's deadline. Only a message that nobody can read, or that our own faults stop, ends in the
+dead-letter queue of events.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from retouch.core.parameters import quote_value
 from retouch.gateway.authentication import Principal
 from retouch.gateway.orders.edit_job import JobOptions, find_submitted, is_temporary, require_jobs
 from retouch.gateway.result import EditResult
-from retouch.inbox.intake import ObjectEdit, RefusedObject, Skipped, take_object
+from retouch.inbox.intake import ObjectEdit, RefusedObject, SkippedObject, take_object
 from retouch.inbox.object_version import ObjectVersion
 from retouch.inbox.ports import EventPorts
 from retouch.inbox.store import InboxUnavailable, ObjectCreated
@@ -114,9 +115,9 @@ class EventWorker:
         return pauses[0] if pauses else None
 
     def _process_intake(
-        self, event: ObjectCreated, intake: Skipped | RefusedObject | ObjectEdit
+        self, event: ObjectCreated, intake: SkippedObject | RefusedObject | ObjectEdit
     ) -> Pause | None:
-        if isinstance(intake, Skipped):
+        if isinstance(intake, SkippedObject):
             _log.info("an object is not edited", extra={"reason": intake.reason})
             return None
         if isinstance(intake, RefusedObject):

@@ -80,7 +80,7 @@ class BudgetHolder:
     def _hold_in(self, budget: Budget, name: str, amount: int) -> HoldResult:
         row_name = row_name_of(budget)
         hold = RowHold(held_amount(budget, amount), self.held.order.lease)
-        waiting = self._waiting_in(row_name)
+        waiting = self._reserved_amount(row_name)
         result = self.table.hold(row_name, name, hold, budget.limit, waiting)
         if result.outcome != "held" and self._settle_ended(row_name, result.row):
             result = self.table.hold(row_name, name, hold, budget.limit, waiting)
@@ -90,7 +90,7 @@ class BudgetHolder:
             raise budget_error(budget, result.row, amount, is_portkey_client=self.is_portkey_client)
         return result
 
-    def _waiting_in(self, row: RowName) -> WaitingAmount | None:
+    def _reserved_amount(self, row: RowName) -> WaitingAmount | None:
         """Return what the job has reserved in a row before its worker began it."""
         charges = (one for one in self.held.order.charges if one.state == "waiting")
         rows = {(one.account, one.period): WaitingAmount(one.hold, one.amount) for one in charges}

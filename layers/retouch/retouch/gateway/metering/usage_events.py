@@ -193,7 +193,7 @@ class RequestMeter:
 
     def _write(self, result: EditResult) -> None:
         """Start to write the events. The order keeps them until they are known to be in the table."""
-        lines = self._kept_lines(result)
+        lines = self._lines_to_write(result)
         notes, recorder = self._order_notes(), self._services.usage
         if notes:
             notes.set_lines(lines)
@@ -208,7 +208,7 @@ class RequestMeter:
         if notes:
             notes.set_write(written)
 
-    def _kept_lines(self, result: EditResult) -> list[UsageLine]:
+    def _lines_to_write(self, result: EditResult) -> list[UsageLine]:
         """Return the lines to write. The operator may want only a part of the failures that cost nothing."""
         if not self._lines:
             return []

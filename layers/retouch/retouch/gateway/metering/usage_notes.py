@@ -1,4 +1,4 @@
-"""What the record of an order keeps of the usage of the request that holds it, so that no event is lost in a crash."""
+"""The usage of a request as the record of its order keeps it, so that a crash loses no event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New links in the stored answer of an order, whose own links have expired. The order is valid for longer than they."""
+"""New links in the stored answer of an order whose links have expired. An order is valid for longer than its links."""
 
 from __future__ import annotations
 

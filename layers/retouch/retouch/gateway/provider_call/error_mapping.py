@@ -23,7 +23,7 @@ from retouch.core.errors import (
     Moderated,
     OutOfQuota,
     RateLimited,
-    Refused,
+    RejectedByProvider,
     Unauthorized,
     UpstreamError,
 )
@@ -36,7 +36,7 @@ FAULTS_BY_KIND: dict[ErrorKind, type[Fault]] = {
     "moderated": Moderated,
     "out_of_quota": OutOfQuota,
     "suspended": GatewayMisconfigured,
-    "refused": Refused,
+    "refused": RejectedByProvider,
     "rate_limited": RateLimited,
     "failed": UpstreamError,
     "no_such_model": ModelNotFound,
@@ -155,14 +155,16 @@ def _classify_error(
         or _fault_class_for_status(response.status)
     )
     if fault_class is GatewayMisconfigured and resolved.is_client_key:
-        fault_class = Refused  # the account is the caller's own
+        fault_class = RejectedByProvider  # the account is the caller's own
     error = redact_key(error, resolved.key)
     return fault_class(
         clean_message(error.message)
         or f"{resolved.provider.title} responded with {response.status}.",
         param=error.param,
-        code=error.code if issubclass(fault_class, Refused | RateLimited) else None,
-        status=response.status if fault_class is Refused and response.status >= 400 else None,
+        code=error.code if issubclass(fault_class, RejectedByProvider | RateLimited) else None,
+        status=response.status
+        if fault_class is RejectedByProvider and response.status >= 400
+        else None,
         billed=error.billed or _moderation_billing(fault_class, error),
         retry_after=None if fault_class.retryable is False else retry_after_of(error, response),
         details=error.details if fault_class is Moderated else None,
@@ -175,7 +177,7 @@ def retry_after_of(error: ParsedError, response: ProviderResponse) -> float | No
 
 
 def _fault_class_for_status(status: int) -> type[Fault]:
-    return Refused if 400 <= status < 500 else UpstreamError
+    return RejectedByProvider if 400 <= status < 500 else UpstreamError
 
 
 def _moderation_billing(fault_class: type[Fault], error: ParsedError) -> Billed | None:

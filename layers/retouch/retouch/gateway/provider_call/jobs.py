@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from retouch.core.clock import Clock
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.errors import Fault, Refused
+from retouch.core.errors import Fault, RejectedByProvider
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.provider_protocol import (
     CompletedImage,
@@ -81,7 +81,7 @@ class JobRunner:
             # order, and a dead connection could be handed to the next edit.
             with streams:
                 yield from run_conversation(self.resolved, job, senders, self.clock, deadline)
-        except Refused as fault:
+        except RejectedByProvider as fault:
             raise self._add_suggestions(fault) from None
         except Fault as fault:
             if self.purchases:
@@ -101,11 +101,11 @@ class JobRunner:
             return FanoutResult(images, (fault,))
         return FanoutResult(images)
 
-    def _add_suggestions(self, fault: Refused) -> Refused:
+    def _add_suggestions(self, fault: RejectedByProvider) -> RejectedByProvider:
         if fault.code != NEEDS_GENERATIVE_MODEL:
             return fault
         models = ", ".join(self.suggest_models()[:_MAX_SUGGESTED_MODELS])
-        return Refused(
+        return RejectedByProvider(
             f"{fault} Models that paint: {models}.",
             param=fault.param,
             code=fault.code,

@@ -1,8 +1,8 @@
 """Requests for a result that is already paid for: polls of its task, and the download of its image.
 
-They cost nothing, so trouble on the way does not end them. Each is repeated until its response is whole or the deadline
-comes: after a broken connection, after any error status, and after a success whose body is not the provider's. Only
-these end it earlier:
+They cost nothing, so a failure that may pass does not end them. Each is repeated until its response is whole or the
+deadline comes: after a broken connection, after any error status, and after a success whose body is not the
+provider's. Only these end it earlier:
 
 - the provider's own word about the task, i.e. an error of a kind in FINAL_KINDS;
 - a URL that the fetch policy refuses, or a file that it can never accept;
@@ -41,8 +41,8 @@ _PASSING_STATUSES = (403, 404, 408, 409, 423, 425, 429)
 _DAMAGED_IMAGE_CODES = ("image_truncated", "image_parse_error")
 
 # "rejected": an error status that rarely passes. "damaged": an image that is cut short or broken.
-TroubleKind = Literal["failed", "rejected", "damaged"]
-_MAX_IN_A_ROW: dict[TroubleKind, int] = {"rejected": 8, "damaged": 3}
+FailureKind = Literal["failed", "rejected", "damaged"]
+_MAX_IN_A_ROW: dict[FailureKind, int] = {"rejected": 8, "damaged": 3}
 
 _BACKOFF_SECONDS = 1.0  # at most before the second attempt, doubled each time
 _MAX_DOUBLINGS = 3  # so a pause is at most 4 s, plus what the provider asks for
@@ -55,11 +55,11 @@ _ENOUGH_ATTEMPT_SECONDS = 10.0
 
 
 @frozen_dataclass
-class Trouble:
+class TransientFailure:
     """An attempt that brought no whole response, though another one may."""
 
     reason: str  # what happened, for the caller
-    kind: TroubleKind = "failed"
+    kind: FailureKind = "failed"
     status: int | None = None
     retry_after: float = 0.0  # seconds
     damaged: ProviderResponse | None = None  # the image, if its kind is "damaged"
@@ -82,7 +82,7 @@ class ResultRequests:
         final.
         """
         attempt, in_a_row = 0, 0
-        last: Trouble | None = None
+        last: TransientFailure | None = None
         while True:
             outcome = self._attempt(request)
             if isinstance(outcome, ProviderResponse):
@@ -95,20 +95,20 @@ class ResultRequests:
                 return self._give_up(request, last)
             self.clock.sleep(pause)
 
-    def _attempt(self, request: ProviderRequest) -> ProviderResponse | Trouble:
+    def _attempt(self, request: ProviderRequest) -> ProviderResponse | TransientFailure:
         try:
             response = self.send(request, self._attempt_deadline(request))
         except DeadlineExceeded as fault:
             if self.clock.now() >= self.deadline:
                 raise
-            return Trouble(str(fault))
+            return TransientFailure(str(fault))
         except UpstreamError as fault:
             if not (fault.retryable or isinstance(fault, UpstreamUnreachable)):
                 raise
-            return Trouble(str(fault))
+            return TransientFailure(str(fault))
         if not 200 <= response.status < 300:
-            return self._error_trouble(response)
-        return self._body_trouble(request, response) or response
+            return self._read_error_status(response)
+        return self._check_body(request, response) or response
 
     def _attempt_deadline(self, request: ProviderRequest) -> float:
         """Return the time at which one attempt ends: when half of the remaining time is over, or earlier for a poll."""
@@ -117,7 +117,7 @@ class ResultRequests:
         limit = half if request.is_download else min(half, _MAX_POLL_SECONDS)
         return min(self.deadline, now + max(limit, _ENOUGH_ATTEMPT_SECONDS))
 
-    def _error_trouble(self, response: ProviderResponse) -> Trouble:
+    def _read_error_status(self, response: ProviderResponse) -> TransientFailure:
         """Return what an error status means. Raises Fault when it is the provider's word about the task."""
         error = parsed_error(self.resolved.provider, response)
         fault = to_fault(self.resolved, response, error)
@@ -126,36 +126,40 @@ class ResultRequests:
         # An adapter reads a 404 as an unknown model, but here the task or the file was not found.
         words = "" if error.kind == "no_such_model" or not error.message else f": {fault}"
         is_passing = response.status in _PASSING_STATUSES or response.status >= 500
-        return Trouble(
+        return TransientFailure(
             f"status {response.status}{words}",
             "failed" if is_passing else "rejected",
             response.status,
             retry_after_of(error, response) or 0.0,
         )
 
-    def _body_trouble(self, request: ProviderRequest, response: ProviderResponse) -> Trouble | None:
+    def _check_body(
+        self, request: ProviderRequest, response: ProviderResponse
+    ) -> TransientFailure | None:
         """Return what is wrong with the body of a success, or None."""
         if request.is_download:
-            return _image_trouble(response)
+            return _check_image(response)
         try:
             if request.validate:
                 request.validate(response)
         except MALFORMED_RESPONSE_ERRORS:
-            return Trouble("a response of an unknown form", status=response.status)
+            return TransientFailure("a response of an unknown form", status=response.status)
         return None
 
-    def _pause(self, request: ProviderRequest, trouble: Trouble, attempt: int) -> float | None:
+    def _pause(
+        self, request: ProviderRequest, failure: TransientFailure, attempt: int
+    ) -> float | None:
         """Return the seconds to wait before the next attempt, or None when no time is left for one.
 
         The pause is never shorter than the interval of the polls. It is shortened so that a last attempt fits.
         """
         remaining = self.deadline - self.clock.now()
         backoff = backoff_delay(self.clock, _BACKOFF_SECONDS, min(attempt, _MAX_DOUBLINGS))
-        wanted = min(trouble.retry_after, _MAX_DEMANDED_SECONDS) + backoff
+        wanted = min(failure.retry_after, _MAX_DEMANDED_SECONDS) + backoff
         pause = max(request.delay, _MIN_PAUSE_SECONDS, min(wanted, remaining / 2))
         return pause if remaining - pause >= _MIN_ATTEMPT_SECONDS else None
 
-    def _give_up(self, request: ProviderRequest, last: Trouble) -> ProviderResponse:
+    def _give_up(self, request: ProviderRequest, last: TransientFailure) -> ProviderResponse:
         if last.damaged:
             return last.damaged
         step = "download" if request.is_download else "poll"
@@ -167,15 +171,19 @@ class ResultRequests:
         raise fault.with_upstream_status(last.status) if last.status else fault
 
 
-def _image_trouble(response: ProviderResponse) -> Trouble | None:
+def _check_image(response: ProviderResponse) -> TransientFailure | None:
     """Return what is wrong with a downloaded image, or None. Files that are not text may be images of other formats."""
     image_format = detect_format(response.body)
     if image_format is None:
         is_text = b"\0" not in response.body[:1024]
-        return Trouble("a file that is not an image", status=response.status) if is_text else None
+        return (
+            TransientFailure("a file that is not an image", status=response.status)
+            if is_text
+            else None
+        )
     try:
         check_structure(response.body, image_format)
     except InvalidImage as error:
         if error.code in _DAMAGED_IMAGE_CODES:
-            return Trouble("a damaged image", "damaged", response.status, damaged=response)
+            return TransientFailure("a damaged image", "damaged", response.status, damaged=response)
     return None

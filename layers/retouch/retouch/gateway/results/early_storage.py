@@ -1,7 +1,7 @@
 """Store finished images before the next ones are processed, when all of them together would take too much memory.
 
 A finished image of fifty megapixels has about 60 MB as a PNG. Ten of them would not fit beside the pixels of the one
-that is processed. An image whose link is known needs its bytes no longer.
+that is processed. Once an image is stored and has a link, its bytes can leave the memory.
 """
 
 from __future__ import annotations

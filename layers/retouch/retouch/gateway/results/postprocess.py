@@ -11,7 +11,7 @@ from retouch.core.edit_types import GeneratedImage
 from retouch.core.frozen_dataclass import frozen_dataclass, replace
 from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.core.usage import sum_usage, token_counts
-from retouch.gateway.results.kept_original import KeptOriginal
+from retouch.gateway.results.decoded_original import DecodedOriginal
 from retouch.gateway.results.result_file import make_file
 from retouch.gateway.results.result_images import (
     UNKNOWN_FORMAT,
@@ -70,7 +70,7 @@ def postprocess(
     delivery: ImageDelivery,
     time: TimeBudget,
     min_seconds: float,
-    original: KeptOriginal | None = None,
+    original: DecodedOriginal | None = None,
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
@@ -125,7 +125,10 @@ def _keep_density(processed: ProcessedImage, delivery: ImageDelivery) -> Process
 
 
 def _process(
-    image: GeneratedImage, delivery: ImageDelivery, time: TimeBudget, original: KeptOriginal | None
+    image: GeneratedImage,
+    delivery: ImageDelivery,
+    time: TimeBudget,
+    original: DecodedOriginal | None,
 ) -> ProcessedImage:
     """Return the processed image. Raises UnreadableResult, UnsupportedResult, and TimeoutError between two steps."""
     opened = open_result(image)
@@ -163,7 +166,7 @@ def postprocess_all(
     delivery: ImageDelivery,
     time: TimeBudget,
     *,
-    original: KeptOriginal | None = None,
+    original: DecodedOriginal | None = None,
     billed_images: Sequence[GeneratedImage] = (),
     release: ReleaseImage = lambda processed: processed,
 ) -> ProcessedEdit:
@@ -227,7 +230,7 @@ def _postprocess_each(
     delivery: ImageDelivery,
     time: TimeBudget,
     release: ReleaseImage,
-    original: KeptOriginal | None,
+    original: DecodedOriginal | None,
 ) -> tuple[list[ProcessedImage], list[UnreadableResult]]:
     """Process one image after the other. An image that took longer than estimated raises the estimate for the next.
 

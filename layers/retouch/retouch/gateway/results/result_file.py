@@ -8,7 +8,7 @@ from retouch.core.edit_types import EncodedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import Size
 from retouch.core.image_formats import OUTPUT_FORMATS
-from retouch.gateway.results.kept_original import KeptOriginal, may_restore_in_png
+from retouch.gateway.results.decoded_original import DecodedOriginal, may_restore_in_png
 from retouch.gateway.results.result_images import convert_to_provider_fault
 from retouch.gateway.results.unmarked_pixels import (
     map_result,
@@ -41,7 +41,7 @@ class ResultFile:
 
 
 def make_file(
-    file: EncodedImage, delivery: ImageDelivery, time: TimeBudget, original: KeptOriginal | None
+    file: EncodedImage, delivery: ImageDelivery, time: TimeBudget, original: DecodedOriginal | None
 ) -> ResultFile:
     """Return the provider's file in the form that the plan requires.
 
@@ -71,7 +71,7 @@ def _decode_result(file: EncodedImage, delivery: ImageDelivery) -> Image:
 
 
 def _restore_in_png(
-    file: EncodedImage, result: Image, delivery: ImageDelivery, original: KeptOriginal
+    file: EncodedImage, result: Image, delivery: ImageDelivery, original: DecodedOriginal
 ) -> ResultFile | None:
     """Return a PNG with the lines that were prepared during the call, or None when it cannot be made of them."""
     prepared = original.wait_for_preparation() if may_restore_in_png(delivery) else None

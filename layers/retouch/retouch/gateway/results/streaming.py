@@ -13,7 +13,7 @@ from retouch.core.pricing import edit_cost
 from retouch.core.provider_protocol import CompletedImage, PartialImage
 from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.result import StreamedImage
-from retouch.gateway.results.kept_original import KeptOriginal
+from retouch.gateway.results.decoded_original import DecodedOriginal
 from retouch.gateway.results.postprocess import (
     ProcessedImage,
     postprocess,
@@ -33,7 +33,11 @@ _log = logging.getLogger("retouch")
 
 
 def start_stream(
-    steps: ImageStream, plan: Plan, time: TimeBudget, interval: float, original: KeptOriginal | None
+    steps: ImageStream,
+    plan: Plan,
+    time: TimeBudget,
+    interval: float,
+    original: DecodedOriginal | None,
 ) -> Iterator[StreamedImage | None]:
     """Return the images of `stream_images`, with None after each silence of `interval` seconds.
 
@@ -51,7 +55,7 @@ def _prepend_image(
 
 
 def stream_images(
-    steps: ImageStream, plan: Plan, time: TimeBudget, original: KeptOriginal | None = None
+    steps: ImageStream, plan: Plan, time: TimeBudget, original: DecodedOriginal | None = None
 ) -> Generator[StreamedImage, None, None]:
     """Yield the previews and the finished images. `original` is as for `postprocess`.
 
@@ -75,7 +79,7 @@ class _Stream:
 
     plan: Plan
     time: TimeBudget
-    original: KeptOriginal | None = None
+    original: DecodedOriginal | None = None
     finished_count: int = 0
     unreadable: list[GeneratedImage] = field(default_factory=list)
     error: UnreadableResult | None = None  # of the last unreadable image

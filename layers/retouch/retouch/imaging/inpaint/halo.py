@@ -28,8 +28,8 @@ def has_halo(parts: Iterable[tuple[Image.Image, Image.Image]]) -> bool:
     for image, marked in parts:
         next_to_mark = grow_one_pixel(marked)
         beyond = ImageChops.invert(grow_one_pixel(next_to_mark))
-        around = mean_nearby(image, beyond, _NEIGHBOURHOOD)
-        removed = mean_nearby(image, marked, _NEIGHBOURHOOD)
+        around = neighbourhood_means(image, beyond, _NEIGHBOURHOOD)
+        removed = neighbourhood_means(image, marked, _NEIGHBOURHOOD)
         ring = ImageChops.subtract(next_to_mark, marked)
         part = compare_ring(image, ring, around, removed)
         mixed, total = mixed + part.mixed, total + part.total
@@ -66,7 +66,7 @@ def grow_one_pixel(mask: Image.Image) -> Image.Image:
     return mask.filter(_ONE_PIXEL)
 
 
-def mean_nearby(
+def neighbourhood_means(
     image: Image.Image, counted: Image.Image, neighbourhood: ImageFilter.BoxBlur
 ) -> Image.Image:
     """Return for each pixel the mean of the counted pixels in its neighbourhood, and their share as alpha: "RGBA"."""

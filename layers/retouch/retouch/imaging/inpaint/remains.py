@@ -1,4 +1,4 @@
-"""Measure how far a removed object reaches beyond its mask, when a rim of it stays all around.
+"""Measure how far a removed object reaches beyond its mask, when a rim of the object is left on all sides.
 
 The rim stays as it is, but the fill must neither take its colours nor look for a place that has such a rim.
 """
@@ -9,7 +9,7 @@ from itertools import islice, pairwise, takewhile
 from math import ceil, sqrt
 
 from retouch.core.geometry import Box
-from retouch.imaging.inpaint.halo import RingColours, compare_ring, mean_nearby
+from retouch.imaging.inpaint.halo import RingColours, compare_ring, neighbourhood_means
 from retouch.imaging.masks.regions import box_area, expand_box
 from retouch.imaging.pillow import Image, ImageChops, ImageFilter
 
@@ -38,8 +38,8 @@ def measure_remains(image: Image.Image, marked: Image.Image, box: Box) -> int:
     image, marked = image.crop(window), marked.crop(window)
     if factor > 1:
         image, marked = image.reduce(factor), marked.reduce(factor).point(_NONZERO_TO_255)
-    around = mean_nearby(image, ImageChops.invert(_grow(marked, _MAX_PIXELS + 2)), _NEARBY)
-    removed = mean_nearby(image, marked, _NEARBY)
+    around = neighbourhood_means(image, ImageChops.invert(_grow(marked, _MAX_PIXELS + 2)), _NEARBY)
+    removed = neighbourhood_means(image, marked, _NEARBY)
     grown = (_grow(marked, distance) for distance in range(_MAX_PIXELS + _EDGE_PIXELS + 1))
     shares = (
         _removed_share(compare_ring(image, ImageChops.subtract(outer, inner), around, removed))

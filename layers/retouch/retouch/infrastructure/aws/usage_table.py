@@ -35,7 +35,7 @@ class UsageDynamoTable:
 
     def __init__(self, table: str, days: int, aws: AwsClients) -> None:
         self._table = DynamoDBTable(table, aws, _CLIENT_CONFIG, _unavailable_error)
-        self.kept_seconds = days * SECONDS_PER_DAY
+        self.retention_seconds = days * SECONDS_PER_DAY
 
     def write_event(self, event: UsageEvent) -> bool:
         """Store an event unless one with its id is there. Return whether it was stored by this call."""
@@ -43,7 +43,7 @@ class UsageDynamoTable:
             **to_record(event),
             "pk": _partition(event.workspace, event.day),
             "sk": event.id,
-            "expires": event.time + self.kept_seconds,
+            "expires": event.time + self.retention_seconds,
         }
         return self._put({name: _attribute(value) for name, value in record.items() if value != ""})
 
@@ -78,7 +78,7 @@ class UsageDynamoTable:
 
     def write_rollup(self, workspace: str, day: str, data: bytes) -> None:
         """Store the rollup of a day, unless there is one."""
-        expires = start_of_day(day) + max(self.kept_seconds, _ROLLUP_SECONDS)
+        expires = start_of_day(day) + max(self.retention_seconds, _ROLLUP_SECONDS)
         self._put(
             {
                 "pk": {"S": _partition(workspace, day)},
@@ -90,7 +90,7 @@ class UsageDynamoTable:
 
     def note_workspace(self, workspace: str, month: str) -> None:
         """Remember that a workspace has events in a month, as "2026-11"."""
-        expires = start_of_day(f"{month}-01") + max(self.kept_seconds, _ROLLUP_SECONDS)
+        expires = start_of_day(f"{month}-01") + max(self.retention_seconds, _ROLLUP_SECONDS)
         self._put(
             {
                 "pk": {"S": f"W#{month}"},

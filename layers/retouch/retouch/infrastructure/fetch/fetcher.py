@@ -1,4 +1,4 @@
-"""The fetcher: the one client for every URL that someone else chose.
+"""The fetcher: the only client for URLs that a caller or a provider has chosen.
 
 At each hop, the URL is parsed, its name is resolved once, every address is checked, and the request goes to a checked
 address. The response must respect a size limit, a deadline and the image formats. Each fetch writes one log line:

@@ -1,4 +1,4 @@
-"""What the clients for URLs of others share: the policy, the clock, the guarded connector and the log."""
+"""The base of the clients for URLs that others choose: the policy, the clock, the guarded connector and the log."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ _SELECT_DOCUMENTS = "SELECT id, doc, version FROM usage_documents WHERE family =
 class UsageFolder:
     """The usage of all processes that use the folder. Nothing deletes it."""
 
-    kept_seconds = maxsize
+    retention_seconds = maxsize
 
     def __init__(self, folder: str) -> None:
         self._database = _usage_database(folder)

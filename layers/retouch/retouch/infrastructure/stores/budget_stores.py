@@ -1,4 +1,4 @@
-"""The choice of the table of budgets from the settings, and what orders need of it. It is loaded at its first use."""
+"""Chooses the table of budgets from the settings, and builds the ledger of orders. Both are loaded when first used."""
 
 from __future__ import annotations
 

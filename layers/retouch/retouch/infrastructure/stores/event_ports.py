@@ -1,4 +1,4 @@
-"""The ports of event-driven edits, chosen from the settings."""
+"""Chooses the ports of event-driven edits from the settings."""
 
 from __future__ import annotations
 

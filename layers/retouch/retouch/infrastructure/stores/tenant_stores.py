@@ -1,4 +1,4 @@
-"""The choice of the stores of tenants from the settings. A cold start loads only the stores that it uses."""
+"""Chooses the stores of tenants from the settings. A cold start loads only the modules in use."""
 
 from __future__ import annotations
 

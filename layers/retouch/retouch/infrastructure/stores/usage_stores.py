@@ -1,4 +1,4 @@
-"""The choice of the store of usage from the settings. A cold start loads only the store that it uses."""
+"""Chooses the store of usage from the settings. A cold start loads only the module in use."""
 
 from __future__ import annotations
 

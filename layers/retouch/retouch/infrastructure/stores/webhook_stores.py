@@ -1,4 +1,4 @@
-"""The choice of the stores of webhooks from the settings. Only those in use are loaded."""
+"""Chooses the stores of webhooks from the settings. Only the modules in use are loaded."""
 
 from __future__ import annotations
 

@@ -23,12 +23,11 @@ from retouch.core.capabilities import (
 )
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.parameters import (
+    UNSENT_USER,
     BoolParam,
     EnumParam,
     IntParam,
-    NotForwarded,
     ParameterSpec,
-    StringParam,
 )
 from retouch.core.provider_protocol import (
     ConversationStep,
@@ -69,7 +68,7 @@ KONTEXT_PARAMS: Mapping[str, ParameterSpec] = {
     # The provider accepts up to 6 for generation and up to 2 for edits.
     "safety_tolerance": IntParam(0, 2),
     **COMMON_PARAMS,
-    "user": NotForwarded(StringParam(512), "there is no field for it, so it was not sent"),
+    "user": UNSENT_USER,
 }
 SIZE_LIMITS = SizeLimits(max_pixels=20_000_000)
 

@@ -22,25 +22,24 @@ from retouch.core.capabilities import (
 )
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.parameters import (
+    UNSENT_USER,
     BoolParam,
     EnumParam,
     FloatParam,
     IntParam,
-    NotForwarded,
     ParameterSpec,
     StringParam,
 )
 from retouch.core.sizes import AspectRatios, SameAsInput
 
 SEED_PARAM = IntParam(0, 2_147_483_647)
-USER_PARAM = NotForwarded(StringParam(512), "there is no field for it, so it was not sent")
 SIDE_PARAMS: Mapping[str, ParameterSpec] = {
     side: IntParam(0, 2048) for side in ("left", "right", "top", "bottom")
 }
 COMMON_PARAMS: Mapping[str, ParameterSpec] = {
     "output_format": EnumParam(("png", "jpeg", "webp")),
     "seed": SEED_PARAM,
-    "user": USER_PARAM,
+    "user": UNSENT_USER,
 }
 STABLE_DIFFUSION_PARAMS: Mapping[str, ParameterSpec] = {
     "size": SameAsInput(),
@@ -50,7 +49,7 @@ STABLE_DIFFUSION_PARAMS: Mapping[str, ParameterSpec] = {
     "guidance_scale": FloatParam(1, 25),
     "strength": FloatParam(0, 1),
     "seed": SEED_PARAM,
-    "user": USER_PARAM,
+    "user": UNSENT_USER,
 }
 QWEN_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
 KONTEXT_RATIOS = ("21:9", "16:9", "3:2", "4:3", "1:1", "3:4", "2:3", "9:16", "9:21")
@@ -132,7 +131,7 @@ SEG_BEYOND = replace(
         **SIDE_PARAMS,
         "negative_prompt": StringParam(4000),
         "seed": SEED_PARAM,
-        "user": USER_PARAM,
+        "user": UNSENT_USER,
     },
     operation_match=OperationMatch(mask=False, any_params=tuple(SIDE_PARAMS)),
 )

@@ -19,7 +19,7 @@ _log = logging.getLogger("retouch")
 
 
 @frozen_dataclass
-class KeptOriginal:
+class DecodedOriginal:
     """The decoded original, which nothing changes, and the work on it that runs during the call."""
 
     pixels: Pixels = field(repr=False)
@@ -34,7 +34,7 @@ class KeptOriginal:
             return None
 
 
-def keep_during_call(pixels: Pixels | None, delivery: ImageDelivery) -> KeptOriginal | None:
+def start_preparation(pixels: Pixels | None, delivery: ImageDelivery) -> DecodedOriginal | None:
     """Return what is kept of the original during the call, and start its preparation if the result may be a PNG.
 
     The preparation is never waited for before the call, and whatever happens to it does not concern the call.
@@ -43,15 +43,15 @@ def keep_during_call(pixels: Pixels | None, delivery: ImageDelivery) -> KeptOrig
     if pixels is None or original_pixels is None:
         return None
     if not may_restore_in_png(delivery):
-        return KeptOriginal(pixels)
+        return DecodedOriginal(pixels)
     mask, feather = original_pixels.mask_pixels, default_feather(pixels.size)
     try:
-        return KeptOriginal(
+        return DecodedOriginal(
             pixels, BackgroundCall(lambda: prepare_original(pixels, mask, feather=feather))
         )
     except RuntimeError as error:  # the system gives no thread
         _log.error("the original is not prepared during the call", exc_info=error)
-        return KeptOriginal(pixels)
+        return DecodedOriginal(pixels)
 
 
 def may_restore_in_png(delivery: ImageDelivery) -> bool:

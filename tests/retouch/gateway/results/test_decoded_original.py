@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from retouch.core.concurrency.background_call import BackgroundCall
-from retouch.gateway.results import kept_original
-from retouch.gateway.results.kept_original import KeptOriginal
+from retouch.gateway.results import decoded_original
+from retouch.gateway.results.decoded_original import DecodedOriginal
 from retouch.imaging.prepared_original import prepare_original
 from tests.retouch.gateway.test_prepare_original import (
     HEIGHT,
@@ -20,7 +20,7 @@ from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, box_mask, encode_image, photo, scene
 from tests.support.upstream import Upstream, json_response
 
-PREPARE = "retouch.gateway.results.kept_original.prepare_original"
+PREPARE = "retouch.gateway.results.decoded_original.prepare_original"
 EDIT = {
     "model": "gpt-image-2",
     "prompt": "p",
@@ -99,7 +99,7 @@ def test_edit_without_a_thread_for_the_preparation_is_finished(monkeypatch, caps
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(kept_original, "BackgroundCall", refuse)
+    monkeypatch.setattr(decoded_original, "BackgroundCall", refuse)
     (result,) = send_masked_edit(ORIGINALS["PNG"])
     assert unmarked_difference(result, scene(WIDTH, HEIGHT)) is None
     assert "can't start new thread" in capsys.readouterr().out
@@ -121,8 +121,8 @@ def test_error_of_the_preparation_is_no_error_of_the_original(caplog):
         raise ValueError("a bug")
 
     pixels = Image.new("RGB", (4, 4))
-    assert KeptOriginal(pixels, BackgroundCall(fail)).wait_for_preparation() is None
-    assert KeptOriginal(pixels).wait_for_preparation() is None
+    assert DecodedOriginal(pixels, BackgroundCall(fail)).wait_for_preparation() is None
+    assert DecodedOriginal(pixels).wait_for_preparation() is None
     assert "a bug" in caplog.text
 
 
