@@ -10,6 +10,7 @@ import pytest
 
 from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
+from tests.support.layers import LAYER_IMPORTS
 
 PACKAGE = Path(__file__).parent.parent / "layers/retouch/retouch"
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
@@ -21,45 +22,6 @@ FILES_WITHOUT_IO = [
     if f.relative_to(PACKAGE).parts[0] not in ("infrastructure", "entry_points")
 ]
 IO_MODULES = {"requests", "urllib3", "boto3", "botocore", "socket", "os", "subprocess", "http"}
-# The layers without IO, and the layers that each of them may import.
-LAYER_IMPORTS = {
-    "core": ("core",),
-    "imaging": ("core", "imaging"),
-    "providers": ("core", "imaging", "providers"),
-    "planning": ("core", "imaging", "planning"),
-    "orders": ("core", "orders"),
-    "batches": ("core", "orders", "batches"),
-    "tenants": ("core", "tenants"),
-    "inbox": ("core", "orders", "inbox"),
-    "usage": ("core", "usage"),
-    "webhooks": ("core", "webhooks"),
-    "gateway": (
-        "core",
-        "imaging",
-        "planning",
-        "orders",
-        "batches",
-        "tenants",
-        "usage",
-        "webhooks",
-        "gateway",
-    ),
-    "mirror": ("core", "imaging", "mirror"),
-    "api": (
-        "core",
-        "imaging",
-        "planning",
-        "orders",
-        "batches",
-        "tenants",
-        "inbox",
-        "usage",
-        "webhooks",
-        "gateway",
-        "mirror",
-        "api",
-    ),
-}
 LAYER_FILES = [f for f in PACKAGE_FILES if f.relative_to(PACKAGE).parts[0] in LAYER_IMPORTS]
 
 

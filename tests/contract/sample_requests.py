@@ -18,7 +18,10 @@ from PIL import Image
 from retouch.core import parameters
 from retouch.core.sizes import AspectRatios, FixedSizes, SameAsInput, SizeRange
 from retouch.providers import PROVIDERS
-from tests.contract.registry import variant_table
+from tests.contract.registry import (
+    is_live,
+    variant_table,
+)
 from tests.support.images import box_mask, encode_image
 
 PROMPT = "a canary in the marked place"
@@ -181,3 +184,12 @@ _SAMPLE_VALUES = {
 def _parse_size(size):
     width, _, height = size.partition("x")
     return int(width), int(height)
+
+
+def first_request(provider):
+    """Return the first sample request with n=1.
+
+    Two parallel calls would share the scripted responses of the stand-in.
+    """
+    model = next(m for m in provider.models if is_live(provider, m))
+    return replace(next(iter(sample_requests(provider, model).values())), n=1)

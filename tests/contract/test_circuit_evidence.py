@@ -14,7 +14,7 @@ from tests.contract.registry import (
     provider_failures,
 )
 from tests.contract.runner import send_request, services_for
-from tests.contract.test_failures import first_request
+from tests.contract.sample_requests import first_request
 
 # Server errors in the provider's own JSON that its documentation ascribes to the inputs of a request.
 INPUT_ERRORS = {("segmind", 500), ("google", 500), ("google", 504), ("vertex-ai", 500), ("vertex-ai", 504)}  # fmt: skip

@@ -1,31 +1,20 @@
 """Every provider failure gives the caller an OpenAI error envelope, the right status and the right billing state."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
 from tests.contract.registry import (
     PAID_PROVIDERS,
-    is_live,
     make_standin,
     parameter_id,
     provider_failures,
 )
 from tests.contract.runner import send_request, services_for
-from tests.contract.sample_requests import PROMPT, sample_requests
+from tests.contract.sample_requests import PROMPT, first_request
 from tests.support.upstream import ScriptedResponse, json_response
 
 CASES = [(p, name) for p in PAID_PROVIDERS for name in provider_failures(p)]
-
-
-def first_request(provider):
-    """Return the first sample request with n=1.
-
-    Two parallel calls would share the scripted responses of the stand-in.
-    """
-    model = next(m for m in provider.models if is_live(provider, m))
-    return replace(next(iter(sample_requests(provider, model).values())), n=1)
 
 
 @pytest.mark.parametrize(("provider", "name"), CASES, ids=parameter_id)

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from tests.contract.registry import make_standin
+from tests.contract.response_cases import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.contract.runner import send_request, services_for
-from tests.contract.test_mutated_responses import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.support.images import decode_image
 
 WHOLE_CASES = [case for case in CASES if case != "openai-stream"]

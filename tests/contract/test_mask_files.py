@@ -6,9 +6,9 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.contract import paint
+from tests.contract.region_models import MODELS_THAT_EDIT_A_REGION
 from tests.contract.registry import make_standin
 from tests.contract.runner import services_for
-from tests.contract.test_preserve import MODELS_THAT_EDIT_A_REGION
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import decode_image, differing_area, encode_image
 from tests.support.tool_masks import SIZE, TOOL_MASKS, draw_soft_stroke, fill, marked_area

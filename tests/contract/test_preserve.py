@@ -8,21 +8,12 @@ import pytest
 from PIL import Image, ImageChops
 
 from tests.contract import paint
-from tests.contract.registry import PAID_MODELS, make_standin, parameter_id
+from tests.contract.region_models import MODELS_THAT_EDIT_A_REGION
+from tests.contract.registry import make_standin, parameter_id
 from tests.contract.runner import services_for
 from tests.contract.sample_requests import sample_image_size
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import encode_image, scene
-
-# Models that get a region, by a mask or in the prompt. One model per provider, mask format and operation is enough.
-MODELS_THAT_EDIT_A_REGION = {
-    (provider.name, model.mask_format, model.operation): (provider, model)
-    for provider, model in PAID_MODELS
-    if not model.operations
-    and (
-        model.follows_instructions or (model.mask_format and model.mask_format.polarity != "direct")
-    )
-}
 
 
 @pytest.mark.parametrize("output", ["png", "webp"])

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.contract.changed_responses import IMAGE_STARTS, ChangedResponses, is_json
 from tests.contract.registry import make_standin
+from tests.contract.response_cases import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.contract.runner import send_request, services_for
-from tests.contract.test_mutated_responses import CASES, PROVIDERS_BY_NAME, sample_request
-from tests.contract.test_unusual_responses import IMAGE_STARTS, ChangedResponses, is_json
 from tests.support.images import b64, decode_image, photo
 
 # The providers whose response holds the image itself, and the variants of its form.

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.contract.changed_responses import IMAGE_STARTS, ChangedResponses, is_json
 from tests.contract.registry import make_standin
+from tests.contract.response_cases import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.contract.runner import send_request, services_for
-from tests.contract.test_mutated_responses import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.support.images import decode_image
 
-IMAGE_STARTS = ("iVBORw0KGgo", "/9j/", "UklGR")  # base64 of PNG, JPEG and WebP
 BOM = b"\xef\xbb\xbf"
 
 
@@ -44,10 +44,6 @@ def set_coding(coding):
 def raw_deflate(data):
     compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return compressor.compress(data) + compressor.flush()
-
-
-def is_json(response):
-    return "json" in response.headers.get("content-type", "")
 
 
 def add_byte_order_mark(response):
@@ -144,24 +140,6 @@ CHANGES = {
         lambda text: f"data:image/png;base64,data:image/png;base64,{text}"
     ),
 }
-
-
-class ChangedResponses:
-    """The responses of a stand-in and of its result host, each in a changed form."""
-
-    def __init__(self, server, change):
-        self.change, self.respond = change, server.respond
-        server.respond = self.changed_response
-        server.result_host.write_response = self.write_result
-        self.write = type(server.result_host).write_response
-        self.result_host = server.result_host
-
-    def changed_response(self, received):
-        response = self.respond(received)
-        return response if response.chunks is not None else self.change(response)
-
-    def write_result(self, handler, response):
-        self.write(self.result_host, handler, self.change(response))
 
 
 def changed_outcome(case, change):

@@ -16,10 +16,10 @@ import requests
 
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
-from tests.retouch.gateway.budgets.test_budget_crashes import UnreliableProxy
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.images import b64, photo
 from tests.support.job_client import wait_for_job
+from tests.support.lost_answers import UnreliableProxy
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 

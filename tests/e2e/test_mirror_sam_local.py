@@ -6,7 +6,7 @@ import urllib.error
 import pytest
 
 from tests.e2e.test_sam_local import endpoint, sam_build, time_invocation  # noqa: F401 - fixtures
-from tests.infra.test_mirror_events import event_outcome
+from tests.support.event_outcomes import event_outcome
 from tools.events import EVENTS_FOLDER, MIRROR_EVENTS
 
 pytestmark = [pytest.mark.timeout(400)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.sam_build import ENV, ROOT, WORK, run_build, run_make
-from tests.infra.test_events import status_and_code
+from tests.support.event_outcomes import status_and_code
 from tools.events import EVENTS, EVENTS_FOLDER
 
 SETUP_SCRIPT = ROOT / "tools" / "aws" / "sam-local-setup.sh"

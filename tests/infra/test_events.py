@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.infra.conftest import ROOT
+from tests.support.event_outcomes import status_and_code
 from tests.support.events import lambda_context
 from tools.events import (
     EVENTS,
@@ -32,15 +33,6 @@ def handler(tmp_path_factory):
         patch.delitem(sys.modules, "app", raising=False)
         yield importlib.import_module("app").handler
         sys.modules.pop("app", None)
-
-
-def status_and_code(response):
-    """Return (status, error code) of a proxy response or of the value of a direct invoke."""
-    if "statusCode" not in response:
-        return response["retouch"]["status"], response.get("error", {}).get("code")
-    if response["statusCode"] < 400:
-        return response["statusCode"], None
-    return response["statusCode"], json.loads(bytes(response["body"]))["error"]["code"]
 
 
 def test_event_files_are_exactly_the_generated_files():

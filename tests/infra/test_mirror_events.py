@@ -7,6 +7,7 @@ import pytest
 
 from retouch.infrastructure.lambda_runtime.errors import ErrorReport
 from tests.infra.conftest import ROOT
+from tests.support.event_outcomes import event_outcome
 from tests.support.events import lambda_context
 from tests.support.images import photo
 from tests.support.mirror import ImageHost, build_mirror
@@ -28,19 +29,6 @@ def handler():
         app = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(app)
         yield app.handler
-
-
-def event_outcome(response):
-    """Return the outcome of a response or of the error report of a failed invocation."""
-    if "errorType" in response:
-        return "failed", response["errorType"]
-    if "batchItemFailures" in response:
-        return tuple(failure["itemIdentifier"] for failure in response["batchItemFailures"])
-    body = json.loads(bytes(response["body"])) if "body" in response else response
-    status = response.get("statusCode") or response["retouch"]["status"]
-    if "error" in body:
-        return status, body["error"]["code"]
-    return status, *(item["error"]["code"] for item in body["data"])
 
 
 def invoke_or_report(handler, event):

@@ -1,6 +1,7 @@
 """A TCP proxy that delivers requests and may lose the responses to them, as a broken connection does after a write."""
 
 import contextlib
+import random
 import socket
 import threading
 
@@ -88,3 +89,18 @@ def _read_message(sock):
             return b""
         data, missing = data + chunk, missing - len(chunk)
     return data
+
+
+class UnreliableProxy(LosingProxy):
+    """Loses a share of the responses to writes."""
+
+    def __init__(self, port, share):
+        self.share, self.random = share, random.Random(4711)
+        super().__init__(port)
+
+    def _is_lost(self, request):
+        is_write = b".UpdateItem" in request or b".PutItem" in request
+        if not is_write or self.random.random() >= self.share:
+            return False
+        self.lost += 1
+        return True

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import threading
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from retouch.infrastructure.body_spool import spool_body
 from retouch.infrastructure.fetch.mirror_fetchers import mirror_fetchers
 from retouch.infrastructure.telemetry.telemetry import MirrorTelemetry
 from retouch.mirror.services import MirrorServices
+from tests.support.events import lambda_context
 from tests.support.services import find_key
 from tests.support.upstream import ScriptedResponse, Upstream
 
@@ -253,3 +255,24 @@ def telemetry():
 def object_key(data, extension="png", prefix="mirror"):
     """Return the object key for these bytes: the prefix, the SHA-256 of the bytes and the extension."""
     return f"{prefix}/{hashlib.sha256(data).hexdigest()}.{extension}"
+
+
+@contextmanager
+def running_mirror(mirror, aws):
+    """Run the mirror as the consumer of the queue while the context lasts."""
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            batch = aws.receive_batch()
+            if batch["Records"]:
+                aws.delete_processed(batch, mirror.handler(batch, lambda_context()))
+            stop.wait(0.02)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -8,7 +8,7 @@ from retouch.batches.batch import BatchStatus
 from retouch.orders.jobs import JobStatus
 from retouch.orders.order import OrderState
 from retouch.webhooks.delivery import DeliveryState
-from tests.test_architecture import LAYER_IMPORTS
+from tests.support.layers import LAYER_IMPORTS
 from tools import (
     batch_diagram,
     job_diagram,

@@ -6,16 +6,13 @@ import struct
 import threading
 from binascii import crc32
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 import pytest
 from PIL import Image, PngImagePlugin
 
-from retouch.core.credentials.client_credentials import ClientCredentials
-from retouch.core.edit_types import GeneratedImage, ResolvedInputs
+from retouch.core.edit_types import GeneratedImage
 from retouch.core.errors import UpstreamError
-from retouch.core.settings import Settings
 from retouch.gateway.cache import (
     DEFAULT_AGE_SECONDS,
     MAX_AGE_SECONDS,
@@ -28,12 +25,8 @@ from retouch.gateway.cache import (
     unpack_entry,
 )
 from retouch.gateway.prepare import prepare_job
-from retouch.gateway.validation import validate
-from retouch.planning.connection import resolve_connection
-from retouch.planning.model_resolution import resolve_model
-from retouch.planning.plan import make_plan
-from retouch.providers import PROVIDERS
-from tests.support.images import box_mask, cutout, encode_image, photo, scene
+from tests.support.images import box_mask, cutout, encode_image, photo
+from tests.support.plans import PHOTO, SCENE, build_plan
 from tests.support.time_budgets import time_budget
 from tests.support.unusual_results import (
     JPEG_XL,
@@ -42,18 +35,7 @@ from tests.support.unusual_results import (
     png_with_wrong_checksum,
 )
 
-TODAY = date(2026, 11, 22)
-SCENE = scene(96, 64)
-PHOTO = encode_image(SCENE)
-VALUES = {"model": "gpt-image-2", "prompt": "an empty beach"}
 BEFORE, AFTER = "before", "after"
-
-
-def build_plan(images=(PHOTO,), mask=None, env=None, **values):
-    request = validate(ResolvedInputs({**VALUES, **values}, tuple(images), mask))
-    settings = Settings.from_env({"OPENAI_API_KEY": "k", "RETOUCH_BUCKET": "b", **(env or {})})
-    model = resolve_model(request.model, ClientCredentials(), PROVIDERS, settings, TODAY)
-    return make_plan(resolve_connection(model, ClientCredentials(), settings), request, settings)
 
 
 def key_for(images=(PHOTO,), when=BEFORE, tenant="acme", namespace="", **options):

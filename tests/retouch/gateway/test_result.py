@@ -11,7 +11,7 @@ from retouch.gateway.result import (
     EditStream,
     RoutingReport,
 )
-from tests.retouch.gateway.test_cache import build_plan
+from tests.support.plans import build_plan
 
 FAILED_HOOKS = AttemptReport(hooks=GuardrailReport(HookReport(passed=False)))
 

@@ -11,7 +11,7 @@ from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.colour_names import find_colour_name
 from retouch.imaging.formats.png import SIGNATURE
 from retouch.planning.input_rules import fit_images
-from tests.retouch.imaging.formats.test_heif import with_colour_codes
+from tests.retouch.imaging.heif_files import with_colour_codes
 from tests.retouch.imaging.icc_profiles import P3, SRGB, rgb_profile
 from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.images import encode_image, scene

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from retouch.api.admin.routes import ADMIN_ROUTES
-from tests.retouch.api.admin.test_logs import QUERY, SPAN, TODAY, Logs
+from tests.support.admin_logs import QUERY, SPAN, TODAY, Logs
 from tests.support.tenants import ADMIN_KEY
 from tests.support.usage import make_event
 

@@ -6,7 +6,7 @@ import pytest
 
 from retouch.api.response.headers import response_headers
 from retouch.gateway.result import EditPreview, EditResult
-from tests.retouch.gateway.test_cache import build_plan
+from tests.support.plans import build_plan
 
 
 def headers_with_notes(notes):

@@ -19,7 +19,7 @@ from retouch.tenants.budget_table import RowName
 from tests.support.budget_gateway import BudgetGateway, make_key, success
 from tests.support.budgets import BUDGETS_TABLE, BUDGETS_TABLE_DEFINITION
 from tests.support.killed_process import ProcessKilled
-from tests.support.lost_answers import LosingProxy
+from tests.support.lost_answers import UnreliableProxy
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
 
@@ -27,21 +27,6 @@ KEY_ROW, WORKSPACE_ROW = RowName("key#k_1", "all"), RowName("ws#w_1", "all")
 PRICE, ROOM = 50_000, 10
 EDITS, LOST_SHARE, KILLED_SHARE = 40, 0.3, 0.05
 LONG_AFTER_EVERY_LEASE = 10_000
-
-
-class UnreliableProxy(LosingProxy):
-    """Loses a share of the responses to writes."""
-
-    def __init__(self, port, share):
-        self.share, self.random = share, random.Random(4711)
-        super().__init__(port)
-
-    def _is_lost(self, request):
-        is_write = b".UpdateItem" in request or b".PutItem" in request
-        if not is_write or self.random.random() >= self.share:
-            return False
-        self.lost += 1
-        return True
 
 
 class MortalTable:

@@ -9,15 +9,15 @@ from retouch.core.concurrency.background_call import BackgroundCall
 from retouch.gateway.results import decoded_original
 from retouch.gateway.results.decoded_original import DecodedOriginal
 from retouch.imaging.prepared_original import prepare_original
-from tests.retouch.gateway.test_prepare_original import (
+from tests.support.gateway_client import file_part, post_edit
+from tests.support.images import b64, box_mask, encode_image, photo, scene
+from tests.support.masked_edits import (
     HEIGHT,
     ORIGINALS,
     WIDTH,
     send_masked_edit,
     unmarked_difference,
 )
-from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import b64, box_mask, encode_image, photo, scene
 from tests.support.upstream import Upstream, json_response
 
 PREPARE = "retouch.gateway.results.decoded_original.prepare_original"

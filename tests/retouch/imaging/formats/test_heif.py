@@ -15,6 +15,7 @@ from retouch.imaging.formats import avif, heic
 from retouch.imaging.formats.iso_bmff import iter_boxes, read_items
 from retouch.imaging.formats.structure import check_structure, read_icc_profile, strip_metadata
 from retouch.imaging.limits import DEFAULT_LIMITS
+from tests.retouch.imaging.heif_files import EXACT_SIZE, SAVE_FORMATS, replace_at, with_colour_codes
 from tests.retouch.imaging.samples import (
     CONVERTED_SAMPLE_KINDS,
     KINDS_WITH_ALPHA,
@@ -26,9 +27,7 @@ from tests.retouch.imaging.samples import (
 from tests.support.images import channel_values, encode_image, max_value
 
 HEIF_KINDS = [kind for kind in CONVERTED_SAMPLE_KINDS if kind.startswith(("heic", "avif"))]
-SAVE_FORMATS = {"heic": "HEIF", "avif": "AVIF"}
 FORMATS = tuple(SAVE_FORMATS)
-EXACT_SIZE = (128, 64)  # a multiple of the blocks of both codecs
 EXACT_BYTES = {
     "heic": encode_image(sample_in_mode("RGB", EXACT_SIZE), "HEIF"),
     "avif": encode_image(sample_in_mode("RGB", EXACT_SIZE), "AVIF"),
@@ -51,10 +50,6 @@ def table_of(data):
 
 def property_of(data, kind):
     return next(box for box in table_of(data).properties if box.kind == kind)
-
-
-def replace_at(data, position, new):
-    return data[:position] + new + data[position + len(new) :]
 
 
 def difference(first, second):
@@ -229,15 +224,6 @@ def test_colour_profile_is_read_and_can_be_removed(format):
 def test_colour_codes_are_read():
     assert heic.read_colour_codes(EXACT_BYTES["heic"]) == (1, 13)
     assert avif.read_colour_codes(EXACT_BYTES["avif"]) == (1, 13)
-
-
-def with_colour_codes(format, primaries, transfer, matrix):
-    """Return a file of one colour with other code points in its colour property."""
-    data = encode_image(
-        Image.new("RGB", EXACT_SIZE, (200, 100, 40)), SAVE_FORMATS[format], quality=95
-    )
-    at = data.find(b"colrnclx") + len(b"colrnclx")
-    return replace_at(data, at, struct.pack(">HHH", primaries, transfer, matrix))
 
 
 @pytest.mark.parametrize("format", FORMATS)

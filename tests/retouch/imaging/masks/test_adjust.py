@@ -6,7 +6,7 @@ from PIL import Image
 from retouch.imaging.masks.adjust import MaskAdjustments
 from retouch.imaging.masks.read import read_mask
 from retouch.imaging.masks.shapes import draw_mask
-from tests.retouch.imaging.masks.test_read import (
+from tests.retouch.imaging.masks.mask_files import (
     REFERENCE_IMAGE,
     grey_mask_image,
     mask_image_with_hole,

@@ -6,26 +6,14 @@ from retouch.core.errors import InvalidRequest
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import mask_from_alpha, read_mask
 from retouch.imaging.masks.write import write_mask
+from tests.retouch.imaging.masks.mask_files import (
+    REFERENCE_IMAGE,
+    grey_mask_image,
+    mask_image_with_hole,
+    rejection_of,
+)
 from tests.retouch.imaging.samples import exif_with_orientation
 from tests.support.images import color_counts, decode_image, encode_image
-
-REFERENCE_IMAGE = EncodedImage(b"", "png", 40, 20)
-
-
-def mask_image_with_hole(mode="RGBA", alpha=0, size=(40, 20)):
-    """Return an opaque image with a transparent upper left quarter."""
-    image = Image.new("RGBA", size, (9, 9, 9, 255))
-    image.paste((200, 100, 50, alpha), (0, 0, size[0] // 2, size[1] // 2))
-    return image.convert(mode)
-
-
-def rejection_of(data, reference=REFERENCE_IMAGE, **options):
-    with pytest.raises(InvalidRequest) as exc_info:
-        read_mask(data, reference, **options)
-    assert exc_info.value.status == 400
-    assert exc_info.value.param == "mask"
-    assert "The mask " in str(exc_info.value)
-    return exc_info.value.code, str(exc_info.value)
 
 
 def keyed_mask(mode):
@@ -168,13 +156,6 @@ def test_transparency_of_image_gives_mask():
 )
 def test_opaque_image_gives_no_mask(image):
     assert mask_from_alpha(inspect_image(encode_image(image))) is None
-
-
-def grey_mask_image(background, mark, size=(40, 20)):
-    """Return a grey image that is marked in the upper left quarter."""
-    image = Image.new("L", size, background)
-    image.paste(mark, (0, 0, size[0] // 2, size[1] // 2))
-    return image
 
 
 @pytest.mark.parametrize(

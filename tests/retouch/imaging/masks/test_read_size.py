@@ -5,10 +5,7 @@ from PIL import Image
 
 from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.read import read_mask
-from tests.retouch.imaging.masks.test_read import (
-    mask_image_with_hole,
-    rejection_of,
-)
+from tests.retouch.imaging.masks.mask_files import mask_image_with_hole, rejection_of
 from tests.retouch.imaging.samples import exif_with_orientation
 from tests.support.images import encode_image
 

@@ -8,11 +8,10 @@ from retouch.core.clock import SystemClock
 from retouch.core.url_policy.errors import FetchError
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.fetch.image_fetcher import ImageFetcher
-from tests.retouch.infrastructure.fetch.test_queued_fetcher import running_mirror
 from tests.support.events import json_event
 from tests.support.gateway_client import file_part, post_edit, send_event
 from tests.support.images import b64, box_mask, photo
-from tests.support.mirror import BUCKET, build_mirror, object_key
+from tests.support.mirror import BUCKET, build_mirror, object_key, running_mirror
 from tests.support.services import FakeClock, build_services
 from tests.support.upstream import ScriptedResponse, Upstream, json_response
 

@@ -1,8 +1,6 @@
 """Tests of edits that fetch through the mirror queue: the same bytes and the same errors as a direct fetch."""
 
 import gzip
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,35 +10,13 @@ from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.policy import RESULT_FORMATS, FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.fetch.queued_fetcher import QueuedFetcher
-from tests.support.events import lambda_context
 from tests.support.images import encode_image, photo, scene
-from tests.support.mirror import BUCKET, build_mirror
+from tests.support.mirror import BUCKET, build_mirror, running_mirror
 from tests.support.services import FakeClock
 from tests.support.unusual_results import CONVERTED_FORMATS, JPEG_XL
 from tests.support.upstream import ScriptedResponse
 
 PNG = photo(40, 30)
-
-
-@contextmanager
-def running_mirror(mirror, aws):
-    """Run the mirror as the consumer of the queue while the context lasts."""
-    stop = threading.Event()
-
-    def work():
-        while not stop.is_set():
-            batch = aws.receive_batch()
-            if batch["Records"]:
-                aws.delete_processed(batch, mirror.handler(batch, lambda_context()))
-            stop.wait(0.02)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 
 from retouch.core.errors import UpstreamError
 from retouch.core.provider_protocol import ProviderRequest
-from tests.retouch.infrastructure.upstream.test_http_client import send_to
 from tests.support.images import photo
+from tests.support.provider_requests import send_to
 from tests.support.upstream import ScriptedResponse, Upstream
 
 BODY = b'{"created": 1}' + b" " * 100_000

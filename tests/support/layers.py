@@ -1,0 +1,41 @@
+"""The layers without IO, and the layers that each of them may import."""
+
+# The layers without IO, and the layers that each of them may import.
+LAYER_IMPORTS = {
+    "core": ("core",),
+    "imaging": ("core", "imaging"),
+    "providers": ("core", "imaging", "providers"),
+    "planning": ("core", "imaging", "planning"),
+    "orders": ("core", "orders"),
+    "batches": ("core", "orders", "batches"),
+    "tenants": ("core", "tenants"),
+    "inbox": ("core", "orders", "inbox"),
+    "usage": ("core", "usage"),
+    "webhooks": ("core", "webhooks"),
+    "gateway": (
+        "core",
+        "imaging",
+        "planning",
+        "orders",
+        "batches",
+        "tenants",
+        "usage",
+        "webhooks",
+        "gateway",
+    ),
+    "mirror": ("core", "imaging", "mirror"),
+    "api": (
+        "core",
+        "imaging",
+        "planning",
+        "orders",
+        "batches",
+        "tenants",
+        "inbox",
+        "usage",
+        "webhooks",
+        "gateway",
+        "mirror",
+        "api",
+    ),
+}
