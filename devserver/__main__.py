@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from devserver.environment_check import environment_warnings
 from devserver.inbox_watcher import FIRST_RECIPE
 from devserver.settings import DevServerSettings
 from devserver.startup import RunningServer, UnusableAddress, run_server
@@ -43,6 +44,8 @@ def main() -> int:
     except InvalidSetting as error:
         print(error, file=sys.stderr)
         return 1
+    for warning in environment_warnings(os.environ):
+        print(warning, file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         start_terminal_log(settings.own_defaults)
     try:
