@@ -26,7 +26,7 @@ SAM_OFFLINE := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM)
 BUILD_FOR = UV="$(CURDIR)/$(VENV)/.uv" ARCH=$(1) $(SAM_OFFLINE) build $(CONFIG_FILE) --parameter-overrides Architecture=$(1)
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: build deploy check-stack check-account check-event check-engine emulate invoke local build-local build-native logs delete check-aws events coldstart layer-size cost lock-aws
+.PHONY: build deploy check-stack check-account check-event check-engine check-emulate emulate invoke local build-local build-native logs delete check-aws events coldstart layer-size cost lock-aws
 
 build: .work/sam/.ready ## Build function and layer for $ARCH (arm64, x86_64); no Docker
 	$(call BUILD_FOR,$(ARCH))
@@ -64,8 +64,12 @@ delete: .work/sam/.ready ## Delete the stack; the bucket, the secrets and the ta
 	@options=$$($(ACCOUNT) --deployed) && $(SAM) delete $(STACK_CONFIG_FILE) $$options --stack-name "$(STACK)"
 	@echo "Not deleted, because they contain your data: the results bucket, the two secrets, the tables and the dead letters."
 
-emulate: $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS emulator until Ctrl-C; needs no account, no Docker
+emulate: check-emulate $(VENV)/.dev build-native .work/stack/.ready ## Run the stack on an AWS emulator until Ctrl-C; needs no account, no Docker
 	@$(BIN)/python -m tools.aws.emulated_stack
+
+# Before the build, which takes longer.
+check-emulate: $(VENV)/.uv
+	@UV=$(VENV)/.uv tools/aws/find-python.sh 3.13 >/dev/null
 
 LOCAL := . .work/local/env.sh && $(SAM_OFFLINE) local
 LOCAL_OPTIONS := $(CONFIG_FILE) -t .work/local/build/template.yaml --parameter-overrides Architecture=$(NATIVE)
