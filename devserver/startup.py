@@ -93,6 +93,8 @@ async def run_server(settings: DevServerSettings) -> AsyncIterator[RunningServer
             "RETOUCH_WEBHOOKS_DEAD_LETTERS": DELIVERIES_DEAD_LETTERS,
         }
         environment = {**defaults, **settings.environment}
+        for name in ("RETOUCH_ORDERS_FOLDER", "RETOUCH_USAGE_FOLDER"):
+            Path(environment[name]).mkdir(parents=True, exist_ok=True)
         environment = tenants_environment(environment, orders_folder)
         environment = s3.environment(environment) if s3 else environment
         pools = await _open_pools(stack, settings, environment)

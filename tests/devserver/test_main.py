@@ -114,6 +114,12 @@ def test_printed_curl_command_sends_the_first_key_without_showing_it(start_serve
     assert f"Authorization: Bearer {key}" in words
 
 
+def test_server_makes_the_folder_of_orders_that_it_is_given(start_server, tmp_path):
+    folder = tmp_path / "new" / "orders"
+    read_ready_lines(start_server(free_port(), RETOUCH_ORDERS_FOLDER=str(folder)))
+    assert folder.is_dir()
+
+
 def test_local_s3_serves_objects_and_presigned_links(start_server):
     port = free_port()
     process = start_server(port)

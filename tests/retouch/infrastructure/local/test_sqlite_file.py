@@ -33,6 +33,16 @@ def _count(database):
     return database.run(lambda db: db.execute("SELECT n FROM counts").fetchone()[0])
 
 
+def test_database_that_cannot_be_opened_raises_the_error_of_its_store_and_logs_the_cause(
+    tmp_path, caplog
+):
+    database = SqliteFile(tmp_path / "missing" / "a.sqlite", _SCHEMA, _unavailable_error)
+    with pytest.raises(WebhooksUnavailable, match="the database is down"):
+        _count(database)
+    (record,) = caplog.records
+    assert "unable to open database file" in str(record.exc_info[1])
+
+
 def test_database_that_threads_create_at_once_takes_every_write(tmp_path):
     for trial in range(40):
         database = SqliteFile(tmp_path / f"{trial}.sqlite", _SCHEMA, _unavailable_error)
@@ -76,11 +86,6 @@ def test_second_object_on_a_database_with_an_open_write_waits_for_it(tmp_path):
         may_end.set()
         held.result(30)
     assert _count(second) == 2
-
-
-def test_database_that_cannot_be_opened_raises_the_error_of_its_store(tmp_path):
-    with pytest.raises(WebhooksUnavailable, match="the database is down"):
-        _count(SqliteFile(tmp_path / "missing" / "a.sqlite", _SCHEMA, _unavailable_error))
 
 
 def test_connection_is_used_again(tmp_path):

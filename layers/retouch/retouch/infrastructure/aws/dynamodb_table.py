@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Result = TypeVar("Result")
+_log = logging.getLogger("retouch")
 
 
 class DynamoDBTable:
@@ -41,6 +43,8 @@ class DynamoDBTable:
         except WriteConflict:
             raise
         except Exception as error:  # boto3 raises many errors
+            # Callers see one error for all of them, and the operator needs the cause.
+            _log.error("a table cannot be used", extra={"table": self.name}, exc_info=error)
             raise self._unavailable_error() from error
 
     def read_item(self, key: Mapping[str, Any]) -> Mapping[str, Any] | None:

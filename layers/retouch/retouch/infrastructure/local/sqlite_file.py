@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TypeVar
 from retouch.core.errors import Fault
 
 Result = TypeVar("Result")
+_log = logging.getLogger("retouch")
 _LOCK_TIMEOUT_SECONDS = 5
 _WRITE_AHEAD_LOG = "PRAGMA journal_mode = WAL;"
 
@@ -40,7 +42,10 @@ class SqliteFile:
             except BaseException:
                 db.close()
                 raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            _log.error(
+                "a local database cannot be used", extra={"file": str(self.path)}, exc_info=error
+            )
             raise self._unavailable_error() from error
         self._idle.append(db)
         return result
