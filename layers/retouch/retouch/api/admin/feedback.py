@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.log_rates import count_log_write
 from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices, not_found
@@ -46,7 +44,7 @@ def create_feedback(request: AdminRequest, services: AdminServices) -> AdminResp
     """Store one feedback, or a list of them."""
     request.require_scope(_SCOPE)
     count_log_write(request, services)
-    found = [_read_feedback(values, request, services) for values in _read_bodies(request)]
+    found = [_read_feedback(values, request, services) for values in _read_feedbacks(request)]
     documents = require_documents(services)
     for feedback in found:
         documents.write(to_document(feedback))
@@ -101,17 +99,8 @@ def _reader(services: AdminServices) -> FeedbackReader:
     return FeedbackReader(require_documents(services), require_store(services))
 
 
-def _read_bodies(request: AdminRequest) -> list[Mapping[str, Any]]:
-    """Return the objects of the body, which is one or a list of them. Raises InvalidRequest."""
-    try:
-        values = orjson.loads(request.http_request.body or b"null")
-    except ValueError:
-        values = None
-    bodies = values if isinstance(values, list) else [values]
-    if not bodies or not all(isinstance(one, dict) for one in bodies):
-        raise InvalidRequest(
-            "The body must be a feedback, or a list of them, as JSON.", code="invalid_json"
-        )
+def _read_feedbacks(request: AdminRequest) -> list[Mapping[str, Any]]:
+    bodies = request.objects("feedback")
     if len(bodies) > _MAX_FEEDBACKS:
         raise InvalidRequest(
             f"The list has {len(bodies)} feedbacks. Send at most {_MAX_FEEDBACKS} at once."

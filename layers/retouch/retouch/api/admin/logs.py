@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from retouch.api.admin.log_rates import count_log_write
 from retouch.api.admin.request import (
     AdminRequest,
@@ -57,7 +55,7 @@ def insert_logs(request: AdminRequest, services: AdminServices) -> AdminResponse
     """Store the logs of requests that did not go through the gateway. They count in no budget."""
     request.require_scope(_WRITE_SCOPE)
     count_log_write(request, services)
-    events = [_read_log(values, request, services) for values in _read_bodies(request)]
+    events = [_read_log(values, request, services) for values in _read_logs(request)]
     for event in events:
         require_store(services).write_event(event)
     return 200, {"status": "success", "success": True, "ids": [log_id(event) for event in events]}
@@ -79,15 +77,11 @@ def _find_events(
     return [e for e in events if e.order == order and attempt in ("", str(e.attempt))]
 
 
-def _read_bodies(request: AdminRequest) -> list[Mapping[str, Any]]:
-    try:
-        values = orjson.loads(request.http_request.body or b"null")
-    except ValueError:
-        values = None
-    bodies = values if isinstance(values, list) else [values]
-    if not bodies or len(bodies) > _MAX_LOGS or not all(isinstance(one, dict) for one in bodies):
+def _read_logs(request: AdminRequest) -> list[Mapping[str, Any]]:
+    bodies = request.objects("log")
+    if len(bodies) > _MAX_LOGS:
         raise InvalidRequest(
-            f"The body must be a log, or a list of at most {_MAX_LOGS} logs, as JSON.",
+            f"The list has {len(bodies)} logs. Send at most {_MAX_LOGS} at once.",
             code="invalid_json",
         )
     return bodies

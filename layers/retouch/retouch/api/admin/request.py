@@ -92,6 +92,19 @@ class AdminRequest:
             raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
         return values
 
+    def objects(self, kind: str) -> list[Mapping[str, Any]]:
+        """Return the JSON objects in the body, which is one or a list of them. Raises InvalidRequest."""
+        try:
+            values = orjson.loads(self.http_request.body or b"null")
+        except ValueError:
+            values = None
+        objects = values if isinstance(values, list) else [values]
+        if not objects or not all(isinstance(one, dict) for one in objects):
+            raise InvalidRequest(
+                f"The body must be a {kind}, or a list of them, as JSON.", code="invalid_json"
+            )
+        return objects
+
     def body_digest(self) -> str:
         """Return a digest that tells bodies apart."""
         return hashlib.sha256(self.http_request.body).hexdigest()
