@@ -216,6 +216,20 @@ def test_other_include_and_too_large_images_are_refused_by_name(gateway):
         assert (response.status, error["param"], error["code"]) == (400, "include", code)
 
 
+def test_query_parameters_that_a_route_of_jobs_does_not_have_are_refused(gateway):
+    job = gateway.send().json["id"]
+    gateway.work()
+    responses = (
+        gateway.list(order="asc"),
+        gateway.get(job, query={"index": "0"}),
+        gateway.get(job, "/content", query={"include": "b64_json"}),
+    )
+    for response, name in zip(responses, ("order", "index", "include"), strict=True):
+        error = response.json["error"]
+        assert (response.status, error["param"]) == (400, name)
+        assert error["code"] == "unknown_parameter"
+
+
 def test_image_that_is_no_longer_stored_is_gone(gateway):
     job = gateway.send().json["id"]
     gateway.work()

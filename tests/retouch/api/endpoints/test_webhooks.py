@@ -137,6 +137,8 @@ def test_list_of_endpoints_is_paged(gateway):
     assert gateway.request("GET", ENDPOINTS, query={"limit": "0"}).status == 400
     for path in (ENDPOINTS, DELIVERIES):
         assert gateway.request("GET", path, query={"after": "we"}).json["error"]["param"] == "after"
+        error = gateway.request("GET", path, query={"order": "asc"}).json["error"]
+        assert (error["param"], error["code"]) == ("order", "unknown_parameter")
 
 
 def test_endpoint_is_updated_rotated_and_deleted(gateway):

@@ -15,6 +15,7 @@ from retouch.api.request.entity_tags import is_known
 from retouch.api.request.job_headers import read_job_wait
 from retouch.api.request.job_query import read_include, read_list_query
 from retouch.api.request.list_cursor import read_cursor
+from retouch.api.request.unknown_names import reject_unknown_names
 from retouch.api.response.edit import render_http
 from retouch.api.response.errors import error_document
 from retouch.api.response.job import job_document, job_url
@@ -68,6 +69,7 @@ def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
     """Return a job. With `Prefer: wait`, wait until its status changes."""
     if services.poll_limiter:
         services.poll_limiter.check(request.http_request.path)
+    has_images = read_include(request.query)
     order = _find_job(request, services)
     headers = request.http_request.headers
     status = job_status(order, services.clock.unix_time())
@@ -76,7 +78,7 @@ def get_job(request: EndpointRequest, services: Services) -> HttpResponse:
     )
     if is_known(_etag(order), headers):
         return plain_response(304, _job_headers(order, request, services), b"")
-    if read_include(request.query):
+    if has_images:
         document = _document(order, request, services)
         document["result"] = add_images(document["result"], services)
         return json_response(document, request, 200, _job_headers(order, request, services))
@@ -159,6 +161,7 @@ def get_content(request: EndpointRequest, services: Services) -> HttpResponse:
 
 
 def _read_index(query: Mapping[str, str], count: int) -> int:
+    reject_unknown_names(query, ("index",))
     text = query.get("index", "0")
     if text.isascii() and text.isdigit() and len(text) <= 2 and int(text) < count:
         return int(text)

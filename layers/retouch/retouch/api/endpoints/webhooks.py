@@ -123,7 +123,8 @@ def list_event_types(request: EndpointRequest, _: Services) -> HttpResponse:
 
 def list_deliveries(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the deliveries of the caller's key, the newest first. `endpoint` and `status` select some of them."""
-    limit, query = read_limit(request.query), request.query
+    query = request.query
+    limit = read_limit(query, "endpoint", "status")
     status = _STATUS_PARAM.read("status", query["status"]) if "status" in query else ""
     endpoint = query.get("endpoint", "")
     selected = (

@@ -9,11 +9,12 @@ import orjson
 
 from retouch.api.request import multipart
 from retouch.api.request.list_cursor import read_cursor
+from retouch.api.request.unknown_names import reject_unknown_names
 from retouch.batches.batch import ENDPOINT
 from retouch.core.edit_types import FormText, HttpRequest, Part
 from retouch.core.errors import InvalidRequest, UnsupportedMedia
 from retouch.core.frozen_dataclass import frozen_dataclass
-from retouch.core.parameters import EnumParam, IntParam, quote_value
+from retouch.core.parameters import EnumParam, IntParam
 
 _SECONDS_PARAM = IntParam(3600, 2_592_000)  # as OpenAI has them
 _ANCHOR_PARAM = EnumParam(("created_at",))
@@ -68,7 +69,7 @@ def read_file_fields(request: HttpRequest) -> FileFields:
         )
     parts = multipart.parse_parts(request.body, multipart.parse_boundary(content_type))
     fields = {part.name: part for part in parts}
-    _reject_unknown(fields, _FILE_FIELDS)
+    reject_unknown_names(fields, _FILE_FIELDS)
     file = fields.get("file")
     if file is None or (not file.is_file and file.filename is None):
         raise _missing_field("file", "Send the lines of the batch as a file.")
@@ -89,7 +90,7 @@ def read_batch_fields(request: HttpRequest) -> BatchFields:
     if not isinstance(values, dict):
         raise InvalidRequest("The body must be a JSON object.", code="invalid_json")
     values = {name: value for name, value in values.items() if value is not None}
-    _reject_unknown(values, _BATCH_FIELDS)
+    reject_unknown_names(values, _BATCH_FIELDS)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if not isinstance(values.get(name), str):
             raise _missing_field(name, "A batch needs it as a text.")
@@ -113,7 +114,7 @@ def read_list_fields(
 
     `names` are the parameters that the list has, and `prefix` begins the ids of its objects.
     """
-    _reject_unknown(query, names)
+    reject_unknown_names(query, names)
     limit = IntParam(1, max_limit).read("limit", FormText(query.get("limit", str(default_limit))))
     order = _ORDER_PARAM.read("order", query.get("order", "desc"))
     return ListFields(read_cursor(query, prefix), limit, order == "asc")
@@ -155,16 +156,6 @@ def _read_metadata(value: Any) -> Mapping[str, str]:
             param="metadata",
         )
     return dict(value)
-
-
-def _reject_unknown(fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for name in fields:
-        if name not in known:
-            raise InvalidRequest(
-                f"Unknown parameter: {quote_value(name)}. This request takes {', '.join(known)}.",
-                param=name[:64],
-                code="unknown_parameter",
-            )
 
 
 def _missing_field(name: str, remedy: str) -> InvalidRequest:
