@@ -114,6 +114,20 @@ def fit_delivery(
         preservation.original_pixels,
         None if loss_notes else preservation.untouched_pixels,
     )
+    delivery = _add_file_details(delivery, serving, request, sent_params)
+    output_size = request.images[0].size if placement or preserves_pixels else None
+    makes_exact_file = preserves_pixels or serving.is_local_editor
+    _check_output_size(scale_to or output_size or (1, 1), params, makes_exact_file)
+    return sent_params, delivery, (*notes, *size_notes, *format_notes, *loss_notes)
+
+
+def _add_file_details(
+    delivery: ImageDelivery,
+    serving: ModelCapabilities,
+    request: EditRequest,
+    sent_params: Mapping[str, Any],
+) -> ImageDelivery:
+    """Return the delivery with the format that the provider was asked for, and with the density of the file."""
     if not delivery.convert_to and not serving.is_local_editor:
         delivery = replace(
             delivery,
@@ -122,10 +136,7 @@ def fit_delivery(
         )
     if delivery.has_image_changes or serving.is_local_editor:  # the gateway makes the file
         delivery = replace(delivery, density=_density_to_keep(request.images[0]))
-    output_size = request.images[0].size if placement or preserves_pixels else None
-    makes_exact_file = preserves_pixels or serving.is_local_editor
-    _check_output_size(scale_to or output_size or (1, 1), params, makes_exact_file)
-    return sent_params, delivery, (*notes, *size_notes, *format_notes, *loss_notes)
+    return delivery
 
 
 def _density_to_keep(image: EncodedImage) -> KnownDensity | None:

@@ -1,4 +1,8 @@
-"""The errors of the HTTP/1.1 client. A timeout while a response is awaited or read is a TimeoutError."""
+"""The errors of the HTTP/1.1 client. A timeout while a response is awaited or read is a TimeoutError.
+
+They tell whether a paid request may have been sent. A fetch of a URL that someone else chose raises FetchError of
+`retouch.core.url_policy.errors` instead, which does not reveal what is behind the URL.
+"""
 
 from __future__ import annotations
 
