@@ -93,7 +93,7 @@ class AttemptReport:
     )
 
     def shown_cost(self, cost: Cost | None, pictures: int) -> Cost | None:
-        """Return what the caller is told about the cost of pictures: a workspace with its own price sees only that."""
+        """Return the cost of pictures as the caller sees it: a workspace with its own price sees only that price."""
         if self.own_price is None or cost is None:
             return cost
         if self.budget:
@@ -189,7 +189,7 @@ class EditResult:
 
     @property
     def shown_cost(self) -> Cost | None:
-        """What the caller is told about the cost of a finished edit, or None when it is not known."""
+        """The cost of a finished edit as the caller sees it, or None when it is not known."""
         if not isinstance(self.outcome, DeliveredEdit):
             return None
         if self.attempt.own_price is not None and self.price is not None:

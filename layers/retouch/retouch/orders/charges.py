@@ -12,7 +12,7 @@ A job has charges before a worker works on it. The attempt of the worker takes t
 cost nothing:
 
     waiting    the amount may wait in the row, so that the job finds its room
-    released   the job needs it no longer; the row may still have it, or get it from a request that is slow
+    released   the job does not need it any more; the row may still have it, or get it from a slow request
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Charge:
     period: str
     hold: str  # the name of the hold in the row, which is used once
     amount: int
-    alert_at: int = 0  # the amount at which the operator is told; 0: never
+    alert_at: int = 0  # the amount at which the operator gets a notice; 0: never
     unit: ChargeUnit = "cost"  # tokens are not held, because nobody knows how many an edit takes
     state: ChargeState = "held"
     actual: int = 0  # of a charge that is due: what it becomes

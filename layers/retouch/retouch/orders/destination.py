@@ -26,7 +26,7 @@ class InboxTarget:
 
 @frozen_dataclass
 class Destination:
-    """What is told about the end of an edit, and to whom."""
+    """Who gets a report of the end of an edit, and what the report says."""
 
     inbox: InboxTarget | None = None
     reply_to: str = ""  # the ARN of a queue
@@ -34,7 +34,7 @@ class Destination:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is told but the event bus."""
+        """Whether only the event bus gets a report."""
         return not (self.inbox or self.reply_to or self.task_token)
 
     def to_text(self) -> str:

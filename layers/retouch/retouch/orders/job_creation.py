@@ -110,7 +110,7 @@ def _reserve(
 
 
 def _withdraw_job(order: Order, stores: JobStores, now: int) -> None:
-    """End a job that finds no room in a budget. Nobody was told about it.
+    """End a job that finds no room in a budget. No caller knows of it yet.
 
     Raises OrderConflict when a worker has it, and CreationUncertain.
     """

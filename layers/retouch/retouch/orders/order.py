@@ -96,7 +96,7 @@ class Order:
     status: int = 0  # of the answer
     billed: Billed = "no"
     cost: str = ""  # in US dollars
-    caller_cost: str = ""  # what the caller is told instead of the cost; empty: the cost
+    caller_cost: str = ""  # what the caller sees instead of the cost; empty: the cost
     price: int = 0  # micro-dollars that the budgets were charged; 0: not known
     ended: int = 0
     model: str = ""  # of a job: the model that its plan chose
@@ -107,19 +107,19 @@ class Order:
     event: Literal["", "pending"] = ""  # of a job: "pending" until the event of its end is queued
     charges: Charges = ()  # what it holds of budgets, and what is at risk
     holds: int = 0  # the number of attempts that have held budgets
-    destination: str = ""  # of a job that an event has started: who is told its end
+    destination: str = ""  # of a job that an event has started: who gets a report of its end
     batch: str = ""  # of a job: the id of the batch that it is a line of
     usage: str = ""  # the lines of its usage that are not known to be in the table, or are at risk
     version: str = ""
 
     @property
     def cost_usd(self) -> float | None:
-        """The cost as the caller is told it."""
+        """The cost as the caller sees it."""
         return float(self.cost_text) if self.cost_text else None
 
     @property
     def cost_text(self) -> str:
-        """The cost as the caller is told it, without the word that says that it is an estimate. Empty: not known."""
+        """The cost as the caller sees it, without the word for an estimate. Empty: not known."""
         return (self.caller_cost or self.cost).partition(" ")[0]
 
     @property

@@ -1,4 +1,4 @@
-"""Rate limits in fixed windows of time: which windows a request counts in, and what its caller is told about them."""
+"""Rate limits in fixed windows of time: which windows a request counts in, and what its response says about them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """S3 Batch Operations: each task names an object, which starts an edit as its upload would.
 
-A task succeeds when its edit is a job, because an edit takes longer than a task should. The job's end is told as for
-every object of an inbox.
+A task succeeds when its edit is a job, because an edit takes longer than a task should. The job's end is reported as
+for every object of an inbox.
 """
 
 from __future__ import annotations

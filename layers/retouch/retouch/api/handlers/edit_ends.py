@@ -52,7 +52,7 @@ def has_ended(order: Order, now: int) -> bool:
 
 
 def notify_job_end(identifier: str, services: Services, ports: EventPorts) -> None:
-    """Tell the end of a job, if it has ended and somebody is to be told. Raises MessageNotSent or InboxUnavailable."""
+    """Report the end of a job that has ended to its destination. Raises MessageNotSent or InboxUnavailable."""
     from retouch.orders.jobs import read_job
 
     order = read_job(identifier, require_jobs(services))
@@ -165,7 +165,7 @@ def _notify(
     unix_time: int,
     ports: EventPorts,
 ) -> None:
-    """Tell everybody, also when one of them cannot be told now. Raises MessageNotSent for that one."""
+    """Report to every receiver, even if the report to one of them fails. Raises MessageNotSent for that one."""
     messages, error = ports.messages, document.get("error")
     steps: list[Callable[[], None]] = [
         lambda: messages.publish(edit_event(subject, document, unix_time))

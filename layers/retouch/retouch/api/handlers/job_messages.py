@@ -80,7 +80,7 @@ def _make_edit(held: HeldOrder, worker: WorkerContext) -> Pause | None:
 
 
 def _notify_end(message: QueuedMessage, worker: WorkerContext) -> None:
-    """Tell the end of a job. Whatever fails here is told when the message comes again."""
+    """Report the end of a job. A report that fails is sent when the message comes again."""
     identifier, services = str(message["order"]), worker.services
     emit_job_event(identifier, require_jobs(services), services.load_webhooks, services.clock)
     if worker.ports:

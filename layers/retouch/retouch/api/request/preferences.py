@@ -10,7 +10,7 @@ _SECONDS = re.compile("[0-9]{1,9}", re.ASCII)
 
 
 def read_preferences(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the preferences by name, in lower case. The first one of a name counts, and an empty value is none."""
+    """Return the preferences by name, in lower case. The first one of a name counts. An empty value is no value."""
     found: dict[str, str] = {}
     for item in _ITEM.findall(headers.get("prefer", "")):
         name, _, value = item.partition("=")

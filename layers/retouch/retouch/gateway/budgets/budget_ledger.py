@@ -1,4 +1,4 @@
-"""The ledger of orders: their charges in the table of budgets, and what the operator is told about them."""
+"""The ledger of orders: their charges in the table of budgets, and the notices about them to the operator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REQUEST_SECONDS = 960
 
 
 class BudgetNoticesPort(Protocol):
-    """What the operator is told about budgets."""
+    """The notices about budgets to the operator."""
 
     def report_overrun(self, charge: Charge, amount: int) -> None:
         """Report that an edit cost this much more than it held."""

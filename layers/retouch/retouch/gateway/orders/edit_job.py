@@ -71,7 +71,7 @@ class JobOptions:
     webhook: str = ""
     begin_within: int | None = None  # seconds until a worker must have begun it; None: the default
     destination: str = (
-        ""  # who is told the end of an event's edit, see `retouch.orders.destination`
+        ""  # who gets the report of the end of an event's edit, see `retouch.orders.destination`
     )
 
 

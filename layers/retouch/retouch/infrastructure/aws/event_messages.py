@@ -25,7 +25,7 @@ _FIRST_ID_ATTRIBUTE = "retouch-message-id"
 
 
 class AwsEventMessages:
-    """The clients of the services that are told about edits."""
+    """The clients of the services that get reports about edits."""
 
     def __init__(self, settings: Settings, aws: AwsClients) -> None:
         self._settings, self._aws = settings, aws

@@ -1,4 +1,4 @@
-"""What the operator is told about budgets, in the log, in metrics and on the event bus."""
+"""The notices about budgets to the operator: in the log, in metrics and on the event bus."""
 
 from __future__ import annotations
 

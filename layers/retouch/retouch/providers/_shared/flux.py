@@ -140,7 +140,7 @@ def _read_task(response: ProviderResponse) -> Mapping[str, Any]:
 
 
 def _is_successful(task: Mapping[str, Any]) -> bool:
-    """Return whether the task is ready. One with a result is ready too, if its status is none of the known words."""
+    """Return whether the task is ready. A task with a result is ready too if its status is not a known word."""
     status = task["status"]
     is_new_word = is_unknown(status) and not _is_moderated(status)
     return is_success(status) or (is_new_word and bool(_documented_sample(task)))
