@@ -107,6 +107,29 @@ def test_half_of_a_paid_response_is_an_error_that_is_never_called_unbilled(case)
     assert paid_calls == 1
 
 
+@pytest.mark.parametrize("end", [b'"content"', b'"finishR', b'"parts": ['])
+@pytest.mark.parametrize("case", ["google", "vertex-ai"])
+def test_response_that_ends_before_the_image_is_no_refusal(case, end):
+    def cut_before_the_image(response):
+        body = response.body[: response.body.index(end) + len(end)]
+        return head(response, content_length=len(response.body)) + body
+
+    outcome, _, paid_calls = run_case(case, cut_before_the_image)
+    assert (outcome.status, outcome.error["code"], paid_calls) == (502, "provider_error", 1)
+    assert outcome.error["message"].endswith("response ended early.")
+    assert outcome.headers["x-retouch-billed"] == "unknown"
+
+
+def test_number_that_is_cut_off_is_no_usage():
+    def cut_in_the_total(response):
+        body = response.body[: response.body.index(b'"totalTokenCount": ') + 21]
+        return head(response, content_length=len(response.body)) + body
+
+    outcome, _, _ = run_case("google", cut_in_the_total)
+    assert decode_image(outcome.images[0])
+    assert outcome.body["usage"]["total_tokens"] == 2430
+
+
 def test_image_before_the_cut_is_delivered_with_a_note_about_the_rest():
     def cut_in_the_last_image(response):
         body = response.body[: response.body.rindex(b'"b64_json"') + 200]

@@ -88,6 +88,14 @@ def test_value_that_json_does_not_have_is_replaced(text, value):
         (b'{"a": 1, "open na', {"a": 1}),
         (b'{"a": "x", "b": [1, 2, ', {"a": "x", "b": [1, 2]}),
         (b'{"a": "x\\"y", "b": "', {"a": 'x"y'}),
+        (b'{"a": "x", "b": "y\\"', {"a": "x"}),
+        (b'{"a": "x", "b": "y\\\\"', {"a": "x", "b": "y\\"}),
+        (b'{"a": "x", "b": {"c": 175', {"a": "x", "b": {}}),
+        (b'{"a": "x", "b": 1.', {"a": "x"}),
+        (b'{"a": "x", "b": -', {"a": "x"}),
+        (b'{"a": "x", "b": tru', {"a": "x"}),
+        (b'{"a": "x", "b": [12, 3', {"a": "x", "b": [12]}),
+        (b'{"a": "x", "b": 175 ', {"a": "x", "b": 175}),
     ],
 )
 def test_text_that_ends_early_is_read_without_its_last_value(body, value):

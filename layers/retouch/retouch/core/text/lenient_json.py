@@ -20,6 +20,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from string import ascii_letters, digits
 from typing import Any
 
 from retouch.core.text.event_stream import is_error_event
@@ -29,13 +30,15 @@ _MAX_ATTEMPTS = 50  # to parse a document
 _MAX_MISSING_BRACKETS = 20
 _MAX_NUMBER_CHARS = 400  # Python takes quadratic time for longer integers
 # A string, a comma before a closing bracket, or a word. Strings are matched so that what is inside them is not.
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+# The group is empty for a string that has no end.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)'
 _STRING_OR_INVALID = re.compile(
     _STRING + r"|,(?=\s*+[}\]])|\b(?:undefined|None|True|False)\b", re.DOTALL
 )
 _VALID_TEXTS = {",": "", "undefined": "null", "None": "null", "True": "true", "False": "false"}
 _STRING_OR_BRACKET = re.compile(_STRING + r"|[{}\[\]]", re.DOTALL)
 _SEPARATORS = " \t\r\n,"
+_WORD_CHARACTERS = "+-." + digits + ascii_letters  # of a number or a word
 _CLOSING_BRACKETS = {"{": "}", "[": "]"}
 _DOCUMENT_START = re.compile(r"[{\[]")
 
@@ -73,11 +76,13 @@ def _complete_text(text: str) -> str:
             expected.append(_CLOSING_BRACKETS[matched])
         elif expected and matched == expected[-1]:
             expected.pop()
-        elif matched == '"' or (matched.startswith('"') and not matched.endswith('"')):
-            end = match.start()  # the last string is open
+        elif match[1] == "":
+            end = match.start()
     if not 0 < len(expected) <= _MAX_MISSING_BRACKETS:
         return ""
-    return _drop_open_name(text[:end].rstrip(_SEPARATORS)) + "".join(reversed(expected))
+    # A number or a word at the end may be cut off too.
+    complete = text[:end].rstrip(_WORD_CHARACTERS).rstrip(_SEPARATORS)
+    return _drop_open_name(complete) + "".join(reversed(expected))
 
 
 def _drop_open_name(text: str) -> str:

@@ -15,7 +15,12 @@ from typing import Any
 
 from retouch.core.capabilities import ProviderFailure
 from retouch.core.edit_types import GeneratedImage
-from retouch.core.provider_protocol import Conversation, ProviderJob, ProviderRequest
+from retouch.core.provider_protocol import (
+    Conversation,
+    ProviderJob,
+    ProviderRequest,
+    ProviderResponse,
+)
 from retouch.core.text.event_stream import is_event_stream, parse_sse_events
 from retouch.core.text.image_text import detect_base64_format
 from retouch.providers._shared.gemini_errors import missing_image_error
@@ -42,13 +47,25 @@ _TOKEN_COUNT_FIELDS = (
 
 
 def request_image(request: ProviderRequest) -> Conversation:
-    """Send the request and parse the response. Google streams it only on another path, but a proxy may convert it."""
+    """Send the request and parse the response. Google streams it only on another path, but a proxy may convert it.
+
+    Returns an empty list instead of a refusal when the response ended early: the image may be in the missing end.
+    """
     response = yield request
+    try:
+        return parse_images(_read_payload(response))
+    except ProviderFailure as failure:
+        if response.failure and failure.error.kind == "refused":
+            return []
+        raise
+
+
+def _read_payload(response: ProviderResponse) -> Mapping[str, Any]:
     if is_event_stream(response.body):
-        return parse_images(_merge_chunks(parse_sse_events([response.body])))
+        return _merge_chunks(parse_sse_events([response.body]))
     payload = response.json()
     # Google's stream without SSE is a list of responses.
-    return parse_images(_merge_chunks(payload) if isinstance(payload, list) else payload)
+    return _merge_chunks(payload) if isinstance(payload, list) else payload
 
 
 def _merge_chunks(chunks: Iterable[Any]) -> dict[str, Any]:
