@@ -7,6 +7,7 @@ from retouch.core.cost_ceiling import cost_ceiling
 from retouch.core.edit_types import EncodedImage
 from retouch.core.pricing import estimate_cost
 from retouch.core.provider_protocol import ProviderJob
+from retouch.core.sizes import FixedSizes
 from retouch.providers import PROVIDERS
 from tests.support.images import photo
 
@@ -67,3 +68,23 @@ def test_ceiling_of_tokens_grows_with_quality_size_prompt_and_images():
 @pytest.mark.parametrize("params", [{}, {"quality": "auto"}, {"quality": "high"}], ids=str)
 def test_quality_that_the_model_chooses_counts_as_the_dearest(params):
     assert ceiling(GPT_IMAGE, replace(JOB, params=params)) > 211_000
+
+
+TOKEN_PRICE = Price(image_out=30.0, per_image=0.04, per_call=0.001)
+
+
+def test_price_of_each_call_counts_once_for_every_call_also_where_tokens_are_billed():
+    model = ModelCapabilities(id="m", price=TOKEN_PRICE)
+    assert ceiling(model) == 51_000
+    assert ceiling(model, jobs=3) == 153_000
+
+
+@pytest.mark.parametrize(
+    ("size", "amount"),
+    [("1024x1024", 51_000), ("1536x1024", 76_000), ("auto", 76_000), ("", 76_000)],
+)
+def test_size_that_the_model_chooses_counts_as_its_largest(size, amount):
+    sizes = FixedSizes(("auto", "1024x1024", "1536x1024"))
+    model = ModelCapabilities(id="m", price=TOKEN_PRICE, params={"size": sizes})
+    params = {"size": size} if size else {}
+    assert ceiling(model, replace(JOB, params=params)) == amount

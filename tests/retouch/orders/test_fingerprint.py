@@ -68,6 +68,9 @@ def test_other_request_has_another_fingerprint_and_names_the_first_field(form, n
         ({"portkey": PortkeyHeaders(virtual_key="v")}, "x-portkey-virtual-key"),
         ({"portkey": PortkeyHeaders(config={"a": 1})}, "x-portkey-config"),
         ({"portkey": PortkeyHeaders(config="pc-1")}, "x-portkey-config"),
+        ({"portkey": PortkeyHeaders(custom_host="https://x.example")}, "x-portkey-custom-host"),
+        ({"portkey": PortkeyHeaders(hooks={"input_guardrails": []})}, "x-portkey-guardrails"),
+        ({"portkey": PortkeyHeaders(options={"a": "b"})}, "x-portkey-options"),
     ],
 )
 def test_other_payer_or_route_has_another_fingerprint(other, name):

@@ -134,6 +134,13 @@ def test_expired_order_makes_room_for_a_new_one_and_one_second_before_it_does_no
         assert decide_claim(old, claim(), NOW + 9) == state
 
 
+@pytest.mark.parametrize(("state", "decision"), [("accepted", "claim"), ("sent", "settle")])
+def test_order_is_free_in_the_second_in_which_its_lease_ends_and_not_before(state, decision):
+    order = replace(claim_order(None, claim(lease=NOW + 5), NOW), state=state)
+    assert decide_claim(order, claim(), NOW + 4) == "wait"
+    assert decide_claim(order, claim(), NOW + 5) == decision
+
+
 def test_key_of_an_order_is_in_its_id():
     order = claim_order(None, claim(), NOW)
     assert key_of_order(order.id) == order.key

@@ -137,7 +137,7 @@ def test_edit_of_an_input_transformer_with_the_id_of_its_event_is_bought_once(ga
 @pytest.mark.parametrize(
     "body", [{"bucket": "photos", "key": PHOTO_KEY}, {"detail": {"key": PHOTO_KEY}}, "photo.png"]
 )
-def test_what_an_input_transformer_has_left_of_an_event_is_a_dead_letter(gateway, body):
+def test_event_that_an_input_transformer_cut_is_a_dead_letter(gateway, body):
     gateway.post(json.dumps(body))
     gateway.work_all()
     ((_, code, _, _),) = gateway.sent.rejected
