@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -104,3 +106,18 @@ def test_connection_of_a_failed_operation_is_not_used_again(tmp_path):
     with pytest.raises(KeyError):
         database.run(fail)
     assert database.run(lambda db: db) not in used
+
+
+def _connections_of_a_database(path):
+    """Return two connections of a database that is no longer used."""
+    database = SqliteFile(path, _SCHEMA, _unavailable_error)
+    return database.run(lambda first: (first, database.run(lambda second: second)))
+
+
+def test_connections_are_closed_with_the_database_that_owns_them(tmp_path):
+    first, second = _connections_of_a_database(tmp_path / "a.sqlite")
+    assert first is not second
+    gc.collect()
+    for connection in (first, second):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import sqlite3
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +22,8 @@ class SqliteFile:
     """A database with a schema. Each operation has a connection to itself, which a later one uses again.
 
     To open a connection for each operation takes longer than a small edit, because the last one that is closed also
-    empties the write-ahead log.
+    empties the write-ahead log. The connections are closed with the store that owns this object, or at the end of the
+    process.
     """
 
     def __init__(self, path: Path, schema: str, unavailable_error: Callable[[], Fault]) -> None:
@@ -29,6 +31,7 @@ class SqliteFile:
         self.path, self._schema, self._unavailable_error = path, schema, unavailable_error
         self._is_created = False
         self._idle: list[sqlite3.Connection] = []  # append and pop are atomic
+        weakref.finalize(self, _close_all, self._idle)
 
     def run(self, operation: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return the result of an operation, which is one transaction. Raises the error of the store."""
@@ -65,3 +68,8 @@ class SqliteFile:
             fcntl.flock(lock, fcntl.LOCK_EX)
             db.executescript(_WRITE_AHEAD_LOG + self._schema)
             self._is_created = True
+
+
+def _close_all(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
