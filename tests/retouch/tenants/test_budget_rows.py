@@ -60,12 +60,14 @@ def test_repeated_waiting_amount_is_counted_once_and_removed_once():
     assert add_waiting(waiting, WaitingAmount("job", 40)) == waiting
     assert check_waiting(waiting, WaitingAmount("job", 40), 10) == "held"
     removed = remove_waiting(waiting, "job")
+    assert removed
     assert removed == BudgetRow()
     assert remove_waiting(removed, "job") is None
 
 
 def test_settlement_counts_the_real_price_and_happens_once():
     settled = settle_hold(HELD, "a", 25)
+    assert settled
     assert settled == BudgetRow(taken=85, spent=85)
     assert settle_hold(settled, "a", 25) is None
 
@@ -76,21 +78,28 @@ def test_settlement_at_zero_releases_the_hold():
 
 def test_settlement_at_risk_is_restored_once_as_the_same_hold():
     at_risk = settle_hold(HELD, "a", 40, at_risk=40)
+    assert at_risk
     assert at_risk == BudgetRow(taken=100, spent=100, at_risk=40, last_at_risk="a")
     assert settle_hold(at_risk, "a", 40, at_risk=40) == at_risk
     restored = restore_hold(at_risk, "a", HOLD)
+    assert restored
     assert restored == replace(HELD, last_at_risk="a", last_restored="a")
     assert restore_hold(restored, "a", HOLD) is None
 
 
 def test_restore_that_is_repeated_after_the_settlement_changes_nothing():
-    restored = restore_hold(settle_hold(HELD, "a", 40, at_risk=40), "a", HOLD)
+    at_risk = settle_hold(HELD, "a", 40, at_risk=40)
+    assert at_risk
+    restored = restore_hold(at_risk, "a", HOLD)
+    assert restored
     settled = settle_hold(restored, "a", 25)
+    assert settled
     assert settled.spent == settled.taken == 85
     assert restore_hold(settled, "a", HOLD) is None
 
 
 def test_returned_hold_waits_with_its_room_and_is_returned_once():
     returned = return_hold(HELD, "a")
+    assert returned
     assert returned == BudgetRow(taken=100, spent=60, waiting={"a": 40})
     assert return_hold(returned, "a") is None

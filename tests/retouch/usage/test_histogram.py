@@ -32,3 +32,9 @@ def test_every_duration_has_a_bucket():
 
 def test_percentile_of_nothing_is_zero():
     assert percentile([0] * BUCKETS, 50) == 0
+
+
+def test_percentile_that_a_bucket_reaches_exactly_is_the_bound_of_that_bucket():
+    counts = [0] * BUCKETS
+    counts[3] = counts[10] = 5
+    assert percentile(counts, 50) == round(BOUNDS_MS[3])

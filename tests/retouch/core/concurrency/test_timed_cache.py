@@ -10,7 +10,7 @@ from tests.support.services import FakeClock
 
 def cache_with_loader(**options):
     clock, numbers = FakeClock(), count(1)
-    cache = TimedCache(clock, 60, **options)
+    cache: TimedCache[str, int] = TimedCache(clock, 60, **options)
     return clock, cache, lambda key: cache.get(key, lambda: next(numbers))
 
 
