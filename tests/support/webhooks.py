@@ -25,6 +25,7 @@ from tests.support.upstream import ScriptedResponse, Upstream
 HOST, SCOPE, PEPPER = "hooks.test", "key-a", "pepper"
 URL = f"https://{HOST}/events?a=b"
 ACCEPTED = ScriptedResponse(204)
+FAILED = ScriptedResponse(500, b"no")
 LEASE_SECONDS = 60
 SCHEDULE = Settings().webhook_schedule
 
@@ -129,3 +130,7 @@ class WebhookSystem:
     def endpoint(self, identifier, scope=SCOPE):
         """Return a stored endpoint."""
         return read_endpoint(self.services.table, scope, identifier)
+
+
+def attempt_times(delivery):
+    return [attempt.time for attempt in delivery.attempts]

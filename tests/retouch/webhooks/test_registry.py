@@ -24,11 +24,6 @@ def receiver():
         yield receiver
 
 
-@pytest.fixture
-def system(tmp_path, receiver):
-    return WebhookSystem(tmp_path, receiver)
-
-
 @pytest.mark.parametrize(
     "url",
     [
