@@ -14,6 +14,8 @@ from tests.support.layers import LAYER_IMPORTS
 
 PACKAGE = Path(__file__).parent.parent / "layers/retouch/retouch"
 PACKAGE_FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = Path(__file__).parent
+TEST_FILES = sorted(TESTS.rglob("*.py"))
 PROVIDER_NAMES = {provider.name for provider in PROVIDERS}
 # Only `infrastructure` performs IO. Only `entry_points` and functions/ import it.
 FILES_WITHOUT_IO = [
@@ -71,6 +73,11 @@ def test_provider_name_appears_only_in_its_own_file(file):
 
 @pytest.mark.parametrize("file", PACKAGE_FILES, ids=relative_path)
 def test_file_has_at_most_400_lines(file):
+    assert len(file.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("file", TEST_FILES, ids=lambda file: str(file.relative_to(TESTS)))
+def test_file_of_tests_has_at_most_400_lines(file):
     assert len(file.read_text().splitlines()) <= 400
 
 

@@ -14,7 +14,7 @@ from retouch.imaging.colour_facts import inspect_input_image
 from retouch.imaging.formats.tiff_directory import Tag
 from retouch.planning.input_rules import fit_images
 from retouch.providers import local
-from tests.retouch.imaging.formats.test_tiff import SHORT, grey_tags, tiff_file
+from tests.retouch.imaging.tiff_files import SHORT, grey_tags, tiff_file
 from tests.support.edit_requests import PLAIN_REQUEST
 from tests.support.images import decode_image, encode_image, scene
 

@@ -147,7 +147,7 @@ def test_access_token_is_sent_as_bearer(vertex):
 
 
 def test_service_account_without_key_sends_fetched_token(vertex):
-    from tests.retouch.infrastructure.upstream.identity.test_gcp import service_account
+    from tests.support.google_credentials import service_account
 
     with Upstream(json_response({"access_token": "ya29.role", "expires_in": 3599})) as tokens:
         env = {

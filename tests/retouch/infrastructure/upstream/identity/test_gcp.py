@@ -12,8 +12,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from retouch.core.errors import (
     GatewayMisconfigured,
@@ -24,17 +24,12 @@ from retouch.core.errors import (
 from retouch.core.resolved_model import ResolvedModel
 from retouch.infrastructure.upstream.identity.gcp import GcpIdentity
 from retouch.providers.vertex_ai import PROVIDER
+from tests.support.google_credentials import KEY, service_account
 from tests.support.services import FakeClock
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 POOL = "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/p/providers/aws"
-KEY = rsa.generate_private_key(65537, 2048)
-PEM = KEY.private_bytes(
-    serialization.Encoding.PEM,
-    serialization.PrivateFormat.PKCS8,
-    serialization.NoEncryption(),
-).decode()
 
 
 @pytest.fixture(autouse=True)
@@ -59,18 +54,6 @@ def no_ambient_google_credentials(monkeypatch, tmp_path):
 
 def token_response(token="ya29.one", seconds=3599):
     return json_response({"access_token": token, "expires_in": seconds, "token_type": "Bearer"})
-
-
-def service_account(server, **overrides):
-    return {
-        "type": "service_account",
-        "project_id": "acme",
-        "private_key_id": "kid-1",
-        "private_key": PEM,
-        "client_email": "retouch@acme.iam.gserviceaccount.com",
-        "token_uri": f"{server.url}/token",
-        **overrides,
-    }
 
 
 def external_account(server, **overrides):
