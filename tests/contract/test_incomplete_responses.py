@@ -8,7 +8,7 @@ import pytest
 from tests.contract.registry import make_standin
 from tests.contract.response_cases import CASES, PROVIDERS_BY_NAME, sample_request
 from tests.contract.runner import send_request, services_for
-from tests.support.images import decode_image
+from tests.support.images import b64, decode_image, photo
 
 WHOLE_CASES = [case for case in CASES if case != "openai-stream"]
 
@@ -139,6 +139,60 @@ def test_image_before_the_cut_is_delivered_with_a_note_about_the_rest():
     assert (request.n, len(outcome.images), paid_calls) == (2, 1, 1)
     assert decode_image(outcome.images[0])
     assert "n: 1 of 2 images, the rest failed: OpenAI's response ended early." in outcome.notes
+
+
+def gzip_of_other_data(sent, checked):
+    """Return the chunks of `sent`, and with the checksum and the length of `checked` at its end."""
+    data, trailer = gzip.compress(sent)[:-8], gzip.compress(checked)[-8:]
+    return b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in (data, trailer, b""))
+
+
+def run_damaged_case(image, damage):
+    """Run an edit whose result is the image, in compressed data with an error."""
+
+    def respond(response):
+        document = json.loads(response.body)
+        document["data"][0]["b64_json"] = b64(image)
+        body = json.dumps(document).encode()
+        chunks = gzip_of_other_data(damage(body), body)
+        return head(response, content_encoding="gzip", transfer_encoding="chunked") + chunks
+
+    return run_case("azure-openai", respond)
+
+
+def replace_image_character(body):
+    position = body.index(b'"b64_json"') + 300
+    character = b"B" if body[position : position + 1] == b"A" else b"A"
+    return body[:position] + character + body[position + 1 :]
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_damaged_image_in_compressed_data_with_an_error_is_not_delivered_as_whole(format):
+    outcome, _, paid_calls = run_damaged_case(photo(96, 96, format), replace_image_character)
+    assert (outcome.images, paid_calls) == ((), 1)
+    assert outcome.error["message"].endswith("the compressed data is damaged.")
+    assert outcome.headers["x-retouch-billed"] in ("yes", "unknown")
+
+
+def test_image_whose_own_checksums_are_right_is_delivered_from_compressed_data_with_an_error():
+    image = photo(96, 96)
+    outcome, _, _ = run_damaged_case(image, lambda body: body.replace(b"created", b"creates"))
+    assert outcome.images == (image,)
+
+
+def test_result_file_in_compressed_data_with_an_error_is_fetched_again():
+    image = photo(96, 96, "JPEG")
+    damaged = image[:-100] + bytes(reversed(image[-100:-2])) + image[-2:]
+    files = [damaged, image]
+
+    def respond(response):
+        if response.body[:1] in (b"{", b"["):
+            return head(response) + response.body
+        chunks = gzip_of_other_data(files.pop(0), image)
+        return head(response, content_encoding="gzip", transfer_encoding="chunked") + chunks
+
+    outcome, _, paid_calls = run_case("black-forest-labs", respond)
+    assert (outcome.images, files, paid_calls) == ((image,), [], 1)
 
 
 def test_streamed_image_whose_event_has_no_end_is_delivered():

@@ -348,6 +348,10 @@ class UpstreamError(Fault):
     is_outage = True
 
 
+class DamagedResponse(UpstreamError):
+    """The compressed data of a response has an error, so any byte of what was decoded may be wrong."""
+
+
 class UpstreamUnreachable(UpstreamError):
     """No connection was made, so the gateway sent nothing to the provider."""
 

@@ -42,6 +42,10 @@ class UndecodableBody(Exception):
     """A compressed body is damaged, or it ends early."""
 
 
+class DamagedBody(UndecodableBody):
+    """The data has an error, so what was decoded before it may be wrong too."""
+
+
 def parse_content_coding(values: Iterable[str]) -> str:
     """Return the compression that the Content-Encoding headers name, or "" for a body that is not compressed.
 
@@ -101,7 +105,7 @@ def _decode_once(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     try:
         yield from _inflate(chain([head], rest), window_bits)
     except zlib.error:
-        raise UndecodableBody("the compressed data is damaged") from None
+        raise DamagedBody("the compressed data is damaged") from None
 
 
 def _may_be_compressed(head: bytes) -> bool:

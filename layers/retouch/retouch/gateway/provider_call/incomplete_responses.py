@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from retouch.core.edit_types import GeneratedImage
+from retouch.core.errors import DamagedResponse
 from retouch.core.image_formats import detect_format
 from retouch.core.provider_protocol import ProviderResponse
 from retouch.core.text import fast_json
@@ -17,15 +18,19 @@ from retouch.imaging.errors import InvalidImage
 from retouch.imaging.formats.structure import check_structure
 from retouch.imaging.limits import RESULT_LIMITS
 
+_FORMATS_WITH_CHECKSUMS = ("png",)
+
 
 def accept_whole_body(response: ProviderResponse, *, is_free: bool) -> ProviderResponse:
     """Return the response, without its `failure` if the body is whole: valid JSON, or an undamaged image file.
 
-    Raises the failure of any other response to a request that is free, because such a request can be sent again.
+    A body of damaged data keeps it, because valid JSON and most image files may have wrong bytes. Raises the failure of
+    a response that keeps it to a request that is free, because such a request can be sent again.
     """
     if response.failure is None:
         return response
-    if _is_json(response.body) or _is_whole_image(response.body):
+    is_damaged = isinstance(response.failure, DamagedResponse)
+    if not is_damaged and (_is_json(response.body) or _is_whole_image(response.body)):
         return replace(response, failure=None)
     if is_free:
         raise response.failure
@@ -42,17 +47,21 @@ def whole_images(
     if response is None or response.failure is None:
         yield from images
         return
-    whole = [image for image in images if _is_whole(image)]
+    is_damaged = isinstance(response.failure, DamagedResponse)
+    whole = [image for image in images if _is_whole(image, has_checksums=is_damaged)]
     yield from whole
     if len(whole) < n:
         raise response.failure
 
 
-def _is_whole(image: GeneratedImage) -> bool:
+def _is_whole(image: GeneratedImage, *, has_checksums: bool) -> bool:
+    """Return whether an image is undamaged. With `has_checksums`, its own checksums must say so."""
     try:
-        return _is_whole_image(image.to_bytes())
+        data = image.to_bytes()
     except ValueError:
         return False
+    is_allowed = not has_checksums or detect_format(data) in _FORMATS_WITH_CHECKSUMS
+    return is_allowed and _is_whole_image(data)
 
 
 def _is_json(body: bytes) -> bool:

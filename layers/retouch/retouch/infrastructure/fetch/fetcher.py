@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from retouch.core.url_policy.errors import FetchError
 from retouch.core.url_policy.url import Url, parse_url, resolve_redirect
+from retouch.infrastructure.content_coding import DamagedBody
 from retouch.infrastructure.fetch.guarded_client import GuardedClient
 from retouch.infrastructure.fetch.http_exchange import HttpExchange
 from retouch.infrastructure.fetch.session import FetchedImage, FetchSession
@@ -38,13 +39,17 @@ class Fetcher(GuardedClient):
             raise
 
     def read(self, url: str, deadline: float, *, max_bytes: int | None = None) -> bytes:
-        """Return the whole image. Raises FetchError like `open`, with the bytes that were received before it."""
+        """Return the whole image. Raises FetchError like `open`, with the bytes that were received before it.
+
+        The bytes of a body whose compressed data has an error are dropped, because any of them may be wrong.
+        """
         received: list[bytes] = []
         try:
             with self.open(url, deadline, max_bytes=max_bytes) as image:
                 received.extend(image.chunks)  # after an error it has the chunks before it
         except FetchError as error:
-            if error.reason in _INCOMPLETE_REASONS:
+            is_damaged = isinstance(error.__cause__, DamagedBody)
+            if error.reason in _INCOMPLETE_REASONS and not is_damaged:
                 error.received = b"".join(received)
             raise
         return b"".join(received)

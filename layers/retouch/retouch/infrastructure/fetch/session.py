@@ -147,8 +147,8 @@ class FetchSession:
                 if size > self._max_bytes:
                     raise self._too_large_error()
                 yield chunk
-        except UndecodableBody:
-            raise FetchError("truncated") from None
+        except UndecodableBody as error:
+            raise FetchError("truncated") from error
 
     def _read_body(self, exchange: HttpExchange) -> Iterator[bytes]:
         """Yield the body, up to the size limit. Raises FetchError "truncated" when it is shorter than announced."""

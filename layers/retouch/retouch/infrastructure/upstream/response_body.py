@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from retouch.core.clock import Clock
-from retouch.core.errors import DeadlineExceeded, UpstreamError
+from retouch.core.errors import DamagedResponse, DeadlineExceeded, UpstreamError
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.infrastructure.content_coding import (
+    DamagedBody,
     UndecodableBody,
     decode_body,
     is_decodable,
@@ -48,7 +49,8 @@ class BodyReader:
         except OSError:
             raise self._truncated_error() from None
         except UndecodableBody as error:
-            raise UpstreamError(
+            fault_type = DamagedResponse if isinstance(error, DamagedBody) else UpstreamError
+            raise fault_type(
                 f"{self.title}'s response is not readable: {error}.", retryable=True
             ) from None
         finally:
