@@ -36,6 +36,13 @@ class Placement:
         )
 
 
+def centred_placement(size_on_canvas: Size, canvas: Size, original: Size) -> Placement:
+    """Return the placement of an image, scaled to `size_on_canvas`, in the centre of the canvas."""
+    width, height = size_on_canvas
+    left, top = (canvas[0] - width) // 2, (canvas[1] - height) // 2
+    return Placement(canvas, (left, top, left + width, top + height), original)
+
+
 def full_canvas_placement(size: Size) -> Placement:
     """Return the placement of an image that is sent as it is."""
     return Placement(size, (0, 0, *size), size)

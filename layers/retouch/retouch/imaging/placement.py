@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil, floor
 from typing import Literal
 
-from retouch.core.geometry import Box, FloatBox, Placement, Size
+from retouch.core.geometry import Box, FloatBox, Placement, Size, centred_placement
 from retouch.core.sizes import aspect_difference
 from retouch.imaging.codec import normalize_mode, resize
 from retouch.imaging.pillow import Image
@@ -26,8 +26,8 @@ def pad_to_ratio(size: Size, ratio: tuple[int, int]) -> Placement:
     width, height = size
     across, down = ratio
     if width * down >= height * across:
-        return _centred_placement(size, (width, max(height, round(width * down / across))), size)
-    return _centred_placement(size, (max(width, round(height * across / down)), height), size)
+        return centred_placement(size, (width, max(height, round(width * down / across))), size)
+    return centred_placement(size, (max(width, round(height * across / down)), height), size)
 
 
 def place_image(placement: Placement, image: Image.Image, *, fill: PaddingFill) -> Image.Image:
@@ -120,12 +120,6 @@ def crop_around(image: Image.Image, box: FloatBox) -> tuple[Image.Image, FloatBo
     part = image if outer_box == (0, 0, *image.size) else image.crop(outer_box)
     right, bottom = min(box[2] - left, part.width), min(box[3] - top, part.height)
     return part, (box[0] - left, box[1] - top, right, bottom)
-
-
-def _centred_placement(inner: Size, canvas: Size, original: Size) -> Placement:
-    """Return the placement of an image, scaled to the size `inner`, in the middle of the canvas."""
-    left, top = (canvas[0] - inner[0]) // 2, (canvas[1] - inner[1]) // 2
-    return Placement(canvas, (left, top, left + inner[0], top + inner[1]), original)
 
 
 def _extend_edges(canvas: Image.Image, box: Box) -> None:

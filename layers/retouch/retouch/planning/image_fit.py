@@ -18,7 +18,7 @@ from retouch.core.capabilities import ModelCapabilities, SizeLimits
 from retouch.core.edit_types import EditRequest, EncodedImage, FitMode
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import frozen_dataclass, replace
-from retouch.core.geometry import Placement, Size, full_canvas_placement
+from retouch.core.geometry import Placement, Size, centred_placement, full_canvas_placement
 from retouch.core.sizes import (
     AspectRatios,
     FixedSizes,
@@ -337,7 +337,7 @@ def _place_on_multiples(size: Size, limits: SizeLimits, multiple: int) -> Placem
         Placement(size, (0, 0, *size), size), _scale_factor(max_limits, size)
     ).canvas
     width, height = (_round_up(max(edge, limits.min_edge), multiple) for edge in inner_size)
-    return _center_on_canvas(inner_size, (width, height), size)
+    return centred_placement(inner_size, (width, height), size)
 
 
 def _place_in_size_range(spec: SizeRange, size: Size) -> Placement:
@@ -355,12 +355,7 @@ def _place_in_size_range(spec: SizeRange, size: Size) -> Placement:
             break
         is_too_large = canvas[0] * canvas[1] > spec.max_pixels or max(canvas) > spec.max_edge
         factor *= 0.99 if is_too_large else 1.01
-    return _center_on_canvas(inner_size, canvas, size)
-
-
-def _center_on_canvas(inner_size: Size, canvas: Size, size: Size) -> Placement:
-    left, top = (canvas[0] - inner_size[0]) // 2, (canvas[1] - inner_size[1]) // 2
-    return Placement(canvas, (left, top, left + inner_size[0], top + inner_size[1]), size)
+    return centred_placement(inner_size, canvas, size)
 
 
 def _round_up(edge: int, multiple: int) -> int:
