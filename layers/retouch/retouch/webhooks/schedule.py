@@ -1,4 +1,4 @@
-"""The schedule of the attempts after a failed delivery."""
+"""The pause before the next attempt at a delivery. The schedule itself is the setting RETOUCH_WEBHOOK_SCHEDULE."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ def retry_pause(
 ) -> int | None:
     """Return the seconds until the next attempt, or None when the schedule is over.
 
-    `failures` is the number of failed attempts. The pause varies by 10 %, so that many deliveries do not come at once.
-    A later time that the receiver asks for (`Retry-After`) wins, up to a day.
+    `failures` is the number of failed attempts, from 1, and `schedule` has the seconds after each of them. The pause
+    varies by 10 %, so that many deliveries do not come at once. A later time that the receiver asks for (`Retry-After`)
+    wins, up to a day.
     """
     if failures > len(schedule):
         return None
