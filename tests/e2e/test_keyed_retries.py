@@ -12,8 +12,8 @@ from urllib3.util import Retry
 
 from devserver.server import DevServer
 from devserver.settings import Workers
-from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import b64, photo
+from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 HERE = Path(__file__).parent / "node"

@@ -2,15 +2,13 @@
 
 import base64
 import hashlib
-import os
 from typing import Any
 
 import openai
 import pytest
 import requests
-from PIL import Image
 
-from tests.support.images import b64, encode_image, photo
+from tests.support.images import b64, noise_png, photo
 from tests.support.upstream import json_response
 
 IMAGE = photo(64, 64)
@@ -19,13 +17,6 @@ IMAGE = photo(64, 64)
 @pytest.fixture
 def client(gateway):
     return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY")
-
-
-def noise_png(megabytes):
-    """Return a valid PNG of about that many megabytes. It contains noise, which does not compress."""
-    side = int((megabytes * 1_000_000 / 3) ** 0.5)
-    image = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
-    return encode_image(image, compress_level=0)
 
 
 @pytest.mark.parametrize(

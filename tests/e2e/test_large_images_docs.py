@@ -10,9 +10,8 @@ import openai
 import pytest
 import requests
 
-from tests.e2e.test_large_and_slow import noise_png
-from tests.e2e.test_node_sdk import node_folder as node_folder
-from tests.support.images import box_mask, decode_image, encode_image, photo
+from tests.support.images import box_mask, decode_image, encode_image, noise_png, photo
+from tests.support.node_sdk import node_folder as node_folder
 
 PAGE = (Path(__file__).parents[2] / "docs/large-pictures.md").read_text()
 (PYTHON_HELPER, PYTHON_EXAMPLE), (JS_HELPER, JS_EXAMPLE) = (

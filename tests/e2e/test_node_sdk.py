@@ -3,29 +3,10 @@
 import json
 import shutil
 import subprocess
-from pathlib import Path
-
-import pytest
 
 from tests.support.images import box_mask, cutout, photo
-
-HERE = Path(__file__).parent / "node"
-WORK = Path(__file__).parents[2] / ".work" / "node"
-
-
-@pytest.fixture(scope="session")
-def node_folder():
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("not run: Node is not installed. Install Node 20 or newer with npm")
-    if not (WORK / "node_modules" / "ai").exists():
-        shutil.copytree(HERE, WORK, dirs_exist_ok=True)
-        installed = subprocess.run(["npm", "ci"], cwd=WORK, capture_output=True, timeout=100)
-        if installed.returncode:
-            pytest.skip(
-                "not run: npm could not install the SDKs. "
-                f"Connect to the npm registry and run `npm ci` in {WORK}"
-            )
-    return WORK
+from tests.support.node_sdk import HERE
+from tests.support.node_sdk import node_folder as node_folder
 
 
 def test_openai_node_sdk_edits_streams_and_raises_typed_errors(

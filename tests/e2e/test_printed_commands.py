@@ -9,8 +9,8 @@ import pytest
 
 from devserver.server import DevServer
 from devserver.settings import EXAMPLE_RECEIVER
-from tests.e2e.test_printed_examples import ORIGINAL, ROOT
 from tests.support.images import decode_image
+from tests.support.printed_examples import ORIGINAL, ROOT
 
 PRINTED_URL = "http://127.0.0.1:8787"
 FENCED_BLOCK = re.compile(r"^```(?:sh|bash)?\n(.*?)^```$", re.DOTALL | re.MULTILINE)

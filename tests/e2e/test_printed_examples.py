@@ -1,24 +1,15 @@
 """The SDK examples of the README and of pages, run as they are printed against the development server."""
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from devserver.server import DevServer
 from devserver.settings import EXAMPLE_RECEIVER, DevServerSettings
 from tests.support.images import decode_image
+from tests.support.printed_examples import ORIGINAL, ROOT, printed_examples
 from tests.support.upstream import unused_port
-
-ROOT = Path(__file__).parents[2]
-ORIGINAL = decode_image((ROOT / "events" / "photo.png").read_bytes())
-
-
-def printed_examples(page, language="python"):
-    """Return the examples of a page."""
-    return re.findall(rf"```{language}\n(.+?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
 def run_printed_example(page, folder, example=None):

@@ -8,9 +8,9 @@ import urllib.request
 import pytest
 
 from devserver.server import DevServer
-from tests.e2e.test_node_sdk import node_folder as node_folder
-from tests.e2e.test_printed_examples import ORIGINAL, ROOT, printed_examples
 from tests.support.images import decode_image
+from tests.support.node_sdk import node_folder as node_folder
+from tests.support.printed_examples import ORIGINAL, ROOT, printed_examples
 
 PAGE = "docs/quick-start.md"
 PRINTED_URL = "http://127.0.0.1:8787"

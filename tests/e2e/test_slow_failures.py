@@ -13,9 +13,9 @@ import requests
 
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
-from tests.e2e.test_node_sdk import HERE as NODE_SCRIPTS
-from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import b64, photo
+from tests.support.node_sdk import HERE as NODE_SCRIPTS
+from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import json_response
 
 IMAGE = photo(64, 64)

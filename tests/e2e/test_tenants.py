@@ -11,10 +11,10 @@ from portkey_ai import Portkey
 
 from devserver.server import DevServer
 from retouch.gateway.authentication import key_digest
-from tests.e2e.test_node_sdk import HERE as NODE_SCRIPTS
-from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.support.images import box_mask, photo
 from tests.support.mirror import ImageHost
+from tests.support.node_sdk import HERE as NODE_SCRIPTS
+from tests.support.node_sdk import node_folder as node_folder
 
 ADMIN_KEY = "rt_admin-canary-" + "A" * 32
 PROVIDER_KEY = "sk-canary-of-a-virtual-key-7c1e"

@@ -20,7 +20,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from devserver.server import DevServer
 from devserver.settings import EXAMPLE_RECEIVER, Timeouts
 from retouch.core.credentials.webhook_signature import signature_headers, signing_key
-from tests.e2e.test_node_sdk import node_folder as node_folder
+from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, Upstream, unused_port
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,6 @@ from functools import partial
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.test_node_sdk import node_folder as node_folder
 from tests.playground.conftest import (
     MODEL,
     REPAINTED,
@@ -24,6 +23,7 @@ from tests.playground.conftest import (
     refusal,
 )
 from tests.support.images import b64
+from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, sse_response
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from collections.abc import Sequence
 from typing import cast
 
@@ -106,3 +107,10 @@ def b64(data: bytes) -> str:
 
 def data_url(data: bytes, mime: str = "image/png") -> str:
     return f"data:{mime};base64,{b64(data)}"
+
+
+def noise_png(megabytes: float) -> bytes:
+    """Return a valid PNG of about that many megabytes. It contains noise, which does not compress."""
+    side = int((megabytes * 1_000_000 / 3) ** 0.5)
+    image = Image.frombytes("RGB", (side, side), os.urandom(side * side * 3))
+    return encode_image(image, compress_level=0)
