@@ -233,7 +233,7 @@ def test_extra_channel_is_alpha_when_the_file_says_so(extra, alpha, pixel):
         (0, 2, 2, 1, "0 is white, and an extra channel"),
         (1, 2, 1, 2, "an extra channel in a plane"),
         (1, 2, 0, 2, "an extra channel in a plane"),
-        (2, 4, 2, 2, "an extra channel in a plane"),
+        (2, 4, 1, 2, "an extra channel in a plane"),
     ],
 )
 def test_extra_channel_that_the_decoder_cannot_read_is_unsupported_by_name(
@@ -251,6 +251,25 @@ def test_extra_channel_that_the_decoder_cannot_read_is_unsupported_by_name(
     error = rejection_of(tiff_file(tags, bytes(5)))
     assert error.code == "unsupported_image_format"
     assert text in str(error)
+
+
+@pytest.mark.parametrize("extra", [(), (2,)])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_uncompressed_planes_of_rgb_and_straight_alpha_are_read(rows, extra):
+    tags = grey_tags(
+        1,
+        2,
+        PHOTOMETRIC=(SHORT, (2,)),
+        BITS_PER_SAMPLE=(SHORT, (8,) * 4),
+        SAMPLES_PER_PIXEL=(SHORT, (4,)),
+        **({"EXTRA_SAMPLES": (SHORT, extra)} if extra else {}),
+        PLANAR_CONFIGURATION=(SHORT, (2,)),
+        ROWS_PER_STRIP=(SHORT, (rows,)),
+    )
+    planes = bytes([10, 20, 30, 40, 50, 60, 70, 80])
+    strips = [planes[start : start + rows] for start in range(0, len(planes), rows)]
+    image = decode(tiff_file(tags, segments=strips))
+    assert [image.getpixel((0, y)) for y in (0, 1)] == [(10, 30, 50, 70), (20, 40, 60, 80)]
 
 
 def test_compressed_grey_and_alpha_in_planes_is_unsupported():

@@ -46,7 +46,8 @@ _DEPTHS = {
     _YCBCR: (8,),
 }
 _MODELS = {_INVERTED_GREY: "GRAY", _GREY: "GRAY", _CMYK: "CMYK"}  # others are RGB
-_ALPHA_KINDS = (1, 2)  # the values of ExtraSamples that mean alpha
+_STRAIGHT_ALPHA = 2
+_ALPHA_KINDS = (1, _STRAIGHT_ALPHA)  # the values of ExtraSamples that mean alpha
 _MAX_SEGMENT_BYTES = 160_000_000  # the decoder holds one decoded strip or tile beside the image
 _RAW_CAMERA_TAGS = {Tag.DNG_VERSION: "DNG", Tag.CFA_PATTERN: "raw"}
 
@@ -70,6 +71,12 @@ class TiffLayout:
         if self.extra_samples:
             return self.extra_samples[0] in _ALPHA_KINDS
         return self.photometric == _RGB and self.samples == 4
+
+    @property
+    def is_straight_rgba(self) -> bool:
+        """Return whether the colours are RGB with an alpha channel by which they are not multiplied."""
+        has_straight_alpha = self.extra_samples in ((), (_STRAIGHT_ALPHA,))
+        return self.photometric == _RGB and self.samples == 4 and has_straight_alpha
 
     @property
     def is_inverted_16bit(self) -> bool:
@@ -229,7 +236,8 @@ def _check_extra_channel(layout: TiffLayout) -> None:
     if layout.photometric == _INVERTED_GREY:
         raise _unsupported_tiff_error("has grey in which 0 is white, and an extra channel")
     is_grey_with_alpha = layout.photometric == _GREY and layout.has_alpha
-    if layout.is_planar and (layout.compression == _UNCOMPRESSED or is_grey_with_alpha):
+    is_unread = layout.compression == _UNCOMPRESSED and not layout.is_straight_rgba
+    if layout.is_planar and (is_unread or is_grey_with_alpha):
         raise _unsupported_tiff_error("stores an extra channel in a plane of its own")
 
 
