@@ -115,6 +115,14 @@ def test_opaque_mode_rejects_empty_canvas_and_file_without_alpha():
     assert "mask_mode=white" in message
 
 
+def test_translucent_strokes_are_rejected_with_the_opacity_that_marks():
+    canvas = Image.new("RGBA", (40, 20))
+    canvas.paste((255, 0, 0, 127), (5, 5, 15, 15))
+    code, message = rejection_of(encode_image(canvas), mode="opaque")
+    assert code == "mask_empty"
+    assert "an opacity of 100 %" in message
+
+
 def test_mask_without_alpha_is_rejected_with_remedy():
     for data in (
         encode_image(mask_image_with_hole("RGB")),

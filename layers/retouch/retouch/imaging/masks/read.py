@@ -37,7 +37,7 @@ _ALPHA_REMEDY = (
 _COLOUR_HINT = "If another colour marks the area to edit, send mask_mode=auto."
 _EMPTY_MASK_REASONS: dict[MaskMarking, str] = {
     "alpha": "no pixel is more than half transparent.",
-    "opaque": "no pixel is at least half opaque. Paint the area to edit on a transparent canvas.",
+    "opaque": "no pixel is at least half opaque. Paint on a transparent canvas with an opacity of 100 %.",
     "white": "no pixel is lighter than middle grey. Paint the area to edit white, the rest black.",
     "black": "no pixel is darker than middle grey. Paint the area to edit black, the rest white.",
     "colour": "no pixel differs from the background. Paint the area to edit in another colour.",
