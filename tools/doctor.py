@@ -36,6 +36,7 @@ _UNKNOWN_KEY = "rt_" + "A" * 43  # A well-formed key that is not in the table.
 _KEYS_REMEDY = (
     "Deploy the stack again, or set its table of keys and its pepper (docs/configuration.md)."
 )
+_OTHER_GATEWAY = "To examine a gateway that is not deployed, such as `make run`: make doctor URL=http://127.0.0.1:8787/v1"
 _BYTES_CHANGED = "API Gateway changed the bytes: binaryMediaTypes must include multipart/form-data."
 
 
@@ -273,13 +274,21 @@ def _run_doctor(options: argparse.Namespace) -> int:
         raise CommandError("Name the gateway: URL=https://.../prod/v1 or STACK=...")
     if options.url and not options.url.startswith(("http://", "https://")):
         raise CommandError(f"URL={options.url} must begin with http:// or https://.")
-    url = options.url or stack_output(locate_stack(options.stack, options.region), "Endpoint")
+    url = options.url or _deployed_endpoint(options.stack, options.region)
     root = url.rstrip("/").removesuffix("/v1")
     failure_count = run_checks(
         GatewayClient(root, os.environ.get("RETOUCH_KEY", "")), options.origin
     )
     print(_summary(failure_count))
     return 1 if failure_count else 0
+
+
+def _deployed_endpoint(stack: str, region: str) -> str:
+    """Return the address of the deployed stack. Raises CommandError, which also says how to examine another gateway."""
+    try:
+        return stack_output(locate_stack(stack, region), "Endpoint")
+    except CommandError as error:
+        raise CommandError(f"{error}\n{_OTHER_GATEWAY}") from error
 
 
 def _summary(failure_count: int) -> str:

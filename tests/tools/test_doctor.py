@@ -223,3 +223,13 @@ def test_doctor_fails_the_health_check_when_another_server_responds(run_doctor):
 def test_doctor_without_url_or_stack_prints_usage_and_fails(capsys):
     assert doctor.main([]) == 1
     assert capsys.readouterr().err == "Name the gateway: URL=https://.../prod/v1 or STACK=...\n"
+
+
+def test_doctor_without_a_region_also_says_how_to_examine_a_local_gateway(capsys, monkeypatch):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    assert doctor.main(["--stack", "no-such-stack"]) == 1
+    printed = capsys.readouterr().err
+    assert "The region of the stack 'no-such-stack' is unknown" in printed
+    assert "make doctor URL=http://127.0.0.1:8787/v1" in printed
