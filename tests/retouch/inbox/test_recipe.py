@@ -68,7 +68,7 @@ def test_recipe_with_a_byte_order_mark_and_nulls_is_read():
         ({"key": "rt_secret"}, "key", "secret"),
         ({"deadline": 5}, "deadline", "60 to 43200"),
         ({"deadline": True}, "deadline", "60 to 43200"),
-        ({"metadata": {"a": 1}}, "metadata", "16 texts"),
+        ({"metadata": {"a": 1}}, "metadata", "16 strings"),
         ({"webhook": ""}, "webhook", "1 to 2048"),
     ],
 )

@@ -95,7 +95,7 @@ def _check_length(line: bytes, number: int) -> None:
 
 def _check_custom_id(raw: RawLine, value: Any) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= _MAX_CUSTOM_ID_CHARS:
-        message = f"'custom_id' must be a text of 1 to {_MAX_CUSTOM_ID_CHARS} characters."
+        message = f"'custom_id' must be a string of 1 to {_MAX_CUSTOM_ID_CHARS} characters."
         raise _invalid_line(raw, "invalid_custom_id", message, "custom_id")
 
 

@@ -202,7 +202,7 @@ def parse_metadata(member: str, value: Any) -> Mapping[str, str]:
         return cast(Mapping[str, str], value)
     raise _recipe_error(
         member,
-        f"must be an object of at most {_MAX_PAIRS} texts, with names of up to {_MAX_NAME_LENGTH} and texts of up to "
+        f"must be an object of at most {_MAX_PAIRS} strings, with names of up to {_MAX_NAME_LENGTH} and values of up to "
         f"{_MAX_TEXT_LENGTH} characters.",
     )
 
@@ -215,7 +215,7 @@ def _parse_text(member: str, value: Any, max_length: int) -> str:
     if isinstance(value, str) and 0 < len(value) <= max_length and value.isprintable():
         return value
     raise _recipe_error(
-        member, f"must be a text of 1 to {max_length} characters without line breaks."
+        member, f"must be a string of 1 to {max_length} characters without line breaks."
     )
 
 

@@ -97,7 +97,7 @@ def _read_urls(fields: Mapping[str, Any]) -> tuple[str, ...]:
         if not isinstance(url, str):
             param = f"urls[{index}]" if "urls" in fields else "url"
             raise _invalid_parameter(
-                param, f"'{param}' must be text, not {quote_value(url)}.", "invalid_type"
+                param, f"'{param}' must be a string, not {quote_value(url)}.", "invalid_type"
             )
     return tuple(urls)
 
@@ -145,7 +145,7 @@ def _check_metadata_entry(name: str, text: Any) -> None:
         )
     if not isinstance(text, str):
         raise _invalid_parameter(
-            param, f"The metadata {quote_value(name)} must be text.", "invalid_type"
+            param, f"The metadata {quote_value(name)} must be a string.", "invalid_type"
         )
     # S3 sends it as a header: it trims white space at the ends and encodes anything but printable ASCII.
     if not (text.isascii() and text.isprintable() and text and text == text.strip()):

@@ -24,7 +24,7 @@ def test_json_body_without_an_image_gets_advice_for_json():
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(b"[1]", "a list"), (b'"a"', "a text"), (b"1", "a number"), (b"true", "a boolean"), (b"null", "null")],
+    [(b"[1]", "a list"), (b'"a"', "a string"), (b"1", "a number"), (b"true", "a boolean"), (b"null", "null")],
 )  # fmt: skip
 def test_json_body_that_is_no_object_is_named_with_the_remedy(body, kind):
     message = message_of(send_event(proxy_event("application/json", body)), 400, "invalid_json")

@@ -39,7 +39,7 @@ class FieldReader:
         if value is None:
             return ""
         if not isinstance(value, str) or len(value) > max_chars or not value.isprintable():
-            raise self.error(name, f"must be a text of at most {max_chars} printable characters")
+            raise self.error(name, f"must be a string of at most {max_chars} printable characters")
         return value.strip()
 
     def required_text(self, name: str, max_chars: int = _MAX_TEXT_CHARS) -> str:
@@ -108,7 +108,7 @@ class FieldReader:
         is_list = isinstance(value, list) and len(value) <= _MAX_ITEMS
         if value is None or (is_list and all(isinstance(text, str) for text in value)):
             return tuple(value or ())
-        raise self.error(name, f"must be a list of at most {_MAX_ITEMS} texts")
+        raise self.error(name, f"must be a list of at most {_MAX_ITEMS} strings")
 
     def text_map(self, name: str) -> dict[str, str]:
         """Return an object of texts."""
@@ -120,7 +120,7 @@ class FieldReader:
             isinstance(text, str) and len(text) <= _MAX_TEXT_CHARS for text in texts
         ):
             return dict(value)
-        raise self.error(name, "must be an object of texts")
+        raise self.error(name, "must be an object of strings")
 
     def child(self, name: str) -> FieldReader | None:
         """Return a reader of a nested object, or None."""

@@ -210,7 +210,7 @@ def _text(body: Mapping[str, Any], name: str, max_length: int) -> str:
     if isinstance(value, str) and 0 < len(value) <= max_length and value.isprintable():
         return value
     raise InvalidRequest(
-        f"'{name}' must be a text of 1 to {max_length} printable characters.", param=name
+        f"'{name}' must be a string of 1 to {max_length} printable characters.", param=name
     )
 
 
@@ -239,7 +239,7 @@ def _name(value: Any) -> str:
     """Return the name of a bucket or an object. Raises TypeError."""
     if isinstance(value, str) and value:
         return value
-    raise TypeError("It is not a text.")
+    raise TypeError("It is not a string.")
 
 
 def _etag(value: Any) -> str:

@@ -93,7 +93,7 @@ def read_batch_fields(request: HttpRequest) -> BatchFields:
     reject_unknown_names(values, _BATCH_FIELDS)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if not isinstance(values.get(name), str):
-            raise _missing_field(name, "A batch needs it as a text.")
+            raise _missing_field(name, "A batch needs it as a string.")
     EnumParam((ENDPOINT,)).read("endpoint", values["endpoint"])
     EnumParam(("24h",)).read("completion_window", values["completion_window"])
     return BatchFields(
@@ -151,7 +151,7 @@ def _read_metadata(value: Any) -> Mapping[str, str]:
         for name, text in value.items()
     ):
         raise InvalidRequest(
-            f"'metadata' must be an object of at most {_MAX_PAIRS} texts, each with a name of at most "
+            f"'metadata' must be an object of at most {_MAX_PAIRS} strings, each with a name of at most "
             f"{_MAX_NAME_CHARS} and a value of at most {_MAX_VALUE_CHARS} characters.",
             param="metadata",
         )

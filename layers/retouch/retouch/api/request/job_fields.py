@@ -36,7 +36,7 @@ def read_metadata(form: ParsedForm) -> Mapping[str, str]:
     )
     if not is_valid:
         raise InvalidRequest(
-            f"'metadata' must be an object with at most {_MAX_PAIRS} pairs of texts: names of at most "
+            f"'metadata' must be an object with at most {_MAX_PAIRS} pairs of strings: names of at most "
             f"{_MAX_KEY_CHARS} and values of at most {_MAX_VALUE_CHARS} characters.",
             param="metadata",
         )

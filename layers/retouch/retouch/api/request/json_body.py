@@ -22,7 +22,7 @@ _MAX_DEPTH = (
 )
 _JSON_KINDS = {
     list: "a list",
-    str: "a text",
+    str: "a string",
     int: "a number",
     float: "a number",
     bool: "a boolean",
