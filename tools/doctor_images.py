@@ -21,7 +21,10 @@ def photo_and_mask() -> tuple[bytes, FormFile]:
 
 
 def png_with_all_byte_pairs(size: int) -> bytes:
-    """Return a PNG of about `size` bytes. A private chunk holds every pair of byte values next to each other."""
+    """Return a PNG of about `size` bytes. A private chunk holds every pair of byte values next to each other.
+
+    A proxy that decodes a body as text changes some of these pairs.
+    """
     png = _encode_png(Image.new("RGB", (8, 8), (200, 60, 40)))
     byte_sequences = (
         bytes((value * step + step) % 256 for value in range(256)) for step in range(1, 256)

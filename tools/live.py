@@ -30,7 +30,7 @@ from retouch.planning.retirement import retirements
 from retouch.providers import PROVIDERS
 from tools.live_samples import SampleEdit, sample_edit
 
-_EDIT_TIMEOUT_SECONDS = 600.0  # Seconds for one edit.
+_EDIT_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def available_models(provider: Provider) -> list[ModelCapabilities]:
 def check_model(
     url: str, provider: Provider, model: ModelCapabilities, folder: Path
 ) -> ModelResult:
-    """Request one edit and save its image and its response in the folder."""
+    """Request one edit, save its image and its response in the folder, and return whether it succeeded."""
     name, sample = f"{provider.name}/{model.id}", sample_edit(model)
     started = time.monotonic()
     try:

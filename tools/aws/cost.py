@@ -32,7 +32,7 @@ RESOURCE_USD_PER_MONTH = {
     "AWS::Logs::LogGroup": 0.0,
     "AWS::S3::Bucket": 0.0,
     "AWS::S3::BucketPolicy": 0.0,
-    "AWS::SQS::Queue": 0.0,  # but see `polled_queues`
+    "AWS::SQS::Queue": 0.0,  # but see `count_polled_queues`
     "AWS::SQS::QueuePolicy": 0.0,
     "AWS::SecretsManager::Secret": prices.SECRET_MONTH,
     "AWS::Serverless::Api": 0.0,
@@ -128,11 +128,11 @@ def fixed_costs(template: Mapping[str, Any]) -> dict[str, float]:
     for resource in template["Resources"].values():
         kind = str(resource["Type"])
         costs[kind] = costs.get(kind, 0.0) + RESOURCE_USD_PER_MONTH[kind]
-    costs["AWS::SQS::Queue"] = polled_queues(template) * prices.SQS_POLLED_MONTH
+    costs["AWS::SQS::Queue"] = count_polled_queues(template) * prices.SQS_POLLED_MONTH
     return {kind: cost for kind, cost in costs.items() if cost}
 
 
-def polled_queues(template: Mapping[str, Any]) -> int:
+def count_polled_queues(template: Mapping[str, Any]) -> int:
     """Return the number of queues from which Lambda takes messages. An empty one costs its polling."""
     events = (
         event

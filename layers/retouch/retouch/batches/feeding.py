@@ -129,7 +129,7 @@ def _cancel_job(batch: Batch, stores: BatchStores, now: int, line: BatchLine) ->
     order = table.read(line_key(batch, line.custom_id))
     while order is not None and order.state in ("queued", "accepted"):
         try:
-            order = jobs.write_cancelled(order, stores.jobs.orders, now)
+            order = jobs.write_cancellation(order, stores.jobs.orders, now)
         except OrderConflict as conflict:
             order = conflict.stored or table.read(order.key)
     return order is not None

@@ -18,7 +18,10 @@ ABSENT = "not listed"  # what a provider states about a model that its list of m
 
 @frozen_dataclass
 class LifecycleDifference:
-    """A model about which the provider states something else than the table. The texts are dates; None: no date."""
+    """A model about which the provider states something else than the table.
+
+    `ours` and `theirs` are ISO dates, or None without a date. `theirs` may also be ABSENT.
+    """
 
     model: str
     ours: str | None

@@ -11,7 +11,7 @@ from retouch.core.geometry import Size
 from retouch.core.image_formats import ImageHeader
 from retouch.imaging.errors import InvalidImage, damaged_image_error, to_invalid_request
 from retouch.imaging.formats.jpeg_coefficients import check_coefficient_bytes
-from retouch.imaging.formats.structure import is_16bit, strip_metadata
+from retouch.imaging.formats.structure import is_16bit_png, strip_metadata
 from retouch.imaging.free_memory import release_free_memory
 from retouch.imaging.inspect import check_file
 from retouch.imaging.limits import DEFAULT_LIMITS
@@ -96,7 +96,7 @@ def _load_8bit(data: bytes, format: str, size: Size, levels_16bit: bytes | None)
     def load(raw_mode: str | None) -> Image.Image:
         return load_with_pillow(data, format, size, raw_mode)
 
-    if not is_16bit(data, format):
+    if not is_16bit_png(data, format):
         return load(None)
     return decode_16bit(load, data[25], levels_16bit or rounding_table())
 

@@ -24,7 +24,7 @@ from retouch.imaging.formats.png_colour import CodingPoints, read_colour_chunks
 from retouch.imaging.formats.structure import (
     colour_model,
     is_8bit_grey_or_rgb,
-    is_16bit,
+    is_16bit_png,
     read_colour_codes,
     read_icc_profile,
     strip_metadata,
@@ -91,7 +91,7 @@ def _decode_png(file: EncodedImage, param: str) -> tuple[Image.Image, ImageHeade
     if not isinstance(colour, ColourSpace):
         image, header = decode_as_stored(file, param=param)
         return _set_profile(image, colour), header
-    if is_16bit(file.data, file.format):
+    if is_16bit_png(file.data, file.format):
         # The levels are mapped before they lose their lower bits.
         levels = level_table(colour, 16)
         image, header = decode_as_stored(file, param=param, levels_16bit=levels)

@@ -202,8 +202,8 @@ def parse_metadata(member: str, value: Any) -> Mapping[str, str]:
         return cast(Mapping[str, str], value)
     raise _recipe_error(
         member,
-        f"must be an object of at most {_MAX_PAIRS} strings, with names of up to {_MAX_NAME_LENGTH} and values of up to "
-        f"{_MAX_TEXT_LENGTH} characters.",
+        f"must be an object of at most {_MAX_PAIRS} strings, with names of up to {_MAX_NAME_LENGTH} and values of up "
+        f"to {_MAX_TEXT_LENGTH} characters.",
     )
 
 

@@ -22,11 +22,11 @@ from retouch.orders.stores import OrderConflict, OrderStores
 
 _log = logging.getLogger("retouch")
 JobStatus = Literal["queued", "in_progress", "completed", "failed", "cancelled", "expired"]
-MAX_TRIES = 5  # claims of one job whose free failures may pass
+MAX_TRIES = 5  # the most claims of one job whose failures are temporary and cost nothing
 ID_PREFIX, _ORDER_PREFIX = "edit_", "ord_"
 _PAGE_SIZE = 100
 _ENDED = ("done", "unknown", "cancelled", "open")
-# Pauses of a worker, for whose answer nobody waits, before it tries again to write the end of its job.
+# Pauses before a worker tries again to write the end of its job. They may be long, because nobody waits for it.
 _END_PAUSES_SECONDS = (1, 4, 10, 30, 60, 120, 240)
 # Pauses before the next try after a free failure.
 _RETRY_PAUSES = (10, 30, 90)
@@ -72,7 +72,7 @@ class JobStores:
 
 @frozen_dataclass
 class Pause:
-    """A job that cannot be worked on now. Its message comes again after this time."""
+    """The time after which the message of a job comes again, because the job cannot be worked on now."""
 
     seconds: int
 
@@ -130,7 +130,7 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
         if order.state not in ("queued", "accepted"):
             raise _cancel_error(order)
         try:
-            order = write_cancelled(order, stores.orders, now)
+            order = write_cancellation(order, stores.orders, now)
         except OrderConflict as conflict:
             if conflict.stored is None:
                 raise NotFound("There is no such job.") from None
@@ -138,7 +138,7 @@ def cancel_job(order: Order, stores: JobStores, now: int) -> Order:
     return order
 
 
-def write_cancelled(order: Order, stores: OrderStores, now: int) -> Order:
+def write_cancellation(order: Order, stores: OrderStores, now: int) -> Order:
     """Cancel a job that was not sent, and release what it holds of budgets.
 
     Raises OrderConflict and OrdersUnavailable. The sweeper repairs what is not released.
@@ -215,7 +215,7 @@ def claim_job(
     validity = stores.orders.validity
     try:
         if job_status(order, now) == "expired":
-            write_cancelled(order, stores.orders, now)
+            write_cancellation(order, stores.orders, now)
             return None
         claimed = transitions.claim_job(
             order, request_id, now + round(lease_seconds), validity, now

@@ -10,7 +10,7 @@ from dataclasses import replace
 from retouch.core.errors import OrdersUnavailable, UsageUnavailable
 from retouch.orders import transitions
 from retouch.orders.abandoned import settle_abandoned
-from retouch.orders.jobs import EditsQueue, job_status, send_job, write_cancelled
+from retouch.orders.jobs import EditsQueue, job_status, send_job, write_cancellation
 from retouch.orders.order import Order
 from retouch.orders.stores import OrderConflict, OrderStores
 
@@ -40,7 +40,7 @@ def sweep(
             if settled is None:
                 continue
             settled = emit_event(settled)
-            # A worker works on the job, or tells its end to whom the event has named.
+            # A worker works on the job, or reports its end to the destination that the event has named.
             if queue and settled.is_job and (settled.is_waiting_job or settled.destination):
                 send_job(settled, queue)
         except OrdersUnavailable as error:
@@ -63,7 +63,7 @@ def _settle(order: Order, stores: OrderStores, now: int) -> Order | None:
         return _write_usage(settled, stores, now) if settled else None
     try:
         if job_status(order, now) == "expired":
-            return write_cancelled(order, stores, now)
+            return write_cancellation(order, stores, now)
         return stores.table.write(transitions.remind(order, now), order)
     except OrderConflict:
         return None

@@ -6,14 +6,14 @@ from typing import Literal, get_args
 
 from retouch.core.frozen_dataclass import frozen_dataclass
 
-MILLIONTHS = 1_000_000  # in one
+MILLIONTHS = 1_000_000  # the number of millionths in 1
 UsageUnit = Literal["cost", "tokens"]
 ResetPeriod = Literal["daily", "weekly", "monthly"]
-CountedThing = Literal["requests", "tokens", "pictures"]
+RateLimitType = Literal["requests", "tokens", "pictures"]
 RateUnit = Literal["rps", "rpm", "rph", "rpd", "rpw"]
 USAGE_UNITS: tuple[str, ...] = get_args(UsageUnit)
 RESET_PERIODS: tuple[str, ...] = get_args(ResetPeriod)
-COUNTED_THINGS: tuple[str, ...] = get_args(CountedThing)
+RATE_LIMIT_TYPES: tuple[str, ...] = get_args(RateLimitType)
 # The seconds of each unit of a rate.
 RATE_SECONDS: dict[str, int] = {"rps": 1, "rpm": 60, "rph": 3600, "rpd": 86_400, "rpw": 604_800}
 
@@ -25,8 +25,8 @@ class UsageLimit:
     type: UsageUnit
     credit_limit: int
     alert_threshold: int | None = None  # in the unit of the limit; at this use, an event is sent
-    periodic_reset: ResetPeriod | None = None  # None, and no days: the limit is for all time
-    periodic_reset_days: int | None = None  # a period of this many days instead
+    periodic_reset: ResetPeriod | None = None  # None, and no days: the use is never reset
+    periodic_reset_days: int | None = None  # the days of a period of any other length
     epoch: int = 0  # grows when an operator resets the use within a period
 
 
@@ -34,13 +34,13 @@ class UsageLimit:
 class RateLimit:
     """The most that may be counted in one window of time."""
 
-    type: CountedThing
+    type: RateLimitType
     unit: RateUnit
     value: int
 
     @property
     def window_seconds(self) -> int:
-        """The length of the window."""
+        """The length of the window in seconds."""
         return RATE_SECONDS[self.unit]
 
 

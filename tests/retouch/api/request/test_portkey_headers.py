@@ -229,7 +229,7 @@ def test_only_named_headers_without_keys_are_forwarded(names, sent):
     assert not {"7", "eu"} & set(repr(portkey).split("'"))
 
 
-def test_forward_list_of_target_follows_the_same_rule():
+def test_forward_list_of_target_forwards_only_headers_without_keys():
     assert select_forwardable(("X-Customer", "Authorization"), HEADERS) == {"x-customer": "7"}
 
 
@@ -318,7 +318,7 @@ def test_options_of_unknown_providers_are_ignored():
     assert portkey_module.parse_portkey_headers(options, ()).options == {}
 
 
-def test_read_constant_names_every_header_that_is_read():
+def test_known_headers_contain_every_header_that_is_read():
     """A name that is missing in this list would also be missing in the CORS headers for browsers."""
     source = Path(portkey_module.__file__).read_text()
     names_read = set(re.findall(r'known(?:\.get\(|, )"([a-z-]+)"', source))

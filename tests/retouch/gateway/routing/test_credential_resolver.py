@@ -196,12 +196,12 @@ def test_malformed_at_model_is_rejected(model):
 def test_request_key_without_provider_yields_to_virtual_key():
     assert (
         resolve_credentials(
-            model="@team/gpt-image-2", caller=ClientCredentials(None, "sdk-insists")
+            model="@team/gpt-image-2", caller=ClientCredentials(None, "sk-placeholder")
         )
         == TEAM_KEY_RESULT
     )
     assert (
-        resolve_credentials(virtual_key="team", caller=ClientCredentials(None, "sdk-insists"))
+        resolve_credentials(virtual_key="team", caller=ClientCredentials(None, "sk-placeholder"))
         == TEAM_KEY_RESULT
     )
 

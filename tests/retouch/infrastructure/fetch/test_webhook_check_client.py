@@ -30,7 +30,7 @@ CLOCK = SystemClock()
 NO_VERDICT = "The webhook gave no verdict within"
 
 
-def build_webhook(server, **options):
+def build_client(server, **options):
     """Return a webhook client that may contact the server, as with RETOUCH_WEBHOOK_ALLOW."""
     return WebhookCheckClient(
         FetchPolicy.from_text(server.url.removeprefix("http://")), CLOCK, **options
@@ -60,7 +60,7 @@ def has_valid_signature(received, key):
 
 def test_webhook_request_arrives_signed():
     with Upstream(ALLOW) as server:
-        response = build_webhook(server)(
+        response = build_client(server)(
             webhook_request(server, signing_key=KEY, headers={"Authorization": "Bearer t"})
         )
     (received,) = server.received
@@ -75,7 +75,7 @@ def test_webhook_request_arrives_signed():
 
 def test_signature_is_invalid_for_another_body_key_or_id():
     with Upstream(ALLOW) as server:
-        send_webhook = build_webhook(server)
+        send_webhook = build_client(server)
         send_webhook(webhook_request(server, signing_key=KEY))
         send_webhook(webhook_request(server, signing_key=KEY))
     first, second = server.received
@@ -87,7 +87,7 @@ def test_signature_is_invalid_for_another_body_key_or_id():
 
 def test_webhook_request_without_key_is_unsigned():
     with Upstream(ALLOW) as server:
-        build_webhook(server)(webhook_request(server))
+        build_client(server)(webhook_request(server))
     assert "webhook-signature" not in server.received[0].headers
     assert server.received[0].headers["webhook-id"]
 
@@ -107,7 +107,7 @@ def test_webhook_request_without_key_is_unsigned():
 )
 def test_unusable_response_raises_check_error_without_retry(response, message):
     with Upstream(response) as server, pytest.raises(CheckError) as exc_info:
-        build_webhook(server)(webhook_request(server))
+        build_client(server)(webhook_request(server))
     assert message in str(exc_info.value)
     assert len(server.received) == 1  # the client followed no redirect and did not retry
 
@@ -129,7 +129,7 @@ def test_interim_responses_are_skipped():
     interim = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
     verdict = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
     with RawServer([interim + verdict], closes=True) as server:
-        assert build_webhook(server)(webhook_request(server)) == b"{}"
+        assert build_client(server)(webhook_request(server)) == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_interim_responses_are_skipped():
 def test_failure_of_a_post_has_the_reason_that_a_fetch_has(reply, reason):
     log: list[Mapping[str, Any]] = []
     with RawServer([reply], closes=True) as server, pytest.raises(CheckError, match=NO_VERDICT):
-        build_webhook(server, log=log.append)(webhook_request(server))
+        build_client(server, log=log.append)(webhook_request(server))
     assert [line["reason"] for line in log] == [reason]
 
 
 def test_response_at_size_limit_is_accepted():
     with Upstream(ScriptedResponse(200, b" " * 65_536)) as server:
-        assert len(build_webhook(server)(webhook_request(server))) == 65_536
+        assert len(build_client(server)(webhook_request(server))) == 65_536
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_silent_or_dripping_server_raises_check_error_at_timeout(response):
     started = time.monotonic()
     with Upstream(response) as server:
         with pytest.raises(CheckError, match=r"no verdict within 0\.3 seconds"):
-            build_webhook(server, log=lines.append)(webhook_request(server, timeout_seconds=0.3))
+            build_client(server, log=lines.append)(webhook_request(server, timeout_seconds=0.3))
         assert 0.25 < time.monotonic() - started < 20  # all pieces together take 50 seconds
     assert lines[0]["reason"] == "timeout"
 
@@ -219,13 +219,13 @@ def test_deadline_shortens_the_timeout():
     with Upstream(ScriptedResponse(network_failure="hang")) as server:
         request = webhook_request(server, deadline=CLOCK.now() + 0.5)
         with pytest.raises(CheckError, match=r"no verdict within 0\.\d+ seconds"):
-            build_webhook(server)(request)
+            build_client(server)(request)
 
 
 def test_webhook_after_the_deadline_is_not_called():
     with Upstream(ALLOW) as server:
         with pytest.raises(CheckError) as exc_info:
-            build_webhook(server)(webhook_request(server, deadline=CLOCK.now() - 1))
+            build_client(server)(webhook_request(server, deadline=CLOCK.now() - 1))
         assert server.received == []
     assert str(exc_info.value) == "The webhook timed out: the edit left no time for it."
 
@@ -238,7 +238,7 @@ def test_deadline_does_not_make_two_requests_different():
 def test_closed_port_gives_generic_error():
     server = type("Closed", (), {"url": f"http://127.0.0.1:{unused_port()}"})
     with pytest.raises(CheckError) as exc_info:
-        build_webhook(server)(webhook_request(server))
+        build_client(server)(webhook_request(server))
     assert str(exc_info.value) == f"{NO_VERDICT} 3 seconds, or cannot be reached."
 
 
@@ -283,7 +283,7 @@ def test_unreachable_address_falls_back_to_next_address():
 def test_log_line_names_host_without_path():
     lines: list[Mapping[str, Any]] = []
     with Upstream(ALLOW) as server:
-        build_webhook(server, log=lines.append)(webhook_request(server))
+        build_client(server, log=lines.append)(webhook_request(server))
     (line,) = lines
     assert (line["event"], line["host"], line["reason"]) == ("webhook", "127.0.0.1", None)
     assert "judge" not in str(line)
@@ -296,7 +296,7 @@ def test_config_with_failing_webhook_denies_request():
         hooks = read_guardrails(
             {"input_guardrails": [{"default.webhook": check, "deny": True}]}
         ).before
-        clients = GuardrailClients(build_webhook(server), lambda review: {}, CLOCK)
+        clients = GuardrailClients(build_client(server), lambda review: {}, CLOCK)
         report = run_hooks(hooks, GuardrailInput("Make the sky blue"), clients)
     assert report.denied
     assert report.results[0]["checks"][0]["data"]["responseData"] == {"why": "no skies"}

@@ -10,12 +10,12 @@ from retouch.api.admin.fields import FieldReader
 from retouch.api.admin.times import show_time
 from retouch.tenants.budget_periods import current_period
 from retouch.tenants.limits import (
-    COUNTED_THINGS,
+    RATE_LIMIT_TYPES,
     RATE_SECONDS,
     RESET_PERIODS,
     USAGE_UNITS,
-    CountedThing,
     RateLimit,
+    RateLimitType,
     RateUnit,
     ResetPeriod,
     UsageLimit,
@@ -86,7 +86,7 @@ def _read_amount(fields: FieldReader, name: str, kind: UsageUnit) -> int | None:
 
 
 def _read_rate_limit(fields: FieldReader) -> RateLimit:
-    kind = cast(CountedThing, fields.choice("type", COUNTED_THINGS) or "requests")
+    kind = cast(RateLimitType, fields.choice("type", RATE_LIMIT_TYPES) or "requests")
     unit = fields.choice("unit", tuple(RATE_SECONDS))
     value = fields.integer("value", 0, _MAX_COUNT)
     if not unit or value is None:

@@ -1,8 +1,8 @@
-"""The messages of the queue of edits that are no jobs: what events start.
+"""The messages in the queue of edits that ask for an edit on behalf of an event, and are no jobs yet.
 
 An event becomes one or more jobs, or an answer that says why not. Its message is deleted when all of that is stored, so
 every step may run twice. A request that can never work is reported once, and is not tried again. What may work later
-waits until the event's deadline. Only a message that nobody can read, or that our own faults stop, ends in the
+waits until the event's deadline. Only a message that cannot be read, or that failures of the gateway stop, ends in the
 dead-letter queue of events.
 """
 
@@ -63,16 +63,19 @@ class EventEdit:
 
 
 class EventWorker:
-    """Works on one message."""
+    """Processes one message of the queue."""
 
     def __init__(self, event: QueuedEvent, worker: WorkerContext, ports: EventPorts) -> None:
         self._event, self._worker, self._ports = event, worker, ports
         self._services = worker.services
         self._now = worker.services.clock.unix_time()
-        self.refused: list[Fault] = []  # what can never work
+        self.refused: list[Fault] = []  # the faults of requests that can never work
 
     def process(self) -> Pause | None:
-        """Return the pause before the message comes again, or None when it may be deleted. Raises Fault for our own."""
+        """Return the pause before the message comes again, or None when it may be deleted.
+
+        Raises Fault for a failure of the gateway itself.
+        """
         try:
             events = read_events(self._event)
         except UnknownEvent as error:
@@ -189,7 +192,7 @@ class EventWorker:
         if edit.source != "s3":
             return self._send(edit, principal)
         order = find_submitted(edit.key, edit.source, principal, self._services)
-        if order and self._is_wanted_again(order, edit):
+        if order and self._needs_new_job(order, edit):
             edit = replace(edit, key=self._repeated_key(edit, order))
             order = find_submitted(edit.key, edit.source, principal, self._services)
         if order and order.state == "queued":  # perhaps its message was not sent
@@ -231,21 +234,21 @@ class EventWorker:
 
     def _join(self, order: Order, edit: EventEdit) -> Pause | None:
         """Return what becomes of the message of an event whose edit is a job."""
-        if self._is_own(order, edit):
-            return None  # the job's own message tells its end
+        if self._reports_to_destination_of(edit, order):
+            return None  # the worker that ends the job reports it
         if not has_ended(order, self._now):
             return Pause(event_pause(self._event.receive_count))
         notify_end(order, edit.destination, self._services, self._ports)
         return None
 
-    def _is_own(self, order: Order, edit: EventEdit) -> bool:
-        """Return whether the job tells its end where this event wants it."""
+    def _reports_to_destination_of(self, edit: EventEdit, order: Order) -> bool:
+        """Return whether the job reports its end to the destination of the edit."""
         stored = read_destination(order.destination)
         if stored.inbox and edit.destination.inbox:
             return _version(stored.inbox).is_same_as(_version(edit.destination.inbox))
         return stored == edit.destination
 
-    def _is_wanted_again(self, order: Order, edit: EventEdit) -> bool:
+    def _needs_new_job(self, order: Order, edit: EventEdit) -> bool:
         """Return whether the same object was uploaded again after its recipe has changed or its edit has failed."""
         stored, own = read_destination(order.destination).inbox, edit.destination.inbox
         if not (stored and own) or _version(stored).is_same_as(_version(own)):
@@ -264,7 +267,7 @@ class EventWorker:
         return f"{edit.key}#{own.recipe_etag}"
 
     def _refuse(self, edit: EventEdit, fault: Fault) -> Pause | None:
-        """Wait when the edit may work later, and else tell that it was refused."""
+        """Return the pause when the edit may work later. Otherwise report that it was refused."""
         refused = RefusedEdit(edit.subject, fault)
         if fault.billed == "no" and is_temporary(fault, is_event=True):
             pause = max(event_pause(self._event.receive_count), round(fault.retry_after or 0))
@@ -272,7 +275,7 @@ class EventWorker:
                 return Pause(max(1, min(pause, edit.deadline - self._now)))
             refused = replace(refused, status="expired")
         elif fault.blame == "gateway" and fault.status >= 500 and fault.billed == "no":
-            raise fault  # ours, and not the event's
+            raise fault  # a failure of the gateway, not of the event
         destination = edit.destination
         if destination.inbox is None:
             destination = replace(destination, inbox=self._message_target())

@@ -1,4 +1,4 @@
-"""Reads the requests for batches and files: their fields, and the parameters of their lists."""
+"""Read the requests for batches and files: their fields, and the parameters of their lists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DEFAULT_OUTPUT_SECONDS = 86_400
 
 @frozen_dataclass
 class FileFields:
-    """The fields of a new file. `seconds` is None when the caller does not say how long it is kept."""
+    """The fields of a new file. `seconds` is how long it is kept, or None when the caller does not say."""
 
     name: str
     data: bytes
@@ -44,7 +44,7 @@ class FileFields:
 
 @frozen_dataclass
 class BatchFields:
-    """The fields of a new batch."""
+    """The fields of a new batch. `output_seconds` is how long its files of results are kept."""
 
     input_file: str
     metadata: Mapping[str, str]
@@ -53,7 +53,7 @@ class BatchFields:
 
 @frozen_dataclass
 class ListFields:
-    """The parameters of a list."""
+    """The parameters of a list. `after` is the id of the last object of the page before, or "" for the first page."""
 
     after: str
     limit: int

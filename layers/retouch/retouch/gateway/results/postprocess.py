@@ -61,7 +61,7 @@ class ProcessedImage:
     source: GeneratedImage | None = field(default=None, repr=False)  # the provider's own image
 
 
-# What becomes of a finished image before the next one is processed.
+# Gets each finished image before the next one is processed. Returns it, perhaps with a link in place of its bytes.
 ReleaseImage = Callable[[ProcessedImage], ProcessedImage]
 
 
@@ -74,13 +74,13 @@ def postprocess(
 ) -> ProcessedImage:
     """Return the image in the geometry and format that the plan requires. An image that needs no change is not decoded.
 
-    A result in a format that results do not have, such as AVIF, becomes a PNG. One in another format than the provider
-    was asked for is converted. The processing starts only when more
-    than `min_seconds` remain, and is cut off at the deadline. An image that cannot be processed is returned as the
-    provider made it, because it is paid for. `original` is what is in memory of the original. It is not changed. Raises
-    UnreadableResult when the result is not an image or is damaged. The edit may have been billed.
+    A format that results cannot have, such as AVIF, becomes a PNG. A result in another format than the provider was
+    asked for is converted. The processing starts only when more than `min_seconds` remain, and is cut off at the
+    deadline. An image that cannot be processed is returned as the provider made it, because it is paid for. `original`
+    is the caller's image if it is still decoded in memory; it is not changed. Raises UnreadableResult when the result
+    is not an image or is damaged. The edit may have been billed.
     """
-    delivery, format_notes = _require_asked_format(image, delivery)
+    delivery, format_notes = _add_conversion(image, delivery)
     if not delivery.has_image_changes and result_format(image) in OUTPUT_FORMATS:
         require_whole(image)
         return _keep_density(_pass_through(image), delivery)
@@ -104,7 +104,7 @@ def postprocess(
     )
 
 
-def _require_asked_format(
+def _add_conversion(
     image: GeneratedImage, delivery: ImageDelivery
 ) -> tuple[ImageDelivery, tuple[str, ...]]:
     """Return the delivery, with a conversion and a note when the provider made another format than it was asked for."""
@@ -117,10 +117,10 @@ def _require_asked_format(
 
 def _keep_density(processed: ProcessedImage, delivery: ImageDelivery) -> ProcessedImage:
     """Return the image with the pixel density of the caller's image if it has the size of that image."""
-    known, image = delivery.density, processed.image
-    if known is None or image.metadata.get("size") != f"{known.size[0]}x{known.size[1]}":
+    original, image = delivery.density, processed.image
+    if original is None or image.metadata.get("size") != f"{original.size[0]}x{original.size[1]}":
         return processed
-    data = write_density(image.to_bytes(), result_format(image), known.density)
+    data = write_density(image.to_bytes(), result_format(image), original.density)
     return replace(processed, image=replace(image, b64="", data=data))
 
 

@@ -24,7 +24,7 @@ from retouch.imaging.limits import DEFAULT_LIMITS, Limits
 
 _LOADED_MODULES: dict[str, Any] = {"png": png, "jpeg": jpeg, "webp": webp}
 _FORMATS_WITH_MORE_CHANNELS = ("png", "jpeg", "tiff")  # those that may have 16 bits or CMYK
-_FORMATS_OF_MANY_MODELS = ("jpeg", "tiff", "heic", "avif")
+_FORMATS_WITH_COLOUR_MODELS = ("jpeg", "tiff", "heic", "avif")
 _HEIF_FORMATS = ("heic", "avif")
 _LOSSY_FORMATS = ("jpeg", "heic", "avif")
 _FORMATS_OF_BOTH_KINDS = ("webp", "tiff")  # those that may be lossy or not
@@ -82,21 +82,23 @@ def is_8bit_grey_or_rgb(data: bytes, format: str) -> bool:
 def colour_model(data: bytes, format: str) -> str:
     """Return what the channels of a checked file are, as an ICC signature: "GRAY", "RGB" or "CMYK".
 
-    A palette has colours of RGB. Not for PNG, whose colour chunks say it.
+    A palette has colours of RGB. Do not call it for a PNG, whose colour chunks state the model.
     """
-    model: str = _module(format).colour_model(data) if format in _FORMATS_OF_MANY_MODELS else "RGB"
+    model: str = (
+        _module(format).colour_model(data) if format in _FORMATS_WITH_COLOUR_MODELS else "RGB"
+    )
     return model
 
 
 def has_16_bits(data: bytes, format: str) -> bool:
     """Return whether a checked PNG or TIFF has 16 bits a channel."""
     if format != "tiff":
-        return is_16bit(data, format)
+        return is_16bit_png(data, format)
     has_depth: bool = _module(format).has_16_bits(data)
     return has_depth
 
 
-def is_16bit(data: bytes, format: str) -> bool:
+def is_16bit_png(data: bytes, format: str) -> bool:
     """Return whether a checked file is a PNG with 16 bits a channel."""
     return format == "png" and not png.is_8bit_grey_or_rgb(data)
 

@@ -2,7 +2,7 @@
 
 There are three sources, in this order: a service account's key, a workload identity federation from AWS, and what
 google-auth finds by itself (Application Default Credentials). The first two are JSON in settings that only identities
-can read. A token is cached until shortly before it expires. A response never contains the JSON or Google's sentences
+can read. A token is cached until shortly before it expires. A response never contains the JSON or Google's message
 about it, only OAuth's error code.
 """
 
@@ -167,7 +167,7 @@ class _AwsCredentialsSupplier:
     """
 
     def get_aws_security_credentials(self, context: Any, request: Any) -> AwsSecurityCredentials:  # noqa: ARG002
-        """Return the credentials that sign the proof. Raises GatewayMisconfigured when there are none."""
+        """Return the credentials that sign the subject token. Raises GatewayMisconfigured when there are none."""
         from botocore.session import get_session
         from google.auth.aws import AwsSecurityCredentials
 
@@ -178,7 +178,7 @@ class _AwsCredentialsSupplier:
         return AwsSecurityCredentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
 
     def get_aws_region(self, context: Any, request: Any) -> str:  # noqa: ARG002
-        """Return the region whose STS confirms the proof. Every region can."""
+        """Return the region whose STS verifies the subject token. Any region can do it."""
         from botocore.session import get_session
 
         return get_session().get_config_variable("region") or "us-east-1"
