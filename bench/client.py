@@ -1,6 +1,7 @@
 """The HTTP client of the load driver: one blocking keep-alive connection with minimal Python code."""
 
 import io
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Connection:
 
     def send(self, head: bytes, body: bytes) -> Response:
         """Send one prepared request and read its whole response."""
+        if self._socket and _has_input(self._socket):
+            self.close()  # Nothing was requested, so the input is the end of the connection.
         sock = self._socket or self._open()
         start = time.perf_counter()
         try:
@@ -62,6 +65,10 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._reader = self._socket.makefile("rb")
         return self._socket
+
+
+def _has_input(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 def read_response(reader: io.BufferedIOBase) -> tuple[int, bytes, bool]:

@@ -1,4 +1,8 @@
 import io
+import select
+import socket
+from contextlib import closing
+from threading import Thread
 
 import pytest
 
@@ -36,3 +40,23 @@ def test_read_response_raises_when_the_response_is_cut_off(raw) -> None:
 def test_connection_rejects_hosts_other_than_loopback() -> None:
     with pytest.raises(ValueError, match="only"):
         Connection("http://192.0.2.1:80/v1")
+
+
+def test_request_after_the_server_closed_an_idle_connection_uses_a_new_one() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        server = Thread(target=answer_once_per_connection, args=(listener, 2))
+        server.start()
+        connection = Connection(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        assert connection.send(b"GET / HTTP/1.1\r\n\r\n", b"").body == b"ok"
+        select.select([connection._socket], [], [], 10)
+        assert connection.send(b"GET / HTTP/1.1\r\n\r\n", b"").body == b"ok"
+        connection.close()
+        server.join(timeout=10)
+
+
+def answer_once_per_connection(listener: socket.socket, connections: int) -> None:
+    for _ in range(connections):
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.recv(1_000)
+            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
