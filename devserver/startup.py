@@ -83,6 +83,8 @@ async def run_server(settings: DevServerSettings) -> AsyncIterator[RunningServer
         orders_folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="retouch-", ignore_cleanup_errors=True)
         )
+        # A poller that was cancelled may still read its queue in a thread.
+        stack.push_async_callback(asyncio.get_running_loop().shutdown_default_executor)
         url = f"http://{settings.url_host}:{listener.getsockname()[1]}"
         defaults = {
             "RETOUCH_ORDERS_FOLDER": orders_folder,

@@ -31,7 +31,7 @@ SUCCESS = json_response(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # Its event loop would stand in the way of other tests.
 def browser():
     if CHROMIUM is None:
         pytest.skip("not run: there is no Chromium. Run `apt-get install chromium`")
