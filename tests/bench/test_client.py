@@ -48,6 +48,7 @@ def test_request_after_the_server_closed_an_idle_connection_uses_a_new_one() -> 
         server.start()
         connection = Connection(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert connection.send(b"GET / HTTP/1.1\r\n\r\n", b"").body == b"ok"
+        assert connection._socket
         select.select([connection._socket], [], [], 10)
         assert connection.send(b"GET / HTTP/1.1\r\n\r\n", b"").body == b"ok"
         connection.close()
