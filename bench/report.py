@@ -67,10 +67,14 @@ def losses_text(result: Record) -> str:
 
 
 def summary_text(result: Record) -> str:
-    """Return one sentence for edits without a mask and one for edits with a mask: the ranges of the warm ratios."""
+    """Return one sentence for edits without a mask and one for edits with a mask: the ranges of the warm ratios.
+
+    Rows without a goal are left out: there Portkey does not do what Retouch does.
+    """
+    compared = [record for record in result["warm"] if any(record["goals"].values())]
     sentences = []
     for text, has_mask in (("Without a mask", False), ("With a mask", True)):
-        records = [r for r in result["warm"] if r["label"].endswith("with mask") is has_mask]
+        records = [r for r in compared if r["label"].endswith("with mask") is has_mask]
         cpu = _range_text([cpu_ratio(record) for record in records])
         added = _range_text([added_ratio(record, "p50") for record in records])
         sentences.append(f"{text}, Retouch needs {cpu} Portkey's CPU and {added} its added time.")
