@@ -1,6 +1,7 @@
 import threading
 import time
 
+from devserver import startup
 from devserver.server import DevServer
 from retouch.infrastructure.local.job_folder import EditsFolderQueue
 
@@ -11,14 +12,17 @@ def test_stopping_server_waits_for_reads_of_its_queues_before_their_folder_is_re
     has_begun = threading.Event()
     begun, ended = [], []
 
-    def receive_slowly(queue, _visibility):
-        begun.append(queue)
-        has_begun.set()
-        time.sleep(0.3)
-        ended.append(queue._database.path.parent.exists())
+    class SlowQueue(EditsFolderQueue):
+        def receive(self, _visibility):
+            begun.append(self)
+            has_begun.set()
+            time.sleep(0.3)
+            ended.append(self._database.path.parent.exists())
 
-    monkeypatch.setattr(EditsFolderQueue, "receive", receive_slowly)
+    # Other servers of this process keep their queues, so the lists have the reads of one server only.
+    monkeypatch.setattr(startup, "EditsFolderQueue", SlowQueue)
     with DevServer(env={"RETOUCH_AUTH_MODE": "open"}, workers=1):
         assert has_begun.wait(60)
+    assert begun
     assert len(ended) == len(begun)
     assert all(ended)

@@ -2,6 +2,7 @@
 
 import threading
 from time import sleep
+from types import SimpleNamespace
 from weakref import ref
 
 import pytest
@@ -76,9 +77,11 @@ def test_idle_thread_does_not_hold_the_function_that_it_ran():
 
 
 def test_failure_to_start_a_thread_is_raised(monkeypatch):
-    def fail(self):
-        raise RuntimeError("can't start new thread")
+    class FailingThread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threading.Thread, "start", fail)
+    # Only this module gets the class: servers of other tests share the process.
+    monkeypatch.setattr(reused_threads, "threading", SimpleNamespace(Thread=FailingThread))
     with pytest.raises(RuntimeError):
         ReusedThreads("name").run(lambda: None)
