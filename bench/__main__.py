@@ -107,7 +107,7 @@ def compare_pixels(arguments: argparse.Namespace) -> None:
     text = pixels.run(run_size(arguments).rounds)
     print(text)
     if arguments.readme:
-        markdown_sections.replace_section(paths.SPEED, markdown_sections.PIXELS_SECTION, text)
+        markdown_sections.write_section(paths.SPEED, markdown_sections.PIXELS_SECTION, text)
 
 
 def compare_inpainting(arguments: argparse.Namespace) -> None:
@@ -115,7 +115,7 @@ def compare_inpainting(arguments: argparse.Namespace) -> None:
     text = inpaint.run()
     print(text)
     if arguments.readme:
-        markdown_sections.replace_section(paths.LOCAL, markdown_sections.INPAINT_SECTION, text)
+        markdown_sections.write_section(paths.LOCAL, markdown_sections.INPAINT_SECTION, text)
 
 
 def measure_memory(arguments: argparse.Namespace) -> None:
@@ -123,7 +123,7 @@ def measure_memory(arguments: argparse.Namespace) -> None:
     text = memory.run([case for case in memory.CASES if arguments.cell in case.label])
     print(text)
     if arguments.readme:
-        markdown_sections.replace_section(paths.SPEED, markdown_sections.MEMORY_SECTION, text)
+        markdown_sections.write_section(paths.SPEED, markdown_sections.MEMORY_SECTION, text)
 
 
 def print_profile(arguments: argparse.Namespace) -> None:

@@ -27,7 +27,7 @@ from retouch.tenants.keys import GatewayKey
 from retouch.tenants.limits import RESET_PERIODS, UsageLimit
 from retouch.tenants.new_keys import find_key_rows
 from retouch.tenants.records import to_record
-from retouch.tenants.table import Change, TenantRow, TenantTable
+from retouch.tenants.table import RowWrite, TenantRow, TenantTable
 from tools.stack import CommandError, locate_stack, run_command, stack_outputs
 from tools.tenant_keys import StackClients, open_tenant_table
 
@@ -51,7 +51,7 @@ def set_budget(table: TenantTable, name: str, dollars: str, reset: str, now: int
         {"usage_limits": entry.get("usage_limits", [])} for entry in (row.record, record)
     )
     entry = AuditEntry(_ACTOR, "api_key.update", key.id, key.workspace.id, key.id, before, after)
-    table.write([Change(replace(row, record=record), row), Change(audit_row(entry, now))])
+    table.write([RowWrite(replace(row, record=record), row), RowWrite(audit_row(entry, now))])
 
 
 def format_budgets(table: TenantTable, budgets: BudgetTable, name: str, now: int) -> str:

@@ -164,12 +164,12 @@ def test_chart_has_a_bar_for_every_scenario_and_series(result) -> None:
 @pytest.mark.parametrize(
     "name", [markdown_sections.BENCH_SECTION, markdown_sections.PIXELS_SECTION]
 )
-def test_replace_section_keeps_the_text_around_the_section(tmp_path, name) -> None:
+def test_write_section_keeps_the_text_around_the_section(tmp_path, name) -> None:
     start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     path = tmp_path / "README.md"
     path.write_text(f"before\n{start}\nold\n{end}\nafter\n")
     for _ in range(2):
-        markdown_sections.replace_section(
+        markdown_sections.write_section(
             path, name, markdown_sections.format_section("| a |", "2 cores")
         )
     text = path.read_text()
@@ -178,11 +178,11 @@ def test_replace_section_keeps_the_text_around_the_section(tmp_path, name) -> No
     assert "old" not in text
 
 
-def test_replace_section_raises_when_the_page_has_no_markers(tmp_path) -> None:
+def test_write_section_raises_when_the_page_has_no_markers(tmp_path) -> None:
     path = tmp_path / "README.md"
     path.write_text("nothing here")
     with pytest.raises(ValueError, match="bench:start"):
-        markdown_sections.replace_section(path, markdown_sections.BENCH_SECTION, "x")
+        markdown_sections.write_section(path, markdown_sections.BENCH_SECTION, "x")
     assert path.read_text() == "nothing here"
 
 

@@ -1,8 +1,12 @@
-"""Fixtures: the development server of `make run`, with a fake provider on a real socket behind it."""
+"""Fixtures: the development server of `make run` with a fake provider behind it, and the functions in containers."""
+
+import subprocess
 
 import pytest
 
 from devserver.server import DevServer
+from tests.e2e.sam_build import WORK, run_build
+from tests.support import sam_local
 from tests.support.images import b64, photo
 from tests.support.upstream import Upstream, json_response
 
@@ -35,3 +39,23 @@ def upstream(provider):
     provider.responses[:] = [SUCCESS_RESPONSE]
     provider.received.clear()
     return provider
+
+
+@pytest.fixture(scope="module")
+def sam_build():
+    """Build for this machine. Stop podman's service after the tests; the next command starts a new one."""
+    if not sam_local.has_container_runtime():
+        pytest.skip(
+            "not run: there is no container runtime. Start Docker, "
+            "or run `apt-get install podman runc busybox-static` and the tests as root"
+        )
+    with run_build("build-local"):
+        yield
+        subprocess.run([sam_local.SETUP_SCRIPT, WORK, "stop"], check=False)
+
+
+@pytest.fixture
+def endpoint(sam_build, tmp_path):
+    """Run the built functions with warm containers and yield the URL that invokes the edits function."""
+    with sam_local.serve_functions(tmp_path / "sam.log") as url:
+        yield url

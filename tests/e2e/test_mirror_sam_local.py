@@ -5,14 +5,14 @@ import urllib.error
 
 import pytest
 
-from tests.e2e.test_sam_local import endpoint, sam_build, time_invocation  # noqa: F401 - fixtures
 from tests.support.event_outcomes import event_outcome
+from tests.support.sam_local import time_invocation
 from tools.events import EVENTS_FOLDER, MIRROR_EVENTS
 
 pytestmark = [pytest.mark.timeout(400)]
 
 
-def test_mirror_sample_events_get_their_outcome_in_the_container(endpoint):  # noqa: F811
+def test_mirror_sample_events_get_their_outcome_in_the_container(endpoint):
     address = endpoint.replace("EditsFunction", "MirrorFunction")
     offline = {name: sample for name, sample in MIRROR_EVENTS.items() if sample.outcome}
     for name, sample in offline.items():

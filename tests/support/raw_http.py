@@ -1,4 +1,4 @@
-"""A server that sends exact bytes, for tests of an HTTP client."""
+"""A server that sends exact bytes, and one request of the HTTP client, for tests of the client."""
 
 from __future__ import annotations
 
@@ -90,3 +90,14 @@ def _iter_requests(connection: socket.socket) -> Iterator[bytes]:
             data += received
         yield head + b"\r\n\r\n" + data[:length]
         data = data[length:]
+
+
+def send(client, url, method="GET", headers=None, body=(), *, read_seconds=5.0):
+    """Send a request. Return the status, the headers and the whole body."""
+    response = client.send(
+        method, url, headers or {}, body, connect_seconds=5.0, read_seconds=read_seconds
+    )
+    try:
+        return response.status, response.headers, b"".join(response.iter_body())
+    finally:
+        response.close()

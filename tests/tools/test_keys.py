@@ -20,7 +20,7 @@ from retouch.tenants.keys import DEFAULT_WORKSPACE
 from retouch.tenants.reader import TenantReader
 from retouch.tenants.rows import workspace_row
 from retouch.tenants.scopes import ALL_SCOPES, EDIT_SCOPES
-from retouch.tenants.table import Change
+from retouch.tenants.table import RowWrite
 from tests.support.dynamodb import table_definition
 from tests.support.services import FakeClock
 from tests.support.tenants import TABLE as TENANTS_TABLE
@@ -261,7 +261,7 @@ def test_plain_key_has_the_limits_of_the_default_workspace(run_keys, tenants, cl
     assert tenants(key).workspace == DEFAULT_WORKSPACE
     limited = replace(DEFAULT_WORKSPACE, concurrency=3)
     table = open_tenant_table(TENANTS_TABLE, StackLocation("retouch"))
-    table.write([Change(workspace_row(limited))])
+    table.write([RowWrite(workspace_row(limited))])
     clock.advance(61)
     assert tenants(key).workspace == limited
 

@@ -12,7 +12,7 @@ from retouch.infrastructure.aws.tenant_table import TenantDynamoTable
 from retouch.infrastructure.aws.usage_table import UsageDynamoTable
 from retouch.tenants.keys import Workspace
 from retouch.tenants.rows import workspace_row
-from retouch.tenants.table import Change
+from retouch.tenants.table import RowWrite
 from retouch.usage.recorder import UsageRecorder
 from tests.support.tenants import TABLE as TENANTS_TABLE
 from tests.support.tenants import TABLE_DEFINITION as TENANTS_DEFINITION
@@ -36,7 +36,7 @@ def run_usage(monkeypatch, capsys):
             boto3.client("dynamodb").create_table(**definition)
         tenants = TenantDynamoTable(TENANTS_TABLE, AwsClients())
         shop = Workspace(id="w_shop", slug="shop", name="Acme, Inc. \u2764")
-        tenants.write([Change(workspace_row(shop))])
+        tenants.write([RowWrite(workspace_row(shop))])
         boto3.client("cloudformation").create_stack(
             StackName="retouch", TemplateBody=json.dumps(TEMPLATE)
         )

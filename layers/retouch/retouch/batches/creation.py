@@ -31,6 +31,7 @@ from retouch.core.parameters import quote_value
 from retouch.core.rows import Row, RowConflict
 from retouch.orders.order import order_key
 from retouch.orders.order_errors import uncertain_error
+from retouch.orders.stores import find_after_failed_write
 
 _log = logging.getLogger("retouch")
 _JOIN_SECONDS, _MAX_JOINED = 900, 20  # a retry of an SDK looks for its first try this far back
@@ -100,17 +101,10 @@ def _new_batch(request: BatchRequest, stores: BatchStores, now: int) -> Batch:
             raise
         return batch_of_row(conflict.stored)
     except OrdersUnavailable as error:  # perhaps only the answer to the write was lost
-        stored = _read_anyway(batch, stores)
+        stored = find_after_failed_write(lambda: read_batch(batch.scope, batch.id, stores))
         if stored is None:
             raise uncertain_error(f"/v1/batches/{batch.id}", error) from error
         return stored
-
-
-def _read_anyway(batch: Batch, stores: BatchStores) -> Batch | None:
-    try:
-        return read_batch(batch.scope, batch.id, stores)
-    except OrdersUnavailable:
-        return None
 
 
 def _claim_id(request: BatchRequest, stores: BatchStores, now: int) -> str:

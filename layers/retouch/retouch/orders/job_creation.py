@@ -14,7 +14,7 @@ from retouch.orders.charges import Charges
 from retouch.orders.jobs import JobStores, job_id, send_stored_job
 from retouch.orders.order import Order
 from retouch.orders.order_errors import CreationUncertain, uncertain_error
-from retouch.orders.stores import OrderConflict, OrderTable
+from retouch.orders.stores import OrderConflict, OrderTable, find_after_failed_write
 from retouch.orders.transitions import Claim, JobDetails
 
 _log = logging.getLogger("retouch")
@@ -66,19 +66,12 @@ def _store_job(order: Order, replaces: Order | None, table: OrderTable) -> Order
     try:
         return table.write(order, replaces=replaces)
     except OrdersUnavailable as error:
-        stored = _read_anyway(order, table)
+        stored = find_after_failed_write(lambda: table.read(order.key))
         if stored is None or stored == replaces:  # the write may still arrive
             raise _uncertain_error(order, error) from error
     if (stored.id, stored.fingerprint.digest) != (order.id, order.fingerprint.digest):
         raise OrderConflict(stored)
     return stored
-
-
-def _read_anyway(order: Order, table: OrderTable) -> Order | None:
-    try:
-        return table.read(order.key)
-    except OrdersUnavailable:
-        return None
 
 
 def _uncertain_error(order: Order, cause: OrdersUnavailable) -> CreationUncertain:

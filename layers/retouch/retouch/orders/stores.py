@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
 
+from retouch.core.errors import OrdersUnavailable
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.write_conflict import WriteConflict
 from retouch.orders.charges import Ledger
 from retouch.orders.order import Order, StoredAnswer
+
+_Stored = TypeVar("_Stored")
 
 
 class OrderConflict(WriteConflict):
@@ -87,3 +90,14 @@ class OrderStores:
     validity: int = 86_400  # seconds after the end
     ledger: Ledger | None = None  # None: the gateway has no budgets
     usage: UsageWriter | None = None  # None: nothing writes usage events for orders
+
+
+def find_after_failed_write(read: Callable[[], _Stored | None]) -> _Stored | None:
+    """Return what is stored after a write that failed, because perhaps only its answer was lost.
+
+    None: nothing is stored, or the table cannot be read either.
+    """
+    try:
+        return read()
+    except OrdersUnavailable:
+        return None

@@ -9,7 +9,7 @@ from retouch.tenants import rows
 from retouch.tenants.audit import AuditEntry, audit_row
 from retouch.tenants.keys import DEFAULT_WORKSPACE, GatewayKey, Workspace
 from retouch.tenants.scopes import ALL_SCOPES, EDIT_SCOPES
-from retouch.tenants.table import Change, TenantRow, TenantTable
+from retouch.tenants.table import RowWrite, TenantRow, TenantTable
 
 _ACTOR = "operator"  # in audit rows
 
@@ -59,8 +59,8 @@ def revoke_key(table: TenantTable, row: TenantRow, now: int) -> None:
     entry = AuditEntry(
         _ACTOR, "api_key.delete", row.name, row.record["workspace"], row.name, None, None
     )
-    deletions = [Change(each, each, is_deletion=True) for each in (row, *links) if each]
-    table.write([*deletions, Change(audit_row(entry, now))])
+    deletions = [RowWrite(each, each, is_deletion=True) for each in (row, *links) if each]
+    table.write([*deletions, RowWrite(audit_row(entry, now))])
 
 
 def _new_id() -> str:
@@ -71,4 +71,4 @@ def _store(table: TenantTable, key: GatewayKey, now: int) -> None:
     after = {"id": key.id, "name": key.name, "type": f"{key.type}-{key.subtype}"}
     entry = AuditEntry(_ACTOR, "api_key.create", key.id, key.workspace.id, key.id, None, after)
     written = (rows.key_row(key), rows.digest_row(key.digests[0], key.id), audit_row(entry, now))
-    table.write([Change(row) for row in written])
+    table.write([RowWrite(row) for row in written])

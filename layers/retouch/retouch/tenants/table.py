@@ -29,7 +29,7 @@ class TenantRow:
 
 
 @frozen_dataclass
-class Change:
+class RowWrite:
     """A write of one row, if `replaces` is still stored. None: if there is no such row."""
 
     row: TenantRow
@@ -46,8 +46,8 @@ class TenantTable(Protocol):
     def list(self, partition: str) -> Sequence[TenantRow]:
         """Return the rows of a partition by name."""
 
-    def write(self, changes: Sequence[Change]) -> None:
-        """Make all changes or none. Raises WriteConflict."""
+    def write(self, writes: Sequence[RowWrite]) -> None:
+        """Make all writes or none. Raises WriteConflict."""
 
 
 class ProviderSecrets(Protocol):

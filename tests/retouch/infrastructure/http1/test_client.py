@@ -15,21 +15,10 @@ from retouch.infrastructure.http1.errors import (
     TruncatedResponse,
 )
 from tests.support.certificates import certificate_authority, tls_context_for
-from tests.support.raw_http import RawServer
+from tests.support.raw_http import RawServer, send
 from tests.support.upstream import unused_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def send(client, url, method="GET", headers=None, body=(), *, read_seconds=5.0):
-    """Send a request. Return the status, the headers and the whole body."""
-    response = client.send(
-        method, url, headers or {}, body, connect_seconds=5.0, read_seconds=read_seconds
-    )
-    try:
-        return response.status, response.headers, b"".join(response.iter_body())
-    finally:
-        response.close()
 
 
 def test_request_has_its_line_host_headers_and_body():

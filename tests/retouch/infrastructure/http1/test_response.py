@@ -14,8 +14,7 @@ from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.connection import Connection
 from retouch.infrastructure.http1.errors import InvalidResponse, TruncatedResponse
 from retouch.infrastructure.http1.response import Response
-from tests.retouch.infrastructure.http1.test_client import send
-from tests.support.raw_http import RawServer
+from tests.support.raw_http import RawServer, send
 
 BODY = b'{"created": 1}'
 LENGTH = b"Content-Length: 14\r\n"

@@ -8,7 +8,7 @@ from retouch.core.write_conflict import WriteConflict
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.stores.tenant_stores import tenant_stores
-from retouch.tenants.table import Change, TenantRow, TenantsUnavailable
+from retouch.tenants.table import RowWrite, TenantRow, TenantsUnavailable
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
 from tests.support.tenants import TABLE, TABLE_DEFINITION
@@ -62,7 +62,7 @@ def test_written_rows_are_read_and_listed_by_name(stores, partition):
     rows = [
         TenantRow(partition, name, {"n": name, "ä": [1, None]}, expires=7) for name in ("b", "a")
     ]
-    stores.table.write([Change(row) for row in rows])
+    stores.table.write([RowWrite(row) for row in rows])
     read = stores.table.read(partition, "b")
     assert (read.record, read.expires) == (rows[0].record, 7)
     assert read.version
@@ -71,26 +71,26 @@ def test_written_rows_are_read_and_listed_by_name(stores, partition):
 
 
 def test_row_is_replaced_and_deleted_only_as_it_was_read(stores, partition):
-    stores.table.write([Change(TenantRow(partition, "a", {"n": 1}))])
+    stores.table.write([RowWrite(TenantRow(partition, "a", {"n": 1}))])
     first = stores.table.read(partition, "a")
-    stores.table.write([Change(TenantRow(partition, "a", {"n": 2}), first)])
+    stores.table.write([RowWrite(TenantRow(partition, "a", {"n": 2}), first)])
     for stale in (
-        Change(TenantRow(partition, "a", {"n": 3}), first),
-        Change(first, first, is_deletion=True),
-        Change(TenantRow(partition, "a", {"n": 3})),
+        RowWrite(TenantRow(partition, "a", {"n": 3}), first),
+        RowWrite(first, first, is_deletion=True),
+        RowWrite(TenantRow(partition, "a", {"n": 3})),
     ):
         with pytest.raises(WriteConflict):
             stores.table.write([stale])
     second = stores.table.read(partition, "a")
     assert second.record == {"n": 2}
-    stores.table.write([Change(second, second, is_deletion=True)])
+    stores.table.write([RowWrite(second, second, is_deletion=True)])
     assert stores.table.read(partition, "a") is None
 
 
 def test_write_with_one_conflict_changes_nothing(stores, partition):
-    stores.table.write([Change(TenantRow(partition, "a", {}))])
+    stores.table.write([RowWrite(TenantRow(partition, "a", {}))])
     with pytest.raises(WriteConflict):
-        stores.table.write([Change(TenantRow(partition, name, {})) for name in ("new", "a")])
+        stores.table.write([RowWrite(TenantRow(partition, name, {})) for name in ("new", "a")])
     assert [row.name for row in stores.table.list(partition)] == ["a"]
 
 
@@ -109,7 +109,7 @@ def test_secret_is_replaced_and_deleted(stores):
 def test_write_whose_response_is_lost_counts_as_made(proxy, partition, times):
     table = aws_stores(proxy.url, "signed").table
     proxy.lose(b"TransactWriteItems", times)
-    table.write([Change(TenantRow(partition, name, {})) for name in ("a", "b")])
+    table.write([RowWrite(TenantRow(partition, name, {})) for name in ("a", "b")])
     assert proxy.lost == times
     assert [row.name for row in table.list(partition)] == ["a", "b"]
 
@@ -118,7 +118,7 @@ def test_table_that_cannot_be_reached_is_unavailable_and_shows_no_secret():
     stores = aws_stores(f"http://127.0.0.1:{unused_port()}", "signed")
     for operation in (
         lambda: stores.table.read("a", "b"),
-        lambda: stores.table.write([Change(TenantRow("a", "b", {}))]),
+        lambda: stores.table.write([RowWrite(TenantRow("a", "b", {}))]),
         lambda: stores.secrets.put("w", "s", "sk-canary"),
     ):
         with pytest.raises(TenantsUnavailable) as caught:

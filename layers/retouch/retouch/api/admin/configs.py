@@ -24,16 +24,16 @@ from retouch.api.admin.virtual_keys import visible_workspaces
 from retouch.api.admin.workspaces import (
     find_workspace,
     requested_workspace,
-    workspace_change,
+    workspace_write,
 )
-from retouch.api.admin.writes import audit_entry, find_created, write_changes
+from retouch.api.admin.writes import audit_entry, find_created, write_rows
 from retouch.core.errors import InvalidRequest
 from retouch.gateway.config_reader import InvalidConfig
 from retouch.gateway.routing.config import parse_config
 from retouch.gateway.routing.grants import find_secrets
 from retouch.tenants import rows
 from retouch.tenants.keys import Workspace
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 _KIND, _ID_PREFIX = "config", "pc-"
 _STATUSES = ("active", "archived")
@@ -62,13 +62,13 @@ def create_config(request: AdminRequest, services: AdminServices) -> AdminRespon
     is_default = fields.flag("is_default") or fields.flag("isDefault")
     fields.reject_unknown()
     row = TenantRow(rows.configs_partition(workspace.id), slug, record)
-    changes = [Change(row), Change(_version_row(record))]
+    writes = [RowWrite(row), RowWrite(_version_row(record))]
     if is_default:
-        workspace, change = _set_default_config(workspace, slug, services)
-        changes.append(change)
+        workspace, write = _set_default_config(workspace, slug, services)
+        writes.append(write)
     document = _document(record, workspace)
     entry = audit_entry(request, "config.create", (workspace.id, slug), None, document)
-    write_changes(request, services, changes, [entry], slug)
+    write_rows(request, services, writes, [entry], slug)
     return 200, _response(row, workspace)
 
 
@@ -114,19 +114,19 @@ def update_config(request: AdminRequest, services: AdminServices) -> AdminRespon
         "updated_by": request.key.id,
         "last_updated_at": services.clock.unix_time(),
     }
-    changes = []
+    writes = []
     if fields.has("config"):
         changed["version_id"] = _new_version_id()
-        changes.append(Change(_version_row(changed)))
+        writes.append(RowWrite(_version_row(changed)))
     if fields.flag("is_default") or fields.flag("isDefault"):
-        workspace, change = _set_default_config(workspace, row.name, services)
-        changes.append(change)
+        workspace, write = _set_default_config(workspace, row.name, services)
+        writes.append(write)
     fields.reject_unknown("slug", "workspace_id")
     new_row = replace(row, record=changed)
     entry = audit_entry(
         request, "config.update", (workspace.id, row.name), before, _document(changed, workspace)
     )
-    write_changes(request, services, [Change(new_row, row), *changes], [entry])
+    write_rows(request, services, [RowWrite(new_row, row), *writes], [entry])
     return 200, _response(new_row, workspace)
 
 
@@ -135,13 +135,13 @@ def delete_config(request: AdminRequest, services: AdminServices) -> AdminRespon
     request.require_scope("configs.delete")
     row = _find(request.path_values["slug"], request, services)
     workspace = _workspace(row, request, services)
-    changes = [Change(row, row, is_deletion=True)]
+    writes = [RowWrite(row, row, is_deletion=True)]
     if workspace.defaults.config_id == row.name:
-        changes.append(_set_default_config(workspace, "", services)[1])
+        writes.append(_set_default_config(workspace, "", services)[1])
     entry = audit_entry(
         request, "config.delete", (workspace.id, row.name), _document(row.record, workspace), None
     )
-    write_changes(request, services, changes, [entry])
+    write_rows(request, services, writes, [entry])
     return 200, {"success": True, "id": row.name, "object": _KIND, "deleted": True}
 
 
@@ -208,9 +208,9 @@ def _version_row(record: Mapping[str, Any]) -> TenantRow:
 
 def _set_default_config(
     workspace: Workspace, slug: str, services: AdminServices
-) -> tuple[Workspace, Change]:
+) -> tuple[Workspace, RowWrite]:
     changed = replace(workspace, defaults=replace(workspace.defaults, config_id=slug))
-    return changed, workspace_change(workspace, changed, services)
+    return changed, workspace_write(workspace, changed, services)
 
 
 def _response(row: TenantRow, workspace: Workspace) -> dict[str, Any]:

@@ -24,13 +24,13 @@ from retouch.api.admin.request import (
 )
 from retouch.api.admin.times import show_time
 from retouch.api.admin.workspaces import find_workspace, requested_workspace
-from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_changes
+from retouch.api.admin.writes import Conflict, audit_entry, find_created, write_rows
 from retouch.core.credentials.gateway_keys import new_gateway_key
 from retouch.core.errors import NotFound
 from retouch.gateway.authentication import key_digest
 from retouch.tenants import rows
 from retouch.tenants.keys import GatewayKey, KeySubtype, KeyType
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 _KINDS = (("workspace", "service"), ("workspace", "user"), ("organisation", "service"))
 _GROUPS = tuple(f"{kind}_{subtype}_api_keys" for kind, subtype in _KINDS)
@@ -65,8 +65,8 @@ def create_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     check_grant(key, request.key)
     document = key_document(key, now)
     entry = audit_entry(request, "api_key.create", (workspace.id, key.id), None, document)
-    changes = [Change(rows.key_row(key)), Change(rows.digest_row(key.digests[0], key.id))]
-    write_changes(request, services, changes, [entry], key.id)
+    writes = [RowWrite(rows.key_row(key)), RowWrite(rows.digest_row(key.digests[0], key.id))]
+    write_rows(request, services, writes, [entry], key.id)
     return 200, {"id": key.id, "key": secret, "object": "api-key", "success": True}
 
 
@@ -102,7 +102,7 @@ def update_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     check_grant(changed, request.key)
     before, after = key_document(key, now), key_document(changed, now)
     entry = audit_entry(request, "api_key.update", (key.workspace.id, key.id), before, after)
-    write_changes(request, services, [Change(rows.key_row(changed), row)], [entry])
+    write_rows(request, services, [RowWrite(rows.key_row(changed), row)], [entry])
     return 200, resource_document("api-key", after)
 
 
@@ -110,10 +110,10 @@ def delete_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     """Revoke a key. Every function refuses it within a minute."""
     key, row = _find_key(request, services, "delete")
     links = [_digest_row(digest, services) for digest in key.digests]
-    changes = [Change(one, one, is_deletion=True) for one in (row, *links) if one]
+    writes = [RowWrite(one, one, is_deletion=True) for one in (row, *links) if one]
     before = key_document(key, services.clock.unix_time())
     entry = audit_entry(request, "api_key.delete", (key.workspace.id, key.id), before, None)
-    write_changes(request, services, changes, [entry])
+    write_rows(request, services, writes, [entry])
     return 200, {"success": True, "id": key.id, "object": "api-key", "deleted": True}
 
 
@@ -127,18 +127,18 @@ def rotate_key(request: AdminRequest, services: AdminServices) -> AdminResponse:
     period = key.rotation.key_transition_period_ms or 0 if period is None else period
     ends_at, secret = now + period // 1000, new_gateway_key()
     digest = key_digest(secret, request.pepper)
-    changes, kept = [Change(rows.digest_row(digest, key.id))], [digest]
+    writes, kept = [RowWrite(rows.digest_row(digest, key.id))], [digest]
     for old in key.digests:
         link = _digest_row(old, services)
         if link is None:
             continue
         old_end = min(link.record.get("expires_at", ends_at), ends_at)
-        changes.append(Change(rows.digest_row(old, key.id, old_end), link))
+        writes.append(RowWrite(rows.digest_row(old, key.id, old_end), link))
         kept += [old] if old_end > now else []
     changed = replace(key, digests=tuple(kept), last_updated_at=now)
     document = key_document(changed, now)
     entry = audit_entry(request, "api_key.rotate", (key.workspace.id, key.id), document, document)
-    write_changes(request, services, [*changes, Change(rows.key_row(changed), row)], [entry])
+    write_rows(request, services, [*writes, RowWrite(rows.key_row(changed), row)], [entry])
     return 200, {
         "id": key.id,
         "key": secret,

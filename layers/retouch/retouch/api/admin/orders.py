@@ -10,7 +10,7 @@ from retouch.api.admin.writes import (
     audit_entry,
     changed_meanwhile_error,
     find_created,
-    write_changes,
+    write_rows,
 )
 from retouch.core.errors import InvalidRequest, OrdersUnavailable
 from retouch.orders.order import Order
@@ -24,7 +24,7 @@ from retouch.orders.reconciliation import (
 from retouch.orders.stores import OrderStores
 from retouch.tenants.limits import AT_COST
 from retouch.tenants.rows import ONLY, find_price_of_owner
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 from retouch.usage.money import dollars
 
 _SCOPE = "workspaces.update"  # only keys of the organisation have it
@@ -57,19 +57,19 @@ def reconcile(request: AdminRequest, services: AdminServices) -> AdminResponse:
         entry = audit_entry(
             request, "order.reconcile", place, {"state": order.state, "billed": "unknown"}, after
         )
-        write_changes(request, services, [_claim_finding(order, services)], [entry], order.id)
+        write_rows(request, services, [_claim_finding(order, services)], [entry], order.id)
     now = services.clock.unix_time()
     known = reconcile_order(order, finding, stores.table, stores.ledger, now, stores.validity)
     return 200, _document(known)
 
 
-def _claim_finding(order: Order, services: AdminServices) -> Change:
-    """Return the change that lets only one of two findings at the same time write its audit row. Raises Conflict."""
+def _claim_finding(order: Order, services: AdminServices) -> RowWrite:
+    """Return the write that lets only one of two findings at the same time write its audit row. Raises Conflict."""
     partition, now = f"RECONCILE#{order.id}#{order.version}", services.clock.unix_time()
     stored = services.tenants.table.read(partition, ONLY)
     if stored and now < (stored.expires or 0):
         raise changed_meanwhile_error()
-    return Change(TenantRow(partition, ONLY, {}, now + _CLAIM_SECONDS), stored)
+    return RowWrite(TenantRow(partition, ONLY, {}, now + _CLAIM_SECONDS), stored)
 
 
 def _require_orders(services: AdminServices) -> OrderStores:

@@ -31,9 +31,9 @@ from retouch.api.admin.workspaces import (
 from retouch.api.admin.writes import (
     Conflict,
     audit_entry,
-    changes_that_forget_creation,
     find_created,
-    write_changes,
+    write_rows,
+    writes_that_forget_creation,
 )
 from retouch.core.capabilities import Provider
 from retouch.core.errors import Fault, InvalidRequest
@@ -41,7 +41,7 @@ from retouch.gateway.routing.grants import VIRTUAL_KEY_SLUG
 from retouch.tenants import rows
 from retouch.tenants.keys import VirtualKeyRecord, Workspace
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 _KIND = "virtual-key"
 
@@ -81,7 +81,7 @@ def create_virtual_key(request: AdminRequest, services: AdminServices) -> AdminR
         request, "virtual_key.create", place, None, virtual_key_document(record, now)
     )
     row = rows.virtual_key_row(record)
-    write_changes(request, services, [Change(row)], [entry], record.slug)
+    write_rows(request, services, [RowWrite(row)], [entry], record.slug)
     _store_new_secret(row, secret, request, services)
     return 200, _response(record, now)
 
@@ -126,7 +126,7 @@ def update_virtual_key(request: AdminRequest, services: AdminServices) -> AdminR
     before, after = virtual_key_document(record, now), virtual_key_document(changed, now)
     place = (record.workspace_id, record.slug)
     entry = audit_entry(request, "virtual_key.update", place, before, after)
-    write_changes(request, services, [Change(rows.virtual_key_row(changed), row)], [entry])
+    write_rows(request, services, [RowWrite(rows.virtual_key_row(changed), row)], [entry])
     if secret:
         services.tenants.secrets.put(*place, secret)
     return 200, _response(changed, now)
@@ -139,7 +139,7 @@ def delete_virtual_key(request: AdminRequest, services: AdminServices) -> AdminR
     place = (record.workspace_id, record.slug)
     before = virtual_key_document(record, services.clock.unix_time())
     entry = audit_entry(request, "virtual_key.delete", place, before, None)
-    write_changes(request, services, [Change(row, row, is_deletion=True)], [entry])
+    write_rows(request, services, [RowWrite(row, row, is_deletion=True)], [entry])
     services.tenants.secrets.delete(*place)
     return 200, {"success": True, "slug": record.slug, "object": _KIND, "deleted": True}
 
@@ -162,10 +162,8 @@ def _store_new_secret(
     except Fault:
         stored = services.tenants.table.read(row.partition, row.name)
         if stored:
-            removal = Change(stored, stored, is_deletion=True)
-            services.tenants.table.write(
-                [removal, *changes_that_forget_creation(request, services)]
-            )
+            removal = RowWrite(stored, stored, is_deletion=True)
+            services.tenants.table.write([removal, *writes_that_forget_creation(request, services)])
         raise
 
 

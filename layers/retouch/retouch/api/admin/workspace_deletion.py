@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from retouch.api.admin.request import AdminRequest, AdminResponse, AdminServices
 from retouch.api.admin.workspace_fields import workspace_fields
 from retouch.api.admin.workspaces import find_workspace
-from retouch.api.admin.writes import Conflict, audit_entry, write_changes
+from retouch.api.admin.writes import Conflict, audit_entry, write_rows
 from retouch.gateway.budgets.budget_holds import row_name_of
 from retouch.tenants import rows
 from retouch.tenants.budgets import Budget, budgets_of_key, budgets_of_virtual_key
 from retouch.tenants.keys import DEFAULT_WORKSPACE_ID, VirtualKeyRecord, Workspace
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 
 def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
@@ -32,10 +32,10 @@ def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminRes
     for row in _key_rows(workspace, services):
         _delete_key(row, workspace, request, services)
     for row in table.list(rows.virtual_keys_partition(workspace.id)):
-        write_changes(request, services, [Change(row, row, is_deletion=True)], [])
+        write_rows(request, services, [RowWrite(row, row, is_deletion=True)], [])
         services.tenants.secrets.delete(workspace.id, row.name)
     removed = [table.read(rows.WORKSPACES, workspace.id), table.read(rows.SLUGS, workspace.slug)]
-    changes = [Change(row, row, is_deletion=True) for row in removed if row]
+    writes = [RowWrite(row, row, is_deletion=True) for row in removed if row]
     entry = audit_entry(
         request,
         "workspace.delete",
@@ -43,7 +43,7 @@ def delete_workspace(request: AdminRequest, services: AdminServices) -> AdminRes
         workspace_fields(workspace, services.clock.unix_time()),
         None,
     )
-    write_changes(request, services, changes, [entry])
+    write_rows(request, services, writes, [entry])
     return 200, {"success": True, "id": workspace.id, "object": "workspace", "deleted": True}
 
 
@@ -78,5 +78,5 @@ def _delete_key(
         for digest in row.record.get("digests", ())
     ]
     entry = audit_entry(request, "api_key.delete", (workspace.id, row.name), None, None)
-    changes = [Change(one, one, is_deletion=True) for one in (row, *digests) if one]
-    write_changes(request, services, changes, [entry])
+    writes = [RowWrite(one, one, is_deletion=True) for one in (row, *digests) if one]
+    write_rows(request, services, writes, [entry])

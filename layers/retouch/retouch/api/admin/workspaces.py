@@ -28,13 +28,13 @@ from retouch.api.admin.writes import (
     audit_entry,
     changed_meanwhile_error,
     find_created,
-    write_changes,
+    write_rows,
 )
 from retouch.tenants import rows
 from retouch.tenants.keys import DEFAULT_WORKSPACE, DEFAULT_WORKSPACE_ID, Workspace
 from retouch.tenants.limits import UsageLimit
 from retouch.tenants.records import from_record
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 
 def create_workspace(request: AdminRequest, services: AdminServices) -> AdminResponse:
@@ -59,8 +59,8 @@ def create_workspace(request: AdminRequest, services: AdminServices) -> AdminRes
         None,
         workspace_fields(workspace, now),
     )
-    changes = [Change(rows.workspace_row(workspace)), Change(_slug_row(workspace))]
-    write_changes(request, services, changes, [entry], workspace.id)
+    writes = [RowWrite(rows.workspace_row(workspace)), RowWrite(_slug_row(workspace))]
+    write_rows(request, services, writes, [entry], workspace.id)
     return 200, _document(workspace, now)
 
 
@@ -133,17 +133,17 @@ def save_workspace(
     now = services.clock.unix_time()
     documents = workspace_fields(before, now), workspace_fields(changed, now)
     entry = audit_entry(request, action, (changed.id, changed.id), *documents)
-    changes = [workspace_change(before, changed, services)]
+    writes = [workspace_write(before, changed, services)]
     created_id = changed.id if action == "workspace.credit" else ""
-    write_changes(request, services, changes, [entry], created_id, idempotency_key)
+    write_rows(request, services, writes, [entry], created_id, idempotency_key)
 
 
-def workspace_change(before: Workspace, changed: Workspace, services: AdminServices) -> Change:
-    """Return the change of a workspace's row. Raises Conflict when the row is not that of `before` any more."""
+def workspace_write(before: Workspace, changed: Workspace, services: AdminServices) -> RowWrite:
+    """Return the write of a workspace's row. Raises Conflict when the row is not that of `before` any more."""
     stored = services.tenants.table.read(rows.WORKSPACES, changed.id)
     if before != (from_record(Workspace, stored.record) if stored else DEFAULT_WORKSPACE):
         raise changed_meanwhile_error()
-    return Change(rows.workspace_row(changed), stored)
+    return RowWrite(rows.workspace_row(changed), stored)
 
 
 def find_workspace(identifier: str, request: AdminRequest, services: AdminServices) -> Workspace:

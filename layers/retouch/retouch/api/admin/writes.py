@@ -12,7 +12,7 @@ from retouch.core.write_conflict import WriteConflict
 from retouch.orders.idempotency_key import HEADER_NAME, parse_idempotency_key
 from retouch.tenants.audit import AuditEntry, audit_row
 from retouch.tenants.rows import ONLY
-from retouch.tenants.table import Change, TenantRow
+from retouch.tenants.table import RowWrite, TenantRow
 
 
 class Conflict(JobConflict):
@@ -35,25 +35,25 @@ def audit_entry(
     )
 
 
-def write_changes(
+def write_rows(
     request: AdminRequest,
     services: AdminServices,
-    changes: Sequence[Change],
+    writes: Sequence[RowWrite],
     entries: Sequence[AuditEntry],
     created_id: str = "",
     idempotency_key: str = "",
 ) -> None:
-    """Make the changes with their audit rows. `created_id` is what an equal request gets. Raises Conflict.
+    """Make the writes with their audit rows. `created_id` is what an equal request gets. Raises Conflict.
 
     `idempotency_key` is in the body of the request, if not in its header.
     """
     now = services.clock.unix_time()
-    further = [Change(audit_row(entry, now)) for entry in entries]
+    further = [RowWrite(audit_row(entry, now)) for entry in entries]
     partition = _creation_partition(request, idempotency_key)
     if created_id and partition:
-        further.append(_creation_change(partition, request, created_id, services))
+        further.append(_creation_write(partition, request, created_id, services))
     try:
-        services.tenants.table.write([*changes, *further])
+        services.tenants.table.write([*writes, *further])
     except WriteConflict:
         raise changed_meanwhile_error() from None
 
@@ -65,11 +65,11 @@ def changed_meanwhile_error() -> Conflict:
     )
 
 
-def changes_that_forget_creation(request: AdminRequest, services: AdminServices) -> list[Change]:
-    """Return the change after which an equal request creates the resource again."""
+def writes_that_forget_creation(request: AdminRequest, services: AdminServices) -> list[RowWrite]:
+    """Return the write after which an equal request creates the resource again."""
     partition = _creation_partition(request, "")
     row = services.tenants.table.read(partition, ONLY) if partition else None
-    return [Change(row, row, is_deletion=True)] if row else []
+    return [RowWrite(row, row, is_deletion=True)] if row else []
 
 
 def find_created(
@@ -90,16 +90,16 @@ def find_created(
     return str(row.record["id"])
 
 
-def _creation_change(
+def _creation_write(
     partition: str, request: AdminRequest, created_id: str, services: AdminServices
-) -> Change:
+) -> RowWrite:
     now = services.clock.unix_time()
     stored = services.tenants.table.read(partition, ONLY)
     expires = now + round(services.settings.idempotency_hours * 3600)
     record = {"id": created_id, "body": request.body_digest()}
     # The table removes an expired row late.
     is_expired = stored is not None and now >= (stored.expires or 0)
-    return Change(TenantRow(partition, ONLY, record, expires), stored if is_expired else None)
+    return RowWrite(TenantRow(partition, ONLY, record, expires), stored if is_expired else None)
 
 
 def _creation_partition(request: AdminRequest, idempotency_key: str) -> str:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from retouch.api.endpoint_request import EndpointRequest, json_response
 from retouch.api.request.list_cursor import read_cursor
+from retouch.api.request.unknown_names import reject_unknown_names
 from retouch.api.request.webhook_fields import (
     read_endpoint_changes,
     read_keep_old,
@@ -29,6 +30,7 @@ from retouch.webhooks.records import delivery_of_row
 
 _ENDPOINTS, _DELIVERIES = "/v1/webhook_endpoints/", "/v1/webhook_deliveries/"
 _STATUS_PARAM = EnumParam(("pending", "delivered", "failed"))
+_LIST_NAMES = ("after", "limit")
 _ROWS_PER_READ = 100
 
 
@@ -46,7 +48,9 @@ def create_endpoint(request: EndpointRequest, services: Services) -> HttpRespons
 
 def list_endpoints(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the endpoints of the caller's key, the newest first."""
-    limit, after = read_limit(request.query), read_cursor(request.query, ENDPOINT_PREFIX)
+    query = request.query
+    reject_unknown_names(query, _LIST_NAMES)
+    limit, after = read_limit(query), read_cursor(query, ENDPOINT_PREFIX)
     endpoints = registry.list_endpoints(_scope(request), require_webhooks(services).table)
     later = [one for one in endpoints if not after or one.id < after]
     documents = [endpoint_document(one) for one in later[:limit]]
@@ -124,7 +128,8 @@ def list_event_types(request: EndpointRequest, _: Services) -> HttpResponse:
 def list_deliveries(request: EndpointRequest, services: Services) -> HttpResponse:
     """List the deliveries of the caller's key, the newest first. `endpoint` and `status` select some of them."""
     query = request.query
-    limit = read_limit(query, "endpoint", "status")
+    reject_unknown_names(query, (*_LIST_NAMES, "endpoint", "status"))
+    limit = read_limit(query)
     status = _STATUS_PARAM.read("status", query["status"]) if "status" in query else ""
     endpoint = query.get("endpoint", "")
     selected = (

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from retouch.api.request.json_object import read_json_object
-from retouch.api.request.unknown_names import reject_unknown_names
 from retouch.core.edit_types import FormText, HttpRequest
 from retouch.core.errors import InvalidRequest
 from retouch.core.parameters import BoolParam, EnumParam, IntParam, StringParam
@@ -54,9 +53,8 @@ def read_sample_type(request: HttpRequest) -> str:
     return _EVENT_TYPE.read("event_type", fields.get("event_type", EVENT_TYPES[0]))
 
 
-def read_limit(query: Mapping[str, str], *filters: str) -> int:
-    """Return how many objects a list has at most. `filters` are the names that select some of its objects."""
-    reject_unknown_names(query, ("after", "limit", *filters))
+def read_limit(query: Mapping[str, str]) -> int:
+    """Return how many objects a list has at most. Raises InvalidRequest."""
     return _LIMIT.read("limit", FormText(query.get("limit", str(_DEFAULT_LIMIT))))
 
 

@@ -46,9 +46,9 @@ FAULTS_BY_STATUS: dict[int, type[Fault]] = {
     408: DeadlineExceeded,
     424: UpstreamError,  # the provider's own upstream failed
     429: RateLimited,
-    **dict.fromkeys(
-        (460, 499), DeadlineExceeded
-    ),  # a proxy thinks that its client has left: the edit may go on
+    # A proxy thinks that its client has left. The edit may go on.
+    460: DeadlineExceeded,
+    499: DeadlineExceeded,
     504: DeadlineExceeded,
 }
 # The kinds of errors that say nothing about other edits.

@@ -12,7 +12,7 @@ from retouch.core.write_conflict import WriteConflict
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.dynamodb_table import DynamoDBTable
 from retouch.infrastructure.aws.row_condition import version_condition
-from retouch.tenants.table import Change, TenantRow, TenantsUnavailable
+from retouch.tenants.table import RowWrite, TenantRow, TenantsUnavailable
 
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=3, max_attempts=3)
 _CONFLICT = "TransactionCanceledException"
@@ -32,10 +32,10 @@ class TenantDynamoTable:
         """Return the rows of a partition by name."""
         return self._table.run(lambda: list(self._read_all(partition)))
 
-    def write(self, changes: Sequence[Change]) -> None:
-        """Make all changes or none. Raises WriteConflict."""
-        versions = [secrets.token_hex(8) for _ in changes]
-        self._table.run(lambda: self._write(changes, versions))
+    def write(self, writes: Sequence[RowWrite]) -> None:
+        """Make all writes or none. Raises WriteConflict."""
+        versions = [secrets.token_hex(8) for _ in writes]
+        self._table.run(lambda: self._write(writes, versions))
 
     def _read(self, partition: str, name: str) -> TenantRow | None:
         item = self._table.read_item(_place(partition, name))
@@ -49,10 +49,9 @@ class TenantDynamoTable:
         )
         return map(_row, items)
 
-    def _write(self, changes: Sequence[Change], versions: Sequence[str]) -> None:
+    def _write(self, writes: Sequence[RowWrite], versions: Sequence[str]) -> None:
         requests = [
-            self._request(change, version)
-            for change, version in zip(changes, versions, strict=True)
+            self._request(write, version) for write, version in zip(writes, versions, strict=True)
         ]
         try:
             # A repetition with the same token, after a lost response, writes nothing.
@@ -62,22 +61,22 @@ class TenantDynamoTable:
         except Exception as error:
             if _error_code(error) != _CONFLICT:
                 raise
-            if not self._is_written(changes, versions):
+            if not self._is_written(writes, versions):
                 raise WriteConflict from error
 
-    def _is_written(self, changes: Sequence[Change], versions: Sequence[str]) -> bool:
+    def _is_written(self, writes: Sequence[RowWrite], versions: Sequence[str]) -> bool:
         """Return whether an earlier attempt of the same write, whose response was lost, has succeeded."""
-        for change, version in zip(changes, versions, strict=True):
-            stored = self._read(change.row.partition, change.row.name)
-            is_made = stored is None if change.is_deletion else stored and stored.version == version
+        for write, version in zip(writes, versions, strict=True):
+            stored = self._read(write.row.partition, write.row.name)
+            is_made = stored is None if write.is_deletion else stored and stored.version == version
             if not is_made:
                 return False
-        return any(not change.is_deletion for change in changes)
+        return any(not write.is_deletion for write in writes)
 
-    def _request(self, change: Change, version: str) -> Any:
-        row = change.row
-        condition = version_condition(change.replaces.version if change.replaces else "")
-        if change.is_deletion:
+    def _request(self, write: RowWrite, version: str) -> Any:
+        row = write.row
+        condition = version_condition(write.replaces.version if write.replaces else "")
+        if write.is_deletion:
             key = _place(row.partition, row.name)
             return {"Delete": {"TableName": self._table.name, "Key": key, **condition}}
         return {"Put": {"TableName": self._table.name, "Item": _item(row, version), **condition}}

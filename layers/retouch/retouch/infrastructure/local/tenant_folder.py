@@ -12,7 +12,7 @@ import orjson
 
 from retouch.core.write_conflict import WriteConflict
 from retouch.infrastructure.local.sqlite_file import SqliteFile
-from retouch.tenants.table import Change, TenantRow, TenantsUnavailable
+from retouch.tenants.table import RowWrite, TenantRow, TenantsUnavailable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS rows (
@@ -45,12 +45,12 @@ class TenantFolderTable:
         """Return the rows of a partition by name."""
         return self._select(f"{_SELECT} ORDER BY name", (partition,))
 
-    def write(self, changes: Sequence[Change]) -> None:
-        """Make all changes or none. Raises WriteConflict."""
+    def write(self, writes: Sequence[RowWrite]) -> None:
+        """Make all writes or none. Raises WriteConflict."""
 
         def write_all(database: sqlite3.Connection) -> None:
-            for change in changes:
-                if not database.execute(*_statement(change)).rowcount:
+            for write in writes:
+                if not database.execute(*_statement(write)).rowcount:
                     raise WriteConflict
 
         self._database.run(write_all)
@@ -96,12 +96,12 @@ class SecretFolder:
             raise _unavailable_error() from error
 
 
-def _statement(change: Change) -> tuple[str, tuple[Any, ...]]:
-    row, place = change.row, (change.row.partition, change.row.name)
-    if change.is_deletion:
-        return _DELETE, (*place, change.replaces.version if change.replaces else "")
+def _statement(write: RowWrite) -> tuple[str, tuple[Any, ...]]:
+    row, place = write.row, (write.row.partition, write.row.name)
+    if write.is_deletion:
+        return _DELETE, (*place, write.replaces.version if write.replaces else "")
     values = (secrets.token_hex(8), row.expires, orjson.dumps(row.record).decode(), *place)
-    return (_UPDATE, (*values, change.replaces.version)) if change.replaces else (_INSERT, values)
+    return (_UPDATE, (*values, write.replaces.version)) if write.replaces else (_INSERT, values)
 
 
 def _unavailable_error() -> TenantsUnavailable:

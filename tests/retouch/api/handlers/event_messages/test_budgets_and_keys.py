@@ -10,7 +10,7 @@ from retouch.infrastructure.local.tenant_folder import TenantFolderTable
 from retouch.tenants.keys import Workspace
 from retouch.tenants.limits import UsageLimit, WorkspacePrice
 from retouch.tenants.rows import KEYS, WORKSPACES, key_of_row, key_row, workspace_row
-from retouch.tenants.table import Change
+from retouch.tenants.table import RowWrite
 from tests.support.budgets import InMemoryBudgets
 from tests.support.event_gateway import EDIT, FAILURE, OUTPUT
 from tests.support.images import photo
@@ -94,7 +94,7 @@ def test_objects_of_a_workspace_with_its_own_price_do_not_tell_the_cost(keyed_ga
         id="w_1", slug="s", name="s", price=WorkspacePrice(multiplier=0, per_picture=700_000)
     )
     row = table.read(WORKSPACES, "w_1")
-    table.write([Change(workspace_row(workspace), row)])
+    table.write([RowWrite(workspace_row(workspace), row)])
     gateway.restart()
     gateway.write_recipe(key="k_shop")
     gateway.upload()
@@ -140,7 +140,7 @@ def set_budget(gateway, table, dollars):
     workspace = Workspace(id="w_1", slug="s", name="s")
     limit = UsageLimit("cost", round(dollars * 1_000_000))
     key = replace(key_of_row(row, workspace), usage_limits=(limit,))
-    table.write([Change(key_row(key), row)])
+    table.write([RowWrite(key_row(key), row)])
     budgets = (gateway.services.open_budgets or InMemoryBudgets)()
     gateway.services = replace(gateway.services, open_budgets=lambda: budgets)
     gateway.restart()
