@@ -180,6 +180,12 @@ def test_oversized_or_unknown_chunk_is_removed(kind):
     assert png.strip_metadata(original) == built(colour=2, pixel=b"abc")
 
 
+def test_file_without_metadata_is_not_copied():
+    plain = built(colour=2, pixel=b"abc")
+    assert png.strip_metadata(plain) is plain
+    assert png.strip_metadata(plain + b"trailing") == plain
+
+
 def test_content_of_end_chunk_is_removed():
     plain = built(colour=2, pixel=b"abc")
     original = plain.removesuffix(IEND_CHUNK) + chunk(b"IEND", SECRET_TEXT)
