@@ -286,6 +286,21 @@ def test_image_as_the_whole_body_is_delivered(server):
     assert response.json["data"][0]["b64_json"] == b64(image)
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        json_response({"result": b64(photo()), "finish_reason": "SUCCESS"}, 202),
+        ScriptedResponse(200, photo(), {"content-type": "image/png"}),
+    ],
+)
+def test_relight_result_in_another_form_is_delivered(server, clock, result):
+    failure = expected_failure(result, 200, None)
+    failure.successes_first = 1
+    server.fail_with(failure)
+    response = stability_edit(server, RELIGHT_FIELDS, clock)
+    assert response.json["data"][0]["b64_json"] == b64(photo())
+
+
 def test_relight_result_that_never_comes_returns_504(server, clock):
     failure = expected_failure(json_response({"id": "0", "status": "in-progress"}, 202), 504, None)
     failure.successes_first = 1

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from retouch.core.capabilities import (
     SOFT_WHITE_MASK,
@@ -56,6 +57,7 @@ from retouch.providers._shared.flux import (
     task_cost_micro_dollars,
 )
 from retouch.providers._shared.response_parsing import find_object
+from retouch.providers._shared.task_locations import absolute_task_url, find_task_id
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {403: "auth", 404: "no_such_model"}
 PRICE_SOURCE = "docs.bfl.ai, 2026-11"
@@ -86,11 +88,17 @@ OUTPUT_FORMATS = ("png", "jpeg", "webp")
 
 
 def edit(job: ProviderJob) -> Conversation:
-    """Submit one task and poll it at the URL that the response contains."""
+    """Submit one task and poll it at the URL that the response contains, or else at the documented path."""
     response = yield ProviderRequest("POST", f"/{job.model}", json=build_body(job))
-    task = find_object(response.json(), "polling_url")
-    poll_request = ProviderRequest("GET", task["polling_url"])
+    document = response.json()
+    task = find_object(document, "polling_url")
+    url = absolute_task_url(task.get("polling_url"), job.options["base_url"])
+    poll_request = ProviderRequest("GET", url or _result_path(document))
     return [(yield from fetch_task_result(poll_request, task_cost_micro_dollars(task)))]
+
+
+def _result_path(document: Any) -> str:
+    return f"/get_result?id={quote(find_task_id(document, 'id'), safe='')}"
 
 
 def build_body(job: ProviderJob) -> dict[str, Any]:

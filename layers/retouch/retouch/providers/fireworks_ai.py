@@ -20,7 +20,7 @@ from retouch.core.provider_protocol import (
 )
 from retouch.core.text.error_text import error_message
 from retouch.providers._shared.flux import fetch_task_result, kontext_model, request_fields
-from retouch.providers._shared.response_parsing import find_object, text_or_empty
+from retouch.providers._shared.task_locations import find_task_id
 
 KIND_BY_STATUS: dict[int, ErrorKind] = {404: "no_such_model", 412: "suspended"}
 PRICE_SOURCE = "litellm 1.109.1 model map (unconfirmed)"
@@ -31,12 +31,8 @@ def edit(job: ProviderJob) -> Conversation:
     workflow = f"/workflows/accounts/fireworks/models/{job.model}"
     body = {**request_fields(job), "input_image": job.images[0].to_data_url()}
     response = yield ProviderRequest("POST", workflow, json=body)
-    task = find_object(response.json(), "request_id")
-    if not text_or_empty(task["request_id"]):
-        raise ValueError("the response has no task id to poll")
-    poll_request = ProviderRequest(
-        "POST", f"{workflow}/get_result", json={"id": task["request_id"]}
-    )
+    task_id = find_task_id(response.json(), "request_id")
+    poll_request = ProviderRequest("POST", f"{workflow}/get_result", json={"id": task_id})
     return [(yield from fetch_task_result(poll_request))]
 
 

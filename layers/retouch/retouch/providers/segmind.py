@@ -18,7 +18,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Provider, ProviderFailure
 from retouch.core.provider_protocol import (
@@ -40,6 +40,7 @@ from retouch.providers._shared.response_parsing import (
     text_or_empty,
 )
 from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
+from retouch.providers._shared.task_locations import absolute_task_url, find_task_id
 from retouch.providers._shared.task_states import is_failure, is_success, is_unknown
 
 # Only whole words match: "safety_tolerance must be at most 6" is no refusal.
@@ -62,11 +63,10 @@ def edit(job: ProviderJob) -> Conversation:
     if image := response_image(response):
         return [replace(image, cost_micro_dollars=cost)]
     payload = response.json()
-    task = find_object(payload, "status_url")
-    if "request_id" not in task:
+    if not _has_task(payload):
         image = yield from fetch_image(find_result(payload))
         return [replace(image, cost_micro_dollars=cost)]
-    result = yield from _fetch_task_result(task, job)
+    result = yield from _fetch_task_result(payload, job)
     image = yield from fetch_image(_find_output(result))
     task_cost = micro_dollars_or_none(mapping_or_empty(result.get("metrics")).get("cost"))
     return [replace(image, cost_micro_dollars=cost if task_cost is None else task_cost)]
@@ -118,16 +118,20 @@ def _encode_images(
     return uploaded_urls
 
 
+def _has_task(document: Any) -> bool:
+    """Return whether the document has the location of a task. Otherwise it has the result itself."""
+    names = ("request_id", "status_url")
+    return any(find_object(document, name).get(name) for name in names)
+
+
 def _fetch_task_result(
-    task: Mapping[str, Any], job: ProviderJob
+    document: Any, job: ProviderJob
 ) -> Generator[ConversationStep, ProviderResponse, Mapping[str, Any]]:
     """Poll a task until it has ended and return its result.
 
     Raises ProviderFailure when the task failed although the HTTP status is a success.
     """
-    status_url, response_url = (
-        _require_same_origin(task[name], job) for name in ("status_url", "response_url")
-    )
+    status_url, response_url = _task_urls(document, job.options["base_url"])
     final_state = yield from poll(
         ProviderRequest("GET", status_url),
         _read_state,
@@ -178,14 +182,19 @@ def _is_failed(state: Mapping[str, Any]) -> bool:
     return is_failure(text_or_empty(state.get("status")))
 
 
-def _require_same_origin(url: str, job: ProviderJob) -> str:
-    """Return a URL from a response, which will be requested with the key.
+def _task_urls(document: Any, base_url: str) -> tuple[str, str]:
+    """Return the URLs of the state and of the result, which will be requested with the key.
 
-    Raises ValueError when its scheme or host is not that of the base URL.
+    A URL that is missing, or that is not on the host of the base URL, is replaced by the documented path of the task.
     """
-    if urlsplit(url)[:2] != urlsplit(job.options["base_url"])[:2]:
-        raise ValueError("the task URL is not on the host of the base URL")
-    return url
+    task = find_object(document, "status_url")
+    stated = [
+        absolute_task_url(task.get(name), base_url) for name in ("status_url", "response_url")
+    ]
+    if not all(urlsplit(url)[:2] == urlsplit(base_url)[:2] for url in stated):
+        path = f"/v2/requests/{quote(find_task_id(document, 'request_id'), safe='')}"
+        return f"{path}/status", path
+    return stated[0], stated[1]
 
 
 def parse_error(response: ProviderResponse) -> ParsedError:

@@ -68,6 +68,7 @@ from retouch.providers._shared.stability import (
     operation_model,
     text_fields,
 )
+from retouch.providers._shared.task_locations import find_task_id
 
 RELIGHT_MODEL = "replace-background-and-relight"
 ULTRA_MODEL = "ultra"
@@ -101,7 +102,7 @@ def edit(job: ProviderJob) -> Conversation:
         return [image]
     if job.model != RELIGHT_MODEL:
         return [_parse_image(find_object(response.json(), "finish_reason"))]
-    result_path = f"/v2beta/results/{quote(find_object(response.json(), 'id')['id'], safe='')}"
+    result_path = f"/v2beta/results/{quote(find_task_id(response.json(), 'id'), safe='')}"
     result = yield from poll(
         ProviderRequest("GET", result_path, headers=_JSON_HEADERS),
         _read_result,
@@ -169,7 +170,9 @@ def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
 
     Raises an error when the response is neither.
     """
-    if response.status == _IN_PROGRESS_STATUS:
+    if image := response_image(response):
+        return {_RESULT_FIELDS[0]: image.to_base64()}
+    if response.status == _IN_PROGRESS_STATUS and not _has_image(response):
         return {}
     payload = find_object(response.json(), "finish_reason")
     if payload.get("status") == "in-progress":
@@ -177,6 +180,14 @@ def _read_result(response: ProviderResponse) -> Mapping[str, Any]:
     if _finish_reason(payload) == _SUCCESS and not _find_image(payload):
         raise ValueError("a success without an image")
     return payload
+
+
+def _has_image(response: ProviderResponse) -> bool:
+    """Return whether a response with the status of an edit in progress has its image all the same."""
+    try:
+        return bool(_find_image(find_object(response.json(), "finish_reason")))
+    except ValueError:
+        return False
 
 
 def _parse_image(payload: Mapping[str, Any]) -> GeneratedImage:

@@ -225,6 +225,13 @@ def test_final_word_of_the_provider_ends_the_polls(slug, step, words, status):
     assert provider.served.count(step) == 1
 
 
+@pytest.mark.parametrize("status", [502, 503, 504, 520])
+def test_words_of_a_proxy_about_moderation_are_no_final_word(status):
+    trouble = json_response({"error": "the moderation service is unavailable"}, status)
+    response, _, _ = run_edit("segmind", "status", [trouble] * 3)
+    assert_delivered(response)
+
+
 def test_segmind_error_page_with_status_422_is_no_final_word():
     page = ScriptedResponse(422, b"<html>", HTML)
     response, _, _ = run_edit("segmind", "status", [page])

@@ -4,7 +4,7 @@ They cost nothing, so a failure that may pass does not end them. Each is repeate
 deadline comes: after a broken connection, after any error status, and after a success whose body is not the
 provider's. Only these end it earlier:
 
-- the provider's own word about the task, i.e. an error of a kind in FINAL_KINDS;
+- the provider's own word about the task, i.e. an error of a kind in FINAL_KINDS whose status is not a proxy's;
 - a URL that the fetch policy refuses, or a file that it can never accept;
 - the same kind of rejection many times in a row, e.g. of the key.
 """
@@ -38,6 +38,8 @@ from retouch.imaging.formats.structure import check_structure
 FINAL_KINDS: tuple[ErrorKind, ...] = ("moderated", "refused", "failed")
 # Error statuses that often pass: access to a new file, a file or task that is not found yet, limits.
 _PASSING_STATUSES = (403, 404, 408, 409, 423, 425, 429)
+# Statuses of proxies and of services that are down. Their words are about the service and not about the task.
+_PROXY_STATUSES = (502, 503, 504, *range(520, 531), 598, 599)
 _DAMAGED_IMAGE_CODES = ("image_truncated", "image_parse_error")
 
 # "rejected": an error status that rarely passes. "damaged": an image that is cut short or broken.
@@ -121,7 +123,7 @@ class ResultRequests:
         """Return what an error status means. Raises Fault when it is the provider's word about the task."""
         error = parsed_error(self.resolved.provider, response)
         fault = to_fault(self.resolved, response, error)
-        if error.kind in FINAL_KINDS:
+        if error.kind in FINAL_KINDS and response.status not in _PROXY_STATUSES:
             raise fault
         # An adapter reads a 404 as an unknown model, but here the task or the file was not found.
         words = "" if error.kind == "no_such_model" or not error.message else f": {fault}"

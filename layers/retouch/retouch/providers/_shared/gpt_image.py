@@ -36,6 +36,7 @@ from retouch.providers._shared.response_parsing import (
     items_or_empty,
     list_or_empty,
     mapping_or_empty,
+    result_url,
     text_or_empty,
 )
 
@@ -97,11 +98,17 @@ def _images_from_item(
     fields = mapping_or_empty(item)
     revised_prompt = text_or_empty(fields.get("revised_prompt")) or None
     image = find_base64(item)
-    url = "" if image else text_or_empty(fields.get("url")) or find_result(_drop_prompt(item))
+    url = "" if image else _stated_url(fields) or find_result(_drop_prompt(item))
     if not image and not url:
         return []
     data = b"" if image else (yield download_request(url)).body
     return [GeneratedImage(image, data, revised_prompt, metadata)]
+
+
+def _stated_url(fields: Mapping[str, Any]) -> str:
+    """Return the URL of an image. One that begins with a slash is a path at the host of the base URL."""
+    text = text_or_empty(fields.get("url"))
+    return text if text.startswith("/") else result_url(text) or text
 
 
 def _drop_prompt(item: Any) -> Any:

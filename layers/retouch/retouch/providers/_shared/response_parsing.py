@@ -6,6 +6,7 @@ treated as missing. It never makes the request fail, because the image that came
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from retouch.core.text.image_text import text_to_base64
 
 _MAX_DEPTH = 8  # nested levels that are searched for an image
 _MAX_ENVELOPE_DEPTH = 3  # nested levels that are searched for an object
+_MARKDOWN_URL = re.compile(r"\]\(\s*(https?://[^\s)]+)")
+_URL_PADDING = " \r\n\"'<>"
 _MAX_PRICE = 1_000_000  # a larger amount for one edit is an error of the response
 
 
@@ -93,8 +96,21 @@ def find_base64(value: Any) -> str:
 
 def find_result(value: Any) -> str:
     """Return the first base64 image in a JSON value, else the first URL, or "" if there is neither."""
-    urls = (text for text in _all_texts(value, _MAX_DEPTH) if "://" in text)
+    urls = filter(None, map(result_url, _all_texts(value, _MAX_DEPTH)))
     return find_base64(value) or next(urls, "")
+
+
+def result_url(text: str) -> str:
+    """Return the URL in a text, or "" if it has none. White space, quotes and Markdown around the URL are left out.
+
+    A URL without a scheme gets https. A space inside it is percent-encoded.
+    """
+    if markdown := _MARKDOWN_URL.search(text):
+        text = markdown[1]
+    text = text.strip(_URL_PADDING)
+    if text.startswith("//"):
+        text = f"https:{text}"
+    return text.replace(" ", "%20") if "://" in text else ""
 
 
 def _all_texts(value: Any, depth: int) -> Iterator[str]:
@@ -129,9 +145,10 @@ def fetch_image(url: str) -> Generator[ConversationStep, ProviderResponse, Gener
     """
     if image := image_base64(url):
         return GeneratedImage(b64=image)
-    if "://" not in url:
+    location = result_url(url)
+    if not location:
         raise ValueError("a result is neither a URL nor an image")
-    response = yield download_request(url)
+    response = yield download_request(location)
     return GeneratedImage(data=response.body)
 
 
