@@ -215,13 +215,18 @@ def test_local_lossy_format_is_noted(lossy):
     assert "x-retouch-preserved-pixels" not in response.headers
 
 
-def test_opaque_background_applies_to_preserved_pixels():
+@pytest.mark.parametrize(
+    "format",
+    [{}, {"output_format": "webp"}, {"output_format": "webp", "output_compression": "100"}],
+)
+def test_opaque_background_applies_to_preserved_pixels_without_loss(format):
     gradient_alpha = scene(100, 80).convert("RGBA")
     gradient_alpha.putalpha(Image.linear_gradient("L").resize((100, 80)))
     fields = {
         "image": file_part(encode_image(gradient_alpha)),
         "mask": json.dumps(BOX),
         "background": "opaque",
+        **format,
     }
     for response in (
         edit_with_repainting_provider(fields)[0],

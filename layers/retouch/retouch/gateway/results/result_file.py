@@ -78,7 +78,7 @@ def _restore_in_png(
     if prepared is None:
         return None
     size, preserved_pixels = prepared.pixels.size, prepared.preserved_pixels
-    if _output_format(file.format, size, preserved_pixels, delivery) != "png":
+    if _output_format(file.format, size, delivery) != "png":
         return None
     mapped = map_result(result, file.size, size, delivery.placement)
     data = write_restored_png(prepared, mapped.part, mapped.source_box)
@@ -111,19 +111,18 @@ def _encode(
         )
     if delivery.scale_to and pixels.size != delivery.scale_to:
         pixels = resize(pixels, delivery.scale_to)
-    format = _output_format(result_format, pixels.size, preserved_pixels, delivery)
-    encode_image = encode_preserved if preserved_pixels else encode
+    format = _output_format(result_format, pixels.size, delivery)
+    encode_image = encode_preserved if delivery.original_pixels else encode
     data = encode_image(pixels, format, compression=delivery.compression)
     return ResultFile(data, format, pixels.size, preserved_pixels, notes)
 
 
-def _output_format(
-    result_format: str, size: Size, preserved_pixels: int | None, delivery: ImageDelivery
-) -> str:
-    """Return the required format, else the provider's if it stores preserved pixels without loss, else PNG."""
+def _output_format(result_format: str, size: Size, delivery: ImageDelivery) -> str:
+    """Return the required format, else the provider's if it stores original pixels without loss, else PNG."""
+    has_original = delivery.original_pixels is not None
     if delivery.convert_to:
         return delivery.convert_to
-    if result_format not in (_LOSSLESS_FORMATS if preserved_pixels else OUTPUT_FORMATS):
+    if result_format not in (_LOSSLESS_FORMATS if has_original else OUTPUT_FORMATS):
         return "png"
-    is_too_large = exceeds_lossless_webp_limit if preserved_pixels else exceeds_webp_limits
+    is_too_large = exceeds_lossless_webp_limit if has_original else exceeds_webp_limits
     return "png" if result_format == "webp" and is_too_large(size) else result_format
