@@ -41,13 +41,8 @@ class CacheBucket:
         if not self._bucket.name:
             return
         try:
-            self._bucket.client.put_object(
-                Bucket=self._bucket.name,
-                Key=_KEY_PREFIX + key,
-                Body=data,
-                ContentType="application/octet-stream",
-                Metadata={"created": str(self._clock.unix_time()), "max-age": str(max_age)},
-            )
+            age = {"created": str(self._clock.unix_time()), "max-age": str(max_age)}
+            self._bucket.put(_KEY_PREFIX + key, data, "application/octet-stream", age)
         except Exception as error:
             _log.warning("the cache could not be written", exc_info=error)
 

@@ -18,6 +18,7 @@ from retouch.infrastructure.aws.signed_clients import (
     ObjectWriter,
     ParameterStoreClient,
     SecretsManagerClient,
+    ServiceError,
     SignedSender,
     SystemEffects,
     WrittenObject,
@@ -61,7 +62,7 @@ class AwsClients:
         self._object_writers: dict[ClientConfig, ObjectWriter] = {}
 
     def write_object(self, stored: WrittenObject, config: ClientConfig) -> None:
-        """Store an object in S3. Raises the errors of `ObjectWriter` or those of botocore."""
+        """Store an object in S3. Raises ServiceError, OSError, and botocore's errors when S3 cannot be reached."""
         if self._environment is None:
             _write_with_boto3(self.client("s3", config), stored)
             return
@@ -136,18 +137,24 @@ class AwsClients:
 
 
 def _write_with_boto3(client: Any, stored: WrittenObject) -> None:
-    condition = {"IfNoneMatch": "*"} if stored.only_if_absent else {}
-    client.put_object(
-        Bucket=stored.bucket,
-        Key=stored.key,
-        Body=stored.data,
-        ChecksumSHA256=stored.checksum_sha256,
-        ContentType=stored.content_type,
-        ContentDisposition=CONTENT_DISPOSITION,
-        CacheControl=stored.cache_control,
-        Metadata=dict(stored.metadata),
-        **condition,
-    )
+    options = {"IfNoneMatch": "*"} if stored.only_if_absent else {}
+    if stored.cache_control:
+        options["CacheControl"] = stored.cache_control
+    try:
+        client.put_object(
+            Bucket=stored.bucket,
+            Key=stored.key,
+            Body=stored.data,
+            ChecksumSHA256=stored.checksum_sha256,
+            ContentType=stored.content_type,
+            ContentDisposition=CONTENT_DISPOSITION,
+            Metadata=dict(stored.metadata),
+            **options,
+        )
+    except client.exceptions.ClientError as error:
+        response = error.response
+        status = response["ResponseMetadata"]["HTTPStatusCode"]
+        raise ServiceError(status, response["Error"]["Code"], response) from error
 
 
 def _botocore_config(service: str, config: ClientConfig) -> Any:

@@ -69,7 +69,7 @@ class RequestBucket:
         """Store the request of an order."""
         key = _object_key(order_id)
         try:
-            self._bucket.client.put_object(Bucket=self._bucket.name, Key=key, Body=data)
+            self._bucket.put(key, data, "application/octet-stream", {})
         except Exception as error:
             raise _unavailable_error() from error
 

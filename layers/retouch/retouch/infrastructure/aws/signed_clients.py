@@ -233,7 +233,7 @@ class WrittenObject:
     data: bytes
     checksum_sha256: str  # Base64. S3 compares the bytes with it.
     content_type: str
-    cache_control: str
+    cache_control: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     only_if_absent: bool = False  # S3 refuses to replace an object of the same key.
 
@@ -247,7 +247,7 @@ class ObjectWriter:
     def write(self, stored: WrittenObject) -> None:
         """Store an object. Raises ServiceError and OSError."""
         headers = {
-            "cache-control": stored.cache_control,
+            **({"cache-control": stored.cache_control} if stored.cache_control else {}),
             "content-disposition": CONTENT_DISPOSITION,
             "content-type": stored.content_type,
             "x-amz-checksum-sha256": stored.checksum_sha256,
