@@ -238,6 +238,15 @@ def test_segmind_error_page_with_status_422_is_no_final_word():
     assert_delivered(response)
 
 
+@pytest.mark.parametrize("status", [201, 202, 203, 206, 226, 299])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["own host", "another host"])
+def test_whole_image_is_taken_with_any_success_status(elsewhere, status):
+    image = ScriptedResponse(status, IMAGE, {"content-type": "image/png"})
+    response, host, _ = run_edit("black-forest-labs", "image.png", [image], elsewhere=elsewhere)
+    assert_delivered(response)
+    assert host.served.count("image.png") == 1
+
+
 @pytest.mark.parametrize("slug", DOWNLOADING)
 def test_result_url_that_the_fetch_guard_refuses_is_not_requested_again(slug):
     flow, clock = FLOWS[slug], FakeClock()

@@ -18,6 +18,8 @@ from retouch.core.url_policy.url import Url, canonical_host
 
 # Of a result that is paid for: it is delivered as it is when the gateway cannot open it.
 RESULT_FORMATS = (*INPUT_FORMATS, *OTHER_FORMATS)
+# A result is paid for, so an image is taken with any of them. Its structure shows whether it is whole.
+RESULT_STATUSES = tuple(range(200, 300))
 _EXCEPTION_PATTERN = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]+):(?P<port>[1-9][0-9]{0,4})")
 
 
@@ -43,6 +45,8 @@ class FetchPolicy:
     formats: tuple[str, ...] = INPUT_FORMATS
     # The compressions that are undone: "gzip", "deflate". Others are refused.
     codings: tuple[str, ...] = ()
+    # those of a response with a whole file; some proxies send 203
+    success_statuses: tuple[int, ...] = (200, 201, 203)
     user_agent: str = "retouch"
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.core.clock import Clock
 from retouch.core.settings import Settings
-from retouch.core.url_policy.policy import RESULT_FORMATS, FetchPolicy
+from retouch.core.url_policy.policy import RESULT_FORMATS, RESULT_STATUSES, FetchPolicy
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.content_coding import DECODABLE_CODINGS
 
@@ -45,6 +45,7 @@ class ImageFetcher:
             total_seconds=_RESULT_TIMEOUT_SECONDS,
             formats=RESULT_FORMATS,
             codings=DECODABLE_CODINGS,
+            success_statuses=RESULT_STATUSES,
         )
         self._webhook_policy = FetchPolicy.from_text(
             settings.webhook_allowlist, settings.user_agent

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from retouch.core.clock import Clock
 from retouch.core.settings import Settings
-from retouch.core.url_policy.policy import RESULT_FORMATS, FetchPolicy
+from retouch.core.url_policy.policy import RESULT_FORMATS, RESULT_STATUSES, FetchPolicy
 from retouch.infrastructure.content_coding import DECODABLE_CODINGS
 from retouch.infrastructure.fetch.fetcher import Fetcher
 from retouch.infrastructure.fetch.session import WriteLog
@@ -22,5 +22,10 @@ def mirror_fetchers(settings: Settings, clock: Clock, log: WriteLog) -> tuple[Fe
         max_bytes=settings.max_mirror_bytes,
         total_seconds=settings.mirror_timeout,
     )
-    edit_policy = replace(policy, formats=RESULT_FORMATS, codings=DECODABLE_CODINGS)
+    edit_policy = replace(
+        policy,
+        formats=RESULT_FORMATS,
+        codings=DECODABLE_CODINGS,
+        success_statuses=RESULT_STATUSES,
+    )
     return Fetcher(policy, clock, log=log), Fetcher(edit_policy, clock, log=log)

@@ -25,7 +25,6 @@ WriteLog = Callable[[Mapping[str, Any]], None]
 
 _CHUNK_BYTES = 65_536
 _MAGIC_NUMBER_BYTES = 12  # the bytes that identify the format
-_SUCCESS_STATUSES = {200, 201, 203}  # those with a whole file; some proxies send 203
 _EXPIRED_STATUSES = {404, 410}
 _FORBIDDEN_STATUSES = {401, 403}
 # The query of a signed link: Amazon S3, Google Cloud Storage, CloudFront, Azure Blob Storage.
@@ -113,7 +112,7 @@ class FetchSession:
 
     def open_image(self, exchange: HttpExchange) -> FetchedImage:
         """Return the image in the response. Raises FetchError for any other status, size or format."""
-        if exchange.status not in _SUCCESS_STATUSES:
+        if exchange.status not in self._policy.success_statuses:
             raise FetchError(_status_reason(exchange.status, self._urls[-1]))
         if (exchange.content_length or 0) > self._max_bytes:
             raise self._too_large_error()
