@@ -12,6 +12,8 @@ from moto.server import ThreadedMotoServer
 
 import tests.support.atomic_moto  # noqa: F401
 from retouch.core.errors import OrdersUnavailable
+from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.orders.order import Fingerprint, StoredAnswer, order_key
 from retouch.orders.stores import OrderConflict
 from retouch.orders.transitions import Claim
@@ -165,3 +167,9 @@ class InMemoryOrders:
         self._is_free.wait(30)
         if self.is_down:
             raise OrdersUnavailable("The table is down.")
+
+
+def create_aws_clients(kind: str, url: str) -> AwsClients:
+    """Return clients of the services at a URL: "small clients", which a deployed function has, or those of "boto3"."""
+    environment = AwsEnvironment.from_env({**CREDENTIALS, "AWS_ENDPOINT_URL": url})
+    return AwsClients(environment if kind == "small clients" else None)

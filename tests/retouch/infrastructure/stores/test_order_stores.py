@@ -12,7 +12,6 @@ from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws import clients
 from retouch.infrastructure.aws.answer_bucket import AnswerBucket
 from retouch.infrastructure.aws.clients import AwsClients
-from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.order_table import OrderDynamoTable
 from retouch.infrastructure.aws.signed_clients import SystemEffects
 from retouch.infrastructure.local.order_folder import AnswerFolder, OrderFolderTable
@@ -20,7 +19,7 @@ from retouch.orders import transitions
 from retouch.orders.charges import Charge, Outcome, decide_charges
 from retouch.orders.order import Fingerprint, Submission
 from retouch.orders.stores import OrderConflict
-from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim
+from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, create_aws_clients
 from tests.support.upstream import unused_port
 
 
@@ -30,17 +29,12 @@ def stores(request, tmp_path):
     if request.param == "folder":
         return lambda: (OrderFolderTable(str(tmp_path)), AnswerFolder(str(tmp_path)))
     url = request.getfixturevalue("proxy").url
-    environment = small_clients_environment(url) if request.param == "small clients" else None
 
     def create_stores():
-        aws = AwsClients(environment)
+        aws = create_aws_clients(request.param, url)
         return OrderDynamoTable(TABLE, aws), AnswerBucket(BUCKET, aws)
 
     return create_stores
-
-
-def small_clients_environment(url):
-    return AwsEnvironment.from_env({**CREDENTIALS, "AWS_ENDPOINT_URL": url})
 
 
 @pytest.fixture
@@ -272,14 +266,11 @@ def test_write_whose_response_was_lost_is_recognized(proxy, new_order, times):
     assert marked.attempt == 1
 
 
-@pytest.mark.parametrize("has_small_clients", [True, False], ids=["small client", "boto3"])
+@pytest.mark.parametrize("kind", ["boto3", "small clients"])
 @pytest.mark.parametrize("times", [1, 2])
-def test_answer_whose_response_was_lost_is_recognized(
-    proxy, new_order, times, has_small_clients, monkeypatch
-):
+def test_answer_whose_response_was_lost_is_recognized(proxy, new_order, times, kind, monkeypatch):
     monkeypatch.setattr(clients, "SystemEffects", lambda: SystemEffects(sleep=lambda _: None))
-    environment = small_clients_environment(proxy.url) if has_small_clients else None
-    answers = AnswerBucket(BUCKET, AwsClients(environment))
+    answers = AnswerBucket(BUCKET, create_aws_clients(kind, proxy.url))
     proxy.lose(b"PUT /answers/orders/", times)
     assert answers.put(new_order.id, answer()) == answer()
     assert proxy.lost == times

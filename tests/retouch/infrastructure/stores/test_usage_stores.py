@@ -1,4 +1,4 @@
-"""Tests of the stores of usage: DynamoDB over real sockets, and a folder. Both behave alike."""
+"""Tests of the stores of usage: DynamoDB over real sockets, and a folder. All of them behave alike."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from retouch.usage.documents import Document
 from retouch.usage.event import start_of_day
 from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
-from tests.support.orders import CREDENTIALS, moto_server
+from tests.support.orders import CREDENTIALS, create_aws_clients, moto_server
 from tests.support.services import FakeClock
 from tests.support.upstream import unused_port
 from tests.support.usage import DAY, NOON, TABLE, create_usage_table, make_event
@@ -31,13 +31,13 @@ def moto_port():
         yield port
 
 
-@pytest.fixture(params=["folder", "aws"])
+@pytest.fixture(params=["folder", "boto3", "small clients"])
 def new_store(request, tmp_path):
     """Return a function that makes the store as another process has it."""
     if request.param == "folder":
         return lambda: UsageFolder(str(tmp_path))
-    request.getfixturevalue("proxy")
-    return lambda: UsageDynamoTable(TABLE, 90, AwsClients())
+    url = request.getfixturevalue("proxy").url
+    return lambda: UsageDynamoTable(TABLE, 90, create_aws_clients(request.param, url))
 
 
 @pytest.fixture
@@ -172,13 +172,15 @@ def test_settings_choose_the_store_and_whether_events_are_published(tmp_path):
     assert table.publish is not None
 
 
-@pytest.fixture(params=["folder", "aws"])
+@pytest.fixture(params=["folder", "boto3", "small clients"])
 def new_documents(request, tmp_path):
     """Return a function that makes the store of documents as another process has it."""
     if request.param == "folder":
         return lambda: UsageDocumentFolder(str(tmp_path))
-    request.getfixturevalue("proxy")
-    return lambda: UsageDynamoDocuments(TABLE, 90, AwsClients(), FakeClock())
+    url = request.getfixturevalue("proxy").url
+    return lambda: UsageDynamoDocuments(
+        TABLE, 90, create_aws_clients(request.param, url), FakeClock()
+    )
 
 
 def test_document_is_written_once_and_changed_only_from_its_present_version(

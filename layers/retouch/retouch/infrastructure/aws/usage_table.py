@@ -74,7 +74,8 @@ class UsageDynamoTable:
     def read_rollup(self, workspace: str, day: str) -> bytes | None:
         """Return the rollup of a day, or None."""
         row = self._read_row(_partition(workspace, day), _ROLLUP_KEY)
-        return bytes(row["data"]["B"]) if row else None
+        data: bytes | None = row["data"]["B"] if row else None
+        return data
 
     def write_rollup(self, workspace: str, day: str, data: bytes) -> None:
         """Store the rollup of a day, unless there is one."""
@@ -101,16 +102,15 @@ class UsageDynamoTable:
 
     def list_workspaces(self, month: str) -> Sequence[str]:
         """Return the workspaces with events in a month, also those that are deleted."""
-        pages = self._table.run(
+        rows = self._table.run(
             lambda: list(
-                self._table.client.get_paginator("query").paginate(
-                    TableName=self._table.name,
+                self._table.iter_items(
                     KeyConditionExpression="pk = :pk",
                     ExpressionAttributeValues={":pk": {"S": f"W#{month}"}},
                 )
             )
         )
-        return [item["sk"]["S"] for page in pages for item in page["Items"]]
+        return [row["sk"]["S"] for row in rows]
 
     def _put(self, item: Mapping[str, Any]) -> bool:
         """Write an item unless one with its key is there. Return whether it was written."""
