@@ -99,6 +99,7 @@ def _lambda_environment(
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "MALLOC_MMAP_THRESHOLD_": "33554432",  # As in the layer's exec wrapper.
         "MALLOC_TRIM_THRESHOLD_": "134217728",
+        "MALLOC_ARENA_MAX": "1",
         "TZ": ":UTC",
         **environment,
         "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",

@@ -1,8 +1,11 @@
 """Tests of the start of a process: SnapStart, the exec wrapper, and the modules that the loop imports."""
 
+import ctypes
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 LAYER = Path(__file__).parents[4] / "layers" / "retouch"
 WRAPPER = LAYER / "retouch-runtime"
@@ -21,6 +24,25 @@ hooks.get_after_restore = lambda: [(seen.append, (3,), {{}}), (after, (), {{}})]
 sys.modules["snapshot_restore_py"] = hooks
 def handler(event, context):
     return seen
+"""
+
+COUNT_HEAPS_HANDLER = """
+import ctypes, os, threading
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+libc.fclose.argtypes = [ctypes.c_void_p]
+def handler(event, context):
+    threads = [threading.Thread(target=bytes, args=(1 << 20,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    path = os.path.join(os.environ["LAMBDA_TASK_ROOT"], "heaps.xml")
+    file = libc.fopen(path.encode(), b"w")
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+    return open(path).read().count("<heap ")
 """
 
 HEAVY_MODULES = (
@@ -75,6 +97,12 @@ def test_wrapper_puts_layer_before_task_root_in_python_path(api):
     command = [str(WRAPPER), sys.executable]  # another interpreter may lack the packages
     api.start("import os\ndef handler(e, c): return os.environ['PYTHONPATH']", command)
     assert api.send({}).json == f"/opt/python:/var/runtime:{api.folder}:{LAYER}"
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="needs glibc")
+def test_threads_of_a_process_that_the_wrapper_started_share_one_heap(api):
+    api.start(COUNT_HEAPS_HANDLER, [str(WRAPPER), sys.executable])
+    assert api.send({}).json == 1
 
 
 def test_garbage_collector_waits_for_the_imports_and_never_searches_their_objects(api):
