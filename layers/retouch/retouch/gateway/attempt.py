@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import field
-from typing import TYPE_CHECKING
 
 from retouch.core.clock import Clock
 from retouch.core.credentials.client_credentials import ClientCredentials
@@ -22,7 +21,7 @@ from retouch.gateway.result import (
     AttemptResult,
     DeliveredEdit,
 )
-from retouch.gateway.results.decoded_original import DecodedOriginal
+from retouch.gateway.results.decoded_original import DecodedOriginal, Original
 from retouch.gateway.results.postprocess import ProcessedEdit
 from retouch.gateway.results.result_images import explain_unreadable
 from retouch.gateway.results.result_links import ResultLinks
@@ -31,9 +30,6 @@ from retouch.gateway.routing.tree import Target
 from retouch.gateway.services import RequestContext
 from retouch.gateway.time_budget import TimeBudget
 from retouch.planning.plan import Plan
-
-if TYPE_CHECKING:
-    from PIL.Image import Image as Pixels
 
 
 @frozen_dataclass
@@ -111,7 +107,7 @@ class PreparedAttempt:
     planned: PlannedAttempt
     jobs: tuple[ProviderJob, ...]
     # The image whose pixels will be restored, in sRGB. None: there is none, or it is decoded again.
-    original: Pixels | None = field(default=None, repr=False)
+    original: Original | None = field(default=None, repr=False)
 
 
 @frozen_dataclass

@@ -11,8 +11,9 @@ from retouch.core.capabilities import ModelCapabilities
 from retouch.core.edit_types import Conversion, EncodedImage, Mask
 from retouch.core.errors import InvalidRequest
 from retouch.core.frozen_dataclass import replace
-from retouch.core.geometry import Placement
+from retouch.core.geometry import Placement, Size
 from retouch.core.provider_protocol import ProviderJob
+from retouch.gateway.results.decoded_original import Original, may_restore_in_png
 from retouch.imaging.codec import encode, encode_photo, flatten
 from retouch.imaging.colour import decode_srgb, normalize_image
 from retouch.imaging.formats.png import is_8bit_rgba
@@ -20,6 +21,7 @@ from retouch.imaging.inspect import inspect_image
 from retouch.imaging.masks.write import write_mask
 from retouch.imaging.pillow import Image
 from retouch.imaging.placement import place_image, place_mask
+from retouch.imaging.png_lines import FilteredLines, read_lines
 from retouch.imaging.png_output import recompress_png, recompress_png_same_mode
 from retouch.planning.plan import Plan
 
@@ -30,27 +32,35 @@ _MAX_KEPT_PIXELS = 26_000_000
 ShrinkPng = Callable[[EncodedImage, int], EncodedImage | None]
 
 
-def decode_original(plan: Plan) -> Image.Image | None:
-    """Return the image whose pixels will be restored around the edit, as `decode_srgb` does, or None if there is none.
+def read_original(plan: Plan) -> Original | None:
+    """Return the image whose pixels will be restored around the edit, or None if there is none.
 
-    It is decoded before the call, because a provider would bill an edit that cannot be finished. Raises InvalidRequest
-    (image_parse_error).
+    It is read before the call, because a provider would bill an edit that cannot be finished. Its lines are enough if
+    the result may be a PNG and the provider gets the file as it is. Otherwise its pixels are returned as by
+    `decode_srgb`. Raises InvalidRequest (image_parse_error).
     """
     original_pixels = plan.delivery.original_pixels
     if original_pixels is None:
         return None
-    return decode_srgb(original_pixels.image, param=_param_name(plan.jobs[0].images, 0))
+    image, first_sent = original_pixels.image, plan.jobs[0].images[0]
+    may_keep_lines = may_restore_in_png(plan.delivery) and not first_sent.conversion
+    lines = read_lines(image) if may_keep_lines and _may_be_kept(image.size) else None
+    return lines or decode_srgb(image, param=_param_name(plan.jobs[0].images, 0))
 
 
-def keep_original(original: Image.Image | None) -> Image.Image | None:
-    """Return the decoded original if it may stay in memory until the result is there. A larger one is decoded again."""
-    is_small = original is not None and original.width * original.height <= _MAX_KEPT_PIXELS
-    return original if is_small else None
+def keep_original(original: Original | None) -> Original | None:
+    """Return the original if it may stay in memory until the result is there. A larger one is decoded again."""
+    return original if original and _may_be_kept(original.size) else None
 
 
-def prepare_files(plan: Plan, original: Image.Image | None) -> tuple[ProviderJob, ...]:
+def _may_be_kept(size: Size) -> bool:
+    return size[0] * size[1] <= _MAX_KEPT_PIXELS
+
+
+def prepare_files(plan: Plan, original: Original | None) -> tuple[ProviderJob, ...]:
     """Return all jobs of a plan like `prepare_job`. They have the same images and the same mask."""
-    first = prepare_job(plan.jobs[0], plan.resolved.serving, original)
+    pixels = None if isinstance(original, FilteredLines) else original
+    first = prepare_job(plan.jobs[0], plan.resolved.serving, pixels)
     later = (replace(job, images=first.images, mask_file=first.mask_file) for job in plan.jobs[1:])
     return first, *later
 
@@ -61,7 +71,7 @@ def prepare_job(
     """Return the job with the image files and the mask file to send.
 
     An embedded editor gets the caller's own files, because a conversion would change unmarked pixels. `original` is
-    the first image as `decode_original` returns it. Raises InvalidRequest (image_file_too_large) when a file cannot be
+    the first image as `decode_srgb` returns it. Raises InvalidRequest (image_file_too_large) when a file cannot be
     made small enough, and InvalidRequest (image_parse_error) when an image that has to be converted cannot be decoded.
     """
     if model.is_local_editor and not job.images[0].conversion:

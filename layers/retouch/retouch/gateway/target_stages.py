@@ -24,7 +24,7 @@ from retouch.gateway.attempt import (
 from retouch.gateway.cache import CacheEntry
 from retouch.gateway.circuit_breaker import track_call
 from retouch.gateway.guardrails import stage as guardrails
-from retouch.gateway.prepare import decode_original, keep_original, prepare_files
+from retouch.gateway.prepare import keep_original, prepare_files, read_original
 from retouch.gateway.provider_call.conversation import ImageStream
 from retouch.gateway.provider_call.jobs import JobRunner
 from retouch.gateway.provider_call.purchases import Purchases
@@ -104,7 +104,7 @@ def look_up_cache(planned: PlannedAttempt, services: Services) -> PlannedAttempt
 def prepare_jobs(planned: PlannedAttempt, _: Services) -> PreparedAttempt | AttemptResult:
     """Prepare the image files for the provider. A dry run ends here. Raises InvalidRequest."""
     plan = planned.plan
-    original = decode_original(plan)
+    original = read_original(plan)
     jobs = prepare_files(plan, original)
     if planned.attempt.target.request.dry_run:
         return AttemptResult(EditPreview(plan, jobs), planned.attempt.log.report())

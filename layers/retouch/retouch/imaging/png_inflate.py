@@ -5,7 +5,7 @@ Pillow's decoder also undoes the filters, so it stays. It gets the inflated data
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import pack
 
 from isal import isal_zlib
@@ -13,7 +13,7 @@ from isal import isal_zlib
 from retouch.imaging.formats.png import iter_chunks
 
 _SLICE_BYTES = 16_384
-_MAX_BLOCK_BYTES = 65_535  # of a deflate block that is not compressed
+MAX_BLOCK_BYTES = 65_535  # of a deflate block that is not compressed
 _ZLIB_HEADER, _LAST_BLOCK = b"\x78\x01", b"\x01\x00\x00\xff\xff"
 _CHANNELS = {2: 3, 6: 4}  # of true colour, without and with alpha
 # Compressed bytes for each byte of the pixels. Zlib is fast enough for less, which is a drawing, and for more, which is
@@ -38,22 +38,28 @@ def iter_stored_data(data: bytes) -> Iterator[bytes]:
 
     Raises IsalError when the data is damaged. It ends early when the data does.
     """
+    return iter_stored_blocks(iter_inflated(data))
+
+
+def iter_stored_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a zlib stream of blocks that are not compressed. A piece has at most MAX_BLOCK_BYTES bytes."""
     checksum = isal_zlib.adler32(b"")
     yield _ZLIB_HEADER
-    for piece in _iter_inflated(data):
+    for piece in pieces:
         checksum = isal_zlib.adler32(piece, checksum)
         yield pack("<BHH", 0, len(piece), len(piece) ^ 0xFFFF) + piece
     yield _LAST_BLOCK + checksum.to_bytes(4)
 
 
-def _iter_inflated(data: bytes) -> Iterator[bytes]:
+def iter_inflated(data: bytes) -> Iterator[bytes]:
+    """Yield the image data of a checked PNG in pieces of at most MAX_BLOCK_BYTES bytes. Raises IsalError."""
     inflater = isal_zlib.decompressobj()
     for rest in _iter_slices(memoryview(data)):
-        piece = inflater.decompress(rest, _MAX_BLOCK_BYTES)
+        piece = inflater.decompress(rest, MAX_BLOCK_BYTES)
         while piece:
             yield piece
             # Without unused input, there may still be output in the inflater.
-            piece = inflater.decompress(inflater.unconsumed_tail, _MAX_BLOCK_BYTES)
+            piece = inflater.decompress(inflater.unconsumed_tail, MAX_BLOCK_BYTES)
         if inflater.eof:
             return
 

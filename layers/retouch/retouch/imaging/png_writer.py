@@ -38,7 +38,8 @@ def write_photo(image: Image.Image, icc_profile: bytes | None) -> bytes:
 class CompressedLines:
     """Successive lines of a photo as a part of the data of a PNG. The parts of an image can be joined in order.
 
-    A part does not refer to the lines above it: the Sub filter stays within a line, and the compressor starts anew.
+    A part does not refer to the lines above it: the filter of its first line stays within the line, and the compressor
+    starts anew.
     """
 
     pieces: tuple[
@@ -50,14 +51,18 @@ class CompressedLines:
 
 def compress_lines(images: Iterable[Image.Image]) -> CompressedLines:
     """Return the lines of images of one width and mode, one below the other, as a part of a PNG."""
+    bands = (image.crop(band) for image in images for band in _iter_photo_bands(image.size))
+    return compress_filtered_lines(map(sub_filter_lines, bands))
+
+
+def compress_filtered_lines(bands: Iterable[bytes | memoryview]) -> CompressedLines:
+    """Return lines that have their filters as a part of a PNG. The filter of the first stays within its line."""
     compressor = isal_zlib.compressobj(_PHOTO_COMPRESSION, isal_zlib.DEFLATED, _RAW_DEFLATE)
     pieces, checksum, byte_count = [], isal_zlib.adler32(b""), 0
-    for image in images:
-        for band in _iter_photo_bands(image.size):
-            lines = _sub_filtered_lines(image.crop(band))
-            pieces.append(compressor.compress(lines))
-            checksum = isal_zlib.adler32(lines, checksum)
-            byte_count += len(lines)
+    for lines in bands:
+        pieces.append(compressor.compress(lines))
+        checksum = isal_zlib.adler32(lines, checksum)
+        byte_count += len(lines)
     pieces.append(compressor.flush(isal_zlib.Z_FULL_FLUSH))
     return CompressedLines(tuple(pieces), checksum, byte_count)
 
@@ -111,7 +116,7 @@ def _iter_photo_bands(size: Size) -> Iterator[Box]:
         yield 0, top, width, min(height, top + lines)
 
 
-def _sub_filtered_lines(band: Image.Image) -> bytes:
+def sub_filter_lines(band: Image.Image) -> bytes:
     """Return the lines with PNG's Sub filter: each pixel as its difference to the pixel on its left."""
     left = Image.new(band.mode, band.size)
     left.paste(band, (1, 0))

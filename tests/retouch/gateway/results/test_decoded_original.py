@@ -1,5 +1,6 @@
 """Tests of the work on the original during the call: it overlaps with the call and never harms it."""
 
+import base64
 import threading
 
 import pytest
@@ -8,9 +9,8 @@ from PIL import Image
 from retouch.core.concurrency.background_call import BackgroundCall
 from retouch.gateway.results import decoded_original
 from retouch.gateway.results.decoded_original import DecodedOriginal
-from retouch.imaging.prepared_original import prepare_original
 from tests.support.gateway_client import file_part, post_edit
-from tests.support.images import b64, box_mask, encode_image, photo, scene
+from tests.support.images import b64, box_mask, decode_image, encode_image, photo, scene
 from tests.support.masked_edits import (
     HEIGHT,
     ORIGINALS,
@@ -20,7 +20,7 @@ from tests.support.masked_edits import (
 )
 from tests.support.upstream import Upstream, json_response
 
-PREPARE = "retouch.gateway.results.decoded_original.prepare_original"
+PREPARE = "retouch.gateway.results.decoded_original._prepare"
 EDIT = {
     "model": "gpt-image-2",
     "prompt": "p",
@@ -33,11 +33,11 @@ ANSWER = json_response({"created": 1, "data": [{"b64_json": b64(photo(WIDTH, HEI
 @pytest.fixture
 def preparations(monkeypatch):
     """Record the preparations that are started."""
-    calls = []
+    calls, prepare = [], decoded_original._prepare
 
-    def record(*arguments, **options):
+    def record(*arguments):
         calls.append(threading.current_thread().name)
-        return prepare_original(*arguments, **options)
+        return prepare(*arguments)
 
     monkeypatch.setattr(PREPARE, record)
     return calls
@@ -56,10 +56,10 @@ class WaitingProvider(Upstream):
 
 
 def test_original_is_prepared_while_the_provider_works(monkeypatch):
-    ended = threading.Event()
+    ended, prepare = threading.Event(), decoded_original._prepare
 
-    def signal(*arguments, **options):
-        prepared = prepare_original(*arguments, **options)
+    def signal(*arguments):
+        prepared = prepare(*arguments)
         ended.set()
         return prepared
 
@@ -124,6 +124,27 @@ def test_error_of_the_preparation_is_no_error_of_the_original(caplog):
     assert DecodedOriginal(pixels, BackgroundCall(fail)).wait_for_preparation() is None
     assert DecodedOriginal(pixels).wait_for_preparation() is None
     assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("paint", ["RGB", "RGBA"])
+def test_edit_of_kept_lines_is_that_of_the_decoded_original(monkeypatch, paint):
+    picture = scene(WIDTH, HEIGHT).rotate(180).convert(paint)
+    if paint == "RGBA":
+        picture.putalpha(90)  # needs another mode than the original has
+    answer = json_response({"created": 1, "data": [{"b64_json": b64(encode_image(picture))}]})
+    with Upstream(answer) as upstream:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
+        kept = post_edit(EDIT, env)
+        monkeypatch.setattr("retouch.gateway.prepare.read_lines", lambda _: None)
+        decoded = post_edit(EDIT, env)
+    images = [
+        decode_image(base64.b64decode(r.json["data"][0]["b64_json"])) for r in (kept, decoded)
+    ]
+    assert images[0].mode == images[1].mode == paint
+    assert images[0].tobytes() == images[1].tobytes()
+    assert kept.json["size"] == decoded.json["size"] == f"{WIDTH}x{HEIGHT}"
+    for name in ("x-retouch-preserved-pixels", "x-retouch-notes"):
+        assert kept.headers.get(name) == decoded.headers.get(name)
 
 
 def test_grey_original_with_a_coloured_result_becomes_coloured():

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from retouch.core.geometry import Placement, full_canvas_placement
-from retouch.gateway.results.unmarked_pixels import needed_lines, restore_unmarked_pixels
+from retouch.gateway.results.unmarked_pixels import decode_needed_part, restore_unmarked_pixels
 from retouch.imaging.colour import decode_srgb
 from retouch.imaging.inspect import inspect_image
 from tests.support.gateway_client import file_part, post_edit
@@ -200,15 +200,13 @@ def test_named_resolution_is_sent_with_the_planned_shape():
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
-def test_result_without_the_lines_below_the_mask_gives_the_same_image(mode):
+def test_needed_part_of_a_result_gives_the_same_image(mode):
     file = inspect_image(encode_image(picture_with_circle().rotate(90).convert(mode).resize(SIZE)))
-    shortened = needed_lines(file, marked_mask(), None)
-    assert shortened.size == (SIZE[0], MARKED[3])
+    needed = decode_needed_part(file, marked_mask(), None)
+    assert needed.size == (SIZE[0] if mode == "L" else MARKED[2], MARKED[3])
     whole, part = (
-        restore_unmarked_pixels(
-            scene(*SIZE).convert("RGB"), decode_srgb(each), marked_mask(), None, file.size
-        )
-        for each in (file, shortened)
+        restore_unmarked_pixels(scene(*SIZE).convert("RGB"), pixels, marked_mask(), None, file.size)
+        for pixels in (decode_srgb(file), needed)
     )
     assert whole[0].tobytes() == part[0].tobytes()
     assert whole[1:] == part[1:] == (300 * 400 - 200 * 280, ())
@@ -218,11 +216,11 @@ def test_result_without_the_lines_below_the_mask_gives_the_same_image(mode):
     ("size", "placement"),
     [((600, 800), None), ((300, 300), None), (SIZE, full_canvas_placement(SIZE))],
 )
-def test_result_of_another_geometry_keeps_all_lines(size, placement):
+def test_result_of_another_geometry_is_decoded_whole(size, placement):
     file = inspect_image(photo(*size))
-    assert needed_lines(file, marked_mask(), placement) is file
+    assert decode_needed_part(file, marked_mask(), placement).size == size
 
 
-def test_result_keeps_all_lines_if_nothing_is_marked():
+def test_result_is_decoded_whole_if_nothing_is_marked():
     file = inspect_image(photo(*SIZE))
-    assert needed_lines(file, Image.new("L", SIZE), None) is file
+    assert decode_needed_part(file, Image.new("L", SIZE), None).size == SIZE

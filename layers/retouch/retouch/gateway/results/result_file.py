@@ -11,8 +11,8 @@ from retouch.core.image_formats import OUTPUT_FORMATS
 from retouch.gateway.results.decoded_original import DecodedOriginal, may_restore_in_png
 from retouch.gateway.results.result_images import convert_to_provider_fault
 from retouch.gateway.results.unmarked_pixels import (
+    decode_needed_part,
     map_result,
-    needed_lines,
     restore_unmarked_pixels,
 )
 from retouch.gateway.time_budget import TimeBudget
@@ -55,10 +55,17 @@ def make_file(
     restored = _restore_in_png(file, result, delivery, original) if original else None
     if restored:
         return restored
-    before = original.pixels.copy() if original else decoded_again
+    before = _copy_or_decode(original, delivery) if original else decoded_again
     pixels, preserved_pixels, notes = _restore(file, result, delivery, before)
     time.require()
     return _encode(file.format, pixels, preserved_pixels, notes, delivery)
+
+
+def _copy_or_decode(original: DecodedOriginal, delivery: ImageDelivery) -> Image | None:
+    """Return pixels of the original that may be changed."""
+    if original.pixels:
+        return original.pixels.copy()
+    return decode_srgb(delivery.original_pixels.image) if delivery.original_pixels else None
 
 
 def _decode_result(file: EncodedImage, delivery: ImageDelivery) -> Image:
@@ -67,7 +74,7 @@ def _decode_result(file: EncodedImage, delivery: ImageDelivery) -> Image:
     with convert_to_provider_fault():
         if original_pixels is None:
             return decode_srgb(file)
-        return decode_srgb(needed_lines(file, original_pixels.mask_pixels, delivery.placement))
+        return decode_needed_part(file, original_pixels.mask_pixels, delivery.placement)
 
 
 def _restore_in_png(
@@ -77,7 +84,7 @@ def _restore_in_png(
     prepared = original.wait_for_preparation() if may_restore_in_png(delivery) else None
     if prepared is None:
         return None
-    size, preserved_pixels = prepared.pixels.size, prepared.preserved_pixels
+    size, preserved_pixels = prepared.size, prepared.preserved_pixels
     if _output_format(file.format, size, delivery) != "png":
         return None
     mapped = map_result(result, file.size, size, delivery.placement)

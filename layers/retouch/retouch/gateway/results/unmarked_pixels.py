@@ -5,23 +5,30 @@ from __future__ import annotations
 from retouch.core.edit_types import EncodedImage
 from retouch.core.frozen_dataclass import frozen_dataclass
 from retouch.core.geometry import FloatBox, Placement, Size, full_canvas_placement
+from retouch.imaging.colour import decode_srgb
 from retouch.imaging.compose import composite_original, default_feather
 from retouch.imaging.first_lines import keep_first_lines
 from retouch.imaging.pillow import Image
 from retouch.imaging.placement import crop_around, has_canvas_shape, locate_image
+from retouch.imaging.png_lines import decode_lines, read_first_lines
 
 
-def needed_lines(
+def decode_needed_part(
     result: EncodedImage, mask: Image.Image, placement: Placement | None
-) -> EncodedImage:
-    """Return the result without the lines below the marked area, where its geometry is that of the original.
+) -> Image.Image:
+    """Return the pixels of a result, down to the end of the marked area if its geometry is that of the original.
 
-    The original replaces these lines. So damage in them is harmless if the checksums of the file are right.
+    Of most PNGs, the pixels on the right of the marked area are left out too. The original replaces what is left out.
+    So damage in it is harmless if the checksums of the file are right. Raises like `decode_srgb`.
     """
     box = mask.getbbox()
     if box is None or placement or result.size != mask.size:
-        return result
-    return keep_first_lines(result, box[3])
+        return decode_srgb(result)
+    _, _, right, bottom = box
+    lines = read_first_lines(result, bottom, right)
+    return (
+        decode_lines(lines, 0, bottom) if lines else decode_srgb(keep_first_lines(result, bottom))
+    )
 
 
 def restore_unmarked_pixels(
@@ -36,7 +43,7 @@ def restore_unmarked_pixels(
     `placement` is how the original was sent (None: as it is). The result is mapped back by this placement. A result of
     another shape than the one that was sent is never stretched, and a note says so. `original` and `mask` are as for
     `composite_original`, which changes `original` in place. `result_size` is the size of the result if `result` has
-    only its `needed_lines`.
+    only its needed part.
     """
     mapped = map_result(result, result_size or result.size, original.size, placement)
     image, preserved_pixels = composite_original(
@@ -65,7 +72,7 @@ def map_result(
     sent = placement or full_canvas_placement(original_size)
     image_box = locate_image(sent, result_size)
     notes = _size_notes(sent, result_size, image_box)
-    if result.size != result_size:  # only its first lines
+    if result.size != result_size:  # only its first lines and columns
         return MappedResult(result, image_box, notes)
     return MappedResult(*crop_around(result, image_box), notes)
 
