@@ -21,6 +21,7 @@ def events(*chunks):
         b"\r\n\r\ndata:{}",
         BOM + b"id: 1\n",
         b"retry: 5\n",
+        b"Event: a\n",
     ],
 )
 def test_event_stream_is_recognized_by_its_first_bytes(body):
@@ -51,8 +52,20 @@ def test_plain_text_of_other_events_is_skipped():
     assert events(b"event: ping\ndata: hello\n\ndata: [DONE]\n\n") == []
 
 
-def test_byte_order_mark_is_skipped():
-    assert events(BOM + b'data: {"x"', b": 1}\n\n") == [{"x": 1}]
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 4, 100])
+def test_byte_order_mark_is_skipped_wherever_a_chunk_ends(chunk_bytes):
+    body = BOM + b'data: {"x": 1}\n\n'
+    assert events(*(body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes))) == [
+        {"x": 1}
+    ]
+
+
+def test_short_stream_without_byte_order_mark_is_whole():
+    assert events(b"", b"d", b'ata: {"x": 1}') == [{"x": 1}]
+
+
+def test_names_of_fields_may_have_any_case():
+    assert events(b'Event: a\nDATA: {"x": 1}\n\n') == [{"type": "a", "x": 1}]
 
 
 def test_json_of_a_body_without_event_stream_skips_byte_order_mark():

@@ -16,21 +16,21 @@ _FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 def is_event_stream(body: bytes) -> bool:
     """Return whether a body is a server-sent event stream, by its first bytes alone."""
-    return body[:_HEAD_BYTES].removeprefix(UTF8_BOM).lstrip().startswith(_FIELD_STARTS)
+    return body[:_HEAD_BYTES].removeprefix(UTF8_BOM).lstrip().lower().startswith(_FIELD_STARTS)
 
 
 def parse_sse_events(chunks: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of a server-sent event stream. Line ends and chunk boundaries may be anywhere.
 
     An object without a `type` gets the name of its event. An "error" event may have plain text, which becomes its
-    message. Comment lines (keep-alives), the "[DONE]" that some gateways add and everything else that is not an
-    object are skipped.
+    message. The names of fields may have any case. Comment lines (keep-alives), the "[DONE]" that some gateways add and
+    everything else that is not an object are skipped.
     """
     name, data = "", []
     for line in _split_lines(chunks):
-        if line.startswith(b"data:"):
+        if line[:5].lower() == b"data:":
             data.append(line[5:].strip())
-        elif line.startswith(b"event:"):
+        elif line[:6].lower() == b"event:":
             name = line[6:].strip().decode(errors="replace")
         elif not line:
             event = _parse_event(name, b"\n".join(data)) if data else None
@@ -95,8 +95,11 @@ def _normalize_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _strip_bom(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the chunks without a byte order mark. A mark that is split between two chunks is not recognized."""
-    is_first = True
-    for chunk in chunks:
-        yield chunk.removeprefix(UTF8_BOM) if is_first else chunk
-        is_first = is_first and not chunk
+    """Yield the chunks without a byte order mark."""
+    rest, head = iter(chunks), b""
+    for chunk in rest:
+        head += chunk
+        if len(head) >= len(UTF8_BOM) or not UTF8_BOM.startswith(head):
+            break
+    yield head.removeprefix(UTF8_BOM)
+    yield from rest
