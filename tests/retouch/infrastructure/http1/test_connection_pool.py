@@ -1,5 +1,6 @@
 """Tests for `retouch.infrastructure.http1.connection_pool`: connections to servers on this machine."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -66,6 +67,15 @@ def test_threads_that_take_at_once_get_different_connections(origin, connect):
         taken = list(threads.map(lambda _: pool.take(origin), range(20)))
     assert {id(connection) for connection in taken if connection} == set(map(id, connections))
     assert taken.count(None) == 4
+
+
+def test_idle_connection_is_closed_with_the_client_that_owns_its_pool(origin, connect):
+    pool, connection = ConnectionPool(lambda: NOW), connect()
+    pool.keep(origin, connection)
+    assert is_open(connection)
+    del pool
+    gc.collect()
+    assert not is_open(connection)
 
 
 def is_open(connection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 from retouch.infrastructure.http1.connection import Connection
@@ -13,12 +14,16 @@ _MAX_IDLE_SECONDS = 60.0
 
 
 class ConnectionPool:
-    """The idle connections of each origin. Threads may share it: list.append and list.pop are atomic."""
+    """The idle connections of each origin. Threads may share it: list.append and list.pop are atomic.
+
+    The connections are closed with the client that owns the pool, or at the end of the process.
+    """
 
     def __init__(self, unix_time: Callable[[], float]) -> None:
         """`unix_time` tells how long a connection was idle."""
         self._unix_time = unix_time
         self._idle: dict[Origin, list[tuple[Connection, float]]] = {}
+        weakref.finalize(self, _close_all, self._idle)
 
     def take(self, origin: Origin) -> Connection | None:
         """Return a kept connection that the server has not closed, or None."""
@@ -40,4 +45,10 @@ class ConnectionPool:
         if len(idle) < _MAX_IDLE_CONNECTIONS:
             idle.append((connection, self._unix_time()))
         else:
+            connection.close()
+
+
+def _close_all(idle: dict[Origin, list[tuple[Connection, float]]]) -> None:
+    for connections in idle.values():
+        for connection, _ in connections:
             connection.close()
