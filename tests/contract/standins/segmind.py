@@ -200,9 +200,6 @@ class SegmindStandIn(TaskStandIn):
                 "unknown",
                 successes_first=1,
             ),
-            "status_elsewhere": expected_failure(
-                json_response(self.job_on_other_host()), *PROVIDER_ERROR
-            ),
             "rate_limited": expected_failure(
                 json_response({"error": "Rate limit exceeded"}, 429), *rate_limit_error
             ),
@@ -226,11 +223,6 @@ class SegmindStandIn(TaskStandIn):
             ),
             "reset": expected_failure(ScriptedResponse(network_failure="reset"), *PROVIDER_ERROR),
         }
-
-    def job_on_other_host(self):
-        """Return a job whose status URL is on another host, which must not get the key."""
-        url = f"{self.result_host.url}/v2/requests/r_9"
-        return {"request_id": "r_9", "status_url": f"{url}/status", "response_url": url}
 
 
 def refusal_failure(status, message, expected, billed="no"):

@@ -298,12 +298,18 @@ def test_base64_result_in_json_is_returned(server):
     )
 
 
-def test_status_url_on_other_host_is_not_requested(server):
-    server.fail_with(server.failures()["status_elsewhere"])
+def test_task_whose_urls_are_on_another_host_is_polled_at_the_host_of_the_base_url(server):
+    url = f"{server.result_host.url}/v2/requests/r_9"
+    task = {"request_id": "r_9", "status_url": f"{url}/status", "response_url": url}
+    done = {"status": "COMPLETED", "output": [server.result_url(PHOTO)]}
+    server.failure_responses = [json_response(task), json_response(done)]
     response = segmind_edit(server)
-    assert (response.status, response.json["error"]["code"]) == (502, "provider_error")
-    assert response.headers["x-retouch-billed"] == "unknown"
-    assert server.result_host.received == []
+    assert (response.status, response.headers["x-retouch-billed"]) == (200, "yes")
+    assert [r.path for r in server.received[-2:]] == ["/v2/requests/r_9/status", "/v2/requests/r_9"]
+    # The other host gets the download of the image alone, and no key.
+    (download,) = server.result_host.received
+    assert not download.path.startswith("/v2/requests/")
+    assert server.key not in str(download.headers)
 
 
 def rate_limit_error(**headers):
