@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,6 +137,7 @@ class Upstream:
                 upstream.serve(self)
 
         self.server = UpstreamServer(("127.0.0.1", 0), Handler)
+        weakref.finalize(self, self.server.socket.close)  # also of one that is never entered
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __enter__(self) -> Self:
