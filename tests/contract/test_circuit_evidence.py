@@ -68,5 +68,5 @@ def test_response_that_a_request_can_cause_does_not_count(provider, name):
 
 
 @pytest.mark.parametrize(("provider", "name"), OUTAGES, ids=parameter_id)
-def test_outage_counts(provider, name):
+def test_outage_of_a_provider_opens_its_circuit(provider, name):
     assert list(circuit_states(provider, name).values()) == ["open"]

@@ -34,7 +34,7 @@ EDIT = (
         (b'{"other":1}\n', b'{"other":1}\n'),
     ],
 )
-def test_line_is_readable(line, expected):
+def test_json_line_is_written_as_text_for_a_terminal(line, expected):
     assert readable_line(line) == expected
 
 
@@ -88,7 +88,7 @@ def test_request_is_one_readable_line_on_a_terminal(tmp_path):
         os.close(terminal)
 
 
-def test_exposed_server_warns(tmp_path):
+def test_server_on_all_addresses_warns_that_other_machines_reach_it(tmp_path):
     process, terminal = run_on_terminal(unused_port(), HOST="0.0.0.0", RETOUCH_INBOX=str(tmp_path))
     try:
         assert b"other machines reach this gateway" in read_until(terminal, b"leave HOST out")

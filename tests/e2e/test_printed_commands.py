@@ -59,7 +59,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_pages_have_commands():
+def test_more_than_20_commands_of_the_pages_are_found():
     assert len(COMMANDS) > 20
 
 

@@ -34,6 +34,6 @@ def test_every_code_of_the_contract_has_a_text_and_a_row():
     assert [code for code in codes if f"| `{code}` |" not in table] == []
 
 
-def test_texts_are_sentences():
+def test_texts_of_error_codes_end_with_a_full_stop():
     texts = [text for pair in TEXTS.values() for text in pair]
     assert [text for text in texts if not text.endswith(".") or "|" in text] == []

@@ -49,7 +49,7 @@ def test_printed_target_of_make_exists(code):
     assert printed - TARGETS == set()
 
 
-def test_printed_module_exists(code):
+def test_module_of_a_printed_command_exists(code):
     for name in set(re.findall(r"python -m ((?:bench|tools|tests|devserver)[\w.]*)", code)):
         path = ROOT / name.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name

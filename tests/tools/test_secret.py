@@ -103,7 +103,7 @@ def test_gateway_reads_the_written_value(aws, run_secret):
     assert (values["OPENAI_API_KEY"], values["RETOUCH_PEPPER"]) == (VALUE, "p")
 
 
-def test_variable_is_removed(aws, run_secret):
+def test_secret_variable_is_removed_once_and_then_unknown(aws, run_secret):
     assert run_secret("--remove", "STABILITY_API_KEY")[0] == 0
     assert stored_secret(aws) == {}
     assert run_secret("--remove", "STABILITY_API_KEY")[0] == 1

@@ -37,7 +37,7 @@ def test_upload_is_recognized_by_sequencer_or_else_by_time():
 
 
 @pytest.mark.parametrize("version", [ObjectVersion(AWS_EXAMPLE, 1.5), ObjectVersion("", 0.1 + 0.2)])
-def test_version_survives_metadata(version):
+def test_version_is_read_back_from_its_metadata(version):
     assert version_from_metadata(version.to_metadata()) == version
 
 

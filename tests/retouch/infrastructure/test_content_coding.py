@@ -102,7 +102,7 @@ def test_bomb_that_was_compressed_twice_is_decoded_in_small_pieces():
     ids=describe,
 )
 @pytest.mark.parametrize("chunk_bytes", [1, 997, 1_000_000])
-def test_body_is_decoded(body, coding, chunk_bytes):
+def test_compressed_body_is_decoded_from_chunks_of_any_size(body, coding, chunk_bytes):
     assert decode_in_chunks(body, coding, chunk_bytes) == TEXT
 
 

@@ -42,7 +42,7 @@ def test_model_that_changes_geometry_is_strict():
 
 
 @pytest.mark.parametrize("fit", ["strict", "scale", "pad"])
-def test_named_fit_wins(fit):
+def test_fit_that_the_request_names_is_chosen(fit):
     assert choose_fit_mode(MODEL, replace(REQUEST, fit_mode=fit), MASK) == fit
 
 

@@ -74,7 +74,7 @@ def test_graphs_of_requests_cost_tokens_and_latency(api, store, shop):
     assert {*points[0]} == {"timestamp", "avg", "p50", "p90", "p99"}
 
 
-def test_graphs_of_users(api, store, shop):
+def test_graphs_of_users_count_requests_and_different_users(api, store, shop):
     for number, user in enumerate(["ann", "ann", "bob", ""]):
         _add(store, shop, number, user=user)
     assert _graph(api, "users")[0] == {"total": 2}

@@ -317,7 +317,7 @@ def test_creates_at_the_same_time_with_one_idempotency_key_create_one_key(api, a
     assert api.call("GET", f"/v1/api-keys?workspace_id={acme}").json["total"] == 1
 
 
-def test_list_is_paged(api, acme):
+def test_every_key_is_on_one_page_of_the_list(api, acme):
     created = [api.key(acme, name=str(number))[0] for number in range(5)]
     pages = [
         api.call("GET", f"/v1/api-keys?workspace_id=acme&page_size=2&current_page={page}").json

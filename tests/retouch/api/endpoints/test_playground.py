@@ -109,7 +109,7 @@ def test_page_names_no_other_host_and_has_no_inline_code(name):
         assert re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:", text) is None
 
 
-def test_page_is_small():
+def test_files_of_the_page_have_at_most_60_kb_compressed():
     assert sum(len(gzip.compress(file_data(name))) for name in PAGE_FILES) <= 60_000
 
 

@@ -313,7 +313,7 @@ def test_planes_of_16_bits_are_unsupported():
 
 
 @pytest.mark.parametrize("compression", [1, 8])
-def test_tiles_are_decoded(compression):
+def test_tiles_of_a_tiff_are_decoded_in_their_places(compression):
     image = sample_in_mode("RGB", (40, 20))
     tags = grey_tags(
         40,

@@ -115,7 +115,7 @@ def test_missing_table_raises_the_error_of_the_service(aws):
     assert failure.value.code == "ResourceNotFoundException"
 
 
-def test_secret_is_read(aws):
+def test_stored_secret_is_read_with_the_signed_client(aws):
     assert aws.client("secretsmanager").get_secret_value(SecretId="keys")["SecretString"] == (
         '{"A": "1"}'
     )
