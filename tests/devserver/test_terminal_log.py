@@ -52,7 +52,13 @@ def run_on_terminal(port, **env):
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=child_end,
-        env={**os.environ, "PORT": str(port), "PYTHONPATH": f"layers/retouch{os.pathsep}.", **env},
+        env={
+            **os.environ,
+            "PORT": str(port),
+            "RETOUCH_LOCAL_S3_PORT": "0",  # a warning names a port that another test has taken
+            "PYTHONPATH": f"layers/retouch{os.pathsep}.",
+            **env,
+        },
     )
     os.close(child_end)
     assert process.stdout

@@ -38,6 +38,7 @@ def start_server(tmp_path):
             env={
                 **inherited_env,
                 "PORT": str(unused_port()),
+                "RETOUCH_LOCAL_S3_PORT": str(unused_port()),
                 "PYTHONPATH": path,
                 "RETOUCH_INBOX": str(tmp_path / "inbox"),
                 **env,
@@ -67,14 +68,14 @@ def stop_server(process):
 
 
 def test_printed_curl_command_returns_the_picture_of_the_readme_also_after_a_restart(start_server):
-    port = str(unused_port())
-    process, curl = start_server(PORT=port)
+    ports = {"PORT": str(unused_port()), "RETOUCH_LOCAL_S3_PORT": str(unused_port())}
+    process, curl = start_server(**ports)
     completed = subprocess.run(
         shlex.split(curl), cwd=REPOSITORY, capture_output=True, text=True, timeout=60
     )
     response = json.loads(completed.stdout)
     stop_server(process)
-    process, _ = start_server(PORT=port)
+    process, _ = start_server(**ports)
     with urllib.request.urlopen(response["data"][0]["url"]) as link:
         assert link.headers["content-type"] == "image/png"
         edited = decode_image(link.read())

@@ -1,4 +1,4 @@
-"""Tests that the original of a masked edit is decoded once and checked once, and that its pixels stay exact."""
+"""Tests that the original of a masked edit is decoded at most once and checked once, and that its pixels stay exact."""
 
 import pytest
 
@@ -28,16 +28,21 @@ def decoded_files(monkeypatch):
     return files
 
 
+# Of these the edit decodes only the lines of the marked area, when it returns a PNG.
+KEPT_AS_LINES = ("PNG", "PNG with metadata")
+
+
 @pytest.mark.parametrize("output_format", ["png", "webp"])
 @pytest.mark.parametrize("kind", ORIGINALS)
-def test_original_is_decoded_once_and_stays_exact_for_every_image(
+def test_original_is_decoded_at_most_once_and_stays_exact_for_every_image(
     decoded_files, kind, output_format
 ):
     original = ORIGINALS[kind]
     expected = codec.decode(original)
     decoded_files.clear()
     results = send_masked_edit(original, n=3, output_format=output_format)
-    assert decoded_files.count(original) == 1
+    is_kept_as_lines = output_format == "png" and kind in KEPT_AS_LINES
+    assert decoded_files.count(original) == (0 if is_kept_as_lines else 1)
     assert [unmarked_difference(result, expected) for result in results] == [None] * 3
     assert all(result.tobytes() == results[0].tobytes() for result in results)
 
