@@ -10,10 +10,11 @@ from bench import processes
 from bench.launcher import Launcher
 from bench.paths import LITELLM, LOGS
 from bench.process_usage import tree_pids
-from bench.processes import free_port, start_process
+from bench.processes import start_process
 from bench.scenarios import MODEL
 from bench.targets import API_KEY, Target
 from bench.targets import LITELLM as NAME
+from devserver.ports import unused_port
 
 VERSION = "1.108.7"
 COMMAND = LITELLM / "venv" / "bin" / "litellm"
@@ -62,7 +63,7 @@ class LiteLlmLauncher(Launcher):
     @contextmanager
     def start_gateway(self) -> Iterator[Target]:
         """Start a proxy, which may not listen yet, and end it by pid."""
-        port = free_port()
+        port = unused_port()
         config = LITELLM / f"config-{port}.yaml"
         config.write_text(_CONFIG.format(model=MODEL, mock=self.mock, key=API_KEY))
         command = [COMMAND, "--config", config, "--host", "127.0.0.1", "--port", port]

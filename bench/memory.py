@@ -21,10 +21,11 @@ import requests
 
 from bench import large_images, paths
 from bench.process_usage import cpu_seconds, descendant_pids
-from bench.processes import free_port, start_process, stop_process
+from bench.processes import start_process, stop_process
 from bench.progress import Progress
 from bench.report import markdown_table
 from bench.targets import API_KEY, BILLED_PART, RETOUCH, Target
+from devserver.ports import unused_port
 from tests.support.upstream import Upstream, json_response
 
 MAX_MB = 600  # a MB is 1,000,000 bytes
@@ -143,7 +144,7 @@ def measure_case(case: Case) -> Measurement:
 @contextmanager
 def _run_gateway(provider: str) -> Iterator[Target]:
     """Run the development server with one worker and a local S3, and end them by pid."""
-    port = free_port()
+    port = unused_port()
     env = {
         "PORT": str(port),
         "PYTHONPATH": os.pathsep.join((str(paths.ROOT / "layers" / "retouch"), str(paths.ROOT))),

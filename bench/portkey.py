@@ -11,9 +11,10 @@ from bench import processes
 from bench.launcher import Launcher
 from bench.paths import LOGS, LOOPBACK_PRELOAD, PORTKEY
 from bench.process_usage import tree_pids
-from bench.processes import free_port, start_process
+from bench.processes import start_process
 from bench.targets import PORTKEY as NAME
 from bench.targets import Target
+from devserver.ports import unused_port
 
 # Newer versions within the declared ranges return 500 for every successful edit.
 MANIFEST: dict[str, Any] = {
@@ -49,7 +50,7 @@ class PortkeyLauncher(Launcher):
     @contextmanager
     def start_gateway(self) -> Iterator[Target]:
         """Start a gateway, which may not listen yet, and end it by pid."""
-        port = free_port()
+        port = unused_port()
         command = ["node", "--require", LOOPBACK_PRELOAD, SERVER, "--headless", f"--port={port}"]
         process = start_process(command, "portkey", {"NODE_ENV": "production"}, cwd=PORTKEY)
         try:

@@ -20,13 +20,6 @@ POLL_SECONDS = 0.002
 ALLOCATOR_ENV = {"MALLOC_MMAP_THRESHOLD_": "100000000", "MALLOC_TRIM_THRESHOLD_": "100000000"}
 
 
-def free_port() -> int:
-    """Return a loopback port on which nothing listens."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def start_process(
     command: Sequence[object],
     log: str,

@@ -18,8 +18,9 @@ from bench.coldstart import StartedTarget, Starter
 from bench.launcher import Launcher
 from bench.paths import ROOT
 from bench.process_usage import descendant_pids
-from bench.processes import free_port, start_process
+from bench.processes import start_process
 from bench.targets import API_KEY, BILLED_PART, DEPLOYED, GATEWAY_KEY, RETOUCH, Target
+from devserver.ports import unused_port
 
 CODE_FOLDERS = ("layers/retouch", "functions", "devserver")
 # No setting of the caller's environment may change the measured program.
@@ -76,7 +77,7 @@ class RetouchLauncher(Launcher):
     @contextmanager
     def start_gateway(self) -> Iterator[Target]:
         """Start the server and its worker, which may not listen yet, and end them by pid."""
-        port = free_port()
+        port = unused_port()
         server = start_process(
             [sys.executable, "-m", "devserver"], "retouch", self._environment(port), cwd=self.root
         )

@@ -17,20 +17,6 @@ from devserver.error_responses import MALFORMED_REQUEST
 
 _BACKLOG = 1024
 
-LOOPBACK = "127.0.0.1"
-
-
-def bind_listener(port: int = 0, host: str = LOOPBACK) -> socket.socket:
-    """Return a socket that is bound to a port but does not listen yet. By default only this machine reaches it."""
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
 
 class _Protocol(HttpToolsProtocol):
     """The protocol of uvicorn, with the error envelope of the gateway for a request that it cannot read."""

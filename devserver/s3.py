@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devserver.asgi_server import bind_listener
+from devserver.ports import bind_listener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

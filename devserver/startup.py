@@ -14,7 +14,7 @@ from pathlib import Path
 
 from devserver.allocator import keep_freed_blocks
 from devserver.api_gateway import ApiGateway
-from devserver.asgi_server import bind_listener, serve_asgi
+from devserver.asgi_server import serve_asgi
 from devserver.inbox_watcher import InboxWatcher, prepare_inbox
 from devserver.job_poller import (
     DEAD_LETTERS,
@@ -23,6 +23,7 @@ from devserver.job_poller import (
     LINES_QUEUE,
     JobPoller,
 )
+from devserver.ports import bind_listener
 from devserver.runtime_api import RuntimeApi
 from devserver.s3 import LocalS3
 from devserver.schedule import run_schedule

@@ -23,6 +23,7 @@ from bench.targets import (
     billed_value,
     direct_target,
 )
+from devserver.ports import unused_port
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_coldstart_run_alternates_targets_and_drops_the_first_start(mock) -> Non
 
 
 def test_wait_for_first_edit_raises_when_the_target_never_listens(mock) -> None:
-    target = Target("late", f"http://127.0.0.1:{processes.free_port()}/v1")
+    target = Target("late", f"http://127.0.0.1:{unused_port()}/v1")
     with pytest.raises(TimeoutError, match="late"):
         coldstart.wait_for_first_edit(target, b"", time.perf_counter() + 0.05)
 

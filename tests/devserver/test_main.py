@@ -14,15 +14,10 @@ import psutil
 import pytest
 import requests
 
+from devserver.ports import unused_port
 from devserver.startup import address_problem
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture
@@ -75,7 +70,7 @@ def read_ready_lines(process):
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_stop_signal_ends_the_server_and_every_child(start_server, signal_number):
-    port = free_port()
+    port = unused_port()
     process = start_server(port)
     first, second = read_ready_lines(process)
     url = f"http://127.0.0.1:{port}"
@@ -91,7 +86,7 @@ def test_stop_signal_ends_the_server_and_every_child(start_server, signal_number
 
 
 def test_printed_curl_command_works_as_pasted(start_server, tmp_path):
-    port = free_port()
+    port = unused_port()
     process = start_server(port, RETOUCH_BUCKET="mine")
     line = read_ready_lines(process)[1]
     (tmp_path / "events").mkdir()
@@ -104,7 +99,7 @@ def test_printed_curl_command_works_as_pasted(start_server, tmp_path):
 
 def test_printed_curl_command_sends_the_first_key_without_showing_it(start_server):
     key = "rt_first-key-of-a-test"
-    process = start_server(free_port(), RETOUCH_ADMIN_KEY=key)
+    process = start_server(unused_port(), RETOUCH_ADMIN_KEY=key)
     line = read_ready_lines(process)[1]
     assert key not in line
     command = line.replace("curl", "printf '%s\\n'", 1)
@@ -116,12 +111,12 @@ def test_printed_curl_command_sends_the_first_key_without_showing_it(start_serve
 
 def test_server_makes_the_folder_of_orders_that_it_is_given(start_server, tmp_path):
     folder = tmp_path / "new" / "orders"
-    read_ready_lines(start_server(free_port(), RETOUCH_ORDERS_FOLDER=str(folder)))
+    read_ready_lines(start_server(unused_port(), RETOUCH_ORDERS_FOLDER=str(folder)))
     assert folder.is_dir()
 
 
 def test_local_s3_serves_objects_and_presigned_links(start_server):
-    port = free_port()
+    port = unused_port()
     process = start_server(port)
     read_ready_lines(process)
     env = requests.get(f"http://127.0.0.1:{port}/x?do=env", timeout=60).json()
@@ -140,7 +135,7 @@ def test_local_s3_serves_objects_and_presigned_links(start_server):
 
 
 def test_children_end_when_the_server_is_killed(start_server):
-    process = start_server(free_port())
+    process = start_server(unused_port())
     read_ready_lines(process)
     running = child_processes(process)
     assert len(running) == 2
@@ -149,7 +144,7 @@ def test_children_end_when_the_server_is_killed(start_server):
 
 
 def test_stop_signal_during_startup_ends_every_child(start_server):
-    process = start_server(free_port())
+    process = start_server(unused_port())
     deadline = time.monotonic() + 60
     while len(child_processes(process)) < 2 and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -172,7 +167,7 @@ def test_server_prints_one_line_when_the_port_is_taken(start_server):
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1"])
 def test_server_prints_one_line_for_an_address_of_another_machine(host, start_server):
-    out, err = start_server(free_port(), HOST=host).communicate(timeout=60)
+    out, err = start_server(unused_port(), HOST=host).communicate(timeout=60)
     (line,) = err.splitlines()
     assert line.startswith(f"HOST is '{host}', ")
     assert "Leave HOST out" in line
@@ -196,7 +191,7 @@ def test_taken_port_of_links_is_told_and_the_server_runs(start_server):
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
-        process = start_server(free_port(), RETOUCH_LOCAL_S3_PORT=str(taken))
+        process = start_server(unused_port(), RETOUCH_LOCAL_S3_PORT=str(taken))
         assert read_ready_lines(process)[0].startswith("Retouch is ready on")
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=60)[1]
@@ -219,14 +214,14 @@ def test_taken_port_of_links_is_told_and_the_server_runs(start_server):
     ],
 )
 def test_server_prints_one_line_for_an_invalid_setting(start_server, variable, value):
-    out, err = start_server(free_port(), **{variable: value}).communicate(timeout=60)
+    out, err = start_server(unused_port(), **{variable: value}).communicate(timeout=60)
     (line,) = err.splitlines()
     assert line.startswith(f"{variable} is '{value}'. It must be ")
     assert out == ""
 
 
 def test_server_prints_one_line_for_an_admin_key_that_is_none_and_does_not_repeat_it(start_server):
-    out, err = start_server(free_port(), RETOUCH_ADMIN_KEY="sk-canary").communicate(timeout=60)
+    out, err = start_server(unused_port(), RETOUCH_ADMIN_KEY="sk-canary").communicate(timeout=60)
     (line,) = err.splitlines()
     assert line.startswith("RETOUCH_ADMIN_KEY must begin with 'rt_'")
     assert "canary" not in line
@@ -234,7 +229,7 @@ def test_server_prints_one_line_for_an_admin_key_that_is_none_and_does_not_repea
 
 
 def test_server_prints_one_line_for_an_unknown_default_model(start_server):
-    process = start_server(free_port(), RETOUCH_DEFAULT_MODEL="openai/gpt-image-22")
+    process = start_server(unused_port(), RETOUCH_DEFAULT_MODEL="openai/gpt-image-22")
     out, err = process.communicate(timeout=60)
     (line,) = err.splitlines()
     assert line.startswith("RETOUCH_DEFAULT_MODEL names no model of this gateway. ")
@@ -244,7 +239,7 @@ def test_server_prints_one_line_for_an_unknown_default_model(start_server):
 
 
 def test_server_port_stays_closed_until_every_function_is_ready(start_server):
-    port = free_port()
+    port = unused_port()
     process = start_server(port)
     deadline = time.monotonic() + 60
     status = None
@@ -259,7 +254,7 @@ def test_server_port_stays_closed_until_every_function_is_ready(start_server):
 
 def test_function_that_cannot_start_is_reported_and_gets_502(start_server, tmp_path):
     (tmp_path / "app.py").write_text("raise RuntimeError('no luck')")
-    port = free_port()
+    port = unused_port()
     process = start_server(port, RETOUCH_LOCAL_TASK_ROOT=str(tmp_path), RETOUCH_BUCKET="mine")
     lines: list[str] = []
     while "Retouch returns 502" not in (lines or [""])[-1]:
@@ -271,7 +266,7 @@ def test_function_that_cannot_start_is_reported_and_gets_502(start_server, tmp_p
 
 
 def test_provider_address_that_is_the_server_itself_is_refused_without_a_stack_trace(start_server):
-    port = free_port()
+    port = unused_port()
     process = start_server(
         port,
         RETOUCH_LOCAL_TASK_ROOT=str(REPOSITORY / "functions" / "edits"),

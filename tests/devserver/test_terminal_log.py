@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from devserver.ports import unused_port
 from devserver.terminal_log import readable_line
-from tests.support.upstream import unused_port
 
 ROOT = Path(__file__).parents[2]
 EDIT = (

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from devserver.ports import unused_port
 from tests.support.images import b64, decode_image, photo
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 REPOSITORY = Path(__file__).parents[2]
 CANARY = "sk-canary-e2e-51c2"

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from devserver.ports import unused_port
 from devserver.server import DevServer
 from retouch.api.handlers.mirror_http import MIRROR_PATH
 from retouch.api.routes import ROUTES
@@ -29,7 +30,6 @@ from retouch.planning.parameter_rules import OPENAI_PARAMS
 from retouch.providers import PROVIDERS
 from tests.support.events import encode_multipart
 from tests.support.images import box_mask, data_url, photo
-from tests.support.upstream import unused_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "retouch" / "retouch"

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
+from devserver.ports import unused_port
 from devserver.server import DevServer
 from devserver.settings import EXAMPLE_RECEIVER, DevServerSettings
 from tests.support.images import decode_image
 from tests.support.printed_examples import ORIGINAL, ROOT, printed_examples
-from tests.support.upstream import unused_port
 
 
 def run_printed_example(page, folder, example=None):

@@ -17,6 +17,7 @@ import urllib.request
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.gateway.authentication import key_digest
 from tests.e2e.sam_build import ENV, ROOT, WORK, require_interpreter, require_tools, run_build
 from tests.support.events import encode_multipart
@@ -38,9 +39,7 @@ def aws(tmp_path_factory):
     """Yield the environment that leads every AWS client to the emulator."""
     require_interpreter()
     require_tools(".work/stack/.ready", ".work/sam/.ready")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(unused_port())
     emulator_env = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",

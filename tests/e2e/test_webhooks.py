@@ -17,11 +17,12 @@ import pytest
 import requests
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from devserver.ports import unused_port
 from devserver.server import DevServer
 from devserver.settings import EXAMPLE_RECEIVER, Timeouts
 from retouch.core.credentials.webhook_signature import signature_headers, signing_key
 from tests.support.node_sdk import node_folder as node_folder
-from tests.support.upstream import ScriptedResponse, Upstream, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream
 
 ROOT = Path(__file__).parents[2]
 NODE_SCRIPTS = Path(__file__).parent / "node"

@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from devserver.ports import unused_port
 from tests.e2e.sam_build import ENV, ROOT, WORK
 
 SETUP_SCRIPT = ROOT / "tools" / "aws" / "sam-local-setup.sh"
@@ -29,9 +29,7 @@ def has_container_runtime():
 @contextmanager
 def serve_functions(log):
     """Run `sam local start-lambda` with warm containers. Yield the URL that invokes the edits function."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     command = (
         f". {WORK}/env.sh && exec {ROOT}/.work/sam/bin/sam local start-lambda --port {port} "
         f"-t {WORK}/build/template.yaml --env-vars events/env/local.json --skip-pull-image "

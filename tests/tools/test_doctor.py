@@ -8,9 +8,10 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from devserver.ports import unused_port
 from devserver.server import DevServer
 from tests.support.dynamodb import table_definition
-from tests.support.upstream import Upstream, json_response, unused_port
+from tests.support.upstream import Upstream, json_response
 from tools import doctor, keys
 
 ORIGIN = "https://pages.example"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from devserver.asgi_server import bind_listener
+from devserver.ports import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FUNCTION_FOLDER = ROOT / ".work" / "local" / "build" / "EditsFunction"
@@ -57,7 +57,7 @@ def time_first_invocation(
     layer: Path, python: Path, event: bytes, env: Mapping[str, str]
 ) -> tuple[float, dict[str, object]]:
     """Start the emulator, invoke the function once and return the milliseconds and the response."""
-    ports = [_free_port(), _free_port()]
+    ports = [unused_port(), unused_port()]
     (emulator,) = ROOT.glob(".work/sam/lib/python3*/site-packages/samcli/local/rapid/*-x86_64")
     command: list[str | Path] = [
         *("taskset", "-c", "0", emulator, "--log-level", "error"),
@@ -104,12 +104,6 @@ def _time_request(url: str, event: bytes) -> tuple[float, dict[str, object]]:
     with urllib.request.urlopen(url, event, timeout=60) as response:  # noqa: S310 - loopback
         body = response.read()
     return (time.perf_counter() - started) * 1000, json.loads(body)
-
-
-def _free_port() -> int:
-    with bind_listener() as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _wait_for_port(port: int) -> None:

@@ -3,10 +3,10 @@
 import pytest
 import requests
 
+from devserver.ports import unused_port
 from devserver.server import DevServer
 from retouch.cli import main
 from tests.support.images import box_mask, photo
-from tests.support.upstream import unused_port
 
 ADMIN = "rt_admin-of-a-test"
 

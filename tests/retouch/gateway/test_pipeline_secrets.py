@@ -4,9 +4,10 @@ import logging
 
 import pytest
 
+from devserver.ports import unused_port
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 CANARY = "sk-canary-7f3a9d"
 FIELDS = {"model": "gpt-image-2", "prompt": "canary-prompt", "image": file_part(photo())}

@@ -6,6 +6,7 @@ import time
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import OrdersUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
@@ -13,7 +14,6 @@ from retouch.infrastructure.aws.edits_queue import EditsSqsQueue, RequestBucket
 from retouch.infrastructure.local.job_folder import EditsFolderQueue, RequestFolder
 from retouch.infrastructure.stores.order_stores import job_stores, order_stores
 from tests.support.orders import BUCKET, CREDENTIALS
-from tests.support.upstream import unused_port
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import OrdersUnavailable
 from retouch.core.rows import Row, RowConflict
 from retouch.infrastructure.aws.clients import AwsClients
@@ -15,7 +16,6 @@ from retouch.infrastructure.aws.row_table import RowDynamoTable
 from retouch.infrastructure.local.row_folder import RowFolderTable
 from tests.support.batches import BATCHES_DEFINITION, TABLE
 from tests.support.orders import CREDENTIALS, NOW, moto_server
-from tests.support.upstream import unused_port
 
 
 def _unavailable_error():

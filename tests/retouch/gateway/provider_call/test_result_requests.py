@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.credentials.client_credentials import ClientCredentials
 from retouch.core.errors import DeadlineExceeded, Moderated, UpstreamError
 from retouch.core.provider_protocol import ProviderRequest, ProviderResponse
@@ -16,7 +17,7 @@ from retouch.providers import PROVIDERS
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
 from tests.support.services import FakeClock, build_services
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 IMAGE = photo()
 IMAGE_RESPONSE = ScriptedResponse(200, IMAGE, {"content-type": "image/png"})
@@ -287,15 +288,11 @@ def test_retry_after_of_a_poll_is_respected_within_reason(seconds, pause):
     assert longest == pause if pause else 20 < longest < 30
 
 
-def result_requests(send, clock=None, seconds=600.0):
+def result_requests(send, clock=None, seconds=600.0, slug="black-forest-labs"):
     clock = clock or FakeClock()
-    settings = Settings.from_env({"BFL_API_KEY": "k"})
+    settings = Settings.from_env({"BFL_API_KEY": "k", "STABILITY_API_KEY": "k"})
     resolved = resolve_model(
-        FLOWS["black-forest-labs"].model,
-        ClientCredentials(),
-        PROVIDERS,
-        settings,
-        clock.today(),
+        FLOWS[slug].model, ClientCredentials(), PROVIDERS, settings, clock.today()
     )
     return ResultRequests(send, resolved, clock, clock.now() + seconds)
 
@@ -391,10 +388,5 @@ def test_pauses_without_randomness_are_never_zero():
 
 def test_moderation_in_a_poll_is_raised_at_once():
     body = b'{"name": "content_moderation", "errors": ["no"]}'
-    requests = result_requests(lambda *_: ProviderResponse(403, {}, body))
-    settings = Settings.from_env({"STABILITY_API_KEY": "k"})
-    stability = resolve_model(
-        FLOWS["stability-ai"].model, ClientCredentials(), PROVIDERS, settings, FakeClock().today()
-    )
     with pytest.raises(Moderated):
-        ResultRequests(requests.send, stability, requests.clock, 600.0)(POLL)
+        result_requests(lambda *_: ProviderResponse(403, {}, body), slug="stability-ai")(POLL)

@@ -2,11 +2,12 @@
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.clock import SystemClock
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import b64, photo
 from tests.support.services import FakeClock, build_services
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 IMAGE_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(photo())}]})
 FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(photo())}

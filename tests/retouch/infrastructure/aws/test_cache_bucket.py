@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.edit_types import GeneratedImage
 from retouch.core.settings import Settings
 from retouch.gateway.cache import CacheEntry, lookup_entry, pack_entry, save_entry
@@ -14,7 +15,7 @@ from tests.support.images import photo
 from tests.support.mirror import BUCKET
 from tests.support.services import FakeClock
 from tests.support.time_budgets import time_budget
-from tests.support.upstream import ScriptedResponse, Upstream, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream
 
 DAY = 86_400
 ENTRY = CacheEntry((GeneratedImage(data=photo(640, 480), metadata={"size": "640x480"}),))

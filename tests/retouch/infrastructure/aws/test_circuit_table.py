@@ -11,13 +11,14 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 
+from devserver.ports import unused_port
 from retouch.core.errors import UpstreamError
 from retouch.gateway.circuit_breaker import CircuitBreaker, ProviderDown
 from retouch.gateway.circuit_store import InMemoryCircuitStore
 from retouch.infrastructure.aws.circuit_table import CircuitTable, circuit_store
 from retouch.infrastructure.aws.clients import AwsClients
 from tests.support.services import FakeClock
-from tests.support.upstream import ScriptedResponse, Upstream, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream
 
 UPSTREAM_ERROR = UpstreamError("It answered nonsense.")
 START = FakeClock().unix_time()  # a boundary of every window

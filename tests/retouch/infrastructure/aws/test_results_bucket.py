@@ -4,11 +4,12 @@ import logging
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.results_bucket import ResultsBucket
-from tests.support.upstream import ScriptedResponse, Upstream, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from devserver.ports import unused_port
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws import clients
 from retouch.infrastructure.aws.circuit_table import CircuitTable
@@ -28,7 +29,7 @@ from retouch.infrastructure.http1.errors import ConnectFailed
 from retouch.mirror.services import MirrorObject, StoreFailed
 from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.services import FakeClock
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 TABLE, BUCKET = "rows", "results-bucket"
 KEY = {"id": {"S": "1"}}

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.infrastructure.fetch.connector import Connector, resolve_name
 from tests.support.certificates import client_tls_context
 from tests.support.fake_internet import GOOD_RESPONSE, FakeInternet
-from tests.support.upstream import unused_port
 
 
 def test_resolve_returns_each_system_address_once():

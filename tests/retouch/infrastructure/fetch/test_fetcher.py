@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.url_policy.errors import MESSAGES, FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.infrastructure.fetch.fetcher import Fetcher
@@ -18,7 +19,7 @@ from tests.support.fetching import (
     scripted_response,
 )
 from tests.support.images import photo
-from tests.support.upstream import Upstream, unused_port
+from tests.support.upstream import Upstream
 
 
 def test_redirect_is_followed_to_the_image():

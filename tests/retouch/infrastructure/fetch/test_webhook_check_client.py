@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.clock import SystemClock
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.gateway.guardrails.config import read_guardrails
@@ -22,7 +23,7 @@ from retouch.gateway.guardrails.types import (
 from retouch.infrastructure.fetch.webhook_check_client import WebhookCheckClient
 from tests.support.fake_internet import FakeInternet, ScriptedResolver
 from tests.support.raw_http import RawServer
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 KEY = bytes(range(32))
 ALLOW = json_response({"verdict": True})

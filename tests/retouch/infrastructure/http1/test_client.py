@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.infrastructure.http1.client import HttpClient
 from retouch.infrastructure.http1.errors import (
     ConnectFailed,
@@ -16,7 +17,6 @@ from retouch.infrastructure.http1.errors import (
 )
 from tests.support.certificates import certificate_authority, tls_context_for
 from tests.support.raw_http import RawServer, send
-from tests.support.upstream import unused_port
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import OrdersUnavailable
 from retouch.infrastructure.aws import clients
 from retouch.infrastructure.aws.answer_bucket import AnswerBucket
@@ -20,7 +21,6 @@ from retouch.orders.charges import Charge, Outcome, decide_charges
 from retouch.orders.order import Fingerprint, Submission
 from retouch.orders.stores import OrderConflict
 from tests.support.orders import BUCKET, CREDENTIALS, NOW, TABLE, answer, claim, create_aws_clients
-from tests.support.upstream import unused_port
 
 
 @pytest.fixture(params=["folder", "boto3", "small clients"])

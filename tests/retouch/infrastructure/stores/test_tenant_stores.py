@@ -3,6 +3,7 @@
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.settings import Settings
 from retouch.core.write_conflict import WriteConflict
 from retouch.infrastructure.aws.clients import AwsClients
@@ -12,7 +13,6 @@ from retouch.tenants.table import RowWrite, TenantRow, TenantsUnavailable
 from tests.support.lost_answers import LosingProxy
 from tests.support.orders import CREDENTIALS, moto_server
 from tests.support.tenants import TABLE, TABLE_DEFINITION
-from tests.support.upstream import unused_port
 
 
 @pytest.fixture(scope="module")

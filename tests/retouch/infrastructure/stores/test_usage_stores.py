@@ -7,6 +7,7 @@ from dataclasses import replace
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import UsageUnavailable
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients
@@ -20,7 +21,6 @@ from retouch.usage.recorder import UsageRecorder
 from retouch.usage.stores import UsageStore
 from tests.support.orders import CREDENTIALS, create_aws_clients, moto_server
 from tests.support.services import FakeClock
-from tests.support.upstream import unused_port
 from tests.support.usage import DAY, NOON, TABLE, create_usage_table, make_event
 
 

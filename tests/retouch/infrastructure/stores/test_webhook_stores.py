@@ -5,12 +5,12 @@ import time
 import boto3
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import WebhooksUnavailable
 from retouch.infrastructure.aws.clients import AwsClients
 from retouch.infrastructure.aws.webhook_queue import DeliverySqsQueue
 from retouch.webhooks.messages import decode_message
 from tests.support.orders import CREDENTIALS
-from tests.support.upstream import unused_port
 
 
 def test_message_names_the_delivery_and_comes_again_after_its_delay(proxy, moto_port):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from devserver.ports import unused_port
 from retouch.core.errors import (
     GatewayMisconfigured,
     Unauthorized,
@@ -18,7 +19,7 @@ from tests.contract.standins.azure_openai import AzureOpenAIStandIn
 from tests.support.gateway_client import file_part, post_edit
 from tests.support.images import photo
 from tests.support.services import FakeClock
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 SECRETS = {"tenant_id": "tenant", "client_id": "client", "client_secret": "s3cret~/+value"}
 SCOPE = "https://ai.azure.com/.default"

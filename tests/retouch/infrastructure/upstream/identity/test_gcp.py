@@ -15,6 +15,7 @@ from botocore.credentials import Credentials
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from devserver.ports import unused_port
 from retouch.core.errors import (
     GatewayMisconfigured,
     Unauthorized,
@@ -26,7 +27,7 @@ from retouch.infrastructure.upstream.identity.gcp import GcpIdentity
 from retouch.providers.vertex_ai import PROVIDER
 from tests.support.google_credentials import KEY, service_account
 from tests.support.services import FakeClock
-from tests.support.upstream import ScriptedResponse, Upstream, json_response, unused_port
+from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 POOL = "//iam.googleapis.com/projects/12/locations/global/workloadIdentityPools/p/providers/aws"
