@@ -1,12 +1,9 @@
 """Tests of the peak memory of a worker that edits the largest pictures, with real uploads, links and a provider."""
 
-import os
-
 import pytest
 import requests
 
 from bench.memory import CASES, MAX_MB, measure_case, worker_peak_mb
-from bench.process_usage import descendant_pids
 from devserver.server import DevServer
 from tests.support.images import b64, box_mask, encode_image, photo
 from tests.support.unusual_results import noise_image
@@ -42,7 +39,7 @@ def test_eight_images_that_no_bucket_takes_stay_below_600_megabytes():
         fields = {"prompt": "p", "model": "gpt-image-2", "n": 8}
         url = f"{gateway.url}/v1/images/edits"
         response = requests.post(url, files=files, data=fields, timeout=300)
-        peak_mb = worker_peak_mb(descendant_pids(os.getpid()))
+        peak_mb = worker_peak_mb(gateway.pids)
     assert response.status_code == 200, response.text[:500]
     images = response.json()["data"]
     assert len(images) == 8
