@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 from bench.paths import ROOT
+from retouch.infrastructure.local.whole_file import write_file
 
 # File name -> (side in pixels, rows of noise). Noise does not compress, so the rows set the file size.
 IMAGE_SPECS = {
@@ -50,7 +51,7 @@ def write_missing(folder: Path) -> None:
     """Write every image and mask that does not exist yet."""
     for name in (*IMAGE_SPECS, *MASK_SIDES, *PHOTO_BLURS):
         if not (folder / name).exists():
-            (folder / name).write_bytes(_image_bytes(name))
+            write_file(folder / name, _image_bytes(name))
 
 
 def _image_bytes(file_name: str) -> bytes:

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from PIL import TiffImagePlugin as TiffImagePlugin
 
 from bench.paths import ROOT
+from retouch.infrastructure.local.whole_file import write_file
 
 PHONE_SIZE = (8160, 6144)  # pixels of a phone with a camera of 50 megapixels
 PORTRAIT_SIZE = (4000, 6000)  # pixels after the turn that the file's EXIF asks for
@@ -28,7 +29,7 @@ def write_missing(folder: Path, names: tuple[str, ...]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         if not (folder / name).exists():
-            (folder / name).write_bytes(_WRITERS[name]())
+            write_file(folder / name, _WRITERS[name]())
 
 
 def _photo(size: tuple[int, int], grain_share: float = 0.15) -> Image.Image:

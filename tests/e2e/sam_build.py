@@ -1,6 +1,5 @@
 """Run SAM builds one at a time, because test processes share one build folder."""
 
-import fcntl
 import os
 import shutil
 import subprocess
@@ -9,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.file_lock import hold_file_lock
+
 ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".work" / "local"
+LOCK = WORK / "lock"
 LIBRARIES_UNREACHABLE = (
     "not run: the package index for the layer's libraries is not reachable. "
     "Connect to it and run `make build`, which fills uv's cache"
@@ -39,7 +41,7 @@ def require_interpreter():
 
 
 def require_tools(*targets):
-    """Skip the test when the tools cannot be installed. The test suite does not require them."""
+    """Skip the test when the tools cannot be installed. The caller holds the lock."""
     if run_make(*targets).returncode:
         pytest.skip(
             "not run: the package index for the tools is not reachable. "
@@ -51,9 +53,7 @@ def require_tools(*targets):
 def run_build(target):
     """Build `target` and hold a lock, so that no other process builds while the context is open."""
     require_interpreter()
-    WORK.mkdir(parents=True, exist_ok=True)
-    with open(WORK / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with hold_file_lock(LOCK):
         require_tools(".work/sam/.ready")
         completed = run_make(target)
         if "Failed to fetch" in completed.stdout + completed.stderr:

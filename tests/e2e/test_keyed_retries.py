@@ -3,7 +3,6 @@
 import json
 import subprocess
 import uuid
-from pathlib import Path
 
 import openai
 import pytest
@@ -16,7 +15,6 @@ from tests.support.images import b64, photo
 from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, Upstream, json_response
 
-HERE = Path(__file__).parent / "node"
 IMAGE = photo(64, 64)
 SUCCESS = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
 CLIENT_SECONDS, PROVIDER_SECONDS = 1.0, 1.5
@@ -115,7 +113,6 @@ def test_python_sdk_with_a_key_that_gives_up_and_repeats_buys_one_edit(provider,
 def test_ai_sdk_with_a_key_buys_one_edit(provider, url, key, node_folder, tmp_path, response):
     provider.respond(response)
     (tmp_path / "a.png").write_bytes(IMAGE)
-    (node_folder / "keyed.mjs").write_bytes((HERE / "keyed.mjs").read_bytes())
     completed = subprocess.run(
         ["node", "keyed.mjs", url, str(tmp_path / "a.png"), key],
         cwd=node_folder,

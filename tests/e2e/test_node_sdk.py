@@ -1,11 +1,9 @@
 """Tests of the Node SDKs of OpenAI, Portkey and Vercel. npm installs them once. Skipped without Node."""
 
 import json
-import shutil
 import subprocess
 
 from tests.support.images import box_mask, cutout, photo
-from tests.support.node_sdk import HERE
 from tests.support.node_sdk import node_folder as node_folder
 
 
@@ -14,7 +12,6 @@ def test_openai_node_sdk_edits_streams_and_raises_typed_errors(
 ):
     (tmp_path / "image.png").write_bytes(photo(96, 96))
     (tmp_path / "mask.png").write_bytes(box_mask(96, 96))
-    shutil.copy(HERE / "check.mjs", node_folder / "check.mjs")
     completed = subprocess.run(
         [
             "node",
@@ -48,7 +45,6 @@ def test_portkey_node_sdk_edits_and_streams(node_folder, gateway, upstream, tmp_
         ("cut", cutout(96, 96)),
     ):
         (tmp_path / f"{name}.png").write_bytes(data)
-    shutil.copy(HERE / "portkey.mjs", node_folder / "portkey.mjs")
     files = [str(tmp_path / f"{name}.png") for name in ("image", "mask", "cut")]
     completed = subprocess.run(
         ["node", "portkey.mjs", f"{gateway.url}/v1", *files],
@@ -65,7 +61,6 @@ def test_portkey_node_sdk_edits_and_streams(node_folder, gateway, upstream, tmp_
 
 def test_node_client_for_azure_edits(node_folder, gateway, upstream, tmp_path):
     (tmp_path / "image.png").write_bytes(photo(96, 96))
-    shutil.copy(HERE / "azure.mjs", node_folder / "azure.mjs")
     completed = subprocess.run(
         ["node", "azure.mjs", gateway.url, str(tmp_path / "image.png")],
         cwd=node_folder,

@@ -14,7 +14,6 @@ import requests
 from devserver.server import DevServer
 from devserver.settings import Timeouts, Workers
 from tests.support.images import b64, photo
-from tests.support.node_sdk import HERE as NODE_SCRIPTS
 from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import json_response
 
@@ -114,7 +113,6 @@ def test_curl_f_takes_the_failure_for_a_success_but_prints_it(slow_gateway, slow
 def run_node(folder, url, image_folder, client_timeout="", request_timeout="", stream=""):
     """Return what the Node SDK raised."""
     (image_folder / "a.png").write_bytes(IMAGE)
-    (folder / "slow.mjs").write_bytes((NODE_SCRIPTS / "slow.mjs").read_bytes())
     arguments = [f"{url}/v1", str(image_folder / "a.png"), client_timeout, request_timeout, stream]
     completed = subprocess.run(
         ["node", "slow.mjs", *arguments], cwd=folder, capture_output=True, text=True, timeout=60

@@ -19,8 +19,9 @@ import pytest
 
 from devserver.ports import unused_port
 from retouch.gateway.authentication import key_digest
-from tests.e2e.sam_build import ENV, ROOT, WORK, require_interpreter, require_tools, run_build
+from tests.e2e.sam_build import ENV, LOCK, ROOT, WORK, require_interpreter, require_tools, run_build
 from tests.support.events import encode_multipart
+from tests.support.file_lock import hold_file_lock
 from tests.support.images import box_mask, decode_image, photo
 
 KEY = "rt_for-this-test"
@@ -38,7 +39,8 @@ pytestmark = [pytest.mark.timeout(400)]
 def aws(tmp_path_factory):
     """Yield the environment that leads every AWS client to the emulator."""
     require_interpreter()
-    require_tools(".work/stack/.ready", ".work/sam/.ready")
+    with hold_file_lock(LOCK):
+        require_tools(".work/stack/.ready", ".work/sam/.ready")
     port = str(unused_port())
     emulator_env = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",

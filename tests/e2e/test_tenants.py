@@ -1,7 +1,6 @@
 """Tests of tenants over sockets: Portkey's SDK at the admin API of `make run`, isolation, and what is never shown."""
 
 import json
-import shutil
 import subprocess
 import time
 
@@ -13,7 +12,6 @@ from devserver.server import DevServer
 from retouch.gateway.authentication import key_digest
 from tests.support.images import box_mask, photo
 from tests.support.mirror import ImageHost
-from tests.support.node_sdk import HERE as NODE_SCRIPTS
 from tests.support.node_sdk import node_folder as node_folder
 
 ADMIN_KEY = "rt_admin-canary-" + "A" * 32
@@ -119,7 +117,6 @@ def test_portkey_node_sdk_creates_lists_updates_uses_and_deletes(
     url, node_folder, tmp_path, upstream
 ):
     (tmp_path / "image.png").write_bytes(IMAGE)
-    shutil.copy(NODE_SCRIPTS / "admin.mjs", node_folder / "admin.mjs")
     command = ["node", "admin.mjs", f"{url}/v1", ADMIN_KEY, str(tmp_path / "image.png")]
     completed = subprocess.run(command, cwd=node_folder, capture_output=True, text=True, timeout=60)
     assert completed.returncode == 0, completed.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +24,6 @@ from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, Upstream
 
 ROOT = Path(__file__).parents[2]
-NODE_SCRIPTS = Path(__file__).parent / "node"
 MASKED: Any = {
     "image": ("a.png", (ROOT / "events" / "photo.png").read_bytes()),
     "mask": ("m.png", (ROOT / "events" / "mask.png").read_bytes()),
@@ -136,7 +134,6 @@ def test_node_verifiers_accept_an_event_and_refuse_a_changed_one(received, node_
         {"name": name, "body": body.decode(), "headers": dict(headers)}
         for name, body, headers in cases
     ]
-    shutil.copy(NODE_SCRIPTS / "webhooks.mjs", node_folder / "webhooks.mjs")
     completed = subprocess.run(
         ["node", "webhooks.mjs"],
         input=json.dumps({"secret": secret, "cases": signed}),
@@ -284,6 +281,6 @@ def test_printed_receiver_accepts_an_event_once_and_refuses_a_foreign_one(
 def is_listening(url):
     try:
         requests.get(url, timeout=2)
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
     return True
