@@ -19,8 +19,14 @@ IMAGE = photo(64, 64)
 FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
 KEY = {"Idempotency-Key": '"order-4711"'}
 FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
-SLOW = 0.6  # seconds, longer than an edit that is not written
+SLOW = 0.3  # seconds of an edit that is written
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
+
+
+def wait_until(condition):
+    """Wait until the condition holds. A test that waits in vain ends at its time limit."""
+    while not condition():
+        threading.Event().wait(0.005)
 
 
 class ProviderGateway:
@@ -30,10 +36,10 @@ class ProviderGateway:
     upstream: Any
     orders: Any
 
-    def answer(self, status=200, body=None, delay=0.0, headers=None):
+    def answer(self, status=200, body=None, delay=0.0, headers=None, may_start=None):
         """Set what the provider answers from now on."""
         response = json_response(self.success if body is None else body, status)
-        response.delay = delay
+        response.delay, response.may_start = delay, may_start
         response.headers.update(headers or {})
         self.upstream.responses[:] = [response]
 
@@ -58,8 +64,7 @@ class Gateway(ProviderGateway):
         return send_event(event, services=self.services, seconds=seconds)
 
     def wait_for_call(self):
-        while not self.upstream.calls:
-            threading.Event().wait(0.01)
+        wait_until(lambda: self.upstream.calls)
 
 
 @contextmanager

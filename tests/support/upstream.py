@@ -65,7 +65,8 @@ class ScriptedResponse:
     """One scripted response.
 
     The server sends `chunks` one by one, `chunk_interval` seconds apart, as a stream. `delay` is the seconds before
-    the response starts. `network_failure` is one of:
+    the response starts. A response with `may_start` starts when the test sets this event.
+    `network_failure` is one of:
     "reset": the connection is reset before a response;
     "cut": the connection is reset in the middle of the response;
     "hang": the server waits for up to 60 seconds, then resets the connection;
@@ -78,6 +79,7 @@ class ScriptedResponse:
     chunks: Iterable[bytes] | None = None
     chunk_interval: float = 0.0
     delay: float = 0.0
+    may_start: threading.Event | None = None
     network_failure: str = ""
 
 
@@ -188,6 +190,8 @@ class Upstream:
         )
 
     def write_response(self, handler: BaseHTTPRequestHandler, response: ScriptedResponse) -> None:
+        if response.may_start:
+            response.may_start.wait(60)
         if response.delay:
             self._delays_ended.wait(response.delay)
         if response.network_failure == "hang":

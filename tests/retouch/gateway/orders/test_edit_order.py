@@ -197,10 +197,13 @@ def test_twenty_equal_requests_at_once_buy_once(real_time_gateway):
 
 def test_request_that_does_not_wait_is_told_that_the_order_runs(real_time_gateway):
     gateway = real_time_gateway
+    may_answer = threading.Event()
+    gateway.answer(may_start=may_answer)
     first = threading.Thread(target=gateway.send)
     first.start()
     gateway.wait_for_call()
     response = gateway.send({**KEY, "Prefer": "handling=lenient, wait=0"})
+    may_answer.set()
     first.join()
     assert (response.status, response.json["error"]["code"]) == (409, "order_in_progress")
     assert response.headers["x-should-retry"] == "true"

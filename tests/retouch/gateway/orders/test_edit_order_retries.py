@@ -1,15 +1,35 @@
 """Tests of the retries of an SDK, which find the order of their first try without a key."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from retouch.api.handlers.edits import build_handler
+from retouch.api.response import keep_alive
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
-from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW
+from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW, wait_until
+
+
+@pytest.fixture(autouse=True)
+def write_at_once(monkeypatch):
+    """Write the order of every edit that does not end at once."""
+    monkeypatch.setattr(keep_alive, "WRITE_AFTER_SECONDS", 0.0)
+
+
+@pytest.fixture
+def write_never(monkeypatch, write_at_once):
+    """Write the order of no edit, because every edit ends before."""
+    monkeypatch.setattr(keep_alive, "WRITE_AFTER_SECONDS", 60.0)
+
+
+@pytest.fixture
+def may_answer(real_time_gateway):
+    """Return the event that lets the provider answer."""
+    event = threading.Event()
+    real_time_gateway.answer(may_start=event)
+    return event
 
 
 def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):
@@ -21,15 +41,17 @@ def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):
     assert len(gateway.upstream.calls) == 1
 
 
-def test_retry_of_an_sdk_waits_for_its_first_try(real_time_gateway):
-    gateway = real_time_gateway
-    gateway.answer(delay=2.0)
-    first = threading.Thread(target=gateway.send, args=[FIRST])
-    first.start()
-    gateway.wait_for_call()
-    threading.Event().wait(SLOW)  # the order is written a quarter of a second after the start
-    retry = gateway.send(RETRY)
-    first.join()
+def test_retry_of_an_sdk_waits_for_its_first_try(real_time_gateway, may_answer):
+    gateway, reads = real_time_gateway, []
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(gateway.send, FIRST)
+        wait_until(lambda: gateway.orders.orders)
+        read = gateway.orders.read
+        gateway.orders.read = lambda key: reads.append(key) or read(key)
+        waiting = pool.submit(gateway.send, RETRY)
+        wait_until(lambda: len(reads) > 2)
+        may_answer.set()
+        retry = waiting.result()
     assert retry.status == 200
     assert retry.headers["idempotent-replayed"] == "true"
     assert len(gateway.upstream.calls) == 1
@@ -50,7 +72,7 @@ def test_first_tries_of_equal_edits_are_two_orders(gateway):
     assert len(gateway.orders.orders) == 2
 
 
-def test_edit_that_ends_at_once_and_edit_of_another_client_are_not_written(gateway):
+def test_edit_that_ends_at_once_and_edit_of_another_client_are_not_written(gateway, write_never):
     assert gateway.send(FIRST).status == 200
     assert gateway.send({}).status == 200
     assert gateway.orders.orders == {}
@@ -102,14 +124,13 @@ def test_sdk_is_served_when_the_table_fails(gateway):
     assert gateway.send(RETRY).status == 200
 
 
-def test_retries_of_two_equal_edits_get_two_images(real_time_gateway):
+def test_retries_of_two_equal_edits_get_two_images(real_time_gateway, may_answer):
     gateway = real_time_gateway
-    gateway.answer(delay=2.0)
     with ThreadPoolExecutor(4) as pool:
         firsts = [pool.submit(gateway.send, FIRST) for _ in range(2)]
-        while len(gateway.orders.orders) < 2:
-            time.sleep(0.01)
+        wait_until(lambda: len(gateway.orders.orders) == len(gateway.upstream.calls) == 2)
         retries = [pool.submit(gateway.send, RETRY) for _ in range(2)]
+        may_answer.set()
         orders = [
             {one.result().headers["x-retouch-order"] for one in two} for two in (firsts, retries)
         ]
@@ -145,20 +166,20 @@ def test_retry_finds_an_edit_that_has_just_ended(gateway, seconds, is_joined):
 def test_table_that_hangs_delays_no_edit_of_an_sdk(gateway):
     gateway.answer(delay=SLOW)
     gateway.orders.hang()
-    start = time.monotonic()
     assert gateway.send(FIRST).status == 200
-    assert time.monotonic() - start < SLOW + 1.5
+    assert gateway.orders.orders == {}
     gateway.orders.resume()
 
 
 def test_table_that_hangs_delays_no_first_byte(gateway):
-    gateway.answer(delay=5 * SLOW)
+    may_answer = threading.Event()
+    gateway.answer(may_start=may_answer)
     gateway.orders.hang()
     event = form_event(FIELDS, {**FIRST, "x-stainless-read-timeout": "1"})
-    start = time.monotonic()
     handler = build_handler(gateway.services, lambda: None, telemetry())
     body = handler(event, lambda_context())["body"]
     assert next(body) == b" "
-    assert time.monotonic() - start < 2 * SLOW
+    assert gateway.orders.orders == {}
     gateway.orders.resume()
+    may_answer.set()
     assert list(body)[-1].startswith(b"{")
