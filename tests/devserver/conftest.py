@@ -19,6 +19,15 @@ def slow(count):
         yield b"data: %d\\n\\n" % number
         time.sleep(0.25)
 
+def two_chunks(path):
+    # The client makes the file when it has received the first chunk.
+    yield b"one"
+    for _ in range(3000):
+        if os.path.exists(path):
+            yield b"two"
+            return
+        time.sleep(0.01)
+
 def broken():
     yield b"one"
     time.sleep(0.05)
@@ -46,6 +55,7 @@ def handler(event, context):
     if do == "bytes": return proxy(event["body"], isBase64Encoded=True)
     if do == "size": return proxy(str(len(event["body"])))
     if do == "slow": return proxy(slow(n))
+    if do == "two": return proxy(two_chunks(event["headers"]["X-Path"]))
     if do == "broken": return proxy(broken())
     if do == "dying": return proxy(dying())
     if do == "long": return proxy(long(event["headers"]["X-Path"]))

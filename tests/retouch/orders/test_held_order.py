@@ -7,7 +7,7 @@ from contextvars import ContextVar
 import pytest
 
 from retouch.core.errors import OrdersUnavailable
-from retouch.orders import transitions
+from retouch.orders import held_order, transitions
 from retouch.orders.held_order import HeldOrder
 from retouch.orders.order import Fingerprint, Submission
 from retouch.orders.stores import OrderStores
@@ -38,17 +38,24 @@ class HeldEdit:
         return self.store.read(self.held.order.key)
 
     def wait_for(self, state):
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while not (self.stored and self.stored.state == state):
             assert time.monotonic() < end
             time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def short_optional_waits(monkeypatch):
+    monkeypatch.setattr(held_order, "_OPTIONAL_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(held_order, "_MAX_WAIT_SECONDS", 25.0)
+
+
 @contextmanager
-def at_most(seconds):
+def without_long_wait():
+    """Check that nothing waits for the store, which hangs for 30 seconds, or for the longest time."""
     start = time.monotonic()
     yield
-    assert time.monotonic() - start < seconds
+    assert time.monotonic() - start < 20
 
 
 def test_late_write_runs_in_the_context_of_its_own_request(monkeypatch):
@@ -75,7 +82,7 @@ def test_answer_does_not_wait_for_slow_stores_and_is_written_later():
     edit = HeldEdit()
     edit.held.mark_sent("config")
     edit.store.hang()
-    with at_most(2):
+    with without_long_wait():
         assert edit.held.finish(answer()) == answer()
     edit.store.resume()
     edit.wait_for("done")
@@ -92,7 +99,7 @@ def test_job_does_not_wait_for_a_slow_table_and_is_written_in_its_order():
     edit = HeldEdit(seconds=60)
     edit.held.mark_sent("config")
     edit.store.hang()
-    with at_most(1):
+    with without_long_wait():
         edit.held.add_submission(SUBMISSION)
     edit.store.resume()
     edit.held.release()
@@ -103,7 +110,7 @@ def test_job_does_not_wait_for_a_slow_table_and_is_written_in_its_order():
 def test_send_mark_of_a_key_waits_for_the_table_and_buys_nothing_without_it():
     edit = HeldEdit()
     edit.store.hang()
-    with at_most(2), pytest.raises(OrdersUnavailable):
+    with without_long_wait(), pytest.raises(OrdersUnavailable):
         edit.held.mark_sent("config")
     edit.store.resume()
     edit.held.reopen()
@@ -113,7 +120,7 @@ def test_send_mark_of_a_key_waits_for_the_table_and_buys_nothing_without_it():
 def test_send_mark_without_a_key_does_not_wait_for_a_slow_table():
     edit = HeldEdit(is_stored=False, seconds=60)
     edit.store.hang()
-    with at_most(1):
+    with without_long_wait():
         edit.held.begin(lambda: Fingerprint("f" * 64))
         edit.held.mark_sent("config")
     edit.store.resume()
@@ -126,7 +133,7 @@ def test_first_write_that_is_late_is_followed_by_the_end():
     edit.store.hang()
     edit.held.begin(lambda: Fingerprint("f" * 64))
     assert edit.held.close()
-    with at_most(1):
+    with without_long_wait():
         assert edit.held.finish(answer()) == answer()
     edit.store.resume()
     edit.wait_for("done")

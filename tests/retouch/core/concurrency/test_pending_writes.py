@@ -11,7 +11,7 @@ def test_writes_run_beside_and_are_waited_for():
     may_end, written = threading.Event(), []
 
     def write():
-        may_end.wait(10)
+        may_end.wait(60)
         written.append(1)
 
     start_write(write)
@@ -26,7 +26,7 @@ def test_write_runs_in_the_context_of_its_own_request():
     request.set("one")
 
     def write():
-        may_end.wait(10)
+        may_end.wait(60)
         seen.append(request.get())
 
     start_write(write)
@@ -49,12 +49,12 @@ def test_write_that_hangs_is_not_waited_for_longer_than_the_limit(caplog):
     may_end = threading.Event()
 
     def hang():
-        may_end.wait(10)
+        may_end.wait(60)
 
     start_write(hang)
     started = time.monotonic()
     finish_writes(0.05)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert "has not ended in time" in caplog.text
     may_end.set()
     finish_writes()
