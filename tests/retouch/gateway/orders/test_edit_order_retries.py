@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 
@@ -42,14 +43,13 @@ def test_retry_of_an_sdk_gets_the_answer_of_its_first_try(gateway):
 
 
 def test_retry_of_an_sdk_waits_for_its_first_try(real_time_gateway, may_answer):
-    gateway, reads = real_time_gateway, []
+    gateway, reads = real_time_gateway, Mock(side_effect=real_time_gateway.orders.read)
     with ThreadPoolExecutor(2) as pool:
         pool.submit(gateway.send, FIRST)
         wait_until(lambda: gateway.orders.orders)
-        read = gateway.orders.read
-        gateway.orders.read = lambda key: reads.append(key) or read(key)
+        gateway.orders.read = reads
         waiting = pool.submit(gateway.send, RETRY)
-        wait_until(lambda: len(reads) > 2)
+        wait_until(lambda: reads.call_count > 2)
         may_answer.set()
         retry = waiting.result()
     assert retry.status == 200
