@@ -1,8 +1,13 @@
 """What tests of all folders share: the measured coverage, and the AWS stand-in of the mirror."""
 
+import hypothesis
 import pytest
 
 from tests.support.mirror import start_moto_aws
+
+# Random cases are the same in every run, however slow the machine is. `--hypothesis-profile=default` searches new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,16 +22,22 @@ IMAGE = photo()
 FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
 
 
+def start_edit(upstream, fields=FIELDS, **env):
+    settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
+    services = build_services(settings, SystemClock())
+    handler = build_handler(services, lambda: None, telemetry())
+    return handler(form_event(fields), lambda_context())
+
+
 def send_to_slow_provider(provider_response, fields=FIELDS, **env):
-    """Return the status and the body pieces of an edit while the provider responds slowly."""
-    provider_response.delay = 0.5
+    """Return the status and the body pieces of an edit whose provider responds after the second piece."""
+    provider_response.may_start = Event()
     with Upstream(provider_response) as upstream:
-        settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url, **env}
-        services = build_services(settings, SystemClock())
-        handler = build_handler(services, lambda: None, telemetry())
-        response = handler(form_event(fields), lambda_context())
+        response = start_edit(upstream, fields, **env)
         body = response["body"]
-        pieces = [body] if isinstance(body, bytes) else list(body)
+        first_pieces = [next(body), next(body)]
+        provider_response.may_start.set()
+        pieces = [*first_pieces, *body]
         assert len(upstream.calls) == 1
     return response["statusCode"], pieces
 
@@ -41,11 +47,10 @@ MODERATED_BODY = {"error": {"code": "moderation_blocked", "message": "no"}}
 
 
 def test_response_in_time_has_its_own_status():
-    status, pieces = send_to_slow_provider(
-        json_response(MODERATED_BODY, 400), RETOUCH_SILENCE_SECONDS="5"
-    )
-    assert status == 400
-    assert json.loads(pieces[0])["error"]["code"] == "moderation_blocked"
+    with Upstream(json_response(MODERATED_BODY, 400)) as upstream:
+        response = start_edit(upstream, RETOUCH_SILENCE_SECONDS="60")
+    assert response["statusCode"] == 400
+    assert json.loads(response["body"])["error"]["code"] == "moderation_blocked"
 
 
 def test_late_response_starts_with_spaces_and_is_valid_json():
@@ -86,7 +91,7 @@ def test_slow_stream_sends_keep_alive_comments():
         sse_response(done), {**FIELDS, "stream": "true"}, RETOUCH_HEARTBEAT_SECONDS="0.1"
     )
     assert status == 200
-    assert pieces[0] == b": keep-alive\n\n"
+    assert pieces[:2] == [b": keep-alive\n\n"] * 2
     assert [name for name, _ in parse_sse(pieces[-1])] == ["image_edit.completed"]
 
 
@@ -147,7 +152,7 @@ def test_late_failure_is_logged_with_its_real_status(capsys):
     line, metrics = request_log_and_metrics(capsys)
     assert (line["status"], line["error"], line["blame"]) == (502, "provider_error", "provider")
     assert line["billed"] == "unknown"
-    assert line["ms"] > 400
+    assert line["ms"] > 150
     assert [entry["EditErrors"] for entry in metrics] == [[1.0]]
 
 
@@ -158,7 +163,7 @@ def test_late_success_is_logged_with_billing(capsys):
     assert (line["billed"], line["cost_usd"]) == ("yes", "0.053 estimated")
     assert [entry["EditRequests"] for entry in metrics] == [[1.0]]
     assert [entry["EditLatency"] for entry in metrics] == [[pytest.approx(line["ms"], abs=0.1)]]
-    assert line["ms"] > 400
+    assert line["ms"] > 150
 
 
 def test_failed_stream_is_logged_as_failure(capsys):
@@ -176,30 +181,24 @@ def test_failed_stream_is_logged_as_failure(capsys):
 def test_abandoned_stream_is_logged(capsys):
     fields = {**FIELDS, "stream": "true"}
     done = sse_response({"type": "image_edit.completed", "b64_json": b64(IMAGE)})
-    done.delay = 0.5
+    done.may_start = Event()
     with Upstream(done) as upstream:
-        settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
-        services = build_services({**settings, "RETOUCH_HEARTBEAT_SECONDS": "0.1"})
-        response = build_handler(services, lambda: None, telemetry())(
-            form_event(fields), lambda_context()
-        )
-        assert next(response["body"]) == b": keep-alive\n\n"
-        response["body"].close()
+        body = start_edit(upstream, fields, RETOUCH_HEARTBEAT_SECONDS="0.1")["body"]
+        assert next(body) == b": keep-alive\n\n"
+        done.may_start.set()
+        body.close()
     line, _ = request_log_and_metrics(capsys)
     assert (line["status"], line["left"]) == (200, True)
 
 
 def test_abandoned_late_response_is_logged_as_possibly_billed(capsys):
     done = json_response(IMAGE_BODY)
-    done.delay = 0.5
+    done.may_start = Event()
     with Upstream(done) as upstream:
-        settings = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": upstream.url}
-        services = build_services({**settings, "RETOUCH_SILENCE_SECONDS": "0.1"})
-        response = build_handler(services, lambda: None, telemetry())(
-            form_event(FIELDS), lambda_context()
-        )
-        assert next(response["body"]) == b" "
-        response["body"].close()
+        body = start_edit(upstream, RETOUCH_SILENCE_SECONDS="0.1")["body"]
+        assert next(body) == b" "
+        done.may_start.set()
+        body.close()
     line, _ = request_log_and_metrics(capsys)
     assert (line["status"], line["left"], line["billed"]) == (200, True, "unknown")
 
