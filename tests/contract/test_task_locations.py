@@ -53,6 +53,8 @@ CHANGES = {
     "URL without a scheme": change_fields(URL_NAMES, lambda url: url.partition(":")[2]),
     "URL with spaces": change_fields(URL_NAMES, lambda url: f" {url}\n"),
     "URL in a list": change_fields(URL_NAMES, lambda url: [url]),
+    "URL at another host": change_fields(URL_NAMES, lambda _: "https://tasks.example/t"),
+    "URL that no parser reads": change_fields(URL_NAMES, lambda _: "https://[::1/t"),
     "in an envelope without URL": lambda document: {"data": drop_urls()(document)},
 }
 

@@ -57,8 +57,9 @@ from retouch.providers._shared.flux import (
     task_cost_micro_dollars,
 )
 from retouch.providers._shared.response_parsing import find_object
-from retouch.providers._shared.task_locations import absolute_task_url, find_task_id
+from retouch.providers._shared.task_locations import find_task_id, own_task_url
 
+KEY_HOSTS = ("api.bfl.ai", "api.*.bfl.ai")
 KIND_BY_STATUS: dict[int, ErrorKind] = {403: "auth", 404: "no_such_model"}
 PRICE_SOURCE = "docs.bfl.ai, 2026-11"
 # Edges of 64 and more in steps of 16, up to 4 megapixels. The other limits follow from these.
@@ -92,7 +93,7 @@ def edit(job: ProviderJob) -> Conversation:
     response = yield ProviderRequest("POST", f"/{job.model}", json=build_body(job))
     document = response.json()
     task = find_object(document, "polling_url")
-    url = absolute_task_url(task.get("polling_url"), job.options["base_url"])
+    url = own_task_url(task.get("polling_url"), job.options["base_url"], KEY_HOSTS)
     poll_request = ProviderRequest("GET", url or _result_path(document))
     return [(yield from fetch_task_result(poll_request, task_cost_micro_dollars(task)))]
 
@@ -264,7 +265,7 @@ PROVIDER = Provider(
     env_prefix="BFL",
     base_url="https://api.bfl.ai/v1",
     auth=Auth("x-key"),
-    key_hosts=("api.bfl.ai", "api.*.bfl.ai"),
+    key_hosts=KEY_HOSTS,
     edit_flow=edit,
     parse_error=parse_error,
     health_check=ProviderRequest("GET", "/credits", idempotent=True),

@@ -18,7 +18,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from retouch.core.capabilities import Auth, ErrorKind, ParsedError, Provider, ProviderFailure
 from retouch.core.provider_protocol import (
@@ -40,7 +40,7 @@ from retouch.providers._shared.response_parsing import (
     text_or_empty,
 )
 from retouch.providers._shared.segmind_models import MODELS, SLUG_SCHEMAS, SlugSchema
-from retouch.providers._shared.task_locations import absolute_task_url, find_task_id
+from retouch.providers._shared.task_locations import find_task_id, own_task_url
 from retouch.providers._shared.task_states import is_failure, is_success, is_unknown
 
 # Only whole words match: "safety_tolerance must be at most 6" is no refusal.
@@ -185,13 +185,11 @@ def _is_failed(state: Mapping[str, Any]) -> bool:
 def _task_urls(document: Any, base_url: str) -> tuple[str, str]:
     """Return the URLs of the state and of the result, which will be requested with the key.
 
-    A URL that is missing, or that is not on the host of the base URL, is replaced by the documented path of the task.
+    A URL that is missing, or that is not at the origin of the base URL, is replaced by the documented path of the task.
     """
     task = find_object(document, "status_url")
-    stated = [
-        absolute_task_url(task.get(name), base_url) for name in ("status_url", "response_url")
-    ]
-    if not all(urlsplit(url)[:2] == urlsplit(base_url)[:2] for url in stated):
+    stated = [own_task_url(task.get(name), base_url, ()) for name in ("status_url", "response_url")]
+    if not all(stated):
         path = f"/v2/requests/{quote(find_task_id(document, 'request_id'), safe='')}"
         return f"{path}/status", path
     return stated[0], stated[1]

@@ -6,9 +6,11 @@ its id, as the provider's documentation describes it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
+from retouch.core.url_policy.key_hosts import is_key_host
 from retouch.providers._shared.response_parsing import find_object, items_or_empty, text_or_empty
 
 # the names of similar services
@@ -26,17 +28,23 @@ def find_task_id(document: Any, documented_name: str) -> str:
     raise ValueError("the response has no task id to poll")
 
 
-def absolute_task_url(value: Any, base_url: str) -> str:
-    """Return the URL in a field of a response as an absolute URL, or "" when it has none.
+def own_task_url(value: Any, base_url: str, key_hosts: Sequence[str]) -> str:
+    """Return the URL in a field of a response as an absolute URL, or "" when it has none at the provider's own hosts.
 
-    A relative URL belongs to the origin of the base URL. A proxy in front of a provider may state `http`, although it
-    is reached by `https`.
+    The URL will be requested with the key, which no other host may receive. A relative URL belongs to the origin of the
+    base URL. A proxy in front of a provider may state `http`, although it is reached by `https`.
     """
+    url = _absolute_url(value, base_url)
+    return url if is_key_host(url, base_url, key_hosts) else ""
+
+
+def _absolute_url(value: Any, base_url: str) -> str:
     text = next(filter(None, map(text_or_empty, items_or_empty(value))), "").strip(_PADDING)
-    is_relative = text.startswith("/")
-    if not is_relative and "://" not in text:
-        return ""
-    url = urljoin(base_url, text) if is_relative else text
-    scheme, _, rest = url.partition("://")
-    is_downgrade = scheme.lower() == "http" and urlsplit(base_url).scheme == "https"
-    return f"https://{rest}" if is_downgrade else url
+    base = urlsplit(base_url)
+    if text.startswith("//"):
+        return f"{base.scheme}:{text}"
+    if text.startswith("/"):
+        return f"{base.scheme}://{base.netloc}{text}"
+    scheme, separator, rest = text.partition("://")
+    is_downgrade = scheme.lower() == "http" and base.scheme == "https"
+    return f"https://{rest}" if separator and is_downgrade else text
