@@ -40,10 +40,10 @@ def test_slow_provider_edit_succeeds(client, upstream, seconds):
 def test_sdk_with_short_timeout_sends_only_one_provider_call(gateway, upstream, stream):
     # An SDK repeats the request after an idle timeout, so the gateway has to send keep-alive bytes in time.
     short_timeout_client = openai.OpenAI(
-        base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY", timeout=2.0
+        base_url=f"{gateway.url}/v1", api_key="DUMMY-KEY", timeout=6.0
     )
     provider_response = json_response({"created": 1, "data": [{"b64_json": b64(IMAGE)}]})
-    provider_response.delay = 5.0
+    provider_response.delay = 8.0
     upstream.responses[:] = [provider_response]
     edit_arguments: dict[str, Any] = {"model": "gpt-image-2", "image": IMAGE, "prompt": "p"}
     if stream:

@@ -139,12 +139,12 @@ def test_node_sdk_stream_raises_an_api_error_after_one_call(
 
 
 @pytest.mark.parametrize("stream", ["", "1"], ids=["json", "stream"])
-@pytest.mark.parametrize("timeouts", [("2000", ""), ("", "2000")], ids=["client", "request"])
+@pytest.mark.parametrize("timeouts", [("6000", ""), ("", "6000")], ids=["client", "request"])
 def test_node_sdk_that_gives_up_buys_one_edit(
     node_folder, silent_gateway, upstream, tmp_path, timeouts, stream
 ):
     response = json_response(json.loads(SUCCESS.body))
-    response.delay = 6.0
+    response.delay = 8.0
     upstream.responses[:] = [response]
     raised = run_node(node_folder, silent_gateway.url, tmp_path, timeouts[0], timeouts[1], stream)
     assert raised["raised"] is None
