@@ -5,11 +5,16 @@ import hashlib
 import os
 
 import pytest
+import requests
+from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
 
+from retouch.infrastructure.aws import clients
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
 from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.object_access import UploadForm
 from retouch.infrastructure.aws.object_bucket import ObjectBucket
-from retouch.infrastructure.aws.signed_clients import ServiceError
+from retouch.infrastructure.aws.signed_clients import ServiceError, SystemEffects
+from tests.support.orders import create_aws_clients
 from tests.support.upstream import ScriptedResponse, Upstream
 
 DATA = b"an answer"
@@ -27,6 +32,7 @@ def call_bucket(request, monkeypatch):
 
     def call(operation, *responses):
         with Upstream(*responses) as server:
+            monkeypatch.setattr(server, "download", server.serve)
             monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
             is_small = request.param == "small client"
             aws = AwsClients(AwsEnvironment.from_env(os.environ) if is_small else None)
@@ -83,7 +89,91 @@ def test_object_with_metadata_replaces_one_of_the_same_key(call_bucket):
     assert "if-none-match" not in request.headers
 
 
-def test_small_client_stores_an_object_without_boto3(monkeypatch):
+def stored_object(body=DATA, **headers):
+    return ScriptedResponse(200, body, headers)
+
+
+def test_object_is_read_with_its_size_and_metadata(call_bucket):
+    response = stored_object(**{"x-amz-meta-max-age": "60", "X-Amz-Meta-Created": "7"})
+    found, (request,) = call_bucket(open_object, response)
+    assert found == (len(DATA), {"max-age": "60", "created": "7"}, DATA)
+    assert (request.method, request.path) == ("GET", "/b/cache/k")
+    assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 ")
+
+
+def open_object(bucket):
+    found = bucket.open("cache/k")
+    return found and (found.size, dict(found.metadata), found.read())
+
+
+@pytest.mark.parametrize(("max_bytes", "length"), [(None, 600_000), (9, 9), (600_001, 600_000)])
+def test_object_is_read_up_to_a_number_of_bytes(call_bucket, max_bytes, length):
+    body = bytes(range(200)) * 3_000
+    data, _ = call_bucket(lambda b: b.open("k").read(max_bytes), stored_object(body))
+    assert data == body[:length]
+
+
+def test_object_of_no_bytes_is_read(call_bucket):
+    assert call_bucket(lambda b: b.open("k").read(), stored_object(b""))[0] == b""
+
+
+def test_object_that_is_closed_is_not_read_to_its_end(call_bucket):
+    cut = stored_object()
+    cut.network_failure = "cut"
+    call_bucket(lambda bucket: bucket.open("k").close(), cut)
+
+
+def test_object_of_no_such_key_is_none(call_bucket):
+    missing = ScriptedResponse(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    assert call_bucket(open_object, missing)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(403, "AccessDenied"), (404, "NoSuchBucket"), (503, "SlowDown")]
+)
+def test_object_that_cannot_be_opened_raises_the_error_of_the_service(call_bucket, status, code):
+    refused = ScriptedResponse(status, f"<Error><Code>{code}</Code></Error>".encode())
+    with pytest.raises((ServiceError, ClientError), match=code):
+        call_bucket(open_object, refused)
+
+
+def test_object_that_ends_early_raises_an_error(call_bucket):
+    cut = stored_object()
+    cut.network_failure = "cut"
+    with pytest.raises((OSError, HTTPClientError, ResponseStreamingError)):
+        call_bucket(open_object, cut)
+
+
+def test_object_is_opened_again_after_the_service_was_busy(monkeypatch):
+    monkeypatch.setattr(clients, "SystemEffects", lambda: SystemEffects(sleep=lambda _: None))
+    busy = ScriptedResponse(503, b"<Error><Code>SlowDown</Code></Error>")
+    with Upstream(busy, stored_object()) as server:
+        monkeypatch.setattr(server, "download", server.serve)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        aws = AwsClients(AwsEnvironment.from_env(os.environ))
+        assert open_object(ObjectBucket("b", aws, ClientConfig())) == (len(DATA), {}, DATA)
+        assert len(server.received) == 2
+
+
+@pytest.mark.parametrize("key", ["a b+c.png", "ä/~ü%41.png", "results/0'(1)*!.png", "a&b=c?d#e"])
+def test_link_and_form_of_small_client_reach_the_object_of_boto3(moto, key):
+    aws = create_aws_clients("small clients", moto.url)
+    client = create_aws_clients("boto3", moto.url).client("s3")
+    client.create_bucket(Bucket="links")
+    objects = aws.objects(ClientConfig())
+    form = objects.create_form(UploadForm("links", key, {}, [["content-length-range", 1, 99]], 60))
+    response = requests.post(
+        form["url"], data=form["fields"], files={"file": ("a.png", DATA)}, timeout=30
+    )
+    assert response.status_code == 204
+    assert client.get_object(Bucket="links", Key=key)["Body"].read() == DATA
+    assert requests.get(objects.presign("links", key, 60), timeout=30).content == DATA
+    found = objects.open("links", key)
+    assert found
+    assert found.read() == DATA
+
+
+def test_small_client_stores_reads_and_presigns_without_boto3(monkeypatch):
     def refuse(*_):
         raise AssertionError("a client of boto3 was made")
 
@@ -91,4 +181,8 @@ def test_small_client_stores_an_object_without_boto3(monkeypatch):
     with Upstream(STORED) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         aws = AwsClients(AwsEnvironment.from_env(os.environ))
-        assert put_once(ObjectBucket("b", aws, ClientConfig())) is True
+        bucket = ObjectBucket("b", aws, ClientConfig())
+        assert put_once(bucket) is True
+        server.files["/b/cache/k"] = DATA
+        assert open_object(bucket) == (len(DATA), {}, DATA)
+        assert requests.get(bucket.objects.presign("b", "cache/k", 60), timeout=30).content == DATA

@@ -57,7 +57,7 @@ class AnswerBucket:
 
     def _get(self, order_id: str) -> bytes | None:
         response = self._bucket.open(_object_key(order_id))
-        return response["Body"].read() if response else None
+        return response.read() if response else None
 
 
 def _object_key(order_id: str) -> str:

@@ -11,7 +11,7 @@ from retouch.infrastructure.aws.object_bucket import ObjectBucket
 
 _log = logging.getLogger("retouch")
 _KEY_PREFIX = "cache/"
-# Short timeouts: when S3 does not respond, a provider call replaces the cached response. The gateway limits its wait
+# Short timeouts: when S3 does not respond, a provider call replaces the cached entry. The gateway limits its wait
 # for a whole call. These timeouts end the call itself, which goes on in its thread after that.
 _CLIENT_CONFIG = ClientConfig(connect_timeout=1, read_timeout=5, max_attempts=2)
 
@@ -47,12 +47,11 @@ class CacheBucket:
             _log.warning("the cache could not be written", exc_info=error)
 
     def _read_entry(self, key: str, max_age: int) -> bytes | None:
-        response = self._bucket.open(_KEY_PREFIX + key)
-        if response is None:
+        entry = self._bucket.open(_KEY_PREFIX + key)
+        if entry is None:
             return None
-        metadata, body = response["Metadata"], response["Body"]
-        age = self._clock.unix_time() - int(metadata["created"])
-        if age > min(max_age, int(metadata["max-age"])):
-            body.close()  # the bytes are not downloaded
+        age = self._clock.unix_time() - int(entry.metadata["created"])
+        if age > min(max_age, int(entry.metadata["max-age"])):
+            entry.close()  # the bytes are not downloaded
             return None
-        return body.read()
+        return entry.read()

@@ -11,18 +11,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.infrastructure.aws.boto3_objects import Boto3Objects
 from retouch.infrastructure.aws.environment import AwsEnvironment
+from retouch.infrastructure.aws.object_access import ObjectAccess
 from retouch.infrastructure.aws.signed_clients import (
-    CONTENT_DISPOSITION,
     DynamoDbClient,
-    ObjectWriter,
     ParameterStoreClient,
     SecretsManagerClient,
-    ServiceError,
     SignedSender,
     SystemEffects,
-    WrittenObject,
 )
+from retouch.infrastructure.aws.signed_objects import SignedObjects
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -59,18 +58,17 @@ class AwsClients:
         self._session: Session | None = None
         self._regions: frozenset[str] = frozenset()
         self._clients: dict[tuple[str, ClientConfig, str, str], Any] = {}
-        self._object_writers: dict[ClientConfig, ObjectWriter] = {}
+        self._objects: dict[ClientConfig, SignedObjects] = {}
 
-    def write_object(self, stored: WrittenObject, config: ClientConfig) -> None:
-        """Store an object in S3. Raises ServiceError, OSError, and botocore's errors when S3 cannot be reached."""
+    def objects(self, config: ClientConfig) -> ObjectAccess:
+        """Return the client of S3's objects with this config. Raises botocore's errors."""
         if self._environment is None:
-            _write_with_boto3(self.client("s3", config), stored)
-            return
-        writer = self._object_writers.get(config)
-        if writer is None:
-            writer = ObjectWriter(SignedSender("s3", self._environment, config, SystemEffects()))
-            self._object_writers[config] = writer
-        writer.write(stored)
+            return Boto3Objects(self.client("s3", config))
+        objects = self._objects.get(config)
+        if objects is None:
+            sender = SignedSender("s3", self._environment, config, SystemEffects())
+            objects = self._objects[config] = SignedObjects(sender)
+        return objects
 
     def client(
         self,
@@ -134,27 +132,6 @@ class AwsClients:
                 self._clients.pop(next(iter(self._clients)))
             self._clients[service, config, region, endpoint] = client
         return client
-
-
-def _write_with_boto3(client: Any, stored: WrittenObject) -> None:
-    options = {"IfNoneMatch": "*"} if stored.only_if_absent else {}
-    if stored.cache_control:
-        options["CacheControl"] = stored.cache_control
-    try:
-        client.put_object(
-            Bucket=stored.bucket,
-            Key=stored.key,
-            Body=stored.data,
-            ChecksumSHA256=stored.checksum_sha256,
-            ContentType=stored.content_type,
-            ContentDisposition=CONTENT_DISPOSITION,
-            Metadata=dict(stored.metadata),
-            **options,
-        )
-    except client.exceptions.ClientError as error:
-        response = error.response
-        status = response["ResponseMetadata"]["HTTPStatusCode"]
-        raise ServiceError(status, response["Error"]["Code"], response) from error
 
 
 def _botocore_config(service: str, config: ClientConfig) -> Any:

@@ -33,4 +33,4 @@ class ConfigBucket:
 
     def _get_object(self, key: str) -> bytes | None:
         response = self._bucket.open(key)
-        return response["Body"].read(_MAX_CONFIG_BYTES) if response else None
+        return response.read(_MAX_CONFIG_BYTES) if response else None

@@ -77,7 +77,7 @@ class RequestBucket:
         """Return the request of an order, or None."""
         try:
             response = self._bucket.open(_object_key(order_id))
-            return response["Body"].read() if response else None
+            return response.read() if response else None
         except Exception as error:
             raise _unavailable_error() from error
 

@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any
 from retouch.core.clock import Clock, backoff_delay
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.infrastructure.aws.signed_clients import (
-    CONTENT_DISPOSITION,
-    ServiceError,
-    WrittenObject,
-)
+from retouch.infrastructure.aws.object_access import CONTENT_DISPOSITION, WrittenObject
+from retouch.infrastructure.aws.signed_clients import ServiceError
 from retouch.mirror.services import MakeLink, MirrorObject, ReceivedBody, StoreFailed
 
 if TYPE_CHECKING:
@@ -62,9 +59,7 @@ class MirrorBucket:
 
     def presign(self, key: str, lifetime: int, now: int) -> tuple[str, int | None]:
         """Return a link for `lifetime` seconds, and its end. It ends early when the credentials that sign it expire."""
-        url = self.client.generate_presigned_url(
-            "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=lifetime
-        )
+        url = self._aws.objects(self._client_config).presign(self.name, key, lifetime)
         return url, now + lifetime
 
     @property
@@ -102,7 +97,7 @@ class MirrorBucket:
                 self._only_if_absent,
             )
             try:
-                self._aws.write_object(stored, self._client_config)
+                self._aws.objects(self._client_config).write(stored)
             except OSError as error:
                 raise StoreFailed(_UNREACHABLE) from error
 

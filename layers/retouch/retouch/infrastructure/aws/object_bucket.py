@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
-from retouch.infrastructure.aws.signed_clients import ServiceError, WrittenObject
+from retouch.infrastructure.aws.object_access import ObjectAccess, OpenObject, WrittenObject
+from retouch.infrastructure.aws.signed_clients import ServiceError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 _MAX_RACES = 5
 _EXISTS, _RACE = "PreconditionFailed", "ConditionalRequestConflict"
@@ -30,23 +30,25 @@ class ObjectBucket:
 
     @property
     def client(self) -> S3Client:
-        """Return the client. It is created when the first call needs it."""
+        """Return boto3's client, for the other operations. It is created when the first call needs it."""
         client: S3Client = self._aws.client("s3", self._config)
         return client
 
-    def open(self, key: str) -> GetObjectOutputTypeDef | None:
-        """Return the response with an object, whose body is not read yet, or None when there is no such object."""
-        try:
-            return self.client.get_object(Bucket=self.name, Key=key)
-        except self.client.exceptions.NoSuchKey:
-            return None
+    @property
+    def objects(self) -> ObjectAccess:
+        """Return the client of the bucket's objects, which does not need boto3 on Lambda."""
+        return self._aws.objects(self._config)
+
+    def open(self, key: str) -> OpenObject | None:
+        """Return an object whose bytes are not read yet, or None when there is no such object."""
+        return self.objects.open(self.name, key)
 
     def put(self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
         """Store an object, in place of one of the same key."""
         stored = WrittenObject(
             self.name, key, data, _checksum(data), content_type, metadata=metadata
         )
-        self._aws.write_object(stored, self._config)
+        self.objects.write(stored)
 
     def put_if_absent(self, key: str, data: bytes, content_type: str) -> bool:
         """Return whether the object was stored. False: there is one already, perhaps this one."""
@@ -55,7 +57,7 @@ class ObjectBucket:
         )
         for race in range(_MAX_RACES):
             try:
-                self._aws.write_object(stored, self._config)
+                self.objects.write(stored)
                 return True
             except ServiceError as error:
                 if error.code == _EXISTS:

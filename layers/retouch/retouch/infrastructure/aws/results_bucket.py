@@ -12,8 +12,8 @@ from retouch.core.credentials.upload_ids import RANDOM_BYTES, make_upload_id
 from retouch.core.errors import NotStored
 from retouch.core.settings import Settings
 from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.object_access import UploadForm, WrittenObject
 from retouch.infrastructure.aws.object_bucket import ObjectBucket
-from retouch.infrastructure.aws.signed_clients import WrittenObject
 
 _log = logging.getLogger("retouch")
 # The prefixes from which an input image may be read. Other objects and other buckets are never read.
@@ -49,7 +49,7 @@ class ResultsBucket:
             cache_control=f"private, max-age={self._settings.result_url_seconds}",
         )
         try:
-            self._aws.write_object(stored, _CLIENT_CONFIG)
+            self._bucket.objects.write(stored)
         # The clients raise many errors, and none of them may lose a paid image.
         except Exception as error:
             _log.error("the result was not stored", exc_info=error)
@@ -62,9 +62,7 @@ class ResultsBucket:
         Raises NotStored when there are no credentials.
         """
         try:
-            return self._bucket.client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket.name, "Key": key}, ExpiresIn=seconds
-            )
+            return self._bucket.objects.presign(self._bucket.name, key, seconds)
         except Exception as error:
             _log.error("a link was not signed", exc_info=error)
             raise NotStored("The link to the result could not be signed.") from error
@@ -74,17 +72,14 @@ class ResultsBucket:
     ) -> tuple[str, dict[str, Any]]:
         """Return a new upload's id, and the form ({"url", "fields"}) that S3 accepts for `upload_lifetime` seconds."""
         upload_id = make_upload_id(owner, secrets.token_hex(RANDOM_BYTES))
-        form = self._bucket.client.generate_presigned_post(
+        form = UploadForm(
             self._bucket.name,
             f"uploads/{upload_id}",
-            Fields={"Content-Type": content_type},
-            Conditions=[
-                {"Content-Type": content_type},
-                ["content-length-range", 1, max_bytes],
-            ],
-            ExpiresIn=self._settings.upload_seconds,
+            {"Content-Type": content_type},
+            [{"Content-Type": content_type}, ["content-length-range", 1, max_bytes]],
+            self._settings.upload_seconds,
         )
-        return upload_id, form
+        return upload_id, self._bucket.objects.create_form(form)
 
     def read_upload(self, upload_id: str) -> bytes | None:
         """Return a finished upload's bytes, or None when there is none."""
@@ -101,7 +96,7 @@ class ResultsBucket:
     def read_result(self, key: str) -> bytes | None:
         """Return a result of any size, or None when it is absent. It may be larger than what callers upload."""
         response = self._bucket.open(key) if self._bucket.name and key else None
-        return response["Body"].read() if response else None
+        return response.read() if response else None
 
     def check_access(self) -> None:
         """Raise S3's error when the bucket cannot be used."""
@@ -109,6 +104,9 @@ class ResultsBucket:
 
     def _read_input(self, key: str) -> bytes | None:
         response = self._bucket.open(key)
-        if response is None or response["ContentLength"] > self._settings.max_upload_bytes:
+        if response is None:
             return None
-        return response["Body"].read()
+        if response.size > self._settings.max_upload_bytes:
+            response.close()
+            return None
+        return response.read()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -18,12 +18,10 @@ from retouch.core.settings import Settings
 from retouch.core.url_policy.errors import REASONS, FetchError
 from retouch.core.url_policy.policy import FetchPolicy
 from retouch.core.url_policy.url import parse_url
-from retouch.infrastructure.aws.clients import AwsClients
+from retouch.infrastructure.aws.clients import AwsClients, ClientConfig
+from retouch.infrastructure.aws.object_bucket import ObjectBucket
+from retouch.infrastructure.aws.signed_clients import ServiceError
 from retouch.mirror.request import EDIT_PREFIX, RESPONSE_PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 # seconds between polls, and their growth
 _FIRST_POLL_SECONDS, _MAX_POLL_SECONDS, _POLL_BACKOFF_FACTOR = 0.3, 1.5, 1.4
@@ -41,6 +39,7 @@ class QueuedFetcher:
 
     def __init__(self, settings: Settings, clock: Clock, aws: AwsClients) -> None:
         self._settings, self._clock, self._aws = settings, clock, aws
+        self._bucket = ObjectBucket(settings.bucket, aws, ClientConfig())
 
     def read(self, url: str, deadline: float, policy: FetchPolicy) -> bytes:
         """Return the whole image. Raises FetchError like the fetcher, and "timeout" when no result arrives in time.
@@ -55,7 +54,7 @@ class QueuedFetcher:
         )
         try:
             data = self._read_image(self._request_copy(url, effective_deadline), policy.max_bytes)
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ServiceError, OSError) as error:
             _log.warning("the mirror could not be reached", exc_info=error)
             raise FetchError("upstream_error", _MIRROR_UNREACHABLE) from error
         if not policy.accepts(data):
@@ -81,25 +80,19 @@ class QueuedFetcher:
             if self._clock.now() + poll_seconds >= deadline:
                 raise FetchError("timeout")
             self._clock.sleep(poll_seconds)
-            stored_object = self._get_object(key)
+            stored_object = self._bucket.open(key)
             if stored_object:
-                return _parse_result(stored_object["Body"].read(_MAX_RESPONSE_BYTES))
+                return _parse_result(stored_object.read(_MAX_RESPONSE_BYTES))
             poll_seconds = min(poll_seconds * _POLL_BACKOFF_FACTOR, _MAX_POLL_SECONDS)
 
     def _read_image(self, key: str, max_bytes: int) -> bytes:
-        stored_object = self._get_object(key) if key.startswith(EDIT_PREFIX) else None
+        stored_object = self._bucket.open(key) if key.startswith(EDIT_PREFIX) else None
         if not stored_object:
             raise FetchError("bad_answer")
-        if stored_object["ContentLength"] > max_bytes:
+        if stored_object.size > max_bytes:
+            stored_object.close()
             raise FetchError("too_large")
-        return stored_object["Body"].read()
-
-    def _get_object(self, key: str) -> GetObjectOutputTypeDef | None:
-        s3: S3Client = self._aws.client("s3")
-        try:
-            return s3.get_object(Bucket=self._settings.bucket, Key=key)
-        except s3.exceptions.NoSuchKey:
-            return None
+        return stored_object.read()
 
 
 def _parse_result(document: bytes) -> Mapping[str, Any]:

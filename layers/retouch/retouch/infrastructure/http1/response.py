@@ -65,6 +65,10 @@ class Response:
             yield from self._iter_bytes(self._length)
         self._finish()
 
+    def limit_time(self, seconds: float) -> None:
+        """Give the rest of the response this many seconds in total."""
+        self._connection.limit_time(seconds)
+
     def close(self) -> None:
         """Close the connection, unless the body was read to its end."""
         if not self._is_finished:
