@@ -22,6 +22,7 @@ from devserver.settings import EXAMPLE_RECEIVER, Timeouts
 from retouch.core.credentials.webhook_signature import signature_headers, signing_key
 from tests.support.node_sdk import node_folder as node_folder
 from tests.support.upstream import ScriptedResponse, Upstream
+from tests.support.waits import wait_until
 
 ROOT = Path(__file__).parents[2]
 MASKED: Any = {
@@ -69,16 +70,6 @@ def start_job(gateway, endpoint_id):
     return response.json()["id"]
 
 
-def wait_for(condition, seconds=30.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
-
-
 @pytest.fixture
 def received(gateway, client, receiver):
     """Return a delivered request of a job, and the secret of its endpoint."""
@@ -86,7 +77,7 @@ def received(gateway, client, receiver):
     receiver.responses[:] = [ScriptedResponse(204)]
     endpoint = client.webhooks.create(name="r", url=receiver.url, event_types=COMPLETED)
     job = start_job(gateway, endpoint.id)
-    request = wait_for(lambda: receiver.received and receiver.received[0])
+    request = wait_until(lambda: receiver.received and receiver.received[0])
     assert request.json()["data"]["id"] == job
     return request, endpoint.signing_secret
 
@@ -155,14 +146,14 @@ def test_old_and_new_verifiers_accept_an_event_after_a_rotation_with_overlap(
     created = client.webhooks.create(name="r", url=receiver.url, event_types=COMPLETED)
     rotated = client.webhooks.rotate_secret(created.id, keep_old_secret_active_for_24_hours=True)
     start_job(gateway, created.id)
-    request = wait_for(lambda: receiver.received and receiver.received[0])
+    request = wait_until(lambda: receiver.received and receiver.received[0])
     for secret in (created.signing_secret, rotated.signing_secret):
         Webhook(secret).verify(request.body, request.headers)
         client.webhooks.verify_signature(request.body, request.headers, secret=secret)
     client.webhooks.rotate_secret(created.id)
     receiver.received.clear()
     start_job(gateway, created.id)
-    request = wait_for(lambda: receiver.received and receiver.received[0])
+    request = wait_until(lambda: receiver.received and receiver.received[0])
     for secret in (created.signing_secret, rotated.signing_secret):
         with pytest.raises(WebhookVerificationError):
             Webhook(secret).verify(request.body, request.headers)
@@ -194,7 +185,7 @@ def test_event_comes_again_until_the_receiver_accepts_it(gateway, client, receiv
     receiver.responses[:] = [*failures, ScriptedResponse(204)]
     endpoint = client.webhooks.create(name="r", url=receiver.url, event_types=COMPLETED)
     start_job(gateway, endpoint.id)
-    wait_for(lambda: len(receiver.received) == 3)
+    wait_until(lambda: len(receiver.received) == 3)
     assert len({request.body for request in receiver.received}) == 1
     assert len({request.headers["webhook-id"] for request in receiver.received}) == 1
 
@@ -204,13 +195,13 @@ def test_event_comes_again_until_the_receiver_accepts_it(gateway, client, receiv
         ).json()["data"]
         return deliveries and deliveries[0]["status"] == "delivered" and deliveries[0]
 
-    delivery = wait_for(delivered)
+    delivery = wait_until(delivered)
     assert [attempt["status_code"] for attempt in delivery["attempts"]] == [500, 302, 204]
     again = requests.post(
         f"{gateway.url}/v1/webhook_deliveries/{delivery['id']}/redeliver", timeout=30
     )
     assert again.status_code == 200
-    wait_for(lambda: len(receiver.received) == 4)
+    wait_until(lambda: len(receiver.received) == 4)
     assert receiver.received[3].body == receiver.received[0].body
 
 
@@ -225,10 +216,10 @@ def test_event_of_a_killed_sender_comes_again_with_the_same_id(gateway, client, 
     receiver.responses[:] = [slow, ScriptedResponse(204)]
     endpoint = client.webhooks.create(name="r", url=receiver.url, event_types=COMPLETED)
     start_job(gateway, endpoint.id)
-    wait_for(lambda: len(receiver.received) == 1)
+    wait_until(lambda: len(receiver.received) == 1)
     for pid in sender_pids(gateway):
         os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: len(receiver.received) == 2)
+    wait_until(lambda: len(receiver.received) == 2)
     first, second = receiver.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.body == second.body
@@ -260,7 +251,7 @@ def test_printed_receiver_accepts_an_event_once_and_refuses_a_foreign_one(
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             url = f"http://127.0.0.1:{port}/"
-            wait_for(lambda: is_listening(url))
+            wait_until(lambda: is_listening(url))
             assert requests.post(url, b"{}", timeout=10).status_code == 400
             malformed = {**request.headers, "webhook-signature": "v1"}
             for headers, status in (

@@ -1,6 +1,5 @@
 """A gateway with a provider and a table of orders in memory, for tests of orders of edits."""
 
-import threading
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.support.killed_process import ProcessKilled
 from tests.support.orders import InMemoryOrders
 from tests.support.services import FakeClock, build_services
 from tests.support.upstream import Upstream, json_response
+from tests.support.waits import wait_until
 
 IMAGE = photo(64, 64)
 FIELDS = {"model": "gpt-image-2", "prompt": "p", "image": file_part(IMAGE)}
@@ -21,12 +21,6 @@ KEY = {"Idempotency-Key": '"order-4711"'}
 FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
 SLOW = 0.3  # seconds of an edit that is written
 SUCCESS = {"created": 1, "data": [{"b64_json": b64(IMAGE)}]}
-
-
-def wait_until(condition):
-    """Wait until the condition holds. A test that waits in vain ends at its time limit."""
-    while not condition():
-        threading.Event().wait(0.005)
 
 
 class ProviderGateway:

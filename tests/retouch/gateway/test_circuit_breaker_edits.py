@@ -1,7 +1,6 @@
 """Tests of the circuit breaker in the pipeline: shared circuits, probes, and the effect of an open circuit."""
 
 import json
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from tests.support.gateway_client import file_part, post_edit, telemetry
 from tests.support.images import b64, box_mask, photo
 from tests.support.services import FakeClock, InMemoryCache, build_services
 from tests.support.upstream import ScriptedResponse, Upstream, json_response, sse_response
+from tests.support.waits import wait_until
 
 IMAGE_RESPONSE = json_response({"created": 1, "data": [{"b64_json": b64(photo())}]})
 RATE_LIMITED = json_response(
@@ -176,7 +176,7 @@ def test_abandoned_stream_releases_its_probe(gateway_setup):
     event = first_event_then_close(services)
     assert event.startswith(b"event: image_edit.partial_image")
     openai.responses = [sse_response(COMPLETED_EVENT)]
-    assert wait_until_true(lambda: services.breaker.states() == {"openai": "half-open"})
+    wait_until(lambda: services.breaker.states() == {"openai": "half-open"})
     assert send_edit(services, fields=STREAM_FIELDS).status == 200
 
 
@@ -186,14 +186,6 @@ def first_event_then_close(services):
     first = next(body)
     body.close()
     return first
-
-
-def wait_until_true(condition):
-    """Return whether the condition becomes true within 20 seconds."""
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def test_open_circuit_is_not_retried(gateway_setup):

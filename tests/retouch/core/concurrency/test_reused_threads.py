@@ -1,7 +1,6 @@
 """Tests of threads that are used again."""
 
 import threading
-from time import sleep
 from types import SimpleNamespace
 from weakref import ref
 
@@ -9,8 +8,7 @@ import pytest
 
 from retouch.core.concurrency import reused_threads
 from retouch.core.concurrency.reused_threads import ReusedThreads
-
-TRIES = 2000
+from tests.support.waits import wait_until
 
 
 def run_and_wait(threads):
@@ -24,14 +22,6 @@ def run_and_wait(threads):
     threads.run(function)
     assert ended.wait(60)
     return used[0]
-
-
-def wait_until(condition):
-    for _ in range(TRIES):
-        if condition():
-            return
-        sleep(0.01)
-    raise AssertionError("the condition did not become true")
 
 
 def test_idle_thread_runs_the_next_function():

@@ -10,7 +10,8 @@ from retouch.api.handlers.edits import build_handler
 from retouch.api.response import keep_alive
 from tests.support.events import form_event, lambda_context
 from tests.support.gateway_client import telemetry
-from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW, wait_until
+from tests.support.order_gateway import FIELDS, FIRST, RETRY, SLOW
+from tests.support.waits import wait_until
 
 
 @pytest.fixture(autouse=True)
