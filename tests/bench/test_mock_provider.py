@@ -2,6 +2,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import takewhile
 from queue import Queue
 from threading import Thread
 
@@ -125,7 +126,7 @@ def record_headers(listener: socket.socket, values: "Queue[bytes]", name: bytes)
     connection, _ = listener.accept()
     with connection, connection.makefile("rb") as reader:
         for _ in range(2):
-            headers = list(iter(reader.readline, b"\r\n"))
+            headers = list(takewhile(lambda line: line != b"\r\n", reader))
             if not headers:  # the client has closed the connection
                 return
             length = next(int(line.split(b":")[1]) for line in headers if b"Length" in line)
