@@ -4,7 +4,6 @@ import os
 import random
 import signal
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from tests.support.job_client import wait_for_job
 from tests.support.lost_answers import UnreliableProxy
 from tests.support.orders import BUCKET, CREDENTIALS, TABLE, moto_server
 from tests.support.upstream import Upstream, json_response
+from tests.support.waits import wait_until
 
 ADMIN_KEY = "rt_" + "M" * 43
 IMAGE = photo(64, 64)
@@ -103,16 +103,15 @@ def find_order_at_risk(server):
         "time_of_generation_max": (now + timedelta(hours=1)).isoformat(),
     }
     query = {**span, "billed": "unknown"}
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def read_rows():
         response = requests.get(
             f"{server.url}/v1/logs", params=query, headers=bearer(ADMIN_KEY), timeout=30
         )
         assert response.ok, response.text
-        if rows := response.json()["data"]:
-            return rows[0]["order"]
-        time.sleep(0.5)
-    raise AssertionError("there is no edit at risk")
+        return response.json()["data"]
+
+    return wait_until(read_rows)[0]["order"]
 
 
 def test_fifty_edits_at_once_over_several_processes_buy_exactly_ten(server, provider):
@@ -173,9 +172,7 @@ def status_of_edit(server, key):
 
 
 def wait_for_calls(provider, number):
-    deadline = time.monotonic() + 20
-    while len(provider.calls) < number and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: len(provider.calls) >= number)
 
 
 def test_job_is_charged_by_its_worker_and_the_next_one_refused(provider, tmp_path):
@@ -198,23 +195,15 @@ def test_killed_worker_leaves_its_amount_at_risk_and_no_hold(server, provider):
     calls = len(provider.calls)
     client = threading.Thread(target=edit, args=(server, key), daemon=True)
     client.start()
-    deadline = time.monotonic() + 30
-    while len(provider.calls) == calls and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(provider.calls) > calls)
     assert quota(server, key)[1] == 1
     for pid in server.pids:
         os.kill(pid, signal.SIGKILL)
     provider.responses[0].delay = 0.0
-    deadline = time.monotonic() + 60
     # A request may still reach a process that is ending.
-    while not requests.get(f"{server.url}/v1/quota", headers=bearer(key), timeout=30).ok:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    limit, running = quota(server, key)
-    while running and time.monotonic() < deadline:
-        time.sleep(0.5)
-        limit, running = quota(server, key)
-    assert running == 0
+    wait_until(lambda: requests.get(f"{server.url}/v1/quota", headers=bearer(key), timeout=30).ok)
+    wait_until(lambda: quota(server, key)[1] == 0)
+    limit, _ = quota(server, key)
     assert (limit["taken_usd"], limit["spent_usd"], limit["at_risk_usd"]) == (0.05, 0.05, 0.05)
     assert [edit(server, key).status_code for _ in range(2)] == [200, 429]
     # The operator finds out that the provider has not billed the edit of the killed worker.

@@ -17,6 +17,7 @@ from portkey_ai import Portkey
 from devserver.server import DevServer
 from tests.support.images import b64, photo
 from tests.support.upstream import Upstream, json_response
+from tests.support.waits import wait_until
 
 ADMIN_KEY = "rt_" + "M" * 43
 IMAGE = photo(64, 64)
@@ -92,11 +93,8 @@ class Shop:
 
     def wait_for_requests(self, number):
         """Wait until the events of this many requests are written, which happens beside the responses."""
-        end = time.monotonic() + 20
         graphs: Any = self.portkey.analytics.graphs
-        while graphs.requests(**self.span).summary["total"] < number:
-            assert time.monotonic() < end, "the events were not written"
-            time.sleep(0.1)
+        wait_until(lambda: graphs.requests(**self.span).summary["total"] >= number)
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +180,8 @@ def test_headers_log_usage_graphs_and_costs_have_the_same_sum(provider, capfd):
         for output_tokens in (1057, 1331, 29):
             provider.responses[:] = [_success(output_tokens)]
             headers.append(shop.edit()[1])
-        end = time.monotonic() + 20
-        while len(logs := shop.logs(workspace)) < len(headers):
-            assert time.monotonic() < end, "the events were not written"
-            time.sleep(0.1)
+        wait_until(lambda: len(shop.logs(workspace)) >= len(headers))
+        logs = shop.logs(workspace)
         query = urlencode({**shop.span, "workspace_slug": workspace})
         usage = shop.admin("GET", f"usage/summary?{query}")
         graph = shop.admin("GET", f"analytics/graphs/cost?{query}")
@@ -264,10 +260,8 @@ def test_export_of_portkeys_sdk_has_exactly_the_filtered_rows(shop, costs):
         requested_data=["id", "trace_id", "cost", "price", "response_status_code"],
     )
     exports.start(export_id=made.id)
-    end = time.monotonic() + 30
-    while (found := exports.retrieve(export_id=made.id)).status != "success":
-        assert time.monotonic() < end, found.status
-        time.sleep(0.2)
+    wait_until(lambda: exports.retrieve(export_id=made.id).status == "success")
+    found = exports.retrieve(export_id=made.id)
     assert found.total_records == 5
     link = exports.download(export_id=made.id).signed_url
     rows = [

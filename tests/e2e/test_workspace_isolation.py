@@ -5,7 +5,6 @@ every list, and finds none of these ids.
 """
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -19,6 +18,7 @@ from retouch.tenants.scopes import WORKSPACE_SCOPES
 from tests.support.batches import batch_line
 from tests.support.images import photo
 from tests.support.upstream import ScriptedResponse, Upstream
+from tests.support.waits import wait_until
 
 ADMIN_KEY = "rt_" + "W" * 43
 IMAGE = photo(64, 64)
@@ -110,11 +110,7 @@ class Tenant:
 
     def wait_for(self, path, select):
         """Return what `select` finds in the answer, when it finds something."""
-        end = time.monotonic() + 30
-        while not (found := select(self.call("GET", path).json())):
-            assert time.monotonic() < end, path
-            time.sleep(0.1)
-        return found
+        return wait_until(lambda: select(self.call("GET", path).json()))
 
 
 def fill(tenant, receiver_url):

@@ -5,8 +5,9 @@ import time
 
 def wait_until(condition, seconds=60.0):
     """Wait until the condition is true, and return its value. Fail when it does not become true in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.01
     while not (value := condition()):
         assert time.monotonic() < end, "the condition did not become true"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.2)
     return value
