@@ -128,6 +128,7 @@ class Client:
         return int(file.read_text())
 
     def paid_calls(self, key):
+        """Return the number of calls for a key, which no other key contains."""
         return sum(key.encode() in call.body for call in self.provider.calls)
 
 
@@ -182,17 +183,17 @@ def test_stopped_worker_that_has_paid_heals_its_order_and_changes_no_other(short
 
 def test_stopped_worker_that_has_not_paid_loses_its_order(short_leases):
     gateway = short_leases
-    gateway.die_at("stop before sent", "unpaid")
+    gateway.die_at("stop before sent", "not-sent")
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(gateway.send, "unpaid")
-        stopped = gateway.wait_for_stop("unpaid")
-        meanwhile = gateway.send_until_ended("unpaid")
+        first = pool.submit(gateway.send, "not-sent")
+        stopped = gateway.wait_for_stop("not-sent")
+        meanwhile = gateway.send_until_ended("not-sent")
         os.kill(stopped, signal.SIGCONT)
         late = first.result()
     assert meanwhile.json().get("data") == [{"b64_json": b64(IMAGE)}], meanwhile.text[:300]
     assert late.json()["error"]["code"] == "order_in_progress"
-    assert gateway.send("unpaid").content == meanwhile.content
-    assert gateway.paid_calls("unpaid") == 1
+    assert gateway.send("not-sent").content == meanwhile.content
+    assert gateway.paid_calls("not-sent") == 1
 
 
 def test_twenty_clients_with_one_key_get_one_answer(gateway):

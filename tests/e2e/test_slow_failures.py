@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+from itertools import count
 from typing import Any
 
 import openai
@@ -176,11 +177,15 @@ def test_python_sdk_does_not_retry_after_the_function_has_died_before_its_respon
     assert len(upstream.calls) == 1
 
 
+# A retry finds the order of an equal edit, so edits whose function dies are not equal to the others.
+KILLED_EDITS = ({**EDIT, "prompt": f"killed {number}"} for number in count())
+
+
 def raised_after_kill(client, server, upstream, seconds):
     """Return the error of an edit whose worker is killed that many seconds after the provider has received it."""
     killer = kill_workers_later(server, upstream, seconds)
     with pytest.raises(openai.APIStatusError) as raised:
-        client.images.edit(**EDIT)
+        client.images.edit(**next(KILLED_EDITS))
     killer.join()
     assert raised.value.response.headers["x-retouch-billed"] == "unknown"
     return raised.value

@@ -280,11 +280,12 @@ def test_log_of_a_trace_has_the_cost_of_its_edit(shop, costs):
     assert shop.admin("GET", f"logs/{order}", key=shop.key)["id"] == log["id"]
 
 
-def test_log_that_is_inserted_with_portkeys_sdk_is_found(shop):
-    shop.portkey.logs.create(
-        request={"url": "https://api.example", "body": {"model": "paint"}},
-        response={"status": 200, "response_time": 12},
-        metadata={"traceId": "inserted-1"},
-    )
-    log = shop.admin("GET", "logs/inserted-1", key=shop.key)
+def test_log_that_is_inserted_with_portkeys_sdk_is_found(provider):
+    with run_shop(provider) as shop:
+        shop.portkey.logs.create(
+            request={"url": "https://api.example", "body": {"model": "paint"}},
+            response={"status": 200, "response_time": 12},
+            metadata={"traceId": "inserted-1"},
+        )
+        log = shop.admin("GET", "logs/inserted-1", key=shop.key)
     assert log["metrics"]["ai_model"] == "paint"

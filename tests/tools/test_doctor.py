@@ -157,9 +157,9 @@ def gateway_with_keys():
         boto3.client("dynamodb").create_table(**table_definition("keys", "id"))
         boto3.client("secretsmanager").create_secret(Name="secret", SecretString=PEPPER)
         key = keys.KeyStore("keys", "secret").create("doctor")
-        names = {"RETOUCH_KEYS_TABLE": "keys", "RETOUCH_SECRET_ID": "secret"}
-        with DevServer(env={**names, "RETOUCH_AUTH_MODE": "keys"}, s3=True) as running:
-            yield running.url, key
+    names = {"RETOUCH_KEYS_TABLE": "keys", "RETOUCH_SECRET_ID": "secret"}
+    with DevServer(env={**env, **names, "RETOUCH_AUTH_MODE": "keys"}, s3=True) as running:
+        yield running.url, key
     server.stop()
 
 
