@@ -68,3 +68,22 @@ def test_configured_endpoint_counts_and_the_one_of_the_service_counts_most():
 def test_environment_repr_has_no_credentials():
     text = repr(read_environment())
     assert not any(secret in text for secret in ("AKID", "secret-key", "session-token"))
+
+
+@pytest.mark.parametrize(
+    ("configured", "endpoint"),
+    [
+        ("https://S3.Example.com:443/", "https://s3.example.com"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://localhost:4566/a%20b/", "http://localhost:4566/a%20b"),
+        ("https://user:password@s3.example", "https://s3.example"),
+        ("http://[::1]:9000", "http://[::1]:9000"),
+    ],
+)
+def test_configured_endpoint_is_spelled_as_its_host_header(configured, endpoint):
+    assert read_environment(AWS_ENDPOINT_URL=configured).endpoint("s3") == endpoint
+
+
+def test_configured_text_that_is_no_url_raises_value_error():
+    with pytest.raises(ValueError, match="no http or https host"):
+        read_environment(AWS_ENDPOINT_URL="localhost:4566").endpoint("s3")

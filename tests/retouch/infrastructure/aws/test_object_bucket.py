@@ -14,6 +14,7 @@ from retouch.infrastructure.aws.environment import AwsEnvironment
 from retouch.infrastructure.aws.object_access import UploadForm
 from retouch.infrastructure.aws.object_bucket import ObjectBucket
 from retouch.infrastructure.aws.signed_clients import ServiceError, SystemEffects
+from retouch.infrastructure.http1.errors import InvalidResponse
 from tests.support.orders import create_aws_clients
 from tests.support.upstream import ScriptedResponse, Upstream
 
@@ -142,6 +143,16 @@ def test_object_that_ends_early_raises_an_error(call_bucket):
     cut.network_failure = "cut"
     with pytest.raises((OSError, HTTPClientError, ResponseStreamingError)):
         call_bucket(open_object, cut)
+
+
+def test_object_without_a_length_raises_an_error_of_the_small_client(monkeypatch):
+    endless = ScriptedResponse(200, chunks=[DATA])
+    with Upstream(endless) as server:
+        monkeypatch.setattr(server, "download", server.serve)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        aws = AwsClients(AwsEnvironment.from_env(os.environ))
+        with pytest.raises(InvalidResponse, match="no length"):
+            open_object(ObjectBucket("b", aws, ClientConfig(max_attempts=1)))
 
 
 def test_object_is_opened_again_after_the_service_was_busy(monkeypatch):

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -51,6 +52,15 @@ def test_large_body_arrives_in_pieces():
 def test_header_with_a_line_break_is_refused_before_a_connection(value):
     with RawServer([OK]) as server, pytest.raises(ValueError, match="line break"):
         send(HttpClient(), server.url, headers={"X-A": value})
+    assert server.connections == 0
+
+
+def test_header_that_cannot_be_sent_is_refused_and_no_error_has_the_other_headers():
+    headers = {"Authorization": "Bearer canary-4d1f", "X-A": "\u65e5"}
+    with RawServer([OK]) as server, pytest.raises(ValueError, match="cannot be sent") as raised:
+        send(HttpClient(), server.url, headers=headers)
+    assert "canary-4d1f" not in "".join(traceback.format_exception(raised.value))
+    assert not hasattr(raised.value, "object")
     assert server.connections == 0
 
 

@@ -52,6 +52,15 @@ def test_connection_is_taken_for_a_minute_and_then_closed(origin, connect, secon
     assert is_open(connection) == is_taken
 
 
+def test_idle_connection_is_closed_when_another_origin_is_used_a_minute_later(origin, connect):
+    now = [NOW]
+    pool, old, recent = ConnectionPool(lambda: now[0]), connect(), connect()
+    pool.keep(origin, old)
+    now[0] += 61
+    pool.keep(OTHER, recent)
+    assert [is_open(old), is_open(recent)] == [False, True]
+
+
 def test_connection_above_the_limit_of_an_origin_is_closed(origin, connect):
     pool, connections = ConnectionPool(lambda: NOW), [connect() for _ in range(17)]
     for connection in connections:

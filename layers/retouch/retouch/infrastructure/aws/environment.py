@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from retouch.core.frozen_dataclass import frozen_dataclass
+from retouch.infrastructure.http1.origin import parse_target
 
 _REQUIRED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # botocore reads these, and they change where requests go or with which credentials.
@@ -52,9 +53,16 @@ class AwsEnvironment:
         return cls(access_key, secret_key, token, region, endpoints, ca_bundle)
 
     def endpoint(self, service: str) -> str:
-        """Return the URL of a service, without a slash at the end. `service` is botocore's name, such as "dynamodb"."""
+        """Return the URL of a service, without a slash at the end. `service` is botocore's name, such as "dynamodb".
+
+        The host is spelled as the Host header will have it, because the signature covers this header. Raises ValueError
+        for a configured text that is no http or https URL.
+        """
         name = _ENDPOINT_NAMES.get(service, service.upper())
         configured = self.endpoints.get(f"AWS_ENDPOINT_URL_{name}") or self.endpoints.get(
             "AWS_ENDPOINT_URL"
         )
-        return (configured or f"https://{service}.{self.region}.amazonaws.com").rstrip("/")
+        if not configured:
+            return f"https://{service}.{self.region}.amazonaws.com"
+        target = parse_target(configured)
+        return f"{target.origin.scheme}://{target.host_header}{target.path}".rstrip("/")

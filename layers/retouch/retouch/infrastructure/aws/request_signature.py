@@ -33,8 +33,9 @@ def sign_request(
 ) -> dict[str, str]:
     """Return the headers of the signed request, with lower-case names and without Host.
 
-    `path` follows the endpoint's URL and is not encoded. `payload_hash` is the SHA-256 of the body in hexadecimal, or
-    UNSIGNED_PAYLOAD for S3. The signature is valid for 15 minutes around `unix_time`.
+    `path` follows the endpoint and is not encoded yet. The path of the endpoint itself is encoded. `payload_hash` is the
+    SHA-256 of the body in hexadecimal, or UNSIGNED_PAYLOAD for S3. The signature is valid for 15 minutes around
+    `unix_time`.
     """
     place, timestamp = urlsplit(endpoint), _timestamp(unix_time)
     signed = {name.lower(): value for name, value in headers.items()}
@@ -47,7 +48,7 @@ def sign_request(
     signed_names = ";".join(names)
     canonical_headers = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in names)
     canonical_request = "\n".join(
-        [method, encode_path(place.path + path), "", canonical_headers, signed_names, payload_hash]
+        [method, place.path + encode_path(path), "", canonical_headers, signed_names, payload_hash]
     )
     scope = _scope(timestamp, service, environment)
     signature = _sign_canonical_request(canonical_request, timestamp, service, environment)
@@ -64,7 +65,7 @@ def presign_url(
 ) -> str:
     """Return the URL of a GET from S3 with the signature in its query. It is valid for `seconds` from `unix_time`.
 
-    `path` follows the endpoint's URL and is not encoded.
+    `path` follows the endpoint and is not encoded yet. The path of the endpoint itself is encoded.
     """
     place, timestamp = urlsplit(endpoint), _timestamp(unix_time)
     query = {
@@ -76,7 +77,7 @@ def presign_url(
         "X-Amz-SignedHeaders": "host",
     }
     encoded_path, text = (
-        encode_path(place.path + path),
+        place.path + encode_path(path),
         urlencode(query, quote_via=quote, safe="-_.~"),
     )
     canonical_request = "\n".join(

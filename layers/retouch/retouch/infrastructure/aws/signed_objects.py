@@ -21,6 +21,7 @@ from retouch.infrastructure.aws.request_signature import (
     sign_form,
 )
 from retouch.infrastructure.aws.signed_clients import ServiceError, SignedSender
+from retouch.infrastructure.http1.errors import InvalidResponse
 from retouch.infrastructure.http1.response import Response
 
 _METADATA_PREFIX = "x-amz-meta-"
@@ -60,7 +61,7 @@ class SignedObjects:
             for name, value in headers.items()
             if name.startswith(_METADATA_PREFIX)
         }
-        size = int(headers.get("content-length") or 0)
+        size = _read_size(response)
         chunks = _iter_chunks(response, self._sender.body_seconds(size))
         return OpenObject(size, metadata, chunks, response.close)
 
@@ -78,6 +79,15 @@ class SignedObjects:
         )
         url = self._sender.endpoint + encode_path(f"/{form.bucket}")
         return {"url": url, "fields": {**form.fields, "key": form.key, **signed}}
+
+
+def _read_size(response: Response) -> int:
+    """Return the number of bytes that the response states. Raises InvalidResponse, because callers limit the size."""
+    stated = response.headers.get("content-length")
+    if not (stated.isascii() and stated.isdigit()):
+        response.close()
+        raise InvalidResponse("the object has no length")
+    return int(stated)
 
 
 def _iter_chunks(response: Response, seconds: float) -> Iterator[bytes]:

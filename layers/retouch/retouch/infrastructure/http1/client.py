@@ -85,4 +85,8 @@ def _encode_head(method: str, target: RequestTarget, headers: Mapping[str, str])
         lines.append("Content-Length: 0")
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("A header has a line break.")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    try:
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    except UnicodeEncodeError:
+        # The error of the codec has the whole head, with its credentials.
+        raise ValueError("A header has a character that cannot be sent.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 
 from retouch.infrastructure.http1.connection import Connection
 from retouch.infrastructure.http1.origin import Origin
@@ -40,12 +41,26 @@ class ConnectionPool:
         return None
 
     def keep(self, origin: Origin, connection: Connection) -> None:
-        """Keep a connection after its exchange, or close it when the origin has enough of them."""
+        """Keep a connection after its exchange, or close it when the origin has enough of them.
+
+        With the first connection of a new origin, those of other origins that were idle for too long are closed. A
+        caller may name many origins, of which none is used again.
+        """
+        if origin not in self._idle:
+            self._close_expired()
         idle = self._idle.setdefault(origin, [])
         if len(idle) < _MAX_IDLE_CONNECTIONS:
             idle.append((connection, self._unix_time()))
         else:
             connection.close()
+
+    def _close_expired(self) -> None:
+        now = self._unix_time()
+        for idle in list(self._idle.values()):
+            with suppress(IndexError):  # There is none, or another thread took it.
+                while now - idle[0][1] > _MAX_IDLE_SECONDS:
+                    connection, _ = idle.pop(0)
+                    connection.close()
 
 
 def _close_all(idle: dict[Origin, list[tuple[Connection, float]]]) -> None:
