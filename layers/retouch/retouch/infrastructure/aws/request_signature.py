@@ -33,8 +33,8 @@ def sign_request(
 ) -> dict[str, str]:
     """Return the headers of the signed request, with lower-case names and without Host.
 
-    `path` follows the endpoint and is not encoded yet. The path of the endpoint itself is encoded. `payload_hash` is the
-    SHA-256 of the body in hexadecimal, or UNSIGNED_PAYLOAD for S3. The signature is valid for 15 minutes around
+    `path` follows the endpoint and is not encoded yet. The path of the endpoint itself is encoded. `payload_hash` is
+    the SHA-256 of the body in hexadecimal, or UNSIGNED_PAYLOAD for S3. The signature is valid for 15 minutes around
     `unix_time`.
     """
     place, timestamp = urlsplit(endpoint), _timestamp(unix_time)
