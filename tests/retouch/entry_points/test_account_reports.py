@@ -7,6 +7,7 @@ from devserver.ports import unused_port
 from devserver.server import DevServer
 from retouch.cli import main
 from tests.support.images import box_mask, photo
+from tests.support.waits import wait_until
 
 ADMIN = "rt_admin-of-a-test"
 
@@ -60,8 +61,13 @@ def test_quota_of_an_open_gateway_says_that_it_has_no_keys(monkeypatch, capsys):
 def test_usage_is_a_table_of_the_edits_of_the_month(url, limited_key, monkeypatch, capsys):
     monkeypatch.setenv("RETOUCH_KEY", ADMIN)
     monkeypatch.setenv("RETOUCH_URL", f"{url}/v1")
-    assert main(["usage"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+
+    def read_lines():
+        assert main(["usage"]) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        return lines if len(lines) > 2 else None
+
+    lines = wait_until(read_lines)  # the event of an edit is written beside its response
     assert lines[0][:4] == ["workspace", "model", "requests", "attempts"]
     assert lines[1][:3] == ["w_default", "erase", "1"]
     assert lines[-1][:3] == ["together", "together", "1"]
